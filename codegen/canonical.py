@@ -1,0 +1,97 @@
+"""The form in which a contract is kept: all that validates, nothing that only describes.
+
+`title` and `id` stay verbatim, `format` stays as an annotation; `description`, `examples` and `default` go, because
+upstream copies them from event to event and many are wrong (descriptions.toml has ours). Every file says draft-04.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from jsonschema import Draft4Validator, Draft7Validator
+from jsonschema.exceptions import best_match
+
+from codegen.problems import ContractError, Problem, escape_pointer
+
+DRAFT_04 = "http://json-schema.org/draft-04/schema#"
+
+_METASCHEMAS = {
+    "http://json-schema.org/draft-04/schema": Draft4Validator,
+    "http://json-schema.org/draft-07/schema": Draft7Validator,
+}
+_ANNOTATIONS = frozenset({"description", "examples", "default", "$comment"})
+_ORDER = (
+    "$schema", "id", "title", "$ref", "type", "enum", "format", "minimum", "maximum", "minLength", "maxLength",
+    "minItems", "maxItems", "items", "additionalItems", "additionalProperties", "required", "properties", "definitions",
+)  # fmt: skip
+_SCHEMA = frozenset({"items", "additionalItems", "additionalProperties", "not"})
+_SCHEMA_LIST = frozenset({"items", "allOf", "anyOf", "oneOf"})
+_SCHEMA_MAP = frozenset({"properties", "patternProperties", "definitions", "dependencies"})
+
+
+def check(schema: dict[str, Any], file: str) -> None:
+    """Check a schema against the metaschema that it names.
+
+    Raises:
+        ContractError: It names none that is known here, or is not valid against it.
+    """
+    declared = schema.get("$schema")
+    metaschema = _METASCHEMAS.get(declared.rstrip("#")) if isinstance(declared, str) else None
+    if metaschema is None:
+        raise ContractError(
+            [Problem(file, "/$schema", f"is {declared!r}; known are {', '.join(sorted(_METASCHEMAS))}")]
+        )
+    error = best_match(metaschema(metaschema.META_SCHEMA).iter_errors(schema))
+    if error is not None:
+        pointer = "".join(f"/{escape_pointer(str(step))}" for step in error.absolute_path)
+        raise ContractError([Problem(file, pointer, f"is not valid against its metaschema: {error.message}")])
+
+
+def canonical(schema: dict[str, Any], file: str) -> dict[str, Any]:
+    """The canonical form of a schema, checked before against its own metaschema and after against draft-04's.
+
+    A keyword that is not translated stays: it is refused later, when a correction may have removed it.
+
+    Raises:
+        ContractError: The schema is not valid against its metaschema.
+    """
+    check(schema, file)
+    form = _reduce(schema) | {"$schema": DRAFT_04}
+    form = _in_order(form)
+    check(form, file)
+    return form
+
+
+def render(form: dict[str, Any]) -> bytes:
+    """The bytes of a canonical form as they are kept."""
+    return (json.dumps(form, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode()
+
+
+def _reduce(schema: Any) -> Any:
+    if not isinstance(schema, dict):
+        return schema
+    form: dict[str, Any] = {}
+    for keyword, value in schema.items():
+        if keyword in _ANNOTATIONS:
+            continue
+        if keyword in _SCHEMA_MAP and isinstance(value, dict):
+            form[keyword] = {name: _reduce(member) for name, member in value.items()}
+        elif keyword in _SCHEMA_LIST and isinstance(value, list):
+            form[keyword] = [_reduce(member) for member in value]
+        elif keyword in _SCHEMA:
+            form[keyword] = _reduce(value)
+        else:
+            form[keyword] = value
+    return _in_order(form)
+
+
+def _in_order(form: dict[str, Any]) -> dict[str, Any]:
+    known = [keyword for keyword in _ORDER if keyword in form]
+    ordered = {keyword: form[keyword] for keyword in (*known, *sorted(form.keys() - set(known)))}
+    properties, required = form.get("properties"), form.get("required")
+    if isinstance(properties, dict) and isinstance(required, list):
+        # A set by meaning: in the order of the properties, so that an upstream that shuffles it changes nothing here.
+        places = {name: place for place, name in enumerate(properties)}
+        ordered["required"] = sorted(required, key=lambda name: (places.get(name, len(places)), name))
+    return ordered

@@ -1,0 +1,120 @@
+"""Dataclasses, made by datamodel-code-generator and checked before they are believed."""
+
+from __future__ import annotations
+
+import ast
+import json
+from typing import TYPE_CHECKING
+
+from datamodel_code_generator import InputFileType, LiteralType, PythonVersion, generate
+from datamodel_code_generator.enums import DataModelType
+
+from codegen.problems import ContractError, Problem
+from codegen.shape import Shape, build
+
+if TYPE_CHECKING:
+    from codegen.contract import Contract
+
+
+def render(contract: Contract, header: str) -> str:
+    """The module of a contract: its class, SCHEMA_ID, PROTOCOL and PROTOCOLS.
+
+    Raises:
+        ContractError: The generator made something else than was asked for.
+    """
+    shape = build(contract)
+    text = generate(
+        json.dumps(shape.document),
+        input_file_type=InputFileType.JsonSchema,
+        output=None,
+        output_model_type=DataModelType.DataclassesDataclass,
+        target_python_version=PythonVersion.PY_311,
+        dataclass_arguments={"frozen": True, "slots": True, "kw_only": True},
+        enum_field_as_literal=LiteralType.All,
+        use_typed_nullable_map_values=True,
+        use_schema_description=True,
+        use_field_description=True,
+        use_attribute_docstrings=True,
+        use_single_line_docstring=True,
+        additional_imports=["typing.Final"],
+        strict_refs=True,
+        allow_remote_refs=False,
+        disable_timestamp=True,
+        # Classes come before their users, so annotations can be evaluated at once: what they mean is never looked up.
+        disable_future_imports=True,
+        custom_file_header=header,
+        formatters=[],
+    )
+    if not isinstance(text, str):
+        raise ContractError(
+            [Problem(contract.path, "", f"datamodel-code-generator gave {type(text).__name__}, not one module")]
+        )
+    text = _spaced(text) + _constants(contract, shape)
+    problem = _difference(text, shape)
+    if problem:
+        raise ContractError([Problem(contract.path, "", f"datamodel-code-generator {problem}")])
+    return text
+
+
+def _constants(contract: Contract, shape: Shape) -> str:
+    exported = sorted(["PROTOCOL", "PROTOCOLS", "SCHEMA_ID", *shape.classes])
+    return f'''
+
+__all__ = {exported!r}
+
+SCHEMA_ID: Final = {contract.schema["id"]!r}
+"""The id of the schema."""
+
+PROTOCOL: Final = {contract.protocol!r}
+"""The protocol as it is written today."""
+
+PROTOCOLS: Final = {contract.protocols!r}
+"""Every spelling of the protocol that the schema accepts, today's first."""
+'''
+
+
+def _spaced(text: str) -> str:
+    """Without the generator's runs of blank lines; there are none inside its string literals."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        if line or lines[-2:] != ["", ""]:
+            lines.append(line)
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _difference(text: str, shape: Shape) -> str | None:
+    """What in a module is not as asked for: a class or field renamed, left out or reordered, a stray statement."""
+    try:
+        module = ast.parse(text)
+    except (SyntaxError, ValueError) as error:
+        return f"made text that is not Python: {error}"
+    classes: dict[str, tuple[str, ...]] = {}
+    for statement in module.body:
+        match statement:
+            case ast.ClassDef(name=name, bases=[], body=body):
+                classes[name] = tuple(
+                    member.target.id
+                    for member in body
+                    if isinstance(member, ast.AnnAssign) and isinstance(member.target, ast.Name)
+                )
+                if not all(isinstance(member, ast.AnnAssign) or _is_text(member) for member in body):
+                    return f"put more into {name} than fields"
+            case ast.ImportFrom(module="typing" | "dataclasses"):
+                pass
+            case (
+                ast.Assign(targets=[ast.Name(id="__all__")])
+                | ast.AnnAssign(target=ast.Name(), annotation=ast.Name(id="Final"))
+            ):
+                pass
+            case _ if not _is_text(statement):
+                return f"wrote an unexpected statement: {ast.unparse(statement)[:80]}"
+    if classes != shape.classes:
+        return f"made {classes}, expected {shape.classes}"
+    return None
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.Expr(value=ast.Constant(value=str())):
+            return True
+    return False

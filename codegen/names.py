@@ -1,0 +1,67 @@
+"""From a schema's path to the names of its module and class."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections import Counter
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from codegen.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_PART = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+_VERSION = re.compile(r"v[0-9]+", re.ASCII)
+# Names of the generated package itself.
+_TAKEN = frozenset({"registry"})
+
+
+def check(paths: Sequence[str]) -> list[Problem]:
+    """Why paths cannot be modules: `choria/`, a family, folders, a version and a name, in plain lower-case words."""
+    problems: list[Problem] = []
+    for path in paths:
+        parts = PurePosixPath(path).with_suffix("").parts
+        if len(parts) < 4 or parts[0] != "choria" or not _VERSION.fullmatch(parts[-2]) or parts[1] in _TAKEN:
+            problems.append(Problem(path, "", "is not at choria/FAMILY/.../vN/NAME.json, so there is no module for it"))
+        elif not all(_PART.fullmatch(part) for part in parts) or any(map(keyword.iskeyword, parts)):
+            problems.append(
+                Problem(path, "", "has a part that is no lower-case identifier, so there is no module for it")
+            )
+    if not problems:
+        counted = Counter((package_of(path), class_name(path)) for path in paths)
+        problems += [
+            Problem(path, "", f"would be a second class {class_name(path)} in {package_of(path)}")
+            for path in paths
+            if counted[package_of(path), class_name(path)] > 1
+        ]
+    return problems
+
+
+def module_path(path: str) -> str:
+    """The module of a schema, as a path in the generated package without its suffix: `lifecycle/v1/startup`."""
+    return str(PurePosixPath(path).with_suffix("").relative_to("choria"))
+
+
+def package_of(path: str) -> str:
+    """The folder of a schema's module: `lifecycle/v1`."""
+    return str(PurePosixPath(module_path(path)).parent)
+
+
+def class_name(path: str) -> str:
+    """The class of a schema: the words of its path without family, version and `watcher`.
+
+    >>> class_name("choria/lifecycle/v1/startup.json")
+    'Startup'
+    >>> class_name("choria/machine/watcher/exec/v1/state.json")
+    'ExecState'
+    """
+    _, _family, *words = PurePosixPath(path).with_suffix("").parts
+    return "".join(pascal(word) for word in words if word != "watcher" and not _VERSION.fullmatch(word))
+
+
+def pascal(word: str) -> str:
+    """A name as a class would have it: `check_time` becomes `CheckTime`."""
+    return "".join(part[:1].upper() + part[1:] for part in word.split("_"))

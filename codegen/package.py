@@ -1,0 +1,130 @@
+"""Every file of the generated package, rendered in memory."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path, PurePosixPath
+
+from codegen import classes, names, validators
+from codegen.contract import LOCAL, Contract, Contracts
+from codegen.shape import bounds
+
+NAME = "choria_schemas"
+COMMAND = "python -m codegen generate"
+
+_TEMPLATES = Path(__file__).with_name("templates")
+
+
+def render(contracts: Contracts) -> dict[str, bytes]:
+    """All files of the package, by their path in it.
+
+    Raises:
+        ContractError: Something cannot be translated after all.
+    """
+    files = {"py.typed": ""}
+    for template in ("__init__.py", "_contract.py", "_lazy.py"):
+        text = (_TEMPLATES / template).read_text(encoding="utf-8")
+        files[template] = f"{_header(f'codegen/templates/{template}')}{text}"
+    files["registry.py"] = _registry(contracts)
+    for contract in contracts.all:
+        header = _header(_origin(contract, contracts))
+        module = f"{names.module_path(contract.path)}.py"
+        files[module] = classes.render(contract, f'{header}"""The contract {contract.protocol}."""')
+        files[f"_validate/{module}"] = validators.render(contract, header)
+        files[f"_schema/{module}"] = validators.render_schema(contract, header)
+    files |= _packages(contracts)
+    return {path: text.encode() for path, text in sorted(files.items())}
+
+
+def _header(origin: str) -> str:
+    return f"# Generated from {origin}.\n# Do not edit: change the source and run `{COMMAND}`.\n"
+
+
+def _origin(contract: Contract, contracts: Contracts) -> str:
+    if contract.source == LOCAL:
+        return f"{contract.file}, which upstream does not publish"
+    return f"{contract.file}, upstream commit {contracts.commit}"
+
+
+def _packages(contracts: Contracts) -> dict[str, str]:
+    """The `__init__.py` of each folder; one with modules in it re-exports their classes."""
+    members: dict[str, dict[str, str]] = defaultdict(dict)
+    for contract in contracts.all:
+        module = PurePosixPath(names.module_path(contract.path))
+        members[str(module.parent)][names.class_name(contract.path)] = module.name
+        for folder in module.parents:
+            for tree in (PurePosixPath(), PurePosixPath("_validate"), PurePosixPath("_schema")):
+                members.setdefault(str(tree / folder), {})
+    del members["."]  # the package itself has a template
+    return {f"{folder}/__init__.py": _package(folder, modules) for folder, modules in members.items()}
+
+
+def _package(folder: str, modules: dict[str, str]) -> str:
+    header = _header(f"the files in schemas/ (codegen/{Path(__file__).name})")
+    if not modules:
+        return header
+    exported = dict(sorted(modules.items()))
+    imports = "".join(
+        f"    from {NAME}.{folder.replace('/', '.')}.{module} import {name}\n" for name, module in exported.items()
+    )
+    return f'''{header}"""Every class of this folder; the module of a class is imported when its name is first used."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+{imports}else:
+    from {NAME}._lazy import exports
+
+    __getattr__, __dir__ = exports(globals(), {exported!r})
+
+__all__ = {list(exported)!r}
+'''
+
+
+def _registry(contracts: Contracts) -> str:
+    entries = "".join(_entry(contract) for contract in contracts.all)
+    header = _header(f"the files in schemas/ (codegen/{Path(__file__).name})")
+    return f'''{header}"""Every contract by its protocol, in each spelling.
+
+Importing this imports no class, no validator and no schema; each is imported on first use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from {NAME}._contract import Contract
+
+__all__ = ['CONTRACTS', 'Contract', 'UPSTREAM_COMMIT', 'UPSTREAM_REPOSITORY']
+
+UPSTREAM_REPOSITORY: Final = {contracts.repository!r}
+"""Where upstream's schemas come from."""
+
+UPSTREAM_COMMIT: Final = {contracts.commit!r}
+"""The commit they were taken at."""
+
+_ALL: Final = (
+{entries})
+
+CONTRACTS: Final[Mapping[str, Contract]] = MappingProxyType(
+    {{spelling: contract for contract in _ALL for spelling in contract.protocols}}
+)
+"""Each contract under every spelling of its protocol."""
+'''
+
+
+def _entry(contract: Contract) -> str:
+    corrections = "".join(f"            ({pointer!r}, {reason!r}),\n" for pointer, reason in contract.corrections)
+    return f"""    Contract(
+        protocol={contract.protocol!r},
+        protocols={contract.protocols!r},
+        schema_id={contract.schema["id"]!r},
+        path={contract.path!r},
+        source={contract.source!r},
+        bounds={bounds(contract.schema)!r},
+        corrections=({chr(10) + corrections + "        " if corrections else ""}),
+        class_name={names.class_name(contract.path)!r},
+    ),
+"""

@@ -1,0 +1,156 @@
+"""The part of JSON Schema draft-04 that is translated: a closed list of keywords and names; all else is refused.
+
+Kept small on purpose. A keyword is on the list when the dataclass, the compiled validator and the oracle in the tests
+agree on it. `pattern` is not: Python's `$` also matches before a final newline, and only the compiler mends that.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from typing import TYPE_CHECKING, Any
+
+from codegen.problems import Problem, escape_pointer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT_KEYWORDS = frozenset({"$schema", "id", "title", "definitions"})
+KEYWORDS = frozenset({
+    "$ref", "type", "enum", "format", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "items",
+    "additionalItems", "additionalProperties", "required", "properties",
+})  # fmt: skip
+TYPES = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
+
+_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
+_REF = re.compile(r"#/definitions/([^/]+)")
+# Inside a class body these names would be found before the ones its own annotations mean.
+_USED_IN_ANNOTATIONS = frozenset({"Any", "Literal", "bool", "dict", "float", "int", "list", "str"})
+
+
+def check(schema: dict[str, Any], file: str) -> list[Problem]:
+    """Everything in a canonical, corrected schema that cannot be translated exactly."""
+    title = "io." + file.removesuffix(".json").replace("/", ".")
+    protocols = schema.get("properties", {}).get("protocol", {}).get("enum", [])
+    found = list(_Walk(file, schema.get("definitions", {})).schema(schema, "", root=True))
+    if schema.get("type") != "object":
+        found.append(Problem(file, "/type", "must be 'object'"))
+    if schema.get("title") != title:
+        found.append(Problem(file, "/title", f"is {schema.get('title')!r}, but the file's path makes it {title!r}"))
+    if not isinstance(schema.get("id"), str):
+        found.append(Problem(file, "/id", "is missing"))
+    if title not in protocols or "protocol" not in schema.get("required", []):
+        found.append(Problem(file, "/properties/protocol", f"must be required, an enum, and name the title {title!r}"))
+    return found
+
+
+def name_problem(name: str) -> str | None:
+    """Why a name of the contract's cannot be a name in Python, or None if it can."""
+    if not _IDENTIFIER.fullmatch(name):
+        return "is no plain identifier (a letter, then letters, digits and _)"
+    if keyword.iskeyword(name):
+        return "is a keyword of Python's"
+    if name in _USED_IN_ANNOTATIONS:
+        return "hides a name that annotations use"
+    return None
+
+
+class _Walk:
+    """One pass over one schema."""
+
+    def __init__(self, file: str, definitions: dict[str, Any]) -> None:
+        self.file = file
+        self.definitions = definitions
+
+    def schema(self, schema: Any, pointer: str, *, root: bool = False) -> Iterator[Problem]:
+        if not isinstance(schema, dict):
+            yield self.problem(pointer, "must be a schema object")
+            return
+        allowed = KEYWORDS | ROOT_KEYWORDS if root else KEYWORDS
+        for unknown in sorted(schema.keys() - allowed):
+            yield self.problem(
+                f"{pointer}/{escape_pointer(unknown)}",
+                f"keyword {unknown!r} is not one that codegen translates"
+                + (" here" if unknown in ROOT_KEYWORDS else "")
+                + "; teach it in codegen/subset.py, or correct the schema in corrections.toml",
+            )
+        if "$ref" in schema:
+            yield from self.reference(schema, pointer, ())
+            return
+        yield from self.type_and_values(schema, pointer)
+        yield from self.members(schema, pointer)
+        if root:
+            yield from self.named(schema.get("definitions", {}), f"{pointer}/definitions")
+            lower = [name.lower() for name in self.definitions]
+            # Validators name their functions in lower case.
+            yield from (
+                self.problem(f"{pointer}/definitions/{escape_pointer(name)}", "differs from another only by case")
+                for name in self.definitions
+                if lower.count(name.lower()) > 1
+            )
+
+    def reference(self, schema: dict[str, Any], pointer: str, seen: tuple[str, ...]) -> Iterator[Problem]:
+        target = _REF.fullmatch(str(schema["$ref"]))
+        if len(schema) > 1:
+            yield self.problem(pointer, "has keywords beside $ref, which draft-04 ignores")
+        elif not target or target[1] not in self.definitions:
+            yield self.problem(f"{pointer}/$ref", f"points to {schema['$ref']!r}, not to a definition of this file")
+        elif target[1] in seen:
+            yield self.problem(f"{pointer}/$ref", "is a circle")
+        else:
+            for inner in _references(self.definitions[target[1]]):
+                yield from self.reference(inner, pointer, (*seen, target[1]))
+
+    def type_and_values(self, schema: dict[str, Any], pointer: str) -> Iterator[Problem]:
+        kinds = schema.get("type")
+        if isinstance(kinds, list):
+            if len(kinds) != 2 or "null" not in kinds:
+                yield self.problem(
+                    f"{pointer}/type", f"is {kinds!r}; several types are translated only as one type and 'null'"
+                )
+        elif kinds is not None and kinds not in TYPES:
+            yield self.problem(f"{pointer}/type", f"is {kinds!r}, which is no type")
+        if "enum" in schema:
+            if not all(isinstance(value, str) for value in schema["enum"]):
+                yield self.problem(f"{pointer}/enum", "has values that are not strings")
+            if kinds not in (None, "string"):
+                yield self.problem(f"{pointer}/enum", f"stands beside the type {kinds!r}; only 'string' is translated")
+        for applicator, kind in (("properties", "object"), ("additionalProperties", "object"), ("items", "array")):
+            if applicator in schema and kind not in (kinds if isinstance(kinds, list) else [kinds]):
+                yield self.problem(f"{pointer}/{applicator}", f"needs the type {kind!r} beside it")
+        # Draft-04 gives it a meaning only beside a list of items, which is refused; a schema in it would have none.
+        if not isinstance(schema.get("additionalItems", False), bool):
+            yield self.problem(f"{pointer}/additionalItems", "is a schema, which means nothing here")
+
+    def members(self, schema: dict[str, Any], pointer: str) -> Iterator[Problem]:
+        properties = schema.get("properties", {})
+        yield from self.named(properties, f"{pointer}/properties")
+        for name in schema.get("required", []):
+            if name not in properties:
+                yield self.problem(f"{pointer}/required", f"names {name!r}, which is not among the properties")
+        if "items" in schema:
+            yield from self.schema(schema["items"], f"{pointer}/items")
+        if not isinstance(schema.get("additionalProperties", True), bool):
+            yield from self.schema(schema["additionalProperties"], f"{pointer}/additionalProperties")
+
+    def named(self, schemas: dict[str, Any], pointer: str) -> Iterator[Problem]:
+        for name, schema in schemas.items():
+            place = f"{pointer}/{escape_pointer(name)}"
+            reason = name_problem(name)
+            if reason:
+                yield self.problem(place, f"the name {name!r} {reason}")
+            yield from self.schema(schema, place)
+
+    def problem(self, pointer: str, text: str) -> Problem:
+        return Problem(self.file, pointer, text)
+
+
+def _references(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node
+        for value in node.values():
+            yield from _references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _references(value)

@@ -1,0 +1,75 @@
+# mypy: ignore-errors
+# pyright: basic
+# Generated from schemas/choria/machine/watcher/schedule/v1/state.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Do not edit: change the source and run `python -m codegen generate`.
+
+VERSION = "2.22.3"
+from decimal import Decimal
+from fastjsonschema import JsonSchemaValueException, JsonSchemaValuesException
+
+
+NoneType = type(None)
+
+def validate(data, custom_formats={}, name_prefix=None):
+    errors = []
+    if not isinstance(data, (dict)):
+        errors.append(JsonSchemaValueException("" + (name_prefix or "data") + " must be object", value=data, name="" + (name_prefix or "data") + "", definition={'$schema': 'http://json-schema.org/draft-04/schema#', 'title': 'io.choria.machine.watcher.schedule.v1.state', 'type': 'object', 'required': ['protocol', 'id', 'identity', 'version', 'timestamp', 'machine', 'name', 'type', 'state'], 'properties': {'protocol': {'type': 'string', 'enum': ['io.choria.machine.watcher.schedule.v1.state']}, 'id': {'type': 'string'}, 'identity': {'type': 'string'}, 'version': {'type': 'string'}, 'timestamp': {'type': 'integer'}, 'machine': {'type': 'string'}, 'name': {'type': 'string'}, 'type': {'type': 'string', 'enum': ['schedule']}, 'state': {'type': 'string', 'enum': ['unknown', 'skipped', 'off', 'on']}}}, rule='type'))
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(['protocol', 'id', 'identity', 'version', 'timestamp', 'machine', 'name', 'type', 'state']) - data.keys()
+        if data__missing_keys:
+            errors.append(JsonSchemaValueException("" + (name_prefix or "data") + " must contain " + (str(sorted(data__missing_keys)) + " properties"), value=data, name="" + (name_prefix or "data") + "", definition={'$schema': 'http://json-schema.org/draft-04/schema#', 'title': 'io.choria.machine.watcher.schedule.v1.state', 'type': 'object', 'required': ['protocol', 'id', 'identity', 'version', 'timestamp', 'machine', 'name', 'type', 'state'], 'properties': {'protocol': {'type': 'string', 'enum': ['io.choria.machine.watcher.schedule.v1.state']}, 'id': {'type': 'string'}, 'identity': {'type': 'string'}, 'version': {'type': 'string'}, 'timestamp': {'type': 'integer'}, 'machine': {'type': 'string'}, 'name': {'type': 'string'}, 'type': {'type': 'string', 'enum': ['schedule']}, 'state': {'type': 'string', 'enum': ['unknown', 'skipped', 'off', 'on']}}}, rule='required'))
+        data_keys = set(data.keys())
+        if "protocol" in data_keys:
+            data_keys.remove("protocol")
+            data__protocol = data["protocol"]
+            if not isinstance(data__protocol, (str)):
+                errors.append(JsonSchemaValueException("" + (name_prefix or "data") + ".protocol must be string", value=data__protocol, name="" + (name_prefix or "data") + ".protocol", definition={'type': 'string', 'enum': ['io.choria.machine.watcher.schedule.v1.state']}, rule='type'))
+            if not (isinstance(data__protocol, str) and data__protocol == 'io.choria.machine.watcher.schedule.v1.state'):
+                errors.append(JsonSchemaValueException("" + (name_prefix or "data") + ".protocol must be one of ['io.choria.machine.watcher.schedule.v1.state']", value=data__protocol, name="" + (name_prefix or "data") + ".protocol", definition={'type': 'string', 'enum': ['io.choria.machine.watcher.schedule.v1.state']}, rule='enum'))
+        if "id" in data_keys:
+            data_keys.remove("id")
+            data__id = data["id"]
+            if not isinstance(data__id, (str)):
+                errors.append(JsonSchemaValueException("" + (name_prefix or "data") + ".id must be string", value=data__id, name="" + (name_prefix or "data") + ".id", definition={'type': 'string'}, rule='type'))
+        if "identity" in data_keys:
+            data_keys.remove("identity")
+            data__identity = data["identity"]
+            if not isinstance(data__identity, (str)):
+                errors.append(JsonSchemaValueException("" + (name_prefix or "data") + ".identity must be string", value=data__identity, name="" + (name_prefix or "data") + ".identity", definition={'type': 'string'}, rule='type'))
+        if "version" in data_keys:
+            data_keys.remove("version")
+            data__version = data["version"]
+            if not isinstance(data__version, (str)):
+                errors.append(JsonSchemaValueException("" + (name_prefix or "data") + ".version must be string", value=data__version, name="" + (name_prefix or "data") + ".version", definition={'type': 'string'}, rule='type'))
+        if "timestamp" in data_keys:
+            data_keys.remove("timestamp")
+            data__timestamp = data["timestamp"]
+            if not isinstance(data__timestamp, (int)) or isinstance(data__timestamp, bool):
+                errors.append(JsonSchemaValueException("" + (name_prefix or "data") + ".timestamp must be integer", value=data__timestamp, name="" + (name_prefix or "data") + ".timestamp", definition={'type': 'integer'}, rule='type'))
+        if "machine" in data_keys:
+            data_keys.remove("machine")
+            data__machine = data["machine"]
+            if not isinstance(data__machine, (str)):
+                errors.append(JsonSchemaValueException("" + (name_prefix or "data") + ".machine must be string", value=data__machine, name="" + (name_prefix or "data") + ".machine", definition={'type': 'string'}, rule='type'))
+        if "name" in data_keys:
+            data_keys.remove("name")
+            data__name = data["name"]
+            if not isinstance(data__name, (str)):
+                errors.append(JsonSchemaValueException("" + (name_prefix or "data") + ".name must be string", value=data__name, name="" + (name_prefix or "data") + ".name", definition={'type': 'string'}, rule='type'))
+        if "type" in data_keys:
+            data_keys.remove("type")
+            data__type = data["type"]
+            if not isinstance(data__type, (str)):
+                errors.append(JsonSchemaValueException("" + (name_prefix or "data") + ".type must be string", value=data__type, name="" + (name_prefix or "data") + ".type", definition={'type': 'string', 'enum': ['schedule']}, rule='type'))
+            if not (isinstance(data__type, str) and data__type == 'schedule'):
+                errors.append(JsonSchemaValueException("" + (name_prefix or "data") + ".type must be one of ['schedule']", value=data__type, name="" + (name_prefix or "data") + ".type", definition={'type': 'string', 'enum': ['schedule']}, rule='enum'))
+        if "state" in data_keys:
+            data_keys.remove("state")
+            data__state = data["state"]
+            if not isinstance(data__state, (str)):
+                errors.append(JsonSchemaValueException("" + (name_prefix or "data") + ".state must be string", value=data__state, name="" + (name_prefix or "data") + ".state", definition={'type': 'string', 'enum': ['unknown', 'skipped', 'off', 'on']}, rule='type'))
+            if not (isinstance(data__state, str) and data__state == 'unknown' or isinstance(data__state, str) and data__state == 'skipped' or isinstance(data__state, str) and data__state == 'off' or isinstance(data__state, str) and data__state == 'on'):
+                errors.append(JsonSchemaValueException("" + (name_prefix or "data") + ".state must be one of ['unknown', 'skipped', 'off', 'on']", value=data__state, name="" + (name_prefix or "data") + ".state", definition={'type': 'string', 'enum': ['unknown', 'skipped', 'off', 'on']}, rule='enum'))
+    if errors: raise JsonSchemaValuesException(errors)
+    return data

@@ -1,0 +1,19 @@
+# Generated from the files in schemas/ (codegen/package.py).
+# Do not edit: change the source and run `python -m codegen generate`.
+"""Every class of this folder; the module of a class is imported when its name is first used."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from choria_schemas.lifecycle.v1.alive import Alive
+    from choria_schemas.lifecycle.v1.governor import Governor
+    from choria_schemas.lifecycle.v1.provisioned import Provisioned
+    from choria_schemas.lifecycle.v1.shutdown import Shutdown
+    from choria_schemas.lifecycle.v1.startup import Startup
+    from choria_schemas.lifecycle.v1.upgraded import Upgraded
+else:
+    from choria_schemas._lazy import exports
+
+    __getattr__, __dir__ = exports(globals(), {'Alive': 'alive', 'Governor': 'governor', 'Provisioned': 'provisioned', 'Shutdown': 'shutdown', 'Startup': 'startup', 'Upgraded': 'upgraded'})
+
+__all__ = ['Alive', 'Governor', 'Provisioned', 'Shutdown', 'Startup', 'Upgraded']

@@ -1,0 +1,36 @@
+# Generated from schemas/choria/lifecycle/v1/alive.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Do not edit: change the source and run `python -m codegen generate`.
+"""The contract io.choria.lifecycle.v1.alive."""
+
+from typing import Final
+from typing import Literal
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Alive:
+    """A Choria component is still running; servers say so every half hour, before 0.29 every hour."""
+    protocol: Literal['choria:lifecycle:alive:1', 'io.choria.lifecycle.v1.alive']
+    """Which contract this event follows."""
+    id: str
+    """Identifies the event; Choria's servers choose it once and send it with all alive events of a run."""
+    identity: str
+    """The node on which the component is running."""
+    component: str
+    """What is running, for example server."""
+    timestamp: int
+    """A time in seconds since 1970 (UTC); Choria's servers send the start of their run with all its alive events."""
+    version: str
+    """The version of the component that is running."""
+
+
+__all__ = ['Alive', 'PROTOCOL', 'PROTOCOLS', 'SCHEMA_ID']
+
+SCHEMA_ID: Final = 'https://choria.io/schemas/choria/lifecycle/v1/alive.json'
+"""The id of the schema."""
+
+PROTOCOL: Final = 'io.choria.lifecycle.v1.alive'
+"""The protocol as it is written today."""
+
+PROTOCOLS: Final = ('io.choria.lifecycle.v1.alive', 'choria:lifecycle:alive:1')
+"""Every spelling of the protocol that the schema accepts, today's first."""

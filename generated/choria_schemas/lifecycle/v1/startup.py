@@ -1,0 +1,36 @@
+# Generated from schemas/choria/lifecycle/v1/startup.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Do not edit: change the source and run `python -m codegen generate`.
+"""The contract io.choria.lifecycle.v1.startup."""
+
+from typing import Final
+from typing import Literal
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Startup:
+    """A Choria component has started."""
+    protocol: Literal['choria:lifecycle:startup:1', 'io.choria.lifecycle.v1.startup']
+    """Which contract this event follows."""
+    id: str
+    """Tells this event from all others; a random UUID."""
+    identity: str
+    """The node on which the component has started."""
+    component: str
+    """What has started, for example server."""
+    timestamp: int
+    """When the component started, in seconds since 1970 (UTC)."""
+    version: str
+    """The version of the component that has started."""
+
+
+__all__ = ['PROTOCOL', 'PROTOCOLS', 'SCHEMA_ID', 'Startup']
+
+SCHEMA_ID: Final = 'https://choria.io/schemas/choria/lifecycle/v1/startup.json'
+"""The id of the schema."""
+
+PROTOCOL: Final = 'io.choria.lifecycle.v1.startup'
+"""The protocol as it is written today."""
+
+PROTOCOLS: Final = ('io.choria.lifecycle.v1.startup', 'choria:lifecycle:startup:1')
+"""Every spelling of the protocol that the schema accepts, today's first."""

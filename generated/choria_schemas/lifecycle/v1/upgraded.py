@@ -1,0 +1,38 @@
+# Generated from schemas/choria/lifecycle/v1/upgraded.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Do not edit: change the source and run `python -m codegen generate`.
+"""The contract io.choria.lifecycle.v1.upgraded."""
+
+from typing import Final
+from typing import Literal
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Upgraded:
+    """A Choria component has installed another version of itself."""
+    protocol: Literal['choria:lifecycle:upgraded:1', 'io.choria.lifecycle.v1.upgraded']
+    """Which contract this event follows."""
+    id: str
+    """Tells this event from all others; a random UUID."""
+    identity: str
+    """The node on which the component was upgraded."""
+    component: str
+    """What was upgraded, for example provision_mode_server."""
+    timestamp: int
+    """When the upgrade was done, in seconds since 1970 (UTC)."""
+    version: str
+    """The version that was replaced, which is the one still running."""
+    new_version: str
+    """The version that was installed."""
+
+
+__all__ = ['PROTOCOL', 'PROTOCOLS', 'SCHEMA_ID', 'Upgraded']
+
+SCHEMA_ID: Final = 'https://choria.io/schemas/choria/lifecycle/v1/upgraded.json'
+"""The id of the schema."""
+
+PROTOCOL: Final = 'io.choria.lifecycle.v1.upgraded'
+"""The protocol as it is written today."""
+
+PROTOCOLS: Final = ('io.choria.lifecycle.v1.upgraded', 'choria:lifecycle:upgraded:1')
+"""Every spelling of the protocol that the schema accepts, today's first."""

@@ -1,0 +1,42 @@
+# Generated from schemas/choria/machine/v1/transition.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Do not edit: change the source and run `python -m codegen generate`.
+"""The contract io.choria.machine.v1.transition."""
+
+from typing import Final
+from typing import Literal
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Transition:
+    """An autonomous agent has gone from one state to another."""
+    protocol: Literal['io.choria.machine.v1.transition']
+    """Which contract this event follows."""
+    identity: str
+    """The node on which the autonomous agent runs."""
+    id: str
+    """The running instance of the autonomous agent; the same in all its events."""
+    version: str
+    """The version of the autonomous agent."""
+    timestamp: int
+    """When the transition took place, in seconds since 1970 (UTC)."""
+    machine: str
+    """The name of the autonomous agent."""
+    transition: str
+    """The name of the transition that fired."""
+    from_state: str
+    """The state that was left."""
+    to_state: str
+    """The state that was entered."""
+
+
+__all__ = ['PROTOCOL', 'PROTOCOLS', 'SCHEMA_ID', 'Transition']
+
+SCHEMA_ID: Final = 'https://choria.io/schemas/choria/machine/v1/transition_notification.json'
+"""The id of the schema."""
+
+PROTOCOL: Final = 'io.choria.machine.v1.transition'
+"""The protocol as it is written today."""
+
+PROTOCOLS: Final = ('io.choria.machine.v1.transition',)
+"""Every spelling of the protocol that the schema accepts, today's first."""

@@ -1,0 +1,46 @@
+# Generated from schemas/choria/machine/watcher/exec/v1/state.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Do not edit: change the source and run `python -m codegen generate`.
+"""The contract io.choria.machine.watcher.exec.v1.state."""
+
+from typing import Final
+from typing import Literal
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExecState:
+    """What a watcher of an autonomous agent saw when it last ran its command."""
+    protocol: Literal['io.choria.machine.watcher.exec.v1.state']
+    """Which contract this event follows."""
+    identity: str
+    """The node on which the autonomous agent runs."""
+    id: str
+    """The running instance of the autonomous agent; the same in all its events."""
+    version: str
+    """The version of the autonomous agent."""
+    timestamp: int
+    """When this state was reported, in seconds since 1970 (UTC)."""
+    type: Literal['exec']
+    """The kind of watcher, here exec."""
+    machine: str
+    """The name of the autonomous agent."""
+    name: str
+    """The name of the watcher."""
+    command: str
+    """The command that the watcher runs."""
+    previous_outcome: Literal['unknown', 'skipped', 'error', 'success']
+    """How the last run ended; unknown before the first."""
+    previous_run_time: int
+    """How long the last run took, in nanoseconds; 0 before the first."""
+
+
+__all__ = ['ExecState', 'PROTOCOL', 'PROTOCOLS', 'SCHEMA_ID']
+
+SCHEMA_ID: Final = 'https://choria.io/schemas/choria/machine/watcher/exec/v1/state_notification.json'
+"""The id of the schema."""
+
+PROTOCOL: Final = 'io.choria.machine.watcher.exec.v1.state'
+"""The protocol as it is written today."""
+
+PROTOCOLS: Final = ('io.choria.machine.watcher.exec.v1.state',)
+"""Every spelling of the protocol that the schema accepts, today's first."""

@@ -1,0 +1,44 @@
+# Generated from schemas/choria/machine/watcher/file/v1/state.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Do not edit: change the source and run `python -m codegen generate`.
+"""The contract io.choria.machine.watcher.file.v1.state."""
+
+from typing import Final
+from typing import Literal
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileState:
+    """What a watcher of an autonomous agent saw when it last looked at its file."""
+    protocol: Literal['io.choria.machine.watcher.file.v1.state']
+    """Which contract this event follows."""
+    identity: str
+    """The node on which the autonomous agent runs."""
+    id: str
+    """The running instance of the autonomous agent; the same in all its events."""
+    version: str
+    """The version of the autonomous agent."""
+    timestamp: int
+    """When this state was reported, in seconds since 1970 (UTC)."""
+    type: Literal['file']
+    """The kind of watcher, here file."""
+    machine: str
+    """The name of the autonomous agent."""
+    name: str
+    """The name of the watcher."""
+    path: str
+    """The file that is watched."""
+    previous_outcome: Literal['unknown', 'skipped', 'error', 'unchanged', 'changed']
+    """Whether the file had changed at the last look; unknown before the first."""
+
+
+__all__ = ['FileState', 'PROTOCOL', 'PROTOCOLS', 'SCHEMA_ID']
+
+SCHEMA_ID: Final = 'https://choria.io/schemas/choria/machine/watcher/file/v1/state_notification.json'
+"""The id of the schema."""
+
+PROTOCOL: Final = 'io.choria.machine.watcher.file.v1.state'
+"""The protocol as it is written today."""
+
+PROTOCOLS: Final = ('io.choria.machine.watcher.file.v1.state',)
+"""Every spelling of the protocol that the schema accepts, today's first."""

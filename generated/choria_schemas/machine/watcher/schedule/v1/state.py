@@ -1,0 +1,42 @@
+# Generated from schemas/choria/machine/watcher/schedule/v1/state.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Do not edit: change the source and run `python -m codegen generate`.
+"""The contract io.choria.machine.watcher.schedule.v1.state."""
+
+from typing import Final
+from typing import Literal
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScheduleState:
+    """Whether the schedule of an autonomous agent's watcher is on."""
+    protocol: Literal['io.choria.machine.watcher.schedule.v1.state']
+    """Which contract this event follows."""
+    identity: str
+    """The node on which the autonomous agent runs."""
+    id: str
+    """The running instance of the autonomous agent; the same in all its events."""
+    version: str
+    """The version of the autonomous agent."""
+    timestamp: int
+    """When this state was reported, in seconds since 1970 (UTC)."""
+    type: Literal['schedule']
+    """The kind of watcher, here schedule."""
+    machine: str
+    """The name of the autonomous agent."""
+    name: str
+    """The name of the watcher."""
+    state: Literal['unknown', 'skipped', 'off', 'on']
+    """Whether the schedule is on or off; unknown before the watcher has looked, skipped where it did not act."""
+
+
+__all__ = ['PROTOCOL', 'PROTOCOLS', 'SCHEMA_ID', 'ScheduleState']
+
+SCHEMA_ID: Final = 'https://choria.io/schemas/choria/machine/watcher/schedule/v1/state_notification.json'
+"""The id of the schema."""
+
+PROTOCOL: Final = 'io.choria.machine.watcher.schedule.v1.state'
+"""The protocol as it is written today."""
+
+PROTOCOLS: Final = ('io.choria.machine.watcher.schedule.v1.state',)
+"""Every spelling of the protocol that the schema accepts, today's first."""

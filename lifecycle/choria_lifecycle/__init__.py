@@ -1,0 +1,1 @@
+"""Choria lifecycle events: made, checked, published, received and read."""

@@ -1,0 +1,146 @@
+"""What a schemas folder needs besides the schemas: a lock, sentences, sources for what is local."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from codegen import lock
+
+PING = "choria/lifecycle/v1/ping.json"
+LOCAL = "choria/lifecycle/v1/pong.json"
+
+
+@pytest.fixture
+def local(project, make_event):
+    """A project with a local contract, and its folder."""
+    project.sync()
+    folder = project.schemas / "local" / "choria/lifecycle/v1"
+    folder.mkdir(parents=True)
+    schema = make_event(LOCAL)
+    del schema["description"], schema["properties"]["name"]["description"], schema["properties"]["name"]["default"]
+    ordered = {key: schema[key] for key in ("$schema", "id", "title", "type", "required", "properties")}
+    (folder / "pong.json").write_text(json.dumps(ordered, indent=2) + "\n")
+    (folder / "pong.toml").write_text('[sources]\n"/properties/protocol" = "there"\n"/properties/name" = "there"\n')
+    project.describe(schema, LOCAL)
+    assert project.run("generate").status == 0
+    return folder
+
+
+def test_a_local_contract_says_that_it_is_local(project, local):
+    assert "schemas/local/choria/lifecycle/v1/pong.json" in project.text("lifecycle/v1/pong.py")
+    assert "source='local'" in project.text("registry.py")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[sources]\n"/properties/protocol" = "x"\n', "pong.toml#/properties/name: is a field without a source"),
+        (
+            '[sources]\n"/properties/protocol" = "x"\n"/properties/name" = "x"\n"/gone" = "x"\n',
+            "pong.toml#/gone: has a source, but the schema has nothing there",
+        ),
+        ("[", "pong.toml: cannot be read"),
+    ],
+)
+def test_a_local_contract_needs_a_source_for_each_field(project, local, text, said):
+    (local / "pong.toml").write_text(text)
+    result = project.run("generate")
+    assert (result.status, said in result.err) == (2, True)
+
+
+def test_a_local_contract_is_kept_in_canonical_form(project, local):
+    file = local / "pong.json"
+    file.write_text(file.read_text().replace("  ", "    "))
+    result = project.run("generate")
+    assert (result.status, "pong.json: is not in canonical form" in result.err) == (2, True)
+    file.write_text('{"type": 1}')
+    assert "local/choria/lifecycle/v1/pong.json#/$schema" in project.run("generate").err
+
+
+def test_a_file_that_upstream_does_not_have_is_refused(project):
+    project.sync()
+    (project.schemas / "choria/lifecycle/v1/extra.json").write_text("{}")
+    result = project.run("generate")
+    assert (result.status, "extra.json: is not in upstream.lock" in result.err) == (2, True)
+
+
+def test_a_file_that_is_gone_is_named(project):
+    project.sync()
+    (project.schemas / PING).unlink()
+    assert f"{PING}: is in upstream.lock, but missing" in project.run("generate").err
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('"name" = "A field."', "", f"{PING}#/properties/name: has no sentence in descriptions.toml"),
+        ('"name" = ', '"gone" = "A field."\n"name" = ', f"{PING}#/properties/gone: is described"),
+        ('sentence = "Something."', "", "descriptions.toml#/choria~1lifecycle~1v1~1ping.json/: has no sentence"),
+        ("v1/ping.json", "v1/pang.json", f"{PING}: has no sentence in descriptions.toml"),
+        ("v1/ping.json", "v1/pang.json", "descriptions.toml#/choria/lifecycle/v1/pang.json: is no schema"),
+        ('"A field."', "1", "has no sentence"),
+        ("[", "[[[", "descriptions.toml: cannot be read"),
+    ],
+)
+def test_every_event_and_field_has_a_sentence(project, before, after, said):
+    project.sync()
+    file = project.schemas / "descriptions.toml"
+    file.write_text(file.read_text().replace(before, after))
+    result = project.run("generate")
+    assert (result.status, said in result.err) == (2, True), result.err
+
+
+def test_objects_in_an_event_need_sentences_too(project, make_event):
+    schema = make_event(part={"type": "object", "properties": {"a": {"type": "string"}}})
+    project.publish(schema)
+    project.describe(schema)
+    file = project.schemas / "descriptions.toml"
+    file.write_text(file.read_text().replace("/properties/part", "/properties/past"))
+    result = project.generate()
+    assert (result.status, f"{PING}#/properties/part: has no sentence" in result.err) == (2, True)
+    assert f"{PING}#/properties/past: is described" in result.err
+
+
+def test_the_order_of_the_sentences_is_the_order_of_the_fields(project, make_event):
+    schema = make_event(a={"type": "string"}, b={"type": "string"})
+    schema["required"] += ["b"]
+    project.publish(schema)
+    project.describe(schema | {"properties": dict(reversed(schema["properties"].items()))})
+    assert project.generate().status == 0
+    text = project.text("lifecycle/v1/ping.py")
+    places = [text.index(f"    {name}: ") for name in ("b", "name", "protocol", "a")]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("[source]", "[sauce]", "upstream.lock: lacks 'source'"),
+        ('commit = "', 'commit = "x', "is not the full hash"),
+        ("repository = ", "repository = 1 #", "upstream.lock: cannot be read"),
+        ("[source]", "[source", "upstream.lock: cannot be read"),
+    ],
+)
+def test_a_lock_that_cannot_be_used_is_named(project, before, after, said):
+    project.sync()
+    file = project.schemas / "upstream.lock"
+    file.write_text(file.read_text().replace(before, after))
+    for command in ("generate", "drift", "sync"):
+        result = project.run(command)
+        assert (result.status, said in result.err) == (2, True), result.err
+
+
+def test_a_missing_lock_is_named(project):
+    (project.schemas / "upstream.lock").unlink()
+    assert project.run("drift").err == "upstream.lock: is missing\n"
+
+
+@pytest.mark.parametrize("text", ["plain", "\x7f", '"', "\\", "\n", "\x00", "é\u2028", "'''", "# [source]"])
+def test_a_lock_reads_back_as_it_was_written(tmp_path, text):
+    pattern = lock.Pattern(f"choria/{text}", text)
+    held = lock.Lock(text, (text,), (pattern,), (pattern,), "a" * 40, (lock.entry(text, b"{}", b"{}"),))
+    (tmp_path / lock.NAME).write_text(held.render(), encoding="utf-8")
+    assert lock.read(tmp_path) == held
+    assert lock.read(tmp_path).render() == held.render()

@@ -1,0 +1,182 @@
+"""drift says what differs, what is missing and what is left over, and nothing else moves it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MODULE = "lifecycle/v1/ping.py"
+
+
+@pytest.fixture
+def generated(project):
+    assert project.generate().status == 0
+    return project
+
+
+def test_says_nothing_when_all_is_as_it_should_be(generated):
+    result = generated.run("drift")
+    assert (result.status, result.out, result.err) == (0, "", "")
+
+
+def test_the_repository_itself_has_no_drift():
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-m", "codegen", "drift"], cwd=root, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("name", [MODULE, "registry.py", "py.typed", f"_validate/{MODULE}", "lifecycle/__init__.py"])
+def test_names_a_file_that_differs(generated, name):
+    target = generated.package / name
+    target.write_bytes(target.read_bytes() + b" ")
+    result = generated.run("drift")
+    assert result.status == 1
+    assert f"generated/choria_schemas/{name}: differs" in result.out
+    assert "run `python -m codegen generate`" in result.out
+    assert result.out.count("differs") == 1
+
+
+def test_a_changed_line_ending_differs(generated):
+    target = generated.package / MODULE
+    target.write_bytes(target.read_bytes().replace(b"\n", b"\r\n"))
+    assert generated.run("drift").status == 1
+
+
+def test_names_a_file_that_is_missing(generated):
+    (generated.package / MODULE).unlink()
+    result = generated.run("drift")
+    assert (result.status, f"{MODULE}: missing" in result.out) == (1, True)
+
+
+@pytest.mark.parametrize("name", ["lifecycle/v1/stale.py", "other/stale.py", "data.json", ".hidden"])
+def test_names_a_file_that_is_left_over(generated, name):
+    target = generated.package / name
+    target.parent.mkdir(exist_ok=True)
+    target.write_text("")
+    result = generated.run("drift")
+    assert (result.status, f"choria_schemas/{name}: left over" in result.out) == (1, True)
+
+
+def test_a_link_is_not_the_file(generated, tmp_path):
+    target, elsewhere = generated.package / MODULE, tmp_path / "elsewhere.py"
+    elsewhere.write_bytes(target.read_bytes())
+    target.unlink()
+    target.symlink_to(elsewhere)
+    assert generated.run("drift").status == 1
+
+
+def test_does_not_mind_what_python_caches(generated):
+    cache = generated.package / "lifecycle" / "__pycache__"
+    cache.mkdir()
+    (cache / "ping.cpython-311.pyc").write_bytes(b"")
+    assert generated.run("drift").status == 0
+
+
+def test_changes_nothing(generated):
+    (generated.package / MODULE).write_text("")
+    before = generated.bytes()
+    generated.run("drift")
+    assert generated.bytes() == before
+
+
+def test_everything_is_missing_before_the_first_generate(project):
+    project.sync()
+    result = project.run("drift")
+    assert (result.status, f"{MODULE}: missing" in result.out) == (1, True)
+
+
+@pytest.mark.parametrize("damage", ["change", "remove", "leave over"])
+def test_generate_mends_what_drift_finds(generated, damage):
+    before = generated.bytes()
+    target = generated.package / MODULE
+    match damage:
+        case "change":
+            target.write_text("import os\n")
+        case "remove":
+            target.unlink()
+        case _:
+            (generated.package / "gone" / "v1").mkdir(parents=True)
+            (generated.package / "gone" / "v1" / "stale.py").write_text("")
+    assert generated.run("drift").status == 1
+    assert generated.run("generate").status == 0
+    assert generated.run("drift").status == 0
+    assert generated.bytes() == before
+    assert not (generated.package / "gone").exists()
+
+
+def test_a_changed_contract_is_drift(generated, make_event):
+    changed = make_event(size={"type": "integer"})
+    generated.publish(changed)
+    generated.describe(changed)
+    assert generated.sync().status == 0
+    result = generated.run("drift")
+    assert (result.status, f"{MODULE}: differs" in result.out) == (1, True)
+
+
+def test_an_upstream_file_edited_here_is_refused(generated):
+    target = generated.schemas / "choria/lifecycle/v1/ping.json"
+    target.write_text(target.read_text().replace("old:ping:1", "older:ping:1"))
+    result = generated.run("drift")
+    assert result.status == 2
+    assert "choria/lifecycle/v1/ping.json: is not what sync wrote" in result.err
+
+
+def test_a_failure_while_writing_leaves_everything_as_it_was(generated, monkeypatch):
+    for name in ("lifecycle/v1/ping.py", "registry.py"):
+        (generated.package / name).write_text("# damaged\n")
+    before = generated.bytes()
+    put, written = Path.write_bytes, []
+
+    def fail_once(path, data):
+        written.append(path)
+        if len(written) == 2:
+            raise OSError("disk full")
+        return put(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", fail_once)
+    result = generated.run("generate")
+    assert (result.status, "disk full" in result.err) == (2, True)
+    assert generated.bytes() == before
+
+
+@pytest.mark.parametrize(("seed", "locale"), [("0", "C"), ("4711", "C.UTF-8")])
+def test_the_bytes_depend_on_neither_hash_seed_nor_locale(project, make_event, seed, locale, tmp_path):
+    schema = make_event(
+        unit={"enum": ["é", "\u2028", "b", "a"]},
+        list={"type": "array"},
+    )
+    del schema["properties"]["list"]
+    schema["required"] += ["unit"]
+    project.publish(schema)
+    project.describe(schema, name="Ein Wort mit Umlaut: größer.")
+    assert project.generate().status == 0
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONHASHSEED": seed,
+        "LC_ALL": locale,
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+    }
+    program = "import sys, pathlib, codegen.__main__ as c; sys.exit(c.main(['drift'], pathlib.Path(sys.argv[1])))"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        env=environment,
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_usage_error_is_two(project):
+    assert project.run("wobble").status == 2
+    assert project.run().status == 2
+
+
+def test_without_a_sync_generate_says_what_to_do(project):
+    result = project.run("generate")
+    assert (result.status, "run `python -m codegen sync`" in result.err) == (2, True)

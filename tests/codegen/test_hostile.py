@@ -1,0 +1,329 @@
+"""Hostile names and texts are honoured as they are or refused with file and place; they are never text that runs."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import dataclasses
+import json
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codegen import classes, package, validators
+from codegen.contract import Contract, Contracts
+from codegen.descriptions import Description
+
+PING = "choria/lifecycle/v1/ping.json"
+MODULE = "lifecycle/v1/ping.py"
+CALL = "__import__('builtins').owned.append(1)"
+
+
+def words(text):
+    """The words of a text, as a list."""
+    return text.split()
+
+
+TEXTS = [
+    '"',
+    "'",
+    '"""',
+    "'''",
+    "\\",
+    "\\\\",
+    '\\"',
+    "\\'",
+    "\n",
+    "\r",
+    "\r\n",
+    "\t",
+    "\x00",
+    "\x07",
+    "\x0b",
+    "\x0c",
+    "\x1b[2J",
+    "\x7f",
+    "\x85",
+    "\u2028",
+    "\u2029",
+    "\u202e",
+    "\ufeff",
+    "\ufffe",
+    "é",
+    "e\u0301",
+    "\U0001f600",
+    "{}",
+    "{0}",
+    "{name}",
+    "{{",
+    "{variable}",
+    "{data.__class__}",
+    "{{ 7*7 }}",
+    "{% raw %}",
+    "%s",
+    "%(a)s",
+    "#",
+    "\\N{BULLET}",
+    "\\u0022",
+    "\\x22",
+    "\\",
+    "__class__",
+    "class",
+    "None",
+    "",
+    " ",
+    "x" * 5000,
+    f'"+{CALL}+"',
+    f"'+{CALL}+'",
+    f'"""\n{CALL}\n"""',
+    f"'''\n{CALL}\n'''",
+    f"\n{CALL}\n",
+    f"\\\n{CALL}",
+    f'\\"+{CALL}+\\"',
+    f'")\n{CALL}\n#',
+    f"'])\n{CALL}\n#",
+    f"\u2028{CALL}",
+    f"\r{CALL}",
+    "{" + CALL + "}",
+]
+
+
+@pytest.fixture(autouse=True)
+def owned(monkeypatch):
+    """What hostile text would append to if it ran."""
+    monkeypatch.setattr(builtins, "owned", [], raising=False)
+    yield
+    assert builtins.owned == []
+
+
+def check_generated(project, schema):
+    """All modules load, and the validator agrees with jsonschema on every text in every field."""
+    modules = [path.relative_to(project.package).as_posix() for path in project.package.rglob("*.py")]
+    for module in modules:
+        assert ast.parse(project.text(module))
+    loaded, compiled = project.load(MODULE), project.load(f"_validate/{MODULE}")
+    assert project.load(f"_schema/{MODULE}")["schema"]() == schema
+    oracle = jsonschema.Draft4Validator(schema)
+    base = {"protocol": "io.choria.lifecycle.v1.ping", "name": "n"}
+    for field in schema["properties"]:
+        for text in (*TEXTS, None, [], {}):
+            document = base | {field: text}
+            try:
+                compiled["validate"](document)
+                valid = True
+            except compiled["JsonSchemaValuesException"] as found:
+                valid = False
+                (error,) = [one for one in found.errors if one.rule == "enum" or one.rule == "type"][-1:]
+                assert error.name == f"data.{field}"
+                assert error.value == text
+            assert valid is oracle.is_valid(document), (field, text)
+    return loaded
+
+
+def published(project, schema, **sentences):
+    project.publish(schema)
+    project.describe(schema, **sentences)
+    return project.generate()
+
+
+def canonical_of(project):
+    return json.loads((project.schemas / PING).read_text(encoding="utf-8"))
+
+
+def test_values_of_an_enum_are_honoured(project, make_event):
+    values = sorted(set(TEXTS))
+    result = published(project, make_event(choice={"type": "string", "enum": values}))
+    assert (result.status, result.err) == (0, "")
+    loaded = check_generated(project, canonical_of(project))
+    (field,) = [field for field in dataclasses.fields(loaded["Ping"]) if field.name == "choice"]
+    literal, _none = field.type.__args__
+    assert literal.__args__ == tuple(values)
+
+
+def test_spellings_of_a_protocol_are_honoured(project, make_event):
+    schema = make_event()
+    schema["properties"]["protocol"]["enum"] = [*sorted(set(TEXTS)), schema["title"]]
+    assert published(project, schema).status == 0
+    loaded = check_generated(project, canonical_of(project))
+    assert loaded["PROTOCOLS"] == (schema["title"], *sorted(set(TEXTS)))
+    assert loaded["PROTOCOL"] == schema["title"]
+
+
+@pytest.mark.parametrize("text", ["".join(TEXTS), *TEXTS[-13:]])
+def test_an_id_and_a_format_are_honoured(project, make_event, text):
+    schema = make_event(size={"type": "string", "format": text}) | {"id": text}
+    assert published(project, schema).status == 0
+    kept = canonical_of(project)
+    # jsonschema resolves references against the id, which no text like these is fit for; it is no part of the verdict.
+    assert project.load(f"_schema/{MODULE}")["schema"]() == kept
+    assert project.load(MODULE)["SCHEMA_ID"] == text
+    project.load(f"_validate/{MODULE}")["validate"]({"protocol": "old:ping:1", "name": "n", "size": "x"})
+    assert ast.parse(project.text("registry.py"))
+
+
+def test_a_reason_for_a_correction_is_honoured(project, make_event):
+    reason = "".join(TEXTS)
+    quoted = json.dumps(reason, ensure_ascii=False).replace("\x7f", "\\u007f")
+    project.correct(
+        f'[[corrections]]\nfile = "{PING}"\npointer = "/properties/name/type"\nexpected = "string"\n'
+        f'value = "integer"\nreason = {quoted}\n'
+    )
+    assert published(project, make_event()).status == 0
+    registry = ast.parse(project.text("registry.py"))
+    constants = {node.value for node in ast.walk(registry) if isinstance(node, ast.Constant)}
+    assert reason in constants
+
+
+def test_what_upstream_describes_goes_nowhere(project, make_event):
+    schema = make_event(size={"type": "string", "description": "".join(TEXTS), "default": TEXTS, "examples": TEXTS})
+    schema |= {"description": f'"""\n{CALL}\n', "default": CALL}
+    assert published(project, schema).status == 0
+    assert CALL.encode() not in b"".join(project.bytes().values())
+    check_generated(project, canonical_of(project))
+
+
+@pytest.mark.parametrize("text", [text for text in TEXTS if text != "x" * 5000])
+def test_a_title_is_the_protocol_or_refused(project, make_event, text):
+    for title in (text, f"io.choria.lifecycle.v1.ping{text}"):
+        schema = make_event() | {"title": title}
+        schema["properties"]["protocol"]["enum"].append(title)
+        project.publish(schema)
+        assert project.sync().status in (0, 2)  # an enum may not say a thing twice
+        result = project.run("generate")
+        assert result.status == 2 or title == "io.choria.lifecycle.v1.ping"
+        assert all(line.isprintable() for line in result.err.splitlines())
+        assert not project.package.exists() or title == "io.choria.lifecycle.v1.ping"
+
+
+NAMES = [
+    *(text for text in TEXTS if (text and not text.isalpha()) or text in ("class", "None", "é")),
+    *("a b", "a-b", "a.b", "a/b", "a~b", "9a", "_a", "\u017f", "\uff4eame"),
+    *words("_ __init__ __slots__ __dict__ __doc__ def lambda True import async"),
+    *words("str int float bool list dict Any Literal"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_is_none_in_python_is_refused(project, make_event, name):
+    for schema in (
+        make_event(**{name: {"type": "string"}}),
+        make_event() | {"definitions": {name: {"type": "string"}}},
+    ):
+        project.publish(schema)
+        project.describe(make_event())
+        assert project.sync().status == 0
+        result = project.run("generate")
+        assert result.status == 2
+        assert result.err.startswith(f"{PING}#/")
+        assert len(result.err.splitlines()) == result.err.count(PING)
+        assert all(line.isprintable() for line in result.err.splitlines())
+        assert not project.package.exists()
+
+
+LOOKALIKES = words("""
+type id match case self cls object dataclass field Final property annotations copy json schema validate
+data errors e re Decimal NoneType custom_formats name_prefix data_keys is_dict x a__b mro items keys
+model_config PROTOCOL SCHEMA_ID PROTOCOLS print set len isinstance sorted tuple locals definitions
+properties description default required enum title typing const nullable
+""")
+
+
+@pytest.mark.parametrize("name", LOOKALIKES)
+def test_a_name_that_only_looks_dangerous_is_honoured(project, make_event, name):
+    schema = make_event(**{name: {"type": "integer"}}, zz={"type": "array", "items": {"type": "string"}})
+    result = published(project, schema)
+    assert (result.status, result.err) == (0, "")
+    loaded = check_generated(project, canonical_of(project))
+    made = loaded["Ping"](**{"protocol": "old:ping:1", "name": "n", "zz": ["z"], name: 3})
+    assert getattr(made, name) == 3
+    assert [field.name for field in dataclasses.fields(made)] == ["protocol", "name", name, "zz"]
+
+
+@pytest.mark.parametrize("name", ["any", "literal", "final", "none", "true", "PROTOCOL", "ping"])
+def test_an_object_that_would_hide_a_name_of_the_module_is_refused(project, make_event, name):
+    schema = make_event(**{name: {"type": "object", "properties": {"a": {"type": "string"}}}})
+    result = published(project, schema)
+    assert (result.status, f"{PING}#/properties/{name}: would be " in result.err) == (2, True)
+    assert not project.package.exists()
+
+
+def test_a_field_that_is_named_like_a_class_of_another_object_is_refused(project, make_event):
+    part = {"type": "object", "properties": {"a": {"type": "string"}}}
+    result = published(project, make_event(part=part, Part={"type": "string"}))
+    assert (result.status, f"{PING}: has a field and a class Part" in result.err) == (2, True)
+
+
+def test_a_name_that_is_the_class_is_refused(project, make_event):
+    result = published(project, make_event(Ping={"type": "integer"}))
+    assert (result.status, f"{PING}: has a field and a class Ping" in result.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        '"""',
+        'A "quoted" one.',
+        "A back\\slash.",
+        "Two\nlines.",
+        "A \u2028 line.",
+        "A \x00.",
+        "lower case.",
+        "No full stop",
+        "",
+        " ",
+    ],
+)
+def test_a_sentence_that_would_not_read_as_written_is_refused(project, make_event, sentence):
+    result = published(project, make_event(), name=sentence)
+    assert (result.status, "descriptions.toml#/choria~1lifecycle~1v1~1ping.json/name: " in result.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "sentence", ["It's {not} a %s format {0}.", "A # is no comment.", "Ünïcode: größer \U0001f600."]
+)
+def test_a_strange_sentence_is_honoured(project, make_event, sentence):
+    assert published(project, make_event(), name=sentence).status == 0
+    module = ast.parse(project.text(MODULE))
+    assert sentence in {node.value for node in ast.walk(module) if isinstance(node, ast.Constant)}
+
+
+def contract_of(schema):
+    fields = {"protocol": "A.", "choice": "B."}
+    return Contract(PING, schema, "local", (), {"": Description("An event.", fields)})
+
+
+def execute(text, namespace):
+    exec(compile(text, "generated", "exec", dont_inherit=True), namespace)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, unique=True), st.text())
+def test_any_text_in_an_enum_is_honoured(values, other):
+    title = "io.choria.lifecycle.v1.ping"
+    schema = {
+        "$schema": "http://json-schema.org/draft-04/schema#",
+        "id": "urn:x",
+        "title": title,
+        "type": "object",
+        "required": ["protocol", "choice"],
+        "properties": {"protocol": {"enum": [title]}, "choice": {"enum": values}},
+    }
+    contract = contract_of(schema)
+    module: dict = {"__name__": "isolated"}
+    execute(classes.render(contract, ""), module)
+    assert dataclasses.fields(module["Ping"])[1].type.__args__ == tuple(values)
+    compiled: dict = {}
+    execute(validators.render(contract, ""), compiled)
+    for value in {*values, other}:
+        try:
+            compiled["validate"]({"protocol": title, "choice": value})
+            valid = True
+        except compiled["JsonSchemaValuesException"]:
+            valid = False
+        assert valid is (value in values)
+    made: dict = {}
+    execute(validators.render_schema(contract, ""), made)
+    assert made["schema"]() == schema
+    assert compile(package._registry(Contracts("r", "c", (contract,))), "registry", "exec")

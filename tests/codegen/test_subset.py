@@ -1,0 +1,251 @@
+"""The closed list: a schema is either translated exactly or refused with file and place."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import jsonschema
+import msgspec
+import pytest
+
+from codegen import canonical, subset
+
+PING = "choria/lifecycle/v1/ping.json"
+MODULE = "lifecycle/v1/ping.py"
+
+
+def validator(project):
+    """`valid(document)` by the compiled validator of the project's event."""
+    compiled = project.load(f"_validate/{MODULE}")
+
+    def valid(document):
+        try:
+            compiled["validate"](document)
+        except compiled["JsonSchemaValuesException"]:
+            return False
+        return True
+
+    return valid
+
+
+REFUSED = [
+    ({"type": "string", "pattern": "^a$"}, "/pattern"),
+    ({"oneOf": [{"type": "string"}]}, "/oneOf"),
+    ({"anyOf": [{"type": "string"}]}, "/anyOf"),
+    ({"allOf": [{"type": "string"}]}, "/allOf"),
+    ({"not": {"type": "string"}}, "/not"),
+    ({"type": "object", "patternProperties": {"^a": {}}}, "/patternProperties"),
+    ({"type": "object", "dependencies": {"a": ["b"]}}, "/dependencies"),
+    ({"type": "number", "multipleOf": 2}, "/multipleOf"),
+    ({"type": "number", "minimum": 1, "exclusiveMinimum": True}, "/exclusiveMinimum"),
+    ({"type": "array", "uniqueItems": True}, "/uniqueItems"),
+    ({"type": "object", "minProperties": 1}, "/minProperties"),
+    ({"const": 1}, "/const"),
+    ({"x-own": 1}, "/x-own"),
+    ({"id": "#other"}, "/id"),
+    ({"title": "A title"}, "/title"),
+    ({"definitions": {}}, "/definitions"),
+    ({"$schema": "http://json-schema.org/draft-07/schema#"}, "/$schema"),
+    ({"$ref": "https://example.net/x.json"}, "/$ref"),
+    ({"$ref": "#"}, "/$ref"),
+    ({"$ref": "#/properties/name"}, "/$ref"),
+    ({"$ref": "#/definitions/missing"}, "/$ref"),
+    ({"$ref": "#/definitions/ok", "type": "string"}, ""),
+    ({"type": ["string", "integer"]}, "/type"),
+    ({"type": ["string", "integer", "null"]}, "/type"),
+    ({"enum": [1, 2]}, "/enum"),
+    ({"enum": ["a", None]}, "/enum"),
+    ({"type": ["string", "null"], "enum": ["a"]}, "/enum"),
+    ({"type": "integer", "enum": ["a"]}, "/enum"),
+    ({"items": {"type": "string"}}, "/items"),
+    ({"type": "array", "items": [{"type": "string"}]}, "/items"),
+    ({"type": "array", "items": {"pattern": "a"}}, "/items/pattern"),
+    ({"type": "array", "additionalItems": {"type": "string"}}, "/additionalItems"),
+    ({"properties": {"a": {}}}, "/properties"),
+    ({"additionalProperties": False}, "/additionalProperties"),
+    ({"type": "object", "additionalProperties": {"oneOf": [{}]}}, "/additionalProperties/oneOf"),
+    ({"type": "object", "required": ["a"]}, "/required"),
+    ({"type": "object", "properties": {"a-b": {}}}, "/properties/a-b"),
+]
+
+
+@pytest.mark.parametrize(
+    ("schema", "place"), REFUSED, ids=lambda value: json.dumps(value) if isinstance(value, dict) else ""
+)
+def test_what_is_not_translated_is_refused_with_file_and_place(project, make_event, schema, place):
+    whole = make_event(field=schema) | {"definitions": {"ok": {"type": "string"}}}
+    project.publish(whole)
+    project.describe(whole)
+    assert project.sync().status == 0
+    before = project.bytes()
+    result = project.run("generate")
+    assert result.status == 2
+    assert f"{PING}#/properties/field{place}: " in result.err
+    assert project.bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (lambda s: s.update(type="array"), "/type"),
+        (lambda s: s.pop("type"), "/type"),
+        (lambda s: s.update(title="io.choria.lifecycle.v1.pong"), "/title"),
+        (lambda s: s.pop("title"), "/title"),
+        (lambda s: s.pop("id"), "/id"),
+        (lambda s: s["properties"]["protocol"].update(enum=["old:ping:1"]), "/properties/protocol"),
+        (lambda s: s["properties"]["protocol"].pop("enum"), "/properties/protocol"),
+        (lambda s: s["required"].remove("protocol"), "/properties/protocol"),
+        (lambda s: s["properties"].pop("protocol"), "/required"),
+        (
+            lambda s: s.update(definitions={"a": {"$ref": "#/definitions/b"}, "b": {"$ref": "#/definitions/a"}}),
+            "/definitions/a/$ref",
+        ),
+        (
+            lambda s: s.update(definitions={"a": {"type": "array", "items": {"$ref": "#/definitions/a"}}}),
+            "/definitions/a/items/$ref",
+        ),
+        (lambda s: s.update(definitions={"Ab": {}, "aB": {}}), "/definitions/aB"),
+        (lambda s: s.update(definitions={"a-b": {}}), "/definitions/a-b"),
+    ],
+)
+def test_an_event_that_is_none_is_refused_with_file_and_place(project, make_event, change, place):
+    schema = make_event()
+    change(schema)
+    project.publish(schema)
+    assert project.sync().status == 0
+    result = project.run("generate")
+    assert (result.status, f"{PING}#{place}: " in result.err) == (2, True), result.err
+
+
+def test_a_keyword_can_be_corrected_away(project, make_event):
+    schema = make_event(size={"type": "string", "pattern": "x"})
+    project.publish(schema)
+    project.describe(schema)
+    project.correct(
+        f'[[corrections]]\nfile = "{PING}"\npointer = "/properties/size/pattern"\nexpected = "x"\nreason = "Not so."\n'
+    )
+    assert project.generate().status == 0
+
+
+# Each with documents to try in the field, and whether the types alone enforce it.
+TRANSLATED = [
+    ({"type": "string"}, False, ["", "a", 1, None, True]),
+    ({"type": "integer"}, False, [0, -1, 2**70, 1.0, 1.5, True, "1", None]),
+    ({"type": "number"}, False, [0, 1.5, True, "1", None]),
+    ({"type": "boolean"}, False, [True, False, 0, None]),
+    ({"type": "null"}, True, [None, 0, "", False]),
+    ({"type": ["integer", "null"]}, True, [None, 0, 1.0, ""]),
+    ({"type": ["null", "string"]}, True, [None, 0, ""]),
+    ({}, True, [None, 0, "", [], {}]),
+    ({"enum": ["a", "b"]}, False, ["a", "c", None, 0, ["a"], {}]),
+    ({"type": "string", "format": "date-time"}, False, ["never", "2026-01-01T00:00:00Z", 1]),
+    ({"type": "integer", "minimum": 0}, False, [-1, 0, 1, True, "x"]),
+    ({"type": "number", "minimum": 0.5, "maximum": 1.5}, False, [0, 0.5, 1, 1.5, 2]),
+    ({"type": ["integer", "null"], "maximum": 5}, False, [5, 6, None]),
+    ({"type": "string", "minLength": 1, "maxLength": 2}, False, ["", "a", "ab", "abc", "\U0001f600\U0001f600"]),
+    ({"type": ["array", "null"], "minItems": 1, "maxItems": 2}, False, [[], [1], [1, 2], [1, 2, 3], None]),
+    ({"type": ["array", "null"], "items": {"type": "integer"}}, True, [[], [1], ["1"], [1.0], None, {}]),
+    ({"type": "array", "additionalItems": False}, False, [[], [1, 2]]),
+    ({"type": ["object", "null"]}, True, [{}, {"a": 1}, [], None]),
+    ({"type": ["object", "null"], "additionalProperties": {"type": "string"}}, True, [{}, {"a": 1}, {"a": "b"}, None]),
+    ({"type": "object", "additionalProperties": False}, False, [{}, {"a": 1}]),
+    (
+        {"type": ["object", "null"], "properties": {"a": {"type": "integer"}}, "required": ["a"]},
+        True,
+        [{}, {"a": 1}, {"a": "1"}, {"a": 1, "b": 2}, None, []],
+    ),
+    (
+        {"type": ["object", "null"], "properties": {"a": {"type": "integer"}}},
+        False,
+        [{}, {"a": 1}, {"a": None}, None],
+    ),
+    (
+        {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False},
+        False,
+        [{"a": 1}, {"a": 1, "b": 2}],
+    ),
+    (
+        {"type": "object", "properties": {"a": {}}, "required": ["a"], "additionalProperties": {"type": "string"}},
+        False,
+        [{"a": 1}, {"a": 1, "b": 2}, {"a": 1, "b": "2"}],
+    ),
+    ({"$ref": "#/definitions/ok"}, False, ["a", "", 1]),
+    (
+        {"type": ["array", "null"], "items": {"$ref": "#/definitions/part"}},
+        True,
+        [None, [], [{"x": 1}], [{"x": ""}], [1]],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("schema", "exact", "values"), TRANSLATED, ids=lambda value: json.dumps(value) if isinstance(value, dict) else ""
+)
+@pytest.mark.parametrize("required", [True, False])
+def test_what_is_translated_is_honoured_exactly(project, make_event, schema, exact, values, required):
+    whole = make_event(field=schema)
+    whole["definitions"] = {
+        "ok": {"type": "string", "minLength": 1},
+        "part": {"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]},
+    }
+    whole["required"] += ["field"] if required else []
+    project.publish(whole)
+    project.describe(whole)
+    assert project.generate().status == 0
+    valid = validator(project)
+    oracle = jsonschema.Draft4Validator(whole)
+    module = project.load(MODULE)
+    decoder = msgspec.json.Decoder(module["Ping"])
+    base = {"protocol": "old:ping:1", "name": "n"}
+    marked = "bounds=()," in project.text("registry.py")
+    for document in [base, base | {"other": 1}, *(base | {"field": value} for value in values)]:
+        expected = oracle.is_valid(document)
+        assert valid(document) is expected, document
+        try:
+            decoder.decode(json.dumps(document))
+            by_types = True
+        except msgspec.ValidationError:
+            by_types = False
+        # Types may accept more where the contract is not marked exact, and never less.
+        assert by_types is expected or (by_types and not marked), document
+    if not required:
+        assert marked is exact
+
+
+def test_minimum_and_closed_objects_are_marked_as_more_than_types(project, make_event):
+    whole = make_event() | {"additionalProperties": False}
+    project.publish(whole)
+    project.describe(whole)
+    assert project.generate().status == 0
+    assert "bounds=None," in project.text("registry.py")
+    assert not validator(project)({"protocol": "old:ping:1", "name": "n", "more": 1})
+
+
+def test_objects_in_an_event_become_classes_of_their_own(project, make_event):
+    part = {"type": "object", "properties": {"b": {"type": "string"}, "a": {"type": "string"}}, "required": ["a"]}
+    whole = make_event(check_part=part, parts={"type": "array", "items": {"$ref": "#/definitions/part"}})
+    whole["definitions"] = {"part": part}
+    project.publish(whole)
+    project.describe(whole)
+    assert project.generate().status == 0
+    module = project.load(MODULE)
+    assert [field.name for field in dataclasses.fields(module["CheckPart"])] == ["a", "b"]
+    assert dataclasses.fields(module["Ping"])[2].type == module["CheckPart"] | None
+    (items, _none) = dataclasses.fields(module["Ping"])[3].type.__args__
+    assert items.__args__ == (module["Part"],)
+
+
+def test_two_objects_of_one_name_are_refused(project, make_event):
+    part = {"type": "object", "properties": {"a": {"type": "string"}}}
+    whole = make_event(part=part, parts={"type": "array", "items": {"$ref": "#/definitions/part"}})
+    whole["definitions"] = {"part": part}
+    project.publish(whole)
+    project.describe(whole)
+    result = project.generate()
+    assert (result.status, f"{PING}#" in result.err, "a second Part" in result.err) == (2, True, True)
+
+
+def test_the_list_of_keywords_has_no_annotation_that_the_canonical_form_removes():
+    assert not subset.KEYWORDS & canonical._ANNOTATIONS
+    assert set(canonical._ORDER) == subset.KEYWORDS | subset.ROOT_KEYWORDS

@@ -1,0 +1,307 @@
+"""sync takes upstream's files, says what changed, and does all of it or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from codegen import lock
+
+PING = "choria/lifecycle/v1/ping.json"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def synced(project):
+    assert project.generate().status == 0
+    return project
+
+
+def test_keeps_the_canonical_form_and_the_lock(synced):
+    kept = json.loads((synced.schemas / PING).read_text())
+    assert kept["title"] == "io.choria.lifecycle.v1.ping"
+    assert "description" not in json.dumps(kept)
+    assert "default" not in json.dumps(kept)
+    (entry,) = tomllib.loads((synced.schemas / "upstream.lock").read_text())["files"]
+    data = (synced.upstream / PING).read_bytes()
+    assert entry["path"] == PING
+    assert entry["sha256"] == hashlib.sha256(data).hexdigest()
+    assert entry["blob"] == hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+    assert lock.read(synced.schemas).commit == COMMIT
+
+
+def test_a_second_sync_finds_nothing(synced):
+    before = synced.bytes()
+    result = synced.sync()
+    assert (result.status, synced.bytes()) == (0, before)
+    assert synced.sync("--check").status == 0
+
+
+def test_an_upstream_that_only_moved_on_is_no_difference(synced):
+    moved = "f" * 40
+    arguments = ("sync", "--from", str(synced.upstream), "--commit", moved)
+    assert synced.run(*arguments, "--check").status == 0
+    assert synced.run(*arguments).status == 0
+    assert lock.read(synced.schemas).commit == moved
+    assert synced.run("drift").status == 1  # the headers name the commit
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda s: s["properties"].update(size={"type": "integer"}), "io.choria.lifecycle.v1.ping: field size added\n"),
+        (
+            lambda s: (s["properties"].update(size={"type": "integer"}), s["required"].append("size")),
+            "field size added, required (breaking)\n",
+        ),
+        (lambda s: s["required"].append("extra"), "field extra now required (breaking)\n"),
+        (lambda s: s["required"].remove("name"), "field name no longer required (breaking)\n"),
+        (lambda s: s["properties"].pop("extra"), "field extra removed (breaking)\n"),
+        (lambda s: s["properties"]["extra"]["enum"].append("c"), "field extra: value 'c' added\n"),
+        (lambda s: s["properties"]["extra"]["enum"].remove("a"), "field extra: value 'a' removed (breaking)\n"),
+        (lambda s: s["properties"]["protocol"]["enum"].append("newer"), "field protocol: value 'newer' added\n"),
+        (lambda s: s["properties"].update(name={"type": "integer"}), "field name: type was 'string', is 'integer'\n"),
+        (lambda s: s["properties"]["name"].update(minLength=1), "field name: minLength 1 added\n"),
+        (lambda s: s.update(additionalProperties=False), "closed, other fields are no longer allowed (breaking)\n"),
+        (
+            lambda s: s["properties"]["list"]["items"]["properties"].update(new={"type": "string"}),
+            "field list[].new added\n",
+        ),
+        (
+            lambda s: s["properties"]["list"]["items"].update(required=["old"]),
+            "field list[].old now required (breaking)\n",
+        ),
+        (lambda s: s.update(description="better words"), f"{PING}: other text, same contract\n"),
+        (lambda s: s["required"].reverse(), f"{PING}: other text, same contract\n"),
+    ],
+)
+def test_says_what_changed_in_the_words_of_the_contract(project, make_event, change, said):
+    schema = make_event(
+        extra={"type": "string", "enum": ["a", "b"]},
+        list={"type": "array", "items": {"type": "object", "properties": {"old": {"type": "string"}}}},
+    )
+    project.publish(schema)
+    assert project.sync().status == 0
+    before = project.bytes()
+    change(schema)
+    project.publish(schema)
+    checked = project.sync("--check")
+    assert (checked.status, said in checked.out) == (1, True), checked.out
+    assert project.bytes() == before
+    done = project.sync()
+    assert (done.status, said in done.out) == (0, True)
+    assert project.sync("--check").status == 0
+
+
+def test_a_new_event_type_is_named_and_what_to_do_next(synced, make_event):
+    path = "choria/lifecycle/v1/pong.json"
+    synced.publish(make_event(path), path)
+    result = synced.sync()
+    assert "new event type io.choria.lifecycle.v1.pong (choria/lifecycle/v1/pong.json)\n" in result.out
+    assert f"to do: {path}: has no sentence in descriptions.toml\n" in result.out
+    assert "python -m codegen generate" in result.out
+    refused = synced.run("generate")
+    assert (refused.status, f"{path}: has no sentence" in refused.err) == (2, True)
+    synced.describe(make_event(path), path)
+    assert synced.run("generate").status == 0
+    assert "class Pong:" in synced.text("lifecycle/v1/pong.py")
+
+
+def test_a_removed_event_type_goes_and_takes_its_modules_along(synced, make_event):
+    path = "choria/lifecycle/v1/pong.json"
+    synced.publish(make_event(path), path)
+    synced.describe(make_event(path), path)
+    assert synced.generate().status == 0
+    (synced.upstream / path).unlink()
+    result = synced.sync()
+    assert "event type io.choria.lifecycle.v1.pong removed (choria/lifecycle/v1/pong.json) (breaking)" in result.out
+    assert not (synced.schemas / path).exists()
+    synced.describe(make_event())
+    assert "lifecycle/v1/pong.py: left over" in synced.run("drift").out
+    assert synced.run("generate").status == 0
+    assert not (synced.package / "lifecycle/v1/pong.py").exists()
+
+
+def test_a_new_file_that_nobody_decided_about_is_named(synced, make_event):
+    synced.publish(make_event(), "choria/lifecycle/v2/ping.json")
+    for result in (synced.sync("--check"), synced.sync()):
+        assert "choria/lifecycle/v2/ping.json: new file, neither used nor ignored" in result.out
+    assert synced.sync("--check").status == 1
+    held = synced.schemas / "upstream.lock"
+    held.write_text(held.read_text() + '[[ignore]]\npath = "choria/lifecycle/v2/*.json"\nreason = "later"\n')
+    assert synced.sync("--check").status == 0
+    synced.sync()
+    assert 'reason = "later"' in held.read_text()
+
+
+def test_an_ignored_file_may_be_anything(synced):
+    synced.publish(b"\xff not json", "choria/lifecycle/v1/manifest.json")
+    assert synced.sync("--check").status == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "is not JSON"),
+        (b"{", "is not JSON"),
+        (b'{"a": 1} x', "is not JSON"),
+        (b"[]", "is not a JSON object"),
+        (b"\xff{}", "is not UTF-8"),
+        (b"\xef\xbb\xbf{}", "byte order mark"),
+        (b'{"a": 1, "a": 2}', "has the key 'a' twice"),
+        (b'{"a": NaN}', "not finite"),
+        (b'{"a": -Infinity}', "not finite"),
+        (b'{"a": 1e999}', "not finite"),
+        (b'{"a": "\\ud800"}', "lone surrogate"),
+        (b'{"\\udfff": 1}', "lone surrogate"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"a":' + b"[" * 200 + b"]" * 200 + b"}", "is nested more than"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "is not usable JSON"),
+        (b'{"a": "' + b"x" * 1_000_000 + b'"}', "bytes"),
+        (b"{}", "#/$schema: is None"),
+        (b'{"$schema": "http://json-schema.org/draft-03/schema#"}', "#/$schema: is"),
+        (b'{"$schema": 4}', "#/$schema: is 4"),
+        (b'{"$schema": "http://json-schema.org/draft-04/schema", "type": "strin"}', "#/type: is not valid against"),
+        (b'{"$schema": "http://json-schema.org/draft-04/schema", "required": []}', "#/required: is not valid"),
+        (
+            b'{"$schema": "http://json-schema.org/draft-04/schema", "properties": {"a/b": {"minimum": "1"}}}',
+            "#/properties/a~1b/minimum: is not valid",
+        ),
+        (
+            b'{"$schema": "http://json-schema.org/draft-07/schema#", "properties": {"a": true}}',
+            "#/properties/a: is not",
+        ),
+    ],
+)
+def test_a_file_that_is_no_schema_is_refused_and_nothing_is_written(synced, make_event, data, reason):
+    synced.publish(make_event(size={"type": "integer"}))
+    synced.publish(data, "choria/lifecycle/v1/bad.json")
+    before = synced.bytes()
+    result = synced.sync()
+    assert (result.status, result.out) == (2, "")
+    assert result.err.startswith("choria/lifecycle/v1/bad.json")
+    assert reason in result.err
+    assert synced.bytes() == before
+
+
+@pytest.mark.parametrize(
+    "name", ["Ping.json", "a b.json", "class.json", "9.json", "x;y.json", "é.json", "a\nb.json", "__init__.json"]
+)
+def test_a_path_that_cannot_be_a_module_is_refused(synced, make_event, name):
+    synced.publish(make_event(), f"choria/lifecycle/v1/{name}")
+    result = synced.sync()
+    assert (result.status, "there is no module for it" in result.err) == (2, True)
+    assert result.err.count("\n") == 1
+
+
+def test_two_files_that_would_be_one_class_are_refused(synced, make_event):
+    for name in ("a_b.json", "aB.json", "a__b.json"):
+        synced.publish(make_event(), f"choria/lifecycle/v1/{name}")
+    (synced.upstream / "choria/lifecycle/v1/aB.json").unlink()
+    result = synced.sync()
+    assert (result.status, "would be a second class AB" in result.err) == (2, True)
+
+
+def test_a_link_in_upstreams_folder_is_refused(synced, tmp_path):
+    (synced.upstream / "choria/lifecycle/v1/link.json").symlink_to("/etc/hostname")
+    result = synced.sync()
+    assert (result.status, "link.json: is not a regular file" in result.err) == (2, True)
+
+
+def test_an_empty_upstream_does_not_empty_the_contract(synced, tmp_path):
+    (tmp_path / "nothing").mkdir()
+    before = synced.bytes()
+    result = synced.run("sync", "--from", str(tmp_path / "nothing"), "--commit", COMMIT)
+    assert (result.status, "none of the schemas" in result.err) == (2, True)
+    assert synced.bytes() == before
+
+
+def test_a_failure_while_writing_leaves_schemas_as_they_were(synced, make_event, monkeypatch):
+    synced.publish(make_event(size={"type": "integer"}))
+    before = synced.bytes()
+    put, written = Path.write_bytes, []
+
+    def fail_at_the_lock(path, data):
+        written.append(path)
+        if "upstream.lock" in path.name:
+            monkeypatch.undo()
+            raise OSError("disk full")
+        return put(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", fail_at_the_lock)
+    result = synced.sync()
+    assert (result.status, "disk full" in result.err, len(written)) == (2, True, 2)
+    assert synced.bytes() == before
+
+
+def test_an_edit_by_hand_is_named_and_undone(synced):
+    kept = synced.schemas / PING
+    original = kept.read_text()
+    kept.write_text(original.replace("old:ping:1", "older"))
+    assert f"{PING}: not what the last sync wrote here" in synced.sync("--check").out
+    assert synced.sync().status == 0
+    assert kept.read_text() == original
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--from", "{upstream}"],
+        ["--from", "{upstream}", "--commit", "abc"],
+        ["--from", "{upstream}", "--commit", COMMIT.upper()],
+        ["--from", "{upstream}", "--commit", COMMIT, "--ref", "main"],
+        ["--from", "{root}/absent"],
+        ["--from=--upload-pack=touch {root}/owned"],
+        ["--from", "ext::sh -c touch% {root}/owned"],
+        ["--from", "ext::sh://x@y"],
+        ["--from", "a\nb"],
+        ["--from", ""],
+        ["--from", "https://127.0.0.1:1/x", "--ref=--upload-pack=touch {root}/owned"],
+    ],
+)
+def test_arguments_that_make_no_sense_are_a_usage_error(synced, arguments, tmp_path):
+    before = synced.bytes()
+    result = synced.run("sync", *(one.format(upstream=synced.upstream, root=tmp_path) for one in arguments))
+    assert (result.status, result.out) == (2, "")
+    assert result.err.startswith("sync: ")
+    assert synced.bytes() == before
+    assert not (tmp_path / "owned").exists()
+
+
+@pytest.mark.parametrize("option", ["--from", "--ref"])
+def test_an_argument_that_git_would_take_for_an_option_never_reaches_git(synced, option, monkeypatch):
+    monkeypatch.setattr("codegen.upstream._git", lambda *arguments: pytest.fail("git was run"))
+    result = synced.run("sync", "--from", "https://127.0.0.1:1/x@y", f"{option}=--upload-pack=x://y@z")
+    assert (result.status, f"{option} '--upload-pack=x://y@z' is not usable" in result.err) == (2, True)
+
+
+def test_a_correction_that_no_longer_applies_is_named_by_sync_and_stops_generate(synced, make_event):
+    schema = make_event(size={"type": "string"})
+    synced.publish(schema)
+    synced.describe(schema)
+    synced.correct(
+        f'[[corrections]]\nfile = "{PING}"\npointer = "/properties/size/type"\n'
+        'expected = "string"\nvalue = "integer"\nreason = "Numbers."\n'
+    )
+    assert synced.generate().status == 0
+    assert "size: int | None = None" in synced.text("lifecycle/v1/ping.py")
+    schema["properties"]["size"]["type"] = "integer"
+    synced.publish(schema)
+    result = synced.sync()
+    assert result.status == 0
+    assert "to do: choria/lifecycle/v1/ping.json#/properties/size/type: is corrected, but has 'integer'" in result.out
+    refused = synced.run("generate")
+    assert (refused.status, "is corrected, but has 'integer'" in refused.err) == (2, True)
+
+
+def test_a_local_contract_that_upstream_publishes_meanwhile_is_refused(synced):
+    local = synced.schemas / "local" / PING
+    local.parent.mkdir(parents=True)
+    local.write_bytes((synced.schemas / PING).read_bytes())
+    local.with_suffix(".toml").write_text('[sources]\n"/properties/protocol" = "x"\n"/properties/name" = "x"\n')
+    result = synced.run("generate")
+    assert (result.status, f"local/{PING}: is published by upstream too" in result.err) == (2, True)

@@ -1,0 +1,89 @@
+"""Every contract, with an example of what Choria sends for it."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from choria_schemas.registry import CONTRACTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from choria_schemas.registry import Contract
+
+_LIFECYCLE = {
+    "protocol": "",
+    "id": "afde5918-768b-4db1-8615-34f204b5f362",
+    "identity": "n1.example.net",
+    "component": "server",
+    "timestamp": 1795336436,
+}
+_WATCHER = {
+    "protocol": "",
+    "identity": "n1.example.net",
+    "id": "bac83cb2-4d25-4a48-9b8e-0f0a4e0c5a3f",
+    "version": "0.0.1",
+    "timestamp": 1795336436,
+    "type": "",
+    "machine": "mail",
+    "name": "check",
+}
+_OWN: dict[str, dict[str, Any]] = {
+    "io.choria.lifecycle.v1.startup": _LIFECYCLE | {"version": "0.30.2"},
+    "io.choria.lifecycle.v1.shutdown": _LIFECYCLE,
+    "io.choria.lifecycle.v1.provisioned": _LIFECYCLE,
+    "io.choria.lifecycle.v1.alive": _LIFECYCLE | {"version": "0.30.2"},
+    "io.choria.lifecycle.v1.upgraded": _LIFECYCLE | {"version": "0.30.1", "new_version": "0.30.2"},
+    "io.choria.lifecycle.v1.governor": _LIFECYCLE | {"governor": "PUPPET", "sequence": 10, "event_type": "eviction"},
+    "io.choria.machine.v1.transition": {
+        "protocol": "",
+        "identity": "n1.example.net",
+        "id": "3901412f-0b1c-4f6a-8f1e-6f2f4f0d2c11",
+        "version": "1.0.0",
+        "timestamp": 1795336436,
+        "machine": "check_mailq",
+        "transition": "ok_event",
+        "from_state": "CRITICAL",
+        "to_state": "OK",
+    },
+    "io.choria.machine.watcher.exec.v1.state": _WATCHER
+    | {"type": "exec", "command": "./monitor.rb", "previous_outcome": "success", "previous_run_time": 1387005527},
+    "io.choria.machine.watcher.file.v1.state": _WATCHER
+    | {"type": "file", "path": "/etc/motd", "previous_outcome": "changed"},
+    "io.choria.machine.watcher.schedule.v1.state": _WATCHER | {"type": "schedule", "state": "on"},
+    # Before the first check: the zero time of Go's, and null for what is not there yet.
+    "io.choria.machine.watcher.nagios.v1.state": _WATCHER
+    | {
+        "type": "nagios",
+        "plugin": "check_mailq -w 10",
+        "status": "NOTCHECKED",
+        "status_code": 5,
+        "output": "",
+        "check_time": -62135596800,
+        "perfdata": None,
+        "runtime": 0,
+        "history": [],
+        "annotations": None,
+    },
+}
+
+
+@pytest.fixture(params=sorted({contract.protocol for contract in CONTRACTS.values()}))
+def contract(request: pytest.FixtureRequest) -> Contract:
+    """Each contract in turn."""
+    return CONTRACTS[request.param]
+
+
+@pytest.fixture
+def document(contract: Contract) -> dict[str, Any]:
+    """What Choria sends under this contract; also the order of its keys is Choria's."""
+    return copy.deepcopy(_OWN[contract.protocol]) | {"protocol": contract.protocol}
+
+
+@pytest.fixture
+def sample() -> Callable[[str], dict[str, Any]]:
+    """What Choria sends under a protocol."""
+    return lambda protocol: copy.deepcopy(_OWN[protocol]) | {"protocol": protocol}

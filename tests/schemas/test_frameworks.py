@@ -1,0 +1,71 @@
+"""pydantic, msgspec, cattrs and FastAPI take the types as they are."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import cattrs
+import fastapi
+import httpx
+import msgspec
+import pydantic
+import pytest
+
+
+def test_msgspec_reads_and_writes(contract, document):
+    text = msgspec.json.encode(document)
+    made = msgspec.json.decode(text, type=contract.cls)
+    assert made == contract.cls(**document)
+    written = json.loads(msgspec.json.encode(made))
+    assert written == document
+    assert list(written) == [field.name for field in dataclasses.fields(contract.cls)]
+    assert msgspec.convert(document, contract.cls) == made
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(document | {"protocol": "other"}, contract.cls)
+
+
+def test_pydantic_reads_and_writes(contract, document):
+    adapter = pydantic.TypeAdapter(contract.cls)
+    made = adapter.validate_json(json.dumps(document))
+    assert made == contract.cls(**document)
+    assert type(made) is contract.cls
+    assert adapter.dump_python(made) == document
+    assert set(adapter.json_schema()["properties"]) == set(contract.schema()["properties"])
+    with pytest.raises(pydantic.ValidationError):
+        adapter.validate_python(document | {"protocol": "other"})
+
+
+def test_pydantic_takes_it_as_a_field(contract, document):
+    model = pydantic.create_model("Holder", event=(contract.cls, ...))
+    made = model.model_validate({"event": document})
+    assert made.event == contract.cls(**document)
+    assert model(event=made.event).event == made.event
+
+
+def test_cattrs_reads_and_writes(contract, document):
+    converter = cattrs.Converter()
+    made = converter.structure(document, contract.cls)
+    assert made == contract.cls(**document)
+    assert converter.unstructure(made) == document
+    with pytest.raises(cattrs.BaseValidationError):
+        converter.structure(document | {"protocol": "other"}, contract.cls)
+
+
+async def test_fastapi_takes_it_as_a_body(contract, document):
+    app = fastapi.FastAPI()
+    event = contract.cls
+
+    def receive(body):
+        assert type(body) is event
+        return body
+
+    receive.__annotations__ = {"body": event, "return": event}
+    app.post("/")(receive)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as client:
+        answer = await client.post("/", json=document)
+        assert (answer.status_code, answer.json()) == (200, document)
+        refused = await client.post("/", json=document | {"timestamp": "soon"})
+        assert refused.status_code == 422
+        described = (await client.get("/openapi.json")).json()
+        assert event.__name__ in described["components"]["schemas"]

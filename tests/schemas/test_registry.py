@@ -1,0 +1,117 @@
+"""The registry finds everything by protocol, in each spelling."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jsonschema
+import pytest
+
+import choria_schemas
+from choria_schemas import registry
+from choria_schemas.registry import CONTRACTS, Contract
+
+
+def test_has_every_contract_under_every_spelling(contract):
+    for spelling in contract.protocols:
+        assert CONTRACTS[spelling] is contract
+    assert contract.protocols[0] == contract.protocol
+    assert set(contract.protocols) == set(contract.schema()["properties"]["protocol"]["enum"])
+
+
+def test_knows_the_twelve_spellings_of_lifecycle_events_and_the_five_of_machines():
+    types = ("alive", "governor", "provisioned", "shutdown", "startup", "upgraded")
+    watchers = ("exec", "file", "nagios", "schedule")
+    assert set(CONTRACTS) == {
+        *(f"io.choria.lifecycle.v1.{name}" for name in types),
+        *(f"choria:lifecycle:{name}:1" for name in types),
+        *(f"io.choria.machine.watcher.{name}.v1.state" for name in watchers),
+        "io.choria.machine.v1.transition",
+    }
+
+
+def test_is_read_only(contract):
+    with pytest.raises(TypeError):
+        CONTRACTS["new"] = contract
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        contract.bounds = None
+
+
+def test_says_where_it_comes_from(contract):
+    local = contract.protocol.endswith(".governor")
+    assert contract.source == ("local" if local else registry.UPSTREAM_COMMIT)
+    assert registry.UPSTREAM_REPOSITORY == "https://github.com/choria-io/schemas"
+    assert len(registry.UPSTREAM_COMMIT) == 40
+
+
+def test_marks_what_types_alone_enforce():
+    inexact = {contract.class_name for contract in CONTRACTS.values() if not contract.exact}
+    assert inexact == {"Governor", "NagiosState"}
+
+
+def test_shows_the_corrections():
+    corrected = {
+        contract.class_name: [pointer for pointer, _ in contract.corrections] for contract in CONTRACTS.values()
+    }
+    assert {name: pointers for name, pointers in corrected.items() if pointers} == {
+        "Transition": ["/additionalProperties"],
+        "ScheduleState": ["/properties/type/enum"],
+        "NagiosState": [
+            "/definitions/perfdata/type",
+            "/properties/annotations/type",
+            "/properties/status/enum",
+            "/properties/status_code/maximum",
+        ],
+    }
+    assert all(reason for contract in CONTRACTS.values() for _, reason in contract.corrections)
+
+
+def test_the_schema_is_a_fresh_copy_of_the_corrected_contract(contract):
+    first = choria_schemas.schema(contract.protocols[-1])
+    assert first == contract.schema()
+    assert first["$schema"] == "http://json-schema.org/draft-04/schema#"
+    jsonschema.Draft4Validator.check_schema(first)
+    first["properties"].clear()
+    first["required"].append("more")
+    assert choria_schemas.schema(contract.protocol) == contract.schema() != first
+
+
+def test_a_protocol_without_a_contract_is_a_key_error_that_helps():
+    with pytest.raises(
+        KeyError, match=r"no contract for the protocol 'io\.choria\.gone'.*io\.choria\.lifecycle\.v1\.startup"
+    ):
+        choria_schemas.schema("io.choria.gone")
+
+
+def test_a_contract_has_the_attributes_that_others_rely_on():
+    names = [field.name for field in dataclasses.fields(Contract)]
+    assert names == ["protocol", "protocols", "schema_id", "path", "source", "bounds", "corrections", "class_name"]
+    assert Contract.__slots__ == tuple(names)
+
+
+def test_violations_names_every_finding_with_rule_and_value():
+    contract = CONTRACTS["choria:lifecycle:governor:1"]
+    found = contract.violations(
+        {"protocol": "choria:lifecycle:governor:1", "id": 1, "governor": "", "sequence": -1, "event_type": "timeout"}
+    )
+    assert {(error.name, error.rule) for error in found} == {
+        ("data", "required"),
+        ("data.id", "type"),
+        ("data.governor", "minLength"),
+        ("data.sequence", "minimum"),
+        ("data.event_type", "enum"),
+    }
+    (error,) = [error for error in found if error.rule == "minimum"]
+    assert (error.value, error.rule_definition) == (-1, 0)
+
+
+def test_violations_changes_nothing(contract, document):
+    before = repr(document)
+    assert contract.violations(document) == ()
+    assert repr(document) == before
+
+
+@pytest.mark.parametrize("thing", [None, [], "x", 1, True, 1.5])
+def test_what_is_no_object_violates(contract, thing):
+    (error,) = contract.violations(thing)
+    assert (error.name, error.rule) == ("data", "type")
