@@ -1,1 +1,128 @@
-"""Choria lifecycle events: made, checked, published, received and read."""
+"""Choria lifecycle events: made, checked, published, received and read.
+
+    import choria_lifecycle as lifecycle
+
+    event = lifecycle.startup(identity="n1.example.net", component="billing", version="1.4.2")
+    payload = lifecycle.encode(event)
+
+`__all__` is the public interface, with `codec.decode` for the other events of Choria. Importing this package imports
+nothing else of it: each name is imported when it is first used, so that a command starts as fast as its own needs allow
+(`make bench`).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from choria_lifecycle.codec import encode, parse
+    from choria_lifecycle.envelope import Format, detect_format
+    from choria_lifecycle.errors import (
+        ConfigError,
+        ConnectionFailed,
+        DeliveryFailed,
+        InvalidEvent,
+        LifecycleError,
+        MissingExtra,
+        NotAuthorised,
+        OptionError,
+        UnknownProtocol,
+    )
+    from choria_lifecycle.event import (
+        EVENT_TYPES,
+        Event,
+        alive,
+        describe,
+        event_time,
+        event_type,
+        governor,
+        new,
+        provisioned,
+        shutdown,
+        startup,
+        upgraded,
+    )
+    from choria_lifecycle.subjects import subject
+    from choria_lifecycle.validation.finding import Finding
+    from choria_lifecycle.validation.rules import validate
+
+__version__: Final = "0.1.0"
+
+__all__ = [
+    "EVENT_TYPES",
+    "ConfigError",
+    "ConnectionFailed",
+    "DeliveryFailed",
+    "Event",
+    "Finding",
+    "Format",
+    "InvalidEvent",
+    "LifecycleError",
+    "MissingExtra",
+    "NotAuthorised",
+    "OptionError",
+    "UnknownProtocol",
+    "__version__",
+    "alive",
+    "describe",
+    "detect_format",
+    "encode",
+    "event_time",
+    "event_type",
+    "governor",
+    "new",
+    "parse",
+    "provisioned",
+    "shutdown",
+    "startup",
+    "subject",
+    "upgraded",
+    "validate",
+]
+
+_MODULES: Final = {
+    "codec": ("encode", "parse"),
+    "envelope": ("Format", "detect_format"),
+    "errors": (
+        "ConfigError",
+        "ConnectionFailed",
+        "DeliveryFailed",
+        "InvalidEvent",
+        "LifecycleError",
+        "MissingExtra",
+        "NotAuthorised",
+        "OptionError",
+        "UnknownProtocol",
+    ),
+    "event": (
+        "EVENT_TYPES",
+        "Event",
+        "alive",
+        "describe",
+        "event_time",
+        "event_type",
+        "governor",
+        "new",
+        "provisioned",
+        "shutdown",
+        "startup",
+        "upgraded",
+    ),
+    "subjects": ("subject",),
+    "validation.finding": ("Finding",),
+    "validation.rules": ("validate",),
+}
+_HOME: Final = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

@@ -1,0 +1,56 @@
+"""Random identifiers for events.
+
+`str(uuid.uuid4())` takes longer than everything else in making an event together, because of the system call and of the
+UUID object that nobody asked for. Making many at once, column by column, costs a tenth (`make bench`).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+__all__ = ["uuid4"]
+
+_BATCH: Final = 128
+_DIGITS: Final = 32
+_LAYOUT: Final = "xxxxxxxx-xxxx-4xxx-Vxxx-xxxxxxxxxxxx"
+# RFC 9562, section 4.1: the two highest bits of this digit are 10, the other two are random.
+_VARIANT: Final = bytes.maketrans(b"0123456789abcdef", b"89ab" * 4)
+
+_pool: list[str] = []
+
+
+def uuid4() -> str:
+    """Return a random UUID (RFC 9562, version 4) as text, from the system's source of randomness.
+
+    Safe to call from several threads, and in a child after a fork.
+    """
+    try:
+        return _pool.pop()
+    except IndexError:
+        first, *others = _batch()
+        _pool.extend(others)
+        return first
+
+
+def _batch() -> list[str]:
+    random = os.urandom(_BATCH * _DIGITS // 2).hex().encode()
+    width = len(_LAYOUT)
+    text = bytearray(_LAYOUT.encode() * _BATCH)
+    digit = 0
+    for position, kind in enumerate(_LAYOUT):
+        if kind == "-":
+            continue
+        column = random[digit::_DIGITS]
+        digit += 1
+        if kind == "V":
+            column = column.translate(_VARIANT)
+        if kind != "4":
+            text[position::width] = column
+    whole = text.decode()
+    return [whole[start : start + width] for start in range(0, len(whole), width)]
+
+
+if hasattr(os, "register_at_fork"):
+    # A child must not hand out what its parent is going to hand out too.
+    os.register_at_fork(after_in_child=_pool.clear)

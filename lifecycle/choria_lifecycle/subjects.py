@@ -1,0 +1,38 @@
+"""The subject an event travels on: `choria.lifecycle.event.<type>.<component>`."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from choria_lifecycle.errors import OptionError
+from choria_lifecycle.event import event_type
+from choria_lifecycle.options import check_component
+
+if TYPE_CHECKING:
+    from choria_lifecycle.event import Event
+
+__all__ = ["PREFIX", "subject"]
+
+PREFIX: Final = "choria.lifecycle.event"
+"""The tokens that the subjects of all lifecycle events begin with (go-choria, lifecycle/lifecycle.go)."""
+
+
+def subject(event: Event) -> str:
+    """Return the subject that an event is published on.
+
+    Raises:
+        OptionError: the component cannot be one token of a subject. Choria itself lets dots, spaces and wildcards pass;
+            such an event is read like any other, and cannot be published from here.
+        TypeError: it is no lifecycle event.
+    """
+    return _subject(event_type(event), event.component)
+
+
+# A fleet has few components and many events; making the text anew would cost three times as much (`make bench`).
+@lru_cache(maxsize=1024)
+def _subject(type_name: str, component: str) -> str:
+    wrong = check_component(component)
+    if wrong:
+        raise OptionError(f"component {wrong}", invalid=("component",))
+    return f"{PREFIX}.{type_name}.{component}"

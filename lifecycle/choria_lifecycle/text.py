@@ -1,0 +1,55 @@
+"""Foreign text made safe to show.
+
+Whatever arrives from the network may hold terminal escapes, newlines that forge a line, or bidirectional controls that
+turn a line around. Text goes through here at the moment it becomes something to read, and nowhere else: events keep
+what they were sent.
+"""
+
+from __future__ import annotations
+
+import json
+
+__all__ = ["quoted", "safe"]
+
+_MORE = "…"
+
+
+def safe(text: str, limit: int | None = None) -> str:
+    r"""Return text on one line, with everything that is not plainly visible written as an escape.
+
+    Escaped are the control characters (C0, DEL, C1), line and paragraph separators, bidirectional and other format
+    characters, lone surrogates, private and unassigned code points, and spaces other than U+0020.
+
+    Args:
+        text: anything.
+        limit: the most characters of `text` to show; an ellipsis marks the cut. None shows all.
+
+    >>> safe("server\x1b[2J\n10:00:00 [startup] forged")
+    'server\\x1b[2J\\n10:00:00 [startup] forged'
+    """
+    if limit is not None and len(text) > limit:
+        return safe(text[:limit]) + _MORE
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
+def quoted(value: object, limit: int = 60) -> str:
+    """Return a value out of a JSON document as short, safe JSON text for a message.
+
+    Args:
+        value: what json.loads can return; anything else is shown as well as it can be.
+        limit: the most characters to show; an ellipsis marks the cut.
+
+    >>> quoted({"a": [1, None]})
+    '{"a": [1, null]}'
+    """
+    if isinstance(value, str):
+        # Cut before quoting: the closing quote belongs to the message, not to the foreign text.
+        return f'"{safe(value, limit)}"'
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=repr)
+    except (TypeError, ValueError, RecursionError):
+        # Keys that are no text, values within themselves, integers of thousands of digits: only Python code has these.
+        return f"a value of type {type(value).__name__}"
+    return safe(text, limit)

@@ -1,0 +1,62 @@
+"""One thing to say about a document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from choria_lifecycle.errors import InvalidEvent
+from choria_lifecycle.text import quoted, safe
+
+__all__ = ["Finding", "Severity", "Shown", "shown"]
+
+Shown: TypeAlias = str | int | float | bool | None
+
+
+class Severity(StrEnum):
+    """How much a finding matters."""
+
+    ERROR = "error"
+    """The contract is broken; `parse` raises exactly where there is one of these."""
+
+    WARNING = "warning"
+    """The contract is kept, and somebody will be surprised all the same."""
+
+    INFORMATION = "information"
+    """Nothing is wrong, and there is something to know."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing to say about a document, safe to show.
+
+    Attributes:
+        severity: how much it matters.
+        code: what kind of finding it is; stable between releases.
+        path: the JSON path of the place, `$` for the whole document.
+        rule: the rule that decided, a keyword of the schema (`required`) or one of ours (`size`).
+        value: the value that was found: numbers, booleans and null as they are; anything else as text, cleaned and cut.
+        message: what is wrong and what would be right.
+    """
+
+    severity: Severity = Severity.ERROR
+    code: str
+    path: str
+    rule: str
+    value: Shown = None
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message} [{self.code}]"
+
+    def error(self) -> InvalidEvent:
+        """Return the exception that says the same."""
+        return InvalidEvent(self.message, path=self.path, rule=self.rule, value=self.value)
+
+
+def shown(value: object) -> Shown:
+    """Return a value as a finding carries it."""
+    if value is None or isinstance(value, int | float):
+        return value
+    return safe(value, 100) if isinstance(value, str) else quoted(value, 100)

@@ -1,0 +1,95 @@
+"""parse, decode, validate and the oracle give the same verdict on every document."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import choria_lifecycle as lifecycle
+from choria_lifecycle import codec
+from choria_schemas.registry import CONTRACTS
+from tests import oracle, strategies
+
+PROTOCOLS = sorted({contract.protocol for contract in CONTRACTS.values()})
+BOUNDED = settings(
+    max_examples=strategies.EXAMPLES,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
+)
+
+
+def library_verdict(raw: bytes) -> str:
+    """Return the verdict of decode, after checking that validate and parse agree with it."""
+    try:
+        event = codec.decode(raw)
+        verdict = oracle.VALID
+    except lifecycle.InvalidEvent as error:
+        verdict = oracle.INVALID
+        assert str(error).isprintable()
+    except lifecycle.UnknownProtocol as error:
+        verdict = oracle.UNKNOWN
+        assert str(error).isprintable()
+    findings = lifecycle.validate(raw)
+    errors = [finding for finding in findings if finding.severity == "error"]
+    assert bool(errors) == (verdict == oracle.INVALID), findings
+    assert all(str(finding).isprintable() for finding in findings)
+    try:
+        assert lifecycle.parse(raw) == event
+    except lifecycle.InvalidEvent as error:
+        assert (error.path, error.rule) == (errors[0].path, errors[0].rule)
+    except lifecycle.UnknownProtocol:
+        assert verdict == oracle.UNKNOWN or not isinstance(event, lifecycle.Event)
+    return verdict
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_everyone_agrees(protocol: str) -> None:
+    @BOUNDED
+    @given(strategies.documents(protocol))
+    def agree(raw: bytes) -> None:
+        assert library_verdict(raw) == oracle.verdict(raw)
+
+    agree()
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_what_is_valid_comes_back_the_same(protocol: str) -> None:
+    @BOUNDED
+    @given(strategies.events(protocol), st.sampled_from(lifecycle.Format))
+    def travel(event: dict[str, object], format: lifecycle.Format) -> None:
+        raw = json.dumps(event).encode()
+        if oracle.verdict(raw) != oracle.VALID:
+            return
+        first = codec.decode(raw)
+        try:
+            written = codec.encode(first, format)
+        except lifecycle.InvalidEvent as error:
+            assert format is lifecycle.Format.CLOUDEVENTS
+            assert error.path == "$.timestamp"
+            return
+        if format is lifecycle.Format.CLOUDEVENTS and not first.id and "lifecycle" in protocol:
+            assert (
+                oracle.verdict(written) == oracle.INVALID
+            )  # an envelope must have an id; publish refuses such an event
+            return
+        assert codec.decode(written) == first
+        assert oracle.verdict(written) == oracle.VALID
+
+    travel()
+
+
+@BOUNDED
+@given(st.binary(max_size=200))
+def test_any_bytes(raw: bytes) -> None:
+    assert library_verdict(raw) == oracle.verdict(raw)
+
+
+@BOUNDED
+@given(strategies.ANYTHING)
+def test_any_json(value: object) -> None:
+    raw = json.dumps(value).encode()
+    assert library_verdict(raw) == oracle.verdict(raw)
