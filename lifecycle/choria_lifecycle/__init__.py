@@ -3,7 +3,8 @@
     import choria_lifecycle as lifecycle
 
     event = lifecycle.startup(identity="n1.example.net", component="billing", version="1.4.2")
-    payload = lifecycle.encode(event)
+    async with lifecycle.connect(servers="nats://127.0.0.1:4222") as middleware:
+        await middleware.publish(event)
 
 `__all__` is the public interface, with `codec.decode` for the other events of Choria. Importing this package imports
 nothing else of it: each name is imported when it is first used, so that a command starts as fast as its own needs allow
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from choria_lifecycle.codec import encode, parse
+    from choria_lifecycle.connection import connect, publish_once
     from choria_lifecycle.envelope import Format, detect_format
     from choria_lifecycle.errors import (
         ConfigError,
@@ -43,7 +45,9 @@ if TYPE_CHECKING:
         startup,
         upgraded,
     )
+    from choria_lifecycle.middleware import Delivery, Middleware
     from choria_lifecycle.subjects import subject
+    from choria_lifecycle.transport import InMemoryTransport
     from choria_lifecycle.validation.finding import Finding
     from choria_lifecycle.validation.rules import validate
 
@@ -53,18 +57,22 @@ __all__ = [
     "EVENT_TYPES",
     "ConfigError",
     "ConnectionFailed",
+    "Delivery",
     "DeliveryFailed",
     "Event",
     "Finding",
     "Format",
+    "InMemoryTransport",
     "InvalidEvent",
     "LifecycleError",
+    "Middleware",
     "MissingExtra",
     "NotAuthorised",
     "OptionError",
     "UnknownProtocol",
     "__version__",
     "alive",
+    "connect",
     "describe",
     "detect_format",
     "encode",
@@ -74,6 +82,7 @@ __all__ = [
     "new",
     "parse",
     "provisioned",
+    "publish_once",
     "shutdown",
     "startup",
     "subject",
@@ -83,6 +92,7 @@ __all__ = [
 
 _MODULES: Final = {
     "codec": ("encode", "parse"),
+    "connection": ("connect", "publish_once"),
     "envelope": ("Format", "detect_format"),
     "errors": (
         "ConfigError",
@@ -109,7 +119,9 @@ _MODULES: Final = {
         "startup",
         "upgraded",
     ),
+    "middleware": ("Delivery", "Middleware"),
     "subjects": ("subject",),
+    "transport": ("InMemoryTransport",),
     "validation.finding": ("Finding",),
     "validation.rules": ("validate",),
 }

@@ -94,11 +94,14 @@ def encode(event: Any, format: Format = _CHORIA) -> bytes:  # noqa: A002 - named
         InvalidEvent: a value cannot be written as JSON, or the envelope cannot state the event's time.
         TypeError: it is no event.
     """
-    source, has_optional = _TRAITS.get(type(event)) or _traits(event)
+    try:
+        source, has_optional = _TRAITS[type(event)]
+    except KeyError:
+        source, has_optional = _traits(event)
     try:
         data = _without_absent(event) if has_optional else event
         return _encode(data if format is _CHORIA else _wrap(event, source, data))
-    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError, TypeError, AttributeError) as cause:
+    except _UNWRITABLE as cause:
         raise InvalidEvent(f"the event cannot be written as JSON: {cause}", rule="json") from None
 
 
@@ -118,6 +121,8 @@ def _thoroughly(raw: bytes, max_size: int) -> Any:
 
 _encode = msgspec.json.Encoder().encode
 
+# What the engine and the making of an envelope raise where a constructor was given anything at all.
+_UNWRITABLE = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError, TypeError, AttributeError)
 
 _TRAITS: Final[dict[type, tuple[str, bool]]] = {}
 
@@ -132,18 +137,12 @@ def _traits(event: Any) -> tuple[str, bool]:
 
 
 def _wrap(event: Any, source: str, data: Any) -> Outgoing:
-    return Outgoing(
-        specversion="1.0",
-        # A machine event's id is that of the machine, and the same every time.
-        id=event.id if source == _LIFECYCLE_SOURCE else uuid4(),
-        source=source,
-        type=event.protocol,
-        # CloudEvents forbids an empty subject, and Go leaves a blank one out.
-        subject=event.identity if event.identity.strip() else None,
-        datacontenttype="application/json",
-        time=_time(event.timestamp),
-        data=data,
-    )
+    # A machine event's id is that of the machine, and the same every time.
+    id_ = event.id if source == _LIFECYCLE_SOURCE else uuid4()
+    # CloudEvents forbids an empty subject, and Go leaves a blank one out.
+    subject = event.identity if event.identity.strip() else msgspec.UNSET
+    # By position: naming them takes three times as long (`make bench`).
+    return Outgoing("1.0", id_, source, event.protocol, subject, "application/json", _time(event.timestamp), data)
 
 
 # Events are made and sent at once, so that many share their second; a hit costs a tenth (`make bench`).

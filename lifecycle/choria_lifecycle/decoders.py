@@ -7,11 +7,10 @@ only unusual, and the thorough way in `validation.rules` decides.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from functools import cache
 from math import inf
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -20,13 +19,20 @@ from choria_lifecycle.event import EVENT_TYPES
 from choria_schemas.registry import CONTRACTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from choria_lifecycle.event import Event
     from choria_schemas.registry import Contract
 
-Rules: TypeAlias = tuple[tuple[float, Callable[[Any], Any], float], ...]
-"""What must hold of a decoded event: the least and the greatest that something measured in it may be."""
+
+class Rules(NamedTuple):
+    """What must hold of a decoded event: the least and the greatest that a value, or the length of a text, may be."""
+
+    values: tuple[tuple[float, Callable[[Any], Any], float], ...]
+    lengths: tuple[tuple[float, Callable[[Any], Any], float], ...]
+
+
+_NO_RULES: Final = Rules((), ())
 
 __all__ = ["BYTE", "BY_BYTE", "CURRENT", "REFUSED", "by_header", "current"]
 
@@ -81,8 +87,11 @@ def _unwrapped(envelope: Envelope[Any, Any, Any]) -> Any:
 
 
 def _keeps(event: Any, rules: Rules) -> bool:
-    for low, measure, high in rules:  # noqa: SIM110 - all() of a generator takes twice as long
-        if not low <= measure(event) <= high:
+    for low, value_of, high in rules.values:
+        if not low <= value_of(event) <= high:
+            return False
+    for low, text_of, high in rules.lengths:  # noqa: SIM110 - all() of a generator takes twice as long
+        if not low <= len(text_of(event)) <= high:
             return False
     return True
 
@@ -101,24 +110,21 @@ def _rules(protocol: str, besides: str = "") -> Rules:
     contract = CONTRACTS[protocol]
     if contract.bounds is None:
         raise LookupError
-    rules: list[tuple[float, Callable[[Any], Any], float]] = []
+    values: list[tuple[float, Callable[[Any], Any], float]] = []
+    lengths: list[tuple[float, Callable[[Any], Any], float]] = []
     for name, wanted in contract.schema()["properties"].items():
         if name == besides:
             continue
         bounds = {keyword: bound for field, keyword, bound in contract.bounds if field == name}
         if "integer" in wanted.get("type", ()):
             low, high = bounds.get("minimum", -(2**63)), bounds.get("maximum", 2**63 - 1)
-            rules.append((max(low, -(2**63)), attrgetter(name), min(high, 2**63 - 1)))
+            values.append((max(low, -(2**63)), attrgetter(name), min(high, 2**63 - 1)))
         elif bounds.keys() & {"minimum", "maximum"}:
-            rules.append((bounds.get("minimum", -inf), attrgetter(name), bounds.get("maximum", inf)))
+            values.append((bounds.get("minimum", -inf), attrgetter(name), bounds.get("maximum", inf)))
         elif bounds:
-            rules.append((bounds.get("minLength", 0), _length_of(name), bounds.get("maxLength", inf)))
-    return tuple(rules)
-
-
-def _length_of(name: str) -> Callable[[Any], int]:
-    get = attrgetter(name)
-    return lambda event: len(get(event))
+            lengths.append((bounds.get("minLength", 0), attrgetter(name), bounds.get("maxLength", inf)))
+    rules = Rules(tuple(values), tuple(lengths))
+    return _NO_RULES if rules == _NO_RULES else rules
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -140,7 +146,7 @@ CURRENT: Final = frozenset(_LIFECYCLE + name for name in EVENT_TYPES)
 
 def _quick(protocol: str) -> Callable[[bytes], Event]:
     decode, rules = _native(protocol), _rules(protocol, besides="timestamp")
-    if not rules:
+    if rules is _NO_RULES:
         return decode
 
     def checked(raw: bytes) -> Event:
@@ -159,7 +165,7 @@ def _quick_envelope(raw: bytes) -> Event:
     # Go leaves out neither of the two; an envelope without them takes the longer way.
     if envelope.subject != event.identity or not envelope.time or not is_time(envelope.time):
         raise LookupError
-    if rules and not _keeps(event, rules):
+    if rules is not _NO_RULES and not _keeps(event, rules):
         raise LookupError
     return event
 

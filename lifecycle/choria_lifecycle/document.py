@@ -87,7 +87,7 @@ def read(raw: bytes, max_size: int = MAX_SIZE) -> Any:
         raise InvalidEvent("arrays and objects are nested too deeply to be read here", rule="depth") from None
     except json.JSONDecodeError as cause:
         where = f"line {cause.lineno} column {cause.colno}"
-        raise InvalidEvent(f"this is no JSON: {cause.msg} at {where}", rule="json") from None
+        raise InvalidEvent(f"this is no JSON: {cause.msg.removesuffix(' at')} at {where}", rule="json") from None
     except msgspec.DecodeError:
         # What the standard library lets pass and JSON text in UTF-8 cannot mean.
         raise InvalidEvent("this is no JSON: a \\u escape is half of a surrogate pair", rule="json") from None

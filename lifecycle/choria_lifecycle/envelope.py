@@ -62,14 +62,14 @@ class Envelope(msgspec.Struct, Generic[S, P, T]):
     data_base64: None = None
 
 
-class Outgoing(msgspec.Struct, omit_defaults=True, kw_only=True):
+class Outgoing(msgspec.Struct):
     """The envelope as it is encoded, with its attributes in the order in which Choria writes them."""
 
     specversion: str
     id: str
     source: str
     type: str
-    subject: str | None = None
+    subject: str | msgspec.UnsetType
     datacontenttype: str
     time: str
     data: Any

@@ -33,6 +33,7 @@ __all__ = [
     "event_time",
     "event_type",
     "governor",
+    "name_of",
     "new",
     "provisioned",
     "shutdown",
@@ -173,10 +174,15 @@ def event_type(event: Event) -> str:
     Raises:
         TypeError: it is no lifecycle event.
     """
+    return name_of(type(event))
+
+
+def name_of(cls: type[Event]) -> str:
+    """Return the name of the type whose events have this class; raises TypeError for any other class."""
     try:
-        return _NAMES[type(event)]
+        return _NAMES[cls]
     except KeyError:
-        raise TypeError(f"{type(event).__name__} is no lifecycle event") from None
+        raise TypeError(f"{cls.__name__} is no lifecycle event") from None
 
 
 def event_time(event: Event) -> datetime:

@@ -11,7 +11,7 @@ from typing import Final
 
 __all__ = ["uuid4"]
 
-_BATCH: Final = 128
+_BATCH: Final = 512
 _DIGITS: Final = 32
 _LAYOUT: Final = "xxxxxxxx-xxxx-4xxx-Vxxx-xxxxxxxxxxxx"
 # RFC 9562, section 4.1: the two highest bits of this digit are 10, the other two are random.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from choria_lifecycle.errors import OptionError
-from choria_lifecycle.event import event_type
+from choria_lifecycle.event import name_of
 from choria_lifecycle.options import check_component
 
 if TYPE_CHECKING:
@@ -26,13 +26,20 @@ def subject(event: Event) -> str:
             such an event is read like any other, and cannot be published from here.
         TypeError: it is no lifecycle event.
     """
-    return _subject(event_type(event), event.component)
+    cls: Any = type(event)
+    try:
+        return _cached(cls, event.component)
+    except (AttributeError, TypeError):  # no event, or a component that is no text
+        return _subject(cls, getattr(event, "component", None))
 
 
-# A fleet has few components and many events; making the text anew would cost three times as much (`make bench`).
-@lru_cache(maxsize=1024)
-def _subject(type_name: str, component: str) -> str:
+def _subject(cls: Any, component: Any) -> str:
+    name = name_of(cls)
     wrong = check_component(component)
     if wrong:
         raise OptionError(f"component {wrong}", invalid=("component",))
-    return f"{PREFIX}.{type_name}.{component}"
+    return f"{PREFIX}.{name}.{component}"
+
+
+# A fleet has few components and many events; making the text anew would cost three times as much (`make bench`).
+_cached = lru_cache(maxsize=1024)(_subject)

@@ -1,0 +1,1 @@
+"""Where to connect to, as whom, and under which name."""

@@ -1,0 +1,153 @@
+"""Connect to the middleware, or publish a single event through it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from choria_lifecycle.config.settings import ConnectionSettings
+from choria_lifecycle.envelope import Format
+from choria_lifecycle.middleware import Middleware
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterable, Mapping
+    from os import PathLike
+
+    from choria_lifecycle.event import Event
+
+__all__ = ["connect", "publish_once"]
+
+
+@asynccontextmanager
+async def connect(
+    servers: str | Iterable[str] | None = None,
+    *,
+    creds: str | PathLike[str] | None = None,
+    user: str | None = None,
+    password: str | None = None,
+    token: str | None = None,
+    nkey: str | PathLike[str] | None = None,
+    ca: str | PathLike[str] | None = None,
+    cert: str | PathLike[str] | None = None,
+    key: str | PathLike[str] | None = None,
+    name: str | None = None,
+    timeout: float = 5,  # noqa: ASYNC109
+    environ: Mapping[str, str] | None = None,
+) -> AsyncGenerator[Middleware]:
+    """Make a connection to NATS: `async with connect() as middleware`.
+
+    The first connection has to succeed before the timeout. One that is lost later is made again, for ever, with pauses
+    of 0.5 to 20 seconds; a server that stops answering is noticed within a minute. Leaving the block hands out what has
+    arrived and closes within about 5 seconds.
+
+    Args:
+        servers: `host`, `host:port` or a `nats://` or `tls://` URL, or several; each is tried once. Default NATS_URL,
+            else `nats://127.0.0.1:4222`. With TLS asked for, nothing is sent to a server that does not offer it.
+        creds: a file with a user's JWT and seed; default NATS_CREDS.
+        user: default NATS_USER.
+        password: default NATS_PASSWORD.
+        token: an authentication token.
+        nkey: a file with a user's seed; default NATS_NKEY.
+        ca: a file with the authorities to trust; default NATS_CA, else the system's.
+        cert: a file with the client's certificate; default NATS_CERT.
+        key: a file with that certificate's key; default NATS_KEY.
+        name: how the connection is called in the server's monitoring; default `choria-lifecycle`.
+        timeout: seconds until a connection must stand, over all servers.
+        environ: where to look for the variables above; default `os.environ`.
+
+    Raises:
+        ConfigError: the settings contradict each other, or a file cannot be used.
+        ConnectionFailed: no server could be reached; the message says why for each.
+        NotAuthorised: a server refused the credentials.
+        MissingExtra: creds and nkey files need an optional package.
+    """
+    from choria_lifecycle.nats import NatsTransport
+
+    settings = ConnectionSettings.resolve(
+        servers,
+        creds=creds,
+        user=user,
+        password=password,
+        token=token,
+        nkey=nkey,
+        ca=ca,
+        cert=cert,
+        key=key,
+        name=name,
+        environ=os.environ if environ is None else environ,
+    )
+    transport = await NatsTransport.open(settings, timeout)
+    async with Middleware(transport) as middleware:
+        yield middleware
+
+
+def publish_once(
+    event: Event,
+    servers: str | Iterable[str] | None = None,
+    *,
+    format: Format = Format.CHORIA,  # noqa: A002 - the name users know
+    stored: bool = False,
+    creds: str | PathLike[str] | None = None,
+    user: str | None = None,
+    password: str | None = None,
+    token: str | None = None,
+    nkey: str | PathLike[str] | None = None,
+    ca: str | PathLike[str] | None = None,
+    cert: str | PathLike[str] | None = None,
+    key: str | PathLike[str] | None = None,
+    name: str | None = None,
+    timeout: float = 5,
+    environ: Mapping[str, str] | None = None,
+) -> None:
+    """Connect, publish one event, and close; for scripts and cron.
+
+    Args:
+        event: what to publish.
+        servers: as for `connect`, like all that follows and is not named here.
+        format: how to write it; by default Choria's own JSON.
+        stored: wait until a JetStream stream has acknowledged it.
+        creds: as for `connect`.
+        user: as for `connect`.
+        password: as for `connect`.
+        token: as for `connect`.
+        nkey: as for `connect`.
+        ca: as for `connect`.
+        cert: as for `connect`.
+        key: as for `connect`.
+        name: as for `connect`.
+        timeout: seconds for connecting, and again for publishing.
+        environ: as for `connect`.
+
+    Raises:
+        RuntimeError: an event loop is running here, which this would block.
+        LifecycleError: whatever `connect` and `Middleware.publish` raise.
+    """
+
+    async def run() -> None:
+        async with connect(
+            servers,
+            creds=creds,
+            user=user,
+            password=password,
+            token=token,
+            nkey=nkey,
+            ca=ca,
+            cert=cert,
+            key=key,
+            name=name,
+            timeout=timeout,
+            environ=environ,
+        ) as middleware:
+            await middleware.publish(event, format=format, stored=stored, timeout=timeout)
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(run())
+    else:
+        raise RuntimeError(
+            "publish_once is for synchronous programs; in an event loop write: "
+            "async with choria_lifecycle.connect() as middleware: await middleware.publish(event)"
+        )

@@ -1,0 +1,200 @@
+"""Events over a transport: encoded, published, received, decoded, filtered and counted."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+from choria_lifecycle import codec
+from choria_lifecycle.envelope import Format
+from choria_lifecycle.errors import OptionError
+from choria_lifecycle.receiver import Counters, Deliveries, Delivery, Events
+from choria_lifecycle.selection import Selection
+from choria_lifecycle.subjects import subject as subject_of
+from choria_lifecycle.transport import check_pattern
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+    from typing import Self
+
+    from choria_lifecycle.event import Event
+    from choria_lifecycle.transport import Message, Transport
+
+__all__ = ["Counters", "Deliveries", "Delivery", "Events", "Middleware"]
+
+
+class Middleware:
+    """Publishes and receives events over a transport.
+
+    `choria_lifecycle.connect` makes one over NATS. For tests make one over a transport of your own, and use it as an
+    asynchronous context manager: leaving it closes it, and the transport with it.
+
+    It belongs to the event loop it is first used in; another one gets a RuntimeError.
+
+    Args:
+        transport: what carries the bytes; closed with the middleware.
+        limit: how many messages may wait in each subscription before newer ones are dropped and counted.
+    """
+
+    def __init__(self, transport: Transport, *, limit: int = 65536) -> None:
+        self._transport = transport
+        self._limit = limit
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def server(self) -> str:
+        """The server it is connected to, without credentials; empty while it is not connected."""
+        return self._transport.server
+
+    async def publish(
+        self,
+        event: Event,
+        *,
+        format: Format = Format.CHORIA,  # noqa: A002 - the name users know
+        stored: bool = False,
+        timeout: float = 5,  # noqa: ASYNC109
+    ) -> None:
+        """Publish an event, and return once the server has it.
+
+        Nothing is sent again behind the caller's back. Whoever publishes an event again after a DeliveryFailed may be
+        heard twice, with the same id.
+
+        Args:
+            event: what to publish; it must keep its contract.
+            format: how to write it; by default Choria's own JSON.
+            stored: wait until a JetStream stream has acknowledged it, which a server that is killed does not undo.
+            timeout: seconds to wait, for a lost connection to come back included.
+
+        Raises:
+            InvalidEvent: the event breaks its contract. Nothing was sent.
+            OptionError: its component cannot be part of a subject. Nothing was sent.
+            DeliveryFailed: it was not confirmed in time, is larger than the server takes, or no stream stores it;
+                `may_arrive` says whether it may have arrived all the same.
+            NotAuthorised: the server refused the subject.
+        """
+        await self.publish_many((event,), format=format, stored=stored, timeout=timeout)
+
+    async def publish_many(
+        self,
+        events: Iterable[Event],
+        *,
+        format: Format = Format.CHORIA,  # noqa: A002
+        stored: bool = False,
+        timeout: float = 5,  # noqa: ASYNC109
+    ) -> None:
+        """Publish events in order with a single confirmation, which is many times faster than one by one.
+
+        All are encoded and checked before the first is sent, during which nothing else runs: a few thousand at a time
+        are as fast as more. The timeout is for all of them together; after a DeliveryFailed whose `may_arrive` is True
+        any number of them may have arrived.
+
+        Args and raises: see `publish`.
+        """
+        self._here()
+        messages = [_message(event, format) for event in events]
+        if not messages:
+            return
+        if stored:
+            await self._transport.publish_stored(messages, timeout)
+        else:
+            await self._transport.publish(messages, timeout)
+
+    def events(
+        self,
+        type: str | Iterable[str] | None = None,  # noqa: A002 - the name users know
+        component: str | Iterable[str] | None = None,
+        queue: str = "",
+        *,
+        timeout: float = 5,
+    ) -> Events:
+        """Receive lifecycle events: `async with middleware.events() as events`, then `async for event in events`.
+
+        Messages that are no valid lifecycle event are counted as rejected; `deliveries` shows them.
+
+        Args:
+            type: one event type or several; by default all.
+            component: one component or several; by default all.
+            queue: members of one queue group share the events among them; by default each subscriber gets all.
+            timeout: seconds that entering waits for the server's confirmation.
+
+        Raises:
+            OptionError: an unknown type, or a component or queue that NATS cannot take.
+        """
+        self._here()
+        selection = Selection.events(type, component)
+        check_pattern(selection.subject, queue)
+        return Events(self._transport, selection, queue, limit=self._limit, timeout=timeout)
+
+    def deliveries(
+        self,
+        subject: str | None = None,
+        type: str | Iterable[str] | None = None,  # noqa: A002
+        component: str | Iterable[str] | None = None,
+        queue: str = "",
+        *,
+        timeout: float = 5,
+    ) -> Deliveries:
+        """Receive messages with all that is known of them, invalid ones included, as `Delivery`.
+
+        Args:
+            subject: what to receive, wildcards allowed, for example `choria.machine.>`; by default lifecycle events.
+                Not together with type or component.
+            type: as for `events`.
+            component: as for `events`.
+            queue: as for `events`.
+            timeout: as for `events`.
+
+        Raises:
+            OptionError: the subject, or one of the others, cannot be used.
+        """
+        self._here()
+        if subject is None:
+            selection = Selection.events(type, component)
+        elif type is None and component is None:
+            selection = Selection.anything(subject)
+        else:
+            raise OptionError("give either a subject, or types and components", invalid=("subject",))
+        check_pattern(selection.subject, queue)
+        return Deliveries(self._transport, selection, queue, limit=self._limit, timeout=timeout)
+
+    async def flush(self, timeout: float = 5) -> None:  # noqa: ASYNC109
+        """Return once the server has answered: what it had sent before is then in the subscriptions.
+
+        Raises:
+            ConnectionFailed: no server answered in time.
+        """
+        self._here()
+        await self._transport.flush(timeout)
+
+    async def close(self) -> None:
+        """Hand out what has arrived, then close the transport, within 5 seconds. Does nothing the second time."""
+        self._here()
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        self._here()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def _here(self) -> None:
+        """Refuse to work in a second event loop, where nothing would ever wake up."""
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            raise RuntimeError(
+                "this middleware belongs to another event loop: open it with connect() in the loop that uses it"
+            )
+
+
+def _message(event: Event, format: Format) -> Message:  # noqa: A002
+    """The subject and the bytes of an event that keeps its contract: whoever receives them can read them."""
+    data = codec.encode(event, format=format)
+    codec.parse(data, sys.maxsize)  # how much is too much is the server's to say
+    return subject_of(event), data

@@ -1,0 +1,294 @@
+"""Bytes over NATS: published with a confirmation, received through callbacks, reconnected for ever."""
+# nats-py's annotations leave much open, which a strict checker reports at every call.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+from nats import errors
+from nats.js.errors import APIError, NoStreamResponseError
+
+from choria_lifecycle.errors import ConnectionFailed, DeliveryFailed, NotAuthorised
+from choria_lifecycle.log import logger
+from choria_lifecycle.nats.causes import cause
+from choria_lifecycle.nats.connection import Connection
+from choria_lifecycle.text import safe
+from choria_lifecycle.transport import check_messages, check_pattern, no_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from choria_lifecycle.config.settings import ConnectionSettings
+    from choria_lifecycle.nats.client import Client
+    from choria_lifecycle.transport import Message, Sink, Subscription
+
+__all__ = ["NatsTransport"]
+
+T = TypeVar("T")
+
+
+# A batch pauses after this many bytes until the socket has them: memory stays bounded and others get their turn.
+_CHUNK = 256 * 1024
+
+# Acknowledgements of a stream that may be outstanding at once.
+_UNACKNOWLEDGED = 256
+
+# Where acknowledgements are sent; a user may be denied it like any other subject.
+_INBOX = "_INBOX."
+
+_CLOSE_SECONDS = 5.0
+
+
+class NatsTransport:
+    """The transport protocol over NATS. See `choria_lifecycle.transport.Transport` for what its methods promise.
+
+    Nothing is buffered while the connection is down: a publish waits for it to come back, or fails having sent nothing.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._subscriptions: dict[int, _NatsSubscription] = {}
+        self._closing: asyncio.Future[None] | None = None
+        connection.client.on_connect = self._count_gap
+
+    @classmethod
+    async def open(cls, settings: ConnectionSettings, within: float) -> NatsTransport:
+        """Connect; the caller closes.
+
+        Raises:
+            ConnectionFailed: no server could be reached; the message says why for each.
+            NotAuthorised: a server refused the credentials.
+            ConfigError: a file with credentials cannot be used.
+            MissingExtra: the credentials need an optional package.
+        """
+        return cls(await Connection.open(settings, within))
+
+    @property
+    def server(self) -> str:
+        """See `Transport.server`."""
+        return self._connection.server
+
+    async def publish(self, messages: Sequence[Message], within: float) -> None:
+        """See `Transport.publish`."""
+        deadline = asyncio.get_running_loop().time() + within
+        await self._ready(messages, deadline)
+        client = self._connection.client
+        lost = client.lost
+        with self._connection.refusals({subject for subject, _ in messages}) as refused:
+            try:
+                rest = iter(messages)
+                while client.enqueue(rest, _CHUNK):
+                    await _written(client, refused, lost, deadline)
+                await _written(client, refused, lost, deadline)
+                await _first(client.ping(), refused, lost, deadline)
+            except TimeoutError as error:
+                raise _undelivered(messages, f"no confirmation within {within:g} s") from error
+            except _LostError as error:
+                raise _undelivered(messages, cause(error)) from error
+
+    async def publish_stored(self, messages: Sequence[Message], within: float) -> None:
+        """See `Transport.publish_stored`."""
+        deadline = asyncio.get_running_loop().time() + within
+        await self._ready(messages, deadline)
+        client = self._connection.client
+        jetstream = client.jetstream()
+        lost = client.lost
+        waiting: list[asyncio.Task[object]] = []
+        with self._connection.refusals({subject for subject, _ in messages}, _INBOX) as refused:
+            try:
+                for start in range(0, len(messages), _UNACKNOWLEDGED):
+                    # Not its publish_async, which waits for ever where a stream refuses a message.
+                    waiting = [
+                        asyncio.create_task(jetstream.publish(subject, data, timeout=within))
+                        for subject, data in messages[start : start + _UNACKNOWLEDGED]
+                    ]
+                    for (subject, _), acknowledged in zip(messages[start:], waiting, strict=False):
+                        await _first(acknowledged, refused, lost, deadline)
+                        _check_acknowledged(subject, acknowledged)
+            except TimeoutError as error:
+                reason = f"no stream acknowledged within {within:g} s, is there one for this subject?"
+                raise _undelivered(messages, reason) from error
+            except (errors.Error, _LostError) as error:
+                raise _undelivered(messages, cause(error)) from error
+            finally:
+                for task in waiting:
+                    task.cancel()
+                await asyncio.gather(*waiting, return_exceptions=True)
+
+    async def subscribe(self, subject: str, queue: str, sink: Sink, within: float) -> Subscription:
+        """See `Transport.subscribe`."""
+        check_pattern(subject, queue)
+        deadline = asyncio.get_running_loop().time() + within
+        if not await self._connected(deadline):
+            raise ConnectionFailed(f"not subscribed to {subject}: {self._connection.state}")
+        client = self._connection.client
+        with self._connection.refusals((), subject) as refused:
+            subscription = _NatsSubscription(self._subscriptions, client, sink)
+            try:
+                await subscription.subscribe(subject, queue)
+                await self._confirm(refused, deadline)
+            except TimeoutError as error:
+                await subscription.unsubscribe()
+                raise ConnectionFailed(f"the server did not confirm the subscription to {subject} in time") from error
+            except BaseException:
+                await subscription.unsubscribe()
+                raise
+        return subscription
+
+    async def flush(self, within: float) -> None:
+        """See `Transport.flush`."""
+        deadline = asyncio.get_running_loop().time() + within
+        try:
+            await self._confirm(None, deadline)
+        except TimeoutError as error:
+            raise ConnectionFailed(f"no server answered within {within:g} s: {self._connection.state}") from error
+
+    async def close(self) -> None:
+        """See `Transport.close`; takes about 5 seconds at most, also if the server is gone or answers no more."""
+        if self._closing is not None:
+            await asyncio.shield(self._closing)
+            return
+        self._closing = asyncio.get_running_loop().create_future()
+        self._connection.close()
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._drain()
+        except TimeoutError:
+            logger.warning("the server did not answer while closing: messages on their way were lost")
+        finally:
+            try:
+                await self._connection.client.shutdown()
+            finally:
+                for subscription in list(self._subscriptions.values()):
+                    subscription.sink.closed()
+                self._subscriptions.clear()
+                self._closing.set_result(None)
+
+    async def _drain(self) -> None:
+        client = self._connection.client
+        if not client.is_connected:
+            return
+        await client.stop_receiving()
+        lost, deadline = client.lost, asyncio.get_running_loop().time() + _CLOSE_SECONDS
+        try:
+            await _written(client, None, lost, deadline)
+            await _first(client.ping(), None, lost, deadline)
+        except _LostError as error:
+            logger.debug("lost the connection while closing: %s", error)
+
+    async def _connected(self, deadline: float) -> bool:
+        return self._closing is None and await self._connection.connected(deadline)
+
+    async def _ready(self, messages: Sequence[Message], deadline: float) -> None:
+        """Wait for a connection, and check that the server will take all messages."""
+        subject = messages[0][0]
+        if not await self._connected(deadline):
+            raise DeliveryFailed(f"nothing was sent: {self._connection.state}", subject=subject, may_arrive=False)
+        check_messages(messages, self._connection.client.max_payload)
+
+    async def _confirm(self, refused: asyncio.Future[NotAuthorised] | None, deadline: float) -> None:
+        """Exchange a PING and a PONG, starting over on a new connection if the current one is lost.
+
+        Raises:
+            TimeoutError: not by the deadline.
+            NotAuthorised: `refused` is done.
+        """
+        while await self._connected(deadline):
+            client = self._connection.client
+            lost = client.lost
+            try:
+                await _written(client, refused, lost, deadline)
+                await _first(client.ping(), refused, lost, deadline)
+            except _LostError:
+                await asyncio.sleep(0)
+                continue
+            return
+        raise TimeoutError
+
+    def _count_gap(self) -> None:
+        for subscription in list(self._subscriptions.values()):
+            subscription.sink.gap()
+
+
+class _NatsSubscription:
+    """One subscription, and the sink it feeds."""
+
+    def __init__(self, siblings: dict[int, _NatsSubscription], client: Client, sink: Sink) -> None:
+        self.sink = sink
+        self._siblings = siblings
+        self._client = client
+        self._sid = 0
+
+    async def subscribe(self, subject: str, queue: str) -> None:
+        """Ask the server for messages, without waiting for its answer."""
+        self._sid = await self._client.listen(subject, queue, self.sink.message)
+        self._siblings[self._sid] = self
+
+    async def unsubscribe(self) -> None:
+        """See `Subscription.unsubscribe`."""
+        if self._siblings.pop(self._sid, None) is not None:
+            await self._client.unlisten(self._sid)
+
+
+class _LostError(Exception):
+    """The connection that something was sent on is gone; its confirmation can no longer come."""
+
+
+async def _first(
+    wanted: asyncio.Future[T],
+    refused: asyncio.Future[NotAuthorised] | None,
+    lost: asyncio.Future[Exception],
+    deadline: float,
+) -> None:
+    """Wait for `wanted` without ever cancelling it: nats-py's read loop would trip over a cancelled future.
+
+    Raises:
+        NotAuthorised: the server refused; it says so before it confirms.
+        _LostError: the connection was lost.
+        TimeoutError: none of it happened by the deadline.
+    """
+    futures: set[asyncio.Future[Any]] = {wanted, lost}
+    if refused is not None:
+        futures.add(refused)
+    remaining = max(0.0, deadline - asyncio.get_running_loop().time())
+    done, _ = await asyncio.wait(futures, timeout=remaining, return_when=asyncio.FIRST_COMPLETED)
+    if refused is not None and refused.done():
+        raise refused.result()
+    if wanted.done():
+        return
+    if lost.done():
+        raise _LostError(cause(lost.result()))
+    if not done:
+        raise TimeoutError
+
+
+async def _written(
+    client: Client, refused: asyncio.Future[NotAuthorised] | None, lost: asyncio.Future[Exception], deadline: float
+) -> None:
+    """Wait until all that was queued has been handed to the socket of the same connection. Raises as `_first` does."""
+    await _first(await client.written(), refused, lost, deadline)
+    if lost.done():  # what waits in the queue is handed to the next connection
+        raise _LostError(cause(lost.result()))
+
+
+def _check_acknowledged(subject: str, acknowledged: asyncio.Task[object]) -> None:
+    error = acknowledged.exception()
+    if isinstance(error, NoStreamResponseError):
+        raise no_stream(subject) from error
+    if isinstance(error, APIError):
+        raise DeliveryFailed(
+            f"the stream refused the event on {subject}: {safe(error.description or str(error), 200)}",
+            subject=subject,
+            may_arrive=True,
+        ) from error
+    if error is not None:
+        raise error
+
+
+def _undelivered(messages: Sequence[Message], reason: str) -> DeliveryFailed:
+    subject = messages[0][0]
+    what = f"the event on {subject}" if len(messages) == 1 else f"{len(messages)} events, the first on {subject},"
+    return DeliveryFailed(f"{what} may or may not have arrived: {reason}", subject=subject, may_arrive=True)

@@ -1,0 +1,226 @@
+"""What a subscription hands out, one `async for` at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+from choria_lifecycle import codec
+from choria_lifecycle.errors import InvalidEvent, LifecycleError, UnknownProtocol
+from choria_lifecycle.log import logger
+from choria_lifecycle.text import safe
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from choria_lifecycle.event import Event
+    from choria_lifecycle.selection import Selection
+    from choria_lifecycle.transport import Subscription, Transport
+
+__all__ = ["Counters", "Deliveries", "Delivery", "Events", "Receiver"]
+
+T = TypeVar("T")
+
+
+# A consumer that never waits gives the event loop its turn after this many messages.
+_TURN = 256
+
+
+class Delivery(NamedTuple):
+    """One received message.
+
+    Attributes:
+        subject: the subject it came on. Foreign: clean it before showing it.
+        data: the bytes as they came.
+        received: when it arrived here, in seconds since the epoch (`time.time`).
+        event: what the bytes say: a lifecycle event, or another registered contract such as a machine event; None where
+            they are not valid.
+        error: the InvalidEvent or UnknownProtocol that says why there is no event, else None.
+    """
+
+    subject: str
+    data: bytes
+    received: float
+    event: object | None
+    error: LifecycleError | None
+
+
+@dataclass(slots=True)
+class Counters:
+    """What became of the messages of one subscription.
+
+    At any time received = delivered + rejected + filtered + dropped + queued, where queued is `Receiver.queued`.
+
+    Attributes:
+        received: messages that arrived.
+        delivered: valid ones handed out.
+        rejected: invalid ones. `events` keeps them back, `deliveries` hands them out with their error.
+        filtered: ones kept back because another type or component was asked for.
+        dropped: ones thrown away because the program read too slowly.
+        gaps: how often the connection was lost and came back; what was published in between was missed, and is in no
+            other counter.
+    """
+
+    received: int = 0
+    delivered: int = 0
+    rejected: int = 0
+    filtered: int = 0
+    dropped: int = 0
+    gaps: int = 0
+
+
+class Receiver(ABC, Generic[T]):
+    """A subscription: an asynchronous context manager, iterated within its block.
+
+    Entering subscribes and waits until the server has confirmed; leaving unsubscribes, and discards what is still
+    queued. Iteration ends when the block is left or the middleware closes; then what had arrived is handed out
+    first. Where the program reads too slowly and `limit` messages wait, newer ones are dropped and counted, as a
+    nats-server does with a slow consumer: what is handed out stays in order.
+
+    Attributes:
+        counters: what became of the messages so far.
+    """
+
+    def __init__(self, transport: Transport, selection: Selection, queue: str, *, limit: int, timeout: float) -> None:
+        self.counters = Counters()
+        self._transport = transport
+        self._selection = selection
+        self._group = queue
+        self._limit = limit
+        self._timeout = timeout
+        self._waiting: deque[tuple[str, bytes, float]] = deque()
+        self._wake = asyncio.Event()
+        self._subscription: Subscription | None = None
+        self._entered = False
+        self._ended = False
+        self._turn = 0
+        self._left = 0
+
+    @property
+    def subject(self) -> str:
+        """The subject that is subscribed to."""
+        return self._selection.subject
+
+    @property
+    def queued(self) -> int:
+        """Messages that have arrived and were not handed out: they wait, or were left behind with the block."""
+        return len(self._waiting) + self._left
+
+    async def __aenter__(self) -> Self:
+        """Subscribe.
+
+        Raises:
+            ConnectionFailed: no server confirmed the subscription in time.
+            NotAuthorised: the server refused the subject.
+            RuntimeError: it was entered before.
+        """
+        if self._entered:
+            raise RuntimeError("a subscription is entered once: call events() or deliveries() again for another")
+        self._entered = True
+        self._subscription = await self._transport.subscribe(self.subject, self._group, self, self._timeout)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if self._subscription is not None:
+                await self._subscription.unsubscribe()
+        finally:
+            self._left += len(self._waiting)
+            self._waiting.clear()
+            self.closed()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        if not self._entered:
+            raise RuntimeError("a subscription is iterated within its block: async with middleware.events() as events")
+        waiting = self._waiting
+        while True:
+            while waiting:
+                self._turn += 1
+                if self._turn >= _TURN:
+                    self._turn = 0
+                    await asyncio.sleep(0)
+                    continue
+                taken = self._take(*waiting.popleft())
+                if taken is not None:
+                    return taken
+            if self._ended:
+                raise StopAsyncIteration
+            self._wake.clear()
+            await self._wake.wait()
+
+    @abstractmethod
+    def _take(self, subject: str, data: bytes, received: float) -> T | None:
+        """What to hand out for a message, None to go on with the next. Counts it either way."""
+
+    # The transport's side: see choria_lifecycle.transport.Sink.
+
+    def message(self, subject: str, data: bytes) -> None:
+        """Queue a message that has arrived."""
+        self.counters.received += 1
+        if len(self._waiting) >= self._limit:
+            self.counters.dropped += 1
+            return
+        self._waiting.append((subject, data, time.time()))
+        self._wake.set()
+
+    def gap(self) -> None:
+        """Count a reconnect."""
+        self.counters.gaps += 1
+
+    def closed(self) -> None:
+        """End the iteration once the queue is empty."""
+        self._ended = True
+        self._wake.set()
+
+
+class Events(Receiver["Event"]):
+    """Lifecycle events, and nothing else; what is invalid or was not asked for is counted."""
+
+    def _take(self, subject: str, data: bytes, received: float) -> Event | None:  # noqa: ARG002 - no Delivery here
+        counters = self.counters
+        selection = self._selection
+        if selection.local and not selection.wants_subject(subject):
+            counters.filtered += 1
+            return None
+        try:
+            event = codec.parse(data)
+        except (InvalidEvent, UnknownProtocol) as error:
+            counters.rejected += 1
+            logger.debug("rejected a message on %s: %s", safe(subject), error)
+            return None
+        if selection.narrow and not selection.wants_event(event):
+            counters.filtered += 1
+            return None
+        counters.delivered += 1
+        return event
+
+
+class Deliveries(Receiver[Delivery]):
+    """Every message, valid or not, as a `Delivery`."""
+
+    def _take(self, subject: str, data: bytes, received: float) -> Delivery | None:
+        counters = self.counters
+        selection = self._selection
+        if selection.local and not selection.wants_subject(subject):
+            counters.filtered += 1
+            return None
+        try:
+            event = codec.decode(data)
+        except (InvalidEvent, UnknownProtocol) as error:
+            counters.rejected += 1
+            return Delivery(subject, data, received, None, error)
+        if selection.narrow and not selection.wants_event(event):
+            counters.filtered += 1
+            return None
+        counters.delivered += 1
+        return Delivery(subject, data, received, event, None)

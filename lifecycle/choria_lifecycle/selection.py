@@ -1,0 +1,102 @@
+"""Which events a subscriber wants: as a subject for the server, and as a filter for what that lets through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from choria_lifecycle.errors import OptionError
+from choria_lifecycle.event import EVENT_TYPES
+from choria_lifecycle.options import check_component
+from choria_lifecycle.subjects import PREFIX
+from choria_lifecycle.text import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Selection"]
+
+_TYPE_AT = PREFIX.count(".") + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A subject to subscribe to, and what to keep of the messages on it.
+
+    Attributes:
+        subject: the subject, with wildcards.
+        types: the event types asked for; empty for all.
+        components: the components asked for; empty for all.
+        local: whether the subject lets others through, so that `wants_subject` must look.
+        narrow: whether anything was asked for, so that `wants_event` must look.
+    """
+
+    subject: str
+    types: frozenset[str] = frozenset()
+    components: frozenset[str] = frozenset()
+    local: bool = False
+    narrow: bool = False
+
+    @classmethod
+    def events(cls, type: str | Iterable[str] | None, component: str | Iterable[str] | None) -> Selection:  # noqa: A002
+        """Lifecycle events of some types and components; None for all.
+
+        One type and one component become tokens of the subject. Several are asked for with a wildcard and filtered
+        here: one subscription each would not keep the order between them. Without a component `>` is asked for,
+        because Go publishes components with dots in them.
+
+        Raises:
+            OptionError: an unknown type, a component that is no subject token, or an empty list.
+        """
+        types = _names("type", type)
+        components = _names("component", component)
+        unknown = sorted(types.difference(EVENT_TYPES))
+        if unknown:
+            raise OptionError(
+                f"no event has the type {quoted(unknown[0])}: one of {', '.join(EVENT_TYPES)}", invalid=("type",)
+            )
+        for name in sorted(components):
+            wrong = check_component(name)
+            if wrong:
+                raise OptionError(f"component {wrong}", invalid=("component",))
+        if components:
+            tokens = [*types] if len(types) == 1 else ["*"]
+            tokens += [*components] if len(components) == 1 else ["*"]
+        else:
+            tokens = [*types, ">"] if len(types) == 1 else [">"]
+        return cls(
+            subject=".".join([PREFIX, *tokens]),
+            types=types,
+            components=components,
+            local=len(types) > 1 or len(components) > 1,
+            narrow=bool(types or components),
+        )
+
+    @classmethod
+    def anything(cls, subject: str) -> Selection:
+        """Everything on a subject, wildcards allowed."""
+        return cls(subject=subject)
+
+    def wants_subject(self, subject: str) -> bool:
+        """Whether the subject names a type and a component that were asked for."""
+        tokens = subject.split(".", _TYPE_AT + 1)
+        if len(tokens) != _TYPE_AT + 2:
+            return False
+        return (not self.types or tokens[_TYPE_AT] in self.types) and (
+            not self.components or tokens[_TYPE_AT + 1] in self.components
+        )
+
+    def wants_event(self, event: object) -> bool:
+        """Whether the event itself agrees: a subject is only what the sender says it is."""
+        return (not self.types or type(event).__name__.lower() in self.types) and (
+            not self.components or getattr(event, "component", None) in self.components
+        )
+
+
+def _names(option: str, value: str | Iterable[str] | None) -> frozenset[str]:
+    if value is None:
+        return frozenset()
+    names = frozenset([value] if isinstance(value, str) else value)
+    if not names:
+        raise OptionError(f"{option} names nothing to receive; leave it out to receive all", invalid=(option,))
+    return names

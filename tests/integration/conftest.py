@@ -1,0 +1,92 @@
+"""A real nats-server, and one that answers what a test tells it to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+import trustme
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from choria_lifecycle import embedded
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Iterator
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[embedded.Server]:
+    """A server without users, shared by the tests that do not harm it."""
+    with embedded.nats_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of certificates: an authority, one that nobody knows, a server's and a client's."""
+    folder = tmp_path_factory.mktemp("tls")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    trustme.CA().cert_pem.write_to_path(folder / "other-ca.pem")
+    for name, identities in (("server", ("127.0.0.1", "localhost")), ("client", ("client",))):
+        issued = authority.issue_cert(*identities)
+        issued.private_key_pem.write_to_path(folder / f"{name}.key")
+        for blob in issued.cert_chain_pems:
+            blob.write_to_path(folder / f"{name}.pem", append=True)
+    key = load_pem_private_key((folder / "client.key").read_bytes(), None)
+    encrypted = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"passphrase"))
+    (folder / "encrypted.key").write_bytes(encrypted)
+    return folder
+
+
+class FakeServer:
+    """Greets with an INFO of its own and keeps every byte it was sent."""
+
+    def __init__(self, info: dict[str, object] | None, *answers: bytes) -> None:
+        self.received = bytearray()
+        self.connections: asyncio.Queue[None] = asyncio.Queue()
+        self.url = ""
+        self._greeting = b"" if info is None else b"INFO " + json.dumps(info).encode() + b"\r\n"
+        self._answers = list(answers)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections.put_nowait(None)
+        writer.write(self._greeting)
+        try:
+            while line := await reader.readline():
+                self.received += line
+                if line == b"PING\r\n":
+                    writer.write(self._answers.pop(0) if self._answers else b"PONG\r\n")
+                    await writer.drain()
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+
+@pytest.fixture
+def fake_server() -> Callable[..., AbstractAsyncContextManager[FakeServer]]:
+    """Starts a `FakeServer`: INFO, or None for silence, and what to answer to each PING before it goes on with PONG."""
+
+    @asynccontextmanager
+    async def start(info: dict[str, object] | None, *answers: bytes, port: int = 0) -> AsyncGenerator[FakeServer]:
+        fake = FakeServer(info, *answers)
+        listener = await asyncio.start_server(fake.serve, "127.0.0.1", port)
+        fake.url = f"nats://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+        try:
+            yield fake
+        finally:
+            listener.close()
+            await listener.wait_closed()
+
+    return start

@@ -1,0 +1,283 @@
+"""The first connection: in time or not at all, with a reason, and without giving secrets away."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import choria_lifecycle as lifecycle
+from choria_lifecycle import embedded
+from choria_lifecycle.connection import connect, publish_once
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+USERS = 'authorization { users = [ { user: "alice", password: "s3cret" } ] }'
+NOBODY = "nats://127.0.0.1:1"
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[embedded.Server]:
+    with embedded.nats_server(USERS, jetstream=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def encrypted(tls: Path) -> Iterator[embedded.Server]:
+    config = f'tls {{ cert_file: "{tls}/server.pem", key_file: "{tls}/server.key", ca_file: "{tls}/ca.pem" }}'
+    with embedded.nats_server(f"{config}\n{USERS}", jetstream=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def mutual(tls: Path) -> Iterator[embedded.Server]:
+    config = (
+        f'tls {{ cert_file: "{tls}/server.pem", key_file: "{tls}/server.key", ca_file: "{tls}/ca.pem", verify: true }}'
+    )
+    with embedded.nats_server(config, jetstream=False) as running:
+        yield running
+
+
+def secure(server: embedded.Server) -> str:
+    return server.url.replace("nats://", "tls://")
+
+
+def tasks_left() -> list[str]:
+    """The tasks that are running besides the test and what serves a `FakeServer`."""
+    names = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks() - {asyncio.current_task()}]
+    return [name for name in names if name != "FakeServer.serve"]
+
+
+async def refused(kind: type[Exception], *args: Any, **options: Any) -> str:
+    """The message of the error that connecting raises; no task may be left."""
+    with pytest.raises(kind) as raised:
+        async with connect(*args, environ={}, **options):
+            pytest.fail("connected")
+    assert tasks_left() == []
+    assert "s3cret" not in str(raised.value)
+    return str(raised.value)
+
+
+async def test_connected_and_closed(server: embedded.Server) -> None:
+    async with connect(server.url, environ={}) as middleware:
+        assert middleware.server == server.url
+    assert middleware.server == ""
+    await middleware.close()
+    assert tasks_left() == []
+
+
+async def test_environment_is_used(guarded: embedded.Server) -> None:
+    environ = {"NATS_URL": guarded.url, "NATS_USER": "alice", "NATS_PASSWORD": "s3cret"}
+    async with connect(environ=environ) as middleware:
+        assert middleware.server == guarded.url
+
+
+async def test_user_in_url(guarded: embedded.Server) -> None:
+    async with connect(guarded.url.replace("//", "//alice:s3cret@"), environ={}) as middleware:
+        assert middleware.server == guarded.url
+
+
+async def test_nobody_there() -> None:
+    assert await refused(lifecycle.ConnectionFailed, NOBODY) == f"cannot connect to {NOBODY}: connection refused"
+
+
+async def test_each_server_is_tried_and_named() -> None:
+    message = await refused(lifecycle.ConnectionFailed, [NOBODY, "nats://127.0.0.1:2"])
+    assert f"{NOBODY}: connection refused" in message
+    assert "nats://127.0.0.1:2: connection refused" in message
+
+
+async def test_any_server_will_do(server: embedded.Server) -> None:
+    async with connect([NOBODY, server.url], environ={}) as middleware:
+        assert middleware.server == server.url
+
+
+async def test_unknown_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unknown(*_: object, **__: object) -> list[object]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
+    assert "host name not found" in await refused(lifecycle.ConnectionFailed, "nats://nosuch.invalid:4222")
+
+
+async def test_wrong_password(guarded: embedded.Server) -> None:
+    begun = time.monotonic()
+    message = await refused(lifecycle.NotAuthorised, guarded.url, user="alice", password="wrong")
+    assert message == f"cannot connect to {guarded.url}: the server refused the credentials"
+    assert time.monotonic() - begun < 4
+
+
+async def test_no_password(guarded: embedded.Server) -> None:
+    await refused(lifecycle.NotAuthorised, guarded.url)
+
+
+async def test_silent_server(fake_server: Any) -> None:
+    async with fake_server(None) as silent:
+        begun = time.monotonic()
+        message = await refused(lifecycle.ConnectionFailed, silent.url, timeout=0.3)
+        assert 0.25 < time.monotonic() - begun < 3
+        assert "no answer" in message
+
+
+async def test_silent_server_leaves_time_for_the_next(fake_server: Any, server: embedded.Server) -> None:
+    async with fake_server(None) as silent, connect([silent.url, server.url], timeout=2, environ={}) as middleware:
+        assert middleware.server == server.url
+
+
+async def test_listening_socket_that_nobody_accepts() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"nats://127.0.0.1:{listener.getsockname()[1]}"
+        assert "no answer" in await refused(lifecycle.ConnectionFailed, url, timeout=0.3)
+
+
+async def test_no_nats_server(fake_server: Any) -> None:
+    async with fake_server({"max_payload": 1}, b"HTTP/1.1 400 Bad Request\r\n") as fake:
+        await refused(lifecycle.ConnectionFailed, fake.url, timeout=1)
+
+
+async def test_cancelled_while_connecting(fake_server: Any) -> None:
+    async with fake_server(None) as silent:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2), connect(silent.url, environ={}):
+                pytest.fail("connected")
+    assert tasks_left() == []
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        {"user": "alice", "password": "s3cret"},
+        {"token": "s3cret"},
+        {},
+    ],
+)
+async def test_nothing_is_sent_in_the_clear(fake_server: Any, secret: dict[str, str]) -> None:
+    info = {"server_id": "x", "version": "2.15.1", "max_payload": 1048576, "auth_required": True, "nonce": "abc"}
+    async with fake_server(info) as stripped:
+        message = await refused(
+            lifecycle.ConnectionFailed, stripped.url.replace("nats://", "tls://"), timeout=2, **secret
+        )
+        assert "does not offer TLS" in message
+        assert bytes(stripped.received) == b""
+
+
+async def test_tls(encrypted: embedded.Server, tls: Path) -> None:
+    options = {"user": "alice", "password": "s3cret", "ca": tls / "ca.pem", "environ": {}}
+    async with connect(secure(encrypted), **options) as middleware:
+        await middleware.flush()
+    assert tasks_left() == []
+
+
+async def test_unknown_authority(encrypted: embedded.Server, tls: Path) -> None:
+    message = await refused(lifecycle.ConnectionFailed, secure(encrypted), ca=tls / "other-ca.pem", timeout=2)
+    assert "certificate not trusted" in message
+
+
+async def test_wrong_host_name(encrypted: embedded.Server, tls: Path) -> None:
+    url = f"tls://127.0.0.2:{encrypted.port}"
+    try:
+        socket.create_connection(("127.0.0.2", encrypted.port), timeout=1).close()
+    except OSError:
+        url = f"tls://localhost.localdomain:{encrypted.port}"
+    message = await refused(lifecycle.ConnectionFailed, url, ca=tls / "ca.pem", timeout=2)
+    assert "cannot connect" in message
+
+
+async def test_client_certificate(mutual: embedded.Server, tls: Path) -> None:
+    options = {"ca": tls / "ca.pem", "cert": tls / "client.pem", "key": tls / "client.key", "environ": {}}
+    async with connect(secure(mutual), **options) as middleware:
+        await middleware.flush()
+
+
+async def test_no_client_certificate(mutual: embedded.Server, tls: Path) -> None:
+    message = await refused(lifecycle.ConnectionFailed, secure(mutual), ca=tls / "ca.pem", timeout=2)
+    assert "cannot connect" in message
+
+
+async def test_encrypted_key_asks_nobody(tls: Path) -> None:
+    options = {"cert": tls / "client.pem", "key": tls / "encrypted.key"}
+    assert "encrypted" in await refused(lifecycle.ConfigError, NOBODY, **options)
+
+
+@pytest.mark.parametrize("option", ["ca", "creds", "nkey"])
+async def test_missing_files_are_named(option: str, tmp_path: Path) -> None:
+    if option != "ca":
+        pytest.importorskip("nkeys")
+    assert str(tmp_path / "missing") in await refused(lifecycle.ConfigError, NOBODY, **{option: tmp_path / "missing"})
+
+
+async def test_broken_files_are_named(tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.write_text("nothing of use\n")
+    assert str(broken) in await refused(lifecycle.ConfigError, NOBODY, ca=broken)
+    assert str(broken) in await refused(lifecycle.ConfigError, NOBODY, cert=broken, key=broken)
+    pytest.importorskip("nkeys")
+    assert str(broken) in await refused(lifecycle.ConfigError, NOBODY, creds=broken)
+    assert str(broken) in await refused(lifecycle.ConfigError, NOBODY, nkey=broken)
+
+
+async def test_nkeys_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert "choria-lifecycle[" in await refused(lifecycle.MissingExtra, NOBODY, nkey=tmp_path)
+
+
+async def test_nkey(tmp_path: Path) -> None:
+    pytest.importorskip("nkeys")
+    seed = tmp_path / "seed"
+    seed.write_text("SUAMLK2ZNL35WSMW37E7UD4VZ7ELPKW7DHC3BWBSD2GCZ7IUQQXZIORRBU\n")
+    user = "UBPDQKMVFZ7VSTPSIZCHV2X6JKUFR7IIZYIE4HUB6DHQ7I4DIVHSNOJD"
+    import nkeys
+
+    user = nkeys.from_seed(bytearray(seed.read_bytes().strip())).public_key.decode()
+    with embedded.nats_server(f"authorization {{ users = [ {{ nkey: {user} }} ] }}", jetstream=False) as server:
+        async with connect(server.url, nkey=seed, environ={}) as middleware:
+            await middleware.flush()
+        await refused(lifecycle.NotAuthorised, server.url)
+
+
+async def test_creds_sign_the_nonce(fake_server: Any, tmp_path: Path) -> None:
+    pytest.importorskip("nkeys")
+    creds = tmp_path / "user.creds"
+    creds.write_text(
+        "-----BEGIN NATS USER JWT-----\neyJ0.header.s3cret\n------END NATS USER JWT------\n\n"
+        "-----BEGIN USER NKEY SEED-----\nSUAMLK2ZNL35WSMW37E7UD4VZ7ELPKW7DHC3BWBSD2GCZ7IUQQXZIORRBU\n"
+        "------END USER NKEY SEED------\n"
+    )
+    async with fake_server({"max_payload": 1048576, "nonce": "abc", "auth_required": True}) as fake:
+        async with connect(fake.url, creds=creds, environ={}):
+            pass
+        assert b'"jwt": "eyJ0.header.s3cret"' in fake.received
+        assert b'"sig": "' in fake.received
+        assert b"SUAML" not in fake.received
+    async with fake_server({"max_payload": 1048576, "nonce": "abc", "auth_required": True}) as stripped:
+        await refused(lifecycle.ConnectionFailed, stripped.url.replace("nats", "tls"), creds=creds, timeout=2)
+        assert bytes(stripped.received) == b""
+
+
+def test_publish_once(server: embedded.Server) -> None:
+    publish_once(lifecycle.shutdown(identity="n1.example.net", component="server"), server.url, environ={})
+
+
+async def test_publish_once_in_a_loop_says_what_to_do() -> None:
+    with pytest.raises(RuntimeError, match=r"async with choria_lifecycle\.connect"):
+        publish_once(lifecycle.shutdown(identity="n1.example.net", component="server"), NOBODY)
+
+
+def test_another_event_loop_is_told(server: embedded.Server) -> None:
+    event = lifecycle.shutdown(identity="n1.example.net", component="server")
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+
+        async def opened() -> lifecycle.Middleware:
+            return await manager.__aenter__()
+
+        manager = connect(server.url, environ={})
+        middleware = first.run(opened())
+        with pytest.raises(RuntimeError, match="another event loop"):
+            second.run(middleware.publish(event))
+        first.run(middleware.publish(event))
+        first.run(manager.__aexit__(None, None, None))

@@ -1,0 +1,79 @@
+"""However a process ends, its last event has been delivered, and nobody keeps it from ending."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from choria_lifecycle.connection import connect
+from choria_schemas.lifecycle.v1 import Shutdown, Startup
+
+if TYPE_CHECKING:
+    from choria_lifecycle import embedded
+
+PROGRAMS = Path(__file__).parent / "programs"
+
+
+async def start(server: embedded.Server, program: str, *arguments: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(PROGRAMS / program),
+        *arguments,
+        env={**os.environ, "NATS_URL": server.url},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("way", "code", "last_words"),
+    [("return", 0, b""), ("exception", 1, b"ValueError: on purpose"), ("exit", 7, b""), ("interrupt", -2, b"")],
+)
+async def test_last_event_is_delivered(server: embedded.Server, way: str, code: int, last_words: bytes) -> None:
+    async with connect(server.url, environ={}) as middleware, middleware.events(component="billing") as events:
+        process = await start(server, "ending.py", way)
+        async with asyncio.timeout(30):
+            _, errors = await process.communicate()
+            assert isinstance(await anext(events), Shutdown)
+        assert process.returncode == code
+        assert last_words in errors
+        assert b"Task" not in errors
+        assert b"never" not in errors
+        await middleware.flush()
+        assert events.counters.received == 1
+
+
+def test_closed_by_the_end_of_the_event_loop(server: embedded.Server) -> None:
+    async def forgotten(opened: asyncio.Event) -> None:
+        async with connect(server.url, environ={}):
+            opened.set()
+            await asyncio.Event().wait()
+
+    async def main() -> None:
+        tasks.append(asyncio.create_task(forgotten(opened := asyncio.Event())))
+        await opened.wait()
+
+    tasks: list[asyncio.Task[None]] = []
+    begun = time.monotonic()
+    asyncio.run(main())
+    assert tasks[0].cancelled()
+    assert time.monotonic() - begun < 4
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_the_service_of_the_readme(server: embedded.Server, number: signal.Signals) -> None:
+    async with connect(server.url, environ={}) as middleware, middleware.events(component="billing") as events:
+        process = await start(server, "service.py")
+        async with asyncio.timeout(30):
+            assert isinstance(await anext(events), Startup)
+            process.send_signal(number)
+            assert isinstance(await anext(events), Shutdown)
+            _, errors = await process.communicate()
+        assert (process.returncode, errors) == (0, b"")
