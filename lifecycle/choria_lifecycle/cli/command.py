@@ -1,0 +1,89 @@
+"""What all commands share: how they end."""
+
+from __future__ import annotations
+
+import sys
+from typing import IO, Any, Final
+
+import click
+
+from choria_lifecycle.cli.output import abandon
+from choria_lifecycle.cli.stop import Stop
+from choria_lifecycle.cli.talk import logged, talk_options, verbosity
+from choria_lifecycle.errors import (
+    ConfigError,
+    ConnectionFailed,
+    LifecycleError,
+    MissingExtra,
+    NotAuthorised,
+    OptionError,
+)
+from choria_lifecycle.text import safe
+
+__all__ = ["Command", "Failure"]
+
+_CODES: Final[dict[type[LifecycleError], int]] = {
+    ConfigError: 2,
+    MissingExtra: 2,
+    ConnectionFailed: 3,
+    NotAuthorised: 4,
+}
+
+
+class Failure(click.ClickException):
+    """The end of a command: one line on standard error, and an exit code.
+
+    Args:
+        message: what went wrong; foreign text in it is made safe to show.
+        code: the exit code.
+    """
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(safe(message))
+        self.exit_code = code  # type: ignore[misc]  # click declares it for the class
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Write the line."""
+        click.echo(f"lifecycle: error: {self.message}", file=file, err=file is None)
+
+
+class Command(click.Command):
+    """A command with -v and -q, whose function returns an exit code or nothing.
+
+    The function may take the context's `obj`, a `Stop`, to run coroutines; errors of the library, signals and a closed
+    pipe end it as the exit codes in `program` say.
+    """
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        talk_options(self)
+
+    def invoke(self, ctx: click.Context) -> None:
+        """Run the function and end the context with its exit code."""
+        stop = ctx.obj = Stop()
+        try:
+            with stop.listening(), logged():
+                code = super().invoke(ctx)
+                sys.stdout.flush()
+        except KeyboardInterrupt:
+            code = stop.exit_code
+        except BrokenPipeError:
+            abandon()
+            code = 0
+        except OptionError as error:
+            raise click.UsageError(str(error), ctx) from error
+        except LifecycleError as error:
+            _trace(error)
+            raise Failure(str(error), _CODES.get(type(error), 1)) from error
+        except OSError as error:
+            _trace(error)
+            where = f"{error.filename}: " if error.filename else ""
+            raise Failure(f"{where}{error.strerror or error}") from error
+        ctx.exit(code or 0)
+
+
+def _trace(error: Exception) -> None:
+    if verbosity() > 1:
+        import traceback
+
+        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)

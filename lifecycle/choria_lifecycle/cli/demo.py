@@ -1,0 +1,102 @@
+"""`lifecycle demo`: a simulated fleet on a private nats-server, seen through the viewer."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+import choria_lifecycle as lifecycle
+from choria_lifecycle.cli.command import Command, Failure
+from choria_lifecycle.cli.output import Output, has_colors, reader_watched
+from choria_lifecycle.cli.parameters import COLOR, duration
+from choria_lifecycle.cli.program import COMMANDS
+from choria_lifecycle.cli.talk import say
+from choria_lifecycle.cli.view import Screen, summed_up
+from choria_lifecycle.config.settings import ConnectionSettings
+from choria_lifecycle.demo import Totals, play, simulate
+from choria_lifecycle.embedded import nats_server
+from choria_lifecycle.text import safe
+from choria_lifecycle.view import Style, View, Wanted
+
+if TYPE_CHECKING:
+    from choria_lifecycle.cli.stop import Stop
+    from choria_lifecycle.receiver import Deliveries
+
+__all__ = ["command"]
+
+_HELP = f"""{COMMANDS["demo"]}
+
+The nodes start, live, upgrade and stop, in both formats, with a few malformed events among them. What they publish goes
+through a real nats-server, which is stopped at the end. The totals come last; exit code 1 if what was received is not
+exactly what was published.
+"""
+
+# How much longer than the story it may take until all of it has arrived, on a machine that is busy with other things.
+_LATE_SECONDS = 15.0
+
+
+@click.command("demo", cls=Command, help=_HELP)
+@click.option("--nodes", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many nodes there are.")
+@click.option("--for", "seconds", type=duration, default="10s", show_default=True, help="How long it takes.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Another number makes another story.")
+@COLOR
+@click.pass_context
+def command(ctx: click.Context, nodes: int, seconds: float, seed: int, color: str) -> None:
+    """Show the fleet, then the totals."""
+    stop: Stop = ctx.obj
+    out = Output(stop, live=True)
+    colors = has_colors(color)
+    style = Style(color=colors, color_rejected=color == "always" or (colors and sys.stderr.isatty()))
+    totals = Totals(simulate(nodes, seconds, seed=seed, start=int(time.time())))
+    screen = Screen(View(Wanted(), style), out)
+    with nats_server(jetstream=False) as server:
+        say(f"{nodes} nodes for {seconds:g} s on a nats-server of their own, {server.url}")
+        stop.run(_show(screen, totals, server.url, seconds))
+    _print(totals, out)
+    if not totals.agree:
+        raise Failure("what was received is not what was published")
+    say("what was received is what was published: each event once, unchanged, in its format")
+
+
+async def _show(screen: Screen, totals: Totals, url: str, seconds: float) -> None:
+    from choria_lifecycle.nats import NatsTransport
+
+    # The user's own environment is about another server.
+    settings = ConnectionSettings.resolve(url, name="lifecycle demo", environ={})
+    transport = await NatsTransport.open(settings, within=5)
+    async with (
+        lifecycle.Middleware(transport) as publisher,
+        lifecycle.connect(url, name="lifecycle demo", environ={}) as viewer,
+        viewer.deliveries() as received,
+    ):
+        with summed_up(lambda: screen.view.counts.beside(received.counters, received.queued)), reader_watched():
+            playing = asyncio.create_task(play(totals.published, publisher, transport))
+            watching = asyncio.create_task(_watch(screen, totals, received))
+            try:
+                done, _ = await asyncio.wait(
+                    {playing, watching}, timeout=seconds + _LATE_SECONDS, return_when=asyncio.FIRST_EXCEPTION
+                )
+                for task in done:
+                    task.result()
+            finally:
+                playing.cancel()
+                watching.cancel()
+                await asyncio.gather(playing, watching, return_exceptions=True)
+
+
+async def _watch(screen: Screen, totals: Totals, received: Deliveries) -> None:
+    async for delivery in received:
+        screen.show(delivery)
+        totals.count(delivery)
+        if totals.deliveries == len(totals.published):
+            return
+
+
+def _print(totals: Totals, out: Output) -> None:
+    out.line(f"\n{'TYPE':<12} {'COMPONENT':<22} {'VERSION':<16} {'PUBLISHED':>10} {'RECEIVED':>10}")
+    for name, component, version, published, received in totals:
+        out.line(f"{name:<12} {safe(component):<22} {safe(version):<16} {published:>10} {received:>10}")

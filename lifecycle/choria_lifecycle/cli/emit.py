@@ -1,0 +1,86 @@
+"""`lifecycle emit`: publish one event, for shell scripts and cron."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import choria_lifecycle as lifecycle
+from choria_lifecycle.cli.command import Command
+from choria_lifecycle.cli.parameters import Connection, connection_options
+from choria_lifecycle.cli.program import COMMANDS
+from choria_lifecycle.cli.talk import say
+
+if TYPE_CHECKING:
+    from choria_lifecycle.cli.stop import Stop
+
+__all__ = ["command"]
+
+_HELP = f"""{COMMANDS["emit"]}
+
+It ends well once the server has the event, and with exit code 1 if that is not certain: the message then says whether
+it may still arrive. Nothing is sent twice.
+
+\b
+  lifecycle emit startup --component backup --version 1.4.2
+  lifecycle emit upgraded --component backup --version 1.4.2 \\
+      --new-version 1.5.0
+  lifecycle emit governor --component backup --governor NIGHTLY \\
+      --event-type enter --sequence 3
+"""
+
+
+@click.command("emit", cls=Command, help=_HELP)
+@click.argument("event_name", metavar="TYPE", type=click.Choice(lifecycle.EVENT_TYPES))
+@click.option("--identity", help="The node the event is about.  [default: this one, named as Choria names it]")
+@click.option("--component", help="The kind of software the event is about; required.")
+@click.option("--version", help="Its version; for startup and alive, and for upgraded the one before.")
+@click.option("--new-version", help="The version after an upgrade; for upgraded.")
+@click.option("--governor", help="The name of the governor; for governor.")
+@click.option("--event-type", help="enter, exit, timeouts or eviction; for governor.")
+@click.option("--sequence", type=int, help="The slot; for governor.  [default: 0]")
+@click.option("--id", help="What tells this event from all others.  [default: a random UUID]")
+@click.option("--timestamp", type=int, help="When it happened, in Unix seconds.  [default: now]")
+@click.option(
+    "--format",
+    "wire_format",
+    type=click.Choice([each.value for each in lifecycle.Format]),
+    default=lifecycle.Format.CHORIA.value,
+    show_default=True,
+    help="How to write the event.",
+)
+@click.option("--stored", is_flag=True, help="Wait until a JetStream stream has stored it.")
+@click.option("--dry-run", is_flag=True, help="Print the subject and the payload, and publish nothing.")
+@connection_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    event_name: str,
+    wire_format: str,
+    stored: bool,
+    dry_run: bool,
+    connection: Connection,
+    **options: Any,
+) -> None:
+    """Publish, or print what would be published."""
+    stop: Stop = ctx.obj
+    given = {name: value for name, value in options.items() if value is not None}
+    if "identity" not in given:
+        from choria_lifecycle.config.identity import default_identity
+
+        given["identity"] = default_identity()
+    event = lifecycle.new(event_name, **given)
+    subject, form = lifecycle.subject(event), lifecycle.Format(wire_format)
+    if dry_run:
+        click.echo(subject)
+        click.echo(lifecycle.encode(event, format=form))
+        return
+    stop.run(_publish(event, form, stored, connection))
+    say(f"published on {subject}: {lifecycle.describe(event)}", at=1)
+
+
+async def _publish(event: lifecycle.Event, form: lifecycle.Format, stored: bool, connection: Connection) -> None:
+    async with lifecycle.connect(**connection.arguments()) as middleware:
+        await middleware.publish(event, format=form, stored=stored, timeout=connection.timeout)

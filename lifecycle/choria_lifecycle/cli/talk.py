@@ -1,0 +1,83 @@
+"""What a command says about itself, always on standard error: -v, -q, and the library's log."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    C = TypeVar("C", bound="click.Command | Callable[..., Any]")
+
+__all__ = ["logged", "say", "talk_options", "verbosity"]
+
+_KEY: Final = "choria_lifecycle.verbosity"
+
+
+def talk_options(command: C) -> C:
+    """Add -v and -q, which count from zero in opposite directions, before and after the name of a command alike."""
+    command = click.option(
+        "-q", "--quiet", count=True, expose_value=False, callback=_quieter, help="Say nothing but errors."
+    )(command)
+    return click.option(
+        "-v",
+        "--verbose",
+        count=True,
+        expose_value=False,
+        callback=_louder,
+        help="Say more; twice also shows where an error comes from.",
+    )(command)
+
+
+def verbosity() -> int:
+    """How much to say: below 0 errors only, 0 as usual, 1 and 2 more."""
+    context = click.get_current_context(silent=True)
+    return context.meta.get(_KEY, 0) if context is not None else 0
+
+
+def say(text: str, *, at: int = 0) -> None:
+    """Write a line on standard error.
+
+    Args:
+        text: the line, safe to show.
+        at: the verbosity from which on it is said.
+    """
+    if verbosity() >= at:
+        click.echo(text, err=True)
+
+
+@contextmanager
+def logged() -> Generator[None]:
+    """Within this, say what the library logs: warnings as usual, information with -v, everything with -v -v."""
+    import logging
+
+    from choria_lifecycle.text import safe
+
+    class Saying(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            say(f"lifecycle: {record.levelname.lower()}: {safe(record.getMessage())}", at=_LEAST[record.levelname])
+
+    logger, handler = logging.getLogger("choria_lifecycle"), Saying()
+    before = logger.level
+    logger.addHandler(handler)
+    if verbosity() > 0:
+        logger.setLevel(logging.DEBUG if verbosity() > 1 else logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
+
+
+_LEAST: Final = {"DEBUG": 2, "INFO": 1, "WARNING": 0, "ERROR": -9, "CRITICAL": -9}
+
+
+def _louder(context: click.Context, parameter: click.Parameter, count: int) -> None:  # noqa: ARG001 - click's signature
+    context.meta[_KEY] = context.meta.get(_KEY, 0) + count
+
+
+def _quieter(context: click.Context, parameter: click.Parameter, count: int) -> None:
+    _louder(context, parameter, -count)

@@ -1,0 +1,231 @@
+"""`lifecycle view`: events as they happen, or out of a file."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import IO, TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+import choria_lifecycle as lifecycle
+from choria_lifecycle.cli.command import Command, Failure
+from choria_lifecycle.cli.output import Output, has_colors, reader_watched
+from choria_lifecycle.cli.parameters import COLOR, Connection, connection_options, duration
+from choria_lifecycle.cli.program import COMMANDS
+from choria_lifecycle.cli.talk import say
+from choria_lifecycle.recording import deliveries
+from choria_lifecycle.selection import Selection
+from choria_lifecycle.view import Output as Kind
+from choria_lifecycle.view import Style, View, Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+    from contextlib import AbstractContextManager
+
+    from choria_lifecycle.cli.stop import Stop
+    from choria_lifecycle.receiver import Deliveries, Delivery
+    from choria_lifecycle.view import Counts
+
+__all__ = ["Screen", "command", "summed_up"]
+
+_HELP = f"""{COMMANDS["view"]}
+
+Lines are those of Choria's own viewer, with the time an event was received; from a file, with the time the event itself
+states. Bad events get a line on standard error that says why. At the end standard error has the sum: received = shown +
+filtered + rejected + dropped.
+
+\b
+  lifecycle view --type startup --type shutdown --identity '*.example.net'
+  lifecycle view --output json > events.ndjson
+  lifecycle view --input events.ndjson --component server
+
+Exit code 1 if fewer events come than were waited for:
+
+\b
+  lifecycle view --type startup --component billing --count 1 --for 30s
+"""
+
+_FROM_CONNECTION = ("server", "creds", "user", "password_file", "tlsca", "tlscert", "tlskey", "timeout", "seconds")
+
+
+def _check_time_format(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    try:
+        datetime.now(UTC).strftime(value)
+    except ValueError as error:
+        raise click.BadParameter(f"no format for times: {error}", ctx, param) from error
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Where the lines of a view go: events to standard output, what is wrong with others to standard error."""
+
+    view: View
+    out: Output
+
+    def show(self, delivery: Delivery, place: str = "") -> None:
+        """Show a delivery, if it is to be shown."""
+        line = self.view.take(delivery, place)
+        if line is None:
+            return
+        if line.rejected:
+            say(line.text)
+        else:
+            self.out.line(line.text)
+
+
+@click.command("view", cls=Command, help=_HELP)
+@click.option("--component", "components", multiple=True, help="Only this component; may be repeated.")
+@click.option(
+    "--type",
+    "types",
+    multiple=True,
+    type=click.Choice(lifecycle.EVENT_TYPES),
+    help="Only events of this type; may be repeated.",
+)
+@click.option("--identity", "identities", multiple=True, metavar="GLOB", help="Only these nodes; may be repeated.")
+@click.option(
+    "--output",
+    type=click.Choice([each.value for each in Kind]),
+    default=Kind.TEXT.value,
+    show_default=True,
+    help="json: one object a line with received, subject, format and event. raw: the payload as it came, on one line; "
+    "control characters in it are escaped on a terminal, and there only.",
+)
+@click.option("--count", type=click.IntRange(min=1), help="End after this many events.")
+@click.option("--for", "seconds", type=duration, help="End after this time.")
+@click.option("--utc", is_flag=True, help="Show times in UTC instead of local time.")
+@click.option(
+    "--time-format", default="%H:%M:%S", show_default=True, callback=_check_time_format, help="As for strftime."
+)
+@COLOR
+@click.option(
+    "--input",
+    "source",
+    metavar="FILE",
+    help="Show events from a file, - for standard input: a JSON document a line, as --output json and raw write them.",
+)
+@connection_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    components: tuple[str, ...],
+    types: tuple[str, ...],
+    identities: tuple[str, ...],
+    output: str,
+    count: int | None,
+    seconds: float | None,
+    utc: bool,
+    time_format: str,
+    color: str,
+    source: str | None,
+    connection: Connection,
+) -> int:
+    """Show events until enough were shown, the time is over, or the file ends."""
+    stop: Stop = ctx.obj
+    kind = Kind(output)
+    style = Style(
+        output=kind,
+        color=has_colors(color),
+        color_rejected=color == "always" or (has_colors(color) and sys.stderr.isatty()),
+        utc=utc,
+        time_format=time_format,
+        own_time=source is not None,
+        terminal=sys.stdout.isatty(),
+    )
+    view = View(Wanted(types=types, components=components, identities=identities), style)
+    live = source is None or source == "-"
+    screen = Screen(view, Output(stop, live=live, encoding=None if kind is Kind.TEXT else "utf-8"))
+    try:
+        if source is not None:
+            _refuse_live_options(ctx)
+            _replay(screen, source, count)
+        else:
+            stop.run(_watch(screen, connection, types, components, count, seconds))
+    except KeyboardInterrupt:
+        return 0 if stop.terminated else stop.exit_code
+    return 1 if count is not None and view.counts.shown < count else 0
+
+
+def _refuse_live_options(ctx: click.Context) -> None:
+    for name in _FROM_CONNECTION:
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = "for" if name == "seconds" else name.replace("_", "-")
+            raise click.UsageError(f"--{option} has no meaning with --input", ctx)
+
+
+def _replay(screen: Screen, source: str, count: int | None) -> None:
+    counts, name = screen.view.counts, "standard input" if source == "-" else source
+    with _opened(source, name) as stream, summed_up(lambda: counts):
+        for number, delivery in _deliveries(stream, name):
+            screen.show(delivery, f"{name}:{number}")
+            if counts.shown == count:
+                break
+
+
+def _opened(source: str, name: str) -> AbstractContextManager[IO[bytes]]:
+    try:
+        return click.open_file(source, "rb")
+    except OSError as error:
+        raise _unreadable(name, error) from error
+
+
+def _deliveries(stream: IO[bytes], name: str) -> Iterator[tuple[int, Delivery]]:
+    try:
+        yield from deliveries(stream)
+    except OSError as error:
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: OSError) -> Failure:
+    return Failure(f"cannot read {name}: {error.strerror or error}", 2)
+
+
+async def _watch(
+    screen: Screen,
+    connection: Connection,
+    types: tuple[str, ...],
+    components: tuple[str, ...],
+    count: int | None,
+    seconds: float | None,
+) -> None:
+    counts = screen.view.counts
+    Selection.events(types or None, components or None)  # what is wrong with them is said before connecting
+    async with (
+        lifecycle.connect(**connection.arguments()) as middleware,
+        middleware.deliveries(type=types or None, component=components or None) as received,
+    ):
+        say(f"Waiting for events from topic {received.subject} on {middleware.server}")
+        with summed_up(lambda: counts.beside(received.counters, received.queued)), reader_watched():
+            await _follow(screen, received, count, seconds)
+
+
+async def _follow(screen: Screen, received: Deliveries, count: int | None, seconds: float | None) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            async for delivery in received:
+                screen.show(delivery)
+                if screen.view.counts.shown == count:
+                    break
+
+
+@contextmanager
+def summed_up(counts: Callable[[], Counts]) -> Generator[None]:
+    """Say at the end of this, however it comes, what became of all that was received.
+
+    Not if nobody reads any more: then there is nobody to tell.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except BaseException:
+        say(str(counts()))
+        raise
+    else:
+        say(str(counts()))

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from click.shell_completion import ShellComplete
+
+import choria_lifecycle as lifecycle
+from choria_lifecycle.cli.program import COMMANDS, program
+from choria_schemas.registry import CONTRACTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from click.testing import Result
+
+
+def complete(*words: str) -> list[str]:
+    *before, incomplete = words
+    shell = ShellComplete(program, {}, "lifecycle", "_LIFECYCLE_COMPLETE")
+    return [item.value for item in shell.get_completions(list(before), incomplete)]
+
+
+def test_commands() -> None:
+    assert complete("") == list(COMMANDS)
+
+
+def test_event_types() -> None:
+    assert complete("emit", "") == list(lifecycle.EVENT_TYPES)
+    assert complete("view", "--type", "s") == ["shutdown", "startup"]
+
+
+def test_protocols() -> None:
+    assert complete("schema", "show", "io.choria.lifecycle.v1.s") == [
+        "io.choria.lifecycle.v1.shutdown",
+        "io.choria.lifecycle.v1.startup",
+    ]
+    assert complete("schema", "show", "") == list(CONTRACTS)
+
+
+def test_options() -> None:
+    assert {"--server", "--creds", "--tlsca"} <= set(complete("view", "--"))
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_scripts_call_the_command(shell: str, run: Callable[..., Result]) -> None:
+    result = run("completion", shell)
+    assert result.exit_code == 0
+    assert f"_LIFECYCLE_COMPLETE={shell}_complete" in result.stdout
+
+
+def test_the_script_works_in_bash(tmp_path: Path) -> None:
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("there is no bash here")
+    command = tmp_path / "lifecycle"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m choria_lifecycle "$@"\n')
+    command.chmod(0o755)
+    script = """
+        eval "$(lifecycle completion bash)"
+        COMP_WORDS=(lifecycle emit s) COMP_CWORD=2
+        _lifecycle_completion lifecycle
+        echo "${COMPREPLY[@]}"
+    """
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run([bash, "--norc", "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["shutdown", "startup"]
+
+
+def test_an_unknown_shell(run: Callable[..., Result]) -> None:
+    assert run("completion", "ksh").exit_code == 2

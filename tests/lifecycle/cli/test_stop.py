@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from choria_lifecycle.cli.stop import Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BOTH = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+
+
+@pytest.fixture
+def stop() -> Iterator[Stop]:
+    made = Stop()
+    with made.listening():
+        yield made
+
+
+def test_without_a_signal_it_is_asyncio_run(stop: Stop) -> None:
+    async def program() -> int:
+        await asyncio.sleep(0)
+        return 7
+
+    assert stop.run(program()) == 7
+    assert stop.signal is None
+
+
+def test_a_cancellation_of_its_own_is_no_signal(stop: Stop) -> None:
+    async def program() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        stop.run(program())
+
+
+@pytest.mark.parametrize(("number", "code"), BOTH)
+def test_a_signal_lets_a_coroutine_clean_up(number: int, code: int, stop: Stop) -> None:
+    done: list[str] = []
+
+    async def program() -> None:
+        try:
+            signal.raise_signal(number)
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            done.append("cleaned up")
+
+    with pytest.raises(KeyboardInterrupt):
+        stop.run(program())
+    assert done == ["cleaned up"]
+    assert (stop.exit_code, stop.terminated) == (code, number == signal.SIGTERM)
+
+
+def test_a_second_signal_does_not_wait(stop: Stop) -> None:
+    async def program() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+            await asyncio.Event().wait()
+        finally:
+            signal.raise_signal(signal.SIGINT)
+            raise AssertionError("it was to be interrupted before")
+
+    with pytest.raises(KeyboardInterrupt):
+        stop.run(program())
+    assert stop.terminated
+
+
+@pytest.mark.parametrize(("number", "code"), BOTH)
+def test_a_signal_ends_what_blocks(number: int, code: int, stop: Stop) -> None:
+    async def program() -> None:
+        with stop.blocking():
+            signal.raise_signal(number)
+            raise AssertionError("it was to be interrupted before")
+
+    with pytest.raises(KeyboardInterrupt):
+        stop.run(program())
+    assert stop.exit_code == code
+
+
+@pytest.mark.parametrize(("number", "code"), BOTH)
+def test_a_signal_without_a_coroutine(number: int, code: int, stop: Stop) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(number)
+    assert stop.exit_code == code
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_was_ignored_stays_ignored_and_all_is_as_it_was(number: int) -> None:
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        with Stop().listening():
+            assert signal.getsignal(number) is signal.SIG_IGN
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
+    with Stop().listening():
+        assert signal.getsignal(number) is not before
+    assert signal.getsignal(number) is before
+
+
+def test_a_thread_leaves_signals_alone() -> None:
+    found: list[object] = []
+
+    def work() -> None:
+        with Stop().listening():
+            found.append(signal.getsignal(signal.SIGTERM))
+
+    before = signal.getsignal(signal.SIGTERM)
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [before]

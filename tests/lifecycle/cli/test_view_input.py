@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import errno
+import io
+import json
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+
+import choria_lifecycle as lifecycle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from click.testing import Result
+
+NOON = 1795348800  # 2026-11-22T12:00:00Z
+STARTUP = lifecycle.startup(identity="n1.example.net", component="server", version="0.6.0", timestamp=NOON)
+SHUTDOWN = lifecycle.shutdown(identity="n2.example.net", component="billing", timestamp=NOON + 1)
+TEXT = [
+    "12:00:00 [startup] n1.example.net: server version 0.6.0",
+    "12:00:01 [shutdown] n2.example.net: billing",
+]
+BAD = b'{"protocol":"io.choria.lifecycle.v1.alive"}'
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "events.ndjson"
+    wrapped = lifecycle.encode(SHUTDOWN, format=lifecycle.Format.CLOUDEVENTS)
+    path.write_bytes(b"\n".join([lifecycle.encode(STARTUP), BAD, wrapped, b""]))
+    return path
+
+
+def test_the_events_of_a_file_with_their_own_times(run: Callable[..., Result], file: Path) -> None:
+    result = run("view", "--input", file)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == TEXT
+    assert result.stderr.splitlines() == [
+        f"{file}:2: [rejected] $.id: id is missing",
+        "received 3 = 2 shown + 0 filtered + 1 rejected + 0 dropped",
+    ]
+
+
+def test_quiet_leaves_the_events(run: Callable[..., Result], file: Path) -> None:
+    result = run("view", "-q", "--input", file)
+    assert (result.stdout.splitlines(), result.stderr) == (TEXT, "")
+
+
+@pytest.mark.parametrize("output", ["json", "raw"])
+def test_what_it_writes_it_reads(output: str, run: Callable[..., Result], file: Path) -> None:
+    once = run("view", "--input", file, "--output", output)
+    again = run("view", "--input", "-", "--output", output, stdin=once.stdout_bytes)
+    assert once.stdout == again.stdout
+    assert run("view", "--input", "-", stdin=once.stdout_bytes).stdout.splitlines() == TEXT
+
+
+def test_json_is_one_object_a_line(run: Callable[..., Result], file: Path) -> None:
+    lines = [json.loads(line) for line in run("view", "--input", file, "--output", "json").stdout.splitlines()]
+    assert [list(line) for line in lines] == [["received", "subject", "format", "event"]] * 2
+    assert [line["format"] for line in lines] == ["choria", "cloudevents"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kept"),
+    [
+        (["--type", "startup"], [0]),
+        (["--type", "startup", "--type", "shutdown"], [0, 1]),
+        (["--component", "billing"], [1]),
+        (["--component", "billing", "--component", "server"], [0, 1]),
+        (["--identity", "n1.*"], [0]),
+        (["--identity", "*.example.net", "--type", "alive"], []),
+    ],
+)
+def test_filters(arguments: list[str], kept: list[int], run: Callable[..., Result], file: Path) -> None:
+    result = run("view", "--input", file, *arguments)
+    assert result.stdout.splitlines() == [TEXT[index] for index in kept]
+    shown, filtered = len(kept), 2 - len(kept)
+    assert result.stderr.endswith(f"received 3 = {shown} shown + {filtered} filtered + 1 rejected + 0 dropped\n")
+
+
+@pytest.mark.parametrize(("count", "code", "shown"), [(1, 0, 1), (2, 0, 2), (3, 1, 2)])
+def test_count(count: int, code: int, shown: int, run: Callable[..., Result], file: Path) -> None:
+    result = run("view", "--input", file, "--count", count)
+    assert result.exit_code == code
+    assert result.stdout.splitlines() == TEXT[:shown]
+
+
+def test_times(run: Callable[..., Result], file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run("view", "--input", file, "--utc", "--time-format", "%Y-%m-%dT%H:%M:%SZ")
+    assert result.stdout.startswith("2026-11-22T12:00:00Z [startup] ")
+
+
+@pytest.mark.parametrize(
+    ("choice", "environment", "colored"),
+    [
+        ("auto", {}, False),  # the tests are no terminal
+        ("never", {}, False),
+        ("always", {}, True),
+        ("always", {"NO_COLOR": "1"}, True),
+    ],
+)
+def test_color(
+    choice: str,
+    environment: dict[str, str],
+    colored: bool,
+    run: Callable[..., Result],
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert ("\x1b[32m[startup]\x1b[0m" in run("view", "--input", file, "--color", choice).stdout) is colored
+
+
+@pytest.mark.parametrize("name", ["missing", "."])
+def test_input_that_cannot_be_read(name: str, run: Callable[..., Result], tmp_path: Path) -> None:
+    result = run("view", "--input", tmp_path / name)
+    assert (result.exit_code, result.stdout) == (2, "")
+    [line] = result.stderr.splitlines()
+    assert line.startswith(f"lifecycle: error: cannot read {tmp_path}")
+
+
+def test_input_that_breaks_off(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    class Breaking(io.BytesIO):
+        def readline(self, size: int | None = -1, /) -> bytes:
+            line = super().readline(size)
+            if not line:
+                raise OSError(errno.EIO, "Input/output error")
+            return line
+
+    monkeypatch.setattr(click, "open_file", lambda name, mode: Breaking(lifecycle.encode(STARTUP)))
+    result = run("view", "--input", "events.ndjson")
+    assert result.exit_code == 2
+    assert result.stdout.splitlines() == TEXT[:1]
+    assert result.stderr.splitlines() == [
+        "received 1 = 1 shown + 0 filtered + 0 rejected + 0 dropped",
+        "lifecycle: error: cannot read events.ndjson: Input/output error",
+    ]
+
+
+@pytest.mark.parametrize("option", [["--server", "x"], ["--for", "3s"], ["--password-file", "x"], ["--timeout", "5s"]])
+def test_a_file_needs_no_connection(option: list[str], run: Callable[..., Result], file: Path) -> None:
+    result = run("view", "--input", file, *option)
+    assert result.exit_code == 2
+    assert f"{option[0]} has no meaning with --input" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--count", "0"], ["--for", "3"], ["--type", "reboot"], ["--output", "xml"], ["--time-format", "\udcff"]],
+)
+def test_wrong_usage(arguments: list[str], run: Callable[..., Result]) -> None:
+    assert run("view", *arguments).exit_code == 2
+
+
+def test_a_component_that_no_subject_has(run: Callable[..., Result]) -> None:
+    result = run("view", "--component", "a b", "--server", "127.0.0.1:1")
+    assert result.exit_code == 2
+    assert "one token of the subject" in result.stderr

@@ -1,0 +1,83 @@
+"""The README's programs run as they stand, against a real server where they need one."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import choria_lifecycle as lifecycle
+from choria_lifecycle import embedded
+
+README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+PROGRAMS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PUBLISH, RECEIVE, VALIDATE, SERVICE, TESTING = PROGRAMS
+
+
+@pytest.fixture(scope="module")
+def server():
+    with embedded.nats_server() as running:
+        yield running
+
+
+def start(program: str, url: str) -> subprocess.Popen[str]:
+    environment = os.environ | {"NATS_URL": url, "PYTHONUNBUFFERED": "1"}
+    program = program.replace("nats://127.0.0.1:4222", url)
+    return subprocess.Popen([sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, text=True)
+
+
+async def test_publishing_and_a_service(server) -> None:
+    async with lifecycle.connect(server.url) as middleware, middleware.events() as events:
+        publisher = start(PUBLISH, server.url)
+        assert (await anext(events)).version == "1.4.2"
+        assert publisher.wait(20) == 0
+        service = start(SERVICE, server.url)
+        assert lifecycle.event_type(await anext(events)) == "startup"
+        service.send_signal(signal.SIGTERM)
+        assert lifecycle.event_type(await anext(events)) == "shutdown"
+        assert service.wait(20) == 0
+        publisher.stdout.close()
+        service.stdout.close()
+
+
+async def test_receiving(server) -> None:
+    receiver = start(RECEIVE, server.url)
+    lines: list[str] = []
+    async with lifecycle.connect(server.url) as middleware:
+        me = {"identity": "n1.example.net", "component": "billing"}
+        # Nobody knows when the program has subscribed; a retained event does not exist, so it is told until it answers.
+        while receiver.poll() is None:
+            await middleware.publish(lifecycle.startup(version="1.4.2", **me))
+            await middleware.publish(lifecycle.shutdown(**me))
+    lines = receiver.stdout.read().splitlines()
+    receiver.stdout.close()
+    assert receiver.returncode == 0
+    assert lines[-1] == "n1.example.net is gone"
+    assert set(lines[:-1]) <= {"n1.example.net runs 1.4.2"}
+
+
+def test_validating_and_testing() -> None:
+    said = subprocess.run([sys.executable, "-c", VALIDATE], capture_output=True, text=True, check=True).stdout
+    promised = [line.removeprefix("# ") for line in VALIDATE.splitlines() if line.startswith("# $")]
+    assert said.splitlines()[: len(promised)] == promised
+    said = subprocess.run([sys.executable, "-c", TESTING], capture_output=True, text=True, check=True).stdout
+    assert said == "choria.lifecycle.event.shutdown.billing n1.example.net\n"
+
+
+def test_the_table_of_events_is_true() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|[^|]*\| ([^|]*) \| ([^|]*) \|$", README, re.MULTILINE)
+    assert sorted(name for name, _, _ in rows) == list(lifecycle.EVENT_TYPES)
+    for name, required, filled in rows:
+        with pytest.raises(lifecycle.OptionError) as caught:
+            lifecycle.new(name)
+        assert set(caught.value.missing) == set(required.split(", "))
+        event = lifecycle.new(
+            name, **dict.fromkeys(required.split(", "), "x") | ({"event_type": "exit"} if name == "governor" else {})
+        )
+        fields = set(type(event).__dataclass_fields__) - {"protocol"}
+        assert fields == set(required.split(", ")) | {part.split(" ")[0] for part in filled.split(", ")}
