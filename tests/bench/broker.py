@@ -1,0 +1,75 @@
+"""A private nats-server with two clients in one event loop: ours, and nats-py as it is."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import cycle, islice
+from typing import Any
+
+import nats
+
+from . import corpus
+from .measure import Peer
+
+ALL = "choria.lifecycle.event.>"
+
+Message = tuple[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """What a broker's section works with.
+
+    Attributes:
+        url: where the server is.
+        runner: the loop that both clients live in; it stands still between the turns.
+        middleware: ours.
+        client: nats-py's.
+    """
+
+    url: str
+    runner: asyncio.Runner
+    middleware: Any
+    client: Any
+
+
+@contextmanager
+def wire() -> Iterator[Wire]:
+    """Start a server, connect both clients."""
+    import choria_lifecycle as lifecycle
+    from choria_lifecycle.embedded import nats_server
+
+    with nats_server(jetstream=False) as server, asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+
+        async def opened() -> Wire:
+            middleware = await stack.enter_async_context(lifecycle.connect(servers=server.url))
+            client = await nats.connect(server.url)
+            stack.push_async_callback(client.close)
+            return Wire(server.url, runner, middleware, client)
+
+        try:
+            yield runner.run(opened())
+        finally:
+            runner.run(stack.aclose())
+
+
+def burst(documents: Sequence[corpus.Document], count: int) -> list[corpus.Document]:
+    """So many documents, over and over."""
+    return list(islice(cycle(documents), count))
+
+
+def messages(documents: Sequence[corpus.Document]) -> list[Message]:
+    """The documents with their subjects."""
+    return [(_subject(document.fields), document.data) for document in documents]
+
+
+def once(peer: Peer) -> int:
+    """One pass a turn, after one to warm up."""
+    peer.turn(1)
+    return 1
+
+
+def _subject(fields: corpus.Fields) -> str:
+    return f"choria.lifecycle.event.{corpus.event_type(fields)}.{fields['component']}"

@@ -1,0 +1,245 @@
+// The reference implementation under the same clock: go-choria's own lifecycle package reads and makes the events
+// that the Python peers read and make.
+//
+// It is a child of tests/bench: one JSON request a line on stdin, one JSON answer a line on stdout, so that its rounds
+// take turns with the rounds of the others and a noisy machine disturbs all of them alike.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/choria-io/go-choria/lifecycle"
+	"github.com/nats-io/nats.go"
+)
+
+// request names the work, the file with one document a line, and how often to go over it.
+type request struct {
+	Work   string `json:"work"` // about, parse, create
+	Corpus string `json:"corpus"`
+	Format string `json:"format"` // of the events that are made: choria, cloudevents
+	Passes int    `json:"passes"`
+	Answer bool   `json:"answer"` // return what was read or made instead of a time
+}
+
+type answer struct {
+	Error  string    `json:"error,omitempty"`
+	Go     string    `json:"go,omitempty"`
+	Choria string    `json:"choria,omitempty"`
+	Nanos  float64   `json:"nanos,omitempty"` // per event
+	Events []message `json:"events,omitempty"`
+}
+
+type message struct {
+	Subject string `json:"subject"`
+	Body    string `json:"body"`
+}
+
+// connector stands where the broker connection does: the last message stays in it, nothing is sent.
+type connector struct {
+	subject string
+	body    []byte
+}
+
+func (c *connector) PublishRaw(target string, data []byte) error {
+	c.subject, c.body = target, data
+	return nil
+}
+
+func (c *connector) PublishRawMsg(*nats.Msg) error { return errors.ErrUnsupported }
+
+func (c *connector) RequestRawMsgWithContext(context.Context, *nats.Msg) (*nats.Msg, error) {
+	return nil, errors.ErrUnsupported
+}
+
+// What is read is kept here, so that the compiler cannot leave the reading out.
+var eventSink lifecycle.Event
+
+// order is what a caller of lifecycle.New knows beforehand.
+type order struct {
+	Protocol   string `json:"protocol"`
+	Identity   string `json:"identity"`
+	Component  string `json:"component"`
+	Version    string `json:"version"`
+	NewVersion string `json:"new_version"`
+	Governor   string `json:"governor"`
+	Sequence   uint64 `json:"sequence"`
+	EventType  string `json:"event_type"`
+}
+
+var corpora = map[string][][]byte{}
+
+func documents(path string) ([][]byte, error) {
+	if known, ok := corpora[path]; ok {
+		return known, nil
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	corpora[path] = bytes.Split(bytes.TrimSuffix(content, []byte("\n")), []byte("\n"))
+	return corpora[path], nil
+}
+
+func parse(documents [][]byte, each func(lifecycle.Event) error) error {
+	for _, document := range documents {
+		event, err := lifecycle.NewFromJSON(document)
+		if err != nil {
+			return fmt.Errorf("%s: %w", document, err)
+		}
+		eventSink = event
+		if each == nil {
+			continue
+		}
+		if err := each(event); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// create writes out the options of each type, as a caller would.
+func (o *order) create() (lifecycle.Event, error) {
+	identity, component := lifecycle.Identity(o.Identity), lifecycle.Component(o.Component)
+	switch o.Protocol {
+	case "io.choria.lifecycle.v1.startup":
+		return lifecycle.New(lifecycle.Startup, identity, component, lifecycle.Version(o.Version))
+	case "io.choria.lifecycle.v1.alive":
+		return lifecycle.New(lifecycle.Alive, identity, component, lifecycle.Version(o.Version))
+	case "io.choria.lifecycle.v1.shutdown":
+		return lifecycle.New(lifecycle.Shutdown, identity, component)
+	case "io.choria.lifecycle.v1.provisioned":
+		return lifecycle.New(lifecycle.Provisioned, identity, component)
+	case "io.choria.lifecycle.v1.upgraded":
+		return lifecycle.New(lifecycle.Upgraded, identity, component, lifecycle.Version(o.Version), lifecycle.NewVersion(o.NewVersion))
+	case "io.choria.lifecycle.v1.governor":
+		return lifecycle.New(lifecycle.Governor, identity, component, lifecycle.GovernorName(o.Governor),
+			lifecycle.GovernorSequence(o.Sequence), lifecycle.GovernorType(lifecycle.GovernorEventType(o.EventType)))
+	}
+	return nil, fmt.Errorf("no type for %q", o.Protocol)
+}
+
+// publish is marshalling and the subject: PublishEvent as it is, with a connector that sends nothing.
+func publish(orders []order, format lifecycle.Format, each func(*connector) error) error {
+	out := &connector{}
+	for i := range orders {
+		event, err := orders[i].create()
+		if err != nil {
+			return err
+		}
+		event.SetFormat(format)
+		if err := lifecycle.PublishEvent(event, out); err != nil {
+			return err
+		}
+		if each == nil {
+			continue
+		}
+		if err := each(out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func orders(documents [][]byte) ([]order, error) {
+	result := make([]order, len(documents))
+	for i, document := range documents {
+		if err := json.Unmarshal(document, &result[i]); err != nil {
+			return nil, err
+		}
+	}
+	return result, nil
+}
+
+// timed gives nanoseconds per event. A round starts with a collected heap, as testing.B's do; collections during the
+// round are part of the price.
+func timed(passes, events int, pass func() error) (float64, error) {
+	runtime.GC()
+	begin := time.Now()
+	for range passes {
+		if err := pass(); err != nil {
+			return 0, err
+		}
+	}
+	return float64(time.Since(begin).Nanoseconds()) / float64(passes*events), nil
+}
+
+func serve(r request) (a answer, err error) {
+	if r.Work == "about" {
+		a.Go = runtime.Version()
+		if info, ok := debug.ReadBuildInfo(); ok {
+			for _, module := range info.Deps {
+				if module.Path == "github.com/choria-io/go-choria" {
+					a.Choria = module.Version
+				}
+			}
+		}
+		return a, nil
+	}
+	lines, err := documents(r.Corpus)
+	if err != nil {
+		return a, err
+	}
+	switch r.Work {
+	case "parse":
+		if r.Answer {
+			err = parse(lines, func(event lifecycle.Event) error {
+				body, err := json.Marshal(event)
+				a.Events = append(a.Events, message{Body: string(body)})
+				return err
+			})
+			return a, err
+		}
+		a.Nanos, err = timed(r.Passes, len(lines), func() error { return parse(lines, nil) })
+		return a, err
+	case "create":
+		wanted, err := orders(lines)
+		if err != nil {
+			return a, err
+		}
+		format := lifecycle.ChoriaFormat
+		if r.Format == "cloudevents" {
+			format = lifecycle.CloudEventV1Format
+		}
+		if r.Answer {
+			err = publish(wanted, format, func(out *connector) error {
+				a.Events = append(a.Events, message{Subject: out.subject, Body: string(out.body)})
+				return nil
+			})
+			return a, err
+		}
+		a.Nanos, err = timed(r.Passes, len(wanted), func() error { return publish(wanted, format, nil) })
+		return a, err
+	}
+	return a, fmt.Errorf("unknown work %q", r.Work)
+}
+
+func main() {
+	in, out := bufio.NewReader(os.Stdin), json.NewEncoder(os.Stdout)
+	out.SetEscapeHTML(false)
+	for {
+		line, err := in.ReadBytes('\n')
+		if err != nil {
+			return // the parent has closed our stdin: it is done
+		}
+		var r request
+		var a answer
+		if err = json.Unmarshal(line, &r); err == nil {
+			a, err = serve(r)
+		}
+		if err != nil {
+			a = answer{Error: err.Error()}
+		}
+		if err := out.Encode(a); err != nil {
+			return
+		}
+	}
+}

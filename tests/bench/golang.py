@@ -1,0 +1,115 @@
+"""The Go reference: built where `go` is on PATH, then a child whose rounds take turns with the Python peers'."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from .measure import Peer
+
+SOURCE = Path(__file__).parent / "go"
+
+# Two builds of one program. jsonv2 is the other engine that Go can put behind encoding/json, and reads events in about
+# half the time; targets are judged against whichever of the two is faster.
+PLAIN = "Go reference"
+JSONV2 = "Go reference, GOEXPERIMENT=jsonv2"
+NAMES = (PLAIN, JSONV2)
+
+_BUILD_TIMEOUT = 1200
+
+
+class GoError(Exception):
+    """The Go program could not be built, or refused a request."""
+
+
+class Reference:
+    """A running build of the Go program, which closes with its stdin."""
+
+    def __init__(self, name: str, child: subprocess.Popen[str]) -> None:
+        self.name = name
+        self._child = child
+        about = self.ask(work="about")
+        self.version = f"{about['go']}, go-choria {about['choria']}"
+
+    def ask(self, **request: object) -> dict[str, Any]:
+        """Send one request, wait for its answer.
+
+        Raises:
+            GoError: the program answered with an error, or has ended.
+        """
+        stdin, stdout = self._child.stdin, self._child.stdout
+        assert stdin is not None and stdout is not None  # noqa: PT018 - for type checkers: both are pipes
+        stdin.write(json.dumps(request) + "\n")
+        stdin.flush()
+        line = stdout.readline()
+        if not line:
+            raise GoError("the Go program has ended")
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise GoError(answer["error"])
+        return answer
+
+    def peer(self, note: str = "", **request: object) -> Peer:
+        """A peer whose turns this program takes."""
+        return Peer(self.name, lambda passes: float(self.ask(**request, passes=passes)["nanos"]), note)
+
+
+class Toolchain:
+    """The builds that are there, and for those that are not the reason, by name."""
+
+    def __init__(self, references: list[Reference], missing: dict[str, str]) -> None:
+        self.references = references
+        self.missing = missing
+
+
+@contextmanager
+def toolchain() -> Iterator[Toolchain]:
+    """Build both variants and keep them running; the first build compiles for a minute each."""
+    go = shutil.which("go")
+    if go is None:
+        yield Toolchain([], dict.fromkeys(NAMES, "go is not on PATH"))
+        return
+    references, missing = [], {}
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="lifecycle-bench-")))
+        for number, name in enumerate(NAMES):
+            binary = folder / f"reference{number}"
+            try:
+                _build(go, binary, jsonv2=name == JSONV2)
+                references.append(Reference(name, stack.enter_context(_running(binary))))
+            except (GoError, OSError, subprocess.SubprocessError) as exc:
+                print(f"{name}: {exc}", file=sys.stderr)
+                missing[name] = shareable(str(exc))
+        yield Toolchain(references, missing)
+
+
+def _build(go: str, binary: Path, *, jsonv2: bool) -> None:
+    # The toolchain that is there is the one that is measured; Go would otherwise fetch another.
+    env = os.environ | {"GOTOOLCHAIN": "local"} | ({"GOEXPERIMENT": "jsonv2"} if jsonv2 else {})
+    print(f"building {JSONV2 if jsonv2 else PLAIN} ...", file=sys.stderr)
+    command = [go, "build", "-mod=readonly", "-o", str(binary), "."]
+    built = subprocess.run(command, cwd=SOURCE, env=env, capture_output=True, text=True, timeout=_BUILD_TIMEOUT)
+    if built.returncode:
+        raise GoError(f"go build failed: {built.stderr.strip()[-500:]}")
+
+
+@contextmanager
+def _running(binary: Path) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            yield child
+        finally:
+            assert child.stdin is not None
+            child.stdin.close()
+
+
+def shareable(reason: str) -> str:
+    """A reason for a committed file: one line, without addresses and folders of the machine it was written on."""
+    return re.sub(r"\S*://\S+|(?<!\w)/\S+", "...", " ".join(reason.split()))[:160]

@@ -1,0 +1,171 @@
+"""What was measured, as tables: aligned for a terminal and in Markdown at once, since the same text serves both."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from .measure import Peer, Ratio, Samples
+
+REACHED = "reached"
+NOT_REACHED = "not reached"
+NOT_MEASURED = "not measured"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What was asked for.
+
+    Attributes:
+        what: the work and what is asked of it.
+        ours: the row that is judged.
+        bound: the number asked for.
+        at_least: True where more is better (their time over ours), False for a limit (our time over theirs).
+        peers: who it is measured against; the fastest of them, where there are several.
+        why: what stands in the way, shown where the target is not reached.
+    """
+
+    what: str
+    ours: str
+    bound: float
+    at_least: bool
+    peers: tuple[str, ...]
+    why: str = ""
+
+    @property
+    def asked(self) -> str:
+        return f"at {'least' if self.at_least else 'most'} {self.bound:g}x"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A target and how it turned out; `ratio` is None where it could not be measured, and `missing` says why."""
+
+    target: Target
+    ratio: Ratio | None
+    missing: str = ""
+
+    @property
+    def word(self) -> str:
+        if self.ratio is None:
+            return NOT_MEASURED
+        target = self.target
+        reached = self.ratio.best >= target.bound if target.at_least else self.ratio.best <= target.bound
+        return REACHED if reached else NOT_REACHED
+
+    @property
+    def note(self) -> str:
+        """Why a target was not reached or not measured."""
+        return {REACHED: "", NOT_REACHED: self.target.why, NOT_MEASURED: self.missing}[self.word]
+
+
+@dataclass(slots=True, kw_only=True)
+class Section:
+    """One table with its targets.
+
+    Attributes:
+        title: the heading.
+        unit: "ns" (per event), "rate" (events a second) or "ms" (per start).
+        ours: the name of the row that the others are compared with; "" where nothing is compared.
+        samples: what was measured, by name.
+        notes: what a row leaves out, by name.
+        targets: what was asked for.
+        missing: peers that could not take part, and why.
+        remarks: sentences below the table.
+    """
+
+    title: str
+    unit: str
+    ours: str
+    samples: dict[str, Samples]
+    notes: dict[str, str] = field(default_factory=dict)
+    targets: Sequence[Target] = ()
+    missing: dict[str, str] = field(default_factory=dict)
+    remarks: Sequence[str] = ()
+
+    def verdicts(self) -> list[Verdict]:
+        return [self._verdict(target) for target in self.targets]
+
+    def _verdict(self, target: Target) -> Verdict:
+        there = [name for name in target.peers if name in self.samples]
+        if not there:
+            return Verdict(target, None, "; ".join(dict.fromkeys(self.missing[name] for name in target.peers)))
+        fastest = min((self.samples[name] for name in there), key=lambda samples: samples.best)
+        ours = self.samples[target.ours]
+        return Verdict(target, Ratio.of(fastest, ours) if target.at_least else Ratio.of(ours, fastest))
+
+    def render(self) -> list[str]:
+        """The section's lines: heading, table, remarks. Targets stand together at the top of the report."""
+        lines = [f"## {self.title}", ""]
+        head, show = _UNITS[self.unit]
+        heads = ["", f"best {head}", f"median {head}", "time, ours = 1", "note"]
+        lines += table(heads, [self._row(name, show) for name in self._order()], right={1, 2, 3})
+        for remark in self.remarks:
+            lines += ["", remark]
+        return [*lines, ""]
+
+    def _order(self) -> list[str]:
+        return sorted(self.samples, key=lambda name: self.samples[name].best) + list(self.missing)
+
+    def _row(self, name: str, show: "_Show") -> list[str]:
+        if name in self.missing:
+            return [name, "-", "-", "-", self.missing[name]]
+        samples = self.samples[name]
+        times = f"{Ratio.of(samples, self.samples[self.ours]).best:.2f}" if self.ours else ""
+        shown = f"**{name}**" if name == self.ours else name
+        return [shown, show(samples.best), show(samples.median), times, self.notes.get(name, "")]
+
+
+def section(title: str, unit: str, peers: Sequence[Peer], samples: dict[str, Samples], **rest: object) -> Section:
+    """A section whose first peer is ours, with the peers' notes."""
+    notes = {peer.name: peer.note for peer in peers}
+    return Section(title=title, unit=unit, ours=peers[0].name, samples=samples, notes=notes, **rest)
+
+
+def verdict_table(verdicts: Iterable[Verdict]) -> list[str]:
+    """One row for each target."""
+    rows = [_verdict_row(verdict) for verdict in verdicts]
+    return table(["target", "asked", "measured", "by medians", "verdict", "note"], rows, right={2, 3})
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: set[int]) -> list[str]:
+    """A Markdown table whose columns are also aligned in a terminal; the columns in `right` are numbers.
+
+    A column with nothing in it is left out.
+    """
+    kept = [column for column in range(len(heads)) if not rows or any(row[column] for row in rows)]
+    heads, rows = [heads[column] for column in kept], [[row[column] for column in kept] for row in rows]
+    right = {position for position, column in enumerate(kept) if column in right}
+    widths = [max(3, *(len(line[column]) for line in [heads, *rows])) for column in range(len(heads))]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = (
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        return f"| {' | '.join(padded)} |"
+
+    rule = [("-" * (width - 1) + ":") if column in right else "-" * width for column, width in enumerate(widths)]
+    return [line(heads), f"| {' | '.join(rule)} |", *map(line, rows)]
+
+
+def _verdict_row(verdict: Verdict) -> list[str]:
+    ratio = verdict.ratio
+    shown = (f"{ratio.best:.2f}x", f"{ratio.median:.2f}x") if ratio else ("-", "-")
+    return [verdict.target.what, verdict.target.asked, *shown, verdict.word, verdict.note]
+
+
+class _Show:
+    """How a number of nanoseconds is shown."""
+
+    def __init__(self, scale: float, form: str, inverse: bool = False) -> None:
+        self.scale, self.form, self.inverse = scale, form, inverse
+
+    def __call__(self, nanoseconds: float) -> str:
+        value = self.scale / nanoseconds if self.inverse else nanoseconds / self.scale
+        return format(value, self.form)
+
+
+_UNITS = {
+    "ns": ("ns", _Show(1, ",.0f")),
+    "ms": ("ms", _Show(1e6, ".1f")),
+    "rate": ("events/s", _Show(1e9, ",.0f", inverse=True)),
+}
