@@ -8,19 +8,29 @@ from __future__ import annotations
 
 import dataclasses
 from functools import lru_cache
-from typing import Any, Final
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
 from choria_lifecycle.decoders import BY_BYTE, BYTE, CURRENT, REFUSED, by_header, current
 from choria_lifecycle.document import FLAT, MAX_SIZE, is_shallow, octets
 from choria_lifecycle.envelope import Format, Outgoing, source_of
-from choria_lifecycle.errors import InvalidEvent, UnknownProtocol
+from choria_lifecycle.errors import InvalidEvent, OptionError, UnknownProtocol
 from choria_lifecycle.event import Event, utc
 from choria_lifecycle.identifiers import uuid4
 from choria_lifecycle.text import quoted
 from choria_lifecycle.validation.rules import inspect
 from choria_schemas.registry import CONTRACTS
+
+if TYPE_CHECKING:
+    from choria_schemas.machine.v1 import Transition
+    from choria_schemas.machine.watcher.exec.v1 import ExecState
+    from choria_schemas.machine.watcher.file.v1 import FileState
+    from choria_schemas.machine.watcher.nagios.v1 import NagiosState
+    from choria_schemas.machine.watcher.schedule.v1 import ScheduleState
+
+    MachineEvent: TypeAlias = Transition | ExecState | FileState | NagiosState | ScheduleState
 
 __all__ = ["decode", "encode", "parse"]
 
@@ -56,7 +66,7 @@ def parse(data: bytes | bytearray | memoryview | str, max_size: int = MAX_SIZE) 
     raise UnknownProtocol(message, protocol=other.protocol)
 
 
-def decode(data: bytes | bytearray | memoryview | str, max_size: int = MAX_SIZE) -> Any:
+def decode(data: bytes | bytearray | memoryview | str, max_size: int = MAX_SIZE) -> Event | MachineEvent:
     """Read an event of any protocol with a contract: lifecycle events, machine transitions, states of watchers.
 
     Returns:
@@ -70,18 +80,21 @@ def decode(data: bytes | bytearray | memoryview | str, max_size: int = MAX_SIZE)
     raw = octets(data)
     if len(raw) <= max_size and is_shallow(raw):
         try:
-            return by_header(raw)
+            event: Event | MachineEvent = by_header(raw)
         except REFUSED:
             pass
+        else:
+            return event
     return _thoroughly(raw, max_size)
 
 
 # Looking up a member of an enumeration takes as long as the rest of the question.
 _CHORIA: Final = Format.CHORIA
+_CLOUDEVENTS: Final = Format.CLOUDEVENTS
 _LIFECYCLE_SOURCE: Final = "io.choria.lifecycle"
 
 
-def encode(event: Any, format: Format = _CHORIA) -> bytes:  # noqa: A002 - named for users
+def encode(event: Event | MachineEvent, format: Format = _CHORIA) -> bytes:  # noqa: A002 - named for users
     """Write an event as compact JSON, with the values and the order of keys that Go sends.
 
     The values are written as they are: constructors check nothing, and neither does this. `publish` does.
@@ -92,20 +105,24 @@ def encode(event: Any, format: Format = _CHORIA) -> bytes:  # noqa: A002 - named
 
     Raises:
         InvalidEvent: a value cannot be written as JSON, or the envelope cannot state the event's time.
+        OptionError: there is no such format.
         TypeError: it is no event.
     """
+    native = format is _CHORIA
+    if not native and format is not _CLOUDEVENTS:
+        native = _format(format) is _CHORIA
     try:
         source, has_optional = _TRAITS[type(event)]
     except KeyError:
         source, has_optional = _traits(event)
     try:
         data = _without_absent(event) if has_optional else event
-        return _encode(data if format is _CHORIA else _wrap(event, source, data))
+        return _encode(data if native else _wrap(event, source, data))
     except _UNWRITABLE as cause:
         raise InvalidEvent(f"the event cannot be written as JSON: {cause}", rule="json") from None
 
 
-def _thoroughly(raw: bytes, max_size: int) -> Any:
+def _thoroughly(raw: bytes, max_size: int) -> Event | MachineEvent:
     inspection = inspect(raw, max_size)
     for finding in inspection.errors:
         raise finding.error()
@@ -114,12 +131,30 @@ def _thoroughly(raw: bytes, max_size: int) -> Any:
         protocol = inspection.protocol or ""
         raise UnknownProtocol(f"no contract is held for the protocol {quoted(protocol, 100)}", protocol=protocol)
     try:
-        return current(msgspec.convert(inspection.event, contract.cls), contract)
+        event: Event | MachineEvent = current(msgspec.convert(inspection.event, contract.cls), contract)
     except msgspec.ValidationError as cause:  # the types are stricter than the schema: a fault of the generator
         raise InvalidEvent(str(cause), rule="type") from None
+    return event
 
 
-_encode = msgspec.json.Encoder().encode
+def _format(name: Any) -> Format:
+    """Return the format of this name, for callers that have it from a file or a command line."""
+    try:
+        return Format(name)
+    except ValueError:
+        raise OptionError(f"{quoted(name)} is no format; there are {', '.join(Format)}", invalid=("format",)) from None
+
+
+def _as_json(value: object) -> object:
+    """Write what is text or a number by inheritance as what it inherits from; called for such values only."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int(value)
+    raise TypeError(f"{type(value).__name__} is nothing that JSON has")
+
+
+_encode = msgspec.json.Encoder(enc_hook=_as_json).encode
 
 # What the engine and the making of an envelope raise where a constructor was given anything at all.
 _UNWRITABLE = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError, TypeError, AttributeError)
@@ -139,8 +174,8 @@ def _traits(event: Any) -> tuple[str, bool]:
 def _wrap(event: Any, source: str, data: Any) -> Outgoing:
     # A machine event's id is that of the machine, and the same every time.
     id_ = event.id if source == _LIFECYCLE_SOURCE else uuid4()
-    # CloudEvents forbids an empty subject, and Go leaves a blank one out.
-    subject = event.identity if event.identity.strip() else msgspec.UNSET
+    # As Go has it: blanks around the identity are no part of the subject, and CloudEvents forbids an empty one.
+    subject = event.identity.strip() or msgspec.UNSET
     # By position: naming them takes three times as long (`make bench`).
     return Outgoing("1.0", id_, source, event.protocol, subject, "application/json", _time(event.timestamp), data)
 
@@ -163,4 +198,6 @@ def _without_absent(event: Any) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(item) for item in value]
+    if isinstance(value, float) and not isfinite(value):
+        raise ValueError(f"{value} is no number that JSON has")  # the engine would write null
     return _without_absent(value) if dataclasses.is_dataclass(value) else value

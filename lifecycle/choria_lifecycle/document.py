@@ -25,7 +25,9 @@ MAX_DEPTH: Final = 256
 FLAT: Final = 2 * MAX_DEPTH
 """A document of no more than this many bytes cannot be nested too deeply: each level takes two."""
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+# A string that is never closed goes on to the end; without that, each quote in it would be tried as a beginning of its
+# own, each time to the end.
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _syntax = msgspec.json.Decoder(msgspec.Raw).decode
 
 
@@ -65,7 +67,8 @@ def is_shallow(raw: bytes) -> bool:
 def read(raw: bytes, max_size: int = MAX_SIZE) -> Any:
     """Return the JSON document that the bytes are, as json.loads would.
 
-    Of duplicate keys the last one counts. Numbers too large for a double become infinite.
+    Of duplicate keys the last one counts. Numbers too large for a double become infinite; integers of more than 400
+    digits become 10 to the power of 400.
 
     Raises:
         InvalidEvent: with one of the rules `size`, `utf-8`, `depth` and `json`.
@@ -100,6 +103,11 @@ def _constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _integer(digits: str) -> int | float:
-    # Python refuses, and needs quadratic time for, integers of thousands of digits; anything this long is out of range.
-    return int(digits) if len(digits) <= 40 else float(digits)
+def _integer(digits: str) -> int:
+    # Python refuses, and needs quadratic time for, integers of thousands of digits; all of them are out of any range.
+    if len(digits) <= 400:
+        return int(digits)
+    return -_BEYOND if digits.startswith("-") else _BEYOND
+
+
+_BEYOND: Final = 10**400

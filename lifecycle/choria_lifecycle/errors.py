@@ -29,7 +29,17 @@ __all__ = [
 
 
 class LifecycleError(Exception):
-    """The base of all errors of this library; catch it to catch them all."""
+    """The base of all errors of this library; catch it to catch them all. They can be copied and pickled."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions are rebuilt from their positional arguments alone, which leaves out what ours are made of.
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(cls: type[LifecycleError], args: tuple[object, ...], attributes: dict[str, object]) -> LifecycleError:
+    error = cls.__new__(cls, *args)
+    error.__dict__.update(attributes)
+    return error
 
 
 class InvalidEvent(LifecycleError):

@@ -193,6 +193,7 @@ def event_time(event: Event) -> datetime:
     Raises:
         InvalidEvent: the timestamp lies outside the years 1 to 9999.
     """
+    event_type(event)
     return utc(event.timestamp)
 
 
@@ -200,7 +201,7 @@ def utc(timestamp: int) -> datetime:
     """Return Unix seconds as a time in UTC; raises InvalidEvent outside the years 1 to 9999."""
     try:
         return _EPOCH + timedelta(seconds=timestamp)
-    except OverflowError:
+    except (OverflowError, TypeError, ValueError):
         message = f"timestamp must be Unix seconds in the years 1 to 9999, not {quoted(timestamp)}"
         raise InvalidEvent(message, path="$.timestamp", rule="timestamp", value=timestamp) from None
 
@@ -216,26 +217,31 @@ def describe(event: Event) -> str:
     >>> describe(shutdown(identity="n1.example.net", component="server"))
     '[shutdown] n1.example.net: server'
     """
-    line = f"[{event_type(event)}] {safe(event.identity)}: "
+    line = f"[{event_type(event)}] {_shown(event.identity)}: "
     match event:
         case Startup() | Alive():
-            return f"{line}{safe(event.component)} version {safe(event.version)}"
+            return f"{line}{_shown(event.component)} version {_shown(event.version)}"
         case Upgraded():
-            return f"{line}{safe(event.component)} version {safe(event.version)} to {safe(event.new_version)}"
+            return f"{line}{_shown(event.component)} version {_shown(event.version)} to {_shown(event.new_version)}"
         case Governor():
             return line + _stage(event)
         case _:
-            return line + safe(event.component)
+            return line + _shown(event.component)
 
 
 def _stage(event: Governor) -> str:
-    name = safe(event.governor)
-    slot = f"slot {event.sequence} on " if event.sequence > 0 else ""
+    name = _shown(event.governor)
+    # A constructor checks nothing, so that each value may be any.
+    sequence: object = event.sequence
+    slot = f"slot {sequence} on " if isinstance(sequence, int) and sequence > 0 else ""
     stages = {
         "enter": f"obtained {slot or 'slot on '}{name}",
         "exit": f"vacated {slot}{name}",
         "timeouts": f"failed to obtain a slot on {name}",
         "eviction": f"evicted from {slot}{name}",
     }
-    # A constructor checks nothing, so the value may be any.
-    return stages.get(event.event_type, f"unknown stage on Governor {name}")
+    return stages.get(str(event.event_type), f"unknown stage on Governor {name}")
+
+
+def _shown(value: object) -> str:
+    return safe(value) if isinstance(value, str) else quoted(value)

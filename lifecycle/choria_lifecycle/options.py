@@ -13,7 +13,7 @@ from dataclasses import fields
 from difflib import get_close_matches
 from functools import lru_cache
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final, NotRequired, Required, TypedDict, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, Literal, NotRequired, TypedDict, TypeVar, get_args, get_type_hints
 
 from choria_lifecycle.errors import OptionError
 from choria_lifecycle.identifiers import uuid4
@@ -53,8 +53,8 @@ class BaseOptions(TypedDict):
         timestamp: Unix time in whole seconds, UTC; now by default.
     """
 
-    identity: Required[str]
-    component: Required[str]
+    identity: str
+    component: str
     id: NotRequired[str | None]
     timestamp: NotRequired[int | None]
 
@@ -66,7 +66,7 @@ class VersionOptions(BaseOptions):
         version: the version of the component that is running.
     """
 
-    version: Required[str]
+    version: str
 
 
 class UpgradedOptions(VersionOptions):
@@ -76,7 +76,7 @@ class UpgradedOptions(VersionOptions):
         new_version: the version that was installed.
     """
 
-    new_version: Required[str]
+    new_version: str
 
 
 class GovernorOptions(BaseOptions):
@@ -89,8 +89,8 @@ class GovernorOptions(BaseOptions):
         sequence: the number of the slot; 0, the default, where there is none.
     """
 
-    governor: Required[str]
-    event_type: Required[str]
+    governor: str
+    event_type: Literal["enter", "exit", "timeouts", "eviction"]
     sequence: NotRequired[int | None]
 
 
@@ -125,8 +125,8 @@ def check_component(component: object) -> str | None:
 def _check_text(value: object) -> str | None:
     if not isinstance(value, str):
         return f"must be text, not {quoted(value)}"
-    if not value or value.isspace():
-        return "must not be empty"
+    if not any(char.isprintable() and char != " " for char in value):
+        return "must not be empty" if not value.strip() else f"must have something visible, unlike {quoted(value)}"
     if _CONTROL(value):
         return f"must not hold control characters or lone surrogates, as {quoted(value)} does"
     return None

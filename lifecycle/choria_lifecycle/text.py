@@ -46,10 +46,10 @@ def quoted(value: object, limit: int = 60) -> str:
     """
     if isinstance(value, str):
         # Cut before quoting: the closing quote belongs to the message, not to the foreign text.
-        return f'"{safe(value, limit)}"'
+        inner = json.dumps(value[:limit], ensure_ascii=False)[1:-1]
+        return f'"{safe(inner)}{_MORE if len(value) > limit else ""}"'
     try:
         text = json.dumps(value, ensure_ascii=False, default=repr)
-    except (TypeError, ValueError, RecursionError):
-        # Keys that are no text, values within themselves, integers of thousands of digits: only Python code has these.
+    except Exception:  # noqa: BLE001 - whatever Python code can be given: values within themselves, a repr that raises
         return f"a value of type {type(value).__name__}"
     return safe(text, limit)

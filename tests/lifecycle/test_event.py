@@ -239,7 +239,25 @@ def test_an_event_from_elsewhere_is_not_published_under_a_broken_subject(compone
     assert caught.value.invalid == ("component",)
 
 
+@pytest.mark.parametrize("value", [None, 5, float("nan"), [], {}, "\x1b", object()])
+@pytest.mark.parametrize("field", ["identity", "component", "governor", "sequence", "event_type", "timestamp"])
+def test_what_a_constructor_was_given_harms_nobody(field: str, value: Any) -> None:
+    event = dataclasses.replace(lifecycle.governor(**OPTIONS["governor"]), **{field: value})
+    assert lifecycle.describe(event).isprintable()
+    try:
+        lifecycle.event_time(event)
+    except lifecycle.InvalidEvent as error:
+        assert field == "timestamp"
+        assert str(error).isprintable()
+
+
+def test_invisible_text_is_as_good_as_none() -> None:
+    for invisible in ("\u200b", "\u202e\u2066", "\ufeff"):
+        with pytest.raises(OptionError, match="must have something visible"):
+            lifecycle.shutdown(identity=invisible, component="server")
+
+
 def test_what_is_no_event_is_said_to_be_none() -> None:
-    for ask in (lifecycle.event_type, lifecycle.subject, lifecycle.describe):
+    for ask in (lifecycle.event_type, lifecycle.event_time, lifecycle.subject, lifecycle.describe):
         with pytest.raises(TypeError, match="dict is no lifecycle event"):
             ask({})  # type: ignore[arg-type]

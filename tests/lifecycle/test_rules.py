@@ -159,6 +159,10 @@ def test_times(text: str) -> None:
         "20261122T083356.0Z",
         "2026-11-22T08:33:60Z",
         "2026-11-22T24:00:00Z",
+        "2026-11-22T24:00:00.0Z",
+        "2026-11-22T08:33:56+00:60",
+        "2026-11-22T08:33:56+24:00",
+        "2026-11-22T08:60:56Z",
         "2026-02-30T00:00:00Z",
         "0000-01-01T00:00:00Z",
         "2026-11-22T08:33:56ZZ",
@@ -171,3 +175,30 @@ def test_times(text: str) -> None:
 )
 def test_no_times(text: str) -> None:
     assert not is_time(text)
+
+
+def test_findings_come_in_the_order_of_the_contract() -> None:
+    document = {"protocol": STARTUP["protocol"], "version": 5, "identity": 5}
+    paths = [path for path, _ in told(document)]
+    assert paths == ["$.id", "$.identity", "$.component", "$.version", "$.timestamp"]
+    assert [path for path, _ in told(ENVELOPE | {"data": document, "subject": None})] == [
+        path.replace("$", "$.data") for path in paths
+    ]
+    state = {"protocol": "io.choria.machine.watcher.nagios.v1.state", "annotations": dict.fromkeys("dbac", 1)}
+    extra = [path for path, _ in told(state) if path.startswith("$.annotations.")]
+    assert extra == [f"$.annotations.{key}" for key in "abcd"]
+
+
+def test_there_is_an_end_to_findings() -> None:
+    state = {"protocol": "io.choria.machine.watcher.nagios.v1.state", "perfdata": [1] * 5000}
+    findings = lifecycle.validate(compact(state))
+    assert len(findings) == 101
+    assert findings[-1].code == "findings-cut"
+
+
+def test_long_integers_are_called_integers() -> None:
+    for digits in (20, 41, 400, 5000):
+        raw = compact(STARTUP).replace(b"1795336436", b"9" * digits)
+        [finding] = lifecycle.validate(raw)
+        assert finding.message == "timestamp must fit into 64 bits"
+        assert len(str(finding.value)) <= 41

@@ -57,6 +57,8 @@ class Finding:
 
 def shown(value: object) -> Shown:
     """Return a value as a finding carries it."""
+    if isinstance(value, int) and value.bit_length() > 64:
+        return quoted(value, 40)
     if value is None or isinstance(value, int | float):
         return value
     return safe(value, 100) if isinstance(value, str) else quoted(value, 100)

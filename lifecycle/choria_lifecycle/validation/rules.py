@@ -6,9 +6,11 @@ that did not fit: to learn why, or because the document is unusual and right.
 
 from __future__ import annotations
 
-import math
+import re
+import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, Final
 
 from choria_lifecycle.document import MAX_SIZE, octets, read
 from choria_lifecycle.envelope import Format, Opened, open_document, source_of
@@ -51,15 +53,19 @@ class Inspection:
         return [finding for finding in self.findings if finding.severity is Severity.ERROR]
 
 
-def validate(data: bytes | bytearray | memoryview | str, subject: str | None = None) -> list[Finding]:
+def validate(
+    data: bytes | bytearray | memoryview | str, subject: str | None = None, max_size: int = MAX_SIZE
+) -> list[Finding]:
     """Return everything there is to say about a document; an empty list means that it keeps the contract.
 
     Covers lifecycle events, machine transitions and the states of watchers, in either format. There is an error in the
-    list exactly if `codec.decode` raises InvalidEvent.
+    list exactly if `codec.decode` raises InvalidEvent. Of more than 100 findings the first 100 are listed, and one more
+    that says so.
 
     Args:
         data: a document as it was received.
         subject: the subject it was received on, if it is known.
+        max_size: the greatest size in bytes.
 
     Raises:
         TypeError: data is neither bytes nor text.
@@ -68,7 +74,7 @@ def validate(data: bytes | bytearray | memoryview | str, subject: str | None = N
         raw = octets(data)
     except InvalidEvent as cause:
         return [_unreadable(cause)]
-    inspection = inspect(raw)
+    inspection = inspect(raw, max_size)
     expected = _expected_subject(inspection)
     if subject is not None and expected is not None and subject != expected:
         message = f"it came on the subject {quoted(subject, 100)}, where nobody looks for it; it belongs on {expected}"
@@ -100,9 +106,16 @@ def _expected_subject(inspection: Inspection) -> str | None:
 def inspect(raw: bytes, max_size: int = MAX_SIZE) -> Inspection:
     """Look at all of a document; never raises on what it holds."""
     try:
-        document = read(raw, max_size)
+        return _inspect(raw, max_size)
     except InvalidEvent as cause:
         return Inspection([_unreadable(cause)])
+    except RecursionError:
+        # Only a caller that is itself close to the interpreter's limit gets here.
+        return Inspection([_unreadable(InvalidEvent("nested too deeply to be read from here", rule="depth"))])
+
+
+def _inspect(raw: bytes, max_size: int) -> Inspection:
+    document = read(raw, max_size)
     if not isinstance(document, dict):
         message = f"an event is a JSON object, not {quoted(document)}"
         return Inspection([Finding(code="input-type", path="$", rule="type", value=shown(document), message=message)])
@@ -114,9 +127,21 @@ def inspect(raw: bytes, max_size: int = MAX_SIZE) -> Inspection:
         _identify(opened, inspection)
     if inspection.contract is not None and isinstance(opened.data, dict):
         inspection.event = opened.data
-        inspection.findings += _violations(inspection.contract, opened)
-        inspection.findings += _numbers(inspection.contract, opened)
+        _hold(inspection, inspection.contract, opened)
     return inspection
+
+
+def _hold(inspection: Inspection, contract: Contract, opened: Opened) -> None:
+    """Hold an event against its contract, and put what is wrong in the order of the contract's fields."""
+    properties: dict[str, Any] = contract.schema()["properties"]
+    found = list(islice(chain(_violations(contract, opened), _numbers(properties, opened)), _MOST + 1))
+    rank = {f"{opened.path}.{name}": number for number, name in enumerate(properties)}
+    # The validator goes over extra keys in an order that changes from run to run.
+    found.sort(key=lambda finding: (rank.get(_FIELD(finding.path)[0], -1), finding.path))  # type: ignore[index]
+    if len(found) > _MOST:
+        message = f"there is more of this kind; {_MOST} findings are listed"
+        found[_MOST:] = [Finding(code="findings-cut", path=opened.path, rule="limit", message=message)]
+    inspection.findings += found
 
 
 def _unreadable(cause: InvalidEvent) -> Finding:
@@ -178,7 +203,8 @@ def _agree(opened: Opened, inspection: Inspection) -> None:
             Finding(code="envelope-source", path="$.source", rule="envelope", value=shown(source), message=message)
         )
     subject, identity = opened.header.get("subject"), event.get("identity")
-    if subject and isinstance(identity, str) and subject != identity:
+    # Go makes the subject of the identity without the blanks around it.
+    if subject and isinstance(identity, str) and subject.strip() != identity.strip():
         message = (
             f"the subject of the envelope, {quoted(subject)}, contradicts the identity of its data, {quoted(identity)}"
         )
@@ -197,7 +223,7 @@ def _violations(contract: Contract, opened: Opened) -> Iterator[Finding]:
     differs = any(finding.code == "envelope-type-differs" for finding in opened.findings)
     for violation in contract.violations(opened.data):
         # The validator calls the document itself "data"; names of its own making are not foreign, but keys may be.
-        path = opened.path + safe(str(violation.name).removeprefix("data"))
+        path = opened.path + safe(str(violation.name).removeprefix("data"), _LONGEST)
         rule = str(violation.rule)
         if rule == "required":
             for name in (name for name in violation.rule_definition if name not in violation.value):
@@ -208,7 +234,7 @@ def _violations(contract: Contract, opened: Opened) -> Iterator[Finding]:
 
 
 def _explain(path: str, violation: JsonSchemaValueException) -> str:
-    name, value, wanted = path.rpartition(".")[2], quoted(violation.value), violation.rule_definition
+    name, value, wanted = _name(path), quoted(violation.value), violation.rule_definition
     match violation.rule:
         case "type":
             kinds = " or ".join(wanted) if isinstance(wanted, list) else wanted
@@ -227,29 +253,45 @@ def _explain(path: str, violation: JsonSchemaValueException) -> str:
             return f"{name} must keep {rule} {quoted(wanted)}, which {value} does not"
 
 
-def _numbers(contract: Contract, opened: Opened) -> Iterator[Finding]:
+def _numbers(properties: Mapping[str, Any], opened: Opened) -> Iterator[Finding]:
     """What JSON and the schemas allow and Go cannot hold: integers beyond 64 bits, and numbers beyond a double."""
-    for name, wanted in contract.schema()["properties"].items():
+    for name, wanted in properties.items():
         value, path = opened.data.get(name), f"{opened.path}.{name}"
-        if isinstance(value, int) and "integer" in wanted.get("type", ()) and not -(2**63) <= value < 2**63:
-            yield _out_of_range(value, path, "64 bits")
-        yield from _infinities(value, path)
+        if isinstance(value, int) and "integer" in wanted.get("type", ()):
+            if not -(2**63) <= value < 2**63:
+                yield _out_of_range(value, path, "64 bits")
+            continue
+        # Not recursive, and without a path for each place: a hostile document has many places, deep down.
+        places: list[tuple[object, tuple[Any, ...]]] = [(value, ())]
+        while places:
+            item, trail = places.pop()
+            if isinstance(item, dict):
+                places += [(inner, (trail, ".{}", key)) for key, inner in item.items()]
+            elif isinstance(item, list):
+                places += [(inner, (trail, "[{}]", index)) for index, inner in enumerate(item)]
+            elif isinstance(item, int | float) and not -_DOUBLE <= item <= _DOUBLE:
+                yield _out_of_range(item, path + _steps(trail), "a double")
 
 
-def _infinities(value: object, path: str) -> Iterator[Finding]:
-    match value:
-        case float() if math.isinf(value):
-            yield _out_of_range(value, path, "a double")
-        case dict():
-            for key, item in value.items():
-                yield from _infinities(item, f"{path}.{safe(key)}")
-        case list():
-            for index, item in enumerate(value):
-                yield from _infinities(item, f"{path}[{index}]")
-        case _:
-            return
+def _steps(trail: tuple[Any, ...]) -> str:
+    steps: list[str] = []
+    while trail:
+        trail, form, step = trail
+        steps.append(form.format(safe(str(step), _LONGEST)))
+    return "".join(reversed(steps))
 
 
 def _out_of_range(value: float, path: str, room: str) -> Finding:
-    message = f"{path.rpartition('.')[2]} must fit into {room}"
-    return Finding(code="number-range", path=path, rule="range", value=value, message=message)
+    message = f"{_name(path)} must fit into {room}"
+    return Finding(code="number-range", path=path, rule="range", value=shown(value), message=message)
+
+
+def _name(path: str) -> str:
+    return path.rpartition(".")[2] or "the value"
+
+
+_MOST: Final = 100
+# Of a key or a path that is shown.
+_LONGEST: Final = 200
+_DOUBLE: Final = sys.float_info.max
+_FIELD = re.compile(r"\$(?:\.data(?:_base64)?(?=\.))?(?:\.[^.\[]*)?").match
