@@ -1,13 +1,15 @@
 """The command: `python -m codegen sync | generate | drift`.
 
 Findings go to stdout, what went wrong to stderr. Exit status: 0 nothing to do or done, 1 there is a difference
-(`drift`, `sync --check`), 2 bad arguments or a contract that cannot be read or translated.
+(`drift`, `sync --check`), 2 bad arguments or a contract that cannot be read or translated, 70 a bug in codegen itself,
+with its traceback.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
+
+_STATUS = (
+    "exit status: 0 nothing to do, or done; 1 there is a difference (drift, sync --check); 2 bad arguments, or a "
+    "contract that cannot be read or translated; 70 a bug in codegen, with its traceback"
+)
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
@@ -45,6 +52,9 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     except (UsageError, OSError) as error:
         print(f"{options.command}: {error}", file=sys.stderr)
         return 2
+    except Exception:  # noqa: BLE001 - Python would end with 1, and that says that there is a difference
+        traceback.print_exc()
+        return 70
 
 
 def _generate(generated: Path, rendered: dict[str, bytes]) -> int:
@@ -94,7 +104,9 @@ def _sync(schemas: Path, options: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m codegen", description="From Choria's JSON Schemas to Python.")
+    parser = argparse.ArgumentParser(
+        prog="python -m codegen", description="From Choria's JSON Schemas to Python.", epilog=_STATUS
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     syncing = commands.add_parser("sync", help="bring schemas/ up to upstream, and say what that means")
     syncing.add_argument(

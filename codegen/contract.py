@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from codegen import canonical, corrections, descriptions, jsontext, lock, names, subset
+from codegen import canonical, corrections, descriptions, jsontext, lock, names, subset, tomltext
 from codegen.problems import ContractError, Problem
 
 LOCAL = "local"
 """The folder of contracts that upstream does not publish."""
+
+_SOURCES = tomltext.table(
+    repository=tomltext.STRING, commit=tomltext.STRING, sources=tomltext.table_of(tomltext.STRING)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +149,9 @@ def _check_sources(file: Path, shown: str, schema: dict[str, Any]) -> list[Probl
     """Nobody answers for a local contract: the file beside it says for each field where the fact comes from."""
     beside = str(Path(shown).with_suffix(".toml"))
     try:
-        sources = tomllib.loads(file.with_suffix(".toml").read_text(encoding="utf-8")).get("sources", {})
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        return [Problem(beside, "", f"cannot be read: {error}")]
+        sources = tomltext.read(file.with_suffix(".toml"), beside, _SOURCES).get("sources", {})
+    except ContractError as error:
+        return list(error.problems)
     fields = {f"/properties/{name}" for name in schema.get("properties", {})}
     keywords = {f"/{keyword}" for keyword in schema}
     return [Problem(beside, pointer, "is a field without a source") for pointer in fields - sources.keys()] + [

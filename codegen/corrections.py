@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
-import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from codegen import tomltext
 from codegen.jsontext import same
 from codegen.problems import ContractError, Problem
 
@@ -17,6 +17,22 @@ if TYPE_CHECKING:
 NAME = "corrections.toml"
 
 _ABSENT: Any = object()
+
+# Anything that JSON has too; TOML's dates are no part of a schema.
+_JSON = {
+    "type": ["array", "boolean", "integer", "number", "object", "string"],
+    "items": {"$ref": "#/definitions/json"},
+    "additionalProperties": {"$ref": "#/definitions/json"},
+}
+_CORRECTION = tomltext.table(
+    ("file", "pointer", "reason"),
+    file=tomltext.STRING,
+    pointer=tomltext.STRING,
+    expected={"$ref": "#/definitions/json"},
+    value={"$ref": "#/definitions/json"},
+    reason=tomltext.STRING,
+)
+_FORM = tomltext.table(corrections=tomltext.list_of(_CORRECTION)) | {"definitions": {"json": _JSON}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +58,17 @@ def read(schemas: Path) -> tuple[Correction, ...]:
     """Read the corrections of a schemas folder, in the order of the file.
 
     Raises:
-        ContractError: Not TOML, or a correction lacks something or changes nothing.
+        ContractError: Not TOML, an unknown key, or a correction lacks something or changes nothing.
     """
-    try:
-        document = tomllib.loads((schemas / NAME).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not (schemas / NAME).exists():
         return ()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ContractError([Problem(NAME, "", f"cannot be read: {error}")]) from None
+    document = tomltext.read(schemas / NAME, NAME, _FORM)
     problems: list[Problem] = []
     corrections: list[Correction] = []
     for number, table in enumerate(document.get("corrections", [])):
-        keys = set(table)
         expected, value = table.get("expected", _ABSENT), table.get("value", _ABSENT)
-        if not {"file", "pointer", "reason"} <= keys <= {"file", "pointer", "reason", "expected", "value"}:
-            text = "needs file, pointer and reason, and takes expected and value"
-        elif not all(isinstance(table[key], str) and table[key].strip() for key in ("file", "pointer", "reason")):
-            text = "file, pointer and reason must be texts that are not empty"
+        if not all(table[key].strip() for key in ("file", "pointer", "reason")):
+            text = "file, pointer and reason must not be empty"
         elif not table["pointer"].startswith("/"):
             text = "pointer must begin with a slash"
         elif same_or_both_absent(expected, value):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from codegen import tomltext
 from codegen.problems import ContractError, Problem, escape_pointer
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 NAME = "descriptions.toml"
 
+_OBJECT = {"sentence": tomltext.STRING, "fields": tomltext.table_of(tomltext.STRING)}
+_FORM = tomltext.table_of(tomltext.table(**_OBJECT, objects=tomltext.table_of(tomltext.table(**_OBJECT))))
 _MISSING = f"has no sentence in {NAME}"
 _ALIEN = f"is described in {NAME}, but the schema does not have it"
 
@@ -35,15 +37,15 @@ def read(schemas: Path) -> dict[str, dict[str, Description]]:
     Raises:
         ContractError: Not TOML, or not in the form that the top of the file shows.
     """
-    try:
-        document = tomllib.loads((schemas / NAME).read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ContractError([Problem(NAME, "", f"cannot be read: {error}")]) from None
+    document = tomltext.read(schemas / NAME, NAME, _FORM)
     problems: list[Problem] = []
     described: dict[str, dict[str, Description]] = {}
     for file, table in document.items():
         objects = {"": table, **table.get("objects", {})}
-        described[file] = {pointer: _description(entry) for pointer, entry in objects.items()}
+        described[file] = {
+            pointer: Description(entry.get("sentence", ""), entry.get("fields", {}))
+            for pointer, entry in objects.items()
+        }
         for pointer, entry in described[file].items():
             for name, sentence in (("", entry.sentence), *entry.fields.items()):
                 reason = _sentence_problem(sentence)
@@ -80,14 +82,8 @@ def objects_of(schema: dict[str, Any], pointer: str = "") -> Iterator[tuple[str,
             yield from objects_of(schema[keyword], f"{pointer}/{keyword}")
 
 
-def _description(table: Any) -> Description:
-    fields = table.get("fields", {}) if isinstance(table, dict) else {}
-    sentence = table.get("sentence", "") if isinstance(table, dict) else ""
-    return Description(sentence, fields if isinstance(fields, dict) else {})
-
-
-def _sentence_problem(sentence: Any) -> str | None:
-    if not isinstance(sentence, str) or not sentence.strip():
+def _sentence_problem(sentence: str) -> str | None:
+    if not sentence.strip():
         return "has no sentence"
     # They become docstrings, and a docstring should read as it was written.
     if not sentence.isprintable() or "\\" in sentence or '"' in sentence:

@@ -62,22 +62,23 @@ def parse(data: bytes, file: str) -> dict[str, Any]:
         refuse(f"is not usable JSON: {error}")
     if not isinstance(document, dict):
         refuse("is not a JSON object")
-    if _depth(document) > MAX_DEPTH:
+    if depth(document) > MAX_DEPTH:
         refuse(f"is nested more than {MAX_DEPTH} deep")
     return document
 
 
-def _depth(document: object) -> int:
-    depth, level = 0, [document]
+def depth(document: object) -> int:
+    """How deep dicts and lists are nested in each other; what is neither counts as one."""
+    levels, level = 0, [document]
     while level:
-        depth += 1
+        levels += 1
         level = [
             member
             for value in level
             if isinstance(value, (dict, list))
             for member in (value.values() if isinstance(value, dict) else value)
         ]
-    return depth
+    return levels
 
 
 def same(one: object, other: object) -> bool:

@@ -5,16 +5,31 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import json
-import tomllib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from codegen import tomltext
 from codegen.problems import ContractError, Problem
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "upstream.lock"
+
+_PATTERNS = tomltext.list_of(tomltext.table(("path", "reason"), path=tomltext.STRING, reason=tomltext.STRING))
+_ENTRY = ("path", "blob", "sha256", "canonical")
+_FORM = tomltext.table(
+    ("source",),
+    source=tomltext.table(
+        ("repository", "commit", "watch"),
+        repository=tomltext.STRING,
+        commit=tomltext.STRING,
+        watch=tomltext.list_of(tomltext.STRING),
+    ),
+    use=_PATTERNS,
+    ignore=_PATTERNS,
+    files=tomltext.list_of(tomltext.table(_ENTRY, **dict.fromkeys(_ENTRY, tomltext.STRING))),
+)
 
 _HEAD = """\
 # Written by `python -m codegen sync`. By hand only: repository, watch, [[use]] and [[ignore]], which sync keeps.
@@ -92,28 +107,18 @@ def read(schemas: Path) -> Lock:
     """Read the lock file of a schemas folder.
 
     Raises:
-        ContractError: It is missing, not TOML, or lacks something.
+        ContractError: It is missing, not TOML, lacks something, or has a key that sync would not keep.
     """
-    try:
-        document = tomllib.loads((schemas / NAME).read_text(encoding="utf-8"))
-        source = document["source"]
-        lock = Lock(
-            repository=_string(source["repository"]),
-            watch=tuple(_string(prefix) for prefix in source["watch"]),
-            use=tuple(_pattern(table) for table in document.get("use", ())),
-            ignore=tuple(_pattern(table) for table in document.get("ignore", ())),
-            commit=_string(source["commit"]),
-            files=tuple(
-                Entry(*(_string(table[key]) for key in ("path", "blob", "sha256", "canonical")))
-                for table in document.get("files", ())
-            ),
-        )
-    except FileNotFoundError:
-        raise ContractError([Problem(NAME, "", "is missing")]) from None
-    except KeyError as error:
-        raise ContractError([Problem(NAME, "", f"lacks {error.args[0]!r}")]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as error:
-        raise ContractError([Problem(NAME, "", f"cannot be read: {error}")]) from None
+    document = tomltext.read(schemas / NAME, NAME, _FORM)
+    source = document["source"]
+    lock = Lock(
+        repository=source["repository"],
+        watch=tuple(source["watch"]),
+        use=tuple(Pattern(**table) for table in document.get("use", ())),
+        ignore=tuple(Pattern(**table) for table in document.get("ignore", ())),
+        commit=source["commit"],
+        files=tuple(Entry(**table) for table in document.get("files", ())),
+    )
     if lock.commit and not is_commit(lock.commit):
         raise ContractError([Problem(NAME, "", f"commit {lock.commit!r} is not the full hash of a commit")])
     return lock
@@ -132,16 +137,6 @@ def entry(path: str, data: bytes, form: bytes) -> Entry:
 def blob_id(data: bytes) -> str:
     """The id git gives to these bytes, computed without git."""
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-
-
-def _pattern(table: dict[str, Any]) -> Pattern:
-    return Pattern(_string(table["path"]), _string(table["reason"]))
-
-
-def _string(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not a string")
-    return value
 
 
 def _text(value: str) -> str:

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from codegen import templates
 from codegen.problems import Problem
 
 if TYPE_CHECKING:
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 _PART = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _VERSION = re.compile(r"v[0-9]+", re.ASCII)
-# Names of the generated package itself.
-_TAKEN = frozenset({"registry"})
+# Names of the generated package itself; a family of the same name would take their place.
+_TAKEN = frozenset({"registry", *templates.__all__})
 
 
 def check(paths: Sequence[str]) -> list[Problem]:
@@ -24,8 +25,11 @@ def check(paths: Sequence[str]) -> list[Problem]:
     problems: list[Problem] = []
     for path in paths:
         parts = PurePosixPath(path).with_suffix("").parts
-        if len(parts) < 4 or parts[0] != "choria" or not _VERSION.fullmatch(parts[-2]) or parts[1] in _TAKEN:
+        if len(parts) < 4 or parts[0] != "choria" or not _VERSION.fullmatch(parts[-2]):
             problems.append(Problem(path, "", "is not at choria/FAMILY/.../vN/NAME.json, so there is no module for it"))
+        elif parts[1] in _TAKEN:
+            text = f"would take the place of choria_schemas.{parts[1]}, so there is no module for it"
+            problems.append(Problem(path, "", text))
         elif not all(_PART.fullmatch(part) for part in parts) or any(map(keyword.iskeyword, parts)):
             problems.append(
                 Problem(path, "", "has a part that is no lower-case identifier, so there is no module for it")

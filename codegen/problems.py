@@ -46,6 +46,12 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
+def shorten(text: str, limit: int = 80) -> str:
+    """Text that is too long to be read, without its middle."""
+    half = limit // 2
+    return text if len(text) <= limit else f"{text[:half]} [...] {text[-half:]}"
+
+
 def escape_pointer(token: str) -> str:
     """One step of a JSON pointer (RFC 6901)."""
     return token.replace("~", "~0").replace("/", "~1")

@@ -53,7 +53,9 @@ def plan(schemas: Path, origin: str | None, ref: str | None, commit: str | None)
         ContractError: A file of upstream's is not usable; all of those are named.
     """
     held = lock.read(schemas)
-    snapshot = upstream.read(origin or held.repository, ref, commit, held.watches)
+    # An empty text is no default: it is a mistake, such as a variable that is not set.
+    origin = held.repository if origin is None else origin
+    snapshot = upstream.read(origin, ref, commit, held.watches)
     taken: dict[str, dict[str, Any]] = {}
     problems: list[Problem] = []
     for path in filter(held.uses, sorted(snapshot.files)):
@@ -63,7 +65,7 @@ def plan(schemas: Path, origin: str | None, ref: str | None, commit: str | None)
             problems += error.problems
     problems += names.check(list(taken))
     if not taken and not problems:
-        problems.append(Problem(origin or held.repository, "", "has none of the schemas that the lock uses"))
+        problems.append(Problem(origin, "", "has none of the schemas that the lock uses"))
     if problems:
         raise ContractError(problems)
     return _compare(schemas, held, snapshot, taken)

@@ -59,7 +59,8 @@ def read(origin: str, ref: str | None, commit: str | None, wanted: Callable[[str
     """
     if commit is not None and not is_commit(commit):
         raise UsageError(f"--commit {commit!r} is not the full hash of a commit")
-    for option, text in (("--from", origin), ("--ref", ref or "HEAD")):
+    name = "HEAD" if ref is None else ref
+    for option, text in (("--from", origin), ("--ref", name)):
         # git would read it as an option.
         if text.startswith("-") or not text.isprintable() or not text.strip():
             raise UsageError(f"{option} {text!r} is not usable")
@@ -68,10 +69,10 @@ def read(origin: str, ref: str | None, commit: str | None, wanted: Callable[[str
         if commit is None or ref is not None:
             raise UsageError(f"{origin} is a plain folder: give --commit, the commit it holds, and no --ref")
         return Snapshot(commit, dict(_read_folder(folder, wanted)))
-    with _repository(origin, ref or "HEAD") as (repository, name):
-        found = _git(repository, "rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}").decode().strip()
+    with _repository(origin, name) as (repository, fetched):
+        found = _git(repository, "rev-parse", "--verify", "--end-of-options", f"{fetched}^{{commit}}").decode().strip()
         if commit is not None and found != commit:
-            raise UsageError(f"{ref or 'HEAD'} of {origin} is the commit {found}, not {commit}")
+            raise UsageError(f"{name} of {origin} is the commit {found}, not {commit}")
         return Snapshot(found, dict(_read_commit(repository, found, wanted)))
 
 

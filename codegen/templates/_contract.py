@@ -36,11 +36,6 @@ class Contract:
     """The name of `cls`."""
 
     @property
-    def exact(self) -> bool:
-        """Whether a decoder that enforces the types of `cls` enforces all of the schema."""
-        return self.bounds == ()
-
-    @property
     def cls(self) -> type[Any]:
         """The dataclass."""
         found: type[Any] = getattr(import_module(_module(self.path)), self.class_name)

@@ -9,6 +9,7 @@ import pytest
 from codegen import lock
 
 PING = "choria/lifecycle/v1/ping.json"
+ESCAPED = PING.replace("/", "~1")
 LOCAL = "choria/lifecycle/v1/pong.json"
 
 
@@ -42,6 +43,10 @@ def test_a_local_contract_says_that_it_is_local(project, local):
             "pong.toml#/gone: has a source, but the schema has nothing there",
         ),
         ("[", "pong.toml: cannot be read"),
+        ("sources = 5", "pong.toml#/sources: 5 is not of type 'object'"),
+        ("sources = [1]", "pong.toml#/sources: [1] is not of type 'object'"),
+        ('[sources]\n"/properties/name" = 1', "pong.toml#/sources/~1properties~1name: 1 is not of type 'string'"),
+        ("[source]", "pong.toml#/source: is an unknown key; known are repository, commit, sources"),
     ],
 )
 def test_a_local_contract_needs_a_source_for_each_field(project, local, text, said):
@@ -80,14 +85,19 @@ def test_a_file_that_is_gone_is_named(project):
         ('sentence = "Something."', "", "descriptions.toml#/choria~1lifecycle~1v1~1ping.json/: has no sentence"),
         ("v1/ping.json", "v1/pang.json", f"{PING}: has no sentence in descriptions.toml"),
         ("v1/ping.json", "v1/pang.json", "descriptions.toml#/choria/lifecycle/v1/pang.json: is no schema"),
-        ('"A field."', "1", "has no sentence"),
+        ('"A field."', "1", f"descriptions.toml#/{ESCAPED}/fields/name: 1 is not of type 'string'"),
+        ('sentence = "Something."', "sentence = [1]", f"descriptions.toml#/{ESCAPED}/sentence: [1] is not of type"),
+        ('sentence = "Something."', "objects = 5", f"descriptions.toml#/{ESCAPED}/objects: 5 is not of type 'object'"),
+        ('sentence = "Something."', "objects.a = 5", f"descriptions.toml#/{ESCAPED}/objects/a: 5 is not of type"),
+        ("[", "x = 5\n[", "descriptions.toml#/x: 5 is not of type 'object'"),
+        (".fields]", ".feilds]", f"descriptions.toml#/{ESCAPED}/feilds: is an unknown key; known are sentence, fields"),
         ("[", "[[[", "descriptions.toml: cannot be read"),
     ],
 )
 def test_every_event_and_field_has_a_sentence(project, before, after, said):
     project.sync()
     file = project.schemas / "descriptions.toml"
-    file.write_text(file.read_text().replace(before, after))
+    file.write_text(file.read_text().replace(before, after, 1 if before == "[" else -1))
     result = project.run("generate")
     assert (result.status, said in result.err) == (2, True), result.err
 
@@ -117,16 +127,27 @@ def test_the_order_of_the_sentences_is_the_order_of_the_fields(project, make_eve
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ("[source]", "[sauce]", "upstream.lock: lacks 'source'"),
+        ("[source]", "[sauce]", "upstream.lock: 'source' is a required property"),
+        ("[source]", "[sauce]", "upstream.lock#/sauce: is an unknown key; known are source, use, ignore, files"),
+        ("[source]", "source = 5 #", "upstream.lock#/source: 5 is not of type 'object'"),
+        ("[source]", "files = 5 #", "upstream.lock#/files: 5 is not of type 'array'"),
+        ("[source]", "use = [5] #", "upstream.lock#/use/0: 5 is not of type 'object'"),
+        ("[source]", "ignore = {a = 1} #", "upstream.lock#/ignore: {'a': 1} is not of type 'array'"),
+        ("watch = ", "watch = 5 #", "upstream.lock#/source/watch: 5 is not of type 'array'"),
+        ("watch = ", 'watch = "choria/" #', "upstream.lock#/source/watch: 'choria/' is not of type 'array'"),
+        ("reason = ", "raisin = ", "upstream.lock#/use/0/raisin: is an unknown key; known are path, reason"),
+        ("sha256 = ", "sha = ", "upstream.lock#/files/0: 'sha256' is a required property"),
         ('commit = "', 'commit = "x', "is not the full hash"),
-        ("repository = ", "repository = 1 #", "upstream.lock: cannot be read"),
+        ("repository = ", "repository = 1 #", "upstream.lock#/source/repository: 1 is not of type 'string'"),
         ("[source]", "[source", "upstream.lock: cannot be read"),
     ],
 )
 def test_a_lock_that_cannot_be_used_is_named(project, before, after, said):
     project.sync()
     file = project.schemas / "upstream.lock"
-    file.write_text(file.read_text().replace(before, after))
+    text = file.read_text().replace(before, after)
+    # A value in the place of all tables: what follows would belong to them.
+    file.write_text(after if after.endswith("#") and before == "[source]" else text)
     for command in ("generate", "drift", "sync"):
         result = project.run(command)
         assert (result.status, said in result.err) == (2, True), result.err

@@ -93,5 +93,28 @@ def test_one_that_is_not_whole_is_refused(tmp_path, text):
         run(tmp_path, text)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("corrections = 5", "corrections.toml#/corrections: 5 is not of type 'array'"),
+        ("[corrections]\na = 1", "corrections.toml#/corrections: {'a': 1} is not of type 'array'"),
+        ("corrections = [5]", "corrections.toml#/corrections/0: 5 is not of type 'object'"),
+        ("x = 1", "corrections.toml#/x: is an unknown key; known are corrections"),
+        ("[[correction]]\n", "corrections.toml#/correction: is an unknown key; known are corrections"),
+        (one("/type", '"object"', "2020-01-01"), "corrections.toml#/corrections/0/value: datetime.date"),
+        (one("/type", '"object"', "[[00:00:00]]"), "corrections.toml#/corrections/0/value/0/0: datetime.time"),
+        (one("/type", '"object"', "nan"), "corrections.toml: cannot be read: the number nan is not finite"),
+        (one("/type", '"object"', "9" * 5000), "corrections.toml: cannot be read: "),
+        (one("/type", '"object"', "[" * 5000), "corrections.toml: cannot be read: "),
+        (one("/type", '"object"', "[" * 80 + "]" * 80), "corrections.toml: is nested more than"),
+    ],
+)
+def test_what_has_the_wrong_shape_is_named_with_its_place(tmp_path, text, said):
+    with pytest.raises(ContractError) as refused:
+        run(tmp_path, text)
+    assert str(refused.value).startswith(said)
+    assert len(str(refused.value)) < 300
+
+
 def test_no_file_means_no_corrections(tmp_path):
     assert corrections.read(tmp_path) == ()

@@ -177,6 +177,20 @@ def test_a_usage_error_is_two(project):
     assert project.run().status == 2
 
 
+def test_a_bug_is_neither_a_difference_nor_a_bad_contract(generated, monkeypatch):
+    monkeypatch.setattr("codegen.contract.load", lambda schemas: 1 / 0)
+    result = generated.run("drift")
+    assert (result.status, result.out) == (70, "")
+    assert result.err.startswith("Traceback")
+    assert result.err.endswith("ZeroDivisionError: division by zero\n")
+
+
+def test_the_help_says_what_each_status_means(project):
+    result = project.run("--help")
+    assert result.status == 0
+    assert all(f" {status} " in " ".join(result.out.split()).partition("exit status:")[2] for status in (0, 1, 2, 70))
+
+
 def test_without_a_sync_generate_says_what_to_do(project):
     result = project.run("generate")
     assert (result.status, "run `python -m codegen sync`" in result.err) == (2, True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from codegen import lock
+from codegen import changes, lock
 
 PING = "choria/lifecycle/v1/ping.json"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -64,8 +64,11 @@ def test_an_upstream_that_only_moved_on_is_no_difference(synced):
         (lambda s: s["properties"]["extra"]["enum"].append("c"), "field extra: value 'c' added\n"),
         (lambda s: s["properties"]["extra"]["enum"].remove("a"), "field extra: value 'a' removed (breaking)\n"),
         (lambda s: s["properties"]["protocol"]["enum"].append("newer"), "field protocol: value 'newer' added\n"),
-        (lambda s: s["properties"].update(name={"type": "integer"}), "field name: type was 'string', is 'integer'\n"),
-        (lambda s: s["properties"]["name"].update(minLength=1), "field name: minLength 1 added\n"),
+        (
+            lambda s: s["properties"].update(name={"type": "integer"}),
+            "field name: type was 'string', is 'integer' (breaking)\n",
+        ),
+        (lambda s: s["properties"]["name"].update(minLength=1), "field name: minLength 1 added (breaking)\n"),
         (lambda s: s.update(additionalProperties=False), "closed, other fields are no longer allowed (breaking)\n"),
         (
             lambda s: s["properties"]["list"]["items"]["properties"].update(new={"type": "string"}),
@@ -95,6 +98,62 @@ def test_says_what_changed_in_the_words_of_the_contract(project, make_event, cha
     done = project.sync()
     assert (done.status, said in done.out) == (0, True)
     assert project.sync("--check").status == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ({"type": "integer"}, {"type": ["integer", "null"]}, "type was 'integer', is ['integer', 'null'] (breaking)"),
+        ({"type": "integer"}, {}, "type 'integer' removed (breaking)"),
+        ({}, {"type": "integer"}, "type 'integer' added (breaking)"),
+        ({"minimum": 1}, {"minimum": 2}, "minimum was 1, is 2 (breaking)"),
+        ({"minimum": 2}, {"minimum": 1}, "minimum was 2, is 1"),
+        ({"minimum": 2}, {}, "minimum 2 removed"),
+        ({}, {"maximum": 2}, "maximum 2 added (breaking)"),
+        ({"maximum": 2}, {"maximum": 1.5}, "maximum was 2, is 1.5 (breaking)"),
+        ({"maximum": 1}, {"maximum": 2}, "maximum was 1, is 2"),
+        ({"minLength": 1}, {"minLength": 2}, "minLength was 1, is 2 (breaking)"),
+        ({"maxLength": 2}, {"maxLength": 1}, "maxLength was 2, is 1 (breaking)"),
+        ({"minItems": 1}, {"minItems": 2}, "minItems was 1, is 2 (breaking)"),
+        ({"maxItems": 2}, {"maxItems": 1}, "maxItems was 2, is 1 (breaking)"),
+        ({}, {"enum": ["a"]}, "enum ['a'] added (breaking)"),
+        ({"enum": ["a"]}, {}, "enum ['a'] removed"),
+        ({"enum": ["a", "b"]}, {"enum": ["b", "c"]}, "value 'a' removed (breaking)"),
+        ({}, {"pattern": "^a"}, "pattern '^a' added (breaking)"),
+        ({"format": "ipv4"}, {"format": "ipv6"}, "format was 'ipv4', is 'ipv6'"),
+        ({}, {"additionalProperties": False}, "closed, other fields are no longer allowed (breaking)"),
+        ({"additionalProperties": False}, {}, "additionalProperties False removed"),
+        ({}, {"additionalProperties": {"type": "string"}}, "additionalProperties {'type': 'string'} added (breaking)"),
+        ({"additionalProperties": False}, {"additionalProperties": True}, "additionalProperties was False, is True"),
+        ({}, {"items": {"minimum": 1}}, "items {'minimum': 1} added (breaking)"),
+        ({}, {"$ref": "#/definitions/a"}, "$ref '#/definitions/a' added (breaking)"),
+    ],
+)
+def test_a_change_that_old_events_may_not_survive_is_breaking(old, new, said):
+    before, after = ({PING: {"title": "t", "properties": {"x": schema}}} for schema in (old, new))
+    assert f"t: field x: {said}" in changes.describe(before, after)
+
+
+def test_what_is_below_a_definition_or_another_field_has_its_own_line():
+    before = {PING: {"title": "t", "additionalProperties": {"minimum": 1}, "definitions": {"a": {}, "gone": {}}}}
+    after = {
+        PING: {"title": "t", "additionalProperties": {"minimum": 2}, "definitions": {"a": {"minimum": 1}, "b": {}}}
+    }
+    assert changes.describe(before, after) == [
+        "t: field *: minimum was 1, is 2 (breaking)",
+        "t: field (a): minimum 1 added (breaking)",
+        "t: definition gone removed",
+        "t: definition b added",
+    ]
+
+
+def test_a_long_value_is_cut():
+    text = "x" * 5000
+    schemas = [{PING: {"title": text, "enum": [letter + text], "id": text + letter}} for letter in "ab"]
+    lines = changes.describe(*schemas)
+    assert [len(line) < 400 for line in lines] == [True] * 3
+    assert lines[1].endswith(" removed (breaking)")
+    assert "'axxx" in lines[1]
 
 
 def test_a_new_event_type_is_named_and_what_to_do_next(synced, make_event):
@@ -198,6 +257,15 @@ def test_a_path_that_cannot_be_a_module_is_refused(synced, make_event, name):
     assert result.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("family", ["schema", "registry"])
+def test_a_family_that_would_hide_a_name_of_the_package_is_refused(project, make_event, family):
+    held = project.schemas / "upstream.lock"
+    held.write_text(held.read_text().replace("choria/lifecycle/v1/*.json", "choria/*/v1/*.json"))
+    project.publish(make_event(), f"choria/{family}/v1/ping.json")
+    result = project.sync()
+    assert (result.status, f"would take the place of choria_schemas.{family}" in result.err) == (2, True)
+
+
 def test_two_files_that_would_be_one_class_are_refused(synced, make_event):
     for name in ("a_b.json", "aB.json", "a__b.json"):
         synced.publish(make_event(), f"choria/lifecycle/v1/{name}")
@@ -270,6 +338,13 @@ def test_arguments_that_make_no_sense_are_a_usage_error(synced, arguments, tmp_p
     assert result.err.startswith("sync: ")
     assert synced.bytes() == before
     assert not (tmp_path / "owned").exists()
+
+
+@pytest.mark.parametrize("option", ["--from", "--ref"])
+def test_an_empty_argument_is_not_the_default(synced, option, monkeypatch):
+    monkeypatch.setattr("codegen.upstream._git", lambda *arguments: pytest.fail("git was run"))
+    result = synced.run("sync", f"{option}=")
+    assert (result.status, result.err) == (2, f"sync: {option} '' is not usable\n")
 
 
 @pytest.mark.parametrize("option", ["--from", "--ref"])
