@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from choria_lifecycle.config.settings import ConnectionSettings
 from choria_lifecycle.envelope import Format
 from choria_lifecycle.middleware import Middleware
+from choria_lifecycle.receiver import LIMIT, LIMIT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Mapping
@@ -34,13 +35,15 @@ async def connect(
     key: str | PathLike[str] | None = None,
     name: str | None = None,
     timeout: float = 5,  # noqa: ASYNC109
+    limit: int = LIMIT,
+    limit_bytes: int = LIMIT_BYTES,
     environ: Mapping[str, str] | None = None,
 ) -> AsyncGenerator[Middleware]:
     """Make a connection to NATS: `async with connect() as middleware`.
 
     The first connection has to succeed before the timeout. One that is lost later is made again, for ever, with pauses
     of 0.5 to 20 seconds; a server that stops answering is noticed within a minute. Leaving the block hands out what has
-    arrived and closes within about 5 seconds.
+    arrived and closes within 5 seconds.
 
     Args:
         servers: `host`, `host:port` or a `nats://` or `tls://` URL, or several; each is tried once. Default NATS_URL,
@@ -55,6 +58,8 @@ async def connect(
         key: a file with that certificate's key; default NATS_KEY.
         name: how the connection is called in the server's monitoring; default `choria-lifecycle`.
         timeout: seconds until a connection must stand, over all servers.
+        limit: how many messages may wait in each subscription before newer ones are dropped and counted.
+        limit_bytes: how many bytes of them, subjects included; by default 64 MiB.
         environ: where to look for the variables above; default `os.environ`.
 
     Raises:
@@ -79,7 +84,7 @@ async def connect(
         environ=os.environ if environ is None else environ,
     )
     transport = await NatsTransport.open(settings, timeout)
-    async with Middleware(transport) as middleware:
+    async with Middleware(transport, limit=limit, limit_bytes=limit_bytes) as middleware:
         yield middleware
 
 

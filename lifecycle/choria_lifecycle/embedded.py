@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from choria_lifecycle.errors import ConfigError, ConnectionFailed, MissingExtra
+from choria_lifecycle.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -27,6 +28,7 @@ __all__ = ["Server", "find_binary", "nats_server"]
 _START_SECONDS = 10.0
 _STOP_SECONDS = 5.0
 _POLL_SECONDS = 0.005
+_STDERR = "stderr"
 
 
 class Server:
@@ -117,7 +119,7 @@ def nats_server(
 
     Raises:
         ConnectionFailed: it ended, or did not answer within 10 seconds; the message ends with what it logged.
-        ConfigError: NATS_SERVER_BIN names no program.
+        ConfigError: NATS_SERVER_BIN names no program, or one that cannot be run here.
         MissingExtra: there is no nats-server: the extra `demo` brings one.
     """
     binary = find_binary(environ)
@@ -130,14 +132,19 @@ def nats_server(
         command += ["--addr", "127.0.0.1", "--port", str(port), "--ports_file_dir", str(home)]
         if jetstream:
             command += ["--jetstream", "--store_dir", str(store or home / "store")]
-        process = subprocess.Popen(  # noqa: S603
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            process_group=0,
-            preexec_fn=_end_with_parent(),  # noqa: PLW1509 - one system call, resolved beforehand
-        )
+        try:
+            # What is wrong with its configuration it tells before it opens its log.
+            with (home / _STDERR).open("wb") as stderr:
+                process = subprocess.Popen(  # noqa: S603
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=stderr,
+                    process_group=0,
+                    preexec_fn=_end_with_parent(),  # noqa: PLW1509 - one system call, resolved beforehand
+                )
+        except OSError as error:
+            raise ConfigError(f"cannot run {binary}: {error.strerror or error}") from error
         server = Server(port, process, log)
         stack.callback(server.stop)
         server.port = _wait(server, home)
@@ -152,9 +159,15 @@ def _wait(server: Server, home: Path) -> int:
         if port and _greets(port):
             return port
         time.sleep(_POLL_SECONDS)
-    logged = server.log.read_text(encoding="utf-8", errors="replace") if server.log.exists() else ""
+    logged = "".join(
+        file.read_text(encoding="utf-8", errors="replace") for file in (server.log, home / _STDERR) if file.exists()
+    )
     happened = "did not answer" if server.process.poll() is None else "ended"
-    raise ConnectionFailed(f"the embedded nats-server {happened}: {' | '.join(logged.splitlines()[-3:]) or 'no log'}")
+    raise ConnectionFailed(f"the embedded nats-server {happened}: {_tail(logged) or 'no log'}")
+
+
+def _tail(logged: str) -> str:
+    return safe(" | ".join(logged.splitlines()[-3:]))
 
 
 def _port(home: Path) -> int:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import TYPE_CHECKING
 
 from choria_lifecycle import codec
 from choria_lifecycle.envelope import Format
 from choria_lifecycle.errors import OptionError
-from choria_lifecycle.receiver import Counters, Deliveries, Delivery, Events
+from choria_lifecycle.receiver import LIMIT, LIMIT_BYTES, Counters, Deliveries, Delivery, Events
 from choria_lifecycle.selection import Selection
 from choria_lifecycle.subjects import subject as subject_of
 from choria_lifecycle.transport import check_pattern
@@ -36,11 +35,13 @@ class Middleware:
     Args:
         transport: what carries the bytes; closed with the middleware.
         limit: how many messages may wait in each subscription before newer ones are dropped and counted.
+        limit_bytes: how many bytes of them, subjects included.
     """
 
-    def __init__(self, transport: Transport, *, limit: int = 65536) -> None:
+    def __init__(self, transport: Transport, *, limit: int = LIMIT, limit_bytes: int = LIMIT_BYTES) -> None:
         self._transport = transport
         self._limit = limit
+        self._limit_bytes = limit_bytes
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -68,7 +69,8 @@ class Middleware:
             timeout: seconds to wait, for a lost connection to come back included.
 
         Raises:
-            InvalidEvent: the event breaks its contract. Nothing was sent.
+            InvalidEvent: the event breaks its contract, or has more than the 64 kB that are read by default. Nothing
+                was sent.
             OptionError: its component cannot be part of a subject. Nothing was sent.
             DeliveryFailed: it was not confirmed in time, is larger than the server takes, or no stream stores it;
                 `may_arrive` says whether it may have arrived all the same.
@@ -125,7 +127,9 @@ class Middleware:
         self._here()
         selection = Selection.events(type, component)
         check_pattern(selection.subject, queue)
-        return Events(self._transport, selection, queue, limit=self._limit, timeout=timeout)
+        return Events(
+            self._transport, selection, queue, limit=self._limit, limit_bytes=self._limit_bytes, timeout=timeout
+        )
 
     def deliveries(
         self,
@@ -157,7 +161,9 @@ class Middleware:
         else:
             raise OptionError("give either a subject, or types and components", invalid=("subject",))
         check_pattern(selection.subject, queue)
-        return Deliveries(self._transport, selection, queue, limit=self._limit, timeout=timeout)
+        return Deliveries(
+            self._transport, selection, queue, limit=self._limit, limit_bytes=self._limit_bytes, timeout=timeout
+        )
 
     async def flush(self, timeout: float = 5) -> None:  # noqa: ASYNC109
         """Return once the server has answered: what it had sent before is then in the subscriptions.
@@ -194,7 +200,7 @@ class Middleware:
 
 
 def _message(event: Event, format: Format) -> Message:  # noqa: A002
-    """The subject and the bytes of an event that keeps its contract: whoever receives them can read them."""
+    """The subject and the bytes of an event that whoever receives them will read: by its contract, and by its size."""
     data = codec.encode(event, format=format)
-    codec.parse(data, sys.maxsize)  # how much is too much is the server's to say
+    codec.parse(data)
     return subject_of(event), data

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from choria_lifecycle import codec
-from choria_lifecycle.errors import InvalidEvent, LifecycleError, UnknownProtocol
+from choria_lifecycle.errors import InvalidEvent, LifecycleError, NotAuthorised, UnknownProtocol
 from choria_lifecycle.log import logger
 from choria_lifecycle.text import safe
 
@@ -22,10 +22,14 @@ if TYPE_CHECKING:
     from choria_lifecycle.selection import Selection
     from choria_lifecycle.transport import Subscription, Transport
 
-__all__ = ["Counters", "Deliveries", "Delivery", "Events", "Receiver"]
+__all__ = ["LIMIT", "LIMIT_BYTES", "Counters", "Deliveries", "Delivery", "Events", "Receiver"]
 
 T = TypeVar("T")
 
+
+# How much may wait in a subscription before newer messages are dropped.
+LIMIT = 65536
+LIMIT_BYTES = 64 * 1024 * 1024
 
 # A consumer that never waits gives the event loop its turn after this many messages.
 _TURN = 256
@@ -79,19 +83,32 @@ class Receiver(ABC, Generic[T]):
 
     Entering subscribes and waits until the server has confirmed; leaving unsubscribes, and discards what is still
     queued. Iteration ends when the block is left or the middleware closes; then what had arrived is handed out
-    first. Where the program reads too slowly and `limit` messages wait, newer ones are dropped and counted, as a
-    nats-server does with a slow consumer: what is handed out stays in order.
+    first. It ends with NotAuthorised where the server takes the permission back, as after a change of its users. Where
+    the program reads too slowly and as much waits as may, newer messages are dropped and counted, as a nats-server does
+    with a slow consumer: what is handed out stays in order.
 
     Attributes:
         counters: what became of the messages so far.
     """
 
-    def __init__(self, transport: Transport, selection: Selection, queue: str, *, limit: int, timeout: float) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        selection: Selection,
+        queue: str,
+        *,
+        limit: int,
+        limit_bytes: int,
+        timeout: float,
+    ) -> None:
         self.counters = Counters()
         self._transport = transport
         self._selection = selection
         self._group = queue
         self._limit = limit
+        self._limit_bytes = limit_bytes
+        self._bytes = 0
+        self._failure: NotAuthorised | None = None
         self._timeout = timeout
         self._waiting: deque[tuple[str, bytes, float]] = deque()
         self._wake = asyncio.Event()
@@ -122,7 +139,11 @@ class Receiver(ABC, Generic[T]):
         if self._entered:
             raise RuntimeError("a subscription is entered once: call events() or deliveries() again for another")
         self._entered = True
-        self._subscription = await self._transport.subscribe(self.subject, self._group, self, self._timeout)
+        try:
+            self._subscription = await self._transport.subscribe(self.subject, self._group, self, self._timeout)
+        except BaseException:
+            self.closed()  # or iterating would wait for ever
+            raise
         return self
 
     async def __aexit__(
@@ -134,6 +155,7 @@ class Receiver(ABC, Generic[T]):
         finally:
             self._left += len(self._waiting)
             self._waiting.clear()
+            self._bytes = 0
             self.closed()
 
     def __aiter__(self) -> Self:
@@ -150,9 +172,13 @@ class Receiver(ABC, Generic[T]):
                     self._turn = 0
                     await asyncio.sleep(0)
                     continue
-                taken = self._take(*waiting.popleft())
+                subject, data, received = waiting.popleft()
+                self._bytes -= len(subject) + len(data)
+                taken = self._take(subject, data, received)
                 if taken is not None:
                     return taken
+            if self._failure is not None:
+                raise self._failure
             if self._ended:
                 raise StopAsyncIteration
             self._wake.clear()
@@ -167,15 +193,23 @@ class Receiver(ABC, Generic[T]):
     def message(self, subject: str, data: bytes) -> None:
         """Queue a message that has arrived."""
         self.counters.received += 1
-        if len(self._waiting) >= self._limit:
+        size = len(subject) + len(data)
+        # A single message larger than all that may wait is taken when nothing else waits, or it would never be seen.
+        if len(self._waiting) >= self._limit or (self._waiting and self._bytes + size > self._limit_bytes):
             self.counters.dropped += 1
             return
+        self._bytes += size
         self._waiting.append((subject, data, time.time()))
         self._wake.set()
 
     def gap(self) -> None:
         """Count a reconnect."""
         self.counters.gaps += 1
+
+    def failed(self, error: NotAuthorised) -> None:
+        """End the iteration with an error once the queue is empty."""
+        self._failure = error
+        self.closed()
 
     def closed(self) -> None:
         """End the iteration once the queue is empty."""

@@ -42,11 +42,11 @@ class Selection:
         """Lifecycle events of some types and components; None for all.
 
         One type and one component become tokens of the subject. Several are asked for with a wildcard and filtered
-        here: one subscription each would not keep the order between them. Without a component `>` is asked for,
-        because Go publishes components with dots in them.
+        here: one subscription each would not keep the order between them. Without a component, or for one with dots
+        in it, as Go publishes them, `>` is asked for.
 
         Raises:
-            OptionError: an unknown type, a component that is no subject token, or an empty list.
+            OptionError: an unknown type, a component that cannot be part of a subject, or an empty list.
         """
         types = _names("type", type)
         components = _names("component", component)
@@ -56,10 +56,10 @@ class Selection:
                 f"no event has the type {quoted(unknown[0])}: one of {', '.join(EVENT_TYPES)}", invalid=("type",)
             )
         for name in sorted(components):
-            wrong = check_component(name)
-            if wrong:
+            for wrong in filter(None, map(check_component, name.split("."))):
                 raise OptionError(f"component {wrong}", invalid=("component",))
-        if components:
+        dotted = any("." in name for name in components)
+        if components and not dotted:
             tokens = [*types] if len(types) == 1 else ["*"]
             tokens += [*components] if len(components) == 1 else ["*"]
         else:
@@ -68,7 +68,7 @@ class Selection:
             subject=".".join([PREFIX, *tokens]),
             types=types,
             components=components,
-            local=len(types) > 1 or len(components) > 1,
+            local=len(types) > 1 or len(components) > 1 or dotted,
             narrow=bool(types or components),
         )
 

@@ -6,12 +6,13 @@ test may put `InMemoryTransport`, or a transport of its own, in the place of the
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import defaultdict
 from itertools import count
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from choria_lifecycle.errors import ConnectionFailed, DeliveryFailed, OptionError
+from choria_lifecycle.errors import ConnectionFailed, DeliveryFailed, NotAuthorised, OptionError
 from choria_lifecycle.text import quoted
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ class Sink(Protocol):
 
     def gap(self) -> None:
         """The connection was lost and is back: messages in between were missed."""
+
+    def failed(self, error: NotAuthorised) -> None:
+        """The server no longer allows the subscription; nothing follows but `closed`."""
 
     def closed(self) -> None:
         """The transport has closed; nothing follows."""
@@ -103,6 +107,8 @@ class Transport(Protocol):
 class InMemoryTransport:
     """A transport within one process, for tests: no server, no network, messages arrive as they are published.
 
+    Each publish lets other tasks run once, as waiting for a server would.
+
     Args:
         streams: subjects, wildcards allowed, that a stream stores; by default those of Choria's own streams.
         max_payload: the largest message in bytes; by default the 1 MiB of a nats-server.
@@ -123,6 +129,7 @@ class InMemoryTransport:
         self._max_payload = max_payload
         self._subscriptions: list[_MemorySubscription] = []
         self._turns: defaultdict[str, count[int]] = defaultdict(count)
+        self._refused: set[str] = set()
         self._open = True
 
     @property
@@ -135,13 +142,15 @@ class InMemoryTransport:
         self._check(messages)
         for message in messages:
             self._deliver(message)
+        await asyncio.sleep(0)
 
     async def publish_stored(self, messages: Sequence[Message], within: float) -> None:  # noqa: ARG002
         """See `Transport.publish_stored`."""
         self._check(messages)
         for message in messages:
-            subject, _ = message
             self._deliver(message)
+        await asyncio.sleep(0)
+        for subject, _ in messages:
             if not self._is_stored(subject):
                 raise no_stream(subject)
 
@@ -150,6 +159,8 @@ class InMemoryTransport:
         check_pattern(subject, queue)
         if not self._open:
             raise ConnectionFailed("the transport is closed")
+        if subject in self._refused:
+            raise _refused(subject)
         subscription = _MemorySubscription(self._subscriptions, subject, queue, sink)
         self._subscriptions.append(subscription)
         return subscription
@@ -170,6 +181,14 @@ class InMemoryTransport:
         """Pretend that the connection was lost and came back: every open subscription counts a gap."""
         for subscription in list(self._subscriptions):
             subscription.sink.gap()
+
+    def refuse(self, subject: str) -> None:
+        """Pretend that the server no longer allows to subscribe to a subject: subscriptions to it fail from now on."""
+        self._refused.add(subject)
+        refused = [subscription for subscription in self._subscriptions if subscription.subject == subject]
+        for subscription in refused:
+            self._subscriptions.remove(subscription)
+            subscription.sink.failed(_refused(subject))
 
     def _check(self, messages: Sequence[Message]) -> None:
         if messages and not self._open:
@@ -198,6 +217,7 @@ class InMemoryTransport:
 
 class _MemorySubscription:
     def __init__(self, siblings: list[_MemorySubscription], subject: str, queue: str, sink: Sink) -> None:
+        self.subject = subject
         self.pattern = _pattern(subject)
         self.queue = queue
         self.sink = sink
@@ -247,6 +267,10 @@ def no_stream(subject: str) -> DeliveryFailed:
         subject=subject,
         may_arrive=True,
     )
+
+
+def _refused(subject: str) -> NotAuthorised:
+    return NotAuthorised(f"the server does not allow this user to subscribe to {subject}")
 
 
 def _pattern(subject: str) -> re.Pattern[str]:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 from choria_lifecycle import embedded
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterator
+    from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
@@ -50,23 +50,35 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class FakeServer:
-    """Greets with an INFO of its own and keeps every byte it was sent."""
+    """Greets with an INFO of its own and keeps every byte it was sent.
 
-    def __init__(self, info: dict[str, object] | None, *answers: bytes) -> None:
+    Args:
+        info: the greeting, or None for silence.
+        answers: what to answer to each PING, over all connections; None closes the connection. Then it is PONG.
+        greetings: what to greet the first connections with instead.
+    """
+
+    def __init__(
+        self, info: dict[str, object] | None, answers: Sequence[bytes | None], greetings: Sequence[bytes]
+    ) -> None:
         self.received = bytearray()
         self.connections: asyncio.Queue[None] = asyncio.Queue()
         self.url = ""
         self._greeting = b"" if info is None else b"INFO " + json.dumps(info).encode() + b"\r\n"
+        self._greetings = list(greetings)
         self._answers = list(answers)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections.put_nowait(None)
-        writer.write(self._greeting)
+        writer.write(self._greetings.pop(0) if self._greetings else self._greeting)
         try:
             while line := await reader.readline():
                 self.received += line
                 if line == b"PING\r\n":
-                    writer.write(self._answers.pop(0) if self._answers else b"PONG\r\n")
+                    answer = self._answers.pop(0) if self._answers else b"PONG\r\n"
+                    if answer is None:
+                        break
+                    writer.write(answer)
                     await writer.drain()
         except ConnectionError:
             pass
@@ -76,11 +88,13 @@ class FakeServer:
 
 @pytest.fixture
 def fake_server() -> Callable[..., AbstractAsyncContextManager[FakeServer]]:
-    """Starts a `FakeServer`: INFO, or None for silence, and what to answer to each PING before it goes on with PONG."""
+    """Starts a `FakeServer`."""
 
     @asynccontextmanager
-    async def start(info: dict[str, object] | None, *answers: bytes, port: int = 0) -> AsyncGenerator[FakeServer]:
-        fake = FakeServer(info, *answers)
+    async def start(
+        info: dict[str, object] | None, *answers: bytes | None, port: int = 0, greetings: Sequence[bytes] = ()
+    ) -> AsyncGenerator[FakeServer]:
+        fake = FakeServer(info, answers, greetings)
         listener = await asyncio.start_server(fake.serve, "127.0.0.1", port)
         fake.url = f"nats://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
         try:

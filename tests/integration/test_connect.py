@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -171,6 +172,40 @@ async def test_tls(encrypted: embedded.Server, tls: Path) -> None:
     async with connect(secure(encrypted), **options) as middleware:
         await middleware.flush()
     assert tasks_left() == []
+
+
+@pytest.fixture(scope="module")
+def lenient(tls: Path) -> Iterator[embedded.Server]:
+    config = f'allow_non_tls: true\ntls {{ cert_file: "{tls}/server.pem", key_file: "{tls}/server.key" }}'
+    with embedded.nats_server(f"{config}\n{USERS}", jetstream=False) as running:
+        yield running
+
+
+async def test_tls_that_is_offered_is_taken(lenient: embedded.Server, tls: Path) -> None:
+    options: dict[str, Any] = {"user": "alice", "password": "s3cret", "environ": {}}
+    async with connect(secure(lenient), ca=tls / "ca.pem", **options) as middleware:
+        await middleware.flush()
+        assert middleware._transport._connection.client._socket._io_writer.get_extra_info("cipher")
+    async with connect(lenient.url, **options) as middleware:
+        assert middleware._transport._connection.client._socket._io_writer.get_extra_info("cipher") is None
+    message = await refused(lifecycle.ConnectionFailed, secure(lenient), ca=tls / "other-ca.pem", timeout=2)
+    assert "certificate not trusted" in message
+
+
+async def test_the_server_that_failed_is_named(fake_server: Any) -> None:
+    info = {"max_payload": 1048576, "connect_urls": ["192.0.2.1:4222", "192.0.2.2:4222"]}
+    async with fake_server(info, b"-ERR 'Authorization Violation'\r\n") as fake:
+        message = await refused(lifecycle.NotAuthorised, fake.url)
+        assert message == f"cannot connect to {fake.url}: the server refused the credentials"
+
+
+async def test_no_traceback_holds_the_password(guarded: embedded.Server) -> None:
+    with pytest.raises(lifecycle.NotAuthorised) as raised:
+        await connect(guarded.url, user="alice", password="marker", environ={}).__aenter__()
+    # None of ours can be asked for more: no frame of nats-py, which hold the line with the password.
+    assert raised.value.__context__ is None
+    files = {frame.filename for frame in traceback.extract_tb(raised.value.__traceback__)}
+    assert not any("aio" in file for file in files)
 
 
 async def test_unknown_authority(encrypted: embedded.Server, tls: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from typing import TYPE_CHECKING, Any
 
 import nats as nats_py
@@ -12,7 +13,7 @@ import choria_lifecycle as lifecycle
 from choria_lifecycle import embedded
 from choria_lifecycle.connection import connect
 from choria_lifecycle.middleware import Middleware
-from choria_lifecycle.nats import transport
+from choria_lifecycle.nats import backoff, transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,6 +74,161 @@ async def test_refused_subscription(limited: embedded.Server) -> None:
                 pytest.fail("subscribed")
         async with middleware.deliveries("other.>"):
             pass
+
+
+CASES = """
+authorization { users = [
+    { user: "alice", password: "s3cret", permissions: {
+        publish: { deny: ["choria.lifecycle.event.*.web"] }
+        subscribe: { deny: ["a.bc", "x.Y", "q workers", "_INBOX.>"] }
+    } }
+] }
+"""
+
+
+@pytest.fixture(scope="module")
+def particular() -> Iterator[embedded.Server]:
+    with embedded.nats_server(CASES) as running:
+        yield running
+
+
+async def entered(middleware: lifecycle.Middleware, subject: str, queue: str = "") -> None:
+    async with middleware.deliveries(subject, queue=queue):
+        pass
+
+
+async def test_only_the_one_who_is_refused_is_told(particular: embedded.Server) -> None:
+    async with opened(particular) as middleware:
+        outcomes = await asyncio.gather(
+            *(entered(middleware, subject) for subject in ("a.b", "a.bc", "x.y", "x.Y")),
+            entered(middleware, "q"),
+            entered(middleware, "q", "workers"),
+            *(middleware.publish(lifecycle.startup(component=name, **STARTUP)) for name in ("WEB", "web")),
+            return_exceptions=True,
+        )
+        assert middleware._transport._connection.refusals._waiting == []
+    assert [isinstance(outcome, lifecycle.NotAuthorised) for outcome in outcomes] == [False, True] * 4
+    assert "subscribe to x.Y" in str(outcomes[3])
+
+
+async def test_refused_acknowledgements_are_told_every_time(particular: embedded.Server) -> None:
+    async with opened(particular) as middleware:
+        for _ in range(3):
+            with pytest.raises(lifecycle.NotAuthorised, match="_INBOX"):
+                await middleware.publish(lifecycle.startup(component="server", **STARTUP), stored=True)
+        client = middleware._transport._connection.client
+        assert client._subs == {}
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_too_many_subscriptions_concern_nobody_else() -> None:
+    with embedded.nats_server("max_subscriptions: 2", jetstream=False) as server:
+        async with (
+            connect(server.url, environ={}) as middleware,
+            middleware.events() as one,
+            middleware.events() as two,
+        ):
+            with pytest.raises(lifecycle.ConnectionFailed, match="maximum subscriptions exceeded"):
+                await entered(middleware, "z")
+            event = lifecycle.startup(component="server", **STARTUP)
+            await middleware.publish(event)
+            assert [await anext(one), await anext(two)] == [event, event]
+            assert one.counters.gaps == 0
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+def permissions(denied: str) -> str:
+    return (
+        f'authorization {{ users = [ {{ user: "alice", password: "s3cret", permissions: {{ {denied} }} }}, '
+        '{ user: "bob", password: "s3cret" } ] }'
+    )
+
+
+DENIED = 'subscribe: { deny: ["choria.lifecycle.event.>"] }'
+
+
+async def test_permission_withdrawn_while_subscribed() -> None:
+    with embedded.nats_server(permissions(""), jetstream=False) as server:
+        async with (
+            opened(server) as middleware,
+            middleware.events() as events,
+            middleware.deliveries("choria.>") as others,
+        ):
+            await middleware.publish(lifecycle.startup(component="server", **STARTUP))
+            (server.log.parent / "server.conf").write_text(permissions(DENIED))
+            server.process.send_signal(signal.SIGHUP)
+            async with asyncio.timeout(30):
+                await anext(events)  # what has arrived comes first
+                with pytest.raises(lifecycle.NotAuthorised, match="subscribe to"):
+                    await anext(events)
+            assert events.counters.gaps == 0
+            await anext(others)
+
+
+async def test_refused_after_a_reconnect(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backoff, "SHORTEST", 0.01)
+    monkeypatch.setattr(backoff, "LONGEST", 0.02)
+    with embedded.nats_server(permissions(""), jetstream=False) as first:
+        async with opened(first) as middleware, middleware.events() as events, middleware.deliveries("other") as others:
+            first.kill()
+            with embedded.nats_server(permissions(DENIED), jetstream=False, port=first.port):
+                async with asyncio.timeout(30):
+                    with pytest.raises(lifecycle.NotAuthorised):
+                        await anext(events)
+                assert list(middleware._transport._connection.client._subs) == [2]
+                await middleware.flush()
+                assert (others.counters.gaps, others.queued) == (1, 0)
+
+
+async def test_a_subscription_that_was_not_entered_is_given_back(fake_server: Any) -> None:
+    async with (
+        fake_server({"max_payload": 1048576}, b"PONG\r\n", b"", b"", b"PONG\r\n" * 3) as fake,
+        connect(fake.url, environ={}) as middleware,
+    ):
+        with pytest.raises(lifecycle.ConnectionFailed):
+            async with middleware.events(timeout=0.05):
+                pytest.fail("subscribed")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05), middleware.events():
+                pytest.fail("subscribed")
+        assert middleware._transport._subscriptions == {}
+        await middleware.flush()
+        assert b"UNSUB 1" in fake.received
+        assert b"UNSUB 2" in fake.received
+
+
+async def test_closing_stops_the_server_from_sending_first(fake_server: Any) -> None:
+    async with fake_server({"max_payload": 1048576}) as fake:
+        async with connect(fake.url, environ={}) as middleware, middleware.events():
+            await middleware.close()
+        assert fake.received.index(b"UNSUB 1") < fake.received.rindex(b"PING")
+
+
+async def test_subjects_that_are_no_text(fake_server: Any) -> None:
+    message = b"MSG other.\xff 1 2\r\n{}\r\nPONG\r\n"
+    async with (
+        fake_server({"max_payload": 1048576}, b"PONG\r\n", b"PONG\r\n", message) as fake,
+        connect(fake.url, environ={}) as middleware,
+        middleware.deliveries("other.>") as deliveries,
+    ):
+        await middleware.flush()
+        assert (await anext(deliveries)).subject == "other.\ufffd"
+        assert deliveries.counters.gaps == 0
+
+
+async def test_slow_program_is_bounded_in_bytes(server: embedded.Server) -> None:
+    async with (
+        connect(server.url, limit_bytes=1000, environ={}) as middleware,
+        middleware.events(component="bytes") as events,
+        connect(server.url, limit=2, environ={}) as other,
+        other.events(component="bytes") as few,
+    ):
+        event = lifecycle.alive(identity="n" * 500, component="bytes", version="1")
+        await middleware.publish_many([event] * 5)
+        await middleware.flush()
+        await other.flush()
+        assert (events.queued, events.counters.dropped) == (1, 4)
+        assert (few.queued, few.counters.dropped) == (2, 3)
 
 
 async def test_too_large_is_never_sent(limited: embedded.Server) -> None:

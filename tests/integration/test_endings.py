@@ -67,6 +67,53 @@ def test_closed_by_the_end_of_the_event_loop(server: embedded.Server) -> None:
     assert time.monotonic() - begun < 4
 
 
+FORGOTTEN = """
+import asyncio, sys
+import choria_lifecycle as lifecycle
+
+async def forgotten(opened):
+    async with lifecycle.connect() as middleware:
+        opened.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            {last}
+
+async def main():
+    global kept
+    opened = asyncio.Event()
+    kept = asyncio.create_task(forgotten(opened))
+    await opened.wait()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "await middleware.flush(0.5)",
+        "await middleware.events(timeout=0.5).__aenter__()",
+        "await middleware.publish(lifecycle.shutdown(identity='a', component='b'), timeout=0.5)",
+    ],
+)
+async def test_nobody_reads_any_more(server: embedded.Server, last: str) -> None:
+    """asyncio.run cancels every task when the main one has ended, nats-py's before those that still speak."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", FORGOTTEN.replace("{last}", last),
+        env={**os.environ, "NATS_URL": server.url},
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(20):
+            _, said = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert b"errors.ConnectionFailed: " in said or b"errors.DeliveryFailed: " in said
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_the_service_of_the_readme(server: embedded.Server, number: signal.Signals) -> None:
     async with connect(server.url, environ={}) as middleware, middleware.events(component="billing") as events:

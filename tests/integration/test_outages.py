@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import nats as nats_py
 import pytest
@@ -15,7 +16,7 @@ import pytest
 import choria_lifecycle as lifecycle
 from choria_lifecycle import embedded
 from choria_lifecycle.connection import connect
-from choria_lifecycle.nats import backoff, connection, transport
+from choria_lifecycle.nats import backoff, client, connection, transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,6 +158,149 @@ async def test_server_that_takes_no_more_bytes(frozen: embedded.Server, monkeypa
     assert tasks_left() == []
 
 
+async def stall(server: embedded.Server, middleware: lifecycle.Middleware) -> None:
+    """Stop a server, and send so much that it takes no more."""
+    freeze(server)
+    with pytest.raises(lifecycle.DeliveryFailed):
+        await middleware.publish_many([alive(1)] * 50_000, timeout=0.3)
+    assert middleware._transport._connection.client._socket._io_writer.transport.get_write_buffer_size()
+
+
+async def crowd(middleware: lifecycle.Middleware) -> None:
+    """More publishes at once than nats-py's own queue of 1024 takes."""
+    outcomes = await asyncio.gather(
+        *(middleware.publish(alive(number), timeout=0.1) for number in range(1100)), return_exceptions=True
+    )
+    assert {type(outcome) for outcome in outcomes} == {lifecycle.DeliveryFailed}
+
+
+async def test_every_deadline_holds_while_the_server_takes_nothing(
+    frozen: embedded.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "_CLOSE_SECONDS", 0.2)
+    async with asyncio.timeout(30), connect(frozen.url, environ={}) as middleware:
+        await stall(frozen, middleware)
+        await crowd(middleware)
+        # Beyond the two megabytes at which nats-py would wait within publish.
+        middleware._transport._connection.client._pending_data_size += 3_000_000
+        with pytest.raises(lifecycle.ConnectionFailed):
+            async with middleware.events(timeout=0.1):
+                pytest.fail("subscribed")
+        with pytest.raises(lifecycle.DeliveryFailed):
+            await middleware.publish(alive(1), stored=True, timeout=0.1)
+        with pytest.raises(lifecycle.ConnectionFailed):
+            await middleware.flush(timeout=0.1)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await middleware.publish(alive(1), timeout=60)
+        assert not middleware._transport._connection.client.lost.done()
+    assert tasks_left() == []
+
+
+async def test_loss_is_noticed_while_the_server_takes_nothing(
+    frozen: embedded.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_PING_SECONDS", 1)
+    monkeypatch.setattr(transport, "_CLOSE_SECONDS", 0.2)
+    async with asyncio.timeout(30), connect(frozen.url, environ={}) as middleware:
+        await stall(frozen, middleware)
+        await crowd(middleware)
+        await lost(middleware)
+
+
+async def test_what_waits_for_a_server_that_takes_nothing_is_bounded(
+    frozen: embedded.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "_CLOSE_SECONDS", 0.2)
+    monkeypatch.setattr(transport, "_MOST_UNSENT", 1_000_000)
+    async with connect(frozen.url, environ={}) as middleware:
+        await stall(frozen, middleware)
+        nats = middleware._transport._connection.client
+        for stored in (False, True):
+            for _ in range(20):
+                with pytest.raises(lifecycle.DeliveryFailed) as raised:
+                    await middleware.publish_many([alive(1)] * 2000, timeout=0.01)
+                if not raised.value.may_arrive:
+                    break
+            with pytest.raises(lifecycle.DeliveryFailed, match="takes no more") as raised:
+                await middleware.publish(alive(1), stored=stored, timeout=60)
+            assert not raised.value.may_arrive
+        assert nats.pending_data_size < 2_000_000
+        frozen.process.send_signal(signal.SIGCONT)
+        await middleware.flush(timeout=30)
+        await middleware.publish(alive(2))
+
+
+async def test_closing_with_bytes_nobody_takes(frozen: embedded.Server) -> None:
+    loop = asyncio.get_running_loop()
+    async with connect(frozen.url, environ={}) as middleware:
+        with pytest.raises(lifecycle.DeliveryFailed, match="no JetStream"):  # leaves a task for acknowledgements
+            await middleware.publish(alive(1), stored=True)
+        await stall(frozen, middleware)
+        begun = loop.time()
+        await middleware.close()
+        assert loop.time() - begun < 5.5
+    assert tasks_left() == []
+
+
+async def test_cancelled_while_closing_with_bytes_nobody_takes(
+    frozen: embedded.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "_CLOSE_SECONDS", 0.01)  # what is cancelled is the cutting of the connection
+    manager = connect(frozen.url, environ={})
+    middleware = await manager.__aenter__()
+    await stall(frozen, middleware)
+    socket = middleware._transport._connection.client._socket._io_writer.get_extra_info("socket")
+    assert socket.fileno() >= 0
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await middleware.close()
+    await manager.__aexit__(None, None, None)
+    await asyncio.sleep(0)
+    assert socket.fileno() == -1
+
+
+async def test_nobody_reads_and_nobody_takes(frozen: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once asyncio.run has cancelled its tasks, nats-py writes at once and swallows a cancellation while it waits."""
+    monkeypatch.setattr(transport, "_CLOSE_SECONDS", 0.2)
+    async with (
+        connect(frozen.url, environ={}) as middleware,
+        middleware.events("alive"),
+        middleware.events("startup"),
+        contextlib.AsyncExitStack() as stack,
+    ):
+        await stack.enter_async_context(middleware.events("shutdown"))
+        await stall(frozen, middleware)
+        nats = middleware._transport._connection.client
+        for task in (nats._reading_task, nats._flusher_task):
+            task.cancel()
+        await lost(middleware)
+        for ending in (stack.aclose(), middleware.close()):
+            done, _ = await asyncio.wait({asyncio.create_task(ending)}, timeout=10)
+            if not done:
+                frozen.process.send_signal(signal.SIGCONT)
+            assert done
+
+
+async def test_an_end_that_is_never_told_is_awaited_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a connection whose TLS handshake failed; each wait would add a second to closing."""
+    monkeypatch.setattr(client, "_GOODBYE", 0.01)
+    waits = 0
+
+    async def never() -> None:
+        nonlocal waits
+        waits += 1
+        await asyncio.Event().wait()
+
+    writer = mock.Mock(wait_closed=never)
+    socket = client._Socket()
+    socket._io_writer = writer
+    for _ in range(2):
+        await socket.wait_closed()
+    assert waits == 1
+    assert writer.transport.abort.called
+
+
 async def test_black_hole_is_noticed(frozen: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
     assert connection._PING_SECONDS * (connection._PINGS_OUTSTANDING + 1) <= 60
     monkeypatch.setattr(connection, "_PING_SECONDS", 0.05)
@@ -167,15 +311,18 @@ async def test_black_hole_is_noticed(frozen: embedded.Server, monkeypatch: pytes
         await middleware.publish(alive(1), timeout=30)
 
 
-async def test_rubbish_reconnects_without_tracebacks(fake_server: Any, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("rubbish", [b"MSG choria.x notanumber 5\r\nhello\r\n", b"-ERR \r\n", b"INFO {\r\n"])
+async def test_rubbish_reconnects_without_tracebacks(
+    fake_server: Any, caplog: pytest.LogCaptureFixture, rubbish: bytes
+) -> None:
     info = {"max_payload": 1048576}
-    rubbish = b"MSG choria.x notanumber 5\r\nhello\r\n"
     with caplog.at_level(logging.DEBUG):
         async with fake_server(info, b"PONG\r\n", rubbish) as fake, connect(fake.url, environ={}) as middleware:
             with pytest.raises(lifecycle.DeliveryFailed) as raised:
                 await middleware.publish(alive(1), timeout=5)
             assert raised.value.may_arrive
             await middleware.publish(alive(2), timeout=30)
+    assert sum("lost the connection" in record.getMessage() for record in caplog.records) == 1
     assert {record.name for record in caplog.records if record.levelno > logging.DEBUG} == {"choria_lifecycle"}
     assert all(record.exc_info is None for record in caplog.records)
 
@@ -210,6 +357,90 @@ async def test_nothing_is_sent_in_the_clear_after_a_reconnect(fake_server: Any, 
                 with pytest.raises(lifecycle.DeliveryFailed) as raised:
                     await waiting
                 assert not raised.value.may_arrive
+
+
+async def test_greetings_nobody_expects_are_survived(fake_server: Any, caplog: pytest.LogCaptureFixture) -> None:
+    good = b'INFO {"max_payload": 1048576}\r\n'
+    odd = (b"INFO []\r\n", b'INFO {"max_payload": null}\r\n', b'INFO {"connect_urls": 1}\r\n', b"\xff\r\n")
+    async with (
+        fake_server({"max_payload": 1048576}, b"PONG\r\n", None, greetings=(good, *odd)) as fake,
+        connect(fake.url, environ={}) as middleware,
+    ):
+        with pytest.raises(lifecycle.DeliveryFailed):
+            await middleware.publish(alive(1))
+        await middleware.publish(alive(2), timeout=30)
+    assert sum("lost the connection" in record.getMessage() for record in caplog.records) == 1
+
+
+@pytest.mark.parametrize("payload", [b"null", b'"large"'])
+async def test_greeting_without_a_usable_size(fake_server: Any, payload: bytes) -> None:
+    async with fake_server(None, greetings=(b'INFO {"max_payload": %b}\r\n' % payload,)) as fake:
+        with pytest.raises(lifecycle.ConnectionFailed, match="max_payload"):
+            await connect(fake.url, environ={}).__aenter__()
+
+
+async def test_time_for_the_first_connection_is_not_that_for_a_reconnect(
+    fake_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_RECONNECT_STEP_SECONDS", 0.05)
+    good = b'INFO {"max_payload": 1048576}\r\n'
+    async with (
+        fake_server({"max_payload": 1048576}, b"PONG\r\n", None, greetings=(good, b"")) as fake,
+        connect(fake.url, timeout=60, environ={}) as middleware,
+    ):
+        with pytest.raises(lifecycle.DeliveryFailed):
+            await middleware.publish(alive(1))
+        await middleware.publish(alive(2), timeout=20)  # the second connection stays silent
+
+
+async def test_lost_while_waiting_for_an_answer_starts_over(fake_server: Any) -> None:
+    info = {"max_payload": 1048576}
+    async with (
+        fake_server(info, b"PONG\r\n", None, b"PONG\r\n", b"PONG\r\n", b"PONG\r\n", None) as fake,
+        connect(fake.url, environ={}) as middleware,
+        middleware.events(timeout=30) as events,
+    ):
+        assert events.counters.gaps == 1
+        await middleware.flush(timeout=30)
+
+
+async def test_pauses_between_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # the true bounds
+    drawn: list[tuple[float, float]] = []
+    slept: list[float] = []
+    enough = asyncio.Event()
+    sleep = asyncio.sleep
+
+    def uniform(low: float, high: float) -> float:
+        drawn.append((low, high))
+        if len(drawn) == 7:
+            enough.set()
+        return 1000.0 + len(drawn)
+
+    async def nap(delay: float, *result: Any) -> Any:
+        if delay < 1000:
+            return await sleep(delay, *result)
+        slept.append(delay)
+        return await sleep(0)
+
+    monkeypatch.setattr(connection, "Backoff", lambda: backoff.Backoff(uniform))
+    monkeypatch.setattr(asyncio, "sleep", nap)
+    with embedded.nats_server(jetstream=False) as first:
+        async with connect(first.url, environ={}) as middleware:
+            first.kill()
+            async with asyncio.timeout(30):
+                await enough.wait()
+            assert drawn[:7] == [(0.5, ceiling) for ceiling in (1.0, 2.0, 4.0, 8.0, 16.0, 20.0, 20.0)]
+            assert slept[:6] == [1001.0, 1002.0, 1003.0, 1004.0, 1005.0, 1006.0]
+            with embedded.nats_server(jetstream=False, port=first.port) as second:
+                await middleware.publish(alive(1), timeout=30)
+                count = len(drawn)
+                second.kill()
+                await lost(middleware)
+                async with asyncio.timeout(30):
+                    while len(drawn) == count:
+                        await sleep(0)
+                assert drawn[count] == (0.5, 1.0)
 
 
 async def test_closing_while_reconnecting() -> None:

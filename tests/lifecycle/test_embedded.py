@@ -83,7 +83,16 @@ def test_configuration_is_used() -> None:
 
 
 def test_broken_configuration_is_told() -> None:
-    with pytest.raises(ConnectionFailed, match="ended"), embedded.nats_server("max_payload: {"):
+    with pytest.raises(ConnectionFailed, match=r"ended: .*Parse error"), embedded.nats_server("max_payload: {"):
+        pytest.fail("started")
+
+
+def test_programs_that_cannot_be_run_are_told(tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.write_bytes(b"\x7fELF and nothing more")
+    broken.chmod(0o755)
+    environ = {"NATS_SERVER_BIN": str(broken), "PATH": os.environ["PATH"]}
+    with pytest.raises(ConfigError, match=f"cannot run {broken}"), embedded.nats_server(environ=environ):
         pytest.fail("started")
 
 

@@ -257,7 +257,8 @@ async def test_entered_once(middleware: Middleware) -> None:
         ({"type": ["alive", "*"]}, "type"),
         ({"component": ""}, "component"),
         ({"component": "*"}, "component"),
-        ({"component": "a.b"}, "component"),
+        ({"component": "a..b"}, "component"),
+        ({"component": "a.*"}, "component"),
         ({"component": ["a", ">"]}, "component"),
         ({"component": []}, "component"),
         ({"queue": "two words"}, "queue"),
@@ -301,11 +302,32 @@ async def test_events_that_break_their_contract_are_not_sent(middleware: Middlew
         assert events.counters.received == 0
 
 
-async def test_too_large(middleware: Middleware) -> None:
+async def test_what_nobody_would_read_is_not_sent(middleware: Middleware) -> None:
+    async with middleware.events() as events:
+        with pytest.raises(lifecycle.InvalidEvent, match="more than the 65536") as raised:
+            await middleware.publish_many([startup(), startup(version="x" * 65536)])
+        assert raised.value.rule == "size"
+        await middleware.flush()
+        assert events.counters.received == 0
+
+
+async def test_too_large_for_the_server(middleware: Middleware, transport: Transport) -> None:
+    subject = "choria.lifecycle.event.startup.server"
     with pytest.raises(lifecycle.DeliveryFailed, match="at most 1048576") as raised:
-        await middleware.publish(startup(version="x" * 1_100_000))
+        await transport.publish([(subject, b"x" * 1_100_000)], 5)
     assert not raised.value.may_arrive
-    assert raised.value.subject == "choria.lifecycle.event.startup.server"
+    assert raised.value.subject == subject
+
+
+async def test_a_component_with_dots_can_be_received(middleware: Middleware, transport: Transport) -> None:
+    event = dataclasses.replace(startup(), component="a.b")
+    async with middleware.events(component=["a.b", "c"]) as events, middleware.events(component="a.b") as other:
+        await middleware.publish(dataclasses.replace(event, component="a"))
+        await transport.publish([("choria.lifecycle.event.startup.a.b", lifecycle.encode(event))], 5)
+        await middleware.flush()
+        assert await anext(events) == event
+        assert await anext(other) == event
+        assert events.counters.received == events.counters.delivered + events.counters.filtered
 
 
 async def test_other_contracts_are_deliveries(middleware: Middleware, transport: Transport) -> None:
@@ -339,6 +361,47 @@ async def test_gaps_are_counted() -> None:
     async with Middleware(transport) as middleware, middleware.events() as events:
         transport.interrupt()
         assert events.counters.gaps == 1
+
+
+async def test_refused_while_iterating() -> None:
+    transport = InMemoryTransport()
+    async with Middleware(transport) as middleware, middleware.events() as events:
+        waiting = asyncio.create_task(anext(events))
+        await asyncio.sleep(0)
+        transport.refuse(events.subject)
+        with pytest.raises(lifecycle.NotAuthorised, match="subscribe to"):
+            await waiting
+        again = middleware.events()
+        with pytest.raises(lifecycle.NotAuthorised):
+            await again.__aenter__()
+        assert [event async for event in again] == []  # rather than waiting for ever
+
+
+async def test_what_had_arrived_comes_before_the_refusal() -> None:
+    transport = InMemoryTransport()
+    async with Middleware(transport) as middleware, middleware.events() as events:
+        await middleware.publish(startup())
+        transport.refuse(events.subject)
+        await anext(events)
+        with pytest.raises(lifecycle.NotAuthorised):
+            await anext(events)
+    with pytest.raises(lifecycle.NotAuthorised):
+        await anext(events)
+
+
+async def test_what_waits_is_bounded_in_bytes() -> None:
+    event = startup(version="x" * 1000)
+    size = len(lifecycle.encode(event)) + len("choria.lifecycle.event.startup.server")
+    async with Middleware(InMemoryTransport(), limit_bytes=3 * size) as middleware, middleware.events() as events:
+        await middleware.publish_many([event] * 5)
+        assert (events.queued, events.counters.dropped) == (3, 2)
+        await take(events, 2)
+        await middleware.publish_many([event] * 3)
+        assert (events.queued, events.counters.dropped) == (3, 3)
+        assert balanced(events)
+        await take(events, 3)
+        await middleware.publish(startup(version="x" * 10_000))  # larger than all that may wait, and yet alone
+        assert events.queued == 1
 
 
 def test_one_loop_only() -> None:

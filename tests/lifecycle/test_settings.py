@@ -35,11 +35,15 @@ def test_defaults() -> None:
         ("a, b:1 ,", ("nats://a:4222", "nats://b:1")),
         (["a", "nats://b"], ("nats://a:4222", "nats://b:4222")),
         (("a,b", "c"), ("nats://a:4222", "nats://b:4222", "nats://c:4222")),
+        ("tls://a:1,tls://b:2,c", ("tls://a:1", "tls://b:2", "nats://c:4222")),
+        ("nats://u:p@a,b, nats://u:p@c", ("nats://a:4222", "nats://b:4222", "nats://c:4222")),
+        ("[::1]:1,[::2]", ("nats://[::1]:1", "nats://[::2]:4222")),
     ],
 )
 def test_servers(given: Any, servers: tuple[str, ...]) -> None:
     assert resolve(given).servers == servers
     if isinstance(given, str):
+        assert not any("@" in server for server in resolve(given).servers)
         assert resolve(environ={"NATS_URL": given}).servers == servers
 
 
@@ -60,13 +64,50 @@ def test_servers(given: Any, servers: tuple[str, ...]) -> None:
         f"nats://u:{SECRET}/x@a:4222",
         f"u:{SECRET}#@a",
         f"nats://u:{SECRET}@",
+        "nats://a:0",
+        f"nats://u:{SECRET}",
+        f"u:1{SECRET}",
+        f"u:{SECRET},a",
+        f"nats://u:x,{SECRET}:1",
+        f"nats://u:{SECRET},x@a@b",
+        f"nats://u:x@{SECRET},x@a",
+        f"u:{SECRET}@a,u:{SECRET}@b",
+        f"nats://u:x@y,{SECRET}@a",
+        f"http://u:x,{SECRET}@a",
+        f"nats://u:x,{SECRET}/@a",
     ],
 )
-def test_unusable_urls(url: str) -> None:
+def test_unusable_urls(url: str, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(ConfigError) as raised:
         resolve(url)
     assert SECRET not in str(raised.value)
+    assert SECRET not in caplog.text
     assert raised.value.__cause__ is None
+
+
+@pytest.mark.parametrize("password", [f"x,{SECRET}", f"x@{SECRET}", f"{SECRET},x", f"1,{SECRET}", f"{SECRET},"])
+def test_passwords_that_look_like_servers(password: str, caplog: pytest.LogCaptureFixture) -> None:
+    settings = resolve(f"nats://u:{password}@a:1,nats://b,c")
+    assert settings.servers == ("nats://a:1", "nats://b:4222", "nats://c:4222")
+    assert (settings.user, settings.password) == ("u", password)
+    assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize("servers", [b"a", [b"a"], [1]])
+def test_servers_that_are_no_text(servers: Any) -> None:
+    with pytest.raises(ConfigError, match="as text"):
+        resolve(servers)
+
+
+@pytest.mark.parametrize("option", ["creds", "nkey", "token", "user", "password"])
+def test_empty_is_not_nobody(option: str) -> None:
+    with pytest.raises(ConfigError, match=f"{option} is empty"):
+        resolve(environ=ENVIRON, **{option: ""})
+
+
+def test_empty_user_in_url_is_none() -> None:
+    settings = resolve("nats://@a", environ={"NATS_USER": "env", "NATS_PASSWORD": "pw"})
+    assert (settings.servers, settings.user, settings.password) == (("nats://a:4222",), "env", "pw")
 
 
 def test_no_servers() -> None:
@@ -157,7 +198,16 @@ def test_secrets_are_not_shown() -> None:
         ("u:p@a", "***@a"),
         ("nats://u:p\n@a", "nats://***@a"),
         ("a\x1b[2J", r"a\x1b[2J"),
+        ("u:p", "u:***"),
+        ("nats://u:1p", "nats://u:***"),
+        ("nats://a:4222/", "nats://a:4222/"),
+        ("nats://[::1]:4222", "nats://[::1]:4222"),
     ],
 )
 def test_redacted(url: str, shown: str) -> None:
     assert redacted(url) == shown
+
+
+def test_a_home_that_nobody_has_is_a_clear_error() -> None:
+    with pytest.raises(ConfigError, match="home directory that nobody has"):
+        ConnectionSettings.resolve(creds="~no-such-user/x.creds", environ={})

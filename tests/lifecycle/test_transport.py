@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from choria_lifecycle.errors import DeliveryFailed, OptionError
+from choria_lifecycle.errors import DeliveryFailed, NotAuthorised, OptionError
 from choria_lifecycle.transport import InMemoryTransport, check_messages, check_pattern
 
 
@@ -12,11 +14,15 @@ class Recorder:
     def __init__(self) -> None:
         self.messages: list[tuple[str, bytes]] = []
         self.ended = 0
+        self.failures: list[NotAuthorised] = []
 
     def message(self, subject: str, data: bytes) -> None:
         self.messages.append((subject, data))
 
     def gap(self) -> None: ...
+
+    def failed(self, error: NotAuthorised) -> None:
+        self.failures.append(error)
 
     def closed(self) -> None:
         self.ended += 1
@@ -54,8 +60,31 @@ async def test_published_and_stored_can_be_looked_at() -> None:
     assert transport.stored == messages[:1]
     await transport.publish_stored(messages[:1], 1)
     with pytest.raises(DeliveryFailed, match=r"gone\.a") as raised:
-        await transport.publish_stored(messages[1:], 1)
+        await transport.publish_stored([messages[1], messages[0]], 1)
     assert raised.value.may_arrive
+    assert transport.published[3:] == [messages[1], messages[0]]  # like a server, which has them by then
+    assert transport.stored == [messages[0]] * 3
+
+
+@pytest.mark.parametrize("stored", [False, True])
+async def test_publishing_lets_others_run(stored: bool) -> None:
+    transport = InMemoryTransport(streams=["a"])
+    ran = asyncio.Event()
+    asyncio.get_running_loop().call_soon(ran.set)
+    await (transport.publish_stored if stored else transport.publish)([("a", b"")], 1)
+    assert ran.is_set()
+
+
+async def test_refused_while_subscribed() -> None:
+    transport, refused, other = InMemoryTransport(), Recorder(), Recorder()
+    await transport.subscribe("a.*", "", refused, 1)
+    await transport.subscribe("a.b", "", other, 1)
+    transport.refuse("a.*")
+    await transport.publish([("a.b", b"x")], 1)
+    assert (refused.messages, len(refused.failures), refused.ended) == ([], 1, 0)
+    assert (other.messages, other.failures) == ([("a.b", b"x")], [])
+    with pytest.raises(NotAuthorised):
+        await transport.subscribe("a.*", "", refused, 1)
 
 
 async def test_queue_groups_take_turns() -> None:

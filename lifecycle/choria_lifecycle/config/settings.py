@@ -13,7 +13,7 @@ from choria_lifecycle.log import logger
 from choria_lifecycle.text import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from os import PathLike
 
 __all__ = ["DEFAULT_SERVER", "ConnectionSettings", "redacted"]
@@ -77,8 +77,9 @@ class ConnectionSettings:
         as absent.
 
         Args:
-            servers: `host`, `host:port` or a `nats://` or `tls://` URL, or several, in a list or separated by commas.
-                Default NATS_URL, else the server on this machine; the default port is 4222.
+            servers: `host`, `host:port` or a `nats://` or `tls://` URL, or several, in a list or separated by commas; a
+                comma that credentials follow begins another server only with `nats://` or `tls://` after it. Default
+                NATS_URL, else the server on this machine; the default port is 4222.
             creds: default NATS_CREDS. A leading `~` is the home directory here and in the other paths.
             user: default NATS_USER.
             password: default NATS_PASSWORD.
@@ -91,13 +92,17 @@ class ConnectionSettings:
             environ: the environment, usually `os.environ`.
 
         Raises:
-            ConfigError: a URL cannot be used, or settings contradict each other.
+            ConfigError: a URL cannot be used, settings contradict each other, or one that says who connects is empty.
         """
         urls = _split(servers if servers is not None else environ.get("NATS_URL") or DEFAULT_SERVER)
         cleaned, found = _without_users(urls)
         who: dict[str, str | PathLike[str] | None] = {
             "creds": creds, "nkey": nkey, "token": token, "user": user, "password": password,
         }  # fmt: skip
+        for option, given in who.items():
+            # An empty one that switched the environment's off would connect as nobody.
+            if given is not None and not str(given):
+                raise ConfigError(f"{option} is empty; leave it out to use the environment")
         variables = {"creds": "NATS_CREDS", "nkey": "NATS_NKEY", "user": "NATS_USER", "password": "NATS_PASSWORD"}
         if creds is None and nkey is None and token is None:
             if user is None and password is None and found is not None:
@@ -140,16 +145,36 @@ class ConnectionSettings:
 
 
 def redacted(url: str) -> str:
-    """A URL with the credentials in it, if any, replaced by `***`, and safe to show."""
-    return safe(re.sub(r"^([A-Za-z0-9+.-]+://)?.*@", r"\1***@", url, flags=re.DOTALL))
+    """A URL with the credentials in it, if any, replaced by `***`, and safe to show.
+
+    What stands where a port belongs and is no number may be the password of a URL whose host was forgotten.
+    """
+    shown = re.sub(r"^([A-Za-z0-9+.-]+://)?.*@", r"\1***@", url, flags=re.DOTALL)
+    return safe(re.sub(r"^((?:[A-Za-z0-9+.-]+://)?+[^:\[]*):(?!\d+/?$).*", r"\1:***", shown, flags=re.DOTALL))
+
+
+_NEXT_URL = re.compile(r",(?=\s*[A-Za-z][A-Za-z0-9+.-]*://)")
 
 
 def _split(servers: str | Iterable[str]) -> list[str]:
-    listed = [servers] if isinstance(servers, str) else list(servers)
-    urls = [part.strip() for url in listed for part in url.split(",") if part.strip()]
+    listed: list[object] = [servers] if isinstance(servers, str) else [*servers]
+    urls: list[str] = []
+    for text in listed:
+        if not isinstance(text, str):  # the numbers of a bytes object, for one
+            raise ConfigError("a server is given as text: host, host:port or a URL")
+        urls += [part.strip() for part in _servers(text) if part.strip()]
     if not urls:
         raise ConfigError("no server to connect to was given")
     return urls
+
+
+def _servers(text: str) -> Iterator[str]:
+    """The servers in a text, separated by commas, save for those in a user or password."""
+    for url in _NEXT_URL.split(text):
+        credentials, at, hosts = url.rpartition("@")
+        first, *others = hosts.split(",")
+        yield credentials + at + first
+        yield from others
 
 
 def _without_users(urls: list[str]) -> tuple[tuple[str, ...], dict[str, str] | None]:
@@ -182,8 +207,14 @@ def _parse(url: str) -> tuple[str, dict[str, str] | None]:
         raise ConfigError(f"{redacted(url)}: only nats:// and tls:// are spoken here")
     if not host or any(char.isspace() for char in host) or parts.path not in {"", "/"} or parts.query or parts.fragment:
         raise ConfigError(f"{redacted(url)} is no URL of a server; wanted is for example {DEFAULT_SERVER}")
+    if port == 0:
+        raise ConfigError(f"{redacted(url)}: no server listens on port 0")
+    credentials = parts.netloc.rpartition("@")[0]
+    if "@" in credentials and "," in credentials:
+        # Two servers without a scheme, or one with an odd password: who guesses sends a password to the wrong one.
+        raise ConfigError(f"{redacted(url)}: give each server its nats://, and write @ and , in a password %40 and %2C")
     server = f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port or 4222}"
-    if parts.username is None:
+    if not credentials or parts.username is None:
         return server, None
     if parts.password is None:
         return server, {"token": unquote(parts.username)}
@@ -195,4 +226,7 @@ def _text(value: str | PathLike[str] | None) -> str | None:
 
 
 def _path(value: str | PathLike[str] | None) -> Path | None:
-    return Path(value).expanduser() if value else None
+    try:
+        return Path(value).expanduser() if value else None
+    except RuntimeError:
+        raise ConfigError(f"{safe(str(value), 200)} begins with a home directory that nobody has") from None

@@ -9,14 +9,14 @@ stops doing so.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nats import errors
 from nats.aio.client import Client as BaseClient
 from nats.aio.subscription import Subscription
 from nats.aio.transport import TcpTransport
 from nats.protocol.command import pub_cmd
-from nats.protocol.parser import PERMISSIONS_ERR, STALE_CONNECTION, Parser
+from nats.protocol.parser import ERR_RE, PERMISSIONS_ERR, STALE_CONNECTION, Parser
 
 from choria_lifecycle.log import logger
 
@@ -32,6 +32,9 @@ __all__ = ["Client"]
 # How long a closed socket may take to say goodbye, in seconds.
 _GOODBYE = 1.0
 
+# The errors after which the server keeps the connection (nats-server, server/client.go); it closes it after all others.
+_KEPT = (PERMISSIONS_ERR, "maximum subscriptions exceeded", "invalid subject", "invalid publish subject")
+
 
 class Client(BaseClient):
     """A connection to NATS that tells when it was lost, confirms in order, and closes without leaving anything.
@@ -46,15 +49,20 @@ class Client(BaseClient):
         super().__init__()
         self._socket = _Socket()  # type: ignore[no-untyped-call]
         self._transport = self._socket
-        self._ps = _Parser(self)
+        self._ps = self._parser = _Parser(self)
         self._over = False
         self._listeners: dict[int, Callable[[str, bytes], None]] = {}
         self.on_connect: Callable[[], None] = lambda: None
         self.lost: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
 
     @property
+    def tried(self) -> ParseResult | None:
+        """The server that was last tried: nats-py's list does not say, servers it has heard of come after it."""
+        return self._socket.tried
+
+    @property
     def offers_tls(self) -> bool:
-        """Whether the server that has just greeted asked for TLS; nats-py has then encrypted the connection."""
+        """Whether TLS was agreed with the server that has just greeted; nats-py has then encrypted the connection."""
         return bool(self._server_info.get("tls_required"))
 
     def enqueue(self, messages: Iterator[Message], limit: int) -> bool:
@@ -77,12 +85,16 @@ class Client(BaseClient):
         self.stats["out_bytes"] += size
         return size >= limit
 
-    async def written(self) -> asyncio.Future[None]:
-        """Return a future that is done when all that was queued before has been handed to the socket."""
+    def written(self) -> asyncio.Future[None]:
+        """Return a future that is done when all that was queued before has been handed to the socket.
+
+        The queue of such futures has no bound (`flusher_queue_size`): nats-py would wait for room in it outside every
+        deadline, and swallow a cancellation.
+        """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._flush_queue is None:
             raise errors.ConnectionClosedError
-        await self._flush_queue.put(done)
+        self._flush_queue.put_nowait(done)
         return done
 
     def ping(self) -> asyncio.Future[bool]:
@@ -113,8 +125,27 @@ class Client(BaseClient):
 
     async def unlisten(self, sid: int) -> None:
         """Unsubscribe what `listen` subscribed; nothing more is handed over from now on."""
-        if self._listeners.pop(sid, None) is not None and self._subs.pop(sid, None) is not None and self.is_connected:
+        # Without its tasks nats-py would write at once, and wait for the socket for as long as that takes.
+        if self.forget(sid) and self.is_connected and not self.lost.done():
             await self._send_unsubscribe(sid)
+
+    def forget(self, sid: int) -> bool:
+        """Drop a subscription that the server does not have; False if it was dropped before."""
+        return self._listeners.pop(sid, None) is not None and self._subs.pop(sid, None) is not None
+
+    def forget_inbox(self) -> None:
+        """Drop the subscription for acknowledgements, which the server has refused: the next request makes another.
+
+        nats-py subscribes once, and would then wait in vain for every acknowledgement.
+        """
+        prefix, self._resp_sub_prefix = self._resp_sub_prefix, None
+        if prefix is None:
+            return
+        for sid, subscription in list(self._subs.items()):
+            if subscription.subject == f"{prefix.decode()}*":
+                del self._subs[sid]
+                if (worker := _worker(subscription)) is not None:
+                    worker.cancel()
 
     async def stop_receiving(self) -> None:
         """Ask the server to send nothing more, and keep handing over what is on its way."""
@@ -147,7 +178,7 @@ class Client(BaseClient):
 
     def _tasks(self) -> Iterable[asyncio.Task[None]]:
         named = (self._reading_task, self._ping_interval_task, self._flusher_task, self._reconnection_task)
-        workers = (subscription._wait_for_msgs_task for subscription in self._subs.values())  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        workers = map(_worker, self._subs.values())
         return [task for task in (*named, *workers) if task is not None]
 
     async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
@@ -158,6 +189,17 @@ class Client(BaseClient):
         self.stats["in_msgs"] += 1
         self.stats["in_bytes"] += len(data)
         receive(subject.decode(errors="replace"), data)
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        """Mend a greeting before nats-py acts on it."""
+        if initial_connection:
+            # A server may speak both; nats-py encrypts only where one insists. nats.go asks for it, and so do we.
+            if "tls" in self.options and info.get("tls_available"):
+                info["tls_required"] = True
+            # Compared with the size of every message from here on.
+            if not isinstance(info.get("max_payload", 0), int):
+                raise errors.Error("nats: the server's greeting names no usable max_payload")
+        await super()._process_info(info, initial_connection)
 
     async def _process_connect_init(self) -> None:
         if self._over:
@@ -192,13 +234,14 @@ class Client(BaseClient):
             self.lost.set_result(reason)
 
     async def _process_err(self, err_msg: str) -> None:
-        """Reconnect where nats-py would close for good, as after a change of the server's users."""
-        if PERMISSIONS_ERR in err_msg or STALE_CONNECTION in err_msg:
+        """Reconnect where nats-py would close for good, as after a change of the server's users; or stay."""
+        if STALE_CONNECTION in err_msg:
             await super()._process_err(err_msg)
             return
-        error = errors.Error(f"nats: {err_msg}")
+        error = errors.Error(f"nats: {self._parser.words}")
         await self._error_cb(error)
-        await self._process_op_err(error)
+        if not any(words in err_msg for words in _KEPT):
+            await self._process_op_err(error)
 
     async def _attempt_reconnect(self) -> None:
         """Go on after an error nats-py does not expect, such as a name DNS cannot encode, instead of staying silent."""
@@ -211,9 +254,14 @@ class Client(BaseClient):
                 return
 
 
+def _worker(subscription: Subscription) -> asyncio.Task[None] | None:
+    return subscription._wait_for_msgs_task  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+
 class _Socket(TcpTransport):
     """A TCP connection that can be cut."""
 
+    tried: ParseResult | None = None
     _given_up: asyncio.StreamWriter | None = None
 
     def __bool__(self) -> bool:
@@ -222,6 +270,7 @@ class _Socket(TcpTransport):
 
     async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
         """Connect, and let go of the attempt before: nats-py leaves it open if it failed after the TCP connection."""
+        self.tried = uri
         self.abort()
         await super().connect(uri, buffer_size, connect_timeout)
 
@@ -251,6 +300,12 @@ class _Socket(TcpTransport):
 
 class _Parser(Parser):
     """Turns what a damaged byte stream does to nats-py into the one error that makes it reconnect."""
+
+    @property
+    def words(self) -> str:
+        """The server's error that is being handled, as it was sent: nats-py hands it on in lower case."""
+        found = ERR_RE.match(self.buf)
+        return found[1].decode().strip("'") if found is not None and found[1] is not None else ""
 
     async def parse(self, data: bytes = b"") -> None:
         try:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from nats import errors
@@ -16,11 +14,10 @@ from choria_lifecycle.nats.backoff import Backoff
 from choria_lifecycle.nats.causes import cause, is_refusal
 from choria_lifecycle.nats.client import Client
 from choria_lifecycle.nats.credentials import credentials
+from choria_lifecycle.nats.refusals import Refusals
 from choria_lifecycle.text import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
-
     from choria_lifecycle.config.settings import ConnectionSettings
 
 __all__ = ["Connection"]
@@ -33,19 +30,19 @@ _PINGS_OUTSTANDING = 1
 # For each step of a reconnect: the TCP connection, the greeting, the TLS handshake, the answer to the credentials.
 _RECONNECT_STEP_SECONDS = 5
 
-_VIOLATION = re.compile(r'permissions violation for (publish|subscription) to "([^"]*)"', re.IGNORECASE)
-
 
 class Connection:
     """One of nats-py's clients with everything that is decided about it.
 
     Attributes:
         client: the client.
+        refusals: who is told what the server refuses.
         closing: whether `close` was called.
     """
 
     def __init__(self, settings: ConnectionSettings, within: float) -> None:
         self.client = Client()
+        self.refusals = Refusals()
         self.closing = False
         self._settings = settings
         self._within = within
@@ -54,7 +51,7 @@ class Connection:
         self._opening = True
         self._failures: list[tuple[str, Exception]] = []
         self._last_error: Exception | None = None
-        self._waiting: list[tuple[set[str], str, asyncio.Future[NotAuthorised]]] = []
+        self._mourned: asyncio.Future[Exception] | None = None
 
     @classmethod
     async def open(cls, settings: ConnectionSettings, within: float) -> Connection:
@@ -69,6 +66,7 @@ class Connection:
         self = cls(settings, within)
         client = self.client
         arguments = credentials(settings, lambda: client.offers_tls)
+        failed: LifecycleError | None = None
         try:
             async with asyncio.timeout(within):
                 await client.connect(
@@ -86,6 +84,7 @@ class Connection:
                     # Nothing is buffered while disconnected; and nats-py never waits within publish, where it would
                     # swallow a cancellation.
                     pending_size=-1,
+                    flusher_queue_size=0,
                     **arguments,
                 )
             if not client.is_connected:
@@ -93,10 +92,17 @@ class Connection:
         except BaseException as error:
             self.close()
             await client.shutdown()
-            if isinstance(error, (LifecycleError, asyncio.CancelledError)) or not isinstance(error, Exception):
+            if not isinstance(error, Exception):
                 raise
-            self._failures.append((self._trying, error))
-            raise self._unreachable() from error
+            if isinstance(error, LifecycleError):
+                failed = error
+            else:
+                self._failures.append((self._trying, error))
+                failed = self._unreachable()
+        if failed is not None:
+            # Without where it comes from: nats-py's frames hold the password, and some tools log what frames hold.
+            failed.__context__ = None
+            raise failed.with_traceback(None)
         self._opening = False
         self._failures.clear()
         client.options["connect_timeout"] = _RECONNECT_STEP_SECONDS
@@ -115,7 +121,7 @@ class Connection:
         """In words, why there is no connection."""
         if self.closing:
             return "the middleware is closed"
-        if self.client.is_connected:
+        if self._stands:
             return "the server does not answer"
         reason = f" ({cause(self._last_error)})" if self._last_error is not None else ""
         return f"the connection is lost{reason} and has not come back in time"
@@ -127,7 +133,7 @@ class Connection:
 
     async def connected(self, deadline: float) -> bool:
         """Wait until there is a connection; False if there is none by the deadline."""
-        while not self.client.is_connected and not self.closing:
+        while not self._stands and not self.closing:
             self._up.clear()
             try:
                 async with asyncio.timeout_at(deadline):
@@ -136,47 +142,19 @@ class Connection:
                 return False
         return not self.closing
 
-    @contextmanager
-    def refusals(self, publishing: Iterable[str], subscribing: str = "") -> Generator[asyncio.Future[NotAuthorised]]:
-        """While this lasts, learn whether the server refuses a subject.
+    @property
+    def _stands(self) -> bool:
+        """Whether there is a connection and somebody who reads it.
 
-        Args:
-            publishing: the subjects that are published on.
-            subscribing: the beginning of a subject that is subscribed to.
-
-        Returns:
-            A future whose result, not its exception, is the NotAuthorised to raise.
+        asyncio.run cancels nats-py's tasks before those that still wait here, and nats-py does not notice.
         """
-        refused: asyncio.Future[NotAuthorised] = asyncio.get_running_loop().create_future()
-        # The server's words reach us in lower case: nats-py's parser sees to that.
-        entry = ({subject.lower() for subject in publishing}, subscribing.lower(), refused)
-        self._waiting.append(entry)
-        try:
-            yield refused
-        finally:
-            self._waiting.remove(entry)
-            refused.cancel()
-
-    def _refuse(self, error: Exception) -> bool:
-        """Tell those who wait for a refusal; False if nobody does."""
-        found = _VIOLATION.search(str(error))
-        if found is None:
-            return False
-        action, subject = found[1].lower(), found[2]
-        told = False
-        for publishing, subscribing, refused in self._waiting:
-            if subject in publishing if action == "publish" else subscribing and subject.startswith(subscribing):
-                told = True
-                if not refused.done():
-                    verb = "publish to" if action == "publish" else "subscribe to"
-                    refused.set_result(NotAuthorised(f"the server does not allow this user to {verb} {safe(subject)}"))
-        return told
+        return self.client.is_connected and not self.client.lost.done()
 
     @property
     def _trying(self) -> str:
-        """The server that is being tried: nats-py moves it to the end of its list."""
-        url = self.client.servers[-1] if self.client.servers else None
-        return f"{url.scheme}://{url.netloc}" if url is not None else ", ".join(self._settings.servers)
+        """The server that was last tried."""
+        url = self.client.tried
+        return safe(f"{url.scheme}://{url.netloc}") if url is not None else ", ".join(self._settings.servers)
 
     def _fail(self, error: Exception) -> None:
         self._failures.append((self._trying, error))
@@ -196,7 +174,7 @@ class Connection:
         if self._opening:
             # Raised through nats-py's own loop, which would otherwise try for ever.
             self._fail(error)
-        elif self._refuse(error):
+        elif self.refusals.tell(str(error).removeprefix("nats: ")):
             pass  # whoever waits gets it as an exception
         else:
             self._last_error = error
@@ -204,7 +182,9 @@ class Connection:
             logger.log(level, "connection to NATS: %s", cause(error))
 
     async def _on_disconnect(self) -> None:
-        if not self.closing and not self._opening:
+        # nats-py starts over after an attempt that went wrong in a way it does not expect: that is no further loss.
+        if not self.closing and not self._opening and self.client.lost is not self._mourned:
+            self._mourned = self.client.lost
             reason = self.client.lost.result() if self.client.lost.done() else errors.StaleConnectionError()
             self._last_error = reason
             logger.warning("lost the connection to NATS: %s; reconnecting", cause(reason))

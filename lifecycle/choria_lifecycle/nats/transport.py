@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, TypeVar
 from nats import errors
 from nats.js.errors import APIError, NoStreamResponseError
 
-from choria_lifecycle.errors import ConnectionFailed, DeliveryFailed, NotAuthorised
+from choria_lifecycle.errors import ConnectionFailed, DeliveryFailed
 from choria_lifecycle.log import logger
 from choria_lifecycle.nats.causes import cause
 from choria_lifecycle.nats.connection import Connection
+from choria_lifecycle.nats.refusals import INBOX
 from choria_lifecycle.text import safe
 from choria_lifecycle.transport import check_messages, check_pattern, no_stream
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from choria_lifecycle.config.settings import ConnectionSettings
+    from choria_lifecycle.errors import LifecycleError, NotAuthorised
     from choria_lifecycle.nats.client import Client
+    from choria_lifecycle.nats.refusals import RefusedSubscription
     from choria_lifecycle.transport import Message, Sink, Subscription
 
 __all__ = ["NatsTransport"]
@@ -36,10 +39,11 @@ _CHUNK = 256 * 1024
 # Acknowledgements of a stream that may be outstanding at once.
 _UNACKNOWLEDGED = 256
 
-# Where acknowledgements are sent; a user may be denied it like any other subject.
-_INBOX = "_INBOX."
+# How many bytes may wait for a server that takes none, over all callers, before a publish fails at once.
+_MOST_UNSENT = 32 * 1024 * 1024
 
-_CLOSE_SECONDS = 5.0
+# For what has arrived and what is on its way; the rest of the promised 5 seconds is for cutting the connection.
+_CLOSE_SECONDS = 3.0
 
 
 class NatsTransport:
@@ -53,6 +57,7 @@ class NatsTransport:
         self._subscriptions: dict[int, _NatsSubscription] = {}
         self._closing: asyncio.Future[None] | None = None
         connection.client.on_connect = self._count_gap
+        connection.refusals.on_subscription = self._fail_refused
 
     @classmethod
     async def open(cls, settings: ConnectionSettings, within: float) -> NatsTransport:
@@ -77,7 +82,7 @@ class NatsTransport:
         await self._ready(messages, deadline)
         client = self._connection.client
         lost = client.lost
-        with self._connection.refusals({subject for subject, _ in messages}) as refused:
+        with self._connection.refusals.publishing({subject for subject, _ in messages}) as refused:
             try:
                 rest = iter(messages)
                 while client.enqueue(rest, _CHUNK):
@@ -97,7 +102,7 @@ class NatsTransport:
         jetstream = client.jetstream()
         lost = client.lost
         waiting: list[asyncio.Task[object]] = []
-        with self._connection.refusals({subject for subject, _ in messages}, _INBOX) as refused:
+        with self._connection.refusals.publishing({subject for subject, _ in messages}, inbox=True) as refused:
             try:
                 for start in range(0, len(messages), _UNACKNOWLEDGED):
                     # Not its publish_async, which waits for ever where a stream refuses a message.
@@ -125,10 +130,10 @@ class NatsTransport:
         if not await self._connected(deadline):
             raise ConnectionFailed(f"not subscribed to {subject}: {self._connection.state}")
         client = self._connection.client
-        with self._connection.refusals((), subject) as refused:
-            subscription = _NatsSubscription(self._subscriptions, client, sink)
+        with self._connection.refusals.subscribing(subject, queue) as refused:
+            subscription = _NatsSubscription(self._subscriptions, client, sink, subject, queue)
             try:
-                await subscription.subscribe(subject, queue)
+                await subscription.subscribe()
                 await self._confirm(refused, deadline)
             except TimeoutError as error:
                 await subscription.unsubscribe()
@@ -147,7 +152,7 @@ class NatsTransport:
             raise ConnectionFailed(f"no server answered within {within:g} s: {self._connection.state}") from error
 
     async def close(self) -> None:
-        """See `Transport.close`; takes about 5 seconds at most, also if the server is gone or answers no more."""
+        """See `Transport.close`; takes 5 seconds at most, also if the server is gone or answers no more."""
         if self._closing is not None:
             await asyncio.shield(self._closing)
             return
@@ -169,7 +174,7 @@ class NatsTransport:
 
     async def _drain(self) -> None:
         client = self._connection.client
-        if not client.is_connected:
+        if not client.is_connected or client.lost.done():
             return
         await client.stop_receiving()
         lost, deadline = client.lost, asyncio.get_running_loop().time() + _CLOSE_SECONDS
@@ -187,14 +192,18 @@ class NatsTransport:
         subject = messages[0][0]
         if not await self._connected(deadline):
             raise DeliveryFailed(f"nothing was sent: {self._connection.state}", subject=subject, may_arrive=False)
-        check_messages(messages, self._connection.client.max_payload)
+        client = self._connection.client
+        check_messages(messages, client.max_payload)
+        if client.pending_data_size > _MOST_UNSENT:
+            reason = f"the server takes no more, {client.pending_data_size} bytes are waiting for it"
+            raise DeliveryFailed(f"nothing was sent: {reason}", subject=subject, may_arrive=False)
 
-    async def _confirm(self, refused: asyncio.Future[NotAuthorised] | None, deadline: float) -> None:
+    async def _confirm(self, refused: asyncio.Future[LifecycleError] | None, deadline: float) -> None:
         """Exchange a PING and a PONG, starting over on a new connection if the current one is lost.
 
         Raises:
             TimeoutError: not by the deadline.
-            NotAuthorised: `refused` is done.
+            LifecycleError: the result of `refused`.
         """
         while await self._connected(deadline):
             client = self._connection.client
@@ -203,7 +212,6 @@ class NatsTransport:
                 await _written(client, refused, lost, deadline)
                 await _first(client.ping(), refused, lost, deadline)
             except _LostError:
-                await asyncio.sleep(0)
                 continue
             return
         raise TimeoutError
@@ -212,20 +220,47 @@ class NatsTransport:
         for subscription in list(self._subscriptions.values()):
             subscription.sink.gap()
 
+    def _fail_refused(self, refused: RefusedSubscription) -> bool:
+        """End what the server refuses, be it long after it was confirmed; False if it is not known here."""
+        if refused.subject.startswith(INBOX):
+            self._connection.client.forget_inbox()
+        concerned = [
+            subscription
+            for sid, subscription in self._subscriptions.items()
+            if (sid == refused.sid if refused.sid is not None else subscription.asks_for(refused))
+        ]
+        for subscription in concerned:
+            subscription.fail(refused.error)
+        return bool(concerned)
+
 
 class _NatsSubscription:
     """One subscription, and the sink it feeds."""
 
-    def __init__(self, siblings: dict[int, _NatsSubscription], client: Client, sink: Sink) -> None:
+    def __init__(
+        self, siblings: dict[int, _NatsSubscription], client: Client, sink: Sink, subject: str, queue: str
+    ) -> None:
         self.sink = sink
+        self._subject = subject
+        self._queue = queue
         self._siblings = siblings
         self._client = client
         self._sid = 0
 
-    async def subscribe(self, subject: str, queue: str) -> None:
+    async def subscribe(self) -> None:
         """Ask the server for messages, without waiting for its answer."""
-        self._sid = await self._client.listen(subject, queue, self.sink.message)
+        self._sid = await self._client.listen(self._subject, self._queue, self.sink.message)
         self._siblings[self._sid] = self
+
+    def asks_for(self, refused: RefusedSubscription) -> bool:
+        """Whether this is one the server speaks of: it allows a subject to a user, or a queue group on it."""
+        return (self._subject, self._queue) == (refused.subject, refused.queue)
+
+    def fail(self, error: NotAuthorised) -> None:
+        """End because the server says so; nothing need be sent."""
+        del self._siblings[self._sid]
+        self._client.forget(self._sid)
+        self.sink.failed(error)
 
     async def unsubscribe(self) -> None:
         """See `Subscription.unsubscribe`."""
@@ -239,14 +274,14 @@ class _LostError(Exception):
 
 async def _first(
     wanted: asyncio.Future[T],
-    refused: asyncio.Future[NotAuthorised] | None,
+    refused: asyncio.Future[LifecycleError] | None,
     lost: asyncio.Future[Exception],
     deadline: float,
 ) -> None:
     """Wait for `wanted` without ever cancelling it: nats-py's read loop would trip over a cancelled future.
 
     Raises:
-        NotAuthorised: the server refused; it says so before it confirms.
+        LifecycleError: the server refused; it says so before it confirms.
         _LostError: the connection was lost.
         TimeoutError: none of it happened by the deadline.
     """
@@ -266,10 +301,10 @@ async def _first(
 
 
 async def _written(
-    client: Client, refused: asyncio.Future[NotAuthorised] | None, lost: asyncio.Future[Exception], deadline: float
+    client: Client, refused: asyncio.Future[LifecycleError] | None, lost: asyncio.Future[Exception], deadline: float
 ) -> None:
     """Wait until all that was queued has been handed to the socket of the same connection. Raises as `_first` does."""
-    await _first(await client.written(), refused, lost, deadline)
+    await _first(client.written(), refused, lost, deadline)
     if lost.done():  # what waits in the queue is handed to the next connection
         raise _LostError(cause(lost.result()))
 
