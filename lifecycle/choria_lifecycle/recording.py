@@ -15,7 +15,8 @@ from typing import IO, TYPE_CHECKING, Any
 import msgspec
 
 from choria_lifecycle import codec
-from choria_lifecycle.envelope import Format, detect_format
+from choria_lifecycle.document import MAX_SIZE
+from choria_lifecycle.envelope import Format, detect_format, is_time
 from choria_lifecycle.errors import InvalidEvent, UnknownProtocol
 from choria_lifecycle.receiver import Delivery
 from choria_lifecycle.text import quoted
@@ -106,17 +107,26 @@ def _delivery(line: bytes) -> Delivery:
     except ValueError:
         message = f"received must be a time of RFC 3339, not {quoted(found.received)}"
         return Delivery(subject, data, math.nan, None, InvalidEvent(message, path="$.received", rule="format"))
-    return _decoded(subject, data, received, found.format)
+    # An event of a legal size may have become longer by the escapes that `record` writes.
+    delivery = _decoded(subject, data, received, MAX_LINE)
+    if found.format is None or delivery.error is not None:
+        return delivery
+    return delivery._replace(data=_written(delivery.event, found.format))
 
 
-def _decoded(subject: str, data: bytes, received: float, form: Format | None = None) -> Delivery:
+def _decoded(subject: str, data: bytes, received: float, max_size: int = MAX_SIZE) -> Delivery:
     try:
-        event: Any = codec.decode(data)
-        if form is Format.CLOUDEVENTS:  # it came in an envelope: put it back
-            data = codec.encode(event, form)
+        return Delivery(subject, data, received, codec.decode(data, max_size), None)
     except (InvalidEvent, UnknownProtocol) as error:
         return Delivery(subject, data, received, None, error)
-    return Delivery(subject, data, received, event, None)
+
+
+def _written(event: Any, form: Format) -> bytes:
+    """Return an event as it came: without the escapes of a record, and in its envelope if it came in one."""
+    try:
+        return codec.encode(event, form)
+    except InvalidEvent:  # it states a time that an envelope made by us cannot state
+        return codec.encode(event)
 
 
 def _text(received: float) -> str:
@@ -124,7 +134,12 @@ def _text(received: float) -> str:
 
 
 def _time(text: str) -> float:
-    when = datetime.fromisoformat(text)
-    if when.tzinfo is None:
-        raise ValueError("without a time zone")
-    return when.timestamp()
+    """Read a time of RFC 3339; raises ValueError for any other, and for one that no calendar has in UTC."""
+    if not is_time(text):
+        raise ValueError("no time of RFC 3339")
+    received = datetime.fromisoformat(text.upper()).timestamp()
+    try:
+        datetime.fromtimestamp(received, UTC)
+    except OverflowError as error:
+        raise ValueError("outside of the calendar") from error
+    return received

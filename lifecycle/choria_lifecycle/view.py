@@ -109,7 +109,7 @@ class Counts:
         shown: events that were shown.
         filtered: events that were not asked for.
         rejected: what is no valid lifecycle event.
-        dropped: what arrived faster than it could be shown.
+        dropped: what arrived faster than it could be shown, or was not read by whoever it was shown to.
         gaps: how often the connection was lost and came back; what was published in between is in none of the others.
     """
 
@@ -132,7 +132,7 @@ class Counts:
             shown=self.shown,
             filtered=self.filtered + counters.filtered,
             rejected=self.rejected,
-            dropped=counters.dropped,
+            dropped=self.dropped + counters.dropped,
             gaps=counters.gaps,
         )
 
@@ -154,6 +154,9 @@ _TYPE_COLORS: Final = {
     "upgraded": "36",
 }
 _REJECTED_COLOR: Final = "1;31"
+
+# Shown instead of a time that no calendar has.
+_NO_TIME: Final = "--:--:--"
 
 
 @dataclass(slots=True)
@@ -197,7 +200,7 @@ class View:
             case Output.RAW:
                 return self._raw(delivery.data)
             case Output.TEXT:
-                when = event_time(event) if self.style.own_time else _utc(delivery.received)
+                when = _own(event) if self.style.own_time else _utc(delivery.received)
                 tag = f"[{event_type(event)}]"
                 rest = describe(event).removeprefix(tag)
                 if self.style.color:
@@ -216,12 +219,14 @@ class View:
             return f"{safe(place)}: {tag} {reason}"
         return f"{self._time(_utc(delivery.received))} {tag} {safe(delivery.subject, 200)}: {reason}"
 
-    def _time(self, when: datetime) -> str:
+    def _time(self, when: datetime | None) -> str:
+        if when is None:
+            return _NO_TIME
         if not self.style.utc:
             # At the ends of the calendar local time may lie outside of it.
             with suppress(OverflowError, ValueError, OSError):
                 when = when.astimezone()
-        return when.strftime(self.style.time_format)
+        return safe(when.strftime(self.style.time_format))
 
 
 def _lifecycle(delivery: Delivery) -> Event:
@@ -232,6 +237,14 @@ def _lifecycle(delivery: Delivery) -> Event:
         raise delivery.error
     message = str(delivery.error or f"{getattr(delivery.event, 'protocol', 'this')} is no lifecycle event")
     raise InvalidEvent(message, rule="protocol")
+
+
+def _own(event: Event) -> datetime | None:
+    """Return the time that an event states, None if that lies outside of the calendar: the event is still one."""
+    try:
+        return event_time(event)
+    except InvalidEvent:
+        return None
 
 
 def _utc(received: float) -> datetime:

@@ -59,7 +59,9 @@ class Running:
 def start() -> Iterator[Callable[..., Running]]:
     """Starts `lifecycle` with arguments; ends what still runs after the test."""
     started: list[subprocess.Popen[str]] = []
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("NATS_")}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("NATS_", "PYTHONUNBUFFERED"))
+    }
 
     def begin(*arguments: object, **more: str) -> Running:
         process = subprocess.Popen(

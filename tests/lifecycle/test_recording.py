@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle import codec
+from choria_lifecycle.document import MAX_SIZE
 from choria_lifecycle.receiver import Delivery
 from choria_lifecycle.recording import MAX_LINE, deliveries, record
 
@@ -64,7 +66,21 @@ def test_a_line_of_any_length_is_one_delivery(length: int) -> None:
     assert isinstance(found[0][1].error, lifecycle.InvalidEvent)
 
 
-@pytest.mark.parametrize("received", ["yesterday", "2026-11-22T12:00:00", ""])
+@pytest.mark.parametrize(
+    "received",
+    [
+        "yesterday",
+        "",
+        "2026-11-22T12:00:00",
+        "2026-11-22 12:00:00Z",
+        "2026-W47-7T12:00:00Z",
+        "0001-01-01T00:00:00+23:59",
+        "9999-12-31T23:59:59-00:01",
+        "9999-12-31T23:59:59.999999Z",
+        "2026-13-01T00:00:00Z",
+        "\x1b[2J\n12:00:00",
+    ],
+)
 def test_a_record_with_an_unusable_time(received: str) -> None:
     line = json.dumps({"received": received, "subject": "s", "format": None, "event": json.loads(codec.encode(EVENT))})
     [(_, delivery)] = read(line.encode())
@@ -88,3 +104,26 @@ def test_an_event_with_fields_like_those_of_a_record_is_none() -> None:
 def test_nothing_but_an_error_comes_of_anything_else(data: bytes) -> None:
     for _, delivery in read(data):
         assert delivery.error is not None
+
+
+@given(
+    form=st.sampled_from(lifecycle.Format),
+    text=st.text(st.sampled_from('\x7f\x80\x9f\u202e\u2066\U000e0001\u2028\x1b"\\a\u00e9'), min_size=1, max_size=40),
+)
+def test_what_escapes_make_long_is_read_again(form: lifecycle.Format, text: str) -> None:
+    once, twice = (len(codec.encode(replace(EVENT, version=text * times), form)) for times in (1, 2))
+    each = twice - once
+    event = replace(EVENT, version=text * (1 + (MAX_SIZE - once) // each))
+    sent = Delivery(SUBJECT, codec.encode(event, form), 0.0, event, None)
+    assert MAX_SIZE - each < len(sent.data) <= MAX_SIZE
+    [(_, delivery)] = read(record(sent, event).encode())
+    assert delivery == sent
+
+
+def test_an_event_of_no_calendars_time_is_read_again() -> None:
+    event = replace(EVENT, timestamp=2**60)
+    data = codec.encode(EVENT, lifecycle.Format.CLOUDEVENTS).replace(
+        b'"timestamp":1795348800', b'"timestamp":%d' % 2**60
+    )
+    [(_, delivery)] = read(record(Delivery(SUBJECT, data, 0.0, event, None), event).encode())
+    assert (delivery.event, delivery.data) == (event, codec.encode(event))

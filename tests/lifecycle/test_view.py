@@ -73,13 +73,21 @@ def test_the_ends_of_the_calendar(timestamp: int, zone: str, monkeypatch: pytest
         time.tzset()
 
 
-def test_a_time_beyond_the_calendar_is_rejected_where_it_must_be_shown() -> None:
-    view = View(Wanted(), Style(own_time=True))
-    line = view.take(delivery(startup(timestamp=2**60)), "events.ndjson:7")
+@pytest.mark.parametrize("output", Output)
+def test_an_event_of_a_time_beyond_the_calendar_is_shown(output: Output) -> None:
+    view = View(Wanted(), Style(own_time=True, output=output))
+    line = view.take(delivery(startup(timestamp=2**60), received=math.nan), "events.ndjson:7")
     assert line is not None
-    assert line.rejected
-    assert line.text.startswith("events.ndjson:7: [rejected] $.timestamp: ")
-    assert view.counts == Counts(received=1, rejected=1)
+    assert not line.rejected
+    assert view.counts == Counts(received=1, shown=1)
+    if output is Output.TEXT:
+        assert line.text.startswith("--:--:-- [startup] n1.example.net")
+    elif output is Output.JSON:
+        assert json.loads(line.text)["received"] is None
+
+
+def test_a_time_is_no_second_line() -> None:
+    assert shown(startup(), time_format="%H\n%M").startswith("12\\n00 [startup]")
 
 
 def test_time_format() -> None:

@@ -8,11 +8,28 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
+from choria_lifecycle.cli.output import abandon, flushed, open_missing
+
 __all__ = ["main"]
+
+_INTERRUPTED = 130
 
 
 def main() -> NoReturn:
     """Run the command with the arguments of the process, and end the process with its exit code."""
+    open_missing()
+    try:
+        code = _run()
+    except KeyboardInterrupt:  # before or after a command, which handles signals itself
+        abandon(sys.stdout)
+        code = _INTERRUPTED
+    # What cannot be written here, the interpreter would try to write once more, and end with an exit code of its own.
+    for stream in (sys.stdout, sys.stderr):
+        flushed(stream)
+    sys.exit(code)
+
+
+def _run() -> int:
     try:
         import click
     except ModuleNotFoundError as error:
@@ -20,15 +37,32 @@ def main() -> NoReturn:
             raise
         from choria_lifecycle.errors import MissingExtra
 
-        print(f"lifecycle: error: {MissingExtra('the command', extra='cli')}", file=sys.stderr)  # noqa: T201
-        sys.exit(2)
+        return _failed(str(MissingExtra("the command", extra="cli")), 2)
     from choria_lifecycle.cli.program import program
 
     try:
         code: int | None = program.main(prog_name="lifecycle", standalone_mode=False)
+        sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
-        code = error.exit_code
+        try:
+            error.show()
+        except OSError:
+            abandon(sys.stderr)
+        return error.exit_code
     except click.Abort:  # Ctrl-C before a command has begun
-        code = 130
-    sys.exit(code)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        abandon(sys.stdout)
+        return 0
+    except OSError as error:  # the help or the version, written to a disk that is full
+        abandon(sys.stdout)
+        return _failed(str(error.strerror or error), 1)
+    return code or 0
+
+
+def _failed(message: str, code: int) -> int:
+    try:
+        print(f"lifecycle: error: {message}", file=sys.stderr)  # noqa: T201
+    except OSError:
+        abandon(sys.stderr)
+    return code

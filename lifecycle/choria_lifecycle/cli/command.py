@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from typing import IO, Any, Final
 
 import click
 
+from choria_lifecycle.cli.fitting import fitted
 from choria_lifecycle.cli.output import abandon
+from choria_lifecycle.cli.printer import PATIENCE
 from choria_lifecycle.cli.stop import Stop
-from choria_lifecycle.cli.talk import logged, talk_options, verbosity
+from choria_lifecycle.cli.talk import logged, printing, talk_options, verbosity
 from choria_lifecycle.errors import (
     ConfigError,
     ConnectionFailed,
@@ -44,7 +47,10 @@ class Failure(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Write the line."""
-        click.echo(f"lifecycle: error: {self.message}", file=file, err=file is None)
+        text = f"lifecycle: error: {self.message}"
+        if file is None and sys.stderr.isatty():
+            text = fitted(text, shutil.get_terminal_size().columns)
+        click.echo(text, file=file, err=file is None)
 
 
 class Command(click.Command):
@@ -62,13 +68,19 @@ class Command(click.Command):
         """Run the function and end the context with its exit code."""
         stop = ctx.obj = Stop()
         try:
-            with stop.listening(), logged():
-                code = super().invoke(ctx)
-                sys.stdout.flush()
+            with stop.listening(), printing(ctx) as printer, logged():
+                try:
+                    code = super().invoke(ctx)
+                    sys.stdout.flush()
+                    printer.drain(printer.patience)
+                    printer.check()
+                finally:
+                    printer.finish(PATIENCE if stop.signal else printer.patience)
         except KeyboardInterrupt:
+            abandon(sys.stdout)
             code = stop.exit_code
         except BrokenPipeError:
-            abandon()
+            abandon(sys.stdout)
             code = 0
         except OptionError as error:
             raise click.UsageError(str(error), ctx) from error
@@ -86,4 +98,6 @@ def _trace(error: Exception) -> None:
     if verbosity() > 1:
         import traceback
 
-        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+        # Line by line, and none at the left edge: a message in it may be foreign and have lines of its own.
+        for line in "".join(traceback.format_exception(error)).rstrip("\n").split("\n"):
+            click.echo(safe(f"  {line}"), err=True)

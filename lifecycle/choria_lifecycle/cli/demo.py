@@ -11,11 +11,12 @@ import click
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.cli.command import Command, Failure
-from choria_lifecycle.cli.output import Output, has_colors, reader_watched
+from choria_lifecycle.cli.output import has_colors
 from choria_lifecycle.cli.parameters import COLOR, duration
+from choria_lifecycle.cli.printer import PATIENCE
 from choria_lifecycle.cli.program import COMMANDS
-from choria_lifecycle.cli.talk import say
-from choria_lifecycle.cli.view import Screen, summed_up
+from choria_lifecycle.cli.talk import printer_of, say
+from choria_lifecycle.cli.view import Screen
 from choria_lifecycle.config.settings import ConnectionSettings
 from choria_lifecycle.demo import Totals, play, simulate
 from choria_lifecycle.embedded import nats_server
@@ -23,6 +24,7 @@ from choria_lifecycle.text import safe
 from choria_lifecycle.view import Style, View, Wanted
 
 if TYPE_CHECKING:
+    from choria_lifecycle.cli.printer import Printer
     from choria_lifecycle.cli.stop import Stop
     from choria_lifecycle.receiver import Deliveries
 
@@ -48,15 +50,17 @@ _LATE_SECONDS = 15.0
 def command(ctx: click.Context, nodes: int, seconds: float, seed: int, color: str) -> None:
     """Show the fleet, then the totals."""
     stop: Stop = ctx.obj
-    out = Output(stop, live=True)
+    printer = printer_of(ctx)
+    printer.patience = PATIENCE
     colors = has_colors(color)
     style = Style(color=colors, color_rejected=color == "always" or (colors and sys.stderr.isatty()))
     totals = Totals(simulate(nodes, seconds, seed=seed, start=int(time.time())))
-    screen = Screen(View(Wanted(), style), out)
+    screen = Screen(View(Wanted(), style), printer)
     with nats_server(jetstream=False) as server:
         say(f"{nodes} nodes for {seconds:g} s on a nats-server of their own, {server.url}")
-        stop.run(_show(screen, totals, server.url, seconds))
-    _print(totals, out)
+        with screen.summed_up():
+            stop.run(_show(screen, totals, server.url, seconds))
+    _print(totals, printer)
     if not totals.agree:
         raise Failure("what was received is not what was published")
     say("what was received is what was published: each event once, unchanged, in its format")
@@ -73,7 +77,8 @@ async def _show(screen: Screen, totals: Totals, url: str, seconds: float) -> Non
         lifecycle.connect(url, name="lifecycle demo", environ={}) as viewer,
         viewer.deliveries() as received,
     ):
-        with summed_up(lambda: screen.view.counts.beside(received.counters, received.queued)), reader_watched():
+        screen.received = received
+        with screen.printer.watched():
             playing = asyncio.create_task(play(totals.published, publisher, transport))
             watching = asyncio.create_task(_watch(screen, totals, received))
             try:
@@ -92,11 +97,13 @@ async def _watch(screen: Screen, totals: Totals, received: Deliveries) -> None:
     async for delivery in received:
         screen.show(delivery)
         totals.count(delivery)
+        await screen.printer.room()
         if totals.deliveries == len(totals.published):
             return
 
 
-def _print(totals: Totals, out: Output) -> None:
-    out.line(f"\n{'TYPE':<12} {'COMPONENT':<22} {'VERSION':<16} {'PUBLISHED':>10} {'RECEIVED':>10}")
+def _print(totals: Totals, printer: Printer) -> None:
+    printer.line("")
+    printer.line(f"{'TYPE':<12} {'COMPONENT':<22} {'VERSION':<16} {'PUBLISHED':>10} {'RECEIVED':>10}")
     for name, component, version, published, received in totals:
-        out.line(f"{name:<12} {safe(component):<22} {safe(version):<16} {published:>10} {received:>10}")
+        printer.line(f"{name:<12} {safe(component):<22} {safe(version):<16} {published:>10} {received:>10}")

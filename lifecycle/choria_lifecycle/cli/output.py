@@ -1,60 +1,48 @@
-"""Standard output, a line at a time, whatever is at its other end."""
+"""The standard streams of the process, whatever is at their other ends."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import stat
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from typing import TextIO
 
-    from choria_lifecycle.cli.stop import Stop
-
-__all__ = ["Output", "abandon", "has_colors", "reader_watched"]
+__all__ = ["abandon", "flushed", "has_colors", "open_missing"]
 
 
-class Output:
-    """Lines on standard output.
+def open_missing() -> None:
+    """Open the null device in place of standard streams that whoever started this process has closed.
 
-    Args:
-        stop: what signals do; a reader that has stopped reading must not keep them waiting.
-        live: write each line at once, because the next one may be long in coming.
-        encoding: what the lines are written in; by default what the terminal or the environment asks for.
+    Otherwise the next file or connection would be opened in their place, and written to.
     """
-
-    def __init__(self, stop: Stop, *, live: bool, encoding: str | None = None) -> None:
-        self._stop = stop
-        self._live = live
-        self._encoding = encoding or sys.stdout.encoding
-        self._stream = sys.stdout.buffer
-
-    def line(self, text: str) -> None:
-        """Write a line; what the encoding does not have is written as an escape.
-
-        Raises:
-            BrokenPipeError: nobody reads any more.
-            KeyboardInterrupt: a signal came while the reader did not read.
-        """
-        data = f"{text}\n".encode(self._encoding, "backslashreplace")
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         try:
-            with self._stop.blocking():
-                self._stream.write(data)
-                if self._live:
-                    self._stream.flush()
-        except KeyboardInterrupt:
-            abandon()
-            raise
+            os.fstat(descriptor)
+        except OSError:
+            # The lowest number that is free, which is this one.
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(descriptor, "w" if descriptor else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
-def abandon() -> None:
+def flushed(stream: TextIO) -> OSError | None:
+    """Write what is buffered, and return what went wrong; then it goes nowhere."""
+    try:
+        stream.flush()
+    except OSError as error:
+        abandon(stream)
+        return error
+    return None
+
+
+def abandon(stream: TextIO) -> None:
     """Let what is still buffered go nowhere: the interpreter would try to write it when it ends."""
-    with suppress(OSError):  # also if standard output is no file, as in tests
+    with suppress(OSError):  # also if it is no file, as in tests
         null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
+        os.dup2(null, stream.fileno())
         os.close(null)
 
 
@@ -63,46 +51,3 @@ def has_colors(choice: str) -> bool:
     if choice == "auto":
         return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return choice == "always"
-
-
-@contextmanager
-def reader_watched() -> Generator[None]:
-    """Within this, end the task as soon as nobody reads standard output, instead of at the next line.
-
-    Raises:
-        BrokenPipeError: that has happened.
-    """
-    descriptor = _pipe()
-    if descriptor is None:
-        yield
-        return
-    task, loop, closed = asyncio.current_task(), asyncio.get_running_loop(), False
-    assert task is not None  # noqa: S101 - this is a coroutine
-
-    def end() -> None:
-        nonlocal closed
-        closed = True
-        loop.remove_reader(descriptor)
-        task.cancel()
-
-    loop.add_reader(descriptor, end)
-    try:
-        yield
-    except asyncio.CancelledError:
-        if not closed:
-            raise
-        task.uncancel()
-        raise BrokenPipeError from None
-    finally:
-        loop.remove_reader(descriptor)
-
-
-def _pipe() -> int | None:
-    """The descriptor of standard output if it is a pipe that can be watched."""
-    if sys.platform == "win32":
-        return None
-    with suppress(OSError):
-        descriptor = sys.stdout.fileno()
-        if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
-            return descriptor
-    return None

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import contextmanager
 from importlib import import_module
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.exceptions import Exit
 
 from choria_lifecycle import __version__
+from choria_lifecycle.cli.output import abandon
 from choria_lifecycle.cli.talk import talk_options
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 __all__ = ["COMMANDS", "program"]
 
@@ -23,12 +30,14 @@ COMMANDS: Final = {
 
 _EPILOG: Final = """\b
 Exit codes:
-    0  fine; also when a view is ended by SIGTERM, or its reader goes away
-    1  not delivered, an awaited event not seen, or numbers that do not agree
+    0  fine; also when a view without --count is ended by SIGTERM or SIGHUP,
+       or its reader goes away
+    1  not delivered, an awaited event not seen, numbers that do not agree, or
+       output that cannot be written
     2  wrong usage, or settings or input that cannot be read
     3  cannot connect
     4  not authorised
-  130  ended by Ctrl-C (143: by SIGTERM, before it was done)
+  130  ended by Ctrl-C (143, 129: by SIGTERM or SIGHUP, before it was done)
 
 \b
 Environment:
@@ -41,6 +50,16 @@ Environment:
 """
 
 
+@contextmanager
+def _reader_may_go() -> Generator[None]:
+    """Within this, a closed pipe is a good end, of --help and --version too; click makes it one with exit code 1."""
+    try:
+        yield
+    except BrokenPipeError:
+        abandon(sys.stdout)
+        raise Exit(0) from None
+
+
 class _Program(click.Group):
     """A group that imports a command when it is called, and not to list it."""
 
@@ -51,6 +70,14 @@ class _Program(click.Group):
         if name is not None:
             command = import_module(f"choria_lifecycle.cli.{name}").command
         return name, command, rest
+
+    def make_context(self, *arguments: Any, **settings: Any) -> click.Context:
+        with _reader_may_go():
+            return super().make_context(*arguments, **settings)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _reader_may_go():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(self.commands)  # in the order in which people need them

@@ -1,12 +1,15 @@
-"""SIGINT and SIGTERM: both end a command in good order, and the exit code says which it was."""
+"""SIGINT, SIGTERM and SIGHUP: they end a command in good order, and the exit code says which it was."""
 
 from __future__ import annotations
 
 import asyncio
+import io
+import os
+import select
 import signal
 import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import contextmanager, nullcontext, suppress
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["Stop"]
 
 T = TypeVar("T")
+
+# Windows has no SIGHUP.
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class Stop:
@@ -29,17 +35,18 @@ class Stop:
     def __init__(self) -> None:
         self.signal: int | None = None
         self._cancel: Callable[[], object] | None = None
-        self._blocking = False
+        self._held = self._late = False
+        self._wake: int | None = None
 
     @property
     def exit_code(self) -> int:
-        """128 and the number of the signal, as in a shell: 130 for Ctrl-C, 143 for SIGTERM."""
+        """128 and the number of the signal, as in a shell: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP."""
         return 128 + (self.signal or signal.SIGINT)
 
     @property
     def terminated(self) -> bool:
-        """Whether it was SIGTERM."""
-        return self.signal == signal.SIGTERM
+        """Whether it was SIGTERM, or SIGHUP: the terminal is gone."""
+        return self.signal is not None and self.signal != signal.SIGINT
 
     @contextmanager
     def listening(self) -> Generator[None]:
@@ -48,14 +55,70 @@ class Stop:
         Does nothing outside of the main thread, where Python handles no signals.
         """
         here = threading.current_thread() is threading.main_thread()
-        both = (signal.SIGINT, signal.SIGTERM) if here else ()
-        wanted = [each for each in both if signal.getsignal(each) is not signal.SIG_IGN]
-        before = {each: signal.signal(each, self._handle) for each in wanted}
+        wanted = [each for each in _SIGNALS if here and signal.getsignal(each) is not signal.SIG_IGN]
+        with self._waking() if wanted else nullcontext():
+            before = {each: signal.signal(each, self._handle) for each in wanted}
+            try:
+                yield
+            finally:
+                for each, handler in before.items():
+                    signal.signal(each, handler)
+
+    @contextmanager
+    def _waking(self) -> Generator[None]:
+        """Within this, a signal can be read from a pipe.
+
+        A signal that comes just before a system call that waits does not interrupt it, and its handler would run only
+        once the call has ended: whoever waits has to wait for the pipe as well. Windows would want a socket.
+        """
+        if os.name == "nt":
+            yield
+            return
+        self._wake, write = os.pipe()
+        os.set_blocking(self._wake, False)
+        os.set_blocking(write, False)
+        before = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
         try:
             yield
         finally:
-            for each, handler in before.items():
-                signal.signal(each, handler)
+            signal.set_wakeup_fd(before)
+            os.close(write)
+            os.close(self._wake)
+            self._wake = None
+
+    def reader(self, stream: IO[bytes]) -> IO[bytes]:
+        """Return a stream in a form in which a signal interrupts waiting for more, as on a pipe or a terminal."""
+        try:
+            return io.BufferedReader(_Reader(stream.fileno(), self._wait_for), 65536)
+        except OSError:  # no file, as in tests
+            return stream
+
+    def _wait_for(self, descriptor: int) -> None:
+        """Return once there is something to read; a signal that comes before interrupts."""
+        while self._wake is not None:
+            if descriptor in select.select([descriptor, self._wake], [], [])[0]:
+                return
+            self._drain()
+
+    def _drain(self) -> None:
+        with suppress(BlockingIOError):
+            if self._wake is not None:
+                os.read(self._wake, 512)
+
+    @contextmanager
+    def held(self) -> Generator[None]:
+        """Within this, no signal interrupts; one that came raises KeyboardInterrupt afterwards.
+
+        For what must happen as a whole, such as counting an event and showing it, and takes no time.
+        """
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        if self._late:
+            self._late = False
+            raise KeyboardInterrupt
 
     def run(self, program: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end, as asyncio.run does.
@@ -68,10 +131,15 @@ class Stop:
             loop, task = asyncio.get_running_loop(), asyncio.current_task()
             assert task is not None  # noqa: S101 - this is a coroutine
             self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)
+            wake = self._wake
+            if wake is not None:
+                loop.add_reader(wake, self._drain)
             try:
                 return await program
             finally:
                 self._cancel = None
+                if wake is not None:
+                    loop.remove_reader(wake)
 
         try:
             return asyncio.run(cancellable())
@@ -82,18 +150,30 @@ class Stop:
         finally:
             program.close()  # a signal may have come before it began
 
-    @contextmanager
-    def blocking(self) -> Generator[None]:
-        """Within this a coroutine may wait without giving way, as when a pipe is full; a signal ends that at once."""
-        self._blocking = True
-        try:
-            yield
-        finally:
-            self._blocking = False
-
     def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of handlers
         again = self.signal is not None
         self.signal = self.signal or number
-        if self._cancel is None or self._blocking or again:
+        if self._held:
+            self._late = True
+        elif self._cancel is None or again:
             raise KeyboardInterrupt
-        self._cancel()
+        else:
+            self._cancel()
+
+
+class _Reader(io.RawIOBase):
+    """Reads a descriptor, after waiting for it in a way of the caller's; closing this leaves the descriptor open."""
+
+    def __init__(self, descriptor: int, wait_for: Callable[[int], object]) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._wait_for = wait_for
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._wait_for(self._descriptor)
+        data = os.read(self._descriptor, len(buffer))
+        buffer[: len(data)] = data
+        return len(data)

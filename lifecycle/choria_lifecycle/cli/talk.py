@@ -10,11 +10,32 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from choria_lifecycle.cli.printer import Printer
+
     C = TypeVar("C", bound="click.Command | Callable[..., Any]")
 
-__all__ = ["logged", "say", "talk_options", "verbosity"]
+__all__ = ["logged", "printer_of", "printing", "say", "talk_options", "verbosity"]
 
 _KEY: Final = "choria_lifecycle.verbosity"
+_PRINTER: Final = "choria_lifecycle.printer"
+
+
+@contextmanager
+def printing(context: click.Context) -> Generator[Printer]:
+    """Within this, what is said goes through the printer of the context."""
+    from choria_lifecycle.cli.printer import Printer  # --help does without it
+
+    printer = context.meta[_PRINTER] = Printer()
+    try:
+        yield printer
+    finally:
+        del context.meta[_PRINTER]
+
+
+def printer_of(context: click.Context) -> Printer:
+    """Return the printer of a context whose command runs."""
+    printer: Printer = context.meta[_PRINTER]
+    return printer
 
 
 def talk_options(command: C) -> C:
@@ -45,7 +66,13 @@ def say(text: str, *, at: int = 0) -> None:
         text: the line, safe to show.
         at: the verbosity from which on it is said.
     """
-    if verbosity() >= at:
+    if verbosity() < at:
+        return
+    context = click.get_current_context(silent=True)
+    printer: Printer | None = context.meta.get(_PRINTER) if context is not None else None
+    if printer is not None:
+        printer.say(text)
+    else:
         click.echo(text, err=True)
 
 

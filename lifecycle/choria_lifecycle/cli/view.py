@@ -14,24 +14,25 @@ from click.core import ParameterSource
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.cli.command import Command, Failure
-from choria_lifecycle.cli.output import Output, has_colors, reader_watched
+from choria_lifecycle.cli.output import has_colors
 from choria_lifecycle.cli.parameters import COLOR, Connection, connection_options, duration
+from choria_lifecycle.cli.printer import PATIENCE
 from choria_lifecycle.cli.program import COMMANDS
-from choria_lifecycle.cli.talk import say
+from choria_lifecycle.cli.talk import printer_of, say
 from choria_lifecycle.recording import deliveries
 from choria_lifecycle.selection import Selection
 from choria_lifecycle.view import Output as Kind
 from choria_lifecycle.view import Style, View, Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Generator, Iterator
     from contextlib import AbstractContextManager
 
+    from choria_lifecycle.cli.printer import Printer
     from choria_lifecycle.cli.stop import Stop
     from choria_lifecycle.receiver import Deliveries, Delivery
-    from choria_lifecycle.view import Counts
 
-__all__ = ["Screen", "command", "summed_up"]
+__all__ = ["Screen", "command"]
 
 _HELP = f"""{COMMANDS["view"]}
 
@@ -61,12 +62,19 @@ def _check_time_format(ctx: click.Context, param: click.Parameter, value: str) -
     return value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Screen:
-    """Where the lines of a view go: events to standard output, what is wrong with others to standard error."""
+    """Where the lines of a view go: events to standard output, what is wrong with others to standard error.
+
+    Attributes:
+        view: what makes the lines.
+        printer: what writes them.
+        received: the subscription that the deliveries come from, once there is one; none for a file.
+    """
 
     view: View
-    out: Output
+    printer: Printer
+    received: Deliveries | None = None
 
     def show(self, delivery: Delivery, place: str = "") -> None:
         """Show a delivery, if it is to be shown."""
@@ -76,7 +84,40 @@ class Screen:
         if line.rejected:
             say(line.text)
         else:
-            self.out.line(line.text)
+            self.printer.line(line.text, fit=self.view.style.output is Kind.TEXT)
+
+    @contextmanager
+    def summed_up(self) -> Generator[None]:
+        """Say at the end of this, however it comes, what became of all that was received, if anything was to be.
+
+        Not if nobody reads any more: then there is nobody to tell.
+        """
+        try:
+            yield
+        except BrokenPipeError:
+            raise
+        except KeyboardInterrupt:
+            self._sum_up(PATIENCE)
+            raise
+        except BaseException:
+            self._sum_up(self.printer.patience)
+            raise
+        self._sum_up(self.printer.patience)
+        self.printer.check()
+
+    def _sum_up(self, patience: float | None) -> None:
+        self.printer.drain(patience)
+        counts = self.view.counts
+        # What its reader did not take was not shown.
+        counts.dropped += counts.shown - self.printer.out.written
+        counts.shown = self.printer.out.written
+        if isinstance(self.printer.out.failure, BrokenPipeError):
+            return
+        if self.received is not None:
+            counts = counts.beside(self.received.counters, self.received.queued)
+        elif not self.view.style.own_time:  # the subscription never came about
+            return
+        say(str(counts))
 
 
 @click.command("view", cls=Command, help=_HELP)
@@ -139,16 +180,22 @@ def command(
         terminal=sys.stdout.isatty(),
     )
     view = View(Wanted(types=types, components=components, identities=identities), style)
-    live = source is None or source == "-"
-    screen = Screen(view, Output(stop, live=live, encoding=None if kind is Kind.TEXT else "utf-8"))
+    printer = printer_of(ctx)
+    screen = Screen(view, printer)
+    if kind is not Kind.TEXT:
+        printer.out.encoding = "utf-8"
+    if seconds is not None:  # then it ends, whether or not somebody reads
+        printer.patience = PATIENCE
     try:
         if source is not None:
             _refuse_live_options(ctx)
-            _replay(screen, source, count)
+            _replay(screen, source, count, stop)
         else:
-            stop.run(_watch(screen, connection, types, components, count, seconds))
+            with screen.summed_up():
+                stop.run(_watch(screen, connection, types, components, count, seconds))
     except KeyboardInterrupt:
-        return 0 if stop.terminated else stop.exit_code
+        if not stop.terminated:
+            return stop.exit_code
     return 1 if count is not None and view.counts.shown < count else 0
 
 
@@ -159,11 +206,13 @@ def _refuse_live_options(ctx: click.Context) -> None:
             raise click.UsageError(f"--{option} has no meaning with --input", ctx)
 
 
-def _replay(screen: Screen, source: str, count: int | None) -> None:
+def _replay(screen: Screen, source: str, count: int | None, stop: Stop) -> None:
     counts, name = screen.view.counts, "standard input" if source == "-" else source
-    with _opened(source, name) as stream, summed_up(lambda: counts):
-        for number, delivery in _deliveries(stream, name):
-            screen.show(delivery, f"{name}:{number}")
+    with _opened(source, name) as stream, screen.summed_up():
+        for number, delivery in _deliveries(stop.reader(stream), name):
+            with stop.held():
+                screen.show(delivery, f"{name}:{number}")
+            screen.printer.wait()
             if counts.shown == count:
                 break
 
@@ -194,14 +243,14 @@ async def _watch(
     count: int | None,
     seconds: float | None,
 ) -> None:
-    counts = screen.view.counts
     Selection.events(types or None, components or None)  # what is wrong with them is said before connecting
     async with (
         lifecycle.connect(**connection.arguments()) as middleware,
         middleware.deliveries(type=types or None, component=components or None) as received,
     ):
         say(f"Waiting for events from topic {received.subject} on {middleware.server}")
-        with summed_up(lambda: counts.beside(received.counters, received.queued)), reader_watched():
+        screen.received = received
+        with screen.printer.watched():
             await _follow(screen, received, count, seconds)
 
 
@@ -212,20 +261,4 @@ async def _follow(screen: Screen, received: Deliveries, count: int | None, secon
                 screen.show(delivery)
                 if screen.view.counts.shown == count:
                     break
-
-
-@contextmanager
-def summed_up(counts: Callable[[], Counts]) -> Generator[None]:
-    """Say at the end of this, however it comes, what became of all that was received.
-
-    Not if nobody reads any more: then there is nobody to tell.
-    """
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except BaseException:
-        say(str(counts()))
-        raise
-    else:
-        say(str(counts()))
+                await screen.printer.room()

@@ -151,6 +151,14 @@ def test_twice_verbose_shows_where_an_error_comes_from(arguments: list[str], fai
     assert result.stderr.endswith("lifecycle: error: it broke\n")
 
 
+def test_no_line_of_a_traceback_is_foreign(failing: Callable[..., Result]) -> None:
+    result = failing(raising(lifecycle.ConnectionFailed("a\x1b[2J\u2028\n10:00:00 [startup] forged")), "probe", "-vv")
+    *trace, last, _ = result.stderr.split("\n")
+    assert "  10:00:00 [startup] forged" in trace
+    assert all(line.startswith("  ") and line.isprintable() for line in trace)
+    assert last.startswith("lifecycle: error: a\\x1b[2J")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -160,3 +160,52 @@ def test_a_component_that_no_subject_has(run: Callable[..., Result]) -> None:
     result = run("view", "--component", "a b", "--server", "127.0.0.1:1")
     assert result.exit_code == 2
     assert "one token of the subject" in result.stderr
+
+
+HOSTILE = [
+    "",
+    "\x1b[2J\r\n10:00:00 [startup] forged: server version 6.6.6",
+    "\u2028\x85\x9b\u202e\x7f\x00",
+    "0001-01-01T00:00:00+23:59",
+    "9999-12-31T23:59:59.999999Z",
+    "cloudevents",
+    "x" * 70_000,
+    None,
+    True,
+    -1,
+    2**63,
+    10**400,
+    1.5,
+    [],
+    [[]] * 5000,
+    {},
+    {"received": None},
+]
+
+
+@pytest.mark.parametrize("output", ["text", "json", "raw"])
+@pytest.mark.parametrize("name", ["received", "subject", "format", "event", "version", "timestamp", "protocol", "id"])
+def test_no_value_in_a_record_breaks_the_view(name: str, output: str, run: Callable[..., Result]) -> None:
+    event = json.loads(lifecycle.encode(STARTUP))
+    whole = {"received": "2026-11-22T12:00:00Z", "subject": "s", "format": "choria", "event": event}
+    wholes = [
+        {**whole, name: value} if name in whole else {**whole, "event": {**event, name: value}} for value in HOSTILE
+    ]
+    result = run("view", "--input", "-", "--output", output, stdin="\n".join(map(json.dumps, wholes)))
+    assert result.exit_code == 0
+    shown, said = result.stdout.removesuffix("\n").split("\n"), result.stderr.removesuffix("\n").split("\n")
+    shown = [line for line in shown if line]
+    if output != "raw":  # which is cleaned on a terminal only
+        assert all(line.isprintable() for line in shown)
+    assert all(line.isprintable() for line in said)
+    rejected = len(HOSTILE) - len(shown)
+    assert [line.split(": ")[1][:10] for line in said[:-1]] == ["[rejected]"] * rejected
+    assert said[-1] == f"received {len(HOSTILE)} = {len(shown)} shown + 0 filtered + {rejected} rejected + 0 dropped"
+
+
+@pytest.mark.parametrize("output", ["text", "json", "raw"])
+def test_an_event_of_a_time_beyond_the_calendar(output: str, run: Callable[..., Result]) -> None:
+    document = {**json.loads(lifecycle.encode(STARTUP)), "timestamp": 2**60}
+    result = run("view", "--input", "-", "--output", output, stdin=json.dumps(document))
+    assert len(result.stdout.splitlines()) == 1
+    assert result.stderr == "received 1 = 1 shown + 0 filtered + 0 rejected + 0 dropped\n"

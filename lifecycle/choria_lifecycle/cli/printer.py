@@ -1,0 +1,310 @@
+"""Lines on standard output and standard error, written by a thread.
+
+Whoever does not read them holds up that thread, and neither the event loop, which has a server to answer, nor a signal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import stat
+import sys
+from collections import deque
+from contextlib import contextmanager, suppress
+from threading import Condition, Thread
+from typing import TYPE_CHECKING, Final, TextIO
+
+from choria_lifecycle.cli.fitting import fitted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+__all__ = ["PATIENCE", "Channel", "Printer"]
+
+PATIENCE: Final = 1.0
+"""How many seconds a reader may take nothing before it counts as gone, where a command has to end."""
+
+# How much may wait to be written before whoever writes is to wait.
+_LIMIT: Final = 256 * 1024
+
+# What a pipe takes as a whole or not at all, so that it is known which lines have arrived in it. Windows has no name
+# for it, and other limits.
+_PIECE: Final[int] = getattr(select, "PIPE_BUF", 512)
+
+
+class Channel:
+    """Standard output or standard error.
+
+    Attributes:
+        encoding: what lines are written in; at first what the terminal or the environment asks for.
+        written: how many lines it has taken as a whole.
+        failure: why it takes no more, None while it does.
+        forgotten: nobody waits for its reader any longer.
+    """
+
+    def __init__(self, stream: TextIO, name: str) -> None:
+        self.encoding = stream.encoding or "utf-8"
+        self.written = 0
+        self.failure: OSError | None = None
+        self.forgotten = False
+        self._stream = stream
+        self._name = name
+        self._terminal = stream.isatty()
+        try:
+            self.descriptor: int | None = stream.fileno()
+        except OSError:  # no file, as in tests
+            self.descriptor = None
+
+    @property
+    def dead(self) -> bool:
+        """Whether nothing is written to it any more."""
+        return self.forgotten or self.failure is not None
+
+    def bytes_of(self, text: str, *, fit: bool) -> bytes:
+        """Return a line as it is written; what the encoding does not have becomes an escape.
+
+        Args:
+            text: the line without its end.
+            fit: break it on a terminal that is not as wide.
+        """
+        data = text.encode(self.encoding, "backslashreplace")
+        if fit and self._terminal:
+            data = fitted(data.decode(self.encoding), self._columns()).encode(self.encoding)
+        return data + b"\n"
+
+    def write(self, data: bytes) -> int:
+        """Write the beginning of some bytes, and return how many they were.
+
+        Raises:
+            OSError: it takes no more; the error names the channel.
+        """
+        try:
+            if self.descriptor is not None:
+                # Past the stream, whose buffer the interpreter would write at its end, and wait.
+                return os.write(self.descriptor, data[:_PIECE])
+            buffer = self._stream.buffer
+            buffer.write(data)
+            buffer.flush()
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self._name) from error
+        return len(data)
+
+    def pipe(self) -> int | None:
+        """The descriptor, if it is a pipe whose reader can be watched."""
+        if sys.platform != "win32" and self.descriptor is not None:
+            with suppress(OSError):
+                if stat.S_ISFIFO(os.fstat(self.descriptor).st_mode):
+                    return self.descriptor
+        return None
+
+    def _columns(self) -> int:
+        with suppress(OSError):
+            if self.descriptor is not None:
+                return os.get_terminal_size(self.descriptor).columns or 80
+        return 80
+
+
+class Printer:
+    """Writes lines to both channels, in the order in which they were given.
+
+    It belongs to one thread, apart from its own, which is started with the first line.
+
+    Attributes:
+        out: standard output.
+        err: standard error. That it takes no more is no failure: there is nowhere to say so.
+        patience: how many seconds to wait at the end for a reader that takes nothing; None for as long as it takes.
+    """
+
+    def __init__(self) -> None:
+        self.out = Channel(sys.stdout, "standard output")
+        self.err = Channel(sys.stderr, "standard error")
+        self.patience: float | None = None
+        self._changed = Condition()
+        self._waiting: deque[tuple[Channel, bytes]] = deque()
+        self._size = 0
+        self._pieces = 0
+        self._thread: Thread | None = None
+        self._ended = False
+        self._awake: Callable[[], object] = _nothing
+        self._failed: Callable[[], object] = _nothing
+
+    def line(self, text: str, *, fit: bool = True) -> None:
+        """Write a line to standard output; see `Channel.bytes_of`.
+
+        Raises:
+            BrokenPipeError: nobody reads any more.
+            OSError: no more can be written, as on a disk that is full.
+        """
+        self.check()
+        self._put(self.out, self.out.bytes_of(text, fit=fit))
+
+    def say(self, text: str) -> None:
+        """Write a line to standard error."""
+        self._put(self.err, self.err.bytes_of(text, fit=True))
+
+    def check(self) -> None:
+        """Raise what `line` raises, if standard output has failed meanwhile."""
+        if self.out.failure is not None:
+            raise self.out.failure
+
+    async def room(self) -> None:
+        """Return once another line may be written: what is not read piles up where somebody counts it, not here."""
+        if self._size < _LIMIT:
+            return
+        loop, woken = asyncio.get_running_loop(), asyncio.Event()
+        self._awake = lambda: loop.call_soon_threadsafe(woken.set)
+        try:
+            while self._crowded():
+                await woken.wait()
+                woken.clear()
+        finally:
+            self._awake = _nothing
+
+    def wait(self) -> None:
+        """Do as `room` does, without an event loop."""
+        if self._size >= _LIMIT:
+            with self._changed:
+                self._changed.wait_for(lambda: not self._crowded())
+
+    def drain(self, patience: float | None) -> None:
+        """Return once all was written, or a channel that takes nothing has been forgotten.
+
+        Args:
+            patience: as the attribute.
+        """
+        while self._waiting:
+            with self._changed:
+                before = self._pieces
+                moved = self._changed.wait_for(lambda: not self._waiting or self._pieces != before, patience)  # noqa: B023
+                if not moved:
+                    self._forget(self._waiting[0][0])
+
+    def finish(self, patience: float | None) -> None:
+        """Drain, and end the thread."""
+        self.drain(patience)
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            # Bounded: a signal that came in between may have left the lock taken, and the process has to end.
+            self._thread.join(PATIENCE)
+
+    @contextmanager
+    def watched(self) -> Generator[None]:
+        """Within this, end the task as soon as standard output fails, instead of at the next line.
+
+        Raises:
+            BrokenPipeError: nobody reads any more.
+            OSError: as `line`.
+        """
+        descriptor = self.out.pipe()
+        task, loop, ended = asyncio.current_task(), asyncio.get_running_loop(), False
+        assert task is not None  # noqa: S101 - this is a coroutine
+
+        def unwatch() -> None:
+            if descriptor is not None:
+                loop.remove_reader(descriptor)
+
+        def end() -> None:
+            nonlocal ended
+            unwatch()
+            if not ended:
+                ended = True
+                task.cancel()
+
+        if descriptor is not None:
+            loop.add_reader(descriptor, end)
+        self._failed = lambda: loop.call_soon_threadsafe(end)
+        try:
+            self.check()
+            yield
+        except asyncio.CancelledError:
+            if not ended:
+                raise
+            task.uncancel()
+            raise self.out.failure or BrokenPipeError from None
+        finally:
+            self._failed = _nothing
+            unwatch()
+
+    def _put(self, channel: Channel, data: bytes) -> None:
+        if channel.dead:
+            return
+        with self._changed:
+            self._waiting.append((channel, data))
+            self._size += len(data)
+            if self._thread is None:
+                self._start()
+            self._changed.notify_all()
+
+    def _start(self) -> None:
+        # It may be in the middle of a line for ever; the process ends without it.
+        self._thread = Thread(target=self._work, daemon=True, name="lifecycle-printer")
+        self._thread.start()
+
+    def _crowded(self) -> bool:
+        # Half of it, so that the two threads do not take turns for every line.
+        return self._size > _LIMIT // 2 and self.out.failure is None
+
+    def _forget(self, channel: Channel) -> None:
+        """Leave a channel that takes nothing, and the thread that is stuck with it, to themselves."""
+        channel.forgotten = True
+        self._waiting = deque(each for each in self._waiting if each[0] is not channel)
+        self._size = sum(len(data) for _, data in self._waiting)
+        self._thread = None
+        if self._waiting:
+            self._start()
+
+    def _work(self) -> None:
+        channel: Channel | None = None
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._ended)
+                if not self._waiting or (channel is not None and channel.forgotten):
+                    return
+                channel, lines, data = self._next()
+            arrived = self._write(channel, data)
+            with self._changed:
+                if channel.forgotten:
+                    return
+                channel.written += lines if arrived else 0
+                for _ in range(lines):
+                    self._size -= len(self._waiting.popleft()[1])
+                self._changed.notify_all()
+                self._tell(self._awake)
+
+    def _next(self) -> tuple[Channel, int, bytes]:
+        """The next lines that a pipe takes as a whole, or the next one if that is longer."""
+        channel, data = self._waiting[0]
+        lines = [data]
+        size = len(data)
+        for number, (other, more) in enumerate(self._waiting):
+            if number:
+                size += len(more)
+                if other is not channel or size > _PIECE:
+                    break
+                lines.append(more)
+        return channel, len(lines), b"".join(lines)
+
+    def _write(self, channel: Channel, data: bytes) -> bool:
+        try:
+            while data and not channel.dead:
+                data = data[channel.write(data) :]
+                with self._changed:
+                    self._pieces += 1
+                    self._changed.notify_all()
+        except OSError as error:
+            channel.failure = error
+            if channel is self.out:
+                self._tell(self._failed)
+        return not data
+
+    @staticmethod
+    def _tell(someone: Callable[[], object]) -> None:
+        with suppress(RuntimeError):  # its event loop has ended meanwhile
+            someone()
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
