@@ -7,9 +7,9 @@ which either finds what is wrong or finds the document unusual and right. All th
 from __future__ import annotations
 
 import dataclasses
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_args
 
 import msgspec
 
@@ -108,16 +108,14 @@ def encode(event: Event | MachineEvent, format: Format = _CHORIA) -> bytes:  # n
         OptionError: there is no such format.
         TypeError: it is no event.
     """
-    native = format is _CHORIA
-    if not native and format is not _CLOUDEVENTS:
-        native = _format(format) is _CHORIA
-    try:
-        source, has_optional = _TRAITS[type(event)]
-    except KeyError:
-        source, has_optional = _traits(event)
+    wrapped = format is not _CHORIA
+    if wrapped and format is not _CLOUDEVENTS:
+        wrapped = _format(format) is _CLOUDEVENTS
+    cls: Any = type(event)
+    has_optional = cls not in _LIFECYCLE and _has_optional(cls)
     try:
         data = _without_absent(event) if has_optional else event
-        return _encode(data if native else _wrap(event, source, data))
+        return _encode(_wrap(event, data) if wrapped else data)
     except _UNWRITABLE as cause:
         raise InvalidEvent(f"the event cannot be written as JSON: {cause}", rule="json") from None
 
@@ -159,21 +157,24 @@ _encode = msgspec.json.Encoder(enc_hook=_as_json).encode
 # What the engine and the making of an envelope raise where a constructor was given anything at all.
 _UNWRITABLE = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError, TypeError, AttributeError)
 
-_TRAITS: Final[dict[type, tuple[str, bool]]] = {}
+# The classes of lifecycle events, whose fields are all required.
+_LIFECYCLE: Final = frozenset(get_args(Event))
 
 
-def _traits(event: Any) -> tuple[str, bool]:
-    """Return the source of an event's class, and whether any of its fields may be absent."""
-    for contract in CONTRACTS.values():
-        if contract.cls is type(event):
-            optional = any(field.default is not dataclasses.MISSING for field in dataclasses.fields(event))
-            return _TRAITS.setdefault(contract.cls, (source_of(contract.protocol), optional))
-    raise TypeError(f"{type(event).__name__} is no event")
+@cache
+def _has_optional(cls: Any) -> bool:
+    """Tell whether any field of a class of events may be absent; raises TypeError for any other class."""
+    if cls not in {contract.cls for contract in CONTRACTS.values()}:
+        raise TypeError(f"{cls.__name__} is no event")
+    return any(field.default is not dataclasses.MISSING for field in dataclasses.fields(cls))
 
 
-def _wrap(event: Any, source: str, data: Any) -> Outgoing:
-    # A machine event's id is that of the machine, and the same every time.
-    id_ = event.id if source == _LIFECYCLE_SOURCE else uuid4()
+def _wrap(event: Any, data: Any) -> Outgoing:
+    if type(event) in _LIFECYCLE:
+        source, id_ = _LIFECYCLE_SOURCE, event.id
+    else:
+        # The id of a machine event is that of the machine, and the same every time.
+        source, id_ = source_of(event.protocol), uuid4()
     # As Go has it: blanks around the identity are no part of the subject, and CloudEvents forbids an empty one.
     subject = event.identity.strip() or msgspec.UNSET
     # By position: naming them takes three times as long (`make bench`).
