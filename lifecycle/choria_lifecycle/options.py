@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     E = TypeVar("E", Alive, Governor, Provisioned, Shutdown, Startup, Upgraded)
 
 __all__ = [
+    "STAGES",
     "BaseOptions",
     "GovernorOptions",
     "UpgradedOptions",
@@ -103,7 +104,8 @@ _DEFAULTS: Final[Mapping[str, Callable[[], object]]] = {
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]").search
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,128}").fullmatch
-_STAGES: Final[tuple[str, ...]] = get_args(get_type_hints(Governor)["event_type"])
+STAGES: Final[tuple[str, ...]] = get_args(get_type_hints(Governor)["event_type"])
+"""What a governor event can be about, in the words of the contract."""
 
 
 # A fleet has few components and many events: a hit costs a third of the expression (`make bench`).
@@ -144,7 +146,7 @@ def _check_sequence(value: object) -> str | None:
 
 
 def _check_stage(value: object) -> str | None:
-    return None if value in _STAGES else f"must be one of {', '.join(_STAGES)}, not {quoted(value)}"
+    return None if value in STAGES else f"must be one of {', '.join(STAGES)}, not {quoted(value)}"
 
 
 _CHECKS: Final[Mapping[str, Callable[[object], str | None]]] = {
@@ -213,7 +215,7 @@ def maker(cls: type[E], protocol: str, siblings: Iterable[type]) -> Callable[[di
         if set_sequence is not None:  # a governor event has two options that are more than text
             sequence = options.get("sequence", 0)
             given -= "sequence" in options
-            if type(sequence) is not int or not 0 <= sequence < 2**63 or options["event_type"] not in _STAGES:
+            if type(sequence) is not int or not 0 <= sequence < 2**63 or options["event_type"] not in STAGES:
                 return thorough(options)
         plain = given == count and joined.isprintable() and " " not in joined and all(values)
         if not plain or not _is_token(values[1]):

@@ -11,6 +11,7 @@ from choria_lifecycle.cli.command import Command
 from choria_lifecycle.cli.parameters import Connection, connection_options
 from choria_lifecycle.cli.program import COMMANDS
 from choria_lifecycle.cli.talk import say
+from choria_lifecycle.options import STAGES
 
 if TYPE_CHECKING:
     from choria_lifecycle.cli.stop import Stop
@@ -38,7 +39,11 @@ it may still arrive. Nothing is sent twice.
 @click.option("--version", help="Its version; for startup and alive, and for upgraded the one before.")
 @click.option("--new-version", help="The version after an upgrade; for upgraded.")
 @click.option("--governor", help="The name of the governor; for governor.")
-@click.option("--event-type", help="enter, exit, timeouts or eviction; for governor.")
+@click.option(
+    "--event-type",
+    type=click.Choice(STAGES),
+    help="What happened to the slot; for governor.",
+)
 @click.option("--sequence", type=int, help="The slot; for governor.  [default: 0]")
 @click.option("--id", help="What tells this event from all others.  [default: a random UUID]")
 @click.option("--timestamp", type=int, help="When it happened, in Unix seconds.  [default: now]")

@@ -148,6 +148,7 @@ class Screen:
 @click.option(
     "--input",
     "source",
+    type=click.Path(allow_dash=True),
     metavar="FILE",
     help="Show events from a file, - for standard input: a JSON document a line, as --output json and raw write them.",
 )

@@ -53,7 +53,10 @@ def test_the_identity_is_the_one_choria_derives(run: Callable[..., Result], monk
         (["shutdown", "--component", "c", "--version", "1"], "version belongs to "),
         (["shutdown", "--component", "a.b"], "to be one token of the subject"),
         (["shutdown", "--component", "c", "--identity", "a\nb"], "control characters"),
-        (["governor", "--component", "c", "--governor", "G", "--event-type", "win"], "enter, exit, timeouts, eviction"),
+        (
+            ["governor", "--component", "c", "--governor", "G", "--event-type", "win"],
+            "'enter', 'exit', 'timeouts', 'eviction'",
+        ),
         (["governor", "--component", "c", "--governor", "G", "--event-type", "exit", "--sequence", "-1"], "negative"),
         (["startup", "--timestamp", "noon"], "'noon' is not a valid integer"),
         (["restart"], "'restart' is not one of 'alive'"),
