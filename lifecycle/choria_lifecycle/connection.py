@@ -14,8 +14,9 @@ from choria_lifecycle.receiver import LIMIT, LIMIT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Mapping
-    from os import PathLike
+    from typing import Unpack
 
+    from choria_lifecycle.config.settings import ConnectionOptions
     from choria_lifecycle.event import Event
 
 __all__ = ["connect", "publish_once"]
@@ -25,19 +26,11 @@ __all__ = ["connect", "publish_once"]
 async def connect(
     servers: str | Iterable[str] | None = None,
     *,
-    creds: str | PathLike[str] | None = None,
-    user: str | None = None,
-    password: str | None = None,
-    token: str | None = None,
-    nkey: str | PathLike[str] | None = None,
-    ca: str | PathLike[str] | None = None,
-    cert: str | PathLike[str] | None = None,
-    key: str | PathLike[str] | None = None,
-    name: str | None = None,
     timeout: float = 5,  # noqa: ASYNC109
     limit: int = LIMIT,
     limit_bytes: int = LIMIT_BYTES,
     environ: Mapping[str, str] | None = None,
+    **options: Unpack[ConnectionOptions],
 ) -> AsyncGenerator[Middleware]:
     """Make a connection to NATS: `async with connect() as middleware`.
 
@@ -48,19 +41,11 @@ async def connect(
     Args:
         servers: `host`, `host:port` or a `nats://` or `tls://` URL, or several; each is tried once. Default NATS_URL,
             else `nats://127.0.0.1:4222`. With TLS asked for, nothing is sent to a server that does not offer it.
-        creds: a file with a user's JWT and seed; default NATS_CREDS.
-        user: default NATS_USER.
-        password: default NATS_PASSWORD.
-        token: an authentication token.
-        nkey: a file with a user's seed; default NATS_NKEY.
-        ca: a file with the authorities to trust; default NATS_CA, else the system's.
-        cert: a file with the client's certificate; default NATS_CERT.
-        key: a file with that certificate's key; default NATS_KEY.
-        name: how the connection is called in the server's monitoring; default `choria-lifecycle`.
         timeout: seconds until a connection must stand, over all servers.
         limit: how many messages may wait in each subscription before newer ones are dropped and counted.
         limit_bytes: how many bytes of them, subjects included; by default 64 MiB.
-        environ: where to look for the variables above; default `os.environ`.
+        environ: where to look for variables; default `os.environ`.
+        **options: creds, user, password, token, nkey, ca, cert, key and name: see `ConnectionOptions`.
 
     Raises:
         ConfigError: the settings contradict each other, or a file cannot be used.
@@ -70,19 +55,7 @@ async def connect(
     """
     from choria_lifecycle.nats import NatsTransport
 
-    settings = ConnectionSettings.resolve(
-        servers,
-        creds=creds,
-        user=user,
-        password=password,
-        token=token,
-        nkey=nkey,
-        ca=ca,
-        cert=cert,
-        key=key,
-        name=name,
-        environ=os.environ if environ is None else environ,
-    )
+    settings = ConnectionSettings.resolve(servers, environ=os.environ if environ is None else environ, **options)
     transport = await NatsTransport.open(settings, timeout)
     async with Middleware(transport, limit=limit, limit_bytes=limit_bytes) as middleware:
         yield middleware
@@ -94,36 +67,20 @@ def publish_once(
     *,
     format: Format = Format.CHORIA,  # noqa: A002 - the name users know
     stored: bool = False,
-    creds: str | PathLike[str] | None = None,
-    user: str | None = None,
-    password: str | None = None,
-    token: str | None = None,
-    nkey: str | PathLike[str] | None = None,
-    ca: str | PathLike[str] | None = None,
-    cert: str | PathLike[str] | None = None,
-    key: str | PathLike[str] | None = None,
-    name: str | None = None,
     timeout: float = 5,
     environ: Mapping[str, str] | None = None,
+    **options: Unpack[ConnectionOptions],
 ) -> None:
     """Connect, publish one event, and close; for scripts and cron.
 
     Args:
         event: what to publish.
-        servers: as for `connect`, like all that follows and is not named here.
+        servers: as for `connect`.
         format: how to write it; by default Choria's own JSON.
         stored: wait until a JetStream stream has acknowledged it.
-        creds: as for `connect`.
-        user: as for `connect`.
-        password: as for `connect`.
-        token: as for `connect`.
-        nkey: as for `connect`.
-        ca: as for `connect`.
-        cert: as for `connect`.
-        key: as for `connect`.
-        name: as for `connect`.
         timeout: seconds for connecting, and again for publishing.
         environ: as for `connect`.
+        **options: as for `connect`.
 
     Raises:
         RuntimeError: an event loop is running here, which this would block.
@@ -131,20 +88,7 @@ def publish_once(
     """
 
     async def run() -> None:
-        async with connect(
-            servers,
-            creds=creds,
-            user=user,
-            password=password,
-            token=token,
-            nkey=nkey,
-            ca=ca,
-            cert=cert,
-            key=key,
-            name=name,
-            timeout=timeout,
-            environ=environ,
-        ) as middleware:
+        async with connect(servers, timeout=timeout, environ=environ, **options) as middleware:
             await middleware.publish(event, format=format, stored=stored, timeout=timeout)
 
     try:

@@ -241,8 +241,6 @@ async def test_encrypted_key_asks_nobody(tls: Path) -> None:
 
 @pytest.mark.parametrize("option", ["ca", "creds", "nkey"])
 async def test_missing_files_are_named(option: str, tmp_path: Path) -> None:
-    if option != "ca":
-        pytest.importorskip("nkeys")
     assert str(tmp_path / "missing") in await refused(lifecycle.ConfigError, NOBODY, **{option: tmp_path / "missing"})
 
 
@@ -251,7 +249,6 @@ async def test_broken_files_are_named(tmp_path: Path) -> None:
     broken.write_text("nothing of use\n")
     assert str(broken) in await refused(lifecycle.ConfigError, NOBODY, ca=broken)
     assert str(broken) in await refused(lifecycle.ConfigError, NOBODY, cert=broken, key=broken)
-    pytest.importorskip("nkeys")
     assert str(broken) in await refused(lifecycle.ConfigError, NOBODY, creds=broken)
     assert str(broken) in await refused(lifecycle.ConfigError, NOBODY, nkey=broken)
 
@@ -262,7 +259,6 @@ async def test_nkeys_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 
 async def test_nkey(tmp_path: Path) -> None:
-    pytest.importorskip("nkeys")
     seed = tmp_path / "seed"
     seed.write_text("SUAMLK2ZNL35WSMW37E7UD4VZ7ELPKW7DHC3BWBSD2GCZ7IUQQXZIORRBU\n")
     user = "UBPDQKMVFZ7VSTPSIZCHV2X6JKUFR7IIZYIE4HUB6DHQ7I4DIVHSNOJD"
@@ -276,7 +272,6 @@ async def test_nkey(tmp_path: Path) -> None:
 
 
 async def test_creds_sign_the_nonce(fake_server: Any, tmp_path: Path) -> None:
-    pytest.importorskip("nkeys")
     creds = tmp_path / "user.creds"
     creds.write_text(
         "-----BEGIN NATS USER JWT-----\neyJ0.header.s3cret\n------END NATS USER JWT------\n\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import unquote, urlsplit
 
 from choria_lifecycle.errors import ConfigError
@@ -16,9 +16,35 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from os import PathLike
 
-__all__ = ["DEFAULT_SERVER", "ConnectionSettings", "redacted"]
+__all__ = ["DEFAULT_SERVER", "ConnectionOptions", "ConnectionSettings", "redacted"]
 
 DEFAULT_SERVER = "nats://127.0.0.1:4222"
+
+
+class ConnectionOptions(TypedDict, total=False):
+    """As whom to connect, and how; None stands for the default.
+
+    Attributes:
+        creds: a file with a user's JWT and seed; default NATS_CREDS.
+        user: default NATS_USER.
+        password: default NATS_PASSWORD.
+        token: an authentication token.
+        nkey: a file with a user's seed; default NATS_NKEY.
+        ca: a file with the authorities to trust; default NATS_CA, else the system's.
+        cert: a file with the client's certificate; default NATS_CERT.
+        key: a file with that certificate's key; default NATS_KEY.
+        name: how the connection is called in the server's monitoring; default `choria-lifecycle`.
+    """
+
+    creds: str | PathLike[str] | None
+    user: str | None
+    password: str | None
+    token: str | None
+    nkey: str | PathLike[str] | None
+    ca: str | PathLike[str] | None
+    cert: str | PathLike[str] | None
+    key: str | PathLike[str] | None
+    name: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
