@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.subjects import subject
     from choria_lifecycle.transport import InMemoryTransport
     from choria_lifecycle.validation.finding import Finding
-    from choria_lifecycle.validation.rules import validate
+    from choria_lifecycle.validation.validate import validate
 
 __version__: Final = "0.1.0"
 
@@ -123,7 +123,7 @@ _MODULES: Final = {
     "subjects": ("subject",),
     "transport": ("InMemoryTransport",),
     "validation.finding": ("Finding",),
-    "validation.rules": ("validate",),
+    "validation.validate": ("validate",),
 }
 _HOME: Final = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -95,7 +95,7 @@ _LIFECYCLE_SOURCE: Final = "io.choria.lifecycle"
 
 
 def encode(event: Event | MachineEvent, format: Format = _CHORIA) -> bytes:  # noqa: A002 - named for users
-    """Write an event as compact JSON, with the values and the order of keys that Go sends.
+    """Write an event as compact JSON, with the values and the order of keys that Go sends; optional fields come last.
 
     The values are written as they are: constructors check nothing, and neither does this. `publish` does.
 

@@ -8,13 +8,32 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final
+from collections import Counter
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
 from choria_lifecycle.errors import InvalidEvent
+from choria_lifecycle.text import safe
 
-__all__ = ["FLAT", "MAX_DEPTH", "MAX_SIZE", "is_shallow", "octets", "read"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "FLAT",
+    "MAX_DEPTH",
+    "MAX_SIZE",
+    "Trail",
+    "duplicates",
+    "is_cut_off",
+    "is_shallow",
+    "octets",
+    "path_of",
+    "places",
+    "read",
+    "too_large",
+]
 
 MAX_SIZE: Final = 65536
 """The greatest size of a document in bytes, unless another is asked for; an event has a few hundred."""
@@ -49,6 +68,11 @@ def octets(data: bytes | bytearray | memoryview | str) -> bytes:
     raise TypeError(f"an event is read from bytes or text, not from {type(data).__name__}")
 
 
+def too_large(size: int, limit: int) -> str:
+    """Return what to say of a document that has more bytes than are allowed."""
+    return f"{size} bytes are more than the {limit} that are allowed; an event has a few hundred"
+
+
 def is_shallow(raw: bytes) -> bool:
     """Tell whether nothing in the document is nested deeper than `MAX_DEPTH`; linear in its size."""
     if len(raw) <= FLAT or raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
@@ -74,26 +98,38 @@ def read(raw: bytes, max_size: int = MAX_SIZE) -> Any:
         InvalidEvent: with one of the rules `size`, `utf-8`, `depth` and `json`.
     """
     if len(raw) > max_size:
-        raise InvalidEvent(f"{len(raw)} bytes are more than the {max_size} that are allowed", rule="size")
+        raise InvalidEvent(too_large(len(raw), max_size), rule="size")
     try:
         text = raw.decode()
     except UnicodeDecodeError as cause:
         message = f"byte {cause.start} (0x{raw[cause.start]:02x}) is no UTF-8: {cause.reason}"
+        is_utf_16 = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
+        message += "; it looks like UTF-16, write UTF-8" if is_utf_16 else "; write the document in UTF-8"
         raise InvalidEvent(message, rule="utf-8") from None
+    if text.startswith("\ufeff"):
+        message = "it begins with a byte order mark (EF BB BF), which JSON does not have; write UTF-8 without one"
+        raise InvalidEvent(message, rule="json")
     if not is_shallow(raw):
-        raise InvalidEvent(f"arrays and objects are nested deeper than {MAX_DEPTH} levels", rule="depth")
+        raise InvalidEvent(
+            f"arrays and objects are nested deeper than {MAX_DEPTH} levels; events need two", rule="depth"
+        )
     try:
-        document = json.loads(text, parse_constant=_constant, parse_int=_integer)
+        document = _decode(text)
         _syntax(raw)
     except RecursionError:
         # Only a caller that is itself close to the interpreter's limit gets here.
         raise InvalidEvent("arrays and objects are nested too deeply to be read here", rule="depth") from None
     except json.JSONDecodeError as cause:
-        where = f"line {cause.lineno} column {cause.colno}"
+        where = f"line {cause.lineno} column {cause.colno}" if "\n" in text else f"column {cause.colno}"
+        if not text.strip(_BLANK):
+            raise InvalidEvent("the document is empty; an event is a JSON object", rule="json") from None
         raise InvalidEvent(f"this is no JSON: {cause.msg.removesuffix(' at')} at {where}", rule="json") from None
     except msgspec.DecodeError:
         # What the standard library lets pass and JSON text in UTF-8 cannot mean.
-        raise InvalidEvent("this is no JSON: a \\u escape is half of a surrogate pair", rule="json") from None
+        raise InvalidEvent(
+            "this is no JSON: a \\u escape is half of a surrogate pair; write both halves, or the character itself",
+            rule="json",
+        ) from None
     except ValueError as cause:
         raise InvalidEvent(f"this is no JSON: {cause}", rule="json") from None
     return document
@@ -111,3 +147,81 @@ def _integer(digits: str) -> int:
 
 
 _BEYOND: Final = 10**400
+_BLANK: Final = " \t\r\n"
+_decode = json.JSONDecoder(parse_constant=_constant, parse_int=_integer).decode
+
+
+def is_cut_off(raw: bytes) -> bool:
+    """Tell whether the bytes are a document whose end is missing: a string, an array or an object is still open."""
+    rest = _CLOSED_STRING.sub(b"", raw)
+    return b'"' in rest or rest.count(b"{") + rest.count(b"[") > rest.count(b"}") + rest.count(b"]")
+
+
+# A path is made only for the few places that are shown: a hostile document has many, deep down.
+Trail: TypeAlias = tuple[Any, ...]
+
+
+def places(document: object) -> Iterator[tuple[object, Trail]]:
+    """Return every value within a document, itself first, and where it is; see `path_of`."""
+    found: list[tuple[object, Trail]] = [(document, ())]
+    while found:  # not recursive, as a caller may be close to the interpreter's limit
+        item, trail = found.pop()
+        yield item, trail
+        if isinstance(item, dict):
+            found += [(inner, (trail, ".{}", key)) for key, inner in item.items()]
+        elif isinstance(item, list):
+            found += [(inner, (trail, "[{}]", index)) for index, inner in enumerate(item)]
+
+
+def path_of(trail: Trail) -> str:
+    """Return the JSON path of a place below the document, safe to show and cut."""
+    steps: list[str] = []
+    while trail:
+        trail, form, step = trail
+        steps.append(form.format(safe(str(step), _LONGEST_STEP)))
+    return "".join(reversed(steps))
+
+
+def duplicates(raw: bytes, most: int) -> list[tuple[str, str]]:
+    """Return the keys that are in an object more than once, each with the JSON path of that object below the document.
+
+    Args:
+        raw: a document that `read` reads.
+        most: how many to look for.
+    """
+    doubled = False
+
+    def gather(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal doubled
+        members = dict(pairs)
+        if len(members) == len(pairs):
+            return members
+        doubled = True
+        return _Doubled(pairs)
+
+    document = json.loads(raw, object_pairs_hook=gather, parse_int=_digits)
+    if not doubled:
+        return []
+    found = (
+        (path_of(trail), safe(key, _LONGEST_STEP))
+        for item, trail in places(document)
+        if isinstance(item, _Doubled)
+        for key in item.repeated
+    )
+    return sorted(islice(found, most))
+
+
+class _Doubled(dict[str, Any]):
+    """An object in which a key is more than once."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.repeated = [key for key, times in Counter(key for key, _ in pairs).items() if times > 1]
+
+
+def _digits(digits: str) -> int:  # noqa: ARG001 - the decoder's signature
+    return 0
+
+
+_CLOSED_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_LONGEST_STEP: Final = 200

@@ -70,6 +70,8 @@ class Envelope(msgspec.Struct, Generic[S, P, T]):
     datacontenttype: _Text | None = None
     dataschema: _Text | None = None
     data_base64: None = None
+    # An event of its own protocol is no envelope, whatever else it has.
+    protocol: None = None
 
 
 class Outgoing(msgspec.Struct):
@@ -139,7 +141,8 @@ _TIME = re.compile(rf"\d{{4}}-\d\d-\d\d[Tt]{_CLOCK}:[0-5]\d(?:\.\d+)?(?:[Zz]|[+-
 
 def is_time(text: str) -> bool:
     """Tell whether text is a time of RFC 3339, leap seconds excepted, which neither Go nor Python can hold."""
-    if _TIME(text) is None:
+    # The first is the form that Go writes, and takes a third of the time (`make bench`).
+    if (text[4::3] != "--T::Z" or text[11:13] == "24") and _TIME(text) is None:
         return False
     try:
         datetime.fromisoformat(text.upper())  # the calendar
@@ -177,7 +180,7 @@ def open_document(document: dict[str, Any]) -> Opened:
     data, path = _data(document, findings)
     texts = {name: document[name] for name in ("type", "source", "subject") if isinstance(document.get(name), str)}
     if isinstance(data, dict) and "specversion" in data and "protocol" not in data:
-        message = "the data is another envelope; an event travels in one at most"
+        message = "the data is another envelope; an event travels in one, whose data is the event"
         findings.append(Finding(code="envelope-nested", path=path, rule="envelope", message=message))
         data = None
     return Opened(Format.CLOUDEVENTS, data, path, texts, findings)
@@ -195,10 +198,11 @@ def _attributes(document: dict[str, Any]) -> Iterator[Finding]:
                 message = f"the envelope has no {name}, which CloudEvents 1.0 requires"
                 yield Finding(code="envelope-required", path=f"$.{name}", rule="required", message=message)
         elif not isinstance(value, str):
-            message = f"{name} must be text, not {quoted(value)}"
+            wanted = '"1.0", as text,' if name == "specversion" else "text,"
+            message = f"{name} must be {wanted} not {quoted(value)}"
             yield Finding(code="envelope-type", path=f"$.{name}", rule="type", value=shown(value), message=message)
         elif not value:
-            message = f"{name} must not be empty"
+            message = f"{name} must not be empty" + ("; leave it out" if name in _OPTIONAL else "")
             yield Finding(code="envelope-empty", path=f"$.{name}", rule="minLength", value=value, message=message)
         elif name == "specversion" and value != "1.0":
             message = f'specversion must be "1.0", not {quoted(value)}'
@@ -219,9 +223,10 @@ def _data(document: dict[str, Any], findings: list[Finding]) -> tuple[Any, str]:
 
     if encoded is None:
         if plain is None:
-            wrong("the envelope has no data", path="$.data", rule="required")
+            wrong("the envelope has no data; put the event there", path="$.data", rule="required")
         elif not isinstance(plain, dict):
-            wrong(f"data must be an object, not {quoted(plain)}", path="$.data", rule="type", value=plain)
+            hint = "; put the event itself there, not its JSON as text" if isinstance(plain, str) else ""
+            wrong(f"data must be an object, not {quoted(plain)}{hint}", path="$.data", rule="type", value=plain)
             plain = None
         return plain, "$.data"
     if plain is not None:
@@ -233,9 +238,13 @@ def _data(document: dict[str, Any], findings: list[Finding]) -> tuple[Any, str]:
             raw = b64decode(encoded, validate=True)
             inner = read(raw, max_size=len(raw))
         except ValueError as cause:
-            wrong(f"data_base64 is no base64 of RFC 4648: {cause}", rule="base64", value=encoded)
+            wrong(
+                f"data_base64 is no base64 of RFC 4648, with padding and without line ends: {cause}",
+                rule="base64",
+                value=encoded,
+            )
         except InvalidEvent as cause:
-            wrong(f"data_base64 does not decode to an event: {cause.message}", rule=cause.rule, value=encoded)
+            wrong(f"data_base64 does not decode to a document: {cause.message}", rule=cause.rule, value=encoded)
         else:
             if isinstance(inner, dict):
                 return inner, "$.data_base64"

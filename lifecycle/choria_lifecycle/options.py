@@ -38,6 +38,7 @@ __all__ = [
     "UpgradedOptions",
     "VersionOptions",
     "check_component",
+    "is_token",
     "maker",
     "options_of",
 ]
@@ -110,14 +111,15 @@ STAGES: Final[tuple[str, ...]] = get_args(get_type_hints(Governor)["event_type"]
 
 # A fleet has few components and many events: a hit costs a third of the expression (`make bench`).
 @lru_cache(maxsize=256)
-def _is_token(text: str) -> bool:
+def is_token(text: str) -> bool:
+    """Tell whether `check_component` finds nothing wrong with a text."""
     return _TOKEN(text) is not None
 
 
 def check_component(component: object) -> str | None:
     """Return what is wrong with a component as a token of a subject, or None."""
     wrong = _check_text(component)
-    if wrong or (isinstance(component, str) and _is_token(component)):
+    if wrong or (isinstance(component, str) and is_token(component)):
         return wrong
     return (
         f"must be 1 to 128 of the characters A-Z a-z 0-9 _ -, to be one token of the subject, not {quoted(component)}"
@@ -218,7 +220,7 @@ def maker(cls: type[E], protocol: str, siblings: Iterable[type]) -> Callable[[di
             if type(sequence) is not int or not 0 <= sequence < 2**63 or options["event_type"] not in STAGES:
                 return thorough(options)
         plain = given == count and joined.isprintable() and " " not in joined and all(values)
-        if not plain or not _is_token(values[1]):
+        if not plain or not is_token(values[1]):
             return thorough(options)
         event = create(cls)
         set_protocol(event, protocol)

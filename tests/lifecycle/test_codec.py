@@ -118,7 +118,7 @@ def test_any_layout_is_read(changes: dict[str, Any], separators: tuple[str, str]
     ):
         raw = json.dumps(document, separators=separators, ensure_ascii=ascii_only).encode()
         assert lifecycle.parse(raw) == expected
-        assert lifecycle.validate(raw) == []
+        assert all(finding.severity == "warning" for finding in lifecycle.validate(raw))
 
 
 def test_data_may_be_base64() -> None:
@@ -334,7 +334,7 @@ def test_machine_events_are_decoded_and_are_no_lifecycle_events() -> None:
     envelope = ENVELOPE | {"source": "io.choria.machine", "type": TRANSITION["protocol"], "data": TRANSITION}
     for document in (TRANSITION, envelope):
         assert codec.decode(compact(document)) == Transition(**TRANSITION)  # type: ignore[arg-type]
-        assert lifecycle.validate(compact(document)) == []
+        assert all(finding.severity == "warning" for finding in lifecycle.validate(compact(document)))
         with pytest.raises(UnknownProtocol, match="is no lifecycle event") as caught:
             lifecycle.parse(compact(document))
         assert caught.value.protocol == "io.choria.machine.v1.transition"
@@ -478,3 +478,12 @@ def test_validate_has_the_limit_of_parse() -> None:
     large = compact(STARTUP | {"x": "x" * 100_000})
     assert [finding.rule for finding in lifecycle.validate(large)] == ["size"]
     assert lifecycle.validate(large, max_size=200_000) == []
+
+
+def test_a_document_of_its_own_protocol_is_no_envelope_for_any_reader() -> None:
+    for protocol, error in (("io.choria.lifecycle.v1.alive", InvalidEvent), ("io.choria.other", UnknownProtocol)):
+        raw = compact(ENVELOPE | {"protocol": protocol})
+        for read in (lifecycle.parse, codec.decode):
+            with pytest.raises(error):
+                read(raw)
+    assert lifecycle.parse(compact(ENVELOPE | {"protocol": "of another kind"})) == lifecycle.parse(compact(ENVELOPE))

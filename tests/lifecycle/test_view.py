@@ -120,7 +120,7 @@ def test_why_a_delivery_is_no_event_and_where_it_came_from() -> None:
     line = View(Wanted(), Style(utc=True)).take(delivery(BAD))
     assert line is not None
     assert line.rejected
-    assert line.text == f"12:00:01 [rejected] {SUBJECT}: $.id: id is missing"
+    assert line.text == f"12:00:01 [rejected] {SUBJECT}: $.id: id is missing; it is required, and of type string"
 
 
 @pytest.mark.parametrize(

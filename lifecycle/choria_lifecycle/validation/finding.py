@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from choria_lifecycle.errors import InvalidEvent
 from choria_lifecycle.text import quoted, safe
 
-__all__ = ["Finding", "Severity", "Shown", "shown"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["CODES", "Finding", "Severity", "Shown", "shown"]
 
 Shown: TypeAlias = str | int | float | bool | None
 
@@ -27,13 +31,59 @@ class Severity(StrEnum):
     """Nothing is wrong, and there is something to know."""
 
 
+_CODES: Final[Mapping[Severity, tuple[str, ...]]] = {
+    Severity.ERROR: (
+        "input-depth",
+        "input-json",
+        "input-size",
+        "input-truncated",
+        "input-type",
+        "input-utf-8",
+        "envelope-data",
+        "envelope-empty",
+        "envelope-nested",
+        "envelope-required",
+        "envelope-source",
+        "envelope-subject-differs",
+        "envelope-time",
+        "envelope-type",
+        "envelope-type-differs",
+        "envelope-version",
+        "schema-enum",
+        "schema-maximum",
+        "schema-minLength",
+        "schema-minimum",
+        "schema-required",
+        "schema-type",
+        "number-range",
+    ),
+    Severity.WARNING: (
+        "component-token",
+        "duplicate-key",
+        "envelope-extension",
+        "field-misspelt",
+        "id-uuid",
+        "protocol-old",
+        "subject-differs",
+        "timestamp-range",
+        "timestamp-unit",
+    ),
+    Severity.INFORMATION: ("findings-cut", "protocol-unknown"),
+}
+
+CODES: Final[Mapping[str, Severity]] = MappingProxyType(
+    {code: severity for severity, codes in _CODES.items() for code in codes}
+)
+"""Every code there is, with its severity; docs/validation.md has an example for each."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One thing to say about a document, safe to show.
 
     Attributes:
         severity: how much it matters.
-        code: what kind of finding it is; stable between releases.
+        code: what kind of finding it is, one of `CODES`; stable between releases.
         path: the JSON path of the place, `$` for the whole document.
         rule: the rule that decided, a keyword of the schema (`required`) or one of ours (`size`).
         value: the value that was found: numbers, booleans and null as they are; anything else as text, cleaned and cut.

@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import lru_cache
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
 
-from choria_lifecycle.document import MAX_SIZE, octets, read
+from choria_lifecycle.document import MAX_SIZE, path_of, places, read
 from choria_lifecycle.envelope import Format, Opened, open_document, source_of
 from choria_lifecycle.errors import InvalidEvent
-from choria_lifecycle.options import check_component
-from choria_lifecycle.subjects import PREFIX
+from choria_lifecycle.event import EVENT_TYPES
 from choria_lifecycle.text import quoted, safe
 from choria_lifecycle.validation.finding import Finding, Severity, shown
 from choria_schemas.registry import CONTRACTS
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 
     from choria_schemas.registry import Contract
 
-__all__ = ["Inspection", "inspect", "validate"]
+__all__ = ["MOST", "Inspection", "inspect", "unreadable"]
+
+MOST: Final = 100
+"""How many findings about the contract, and how many warnings, are listed."""
 
 
 @dataclass(slots=True)
@@ -36,16 +40,21 @@ class Inspection:
     """What is known of a document after looking at all of it.
 
     Attributes:
-        findings: all that is to say, in the order of the document's layers: text, envelope, event.
+        findings: where it breaks its contract, in the order of the document's layers - text, envelope, event - and
+            whether there is no contract.
         contract: the contract that it claims to keep, None where there is none.
         protocol: the protocol it names, None where it names none.
         event: the event without its envelope.
+        document: the whole document, None if that is no object.
+        opened: the document, opened; None if it is no object.
     """
 
     findings: list[Finding] = field(default_factory=list)
     contract: Contract | None = None
     protocol: str | None = None
     event: dict[str, Any] = field(default_factory=dict)
+    document: dict[str, Any] | None = None
+    opened: Opened | None = None
 
     @property
     def errors(self) -> list[Finding]:
@@ -53,74 +62,25 @@ class Inspection:
         return [finding for finding in self.findings if finding.severity is Severity.ERROR]
 
 
-def validate(
-    data: bytes | bytearray | memoryview | str, subject: str | None = None, max_size: int = MAX_SIZE
-) -> list[Finding]:
-    """Return everything there is to say about a document; an empty list means that it keeps the contract.
-
-    Covers lifecycle events, machine transitions and the states of watchers, in either format. There is an error in the
-    list exactly if `codec.decode` raises InvalidEvent. Of more than 100 findings the first 100 are listed, and one more
-    that says so.
-
-    Args:
-        data: a document as it was received.
-        subject: the subject it was received on, if it is known.
-        max_size: the greatest size in bytes.
-
-    Raises:
-        TypeError: data is neither bytes nor text.
-    """
-    try:
-        raw = octets(data)
-    except InvalidEvent as cause:
-        return [_unreadable(cause)]
-    inspection = inspect(raw, max_size)
-    expected = _expected_subject(inspection)
-    if subject is not None and expected is not None and subject != expected:
-        message = f"it came on the subject {quoted(subject, 100)}, where nobody looks for it; it belongs on {expected}"
-        inspection.findings.append(
-            Finding(
-                severity=Severity.WARNING,
-                code="subject-differs",
-                path="$",
-                rule="subject",
-                value=shown(subject),
-                message=message,
-            )
-        )
-    return inspection.findings
-
-
-def _expected_subject(inspection: Inspection) -> str | None:
-    """Return the subject that Choria publishes such an event on, None where that cannot be told."""
-    contract, component = inspection.contract, inspection.event.get("component")
-    if contract is None:
-        return None
-    if source_of(contract.protocol) == "io.choria.machine":
-        return contract.protocol.removeprefix("io.").replace(".v1.", ".")
-    if check_component(component):
-        return None
-    return f"{PREFIX}.{contract.protocol.rpartition('.')[2]}.{component}"
-
-
 def inspect(raw: bytes, max_size: int = MAX_SIZE) -> Inspection:
     """Look at all of a document; never raises on what it holds."""
     try:
         return _inspect(raw, max_size)
     except InvalidEvent as cause:
-        return Inspection([_unreadable(cause)])
+        return Inspection([unreadable(cause)])
     except RecursionError:
         # Only a caller that is itself close to the interpreter's limit gets here.
-        return Inspection([_unreadable(InvalidEvent("nested too deeply to be read from here", rule="depth"))])
+        return Inspection([unreadable(InvalidEvent("nested too deeply to be read from here", rule="depth"))])
 
 
 def _inspect(raw: bytes, max_size: int) -> Inspection:
     document = read(raw, max_size)
     if not isinstance(document, dict):
-        message = f"an event is a JSON object, not {quoted(document)}"
+        hint = "; send a document for each event" if isinstance(document, list) else ""
+        message = f"an event is a JSON object, not {quoted(document)}{hint}"
         return Inspection([Finding(code="input-type", path="$", rule="type", value=shown(document), message=message)])
     opened = open_document(document)
-    inspection = Inspection(opened.findings)
+    inspection = Inspection(opened.findings, document=document, opened=opened)
     if opened.format is Format.CLOUDEVENTS:
         _agree(opened, inspection)
     else:
@@ -134,17 +94,20 @@ def _inspect(raw: bytes, max_size: int) -> Inspection:
 def _hold(inspection: Inspection, contract: Contract, opened: Opened) -> None:
     """Hold an event against its contract, and put what is wrong in the order of the contract's fields."""
     properties: dict[str, Any] = contract.schema()["properties"]
-    found = list(islice(chain(_violations(contract, opened), _numbers(properties, opened)), _MOST + 1))
+    found = list(islice(chain(_violations(contract, opened), _numbers(properties, opened)), MOST + 1))
     rank = {f"{opened.path}.{name}": number for number, name in enumerate(properties)}
     # The validator goes over extra keys in an order that changes from run to run.
     found.sort(key=lambda finding: (rank.get(_FIELD(finding.path)[0], -1), finding.path))  # type: ignore[index]
-    if len(found) > _MOST:
-        message = f"there is more of this kind; {_MOST} findings are listed"
-        found[_MOST:] = [Finding(code="findings-cut", path=opened.path, rule="limit", message=message)]
+    if len(found) > MOST:
+        message = f"{MOST} places that break the contract are listed, and there are more; mend these first"
+        found[MOST:] = [
+            Finding(severity=Severity.INFORMATION, code="findings-cut", path=opened.path, rule="limit", message=message)
+        ]
     inspection.findings += found
 
 
-def _unreadable(cause: InvalidEvent) -> Finding:
+def unreadable(cause: InvalidEvent) -> Finding:
+    """Return the finding for what `document` refuses to read."""
     return Finding(code=f"input-{cause.rule}", path=cause.path, rule=cause.rule, message=cause.message)
 
 
@@ -158,24 +121,39 @@ def _identify(opened: Opened, inspection: Inspection) -> None:
         if inspection.contract is None:
             inspection.findings.append(_unknown(protocol, path))
     elif "protocol" in opened.data:
-        message = f"protocol must be text, not {quoted(protocol)}"
+        message = f"protocol must be of type string, not {quoted(protocol)}"
         inspection.findings.append(
             Finding(code="schema-type", path=path, rule="type", value=shown(protocol), message=message)
         )
     else:
-        message = "protocol is missing; it says which contract the event keeps"
+        message = "protocol is missing; it says which contract the event keeps, such as io.choria.lifecycle.v1.startup"
+        if isinstance(opened.data.get("event"), dict):
+            message += (
+                ". This looks like a record of `lifecycle view --output json`; with --output raw it writes events"
+            )
         inspection.findings.append(Finding(code="schema-required", path=path, rule="required", message=message))
 
 
 def _unknown(protocol: str, path: str) -> Finding:
+    unknown = f"no contract is held for the protocol {quoted(protocol, 100)}, so no more was checked"
     return Finding(
         severity=Severity.INFORMATION,
         code="protocol-unknown",
         path=path,
         rule="protocol",
         value=shown(protocol),
-        message=f"no contract is held for the protocol {quoted(protocol, 100)}",
+        message=unknown + _meant(protocol),
     )
+
+
+@lru_cache(maxsize=64)
+def _meant(protocol: str) -> str:
+    """Ask whether a lifecycle event was meant. Of machine events there are more than contracts."""
+    prefix, _, name = protocol.lower().rpartition(".")
+    if len(name) > _LONG_NAME or prefix not in (_LIFECYCLE, ""):
+        return ""
+    near = get_close_matches(name, EVENT_TYPES, n=1)
+    return f"; did you mean {_LIFECYCLE}.{near[0]}?" if near else ""
 
 
 def _agree(opened: Opened, inspection: Inspection) -> None:
@@ -192,7 +170,10 @@ def _agree(opened: Opened, inspection: Inspection) -> None:
             inspection.findings.append(_unknown(claimed, "$.type"))
         return
     if claimed and isinstance(own, str) and not {claimed, own} <= set(contract.protocols):
-        message = f"the type of the envelope, {quoted(claimed)}, contradicts the protocol of its data, {quoted(own)}"
+        message = (
+            f"the type of the envelope, {quoted(claimed)}, contradicts the protocol of its data, {quoted(own)}; "
+            "make both the same"
+        )
         inspection.findings.append(
             Finding(code="envelope-type-differs", path="$.type", rule="envelope", value=shown(claimed), message=message)
         )
@@ -206,7 +187,8 @@ def _agree(opened: Opened, inspection: Inspection) -> None:
     # Go makes the subject of the identity without the blanks around it.
     if subject and isinstance(identity, str) and subject.strip() != identity.strip():
         message = (
-            f"the subject of the envelope, {quoted(subject)}, contradicts the identity of its data, {quoted(identity)}"
+            f"the subject of the envelope, {quoted(subject)}, contradicts the identity of its data, "
+            f"{quoted(identity)}; make it the identity, or leave it out"
         )
         inspection.findings.append(
             Finding(
@@ -227,10 +209,36 @@ def _violations(contract: Contract, opened: Opened) -> Iterator[Finding]:
         rule = str(violation.rule)
         if rule == "required":
             for name in (name for name in violation.rule_definition if name not in violation.value):
-                yield Finding(code="schema-required", path=f"{path}.{name}", rule=rule, message=f"{name} is missing")
+                message = f"{name} is missing{_of_type(violation.definition.get('properties', {}).get(name, {}))}"
+                yield Finding(code="schema-required", path=f"{path}.{name}", rule=rule, message=message)
         elif not (differs and path == f"{opened.path}.protocol"):
-            message = _explain(path, violation)
+            message = _explain(path, violation) + _corrected(contract, violation)
             yield Finding(code=f"schema-{rule}", path=path, rule=rule, value=shown(violation.value), message=message)
+
+
+def _corrected(contract: Contract, violation: JsonSchemaValueException) -> str:
+    """Say so if it is not upstream's schema that decided, but our correction of it."""
+    for pointer, reason in contract.corrections:
+        if pointer == f"{_pointer(contract, violation)}/{violation.rule}":
+            return f"; upstream's schema differs here and was corrected: {reason.removesuffix('.')}"
+    return ""
+
+
+def _pointer(contract: Contract, violation: JsonSchemaValueException) -> str:
+    """Return the JSON pointer of the part of the schema that was broken."""
+    root = contract.schema()
+    schema, pointer = root, ""
+    for step in violation.path[1:]:
+        if "properties" in schema and step in schema["properties"]:
+            schema, pointer = schema["properties"][step], f"{pointer}/properties/{step}"
+        elif "items" in schema:
+            schema, pointer = schema["items"], f"{pointer}/items"
+        else:
+            schema, pointer = schema.get("additionalProperties", {}), f"{pointer}/additionalProperties"
+        if "$ref" in schema:
+            pointer = schema["$ref"].removeprefix("#")
+            schema = root["definitions"][pointer.rpartition("/")[2]]
+    return pointer
 
 
 def _explain(path: str, violation: JsonSchemaValueException) -> str:
@@ -238,13 +246,14 @@ def _explain(path: str, violation: JsonSchemaValueException) -> str:
     match violation.rule:
         case "type":
             kinds = " or ".join(wanted) if isinstance(wanted, list) else wanted
-            return f"{name} must be of type {kinds}, not {value}"
+            return f"{name} must be of type {kinds}, not {value}{_unquoted(kinds, violation.value)}"
         case "enum" if len(wanted) == 1:
             return f"{name} must be {quoted(wanted[0])}, not {value}"
         case "enum":
             return f"{name} must be one of {', '.join(quoted(item) for item in wanted)}, not {value}"
         case "minLength":
-            return f"{name} must not be empty" if wanted == 1 else f"{name} must have at least {wanted} characters"
+            least = "must not be empty" if wanted == 1 else f"must have at least {wanted} characters"
+            return f"{name} {least}, not {value}" if wanted != 1 else f"{name} {least}"
         case "minimum":
             return f"{name} must be at least {wanted}, not {value}"
         case "maximum":
@@ -253,32 +262,34 @@ def _explain(path: str, violation: JsonSchemaValueException) -> str:
             return f"{name} must keep {rule} {quoted(wanted)}, which {value} does not"
 
 
+def _of_type(wanted: Mapping[str, Any]) -> str:
+    """Say what a field that is missing would be."""
+    if len(wanted.get("enum", ())) == 1:
+        return f"; it must be {quoted(wanted['enum'][0])}"
+    kind = wanted.get("type")
+    return f"; it is required, and of type {kind}" if isinstance(kind, str) else ""
+
+
+def _unquoted(kinds: str, value: object) -> str:
+    """Say what to do about a number that is nearly right."""
+    if "integer" not in kinds and "number" not in kinds:
+        return ""
+    if isinstance(value, str) and value.removeprefix("-").isdecimal():
+        return "; leave out the quotes"
+    return f"; write {int(value)}" if isinstance(value, float) and value.is_integer() and abs(value) < 2**63 else ""
+
+
 def _numbers(properties: Mapping[str, Any], opened: Opened) -> Iterator[Finding]:
     """What JSON and the schemas allow and Go cannot hold: integers beyond 64 bits, and numbers beyond a double."""
     for name, wanted in properties.items():
         value, path = opened.data.get(name), f"{opened.path}.{name}"
         if isinstance(value, int) and "integer" in wanted.get("type", ()):
             if not -(2**63) <= value < 2**63:
-                yield _out_of_range(value, path, "64 bits")
+                yield _out_of_range(value, path, f"64 bits, {-(2**63)} to {2**63 - 1}")
             continue
-        # Not recursive, and without a path for each place: a hostile document has many places, deep down.
-        places: list[tuple[object, tuple[Any, ...]]] = [(value, ())]
-        while places:
-            item, trail = places.pop()
-            if isinstance(item, dict):
-                places += [(inner, (trail, ".{}", key)) for key, inner in item.items()]
-            elif isinstance(item, list):
-                places += [(inner, (trail, "[{}]", index)) for index, inner in enumerate(item)]
-            elif isinstance(item, int | float) and not -_DOUBLE <= item <= _DOUBLE:
-                yield _out_of_range(item, path + _steps(trail), "a double")
-
-
-def _steps(trail: tuple[Any, ...]) -> str:
-    steps: list[str] = []
-    while trail:
-        trail, form, step = trail
-        steps.append(form.format(safe(str(step), _LONGEST)))
-    return "".join(reversed(steps))
+        for item, trail in places(value):
+            if isinstance(item, int | float) and not -_DOUBLE <= item <= _DOUBLE:
+                yield _out_of_range(item, path + path_of(trail), "a double, at most 1.8e308")
 
 
 def _out_of_range(value: float, path: str, room: str) -> Finding:
@@ -287,11 +298,12 @@ def _out_of_range(value: float, path: str, room: str) -> Finding:
 
 
 def _name(path: str) -> str:
-    return path.rpartition(".")[2] or "the value"
+    return path.removeprefix("$").removeprefix(".data_base64").removeprefix(".data").removeprefix(".") or "the value"
 
 
-_MOST: Final = 100
 # Of a key or a path that is shown.
 _LONGEST: Final = 200
+_LIFECYCLE: Final = "io.choria.lifecycle.v1"
+_LONG_NAME: Final = 40
 _DOUBLE: Final = sys.float_info.max
 _FIELD = re.compile(r"\$(?:\.data(?:_base64)?(?=\.))?(?:\.[^.\[]*)?").match

@@ -39,7 +39,7 @@ def test_the_events_of_a_file_with_their_own_times(run: Callable[..., Result], f
     assert result.exit_code == 0
     assert result.stdout.splitlines() == TEXT
     assert result.stderr.splitlines() == [
-        f"{file}:2: [rejected] $.id: id is missing",
+        f"{file}:2: [rejected] $.id: id is missing; it is required, and of type string",
         "received 3 = 2 shown + 0 filtered + 1 rejected + 0 dropped",
     ]
 

@@ -1,0 +1,44 @@
+"""Everything there is to say about one document."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from choria_lifecycle.document import MAX_SIZE, octets
+from choria_lifecycle.errors import InvalidEvent
+from choria_lifecycle.validation.advice import advise
+from choria_lifecycle.validation.rules import inspect, unreadable
+
+if TYPE_CHECKING:
+    from choria_lifecycle.validation.finding import Finding
+
+__all__ = ["validate"]
+
+
+def validate(
+    data: bytes | bytearray | memoryview | str, subject: str | None = None, max_size: int = MAX_SIZE
+) -> list[Finding]:
+    """Return everything there is to say about a document; an empty list means that nothing is.
+
+    Covers lifecycle events, machine transitions and the states of watchers, in either format. There is an error in the
+    list exactly if `codec.decode` raises InvalidEvent; warnings come after the errors. Of more than 100 errors the
+    first 100 are listed, and one more finding that says so; of warnings the first 100.
+
+    Args:
+        data: a document as it was received.
+        subject: the subject it was received on, if it is known.
+        max_size: the greatest size in bytes.
+
+    Raises:
+        TypeError: data is neither bytes nor text.
+    """
+    try:
+        raw = octets(data)
+    except InvalidEvent as cause:
+        return [unreadable(cause)]
+    inspection = inspect(raw, max_size)
+    try:
+        return inspection.findings + advise(raw, inspection, subject, time.time())
+    except RecursionError:  # only a caller that is itself close to the interpreter's limit gets here
+        return inspection.findings
