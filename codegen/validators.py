@@ -8,8 +8,24 @@ from typing import TYPE_CHECKING
 
 import fastjsonschema
 
+from codegen.problems import ContractError, Problem
+
 if TYPE_CHECKING:
     from codegen.contract import Contract
+
+# A document of a few kB can be wrong in ten thousand places. Nobody reads that many findings, and making them takes a
+# third of a second.
+_LIST = "    errors = []\n"
+_BOUNDED_LIST = "    errors = _Errors()\n"
+_BOUNDED = """
+
+class _Errors(list):
+    # Ends the search when there are enough.
+    def append(self, error):
+        super().append(error)
+        if len(self) >= 200:
+            raise JsonSchemaValuesException(self)
+"""
 
 # Type checkers have nothing to gain from compiled code; the registry gives it a typed front.
 _CHECKERS = "# mypy: ignore-errors\n# pyright: basic\n"
@@ -21,7 +37,9 @@ def render(contract: Contract, header: str) -> str:
     # The id would become part of each function's name; without it the entry is called `validate`.
     del schema["id"]
     code = fastjsonschema.compile_to_code(schema, use_default=False, use_formats=False, fast_fail=False)
-    return f"{_CHECKERS}{header}\n{code}\n"
+    if _LIST not in code:
+        raise ContractError([Problem(contract.path, "", "this fastjsonschema gathers its findings in another way")])
+    return f"{_CHECKERS}{header}\n{code.replace(_LIST, _BOUNDED_LIST)}\n{_BOUNDED}"
 
 
 def render_schema(contract: Contract, header: str) -> str:

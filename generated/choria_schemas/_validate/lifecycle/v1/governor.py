@@ -11,7 +11,7 @@ from fastjsonschema import JsonSchemaValueException, JsonSchemaValuesException
 NoneType = type(None)
 
 def validate(data, custom_formats={}, name_prefix=None):
-    errors = []
+    errors = _Errors()
     if not isinstance(data, (dict)):
         errors.append(JsonSchemaValueException("" + (name_prefix or "data") + " must be object", value=data, name="" + (name_prefix or "data") + "", definition={'$schema': 'http://json-schema.org/draft-04/schema#', 'title': 'io.choria.lifecycle.v1.governor', 'type': 'object', 'required': ['protocol', 'id', 'identity', 'component', 'timestamp', 'governor', 'sequence', 'event_type'], 'properties': {'protocol': {'type': 'string', 'enum': ['choria:lifecycle:governor:1', 'io.choria.lifecycle.v1.governor']}, 'id': {'type': 'string'}, 'identity': {'type': 'string'}, 'component': {'type': 'string'}, 'timestamp': {'type': 'integer'}, 'governor': {'type': 'string', 'minLength': 1}, 'sequence': {'type': 'integer', 'minimum': 0}, 'event_type': {'type': 'string', 'enum': ['enter', 'exit', 'timeouts', 'eviction']}}}, rule='type'))
     data_is_dict = isinstance(data, dict)
@@ -73,3 +73,11 @@ def validate(data, custom_formats={}, name_prefix=None):
                 errors.append(JsonSchemaValueException("" + (name_prefix or "data") + ".event_type must be one of ['enter', 'exit', 'timeouts', 'eviction']", value=data__eventtype, name="" + (name_prefix or "data") + ".event_type", definition={'type': 'string', 'enum': ['enter', 'exit', 'timeouts', 'eviction']}, rule='enum'))
     if errors: raise JsonSchemaValuesException(errors)
     return data
+
+
+class _Errors(list):
+    # Ends the search when there are enough.
+    def append(self, error):
+        super().append(error)
+        if len(self) >= 200:
+            raise JsonSchemaValuesException(self)

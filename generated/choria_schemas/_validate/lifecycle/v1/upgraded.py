@@ -11,7 +11,7 @@ from fastjsonschema import JsonSchemaValueException, JsonSchemaValuesException
 NoneType = type(None)
 
 def validate(data, custom_formats={}, name_prefix=None):
-    errors = []
+    errors = _Errors()
     if not isinstance(data, (dict)):
         errors.append(JsonSchemaValueException("" + (name_prefix or "data") + " must be object", value=data, name="" + (name_prefix or "data") + "", definition={'$schema': 'http://json-schema.org/draft-04/schema#', 'title': 'io.choria.lifecycle.v1.upgraded', 'type': 'object', 'required': ['protocol', 'id', 'identity', 'component', 'version', 'new_version', 'timestamp'], 'properties': {'protocol': {'type': 'string', 'enum': ['choria:lifecycle:upgraded:1', 'io.choria.lifecycle.v1.upgraded']}, 'id': {'type': 'string'}, 'identity': {'type': 'string'}, 'component': {'type': 'string'}, 'version': {'type': 'string'}, 'new_version': {'type': 'string'}, 'timestamp': {'type': 'integer'}}}, rule='type'))
     data_is_dict = isinstance(data, dict)
@@ -59,3 +59,11 @@ def validate(data, custom_formats={}, name_prefix=None):
                 errors.append(JsonSchemaValueException("" + (name_prefix or "data") + ".timestamp must be integer", value=data__timestamp, name="" + (name_prefix or "data") + ".timestamp", definition={'type': 'integer'}, rule='type'))
     if errors: raise JsonSchemaValuesException(errors)
     return data
+
+
+class _Errors(list):
+    # Ends the search when there are enough.
+    def append(self, error):
+        super().append(error)
+        if len(self) >= 200:
+            raise JsonSchemaValuesException(self)

@@ -11,7 +11,7 @@ from fastjsonschema import JsonSchemaValueException, JsonSchemaValuesException
 NoneType = type(None)
 
 def validate(data, custom_formats={}, name_prefix=None):
-    errors = []
+    errors = _Errors()
     if not isinstance(data, (dict)):
         errors.append(JsonSchemaValueException("" + (name_prefix or "data") + " must be object", value=data, name="" + (name_prefix or "data") + "", definition={'$schema': 'http://json-schema.org/draft-04/schema#', 'title': 'io.choria.machine.v1.transition', 'type': 'object', 'required': ['protocol', 'id', 'identity', 'version', 'timestamp', 'machine', 'transition', 'from_state', 'to_state'], 'properties': {'protocol': {'type': 'string', 'enum': ['io.choria.machine.v1.transition']}, 'id': {'type': 'string'}, 'identity': {'type': 'string'}, 'version': {'type': 'string'}, 'timestamp': {'type': 'integer'}, 'machine': {'type': 'string'}, 'transition': {'type': 'string'}, 'from_state': {'type': 'string'}, 'to_state': {'type': 'string'}}}, rule='type'))
     data_is_dict = isinstance(data, dict)
@@ -69,3 +69,11 @@ def validate(data, custom_formats={}, name_prefix=None):
                 errors.append(JsonSchemaValueException("" + (name_prefix or "data") + ".to_state must be string", value=data__tostate, name="" + (name_prefix or "data") + ".to_state", definition={'type': 'string'}, rule='type'))
     if errors: raise JsonSchemaValuesException(errors)
     return data
+
+
+class _Errors(list):
+    # Ends the search when there are enough.
+    def append(self, error):
+        super().append(error)
+        if len(self) >= 200:
+            raise JsonSchemaValuesException(self)

@@ -11,7 +11,7 @@ from fastjsonschema import JsonSchemaValueException, JsonSchemaValuesException
 NoneType = type(None)
 
 def validate(data, custom_formats={}, name_prefix=None):
-    errors = []
+    errors = _Errors()
     if not isinstance(data, (dict)):
         errors.append(JsonSchemaValueException("" + (name_prefix or "data") + " must be object", value=data, name="" + (name_prefix or "data") + "", definition={'$schema': 'http://json-schema.org/draft-04/schema#', 'title': 'io.choria.machine.watcher.exec.v1.state', 'type': 'object', 'required': ['protocol', 'id', 'identity', 'version', 'timestamp', 'machine', 'name', 'type', 'command', 'previous_outcome', 'previous_run_time'], 'properties': {'protocol': {'type': 'string', 'enum': ['io.choria.machine.watcher.exec.v1.state']}, 'id': {'type': 'string'}, 'identity': {'type': 'string'}, 'version': {'type': 'string'}, 'timestamp': {'type': 'integer'}, 'machine': {'type': 'string'}, 'name': {'type': 'string'}, 'type': {'type': 'string', 'enum': ['exec']}, 'command': {'type': 'string'}, 'previous_outcome': {'type': 'string', 'enum': ['unknown', 'skipped', 'error', 'success']}, 'previous_run_time': {'type': 'integer'}}}, rule='type'))
     data_is_dict = isinstance(data, dict)
@@ -83,3 +83,11 @@ def validate(data, custom_formats={}, name_prefix=None):
                 errors.append(JsonSchemaValueException("" + (name_prefix or "data") + ".previous_run_time must be integer", value=data__previousruntime, name="" + (name_prefix or "data") + ".previous_run_time", definition={'type': 'integer'}, rule='type'))
     if errors: raise JsonSchemaValuesException(errors)
     return data
+
+
+class _Errors(list):
+    # Ends the search when there are enough.
+    def append(self, error):
+        super().append(error)
+        if len(self) >= 200:
+            raise JsonSchemaValuesException(self)

@@ -11,7 +11,7 @@ from fastjsonschema import JsonSchemaValueException, JsonSchemaValuesException
 NoneType = type(None)
 
 def validate(data, custom_formats={}, name_prefix=None):
-    errors = []
+    errors = _Errors()
     if not isinstance(data, (dict)):
         errors.append(JsonSchemaValueException("" + (name_prefix or "data") + " must be object", value=data, name="" + (name_prefix or "data") + "", definition={'$schema': 'http://json-schema.org/draft-04/schema#', 'title': 'io.choria.machine.watcher.nagios.v1.state', 'type': 'object', 'required': ['protocol', 'id', 'identity', 'version', 'timestamp', 'machine', 'name', 'type', 'plugin', 'status', 'status_code', 'output', 'check_time', 'perfdata', 'runtime', 'annotations'], 'properties': {'protocol': {'type': 'string', 'enum': ['io.choria.machine.watcher.nagios.v1.state']}, 'id': {'type': 'string'}, 'identity': {'type': 'string'}, 'version': {'type': 'string'}, 'timestamp': {'type': 'integer'}, 'machine': {'type': 'string'}, 'name': {'type': 'string'}, 'type': {'type': 'string', 'enum': ['nagios']}, 'plugin': {'type': 'string'}, 'status': {'enum': ['OK', 'CRITICAL', 'WARNING', 'UNKNOWN', 'SKIPPED', 'NOTCHECKED']}, 'status_code': {'type': 'integer', 'minimum': 0, 'maximum': 5}, 'output': {'type': 'string'}, 'check_time': {'type': 'integer'}, 'perfdata': {'type': ['array', 'null'], 'items': {'type': 'object', 'additionalItems': False, 'required': ['label', 'value'], 'properties': {'unit': {'type': 'string', 'enum': ['', 's', 'ms', 'us', '%', 'B', 'KB', 'MB', 'TB', 'c']}, 'label': {'type': 'string'}, 'value': {'type': 'number'}}}}, 'runtime': {'type': 'number'}, 'annotations': {'type': ['object', 'null'], 'additionalProperties': {'type': 'string'}}, 'history': {'type': 'array', 'items': {'type': 'object', 'required': ['execute', 'status'], 'properties': {'execute': {'type': 'string', 'format': 'date-time'}, 'status': {'type': 'integer', 'minimum': 0, 'maximum': 4}, 'perfdata': {'type': ['array', 'null'], 'items': {'type': 'object', 'additionalItems': False, 'required': ['label', 'value'], 'properties': {'unit': {'type': 'string', 'enum': ['', 's', 'ms', 'us', '%', 'B', 'KB', 'MB', 'TB', 'c']}, 'label': {'type': 'string'}, 'value': {'type': 'number'}}}}}}}}, 'definitions': {'perfdata': {'type': ['array', 'null'], 'items': {'type': 'object', 'additionalItems': False, 'required': ['label', 'value'], 'properties': {'unit': {'type': 'string', 'enum': ['', 's', 'ms', 'us', '%', 'B', 'KB', 'MB', 'TB', 'c']}, 'label': {'type': 'string'}, 'value': {'type': 'number'}}}}}}, rule='type'))
     data_is_dict = isinstance(data, dict)
@@ -162,7 +162,7 @@ def validate(data, custom_formats={}, name_prefix=None):
     return data
 
 def validate___definitions_perfdata(data, custom_formats={}, name_prefix=None):
-    errors = []
+    errors = _Errors()
     if not isinstance(data, (list, tuple, NoneType)):
         errors.append(JsonSchemaValueException("" + (name_prefix or "data") + " must be array or null", value=data, name="" + (name_prefix or "data") + "", definition={'type': ['array', 'null'], 'items': {'type': 'object', 'additionalItems': False, 'required': ['label', 'value'], 'properties': {'unit': {'type': 'string', 'enum': ['', 's', 'ms', 'us', '%', 'B', 'KB', 'MB', 'TB', 'c']}, 'label': {'type': 'string'}, 'value': {'type': 'number'}}}}, rule='type'))
     data_is_list = isinstance(data, (list, tuple))
@@ -196,3 +196,11 @@ def validate___definitions_perfdata(data, custom_formats={}, name_prefix=None):
                         errors.append(JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}].value".format(**locals()) + " must be number", value=data_item__value, name="" + (name_prefix or "data") + "[{data_x}].value".format(**locals()) + "", definition={'type': 'number'}, rule='type'))
     if errors: raise JsonSchemaValuesException(errors)
     return data
+
+
+class _Errors(list):
+    # Ends the search when there are enough.
+    def append(self, error):
+        super().append(error)
+        if len(self) >= 200:
+            raise JsonSchemaValuesException(self)
