@@ -167,7 +167,7 @@ def _quick_envelope(raw: bytes) -> Event:
     time = envelope.time
     # Go leaves out neither subject nor time, and writes times in one form: all separators in one look, and what stands
     # between them is for fromisoformat, which raises ValueError. Whatever differs takes the longer way.
-    if envelope.subject != event.identity or time is None or time[4::3] != "--T::Z":
+    if envelope.subject != event.identity or time is None or len(time) != 20 or time[4::3] != "--T::Z":
         raise LookupError
     datetime.fromisoformat(time)
     if _TAKES_24 and time[11:13] == "24":

@@ -46,7 +46,7 @@ FLAT: Final = 2 * MAX_DEPTH
 
 # A string that is never closed goes on to the end; without that, each quote in it would be tried as a beginning of its
 # own, each time to the end.
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:(")|\\?\Z)', re.DOTALL)
 _syntax = msgspec.json.Decoder(msgspec.Raw).decode
 
 
@@ -153,8 +153,13 @@ _decode = json.JSONDecoder(parse_constant=_constant, parse_int=_integer).decode
 
 def is_cut_off(raw: bytes) -> bool:
     """Tell whether the bytes are a document whose end is missing: a string, an array or an object is still open."""
-    rest = _CLOSED_STRING.sub(b"", raw)
+    rest = _STRING.sub(_closed, raw)
     return b'"' in rest or rest.count(b"{") + rest.count(b"[") > rest.count(b"}") + rest.count(b"]")
+
+
+def _closed(string: re.Match[bytes]) -> bytes:
+    """Leave nothing of a string, and a quote of one that is not closed."""
+    return b"" if string[1] else b'"'
 
 
 # A path is made only for the few places that are shown: a hostile document has many, deep down.
@@ -174,12 +179,12 @@ def places(document: object) -> Iterator[tuple[object, Trail]]:
 
 
 def path_of(trail: Trail) -> str:
-    """Return the JSON path of a place below the document, safe to show and cut."""
+    """Return the JSON path of a place below the document, safe to show; the end of a long one is cut off."""
     steps: list[str] = []
     while trail:
         trail, form, step = trail
         steps.append(form.format(safe(str(step), _LONGEST_STEP)))
-    return "".join(reversed(steps))
+    return safe("".join(reversed(steps)), _LONGEST_PATH)
 
 
 def duplicates(raw: bytes, most: int) -> list[tuple[str, str]]:
@@ -223,5 +228,5 @@ def _digits(digits: str) -> int:  # noqa: ARG001 - the decoder's signature
     return 0
 
 
-_CLOSED_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
-_LONGEST_STEP: Final = 200
+_LONGEST_STEP: Final = 60
+_LONGEST_PATH: Final = 200

@@ -141,8 +141,10 @@ _TIME = re.compile(rf"\d{{4}}-\d\d-\d\d[Tt]{_CLOCK}:[0-5]\d(?:\.\d+)?(?:[Zz]|[+-
 
 def is_time(text: str) -> bool:
     """Tell whether text is a time of RFC 3339, leap seconds excepted, which neither Go nor Python can hold."""
-    # The first is the form that Go writes, and takes a third of the time (`make bench`).
-    if (text[4::3] != "--T::Z" or text[11:13] == "24") and _TIME(text) is None:
+    # First the form that Go writes, which takes a third of the time (`make bench`). fromisoformat would take 24 for an
+    # hour from Python 3.14 on, and does not look behind a zero byte.
+    is_usual = len(text) == 20 and text[4::3] == "--T::Z" and text[11:13] != "24"
+    if not is_usual and _TIME(text) is None:
         return False
     try:
         datetime.fromisoformat(text.upper())  # the calendar

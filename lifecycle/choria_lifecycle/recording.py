@@ -8,7 +8,6 @@ A record holds the event in Choria's own JSON, whatever format it came in, so th
 from __future__ import annotations
 
 import math
-import re
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from choria_lifecycle.document import MAX_SIZE
 from choria_lifecycle.envelope import Format, detect_format, is_time
 from choria_lifecycle.errors import InvalidEvent, UnknownProtocol
 from choria_lifecycle.receiver import Delivery
-from choria_lifecycle.text import quoted
+from choria_lifecycle.text import quoted, visible_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +40,6 @@ class _Record(msgspec.Struct, forbid_unknown_fields=True):
 
 _encode = msgspec.json.Encoder().encode
 _read_record = msgspec.json.Decoder(_Record).decode
-_INVISIBLE = re.compile(r"[^\x20-\x7e]")
 
 
 def record(delivery: Delivery, event: Event) -> str:
@@ -59,16 +57,7 @@ def record(delivery: Delivery, event: Event) -> str:
             event=msgspec.Raw(codec.encode(event)),
         )
     ).decode()
-    # JSON lets DEL, C1 and bidirectional controls through; outside of strings there is nothing but visible ASCII.
-    return line if line.isprintable() else _INVISIBLE.sub(_escaped, line)
-
-
-def _escaped(found: re.Match[str]) -> str:
-    char = found[0]
-    if char.isprintable():
-        return char
-    units = char.encode("utf-16-be").hex()
-    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+    return visible_json(line)
 
 
 def deliveries(stream: IO[bytes]) -> Iterator[tuple[int, Delivery]]:

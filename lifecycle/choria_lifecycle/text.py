@@ -8,10 +8,12 @@ what they were sent.
 from __future__ import annotations
 
 import json
+import re
 
-__all__ = ["quoted", "safe"]
+__all__ = ["quoted", "safe", "visible_json"]
 
 _MORE = "…"
+_NOT_ASCII = re.compile(r"[^\x20-\x7e]")
 
 
 def safe(text: str, limit: int | None = None) -> str:
@@ -53,3 +55,26 @@ def quoted(value: object, limit: int = 60) -> str:
     except Exception:  # noqa: BLE001 - whatever Python code can be given: values within themselves, a repr that raises
         return f"a value of type {type(value).__name__}"
     return safe(text, limit)
+
+
+def visible_json(line: str) -> str:
+    r"""Return JSON that says the same, with everything that is not plainly visible written as an escape of JSON.
+
+    JSON lets DEL, C1 and bidirectional controls through.
+
+    Args:
+        line: a JSON text on one line, without whitespace outside of its strings other than spaces.
+
+    >>> visible_json('{"identity":"\x9b31mn1"}')
+    '{"identity":"\\u009b31mn1"}'
+    """
+    # Outside of strings there is nothing but visible ASCII.
+    return line if line.isprintable() else _NOT_ASCII.sub(_escaped, line)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    char = found[0]
+    if char.isprintable():
+        return char
+    units = char.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from choria_lifecycle.text import quoted, safe
+from choria_lifecycle.text import quoted, safe, visible_json
 
 
 @pytest.mark.parametrize(
@@ -58,3 +60,11 @@ def test_nothing_shown_moves_the_cursor(text: str) -> None:
     assert safe(text).isprintable()
     assert quoted(text).isprintable()
     assert quoted([text, {text: 1}]).isprintable()
+
+
+@given(st.text(st.characters(codec="utf-8") | st.sampled_from("\x7f\x80\x9f\u202e\u2028\U000e0001é")))
+def test_visible_json_says_the_same(text: str) -> None:
+    line = visible_json(json.dumps([text], ensure_ascii=False))
+    assert line.isprintable()
+    assert json.loads(line) == [text]
+    assert all(char in line for char in text if char.isprintable() and char not in '"\\')

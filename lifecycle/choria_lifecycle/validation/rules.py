@@ -10,8 +10,9 @@ import re
 import sys
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import chain, islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from choria_lifecycle.document import MAX_SIZE, path_of, places, read
@@ -93,7 +94,7 @@ def _inspect(raw: bytes, max_size: int) -> Inspection:
 
 def _hold(inspection: Inspection, contract: Contract, opened: Opened) -> None:
     """Hold an event against its contract, and put what is wrong in the order of the contract's fields."""
-    properties: dict[str, Any] = contract.schema()["properties"]
+    properties = _properties(contract)
     found = list(islice(chain(_violations(contract, opened), _numbers(properties, opened)), MOST + 1))
     rank = {f"{opened.path}.{name}": number for number, name in enumerate(properties)}
     # The validator goes over extra keys in an order that changes from run to run.
@@ -104,6 +105,12 @@ def _hold(inspection: Inspection, contract: Contract, opened: Opened) -> None:
             Finding(severity=Severity.INFORMATION, code="findings-cut", path=opened.path, rule="limit", message=message)
         ]
     inspection.findings += found
+
+
+@cache
+def _properties(contract: Contract) -> Mapping[str, Any]:
+    properties: dict[str, Any] = contract.schema()["properties"]
+    return MappingProxyType(properties)
 
 
 def unreadable(cause: InvalidEvent) -> Finding:
@@ -286,6 +293,8 @@ def _numbers(properties: Mapping[str, Any], opened: Opened) -> Iterator[Finding]
         if isinstance(value, int) and "integer" in wanted.get("type", ()):
             if not -(2**63) <= value < 2**63:
                 yield _out_of_range(value, path, f"64 bits, {-(2**63)} to {2**63 - 1}")
+            continue
+        if isinstance(value, str):
             continue
         for item, trail in places(value):
             if isinstance(item, int | float) and not -_DOUBLE <= item <= _DOUBLE:

@@ -1,0 +1,107 @@
+"""One large file, validated by several processes; what they find comes in the order of the file."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from itertools import islice
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Final
+
+from choria_lifecycle.validation.files import Segment, segments
+from choria_lifecycle.validation.worker import Surveyed, Wanted, ask, start, survey
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Generator, Iterator
+
+__all__ = ["SEGMENT", "Pool", "pool", "surveyed"]
+
+SEGMENT: Final = 2 * 1024 * 1024
+"""How many bytes a process reads before it reports."""
+
+
+class Pool:
+    """Processes that validate segments. Each is spoken to by a thread, which waits for its answer.
+
+    Attributes:
+        processes: the processes.
+    """
+
+    def __init__(self, processes: list[subprocess.Popen[bytes]]) -> None:
+        self.processes = processes
+        self._idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
+        for process in processes:
+            self._idle.put(process)
+        self._threads = ThreadPoolExecutor(len(processes), thread_name_prefix="lifecycle-validate")
+
+    def submit(self, wanted: Wanted, segment: Segment) -> Future[Surveyed]:
+        """Have a segment validated; see `worker.ask` for what that raises."""
+        return self._threads.submit(self._ask, wanted, segment)
+
+    def end(self) -> None:
+        """End all of it, whatever it is at."""
+        for process in self.processes:
+            process.kill()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        for process in self.processes:
+            with suppress(OSError), process:  # a request may be left that nobody reads
+                pass
+
+    def _ask(self, wanted: Wanted, segment: Segment) -> Surveyed:
+        process = self._idle.get()
+        try:
+            return ask(process, wanted, segment)
+        finally:
+            self._idle.put(process)
+
+
+@contextmanager
+def pool(jobs: int) -> Generator[Pool]:
+    """The other processes for `surveyed`.
+
+    Args:
+        jobs: how many processes there are with this one, two or more.
+    """
+    others = Pool([start() for _ in range(jobs - 1)])
+    try:
+        yield others
+    finally:
+        others.end()
+
+
+def surveyed(others: Pool, wanted: Wanted) -> Iterator[Surveyed]:
+    """Return what there is to say about a file that is divisible, segment by segment.
+
+    Args:
+        others: processes that validate beside this one.
+        wanted: what is wanted, of which file.
+
+    Raises:
+        OSError: it cannot be read.
+        WorkerEnded: a process is gone.
+    """
+    waiting: deque[Future[Surveyed] | Surveyed] = deque()
+    rest = segments(wanted.path, SEGMENT)
+    # Two for each of the others, so that none waits for this one; and not many in all, as each may hold its segment.
+    most_busy, most = 2 * len(others.processes), 4 * (len(others.processes) + 1)
+    try:
+        while True:
+            busy = sum(isinstance(each, Future) and not each.done() for each in waiting)
+            room = min(most_busy - busy, most - len(waiting))
+            waiting.extend(others.submit(wanted, segment) for segment in islice(rest, max(room, 0)))
+            if not waiting:
+                return
+            first = waiting[0]
+            if isinstance(first, Future) and not first.done() and len(waiting) < most:
+                own = next(rest, None)
+                if own is not None:  # instead of waiting
+                    waiting.append(survey(wanted, own))
+                    continue
+            waiting.popleft()
+            yield first.result() if isinstance(first, Future) else first
+    finally:
+        for each in waiting:
+            if isinstance(each, Future):
+                each.cancel()

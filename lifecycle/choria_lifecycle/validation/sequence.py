@@ -1,0 +1,191 @@
+"""JSON values one after the other, over any number of lines; of an array, each element is a document.
+
+Only strings and brackets are looked at, to find where a value ends. What is wrong within it is for others to say.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from choria_lifecycle.validation.batch import Batch
+from choria_lifecycle.validation.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from choria_lifecycle.validation.batch import Partial
+
+__all__ = ["Values"]
+
+_QUOTE, _COMMA, _OPENING, _CLOSING, _LINE_END, _VALUE = *b'",[]\n', 0
+
+# A string ends with its line at the latest, as JSON has no line ends in strings: one that is never closed does no harm
+# beyond its line.
+_WITHIN = rb'[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+'
+_PLAIN = rb'[^"{}\[\]]*+'
+_string = re.compile(_WITHIN).match
+_to_bracket = re.compile(rb'%b(?:"%b["\n]%b)*+' % (_PLAIN, _WITHIN, _PLAIN)).match
+_word = re.compile(rb'[^ \t\r\n,\[\]{}"]*+').match
+_blank = re.compile(rb"[ \t\r\n]*+").match
+
+
+def _of_array(message: str) -> Finding:
+    return Finding(code="input-json", path="$", rule="json", message=message)
+
+
+# Made once: a hostile file has one for every byte.
+_MISSING: Final = _of_array("a comma is missing before this element of the array")
+_MISPLACED: Final = {byte: _of_array(f"there is a {chr(byte)} here that belongs to no element") for byte in b",]}"}
+
+
+class _Value:
+    """The end of a value, searched block by block."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._in_string = self._escaped = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a string, an array or an object of it is still open."""
+        return self._in_string or self._depth > 0
+
+    def begin(self, byte: int) -> None:
+        """Begin a value with its first byte."""
+        self._in_string = byte == _QUOTE
+        self._depth = int(byte in b"{[")
+        self._escaped = False
+
+    def end(self, block: bytes, at: int) -> int:
+        """Return where in a block the value ends, given where it begins or goes on there; -1 if it goes on after it."""
+        if not self.is_open:
+            end = _word(block, at).end()  # type: ignore[union-attr]
+            return end if end < len(block) else -1
+        while at < len(block):
+            if self._in_string:
+                at = self._end_of_string(block, at)
+                if self._in_string:
+                    break
+            else:
+                at = _to_bracket(block, at).end()  # type: ignore[union-attr]
+                if at == len(block):
+                    break
+                byte = block[at]
+                at += 1
+                if byte == _QUOTE:
+                    self._in_string = True
+                    continue
+                self._depth += 1 if byte in b"{[" else -1
+            if not self._depth:
+                return at
+        return -1
+
+    def _end_of_string(self, block: bytes, at: int) -> int:
+        if self._escaped and block[at] != _LINE_END:
+            at += 1
+        at = _string(block, at).end()  # type: ignore[union-attr]
+        rest = block[at : at + 2]
+        self._escaped = rest == b"\\"
+        self._in_string = self._escaped or not rest
+        return at + (rest[:1] != b"\n")
+
+
+class Values:
+    """Takes a file apart into its values, opening arrays one level.
+
+    Args:
+        partial: what keeps a value that goes on in the next block; it may hold what is to precede the first.
+    """
+
+    def __init__(self, partial: Partial) -> None:
+        self._partial = partial
+        self._value = _Value()
+        self._inside = False
+        self._line = self._number = 1
+        self._array = 0  # the line on which the open array begins
+        self._last = _VALUE
+        self._numbers: list[int] = []
+        self._documents: list[bytes] = []
+        self._findings: list[tuple[int, Finding]] = []
+
+    def batches(self, blocks: Iterable[bytes]) -> Iterator[Batch]:
+        """Return the values in the blocks of a file."""
+        for block in blocks:
+            yield from self._split(block)
+            yield from self._gathered()
+        unfinished = self._partial.size > 0
+        if unfinished:
+            unfinished = self._keep(self._partial.take())
+        if self._array and not (unfinished and self._value.is_open):
+            message = (
+                f"the array that begins on line {self._array} is not closed: the file was cut off, or a ] is missing"
+            )
+            finding = Finding(code="input-truncated", path="$", rule="truncated", message=message)
+            self._findings.append((self._line, finding))
+        yield from self._gathered(unfinished)
+
+    def _split(self, block: bytes) -> Iterator[Batch]:
+        partial, value = self._partial, self._value
+        at = counted = 0
+        while True:
+            begin = at
+            if not self._inside:
+                begin = _blank(block, at).end()  # type: ignore[union-attr]
+                if begin == len(block):
+                    break
+                self._line += block.count(b"\n", counted, begin)
+                at, counted = begin + 1, begin
+                if not self._begins(block[begin]):
+                    continue
+            at = value.end(block, at)
+            self._inside = at < 0
+            if self._inside:
+                # What came before goes first: a long value is passed on while it is read.
+                yield from self._gathered()
+                partial.add(block[begin:])
+                break
+            if partial.size or at - begin > partial.limit:
+                yield from self._gathered()
+                partial.add(block[begin:at])
+                self._keep(partial.take())
+            else:
+                self._numbers.append(self._number)
+                self._documents.append(block[begin:at] + b"\n")
+        self._line += block.count(b"\n", counted)
+
+    def _begins(self, byte: int) -> bool:
+        """Tell whether a value begins with this byte; what stands between values is dealt with."""
+        array, last = self._array, self._last
+        if byte in b",]}":
+            if not array or byte not in (_COMMA, _CLOSING) or (byte, last) in _WRONG:
+                self._findings.append((self._line, _MISPLACED[byte]))
+            self._last = byte
+            if byte == _CLOSING:
+                self._array = 0
+            return False
+        if byte == _OPENING and not array:
+            self._array, self._last = self._line, byte
+            return False
+        if array and last == _VALUE:
+            self._findings.append((self._line, _MISSING))
+        self._last, self._number = _VALUE, self._line
+        self._value.begin(byte)
+        return True
+
+    def _keep(self, document: bytes | Finding) -> bool:
+        """Add a document to the batch, or what is to say instead; tell which."""
+        if isinstance(document, Finding):
+            self._findings.append((self._number, document))
+            return False
+        self._numbers.append(self._number)
+        self._documents.append(document)
+        return True
+
+    def _gathered(self, unfinished: bool = False) -> Iterator[Batch]:
+        if self._documents or self._findings:
+            yield Batch(self._numbers, self._documents, unfinished, self._findings)
+            self._numbers, self._documents, self._findings = [], [], []
+
+
+_WRONG: Final = {(_COMMA, _OPENING), (_COMMA, _COMMA), (_CLOSING, _COMMA)}

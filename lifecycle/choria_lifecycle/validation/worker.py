@@ -1,0 +1,142 @@
+"""A process that validates segments of files for another one, over its standard input and output.
+
+Not multiprocessing: its processes get the signals of the terminal, and its resource tracker warns when they come at the
+wrong moment. These have a session of their own, and end with the input that they read.
+"""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+from choria_lifecycle.validation.files import Source
+from choria_lifecycle.validation.survey import Part, judge
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from choria_lifecycle.validation.files import Segment
+    from choria_lifecycle.validation.survey import Policy
+
+__all__ = ["MOST", "Surveyed", "Wanted", "WorkerEnded", "ask", "serve", "start", "survey"]
+
+MOST = 10_000
+"""How many findings are handed over; lines of a few bytes have more in a segment than there is memory for."""
+
+
+class WorkerEnded(Exception):
+    """The process is gone before it has answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is wanted of a file.
+
+    Attributes:
+        path: the file.
+        policy: what to look for.
+        valid: the valid documents themselves.
+        rejected: the rejected documents themselves.
+    """
+
+    path: Path
+    policy: Policy
+    valid: bool = False
+    rejected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """What there is to say about a segment.
+
+    Attributes:
+        segment: where it is.
+        lines: how many lines it has; 0 without a part.
+        part: what became of its documents, their lines counted from the beginning of the segment; None if that is too
+            much to be handed over - a document that is too long, or very many findings - and the segment has to be read
+            where it is written.
+    """
+
+    segment: Segment
+    lines: int
+    part: Part | None
+
+
+def survey(wanted: Wanted, segment: Segment) -> Surveyed:
+    """Validate a segment.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    whole = Part()
+    too_long = False
+
+    def oversized(piece: bytes) -> None:  # noqa: ARG001 - the signature of `Source`
+        nonlocal too_long
+        too_long = wanted.valid or wanted.rejected
+
+    with wanted.path.open("rb", buffering=0) as file:
+        source = Source(file, oversized=oversized, segment=segment)
+        for batch in source:
+            part = judge(batch, wanted.policy)
+            whole.counts.add(part.counts)
+            whole.said += part.said
+            if wanted.valid:
+                whole.valid += part.valid
+            if wanted.rejected:
+                whole.rejected += part.rejected
+            if too_long or whole.counts.codes.total() > MOST:
+                return Surveyed(segment, 0, None)
+    return Surveyed(segment, source.lines, whole)
+
+
+def start() -> subprocess.Popen[bytes]:
+    """Start a process that serves; whoever starts it kills it."""
+    program = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve()"
+    return subprocess.Popen(  # noqa: S603 - this interpreter
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def ask(process: subprocess.Popen[bytes], wanted: Wanted, segment: Segment) -> Surveyed:
+    """Have a process validate a segment.
+
+    Raises:
+        OSError: the file cannot be read.
+        WorkerEnded: the process is gone.
+    """
+    stdin, stdout = process.stdin, process.stdout
+    assert stdin is not None and stdout is not None  # noqa: PT018, S101 - for type checkers: both are pipes
+    try:
+        pickle.dump((wanted, segment), stdin)
+        stdin.flush()
+        answer: Surveyed | OSError = pickle.load(stdout)  # noqa: S301 - from a process of our own
+    except (OSError, EOFError, pickle.UnpicklingError, ValueError) as error:
+        raise WorkerEnded from error
+    if isinstance(answer, OSError):
+        raise answer
+    return answer
+
+
+def serve() -> None:
+    """Answer what `ask` asks, until there is nobody to ask any more."""
+    stdin: IO[bytes] = sys.stdin.buffer
+    stdout: IO[bytes] = sys.stdout.buffer
+    while True:
+        try:
+            wanted, segment = pickle.load(stdin)  # noqa: S301 - from the process that has started this one
+        except EOFError:
+            return
+        answer: Surveyed | OSError
+        try:
+            answer = survey(wanted, segment)
+        except OSError as error:
+            answer = error
+        pickle.dump(answer, stdout)
+        stdout.flush()
