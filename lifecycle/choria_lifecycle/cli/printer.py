@@ -1,4 +1,4 @@
-"""Lines on standard output and standard error, written by a thread.
+"""Lines on standard output and standard error, and a status line below them, written by a thread.
 
 Whoever does not read them holds up that thread, and neither the event loop, which has a server to answer, nor a signal.
 """
@@ -32,12 +32,17 @@ _LIMIT: Final = 256 * 1024
 # for it, and other limits.
 _PIECE: Final[int] = getattr(select, "PIPE_BUF", 512)
 
+# Stands for the status line among the lines that wait, none of which is empty.
+_STATUS: Final = b""
+_ERASE: Final = b"\r\x1b[K"
+
 
 class Channel:
     """Standard output or standard error.
 
     Attributes:
         encoding: what lines are written in; at first what the terminal or the environment asks for.
+        terminal: it is one.
         written: how many lines it has taken as a whole.
         failure: why it takes no more, None while it does.
         forgotten: nobody waits for its reader any longer.
@@ -48,9 +53,9 @@ class Channel:
         self.written = 0
         self.failure: OSError | None = None
         self.forgotten = False
+        self.terminal = stream.isatty()
         self._stream = stream
         self._name = name
-        self._terminal = stream.isatty()
         try:
             self.descriptor: int | None = stream.fileno()
         except OSError:  # no file, as in tests
@@ -69,11 +74,16 @@ class Channel:
             fit: break it on a terminal that is not as wide.
         """
         data = text.encode(self.encoding, "backslashreplace")
-        if fit and self._terminal:
-            data = fitted(data.decode(self.encoding), self._columns()).encode(self.encoding)
+        if fit and self.terminal:
+            data = fitted(data.decode(self.encoding), self.columns).encode(self.encoding)
         return data + b"\n"
 
-    def write(self, data: bytes) -> int:
+    def row_of(self, text: str) -> bytes:
+        """Return what fits of a line into one row of the terminal, without the last column, as it is written."""
+        text = text.encode(self.encoding, "backslashreplace").decode(self.encoding)
+        return fitted(text, self.columns - 1).partition("\n")[0].encode(self.encoding)
+
+    def write(self, data: memoryview) -> int:
         """Write the beginning of some bytes, and return how many they were.
 
         Raises:
@@ -98,7 +108,9 @@ class Channel:
                     return self.descriptor
         return None
 
-    def _columns(self) -> int:
+    @property
+    def columns(self) -> int:
+        """How wide the terminal is, 80 if it is none or does not tell."""
         with suppress(OSError):
             if self.descriptor is not None:
                 return os.get_terminal_size(self.descriptor).columns or 80
@@ -124,6 +136,10 @@ class Printer:
         self._waiting: deque[tuple[Channel, bytes]] = deque()
         self._size = 0
         self._pieces = 0
+        self._has_status = self.err.terminal and os.environ.get("TERM") != "dumb"
+        self._status = b""
+        self._status_waits = False
+        self._status_shown = False
         self._thread: Thread | None = None
         self._ended = False
         self._awake: Callable[[], object] = _nothing
@@ -142,6 +158,24 @@ class Printer:
     def say(self, text: str) -> None:
         """Write a line to standard error."""
         self._put(self.err, self.err.bytes_of(text, fit=True))
+
+    def status(self, text: str | None) -> None:
+        """Show a text below everything that was written, if standard error is a terminal that can erase it again.
+
+        It is gone with the next line that a terminal gets, and at the end. While one waits to be shown, the next one
+        takes its place: they do not pile up.
+
+        Args:
+            text: a line, safe to show, cut where the terminal ends; None erases the one that is shown.
+        """
+        row = self.err.row_of(text) if text and self._has_status else b""
+        if row == self._status == b"":
+            return
+        with self._changed:
+            self._status = row
+            if not self._status_waits:
+                self._put(self.err, _STATUS)
+                self._status_waits = True  # last: a signal may interrupt this, and the end has to erase all the same
 
     def check(self) -> None:
         """Raise what `line` raises, if standard output has failed meanwhile."""
@@ -181,7 +215,8 @@ class Printer:
                     self._forget(self._waiting[0][0])
 
     def finish(self, patience: float | None) -> None:
-        """Drain, and end the thread."""
+        """Erase the status, drain, and end the thread."""
+        self.status(None)
         self.drain(patience)
         with self._changed:
             self._ended = True
@@ -264,33 +299,40 @@ class Printer:
                 if not self._waiting or (channel is not None and channel.forgotten):
                     return
                 channel, lines, data = self._next()
+                row = b""
+                if not data:
+                    row, self._status_waits = self._status, False
+            if channel.terminal and (row or self._status_shown):
+                self._status_shown = bool(row)
+                self._write(self.err, _ERASE + row)
             arrived = self._write(channel, data)
             with self._changed:
                 if channel.forgotten:
                     return
-                channel.written += lines if arrived else 0
+                channel.written += lines if arrived and data else 0
                 for _ in range(lines):
                     self._size -= len(self._waiting.popleft()[1])
                 self._changed.notify_all()
                 self._tell(self._awake)
 
     def _next(self) -> tuple[Channel, int, bytes]:
-        """The next lines that a pipe takes as a whole, or the next one if that is longer."""
+        """The next lines that a pipe takes as a whole, or the next one if that is longer, or the status line."""
         channel, data = self._waiting[0]
         lines = [data]
         size = len(data)
         for number, (other, more) in enumerate(self._waiting):
             if number:
                 size += len(more)
-                if other is not channel or size > _PIECE:
+                if other is not channel or not (data and more) or size > _PIECE:
                     break
                 lines.append(more)
         return channel, len(lines), b"".join(lines)
 
     def _write(self, channel: Channel, data: bytes) -> bool:
+        rest = memoryview(data)
         try:
-            while data and not channel.dead:
-                data = data[channel.write(data) :]
+            while rest and not channel.dead:
+                rest = rest[channel.write(rest) :]
                 with self._changed:
                     self._pieces += 1
                     self._changed.notify_all()
@@ -298,7 +340,7 @@ class Printer:
             channel.failure = error
             if channel is self.out:
                 self._tell(self._failed)
-        return not data
+        return not rest
 
     @staticmethod
     def _tell(someone: Callable[[], object]) -> None:

@@ -22,6 +22,7 @@ __all__ = ["COMMANDS", "program"]
 COMMANDS: Final = {
     "emit": "Publish one event.",
     "view": "Show events as they happen, or out of a file.",
+    "validate": "Say which events break the contract, where and why.",
     "schema": "Show the contracts in force.",
     "demo": "Show a simulated fleet on a private nats-server.",
     "completion": "Print the completion script for a shell.",
@@ -30,10 +31,10 @@ COMMANDS: Final = {
 
 _EPILOG: Final = """\b
 Exit codes:
-    0  fine; also when a view without --count is ended by SIGTERM or SIGHUP,
-       or its reader goes away
-    1  not delivered, an awaited event not seen, numbers that do not agree, or
-       output that cannot be written
+    0  fine; also when a view, or the validation of messages, without --count
+       is ended by SIGTERM or SIGHUP, or the reader of the output goes away
+    1  errors found, not delivered, an awaited event not seen, numbers that do
+       not agree, or output that cannot be written
     2  wrong usage, or settings or input that cannot be read
     3  cannot connect
     4  not authorised
@@ -85,7 +86,7 @@ class _Program(click.Group):
 
 program = _Program(
     name="lifecycle",
-    help="Choria lifecycle events: publish them, watch them, look up their contracts.",
+    help="Choria lifecycle events: publish them, watch them, check them, look up their contracts.",
     epilog=_EPILOG,
     commands={name: click.Command(name, help=text) for name, text in COMMANDS.items()},
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

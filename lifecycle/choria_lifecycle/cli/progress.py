@@ -1,0 +1,121 @@
+"""How far a long reading is, in one line for a terminal.
+
+click.progressbar is not used: it shows itself from the first moment, writes to the terminal on its own instead of
+through the printer's thread, and cannot be erased before another line is written there. What remains is this text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from choria_lifecycle.text import safe
+
+__all__ = ["Progress"]
+
+# In seconds: what takes no longer has no progress to show, and nobody reads faster.
+_FIRST: Final = 1.0
+_INTERVAL: Final = 0.1
+
+_UNITS: Final = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+
+# In columns.
+_LEAST_NAME: Final = 8
+_LEAST_BAR: Final = 8
+_GREATEST_BAR: Final = 32
+
+
+@dataclass(slots=True, kw_only=True)
+class Progress:
+    """How far the reading of one or several files is. Whoever reads keeps the attributes up to date.
+
+    Attributes:
+        started: when it began, in seconds of a clock such as time.monotonic.
+        name: what is read just now; it is foreign.
+        size: how many bytes there are to read, None if that is not known.
+        position: how many have been read.
+        documents: how many documents these held.
+    """
+
+    started: float
+    name: str = ""
+    size: int | None = None
+    position: int = 0
+    documents: int = 0
+    _due: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._due = self.started + _FIRST
+
+    def text(self, now: float, columns: int = 80) -> str | None:
+        """Return the line to show, or None if it is too early for one, or too early for another one.
+
+        On a narrow terminal it has no bar, less of the name or none, and at last a cut end.
+
+        Args:
+            now: the time of the clock that `started` is of.
+            columns: how wide the terminal is. The last column stays free: some terminals begin a row when it is full.
+
+        >>> Progress(started=0.0, name="a.ndjson", size=400_000_000, position=100_000_000, documents=500_000).text(2.0)
+        'a.ndjson  25 %  100 MB of 400 MB  250,000 events/s  0:06 left  [###-----------]'
+        """
+        if now < self._due:
+            return None
+        self._due = now + _INTERVAL
+        room = max(columns - 1, 0)
+        line = "  ".join(self._figures(now - self.started))
+        if name := _tail(safe(self.name), room - len(line) - 2):
+            line = f"{name}  {line}"
+        spare = room - _width(line) - 2
+        if self.size and spare >= _LEAST_BAR:
+            line = f"{line}  {_bar(self._share, min(spare, _GREATEST_BAR))}"
+        return line[:room]
+
+    @property
+    def _share(self) -> float:
+        # A file that is still written to may have become longer than it was.
+        return min(self.position / self.size, 1.0) if self.size else 0.0
+
+    def _figures(self, elapsed: float) -> list[str]:
+        speed = f"{self.documents / elapsed:,.0f} events/s"
+        if not self.size:
+            return [_bytes(self.position), speed]
+        figures = [f"{int(self._share * 100)} %", f"{_bytes(self.position)} of {_bytes(self.size)}", speed]
+        if self._share:
+            figures.append(f"{_clock(elapsed / self._share - elapsed)} left")
+        return figures
+
+
+def _bytes(count: int) -> str:
+    for size, unit in _UNITS:
+        if count >= size:
+            return f"{count / size:.{1 if count < 10 * size else 0}f} {unit}"
+    return f"{count} B"
+
+
+def _clock(seconds: float) -> str:
+    minutes, second = divmod(round(seconds), 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{hour}:{minute:02}:{second:02}" if hour else f"{minute}:{second:02}"
+
+
+def _bar(share: float, width: int) -> str:
+    done = int(share * (width - 2))
+    return f"[{'#' * done}{'-' * (width - 2 - done)}]"
+
+
+def _width(text: str) -> int:
+    # How wide a character is, terminals do not agree on; none is wider than two.
+    return len(text) if text.isascii() else sum(1 if char.isascii() else 2 for char in text)
+
+
+def _tail(text: str, room: int) -> str:
+    """Return the end of a text, where the name of a file is, marked if it is not all; nothing if there is no room."""
+    if room < _LEAST_NAME:
+        return ""
+    if _width(text) <= room:
+        return text
+    text = text[-room:]
+    while _width(text) > room - 2:
+        text = text[1:]
+    return f"…{text}"

@@ -1,0 +1,238 @@
+"""`lifecycle validate`: which events break the contract, where and why; in files, or as they happen."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from contextlib import suppress
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+from click.core import ParameterSource
+
+import choria_lifecycle as lifecycle
+from choria_lifecycle.cli.command import Command
+from choria_lifecycle.cli.desk import Desk, Enough, created
+from choria_lifecycle.cli.output import has_colors
+from choria_lifecycle.cli.parameters import COLOR, Connection, connection_options, duration
+from choria_lifecycle.cli.printer import PATIENCE
+from choria_lifecycle.cli.program import COMMANDS
+from choria_lifecycle.cli.reading import STDIN, read
+from choria_lifecycle.cli.talk import printer_of, say, verbosity
+from choria_lifecycle.subjects import PREFIX
+from choria_lifecycle.text import quoted
+from choria_lifecycle.transport import check_pattern
+from choria_lifecycle.validation.finding import CODES
+from choria_lifecycle.validation.report import Output
+from choria_lifecycle.validation.survey import Policy, judge_message
+
+if TYPE_CHECKING:
+    from choria_lifecycle.cli.stop import Stop
+    from choria_lifecycle.receiver import Counters
+
+__all__ = ["command"]
+
+_HELP = f"""{COMMANDS["validate"]}
+
+FILEs hold JSON documents: one a line, in an array, or over several lines; gzip is unpacked. Standard input is read for
+-, and without FILE. Each document is held against the contract that its protocol names: of lifecycle events, machine
+transitions and the states of watchers, in either format. With --server or --subject, messages are validated as they
+are published.
+
+\b
+  lifecycle validate events.ndjson archive-*.ndjson.gz
+  my-emitter | lifecycle validate --warnings-as-errors
+  lifecycle validate --jobs 4 --rejects bad.ndjson archive.ndjson
+  lifecycle validate --server nats://127.0.0.1:4222 --for 30s
+
+Findings go to standard output, sums to standard error; -q leaves out the sums, -q -q the findings too. A document with
+warnings only is valid. Exit code 1 if a document was rejected, 2 if a file could not be read.
+"""
+
+_OF_FILES: Final = ("jobs",)
+_OF_MESSAGES: Final = ("count", "seconds", "creds", "user", "password_file", "tlsca", "tlscert", "tlskey", "timeout")
+
+
+def _codes(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> frozenset[str]:
+    """Return the codes that values name, each a code, a group such as `schema`, or several with commas between them."""
+    found: set[str] = set()
+    for value in (each.strip() for text in values for each in text.split(",")):
+        named = {code for code in CODES if code == value or code.startswith(f"{value}-")}
+        if not named:
+            near = get_close_matches(value, CODES, n=1)
+            groups = sorted({code.partition("-")[0] for code in CODES})
+            hint = f"did you mean {near[0]}?" if near else f"codes begin with {', '.join(groups)}"
+            raise click.BadParameter(f"{quoted(value)} is no code; {hint}", ctx, param)
+        found |= named
+    return frozenset(found)
+
+
+@click.command("validate", cls=Command, help=_HELP)
+@click.argument("files", nargs=-1, metavar="[FILE...|-]", type=click.Path(allow_dash=True))
+@click.option(
+    "--output",
+    type=click.Choice([each.value for each in Output]),
+    default=Output.TEXT.value,
+    show_default=True,
+    help="How findings are written. json: one object a line. github: annotations of a GitHub workflow.",
+)
+@click.option("--no-warnings", is_flag=True, help="Look for errors only; this is faster.")
+@click.option("--warnings-as-errors", is_flag=True, help="Reject what has a warning.")
+@click.option(
+    "--select",
+    multiple=True,
+    metavar="CODE",
+    callback=_codes,
+    help="Only findings with this code, or of this group of codes, such as schema; may be repeated.",
+)
+@click.option("--ignore", multiple=True, metavar="CODE", callback=_codes, help="No findings with this code, likewise.")
+@click.option(
+    "--max-errors", type=click.IntRange(min=1), help="End with the document that has the last of this many errors."
+)
+@click.option(
+    "--rejects", type=click.Path(dir_okay=False, path_type=Path), help="Write the bad documents to this file."
+)
+@click.option("--valid", type=click.Path(dir_okay=False, path_type=Path), help="Write the good ones to this file.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How many processes read a large plain file with a document a line; no help where most lines are bad.",
+)
+@click.option("--subject", help=f"The subject to validate messages on.  [default with --server: {PREFIX}.>]")
+@click.option("--count", type=click.IntRange(min=1), help="End after this many messages.")
+@click.option("--for", "seconds", type=duration, help="Validate messages for this time.")
+@COLOR
+@connection_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    files: tuple[str, ...],
+    output: str,
+    no_warnings: bool,
+    warnings_as_errors: bool,
+    select: frozenset[str],
+    ignore: frozenset[str],
+    max_errors: int | None,
+    rejects: Path | None,
+    valid: Path | None,
+    jobs: int,
+    subject: str | None,
+    count: int | None,
+    seconds: float | None,
+    color: str,
+    connection: Connection,
+) -> int:
+    """Validate until all files are read, or enough messages were."""
+    if no_warnings and warnings_as_errors:
+        raise click.UsageError("--no-warnings and --warnings-as-errors exclude each other", ctx)
+    codes = (select or frozenset(CODES)) - ignore
+    if not codes:
+        raise click.UsageError("--select and --ignore leave no code to look for", ctx)
+    is_live = subject is not None or bool(connection.server)
+    subject = f"{PREFIX}.>" if subject is None else subject
+    _check_options(ctx, files, rejects, valid, is_live=is_live)
+    desk = Desk(
+        policy=Policy(
+            now=time.time(),
+            warnings=not no_warnings,
+            warnings_as_errors=warnings_as_errors,
+            codes=codes,
+        ),
+        output=Output(output),
+        printer=printer_of(ctx),
+        color=has_colors(color),
+        quiet=verbosity() < -1,
+        most=max_errors,
+    )
+    if desk.output is not Output.TEXT:
+        desk.printer.out.encoding = "utf-8"
+    stop: Stop = ctx.obj
+    code = 0
+    try:
+        with created(rejects) as desk.rejects, created(valid) as desk.valid:
+            if is_live:
+                if seconds is not None:  # then it ends, whether or not somebody reads
+                    desk.printer.patience = PATIENCE
+                code = stop.run(_watch(desk, connection, subject, count, seconds))
+            else:
+                code = read(desk, stop, files or (STDIN,), jobs)
+    except Enough:
+        say(f"ended after {desk.counts.errors:,} errors; there may be more")
+    except KeyboardInterrupt:
+        desk.sum_up()
+        if not (is_live and stop.terminated and count is None):
+            return stop.exit_code
+        return 1 if desk.counts.errors else 0
+    desk.sum_up()
+    return code or (1 if desk.counts.errors else 0)
+
+
+async def _watch(desk: Desk, connection: Connection, subject: str, count: int | None, seconds: float | None) -> int:
+    """Validate messages; return the exit code if that is not for the findings to say."""
+    check_pattern(subject, "")  # what is wrong with it is said before connecting
+    number = 0
+    async with (
+        lifecycle.connect(**connection.arguments()) as middleware,
+        middleware.deliveries(subject=subject) as received,
+    ):
+        say(f"Validating messages on {received.subject} from {middleware.server}")
+        try:
+            with desk.printer.watched(), suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    async for delivery in received:
+                        number += 1
+                        part = judge_message(delivery.data, delivery.subject, number, desk.policy)
+                        desk.take(part, delivery.subject, live=True)
+                        if number == count:
+                            break
+                        await desk.printer.room()
+        finally:
+            _say_what_was_missed(received.counters)
+    return 1 if count is not None and number < count else 0
+
+
+def _say_what_was_missed(counters: Counters) -> None:
+    if counters.dropped:
+        say(f"{counters.dropped:,} messages came faster than they could be validated, and were dropped")
+    if counters.gaps:
+        say("the connection was lost meanwhile, and what was published then was missed")
+
+
+def _check_options(
+    ctx: click.Context, files: tuple[str, ...], rejects: Path | None, valid: Path | None, *, is_live: bool
+) -> None:
+    """Refuse options that have no meaning together, and files that would be written while they are read."""
+    if is_live and files:
+        raise click.UsageError("either FILEs or messages are validated; leave out --server and --subject, or FILE", ctx)
+    for name in _OF_FILES if is_live else _OF_MESSAGES:
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = "for" if name == "seconds" else name.replace("_", "-")
+            other = "is for files" if is_live else "is for messages; it needs --server or --subject"
+            raise click.UsageError(f"--{option} {other}", ctx)
+    written = [path for path in (rejects, valid) if path is not None]
+    for path in written:
+        if str(path) == STDIN:
+            raise click.UsageError("documents are written to files; standard output has the findings", ctx)
+        others = [each for each in written if each is not path] + [Path(file) for file in files if file != STDIN]
+        is_input = not is_live and (not files or STDIN in files) and _is_standard_input(path)
+        if is_input or any(_is_same(path, other) for other in others):
+            message = f"{quoted(str(path), 200)} would be written over while it is read, or written by two at once"
+            raise click.UsageError(message, ctx)
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    with suppress(OSError):
+        return path.samefile(other) and path.is_file()
+    return path.resolve() == other.resolve()
+
+
+def _is_standard_input(path: Path) -> bool:
+    with suppress(OSError, ValueError):  # it is no file, as in tests
+        return os.path.samestat(path.stat(), os.fstat(sys.stdin.fileno())) and path.is_file()
+    return False

@@ -1,0 +1,767 @@
+"""`lifecycle validate` as a process: on files, pipes and terminals, and against a real nats-server."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import gzip
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import pytest
+
+import choria_lifecycle as lifecycle
+from choria_lifecycle import embedded
+from choria_lifecycle.config.settings import ConnectionSettings
+from choria_lifecycle.nats import NatsTransport
+from choria_lifecycle.validation.parallel import SEGMENT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SECONDS = 30
+COMMAND = [sys.executable, "-m", "choria_lifecycle", "validate"]
+# Without the buffers of the streams, some of what is tested here cannot happen.
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.startswith(("NATS_", "PYTHON", "NO_COLOR"))},
+    "TZ": "UTC",
+    "TERM": "xterm",
+}
+EVENT = lifecycle.startup(identity="n1.example.net", component="server", version="0.6.0")
+GOOD = lifecycle.encode(EVENT)
+WARNED = re.sub(rb'"id":"[^"]*"', b'"id":"17"', GOOD)
+BAD = GOOD.replace(b'"n1.example.net"', b"5")
+UNKNOWN = b'{"protocol":"io.choria.other"}'
+FOUND = b": $.identity: identity must be of type string, not 5"
+LONG = b'{"x":"' + b"y" * 70_000 + b'"}'
+
+
+@contextmanager
+def running(*arguments: object, **settings: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs `lifecycle validate` with processes of its own group, and ends them if the test has not."""
+    settings = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **settings}
+    settings = {"env": ENVIRONMENT, "start_new_session": True, "bufsize": 0, **settings}
+    with subprocess.Popen([*COMMAND, *map(str, arguments)], **settings) as process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def ended(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
+    """Return the exit code and what was written.
+
+    Its children have its standard error: where that ends, none of them is left.
+    """
+    out, said = process.communicate(timeout=SECONDS)
+    assert b"Traceback" not in said, said.decode()
+    return process.returncode, (out or b"").decode(), (said or b"").decode()
+
+
+def validated(*arguments: object, **settings: Any) -> tuple[int, str, str]:
+    with running(*arguments, **settings) as process:
+        return ended(process)
+
+
+def shell(redirection: str, *arguments: object) -> tuple[int, str, str]:
+    """Runs `lifecycle validate` to its end with a redirection of a shell."""
+    command = ["sh", "-c", f'exec "$@" {redirection}', "sh", *COMMAND, *map(str, arguments)]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS, env=ENVIRONMENT
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def read_line(stream: IO[bytes] | None) -> bytes:
+    assert stream is not None
+    assert select.select([stream], [], [], SECONDS)[0]
+    return stream.readline()
+
+
+def the_sum(said: str) -> tuple[int, int, int]:
+    found = re.search(r"^checked ([\d,]+) = ([\d,]+) valid \+ ([\d,]+) rejected, in [\d,.]+ s$", said, re.MULTILINE)
+    assert found is not None, said
+    checked, valid, rejected = (int(each.replace(",", "")) for each in found.groups())
+    assert checked == valid + rejected
+    return checked, valid, rejected
+
+
+def findings_in(said: str) -> int:
+    """Return how many findings the table of them has."""
+    table = said.partition("CODE ")[2].partition("\n\n")[0].splitlines()[1:]
+    return sum(int(line.split()[-1].replace(",", "")) for line in table)
+
+
+def children(number: int) -> list[int]:
+    """Return the processes that a process has started to share its work."""
+    found = []
+    with suppress(OSError):
+        for task in Path(f"/proc/{number}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                if b"validation.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    found.append(int(child))  # noqa: PERF401 - what is gone meanwhile ends the search, not the result
+    return found
+
+
+def has_loaded(number: int, name: str) -> bool:
+    with suppress(OSError):
+        return name in Path(f"/proc/{number}/maps").read_text()
+    return False
+
+
+shows_children = pytest.mark.skipif(
+    not Path(f"/proc/self/task/{os.getpid()}/children").exists(), reason="this system does not show children"
+)
+
+
+def until(what: Callable[[], Any]) -> Any:
+    """Wait until something is there, and return it."""
+    deadline = time.monotonic() + SECONDS
+    while not (found := what()):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)  # nobody tells
+    return found
+
+
+def wait_until_full(pipe: IO[bytes] | None) -> None:
+    """Wait until a pipe holds so much that what is still to come does not fit."""
+    assert pipe is not None
+    descriptor = pipe.fileno()
+    until(lambda: int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)), sys.byteorder) > 40_000)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "events.ndjson"
+    path.write_bytes(b"\n".join([GOOD, BAD, WARNED, UNKNOWN, b""]))
+    return path
+
+
+@pytest.fixture(scope="session")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of three segments with everything that there may be in one, and more findings than pipes hold."""
+    path = tmp_path_factory.mktemp("large") / "large.ndjson"
+    good, odd = GOOD + b"\n", [BAD, WARNED, UNKNOWN, b"nonsense", b"\xff", b" ", WARNED + b"\r", b""]
+    with path.open("wb") as file:
+        for number in range(600):
+            file.write(good * 35 + b"".join(each + b"\n" for each in odd))
+            if number % 150 == 100:
+                file.write(LONG + b"\n")
+        file.write(GOOD[:-10])
+    assert path.stat().st_size > 2 * SEGMENT
+    return path
+
+
+def lines_of(path: Path) -> list[bytes]:
+    return [line.removesuffix(b"\n") + b"\n" for line in path.read_bytes().split(b"\n") if line.strip(b" \t\r\n")]
+
+
+# ---- line by line
+
+
+@pytest.mark.parametrize("output", ["text", "json", "github"])
+def test_standard_input_is_validated_line_by_line(output: str) -> None:
+    with running("--output", output, stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        for _ in range(3):
+            process.stdin.write(GOOD + b"\n" + BAD + b"\n")
+            assert b"schema-type" in read_line(process.stdout)
+        process.stdin.close()
+        process.stdin = None
+        code, out, said = ended(process)
+    assert (code, out, the_sum(said)) == (1, "", (6, 3, 3))
+
+
+def test_elements_of_an_array_are_validated_one_by_one() -> None:
+    with running(stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        for before in (b"[\n", b",\n"):
+            process.stdin.write(before + BAD)
+            assert FOUND in read_line(process.stdout)
+        process.send_signal(signal.SIGTERM)
+        assert ended(process)[0] == 143
+
+
+def test_a_packed_stream_is_validated_as_it_comes() -> None:
+    with running(stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        for _ in range(2):
+            process.stdin.write(gzip.compress(BAD + b"\n"))
+            assert FOUND in read_line(process.stdout)
+        process.send_signal(signal.SIGTERM)
+        assert ended(process)[0] == 143
+
+
+def test_a_fifo_and_what_follows_it(tmp_path: Path, file: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with running("--jobs", 2, fifo, file) as process:
+        with fifo.open("wb", buffering=0) as events:
+            events.write(BAD + b"\n")
+            assert FOUND in read_line(process.stdout)
+        code, out, said = ended(process)
+    assert (code, len(out.splitlines()), the_sum(said)) == (1, 3, (5, 3, 2))
+
+
+def test_standard_input_of_a_terminal() -> None:
+    ours, theirs = pty.openpty()
+    try:
+        with running(stdin=theirs) as process:
+            assert b"Ctrl-D" in read_line(process.stderr)
+            os.write(ours, BAD + b"\n")
+            assert FOUND in read_line(process.stdout)
+            os.write(ours, b"\x04")
+            code, out, said = ended(process)
+        assert (code, out, the_sum(said)) == (1, "", (1, 0, 1))
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_closed_streams(file: Path) -> None:
+    assert shell("<&-")[0] == 0
+    assert shell("<&- >&- 2>&-", file) == (1, "", "")
+
+
+# ---- signals
+
+SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_a_signal_ends_reading_from_a_pipe(number: int, code: int, tmp_path: Path) -> None:
+    rejects, valid = tmp_path / "rejects", tmp_path / "valid"
+    with running("--rejects", rejects, "--valid", valid, stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(GOOD + b"\n" + WARNED + b"\n" + BAD + b"\n" + GOOD)
+        assert b"[id-uuid]" in read_line(process.stdout)
+        assert FOUND in read_line(process.stdout)
+        process.send_signal(number)
+        result, out, said = ended(process)
+    assert (result, out, the_sum(said)) == (code, "", (3, 2, 1))
+    assert (rejects.read_bytes(), valid.read_bytes()) == (BAD + b"\n", GOOD + b"\n" + WARNED + b"\n")
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS[:2])
+def test_a_signal_ends_waiting_for_a_writer(number: int, code: int, tmp_path: Path, file: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with running(file, fifo) as process:
+        for _ in range(3):
+            read_line(process.stdout)
+        process.send_signal(number)
+        result, _, said = ended(process)
+    assert (result, the_sum(said)) == (code, (4, 3, 1))
+
+
+@pytest.mark.parametrize(
+    ("jobs", "group", "number", "code"),
+    [
+        *[(jobs, False, number, code) for jobs in (1, 2) for number, code in SIGNALS[:2]],
+        *[(2, True, number, code) for number, code in SIGNALS],
+    ],
+)
+def test_a_signal_in_the_middle_of_a_large_file(
+    jobs: int, group: bool, number: int, code: int, large: Path, tmp_path: Path
+) -> None:
+    rejects, valid = tmp_path / "rejects", tmp_path / "valid"
+    with running("--jobs", jobs, "--rejects", rejects, "--valid", valid, large) as process:
+        wait_until_full(process.stdout)
+        (os.killpg if group else os.kill)(process.pid, number)
+        result, out, said = ended(process)
+    assert result == code
+    checked, good, bad = the_sum(said)
+    came = lines_of(large)
+    assert 0 < checked < len(came)
+    # What was counted is what was written, and nothing else.
+    assert sum(map(len, (lines_of(valid), lines_of(rejects)))) == checked
+    assert (len(lines_of(valid)), len(lines_of(rejects))) == (good, bad)
+    assert sorted([*lines_of(valid), *lines_of(rejects)]) == sorted(came[:checked])
+    assert len(out.splitlines()) == findings_in(said)
+
+
+@shows_children
+@pytest.mark.parametrize(
+    ("number", "send", "module"),
+    [
+        (signal.SIGINT, os.kill, "python"),
+        (signal.SIGTERM, os.kill, "python"),
+        (signal.SIGINT, os.killpg, "msgspec"),
+        (signal.SIGTERM, os.killpg, "msgspec"),
+        (signal.SIGHUP, os.killpg, "python"),
+    ],
+)
+def test_a_signal_while_processes_start(
+    number: int, send: Callable[[int, int], None], module: str, large: Path
+) -> None:
+    """A terminal sends Ctrl-C to all processes, also to those that cannot handle it yet."""
+    with running("--jobs", 2, large, stdout=subprocess.DEVNULL) as process:
+        until(lambda: [each for each in children(process.pid) if has_loaded(each, module)])
+        send(process.pid, number)
+        code, _, said = ended(process)
+    assert code == 128 + number
+    the_sum(said)
+
+
+def test_a_second_ctrl_c_does_not_hang(large: Path) -> None:
+    with running("--jobs", 2, large) as process:
+        wait_until_full(process.stdout)
+        for _ in range(2):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGINT)
+        assert ended(process)[0] == 130
+
+
+@shows_children
+def test_no_process_outlives_the_one_that_started_it(large: Path) -> None:
+    with running("--jobs", 3, large) as process:
+        wait_until_full(process.stdout)
+        started = children(process.pid)
+        assert started
+        process.kill()
+        try:
+            process.communicate(timeout=5)
+        finally:
+            for number in started:
+                with suppress(ProcessLookupError):
+                    os.kill(number, signal.SIGKILL)
+
+
+@shows_children
+def test_a_process_that_is_killed_is_said(large: Path, tmp_path: Path) -> None:
+    path = tmp_path / "larger.ndjson"
+    path.write_bytes(large.read_bytes() * 8)  # so that there is still something to do for it
+    with running("--jobs", 3, path) as process:
+        wait_until_full(process.stdout)
+        os.kill(children(process.pid)[0], signal.SIGKILL)
+        code, _, said = ended(process)
+    assert code == 1
+    assert "lifecycle: error: one of the processes has ended before its time" in said
+
+
+# ---- other ends of standard output
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_closed_pipe_ends_it_quietly(jobs: int, large: Path) -> None:
+    with running("--jobs", jobs, large) as process:
+        assert process.stdout is not None
+        assert read_line(process.stdout)
+        process.stdout.close()
+        process.stdout = None
+        code, _, said = ended(process)
+    assert (code, said) == (0, "")
+
+
+def test_a_closed_pipe_is_quiet_however_little_there_is_to_say(file: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        assert validated(file, stdout=writer) == (0, "", "")
+    finally:
+        os.close(writer)
+
+
+full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+
+
+@full
+@pytest.mark.parametrize("arguments", [["--jobs", 1, "FILE"], ["--jobs", 2, "LARGE"]])
+def test_findings_on_a_full_disk(arguments: list[object], large: Path, file: Path) -> None:
+    code, _, said = shell(">/dev/full", *[{"FILE": file, "LARGE": large}.get(str(each), each) for each in arguments])
+    assert code == 1
+    assert said.splitlines()[-1] == "lifecycle: error: standard output: No space left on device"
+
+
+@full
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--rejects", "/dev/full", "FILE"],
+        ["--valid", "/dev/full", "FILE"],
+        ["--valid", "/dev/full", "LARGE"],
+        ["--jobs", 2, "--valid", "/dev/full", "LARGE"],
+    ],
+)
+def test_documents_on_a_full_disk(arguments: list[object], large: Path, file: Path) -> None:
+    names = [{"FILE": file, "LARGE": large}.get(str(each), each) for each in arguments]
+    code, _, said = validated("-q", "-q", *names)
+    assert (code, said) == (1, "lifecycle: error: cannot write /dev/full: No space left on device\n")
+
+
+# ---- files
+
+
+@pytest.mark.parametrize("option", ["--rejects", "--valid"])
+def test_standard_input_is_not_written_over_while_it_is_read(option: str, file: Path) -> None:
+    before = file.read_bytes()
+    for arguments in ([option, file], [option, file, "-"], [option, file, "/dev/stdin"]):
+        with file.open("rb") as stream:
+            code, out, said = validated(*arguments, stdin=stream)
+        assert file.read_bytes() == before
+        assert (code, out) == (2, "")
+        assert "would be written over while it is read" in said
+
+
+def test_any_number_of_processes_says_the_same(large: Path, tmp_path: Path) -> None:
+    found = []
+    for jobs in (1, 2, 3):
+        rejects, valid = tmp_path / f"rejects{jobs}", tmp_path / f"valid{jobs}"
+        code, out, said = validated("--jobs", jobs, "--rejects", rejects, "--valid", valid, large)
+        found.append((code, out, re.sub(r"in [\d,.]+ s", "", said), rejects.read_bytes(), valid.read_bytes()))
+    assert found[0][0] == 1
+    assert found[1] == found[0]
+    assert found[2] == found[0]
+    checked, good, bad = the_sum(said)
+    came = lines_of(large)
+    assert (checked, good, bad) == (len(came), len(lines_of(valid)), len(lines_of(rejects)))
+    assert sorted([*lines_of(valid), *lines_of(rejects)]) == sorted(came)
+    codes = [
+        "schema-type", "id-uuid", "protocol-unknown", "input-json", "input-utf-8", "input-size", "input-truncated"
+    ]  # fmt: skip
+    assert set(re.findall(r"\[([-a-z0-9]+)\]$", out, re.MULTILINE)) == set(codes)
+    assert len(out.splitlines()) == findings_in(said)
+
+
+def test_any_number_of_processes_ends_with_the_same_error(large: Path, tmp_path: Path) -> None:
+    found = []
+    for jobs in (1, 2):
+        rejects, valid = tmp_path / f"rejects{jobs}", tmp_path / f"valid{jobs}"
+        arguments = ["--max-errors", 1000, "--output", "json", "--rejects", rejects, "--valid", valid]
+        code, out, said = validated("--jobs", jobs, *arguments, large)
+        found.append((code, out, re.sub(r"in [\d,.]+ s", "", said), rejects.read_bytes(), valid.read_bytes()))
+    assert found[1] == found[0]
+    assert sum(json.loads(line)["severity"] == "error" for line in out.splitlines()) == 1000
+    assert len(lines_of(rejects)) == 1000
+
+
+# ---- terminals
+
+
+def terminal(columns: int = 100) -> tuple[int, int]:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    return ours, theirs
+
+
+def written_to(terminal: int) -> bytes:
+    """Return what has been written to a terminal so far, and all of it if nobody has it any more."""
+    data = b""
+    while select.select([terminal], [], [], 0)[0]:
+        try:
+            piece = os.read(terminal, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        data += piece
+    return data
+
+
+def test_progress_is_shown_on_a_terminal_after_a_second_and_nowhere_else(tmp_path: Path) -> None:
+    fifos = tmp_path / "shown", tmp_path / "hidden"
+    for fifo in fifos:
+        os.mkfifo(fifo)
+    ours, theirs = terminal()
+    began = time.monotonic()
+    with (
+        running("--color", "never", fifos[0], stderr=theirs) as shown,
+        running(fifos[1], stdout=subprocess.PIPE) as hidden,
+        fifos[0].open("wb", buffering=0) as first,
+        fifos[1].open("wb", buffering=0) as second,
+    ):
+        os.close(theirs)
+        screen = b""
+        lines = 0
+        deadline = began + SECONDS
+        while b"events/s" not in screen:
+            assert time.monotonic() < deadline
+            for fifo, process in ((first, shown), (second, hidden)):
+                fifo.write(BAD + b"\n")
+                assert FOUND in read_line(process.stdout)
+            lines += 1
+            if time.monotonic() < began + 1:
+                assert written_to(ours) == b""
+            else:
+                screen += written_to(ours)
+        first.close()
+        second.close()
+        code, out, said = ended(hidden)
+        assert (code, out, the_sum(said)[0]) == (1, "", lines)
+        assert "\r" not in said
+        assert "events/s" not in said
+        shown.wait(SECONDS)
+        screen += written_to(ours)
+    os.close(ours)
+    progress, _, rest = screen.rpartition(b"\r\x1b[K")
+    assert re.search(rb"^\r\x1b\[K[^\r\n]*shown  [\d.]+ [kM]?B  [\d,]+ events/s", progress)
+    # Gone without a trace before the sum comes.
+    assert rest.startswith(b"FORMAT")
+    assert the_sum(rest.decode().replace("\r\n", "\n"))[0] == lines
+
+
+def test_progress_of_a_file_has_a_share_and_the_time_left(tmp_path: Path) -> None:
+    """A file with a finding every three bytes takes much longer than a second."""
+    (tmp_path / "events.ndjson").write_bytes(b"{}\n" * 3_000_000)
+    with ExitStack() as stack:
+        rows: dict[int, str] = {}
+        started = []
+        for columns in (40, 120):
+            ours, theirs = terminal(columns)
+            stack.callback(os.close, ours)
+            settings = {"cwd": tmp_path, "stdout": subprocess.DEVNULL, "stderr": theirs}
+            started.append((columns, ours, stack.enter_context(running("events.ndjson", **settings))))
+            os.close(theirs)
+        for columns, ours, process in started:
+            screen = b""
+            while screen.count(b"\x1b[K") < 2:
+                assert select.select([ours], [], [], SECONDS)[0]
+                screen += os.read(ours, 65536)
+            rows[columns] = screen.decode().split("\r\x1b[K")[1]
+            process.kill()
+    assert all(len(row) < columns for columns, row in rows.items())
+    assert re.match(r"(\S+  )?\d+ %  [\d.]+ [kM]B of 9.0 MB", rows[40])
+    share = r"events\.ndjson  \d+ %  [\d.]+ [kM]B of 9\.0 MB  [\d,]+ events/s  \d+:\d\d left  \[#*-+\]"
+    assert re.fullmatch(share, rows[120])
+
+
+@pytest.mark.parametrize(
+    ("environment", "arguments", "colored"),
+    [
+        ({"NO_COLOR": ""}, [], True),
+        ({"NO_COLOR": "1"}, [], False),
+        ({}, ["--color", "never"], False),
+        ({"NO_COLOR": "1"}, ["--color", "always"], True),
+    ],
+)
+def test_colours_on_a_terminal(environment: dict[str, str], arguments: list[str], colored: bool, file: Path) -> None:
+    ours, theirs = terminal(300)
+    with running(*arguments, file, stdout=theirs, env={**ENVIRONMENT, **environment}) as process:
+        os.close(theirs)
+        assert ended(process)[0] == 1
+        screen = written_to(ours).decode()
+    os.close(ours)
+    assert ("\x1b[31m[schema-type]\x1b[0m" in screen) == colored
+    assert ("\x1b" in screen) == colored
+
+
+def test_no_finding_forges_a_line_on_a_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "hostile.ndjson"
+    hostile = "\x1b[2J\r\nforged.ndjson:1: $: \u202e\x9b\u2028"
+    odd = [{"protocol": hostile}, {**json.loads(GOOD), "id": hostile}, {**json.loads(GOOD), "identity": [hostile]}]
+    path.write_text("".join(json.dumps(each, ensure_ascii=False) + "\n" for each in [*odd, {hostile: 1}, hostile]))
+    for output in ("text", "json", "github"):
+        ours, theirs = terminal(60)
+        with running("--output", output, "--color", "never", path, stdout=theirs) as process:
+            os.close(theirs)
+            process.wait(SECONDS)
+            lines = written_to(ours).decode().split("\r\n")
+        os.close(ours)
+        assert all(line.isprintable() and not line.startswith("forged") for line in lines)
+        assert len(lines) > 5
+
+
+# ---- messages
+
+SUBJECT = "choria.lifecycle.event.startup."
+
+
+async def publish(url: str, subject: str, *payloads: bytes) -> None:
+    """Publish bytes, whatever they are."""
+    transport = await NatsTransport.open(ConnectionSettings.resolve(url, environ={}), within=5)
+    try:
+        await transport.publish([(subject, data) for data in payloads], 10)
+    finally:
+        await transport.close()
+
+
+async def publish_anywhere(server: embedded.Server, subject: str, payload: bytes) -> None:
+    """Publish on a subject that a client refuses and the server does not."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(
+        b'CONNECT {"verbose":false}\r\nPUB %b %d\r\n%b\r\nPING\r\n' % (subject.encode(), len(payload), payload)
+    )
+    async with asyncio.timeout(SECONDS):
+        assert b"PONG" in await reader.readuntil(b"PONG\r\n")
+    writer.close()
+    await writer.wait_closed()
+
+
+@contextmanager
+def listening(server: embedded.Server, subject: str, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs `lifecycle validate` on a subject, and waits until it is subscribed."""
+    with running("--server", server.url, "--subject", subject, *arguments) as process:
+        assert read_line(process.stderr).startswith(b"Validating messages on ")
+        yield process
+
+
+def of(component: str, raw: bytes = GOOD) -> bytes:
+    return raw.replace(b'"server"', json.dumps(component).encode())
+
+
+async def test_messages_are_validated(server: embedded.Server, tmp_path: Path) -> None:
+    rejects, valid = tmp_path / "rejects", tmp_path / "valid"
+    subject = SUBJECT + "some"
+    pretty = json.dumps(json.loads(of("some", BAD)), indent=1).encode()
+    payloads = [of("some"), of("some", BAD), of("some", WARNED), UNKNOWN, of("other"), b"nonsense", pretty, b"", LONG]
+    with listening(server, subject, "--count", len(payloads), "--rejects", rejects, "--valid", valid) as process:
+        await publish(server.url, subject, *payloads)
+        code, out, said = ended(process)
+    assert (code, the_sum(said)) == (1, (9, 4, 5))
+    found = [re.match(r"(.+):(\d+): .* \[([-a-z0-9]+)\]$", line) for line in out.splitlines()]
+    assert [each.groups() for each in found if each] == [
+        (subject, "2", "schema-type"),
+        (subject, "3", "id-uuid"),
+        (subject, "4", "protocol-unknown"),
+        (subject, "5", "subject-differs"),
+        (subject, "6", "input-json"),
+        (subject, "7", "schema-type"),
+        (subject, "8", "input-json"),
+        (subject, "9", "input-size"),
+    ]
+    assert valid.read_bytes() == b"".join(payloads[at] + b"\n" for at in (0, 2, 3, 4))
+    assert rejects.read_bytes() == b"".join(payloads[at] + b"\n" for at in (1, 5, 6, 7, 8))
+
+
+async def test_messages_as_json_and_for_github(server: embedded.Server) -> None:
+    for output in ("json", "github"):
+        subject = f"{SUBJECT}{output}"
+        with listening(server, subject, "--output", output, "--count", 1) as process:
+            await publish(server.url, subject, of(output, BAD))
+            code, out, _ = ended(process)
+        assert code == 1
+        if output == "json":
+            shown = json.loads(out)
+            assert (shown["subject"], shown["number"], shown["code"]) == (subject, 1, "schema-type")
+            assert "file" not in shown
+        else:
+            assert out.startswith(f"::error title=schema-type::{subject}: $.identity")
+
+
+async def test_without_a_subject_it_is_lifecycle_events(server: embedded.Server) -> None:
+    with running("--server", server.url, "--count", 1) as process:
+        assert b"Validating messages on choria.lifecycle.event.> from " in read_line(process.stderr)
+        await publish(server.url, SUBJECT + "default", of("default"))
+        assert ended(process)[0] == 0
+
+
+async def test_a_subject_without_a_server(server: embedded.Server) -> None:
+    with running("--subject", "choria.machine.>", "--for", "50ms", env={**ENVIRONMENT, "NATS_URL": server.url}) as one:
+        assert b"choria.machine.>" in read_line(one.stderr)
+        assert ended(one)[0] == 0
+
+
+async def test_hostile_subjects_of_messages(server: embedded.Server) -> None:
+    for output in ("text", "json", "github"):
+        with listening(server, f"hostile{output}.>", "--output", output, "--count", 1) as process:
+            await publish_anywhere(server, f"hostile{output}.\x1b[2J\u202eé", BAD)
+            code, out, said = ended(process)
+        assert code == 1
+        assert len(out.splitlines()) == 2
+        assert all(line.isprintable() for line in [*out.splitlines(), *said.splitlines()])
+
+
+@pytest.mark.parametrize(("count", "code"), [([], 0), (["--count", 2], 1)])
+async def test_the_time_is_over(count: list[object], code: int, server: embedded.Server) -> None:
+    subject = f"{SUBJECT}over{code}"
+    with listening(server, subject, "--for", "300ms", *count) as process:
+        await publish(server.url, subject, of(f"over{code}"))
+        result, out, said = ended(process)
+    assert (result, out, the_sum(said)) == (code, "", (1, 1, 0))
+
+
+async def test_what_was_wrong_counts_also_if_the_time_is_over(server: embedded.Server) -> None:
+    with listening(server, SUBJECT + "wrong", "--for", "300ms") as process:
+        await publish(server.url, SUBJECT + "wrong", b"nonsense")
+        assert ended(process)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "arguments", "code"),
+    [
+        (signal.SIGINT, [], 130),
+        (signal.SIGTERM, [], 0),
+        (signal.SIGHUP, [], 0),
+        (signal.SIGINT, ["--count", 9], 130),
+        (signal.SIGTERM, ["--count", 9], 143),
+    ],
+)
+async def test_signals_end_it_with_the_sum(
+    number: int, arguments: list[object], code: int, server: embedded.Server
+) -> None:
+    subject = f"{SUBJECT}signal{number}{len(arguments)}"
+    with listening(server, subject, *arguments) as process:
+        await publish(server.url, subject, of("elsewhere"))
+        assert b"[subject-differs]" in read_line(process.stdout)
+        process.send_signal(number)
+        result, out, said = ended(process)
+    assert (result, out, the_sum(said)) == (code, "", (1, 1, 0))
+
+
+async def test_errors_count_after_sigterm(server: embedded.Server) -> None:
+    with listening(server, SUBJECT + "late") as process:
+        await publish(server.url, SUBJECT + "late", b"nonsense")
+        assert read_line(process.stdout)
+        process.send_signal(signal.SIGTERM)
+        assert ended(process)[0] == 1
+
+
+async def test_max_errors_ends_it(server: embedded.Server) -> None:
+    with listening(server, SUBJECT + "most", "--max-errors", 2) as process:
+        await publish(server.url, SUBJECT + "most", *[b"nonsense"] * 5)
+        code, out, said = ended(process)
+    assert (code, len(out.splitlines()), the_sum(said)) == (1, 2, (2, 0, 2))
+
+
+async def test_a_closed_pipe_ends_watching_quietly(server: embedded.Server) -> None:
+    with listening(server, SUBJECT + "pipe") as process:
+        assert process.stdout is not None
+        await publish(server.url, SUBJECT + "pipe", b"nonsense")
+        assert read_line(process.stdout)
+        process.stdout.close()
+        process.stdout = None
+        code, _, said = ended(process)
+    assert (code, said) == (0, "")
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[embedded.Server]:
+    """A server whose user may subscribe to next to nothing."""
+    config = 'authorization { users = [ { user: me, password: "open", permissions: { subscribe: "x" } } ] }'
+    with embedded.nats_server(config, jetstream=False) as running_server:
+        yield running_server
+
+
+def test_no_permission(guarded: embedded.Server, tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    for word in ("open", "wrong"):
+        password.write_text(word)
+        code, out, said = validated("--server", guarded.url, "--user", "me", "--password-file", password)
+        assert (code, out) == (4, "")
+        assert said.count("\n") == 1
+
+
+def test_nobody_listens(unused_tcp_port: int) -> None:
+    code, out, said = validated("--server", f"127.0.0.1:{unused_tcp_port}")
+    assert (code, out) == (3, "")
+    assert "connection refused" in said
+
+
+@pytest.mark.parametrize("subject", ["not a subject", "a\x1b[31m\nb", ""])
+def test_what_is_no_subject(subject: str, server: embedded.Server) -> None:
+    code, out, said = validated("--server", server.url, "--subject", subject, "--for", "50ms")
+    assert (code, out) == (2, ""), said
+    assert all(line.isprintable() for line in said.split("\n"))
