@@ -106,6 +106,8 @@ async def main():
 
 asyncio.run(main())
 assert lifecycle.validate(b"{}")[0].code == "schema-required"
+from choria_lifecycle.testing import assert_valid
+assert assert_valid(lifecycle.encode(lifecycle.shutdown(identity="n1", component="server"))).identity == "n1"
 import choria_lifecycle.connection, choria_lifecycle.nats
 print(choria_schemas.schema("io.choria.lifecycle.v1.startup")["title"])
 """
