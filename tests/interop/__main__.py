@@ -1,0 +1,83 @@
+"""Hold this side against a live Go program, and both against what was recorded of it.
+
+Fails if the two sides differ without a reason in events.py or documents.py, if a reason is given where they do not
+differ, and if either does something else than what was recorded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import record, report
+from .documents import rows
+from .events import lifecycle, machine
+from .golang import GoError, program
+from .live import exchange, judge, untouched
+
+if TYPE_CHECKING:
+    from .judge import Record
+
+VERDICTS = Path(__file__).with_name("VERDICTS.md")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.interop", description=__doc__.partition("\n")[0])
+    parser.add_argument("--record", action="store_true", help="write what Go does now to tests/data/interop")
+    parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
+    options = parser.parse_args(arguments)
+    try:
+        with program() as ask:
+            [about] = ask([{"work": "about"}])
+            problems = untouched(ask)
+            events = exchange(ask, [*lifecycle(), *machine()])
+            judged = judge(ask, list(rows()))
+    except (GoError, OSError, subprocess.SubprocessError) as exc:
+        print(f"interop: {exc}", file=sys.stderr)
+        return 1
+    problems += report.problems(events, judged)
+    if options.record and not problems:
+        record.dump(record.EVENTS, about, events)
+        record.dump(record.VERDICTS, about, judged)
+        VERDICTS.write_text(report.markdown(about, events, judged), "utf-8")
+    print((report.markdown if options.markdown else report.summary)(about, events, judged))
+    if not options.record:
+        problems += changes(record.EVENTS, events) + changes(record.VERDICTS, judged)
+    for problem in problems:
+        print(f"interop: {problem}", file=sys.stderr)
+    if problems and options.record:
+        print("interop: nothing was recorded", file=sys.stderr)
+    return 1 if problems else 0
+
+
+def changes(path: Path, live: list[Record]) -> list[str]:
+    """Say where what is done now is not what was recorded."""
+    if not path.exists():
+        return [f"{path.name} is missing: make interop ARGS=--record"]
+    _, recorded = record.load(path)
+    known = {case["name"]: case for case in recorded}
+    now = {case["name"]: case for case in live}
+    problems = [f"{name}: is not recorded" for name in now.keys() - known.keys()]
+    problems += [f"{name}: is recorded, and no longer asked" for name in known.keys() - now.keys()]
+    for name in known.keys() & now.keys():
+        old, new = _lasting(known[name]), _lasting(now[name])
+        for key in sorted(old.keys() | new.keys()):
+            if old.get(key) != new.get(key):
+                problems.append(f"{name}: {key} was {old.get(key)!r}, and is {new.get(key)!r}")
+    return sorted(problems)
+
+
+def _lasting(case: Record) -> Record:
+    """Leave out Go's words for a refusal, which another release of Go may put differently."""
+    case = dict(case)
+    for key in ("go", "answer"):
+        if "refuses" in case.get(key, {}):
+            case[key] = {"refuses": True}
+    return case | ({"refused": True} if "refused" in case else {})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,279 @@
+"""The events that Go makes for us and that we make for Go, and where the two may differ in them.
+
+What can differ is an aspect of an event:
+
+    made     Go made other fields than it was asked for
+    codes    what Go made is refused here
+    subject  it travels on another subject, or on none
+    text     the line that viewers show
+    body     the bytes, which mean the same
+    content  the bytes, and what they mean
+    answer   Go reads other fields out of our bytes than we put in, or none
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TYPES = ("alive", "governor", "provisioned", "shutdown", "startup", "upgraded")
+FORMATS = ("choria", "cloudevents")
+
+ID = "8f14e45f-ceea-467f-a0e6-9d2b4a5c3e21"
+TIME = 1_700_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """An event that is made on both sides and read on the other.
+
+    Attributes:
+        name: what it is about, without its type and format.
+        family: lifecycle or machine.
+        type: the event type, the watcher's type, or transition.
+        format: choria or cloudevents.
+        values: the fields that Go is asked for; for a fresh watcher what makes one.
+        fresh: it is the state of a watcher that Go has just made.
+        differs: the aspects in which the two sides differ, and why, by its name in reasons.py.
+    """
+
+    name: str
+    family: str
+    type: str
+    format: str
+    values: dict[str, Any]
+    fresh: bool = False
+    differs: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        return f"{self.type}, {self.format}: {self.name}"
+
+
+_UNICODE = "é日\U0001f600\u202e"
+_CONTROLS = "\0\b\t\n\f\r\x85\x1b\x7f"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kind:
+    """An awkward value.
+
+    Attributes:
+        name: what it is.
+        text: what every text is, except where another is needed: Go does not publish without a component, nor read
+            without a governor. None leaves them.
+        values: what else is set.
+        differs: what differs in both formats.
+        wrapped: what differs in envelopes besides.
+        types: the types that it is tried with.
+    """
+
+    name: str
+    text: str | None = None
+    values: dict[str, Any] = field(default_factory=dict)
+    differs: dict[str, str] = field(default_factory=dict)
+    wrapped: dict[str, str] = field(default_factory=dict)
+    types: tuple[str, ...] = TYPES
+
+
+_HTML = "<b>&\"'\\/\u2028\u2029."
+_ONE = ("startup",)
+_KINDS = (
+    _Kind(name="plain"),
+    _Kind(name="empty texts", text="", wrapped={"codes": "empty"}),
+    _Kind(
+        name="beyond ASCII",
+        text=_UNICODE,
+        values={"component": _UNICODE},
+        differs={"subject": "token", "text": "shown"},
+    ),
+    _Kind(name="<>&, U+2028 and U+2029", text=_HTML, differs={"body": "escapes", "text": "shown"}),
+    _Kind(name="a negative timestamp", values={"timestamp": -1}),
+    _Kind(
+        name="control characters",
+        text=_CONTROLS,
+        differs={"text": "shown"},
+        wrapped={"body": "short-escapes"},
+        types=("startup", "governor"),
+    ),
+    _Kind(name="blanks around texts", text=" n1 ", wrapped={"content": "trimmed"}, types=_ONE),
+    _Kind(
+        name="a component of many tokens", values={"component": "my app.v2"}, differs={"subject": "token"}, types=_ONE
+    ),
+    _Kind(
+        name="a component that is a wildcard",
+        values={"component": ">"},
+        differs={"subject": "token", "body": "escapes"},
+        types=_ONE,
+    ),
+    _Kind(name="the timestamp 0", values={"timestamp": 0}, types=_ONE),
+    _Kind(
+        name="the first second of the year 1",
+        values={"timestamp": -62_135_596_800},
+        wrapped={"content": "year-1"},
+        types=_ONE,
+    ),
+    _Kind(name="the last second of the year 9999", values={"timestamp": 253_402_300_799}, types=_ONE),
+)
+
+
+def lifecycle() -> Iterator[Exchange]:
+    """Every type in both formats with every kind of awkward value, then what only some types have."""
+    for kind in _KINDS:
+        for event in kind.types:
+            for form in FORMATS:
+                known = _plain(event)
+                names = _TEXTS - ({"component", "governor"} if kind.text == "" else {"component"})
+                texts = {} if kind.text is None else {name: kind.text for name in known if name in names}
+                yield Exchange(
+                    name=kind.name,
+                    family="lifecycle",
+                    type=event,
+                    format=form,
+                    values=known | texts | kind.values,
+                    differs=kind.differs | (kind.wrapped if form == "cloudevents" else {}),
+                )
+    yield from _singles()
+
+
+def _singles() -> Iterator[Exchange]:
+    def one(name: str, type: str, format: str, values: dict[str, Any], **differs: str) -> Exchange:
+        known = _plain(type) | values
+        return Exchange(name=name, family="lifecycle", type=type, format=format, values=known, differs=differs)
+
+    for stage in ("exit", "timeouts", "eviction"):
+        yield one(f"the stage {stage}", "governor", "choria", {"event_type": stage, "sequence": 0})
+        yield one(f"the stage {stage} of a slot", "governor", "choria", {"event_type": stage, "sequence": 7})
+    yield one("enter without a slot", "governor", "choria", {"sequence": 0})
+    for form in FORMATS:
+        yield one("a sequence of 63 bits", "governor", form, {"sequence": 2**63 - 1})
+        yield one("a sequence of 64 bits", "governor", form, {"sequence": 2**64 - 1}, codes="signed")
+        yield one("an unknown stage", "governor", form, {"event_type": "paused"}, made="stage-dropped", codes="stage")
+        yield one("no governor", "governor", form, {"governor": ""}, codes="no-governor", answer="no-governor")
+        yield one("no component", "startup", form, {"component": ""})
+    yield one("the greatest timestamp", "startup", "choria", {"timestamp": 2**63 - 1})
+    yield one("the least timestamp", "startup", "choria", {"timestamp": -(2**63)})
+    yield one(
+        "the year 10000",
+        "startup",
+        "cloudevents",
+        {"timestamp": 253_402_300_800},
+        codes="year-10000",
+        content="year-10000",
+    )
+    yield one("the year 0", "startup", "cloudevents", {"timestamp": -62_167_219_200}, codes="year-0", content="year-0")
+
+
+_TEXTS = {"id", "identity", "component", "version", "new_version", "governor"}
+
+
+def _plain(type: str) -> dict[str, Any]:
+    known = {"id": ID, "identity": "n1.example.net", "component": "server", "timestamp": TIME}
+    match type:
+        case "startup" | "alive":
+            known |= {"version": "0.30.2"}
+        case "upgraded":
+            known |= {"version": "0.30.1", "new_version": "0.30.2"}
+        case "governor":
+            known |= {"governor": "PUPPET", "sequence": 10, "event_type": "enter"}
+    return known
+
+
+_AGENT = {"identity": "n1.example.net", "id": "e1", "version": "1.0.0", "timestamp": TIME, "machine": "check_mailq"}
+_STATES: dict[str, dict[str, Any]] = {
+    "transition": {"transition": "ok_event", "from_state": "CRITICAL", "to_state": "OK"},
+    "exec": {"command": "./monitor.rb", "previous_outcome": "success", "previous_run_time": 1387005527},
+    "file": {"path": "/etc/motd", "previous_outcome": "changed"},
+    "nagios": {
+        "plugin": "check_mailq -w 5",
+        "status": "WARNING",
+        "status_code": 1,
+        "output": "7 unsent",
+        "check_time": TIME - 60,
+        "perfdata": [{"unit": "", "label": "unsent", "value": 7.5}, {"unit": "ms", "label": "took", "value": 0.25}],
+        "runtime": 0.012345,
+        "history": [
+            {"execute": "2023-11-14T22:12:20.123456789Z", "status": 0},
+            {
+                "execute": "2023-11-14T22:11:20Z",
+                "status": 1,
+                "perfdata": [{"unit": "%", "label": "unsent", "value": 8.5}],
+            },
+        ],
+        "annotations": {"team": "mail"},
+    },
+    "schedule": {"state": "on"},
+}
+
+# The states of these watchers have no contract: they are told apart from what is wrong, and not read.
+_FOREIGN: dict[str, dict[str, Any]] = {
+    "archive": {"source": "https://example.net/a.tgz", "creates": "a", "target": "/opt", "checksum": "0" * 64},
+    "expression": {"success_when": "true"},
+    "gossip": {"subject": "gossip", "payload": "hello"},
+    "httpswitch": {},
+    "metric": {"command": "./metric.sh"},
+    "timer": {"timer": "1h"},
+}
+
+
+def machine() -> Iterator[Exchange]:
+    """Transitions and the states of watchers, with awkward texts; and the states that watchers begin with."""
+
+    def one(name: str, type: str, values: dict[str, Any], *, fresh: bool = False, **differs: str) -> Exchange:
+        base = dict(_AGENT)
+        if type == "nagios":
+            differs = {"body": "order"} | differs
+        if fresh:
+            base["name"] = "watch"
+        else:
+            base |= {"protocol": protocol(type)} | ({} if type == "transition" else {"type": type, "name": "watch"})
+        return Exchange(
+            name=name,
+            family="machine",
+            type=type,
+            format="cloudevents",
+            values=base | values,
+            fresh=fresh,
+            differs=differs,
+        )
+
+    for kind, values in _STATES.items():
+        yield one("plain", kind, values)
+        for about, text, differs in (
+            ("empty texts", "", {}),
+            ("beyond ASCII and control characters", _UNICODE + _CONTROLS, {"body": "short-escapes"}),
+            ("<>&, U+2028 and U+2029", "<b>&\u2028\u2029", {"body": "escapes"}),
+        ):
+            texts = {name: text for name in (*_AGENT, *values) if name in _AGENT_TEXTS}
+            yield one(about, kind, values | texts, **differs)
+    nagios = _STATES["nagios"]
+    yield one("a negative timestamp", "transition", _STATES["transition"] | {"timestamp": -1})
+    yield one("a negative timestamp", "exec", _STATES["exec"] | {"timestamp": -1})
+    yield one("whole numbers among floats", "nagios", nagios | {"runtime": 2.0}, body="order-and-floats")
+    yield one("nothing measured", "nagios", nagios | {"perfdata": None, "history": [], "annotations": None})
+    yield one("a huge number of nanoseconds", "exec", _STATES["exec"] | {"previous_run_time": 2**63 - 1})
+    properties: dict[str, dict[str, Any]] = {
+        "exec": {"command": "./monitor.rb"},
+        "file": {"path": "/etc/motd"},
+        "nagios": {"plugin": "check_mailq"},
+        "schedule": {"schedules": ["0 8 * * *"]},
+    }
+    for kind, wanted in properties.items():
+        differs = {"body": "order-and-floats"} if kind == "nagios" else {}
+        yield one("a watcher that has just begun", kind, {"properties": wanted}, fresh=True, **differs)
+    for kind, wanted in _FOREIGN.items():
+        yield one("a watcher that has just begun", kind, {"properties": wanted}, fresh=True, codes="no-contract")
+
+
+_AGENT_TEXTS = {
+    *("identity", "id", "version", "machine", "transition", "from_state", "to_state"),
+    *("command", "path", "plugin", "output"),
+}
+
+
+def protocol(type: str) -> str:
+    """Return the protocol of a machine event."""
+    return "io.choria.machine.v1.transition" if type == "transition" else f"io.choria.machine.watcher.{type}.v1.state"

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/choria-io/go-choria/lifecycle"
+)
+
+// values are the fields that an event is to have.
+type values struct {
+	ID         string `json:"id"`
+	Identity   string `json:"identity"`
+	Component  string `json:"component"`
+	Timestamp  int64  `json:"timestamp"`
+	Version    string `json:"version"`
+	NewVersion string `json:"new_version"`
+	Governor   string `json:"governor"`
+	Sequence   uint64 `json:"sequence"`
+	EventType  string `json:"event_type"`
+}
+
+var types = map[string]lifecycle.Type{
+	"alive":       lifecycle.Alive,
+	"governor":    lifecycle.Governor,
+	"provisioned": lifecycle.Provisioned,
+	"shutdown":    lifecycle.Shutdown,
+	"startup":     lifecycle.Startup,
+	"upgraded":    lifecycle.Upgraded,
+}
+
+var formats = map[string]lifecycle.Format{
+	"choria":      lifecycle.ChoriaFormat,
+	"cloudevents": lifecycle.CloudEventV1Format,
+}
+
+// options are all there are: those that an event does not have are ignored, which Choria's server relies on too.
+func (v *values) options() []lifecycle.Option {
+	return []lifecycle.Option{
+		lifecycle.Identity(v.Identity), lifecycle.Component(v.Component), lifecycle.Version(v.Version),
+		lifecycle.NewVersion(v.NewVersion), lifecycle.GovernorName(v.Governor), lifecycle.GovernorSequence(v.Sequence),
+		lifecycle.GovernorType(lifecycle.GovernorEventType(v.EventType)),
+	}
+}
+
+// fix sets what no option sets: the id and the time.
+func (v *values) fix(event lifecycle.Event) error {
+	switch e := event.(type) {
+	case *lifecycle.AliveEvent:
+		e.EventID, e.Timestamp = v.ID, v.Timestamp
+	case *lifecycle.GovernorEvent:
+		e.EventID, e.Timestamp = v.ID, v.Timestamp
+	case *lifecycle.ProvisionedEvent:
+		e.EventID, e.Timestamp = v.ID, v.Timestamp
+	case *lifecycle.ShutdownEvent:
+		e.EventID, e.Timestamp = v.ID, v.Timestamp
+	case *lifecycle.StartupEvent:
+		e.EventID, e.Timestamp = v.ID, v.Timestamp
+	case *lifecycle.UpgradedEvent:
+		e.EventID, e.Timestamp = v.ID, v.Timestamp
+	default:
+		return fmt.Errorf("no id to set in %T", event)
+	}
+	return nil
+}
+
+func makeLifecycle(r request) (a answer, err error) {
+	kind, known := types[r.Type]
+	format, has := formats[r.Format]
+	if !known || !has {
+		return a, fmt.Errorf("no type %q or no format %q", r.Type, r.Format)
+	}
+	var v values
+	if err := json.Unmarshal(r.Values, &v); err != nil {
+		return a, err
+	}
+	event, err := lifecycle.New(kind, v.options()...)
+	if err != nil {
+		return a, err
+	}
+	if !r.Now {
+		if err := v.fix(event); err != nil {
+			return a, err
+		}
+	}
+	event.SetFormat(format)
+	out := &wire{}
+	if err := lifecycle.PublishEvent(event, out); err != nil {
+		return answer{Refused: err.Error()}, nil
+	}
+	a = answer{Format: r.Format, Subject: out.subject, Body: out.body, Text: event.String()}
+	a.Fields, err = fields(event)
+	return a, err
+}
+
+func readLifecycle(r request) (a answer, err error) {
+	begin := time.Now().Unix()
+	event, refusal := lifecycle.NewFromJSON(r.Document)
+	end := time.Now().Unix()
+	if refusal != nil {
+		return answer{Refused: refusal.Error()}, nil
+	}
+	for name, format := range formats {
+		if format == event.Format() {
+			a.Format = name
+		}
+	}
+	if event.ID() == madeUp {
+		a.Filled = append(a.Filled, "id")
+	}
+	if at := event.TimeStamp().Unix(); begin <= at && at <= end {
+		a.Filled = append(a.Filled, "timestamp")
+	}
+	a.Text = event.String()
+	a.Fields, err = fields(event)
+	return a, err
+}

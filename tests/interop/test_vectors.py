@@ -1,0 +1,157 @@
+"""What was recorded of go-choria, held against this side without Go."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import choria_lifecycle as lifecycle
+
+from . import record, report
+from .__main__ import VERDICTS, changes, main
+from .documents import rows
+from .events import FORMATS, TYPES, machine
+from .events import lifecycle as exchanges
+from .judge import SAME, agree, build, counterpart, verdict
+from .reasons import REASONS
+
+HEAD, EVENTS = record.load(record.EVENTS)
+_, ROWS = record.load(record.VERDICTS)
+
+
+def _names(cases):
+    return [case["name"] for case in cases]
+
+
+@pytest.mark.parametrize("case", EVENTS, ids=_names(EVENTS))
+def test_an_event_that_go_made_is_read_and_made_here_as_recorded(case):
+    assert counterpart(case) == case.get("here", {})
+
+
+@pytest.mark.parametrize("case", ROWS, ids=_names(ROWS))
+def test_a_document_is_judged_as_recorded(case):
+    here = verdict(case["family"], record.whole(case["document"]))
+    if case["here"] == SAME:
+        assert agree(case["go"], here)
+    else:
+        assert here == case["here"]
+
+
+def test_every_difference_has_a_reason_and_every_reason_a_difference():
+    assert report.problems(EVENTS, ROWS) == []
+
+
+def test_the_records_are_of_what_is_asked_today():
+    wanted = [*exchanges(), *machine()]
+    assert _names(EVENTS) == [each.title for each in wanted]
+    assert [case.get("reasons", {}) for case in EVENTS] == [each.differs for each in wanted]
+    for each, case in zip(wanted, EVENTS, strict=True):
+        made = case["fields"] | case.get("made", {})
+        assert each.fresh or {name: made.get(name) for name in each.values} == each.values
+    assert [(case["name"], record.whole(case["document"]), case.get("reason", "")) for case in ROWS] == [
+        (row.name, row.document, row.reason) for row in rows()
+    ]
+
+
+def test_every_reason_is_given_somewhere():
+    given = {name for case in EVENTS for name in case.get("reasons", {}).values()}
+    assert given | {case["reason"] for case in ROWS if "reason" in case} == set(REASONS)
+
+
+def test_names_are_unique():
+    assert len(set(_names(EVENTS))) == len(EVENTS)
+    assert len(set(_names(ROWS))) == len(ROWS)
+
+
+def test_every_type_is_there_in_both_formats_and_alike_where_nothing_is_awkward():
+    plain = {
+        case["name"]: case for case in EVENTS if case["name"].endswith(": plain") and case["family"] == "lifecycle"
+    }
+    assert set(plain) == {f"{kind}, {form}: plain" for kind in TYPES for form in FORMATS}
+    for case in plain.values():
+        assert "here" not in case
+        fields = dict(case["fields"])
+        protocol = fields.pop("protocol")
+        event = lifecycle.new(protocol.rpartition(".")[2], **fields)
+        assert lifecycle.encode(event, lifecycle.Format(case["format"])).decode() == case["body"]
+
+
+def test_the_document_for_people_says_what_is_recorded():
+    assert VERDICTS.read_text("utf-8") == report.markdown(HEAD, EVENTS, ROWS), "make interop ARGS=--record"
+
+
+def test_the_data_stays_small_and_readable():
+    text = record.EVENTS.read_text("utf-8") + record.VERDICTS.read_text("utf-8")
+    assert len(text.encode()) < 240_000
+    assert all(char.isprintable() or char == "\n" for char in text)
+
+
+def _case(name):
+    return json.loads(json.dumps(next(case for case in (*EVENTS, *ROWS) if case["name"] == name)))
+
+
+@pytest.mark.parametrize(
+    ("key", "old", "new", "aspect"),
+    [
+        ("body", '"0.30.2"', '"0.30.3"', {"body", "codes"}),
+        ("body", '"timestamp":', '"timestamp": ', {"body"}),
+        ("body", "io.choria.lifecycle.v1.startup", "io.choria.lifecycle.v1.alive", {"body", "codes"}),
+        ("subject", "server", "servers", {"subject"}),
+        ("text", "version", "Version", {"text"}),
+    ],
+)
+def test_a_tampered_event_is_noticed(key, old, new, aspect):
+    case = _case("startup, cloudevents: plain")
+    case[key] = case[key].replace(old, new)
+    assert set(counterpart(case)) == aspect
+    assert report.problems([case | {"here": counterpart(case)}], []) != []
+
+
+def test_tampered_fields_are_noticed():
+    case = _case("governor, choria: plain")
+    case["fields"]["sequence"] += 1
+    assert set(counterpart(case)) == {"codes", "body", "text"}
+
+
+def test_a_tampered_verdict_is_noticed():
+    case = _case("an event")
+    here = verdict("lifecycle", record.whole(case["document"]))
+    assert agree(case["go"], here)
+    assert not agree(case["go"] | {"makes up": ["id"]}, here)
+    assert not agree(case["go"] | {"format": "cloudevents"}, here)
+    assert not agree({"refuses": "no"}, here)
+    assert report.problems([], [case | {"reason": "none"}]) != []
+    assert report.problems([], [case | {"here": {"refuses": ["input-json"]}}]) != []
+
+
+def test_what_go_does_otherwise_than_recorded_is_noticed():
+    assert changes(record.EVENTS, EVENTS) == []
+    assert changes(record.VERDICTS, ROWS) == []
+    case = _case("an event")
+    others = [row for row in ROWS if row["name"] != case["name"]]
+    [problem] = changes(record.VERDICTS, [*others, case | {"go": {"refuses": "no"}}])
+    assert problem.startswith("an event: go was {'reads'")
+    assert changes(record.VERDICTS, others) == ["an event: is recorded, and no longer asked"]
+    assert changes(record.VERDICTS, [*ROWS, case | {"name": "new"}]) == ["new: is not recorded"]
+
+
+def test_other_words_of_go_for_a_refusal_are_no_change():
+    case = _case("nothing")
+    others = [row for row in ROWS if row["name"] != case["name"]]
+    assert changes(record.VERDICTS, [*others, case | {"go": {"refuses": "in other words"}}]) == []
+
+
+def test_without_go_the_driver_says_so(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main([]) == 1
+    assert capsys.readouterr().err == "interop: go is not on PATH\n"
+
+
+def test_a_document_is_shortened_and_whole_again():
+    for row in rows():
+        assert record.whole(json.loads(json.dumps(record.shortened(row.document)))) == row.document
+
+
+def test_what_has_no_contract_is_not_made_here():
+    assert build({"protocol": "io.choria.machine.watcher.timer.v1.state"}) is None
