@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 # The test and bench workers share the machine with a nats-server; two cores are what CI has.
 JOBS ?= 2
+# How long `make fuzz` looks for inputs; whether time grows faster than the input comes on top, about a minute.
+FUZZ_SECONDS ?= 120
 
 # One stamp for what is installed: newer than pyproject.toml means there is nothing to do.
 DEMO := $(VENV)/.installed-demo
@@ -61,8 +63,12 @@ imports: $(DEV) ## the import contracts of pyproject.toml
 	@$(BIN)/lint-imports --no-logo
 
 .PHONY: fuzz
-fuzz: $(DEV) ## the differential tests with 20,000 examples per type
-	@LIFECYCLE_EXAMPLES=20000 $(BIN)/python -m pytest -n $(JOBS) --timeout=3600 tests/fuzz $(ARGS)
+fuzz: $(DEV) ## hostile inputs for FUZZ_SECONDS, and does anything grow faster than its input?
+	@$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(ARGS)
+
+.PHONY: interop
+interop: $(DEV) ## both ways with go-choria itself, and its verdicts beside ours; needs go
+	@$(BIN)/python -m tests.interop $(ARGS)
 
 .PHONY: bench
 bench: $(BENCH) ## speed, as ratios against named peers, written to tests/bench/RESULTS.md

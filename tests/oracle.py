@@ -43,12 +43,18 @@ def _load(raw: bytes, max_size: int) -> Any:
         raise Refused
     try:
         document = json.loads(raw.decode("utf-8"), parse_constant=_refuse, parse_int=_integer)
-        json.dumps(document, ensure_ascii=False).encode("utf-8")  # a lone surrogate fails here
+        whole = json.loads(raw, parse_int=_integer, object_pairs_hook=_all_of)
+        json.dumps(whole, ensure_ascii=False).encode("utf-8")  # a lone surrogate fails here
     except (ValueError, RecursionError):
         raise Refused from None
-    if _depth(document) > 256:
+    if _depth(whole) > 256:
         raise Refused
     return document
+
+
+def _all_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Keep the values of duplicate keys too: they mean nothing, and are read all the same."""
+    return {f"{number} {key}": value for number, (key, value) in enumerate(pairs)}
 
 
 def _refuse(constant: str) -> None:

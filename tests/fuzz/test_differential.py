@@ -12,6 +12,7 @@ import choria_lifecycle as lifecycle
 from choria_lifecycle import codec
 from choria_schemas.registry import CONTRACTS
 from tests import oracle, strategies
+from tests.fuzz.targets import agreed_verdict
 
 PROTOCOLS = sorted({contract.protocol for contract in CONTRACTS.values()})
 BOUNDED = settings(
@@ -22,36 +23,12 @@ BOUNDED = settings(
 )
 
 
-def library_verdict(raw: bytes) -> str:
-    """Return the verdict of decode, after checking that validate and parse agree with it."""
-    try:
-        event = codec.decode(raw)
-        verdict = oracle.VALID
-    except lifecycle.InvalidEvent as error:
-        verdict = oracle.INVALID
-        assert str(error).isprintable()
-    except lifecycle.UnknownProtocol as error:
-        verdict = oracle.UNKNOWN
-        assert str(error).isprintable()
-    findings = lifecycle.validate(raw)
-    errors = [finding for finding in findings if finding.severity == "error"]
-    assert bool(errors) == (verdict == oracle.INVALID), findings
-    assert all(str(finding).isprintable() for finding in findings)
-    try:
-        assert lifecycle.parse(raw) == event
-    except lifecycle.InvalidEvent as error:
-        assert (error.path, error.rule) == (errors[0].path, errors[0].rule)
-    except lifecycle.UnknownProtocol:
-        assert verdict == oracle.UNKNOWN or not isinstance(event, lifecycle.Event)
-    return verdict
-
-
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_everyone_agrees(protocol: str) -> None:
     @BOUNDED
     @given(strategies.documents(protocol))
     def agree(raw: bytes) -> None:
-        assert library_verdict(raw) == oracle.verdict(raw)
+        assert agreed_verdict(raw) == oracle.verdict(raw)
 
     agree()
 
@@ -85,11 +62,11 @@ def test_what_is_valid_comes_back_the_same(protocol: str) -> None:
 @BOUNDED
 @given(st.binary(max_size=200))
 def test_any_bytes(raw: bytes) -> None:
-    assert library_verdict(raw) == oracle.verdict(raw)
+    assert agreed_verdict(raw) == oracle.verdict(raw)
 
 
 @BOUNDED
 @given(strategies.ANYTHING)
 def test_any_json(value: object) -> None:
     raw = json.dumps(value).encode()
-    assert library_verdict(raw) == oracle.verdict(raw)
+    assert agreed_verdict(raw) == oracle.verdict(raw)

@@ -1,0 +1,41 @@
+"""An input of which what must hold does not, and where it is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Failure"]
+
+
+class Failure(Exception):
+    """Something is wrong with what becomes of an input.
+
+    Attributes:
+        raw: the input.
+        error: what was raised.
+    """
+
+    def __init__(self, raw: bytes, error: Exception) -> None:
+        super().__init__(f"{type(error).__name__}: {error}")
+        self.raw = raw
+        self.error = error
+
+    def write(self, name: str, folder: Path) -> Path:
+        """Write the input where it becomes a test, and return its file."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{name}-{hashlib.sha256(self.raw).hexdigest()[:12]}.{_kind(self.raw)}"
+        path.write_bytes(self.raw)
+        return path
+
+
+def _kind(raw: bytes) -> str:
+    try:
+        json.loads(raw)
+    except (ValueError, RecursionError):
+        return "bin"
+    return "json"

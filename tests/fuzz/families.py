@@ -1,0 +1,236 @@
+"""Hostile documents of any size: what is cheap at 100 bytes may not be at 64 kB."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+
+__all__ = ["ENVELOPE", "FAMILIES", "STARTUP", "Family"]
+
+STARTUP: dict[str, object] = {
+    "protocol": "io.choria.lifecycle.v1.startup",
+    "id": "afde5918-768b-4db1-8615-34f204b5f362",
+    "identity": "n1.example.net",
+    "component": "server",
+    "timestamp": 1795336436,
+    "version": "0.30.2",
+}
+ENVELOPE: dict[str, object] = {
+    "specversion": "1.0",
+    "id": "0e6e1b2f-5a35-4a29-a437-0e83b1d9c2ae",
+    "source": "io.choria.lifecycle",
+    "type": "io.choria.lifecycle.v1.startup",
+    "subject": "n1.example.net",
+    "datacontenttype": "application/json",
+    "time": "2026-11-22T08:33:56Z",
+    "data": STARTUP,
+}
+NAGIOS: dict[str, object] = {
+    "protocol": "io.choria.machine.watcher.nagios.v1.state",
+    "identity": "n1.example.net",
+    "id": "3901412f-0000-4000-8000-000000000000",
+    "version": "1.0.0",
+    "timestamp": 1795336436,
+    "type": "nagios",
+    "machine": "mailq",
+    "name": "check",
+    "plugin": "check_mailq -w 1",
+    "status": "OK",
+    "status_code": 0,
+    "output": "OK: 0 in the queue",
+    "check_time": 1795336436,
+    "perfdata": [{"label": "queue", "value": 0, "unit": "c"}],
+    "runtime": 0.25,
+    "annotations": {},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """Documents that differ in how often a piece is repeated.
+
+    Attributes:
+        head: how they begin.
+        piece: what is repeated; `%d` in it is the number of the repetition.
+        core: what stands in the middle.
+        close: what is repeated as often after that; pieces with a number have none.
+        tail: how they end.
+        base64: whether all of that is the data_base64 of an envelope.
+    """
+
+    head: bytes = b""
+    piece: bytes
+    core: bytes = b""
+    close: bytes = b""
+    tail: bytes = b""
+    base64: bool = False
+
+    def of(self, size: int) -> bytes:
+        """Return the document of this family with about as many bytes as asked for, and no more."""
+        if self.base64:
+            head, tail = _around(ENVELOPE | {"data": None}, "data_base64")
+            room = (size - len(head) - len(tail) - 2) // 4 * 3
+            return head + b'"' + base64.b64encode(self._plain(room)) + b'"' + tail
+        return self._plain(size)
+
+    def _plain(self, size: int) -> bytes:
+        room = size - len(self.head) - len(self.core) - len(self.tail)
+        if b"%d" not in self.piece:
+            count = max(1, room // (len(self.piece) + len(self.close)))
+            return self.head + self.piece * count + self.core + self.close * count + self.tail
+        pieces: list[bytes] = []
+        while (room := room - len(piece := self.piece % len(pieces))) >= 0:
+            pieces.append(piece)
+        return self.head + b"".join(pieces) + self.tail
+
+
+def _around(document: dict[str, object], name: str) -> tuple[bytes, bytes]:
+    """Return what stands before and after the value of a field that is put last."""
+    rest = {key: value for key, value in document.items() if key != name and value is not None}
+    return _compact(rest)[:-1] + b',"' + name.encode() + b'":', b"}"
+
+
+def _compact(document: dict[str, object]) -> bytes:
+    """Return a document in the layout of Go, which the library reads in a way of its own."""
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def _in(
+    document: dict[str, object],
+    name: str,
+    piece: bytes,
+    *,
+    start: bytes = b"",
+    core: bytes = b"",
+    close: bytes = b"",
+    end: bytes = b"",
+) -> Family:
+    """Return a family in which the value of one field of a document grows."""
+    head, tail = _around(document, name)
+    return Family(head=head + start, piece=piece, core=core, close=close, tail=end + tail)
+
+
+def _text(document: dict[str, object], name: str, piece: bytes) -> Family:
+    return _in(document, name, piece, start=b'"', end=b'"')
+
+
+def _list(document: dict[str, object], name: str, piece: bytes) -> Family:
+    return _in(document, name, piece + b",", start=b"[", end=b"0]")
+
+
+def _keys(document: dict[str, object], name: str, piece: bytes) -> Family:
+    return _in(document, name, piece + b",", start=b"{", end=b'"":0}')
+
+
+def _fields(document: dict[str, object], piece: bytes) -> Family:
+    """Return a family with more and more fields beside those that belong there."""
+    return Family(head=_compact(document)[:-1], piece=b"," + piece, tail=b"}")
+
+
+_STARTUP = _compact(STARTUP)
+_NEXT = _STARTUP[:-1] + b', "'
+_UNCLOSED = _NEXT + b'x": "'
+_BIDI = "\u202e".encode()
+
+FAMILIES: dict[str, Family] = {
+    # Nesting.
+    "arrays, never closed": Family(piece=b"["),
+    "arrays, closed": Family(piece=b"[", close=b"]"),
+    "closing brackets": Family(piece=b"]"),
+    "objects, never closed": Family(piece=b'{"":'),
+    "objects, closed": Family(piece=b'{"":', core=b"0", close=b"}"),
+    "many deep places": _list(STARTUP, "x", b"[" * 250 + b"]" * 250),
+    "brackets in a string": _text(STARTUP, "identity", b"[{"),
+    "brackets in many strings": _list(STARTUP, "x", b'"[", "]"'),
+    "envelopes in envelopes": Family(piece=b'{"specversion":"1.0","data":', core=b"{}", close=b"}"),
+    "an envelope beside each field": _fields(STARTUP, b'"data%d":{"specversion":"1.0"}'),
+    # Strings.
+    "quotes": Family(piece=b'"'),
+    "escaped quotes": _text(STARTUP, "identity", b'\\"'),
+    "escaped quotes, never closed": Family(head=_UNCLOSED, piece=b'\\"'),
+    "escaped quotes in an open list": Family(head=_UNCLOSED, piece=b'\\",[\\"'),
+    "backslashes": _text(STARTUP, "identity", b"\\\\"),
+    "backslashes, never closed": Family(head=_UNCLOSED, piece=b"\\\\"),
+    "a string, never closed": Family(head=_UNCLOSED, piece=b"a"),
+    "strings without commas": Family(head=b"[", piece=b'"a" '),
+    "escapes": _text(STARTUP, "component", b"\\u0007"),
+    "escapes of pairs": _text(STARTUP, "component", b"\\ud83d\\ude00"),
+    "halves of pairs": _text(STARTUP, "version", b"\\ud800"),
+    "escapes that are none": _text(STARTUP, "version", b"\\x"),
+    "bidirectional controls": _text(STARTUP, "component", _BIDI),
+    "deletes": _text(STARTUP, "identity", b"\x7f"),
+    "combining marks": _text(STARTUP, "identity", "\u0301".encode()),
+    "blanks around a subject": _text(ENVELOPE, "subject", b" "),
+    # Keys.
+    "unknown fields": _fields(STARTUP, b'"x%d":0'),
+    "unknown fields of an envelope": _fields(ENVELOPE, b'"x%d":0'),
+    "fields nearly known": _fields(STARTUP, b'"identiti%d":""'),
+    "fields nearly known, in upper case": _fields(STARTUP, b'"TimeStamp%d":""'),
+    "fields nearly known, of an envelope": _fields(ENVELOPE, b'"data_base%d":""'),
+    "long fields nearly known": _fields(STARTUP, b'"' + b"identity" * 16 + b'%d":0'),
+    "one field again and again": _fields(STARTUP, b'"identity":"n1"'),
+    "one field of two values": _fields(STARTUP, b'"identity":"n1","identity":5'),
+    "unknown fields twice": _fields(STARTUP, b'"x%d":0,"y":0'),
+    "doubled fields deep down": _list(STARTUP, "x", b'{"a":0,"a":[{"b":0,"b":0}]}'),
+    "a long key": Family(head=_NEXT, piece=b"k", tail=b'": 0}'),
+    "a long key of escapes": Family(head=_NEXT, piece=b"\\u001b", tail=b'": 0}'),
+    "a long key of dots": Family(head=_NEXT, piece=b".[", tail=b'": 0}'),
+    "annotations of a wrong type": _keys(NAGIOS, "annotations", b'"k%d":0'),
+    "annotations named as places": _keys(NAGIOS, "annotations", b'"{data}.a[%d]{}":0'),
+    "a long path to many numbers": _in(
+        NAGIOS, "annotations", b'{"a":1e999,"%b":' % (b"k" * 240), core=b"0", close=b"}"
+    ),
+    # Numbers.
+    "an integer of many digits": _in(STARTUP, "timestamp", b"9"),
+    "an unknown integer of many digits": _in(STARTUP, "x", b"9"),
+    "integers of 400 digits": _list(NAGIOS, "annotations", b"9" * 400),
+    "a number of many decimals": _in(NAGIOS, "runtime", b"5", start=b"2.2250738585072011"),
+    "a number of many zeros": _in(NAGIOS, "runtime", b"0", start=b"0.", end=b"1"),
+    "a long exponent": _in(NAGIOS, "runtime", b"9", start=b"1e"),
+    "a long negative exponent": _in(NAGIOS, "runtime", b"9", start=b"1e-"),
+    "numbers beyond a double": _list(NAGIOS, "perfdata", b"1e999"),
+    "signs": Family(piece=b"-"),
+    "words": Family(head=b"[", piece=b"NaN,"),
+    # The contracts with lists.
+    "perfdata of a wrong type": _list(NAGIOS, "perfdata", b"0"),
+    "perfdata of nothing": _list(NAGIOS, "perfdata", b"{}"),
+    "perfdata of wrong values": _list(NAGIOS, "perfdata", b'{"label":1,"value":"x","unit":[]}'),
+    "perfdata as it should be": _list(NAGIOS, "perfdata", b'{"label":"a","value":1,"unit":"s"}'),
+    "history of wrong perfdata": _list(NAGIOS, "history", b'{"execute":0,"status":9,"perfdata":[0,{}]}'),
+    # The envelope.
+    "data in base64": Family(head=_STARTUP[:-1] + b', "x": "', piece=b"a", tail=b'"}', base64=True),
+    "data in base64, deep": Family(piece=b"[", base64=True),
+    "data in base64, never closed": Family(head=_UNCLOSED, piece=b'\\"', base64=True),
+    "data in base64 with doubled fields": Family(head=_STARTUP[:-1], piece=b',"x%d":0,"y":0', tail=b"}", base64=True),
+    "base64 with blanks": _text(ENVELOPE | {"data": None}, "data_base64", b"e30 "),
+    "base64 of padding": _text(ENVELOPE | {"data": None}, "data_base64", b"="),
+    "a time with many decimals": _in(ENVELOPE, "time", b"9", start=b'"2026-11-22T08:33:56.', end=b'Z"'),
+    "a time and no end": _in(ENVELOPE, "time", b"9", start=b'"2026-11-22T08:33:56.', end=b'"'),
+    "a long source": _text(ENVELOPE, "source", b"io.choria."),
+    "a long type": _text(ENVELOPE, "type", b"io.choria."),
+    "a long protocol": _text(STARTUP, "protocol", b"io.choria."),
+    "a protocol nearly known": Family(
+        head=b'{"protocol":"io.choria.lifecycle.v1.', piece=b"startu", tail=b'","id":"1"}'
+    ),
+    # Bytes and lines.
+    "invalid UTF-8 at the end": _in(STARTUP, "identity", b"a", start=b'"', end=b'\xff"'),
+    "invalid UTF-8": Family(piece=b"\xff"),
+    "half of a character": Family(piece=b"\xf0\x9f"),
+    "blanks before": Family(piece=b" ", tail=_STARTUP),
+    "blanks behind": Family(head=_STARTUP, piece=b" "),
+    "blanks within": Family(head=b"[", piece=b" ", tail=b"x"),
+    "empty lines": Family(piece=b"\n"),
+    "lines without an event": Family(piece=b"[1, 2, 3]\n"),
+    "lines of events": Family(piece=_STARTUP + b"\n"),
+    "lines of records": Family(
+        piece=b'{"received":"2026-11-22T08:33:56Z","subject":"x","format":null,"event":{"protocol":"x"}}\n'
+    ),
+    "commas": Family(head=b"[", piece=b","),
+    # Not documents: what stands for components, times and foreign text.
+    "letters": Family(piece=b"a"),
+    "dots": Family(piece=b"."),
+    "escape characters": Family(piece=b"\x1b["),
+    "plain time with many decimals": Family(head=b"2026-11-22T08:33:56.", piece=b"0", tail=b"Z"),
+    "zero bytes": Family(piece=b"\x00"),
+}

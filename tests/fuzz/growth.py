@@ -1,0 +1,87 @@
+"""Does anything take time that grows faster than the input?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+from typing import TYPE_CHECKING
+
+from choria_lifecycle.document import MAX_SIZE
+from tests.fuzz.failure import Failure
+
+if TYPE_CHECKING:
+    from tests.fuzz.families import Family
+    from tests.fuzz.targets import Target
+
+__all__ = ["SIZES", "Growth", "measure"]
+
+SIZES = tuple(MAX_SIZE // part for part in (8, 4, 2, 1))
+BEYOND = 16 * MAX_SIZE
+
+# What is linear has 1, with sorting 1.1, and what is quadratic 2.
+STEEP = 1.5
+# Below this many seconds nothing is a harm, and the clock is not to be trusted.
+FLOOR = 0.005
+# Above this many the clock is to be trusted at once.
+SURE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """The best times of a family at `SIZES`, and beyond the greatest size if there is one."""
+
+    seconds: tuple[float, ...]
+    beyond: float | None = None
+
+    @property
+    def exponent(self) -> float:
+        """Return x for a time that grows as size ** x, by the median of the doublings.
+
+        Above some size the library looks at a document more closely, which is a step in one of the doublings.
+        """
+        return median(math.log2(after / before) for before, after in pairwise(self.seconds))
+
+    @property
+    def per_kb(self) -> float:
+        """Return the seconds for each kB at the greatest size."""
+        return self.seconds[-1] / (SIZES[-1] / 1024)
+
+    @property
+    def failure(self) -> str:
+        """Return what is wrong, empty if nothing is."""
+        if self.exponent > STEEP and self.seconds[-1] > FLOOR:
+            times = ", ".join(f"{time * 1000:.1f} ms" for time in self.seconds)
+            return f"the time grows as size^{self.exponent:.1f}: {times} for {', '.join(map(str, SIZES))} bytes"
+        if self.beyond is not None and self.beyond > max(FLOOR, self.seconds[-1]):
+            return f"{BEYOND} bytes are not refused at once, but after {self.beyond * 1000:.1f} ms"
+        return ""
+
+
+def measure(target: Target, family: Family) -> Growth:
+    """Measure a family; what looks wrong is measured again, as something else may have had the machine."""
+    growth = _times(target, family, rounds=2)
+    if growth.failure:
+        again = _times(target, family, rounds=8)
+        beyond = None if growth.beyond is None or again.beyond is None else min(growth.beyond, again.beyond)
+        growth = Growth(tuple(map(min, growth.seconds, again.seconds)), beyond)
+    return growth
+
+
+def _times(target: Target, family: Family, rounds: int) -> Growth:
+    documents = [family.of(size) for size in SIZES]
+    if target.max_size is not None:
+        documents.append(family.of(BEYOND))
+    best = tuple(_time(target, document, rounds) for document in documents)
+    return Growth(best[: len(SIZES)], *best[len(SIZES) :])
+
+
+def _time(target: Target, raw: bytes, rounds: int) -> float:
+    try:
+        best = target(raw)
+        for _ in range(rounds if best < SURE else 1):
+            best = min(best, target.time(raw))  # whatever else the machine does makes it slower, never faster
+    except Exception as error:
+        raise Failure(raw, error) from error
+    return best

@@ -1,0 +1,128 @@
+"""Look for inputs of which what must hold does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count
+from random import Random
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import hypothesis
+
+from tests.fuzz.failure import Failure
+from tests.fuzz.inputs import damaged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.fuzz.targets import Target
+
+__all__ = ["KB", "Searched", "search"]
+
+KB = 1024
+
+# How many inputs hypothesis makes, and how many more are made of those and of the known ones by changing bytes. That
+# costs little, where hypothesis takes longer to make an input than the library takes to read it.
+_MADE = 50
+_DAMAGED = 1000
+
+# How often a failing input is tried with something left out.
+_CUTS = 1000
+
+
+@dataclass(slots=True)
+class Searched:
+    """What came of a search.
+
+    Attributes:
+        inputs: how many were tried.
+        seconds: how long that took, together with making and checking them.
+        slowest: the input that took the library most time for each kB; shorter ones count as one kB.
+        per_kb: that time in seconds.
+        failure: the first input that failed; it ends the search.
+    """
+
+    inputs: int = 0
+    seconds: float = 0.0
+    slowest: bytes = b""
+    per_kb: float = 0.0
+    failure: Failure | None = None
+
+
+def search(target: Target, seconds: float, seed: int) -> Searched:
+    """Try inputs for a time; with the same corpus, the same seed tries the same ones in the same order."""
+    found = Searched()
+    started = monotonic()
+    numbers = count(seed * 1_000_000)
+    while found.failure is None and found.seconds < seconds:
+        number = next(numbers)
+        try:
+            made = _made(target, number, found)
+            for raw in _changed(made, number):
+                if monotonic() - started > seconds:
+                    break
+                _try(target, raw, found)
+        except Failure as failure:
+            found.failure = shortened(target, failure)
+        found.seconds = monotonic() - started
+    return found
+
+
+def _made(target: Target, seed: int, found: Searched) -> list[bytes]:
+    """Try inputs of hypothesis, and return them."""
+    made: list[bytes] = []
+
+    @hypothesis.seed(seed)
+    @hypothesis.settings(
+        max_examples=_MADE,
+        deadline=None,
+        database=None,
+        phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
+        suppress_health_check=list(hypothesis.HealthCheck),
+        report_multiple_bugs=False,
+    )
+    @hypothesis.given(target.inputs)
+    def attempt(raw: bytes) -> None:
+        made.append(raw)
+        _try(target, raw, found)
+
+    attempt()
+    return made
+
+
+def _changed(made: list[bytes], seed: int) -> Iterator[bytes]:
+    random = Random(seed)
+    return (damaged(random, made) for _ in range(_DAMAGED))
+
+
+def _try(target: Target, raw: bytes, found: Searched) -> None:
+    found.inputs += 1
+    try:
+        took = target(raw)
+        kilobytes = max(len(raw) / KB, 1)
+        if took / kilobytes > found.per_kb:
+            # Whatever else the machine does makes it slower, never faster.
+            took = min(took, *(target.time(raw) for _ in range(4)))
+            if took / kilobytes > found.per_kb:
+                found.slowest, found.per_kb = raw, took / kilobytes
+    except Exception as error:
+        raise Failure(raw, error) from error
+
+
+def shortened(target: Target, failure: Failure) -> Failure:
+    """Return a failure of the same kind with as much left out of its input as can be found in some tries."""
+    size, tries = len(failure.raw), 0
+    while (size := size // 2) > 0:
+        at = 0
+        while at < len(failure.raw) and (tries := tries + 1) < _CUTS:
+            raw = failure.raw[:at] + failure.raw[at + size :]
+            try:
+                target(raw)
+            except type(failure.error) as error:
+                failure = Failure(raw, error)
+            except Exception:  # noqa: BLE001 - another failure, which another run finds
+                at += size
+            else:
+                at += size
+    return failure

@@ -1,0 +1,358 @@
+"""What the library does with bytes from anywhere, and what must hold of it.
+
+A target is a generator function: what stands before its `yield` is what the library does, and is timed; what stands
+after it checks what came out, and raises if it is wrong. Every target takes every input, as bytes: an input that was
+found with one is tried with all of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import math
+import signal
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from rfc3339_validator import validate_rfc3339
+
+import choria_lifecycle as lifecycle
+from choria_lifecycle import codec, recording, subjects
+from choria_lifecycle.document import MAX_SIZE
+from choria_lifecycle.envelope import is_time
+from choria_lifecycle.options import check_component
+from choria_lifecycle.receiver import Delivery
+from choria_lifecycle.text import quoted, safe
+from choria_lifecycle.validation.files import Source
+from choria_lifecycle.validation.survey import Policy, judge
+from choria_lifecycle.view import Output, Style, View, Wanted
+from choria_schemas.lifecycle.v1 import Governor, Startup
+from tests import oracle
+from tests.fuzz import inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from hypothesis.strategies import SearchStrategy
+
+__all__ = ["TARGETS", "Target", "agreed_verdict"]
+
+HANGS = 5
+"""Seconds of the processor's time after which the library is taken to hang; the worst of 64 kB takes less than one."""
+
+FINDINGS = 250
+"""The most findings of a document: 100 errors, 100 warnings, and those about the envelope."""
+
+LONGEST = 8192
+"""The most characters of a finding: a path and a value of some hundred characters, each of them an escape."""
+
+ESCAPE = len("\\U0010ffff")
+"""The most that becomes of one character that is not plainly visible."""
+
+
+class Hangs(Exception):
+    """The library took too long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A part of the library that takes what is foreign.
+
+    Attributes:
+        name: how it is called on the command line.
+        run: a generator function, as the module says.
+        inputs: what is worth trying.
+        max_size: the size in bytes above which input is refused without a look, None where there is none.
+    """
+
+    name: str
+    run: Callable[[bytes], Iterator[None]]
+    inputs: SearchStrategy[bytes]
+    max_size: int | None = None
+
+    def __call__(self, raw: bytes) -> float:
+        """Try an input; return the seconds that the library took, and raise whatever is wrong."""
+        took, steps = self._run(raw)
+        for _ in steps:
+            pass
+        return took
+
+    def time(self, raw: bytes) -> float:
+        """Return the seconds that the library takes for an input, without a look at what came out."""
+        return self._run(raw)[0]
+
+    def _run(self, raw: bytes) -> tuple[float, Iterator[None]]:
+        steps = self.run(raw)
+        with _no_longer_than(HANGS):
+            started = perf_counter()
+            next(steps)
+            return perf_counter() - started, steps
+
+
+TARGETS: dict[str, Target] = {}
+
+
+def target(inputs: SearchStrategy[bytes], max_size: int | None = None) -> Callable[..., Any]:
+    """Make a target of a generator function."""
+
+    def register(run: Callable[[bytes], Iterator[None]]) -> Callable[[bytes], Iterator[None]]:
+        name = run.__name__.replace("_", "-")
+        TARGETS[name] = Target(name=name, run=run, inputs=inputs, max_size=max_size)
+        return run
+
+    return register
+
+
+@contextmanager
+def _no_longer_than(seconds: float) -> Iterator[None]:
+    # Time of the processor, so that a busy machine does no harm, and a timer that pytest-timeout does not use.
+    def stop(*_: object) -> None:
+        raise Hangs(f"it takes more than {seconds} seconds")
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+@target(inputs.DOCUMENTS, MAX_SIZE)
+def parse(raw: bytes) -> Iterator[None]:
+    """Events or our errors come out, and everyone agrees on which."""
+    for read in (codec.decode, codec.parse):
+        with suppress(lifecycle.InvalidEvent, lifecycle.UnknownProtocol):
+            read(raw)
+    yield
+    verdict = agreed_verdict(raw)
+    assert verdict == oracle.verdict(raw), f"we say {verdict}, the oracle {oracle.verdict(raw)}"
+    with suppress(UnicodeDecodeError):
+        assert _outcome(raw.decode()) == _outcome(raw), "the same document is read differently as text"
+    if verdict == oracle.VALID:
+        _written_again(codec.decode(raw))
+
+
+def agreed_verdict(data: bytes) -> str:
+    """Return the verdict of decode, after checking that validate and parse agree with it."""
+    event = None
+    try:
+        event = codec.decode(data)
+        verdict = oracle.VALID
+    except lifecycle.InvalidEvent as error:
+        verdict = oracle.INVALID
+        _is_plain(str(error), error.message, error.path, error.rule, str(error.value))
+    except lifecycle.UnknownProtocol as error:
+        verdict = oracle.UNKNOWN
+        _is_plain(str(error))
+    findings = lifecycle.validate(data)
+    errors = [finding for finding in findings if finding.severity == "error"]
+    assert bool(errors) == (verdict == oracle.INVALID), f"decode says {verdict}, validate {findings}"
+    try:
+        assert lifecycle.parse(data) == event, "parse and decode read different events"
+    except lifecycle.InvalidEvent as error:
+        assert (error.path, error.rule) == (errors[0].path, errors[0].rule), f"parse says {error}, validate {errors[0]}"
+    except lifecycle.UnknownProtocol:
+        assert verdict == oracle.UNKNOWN or not isinstance(event, lifecycle.Event), "parse does not know its own event"
+    return verdict
+
+
+def _outcome(data: bytes | str) -> object:
+    try:
+        return codec.parse(data)
+    except lifecycle.LifecycleError as error:
+        return type(error), str(error)
+
+
+def _written_again(event: Any) -> None:
+    """What was read can be written, in both formats, and says the same when it is read again."""
+    for form in lifecycle.Format:
+        try:
+            written = codec.encode(event, form)
+        except lifecycle.InvalidEvent as error:
+            assert (form, error.path) == (lifecycle.Format.CLOUDEVENTS, "$.timestamp"), f"it cannot be written: {error}"
+            continue
+        nameless = form is lifecycle.Format.CLOUDEVENTS and isinstance(event, lifecycle.Event) and not event.id
+        if not nameless and len(written) <= MAX_SIZE:  # an envelope must have an id; publish refuses such an event
+            assert codec.decode(written) == event, "what was written again says something else"
+
+
+@target(inputs.DOCUMENTS, MAX_SIZE)
+def validate(raw: bytes) -> Iterator[None]:
+    """Findings come out, few enough and short enough to read, and nothing in them that a terminal obeys."""
+    findings = lifecycle.validate(raw, subject=_text(raw[:4096]))
+    yield
+    assert len(findings) <= FINDINGS, f"there are {len(findings)} findings"
+    for finding in findings:
+        texts = [str(finding), *(str(getattr(finding, field.name)) for field in dataclasses.fields(finding))]
+        _is_plain(*texts)
+        assert all(len(text) <= LONGEST for text in texts), f"a finding has {max(map(len, texts))} characters"
+    if len(raw) > MAX_SIZE:
+        assert [finding.rule for finding in findings] == ["size"], "it is not refused for its size alone"
+
+
+@target(inputs.TEXTS)
+def safe_text(raw: bytes) -> Iterator[None]:
+    """Foreign text and foreign values are shown on one line, and no longer than asked for."""
+    text, value = _text(raw), _value(raw)
+    whole, cut = safe(text), safe(text, 40)
+    values = [quoted(text, 40), quoted(value, 40), quoted([text, {text: value}], 40)]
+    described = [lifecycle.describe(event) for event in _events_of(text)]
+    yield
+    _is_plain(whole, cut, *values, *described)
+    assert len(whole) <= ESCAPE * len(text), "the text has become too long"
+    assert all(len(shown) <= ESCAPE * 40 + 3 for shown in (cut, *values)), "what was cut is too long"
+    assert not text.isprintable() or whole == text, "plain text was changed"
+
+
+@target(inputs.DOCUMENTS)
+def view(raw: bytes) -> Iterator[None]:
+    """A viewer shows one plain line for each document, from the network and from files, whatever is in it."""
+    deliveries = [("", _delivered(raw)), *(("a:1", delivery) for _, delivery in recording.deliveries(io.BytesIO(raw)))]
+    views = [View(Wanted(), Style(output=output, own_time=True, utc=True, terminal=True)) for output in Output]
+    lines = [view.take(delivery, place) for view in views for place, delivery in deliveries]
+    yield
+    texts = [line.text for line in lines if line]
+    assert len(texts) == len(lines), "a line is missing"
+    _is_plain(*texts)
+    assert all(len(text) <= 2 * ESCAPE * len(raw) + 4096 for text in texts), "a line is too long"
+
+
+@target(inputs.DOCUMENTS)
+def files(raw: bytes) -> Iterator[None]:
+    """A file of anything is taken apart and judged alike, in whatever pieces it comes, with and without warnings."""
+    said, rejected, valid, why = survey = _surveyed(io.BytesIO(raw))
+    yield
+    _is_plain(why, *(str(finding) for _, findings in said for finding in findings))
+    for documents, wanted in ((rejected, {oracle.INVALID}), (valid, {oracle.VALID, oracle.UNKNOWN})):
+        for document in documents:
+            assert oracle.verdict(document[:-1]) in wanted, f"{document!a} is among the wrong ones"
+    assert _surveyed(io.BytesIO(raw), warnings=False)[1:] == survey[1:], "warnings change what is valid"
+    if len(raw) < _SHORT:
+        in_pieces = _surveyed(_Pieces(raw))
+        assert in_pieces[1:] == survey[1:], "it depends on how much is read at once"
+        assert _sorted(in_pieces[0]) == _sorted(said), "it depends on how much is read at once"
+
+
+_SHORT = 3000
+
+
+class _Pieces(io.BytesIO):
+    """A stream of which little is read at once."""
+
+    def read1(self, size: int | None = -1, /) -> bytes:
+        return super().read1(7)
+
+
+def _surveyed(stream: io.BytesIO, *, warnings: bool = True) -> tuple[list[Any], list[bytes], list[bytes], str]:
+    """Return what is said, the documents that are rejected and those that are not, and why reading ended early."""
+    said: list[Any] = []
+    rejected: list[bytes] = []
+    valid: list[bytes] = []
+    policy = Policy(now=1_795_336_436.0, warnings=warnings)
+    try:
+        for batch in Source(stream):
+            part = judge(batch, policy)
+            said += part.said
+            rejected += part.rejected
+            valid += part.valid
+    except OSError as error:
+        return said, rejected, valid, str(error)
+    return said, rejected, valid, ""
+
+
+def _sorted(said: list[Any]) -> list[tuple[int, str]]:
+    return sorted((number, str(finding)) for number, findings in said for finding in findings)
+
+
+@target(inputs.TEXTS)
+def subject(raw: bytes) -> Iterator[None]:
+    """Options become an event that others can read, and a subject of legal tokens, or one OptionError."""
+    text, value = _text(raw), _value(raw)
+    attempts = [{name: option} for name in _OPTIONS for option in (text, value)]
+    attempts += [{text: value}] if text != "type" else []  # the name of a parameter; Python itself refuses that
+    made, refused, found = [], [check_component(text) or ""], []
+    for options in (*attempts, *(_OPTIONS | attempt for attempt in attempts)):
+        try:
+            made.append(lifecycle.new("governor", **options))
+        except lifecycle.OptionError as error:
+            refused.append(str(error))
+    for event in (*made, *_events_of(text)):
+        try:
+            found.append(subjects.subject(event))
+        except lifecycle.OptionError as error:
+            refused.append(str(error))
+    with suppress(lifecycle.OptionError):
+        lifecycle.new(text)
+    yield
+    _is_plain(*refused)
+    assert len(found) >= len(made), "an event was made that has no subject"
+    for name in found:
+        *prefix, token = name.split(".")
+        assert prefix == ["choria", "lifecycle", "event", prefix[-1]], name
+        assert token.isascii(), f"{token!a} is no token that everybody can write"
+        assert token.isprintable(), f"{token!a} is no token of a subject"
+        assert not set(token) & set(" *>"), f"{token!a} is no token of a subject"
+        assert 0 < len(token) <= 128, f"a token has {len(token)} characters"
+    for event in made:
+        written = codec.encode(event)
+        assert len(written) > MAX_SIZE or codec.decode(written) == event, "what was made cannot be read"
+
+
+@target(inputs.TEXTS)
+def envelope(raw: bytes) -> Iterator[None]:
+    """The format of anything can be asked for, and times are what others take for times."""
+    text = _text(raw)
+    form = lifecycle.detect_format(raw)
+    timely = is_time(text)
+    yield
+    assert form is None or form in lifecycle.Format, f"{form!a} is no format"
+    # The other opinion has an expression that ends in $, which lets a newline pass, and knows capitals only.
+    others = validate_rfc3339(text.replace("t", "T").replace("z", "Z")) and not text.endswith("\n")
+    assert timely == others, f"is_time says {timely}, rfc3339-validator {others}"
+    if oracle.verdict(raw) == oracle.VALID:
+        wrapped = not str(json.loads(raw, parse_int=float).get("protocol")).startswith(("io.choria.", "choria:"))
+        assert wrapped == (form is lifecycle.Format.CLOUDEVENTS), f"a valid document is said to be {form}"
+
+
+_OPTIONS: dict[str, Any] = {
+    "identity": "n1.example.net",
+    "component": "server",
+    "governor": "PUPPET",
+    "event_type": "enter",
+    "sequence": 1,
+}
+
+
+def _text(raw: bytes) -> str:
+    """Return bytes as text; what is no UTF-8 becomes lone surrogates, which Python's own text may hold too."""
+    return raw.decode(errors="surrogateescape")
+
+
+def _value(raw: bytes) -> object:
+    """Return bytes as the value that they are in JSON, or the bytes where they are none."""
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return raw
+
+
+def _delivered(raw: bytes) -> Delivery:
+    name = raw.decode(errors="replace")
+    try:
+        return Delivery(name, raw, 0.0, codec.decode(raw), None)
+    except lifecycle.LifecycleError as error:
+        return Delivery(name, raw, math.nan, None, error)
+
+
+def _events_of(text: str) -> list[Any]:
+    """Return events that no document could say: constructors check nothing."""
+    return [cls(**{field.name: text for field in dataclasses.fields(cls)}) for cls in (Governor, Startup)]
+
+
+def _is_plain(*texts: str) -> None:
+    for text in texts:
+        assert text.isprintable(), f"{text!a} is no plain line"
