@@ -173,16 +173,23 @@ def places(document: object) -> Iterator[tuple[object, Trail]]:
         item, trail = found.pop()
         yield item, trail
         if isinstance(item, dict):
-            found += [(inner, (trail, ".{}", key)) for key, inner in item.items()]
+            found += [(inner, _below(trail, ".{}", key)) for key, inner in item.items()]
         elif isinstance(item, list):
-            found += [(inner, (trail, "[{}]", index)) for index, inner in enumerate(item)]
+            found += [(inner, _below(trail, "[{}]", index)) for index, inner in enumerate(item)]
+
+
+def _below(trail: Trail, form: str, step: object) -> Trail:
+    depth = trail[3] if trail else 0
+    if depth > _MOST_STEPS:
+        return trail
+    return trail, form if depth < _MOST_STEPS else "…", step, depth + 1
 
 
 def path_of(trail: Trail) -> str:
     """Return the JSON path of a place below the document, safe to show; the end of a long one is cut off."""
     steps: list[str] = []
     while trail:
-        trail, form, step = trail
+        trail, form, step, _ = trail
         steps.append(form.format(safe(str(step), _LONGEST_STEP)))
     return safe("".join(reversed(steps)), _LONGEST_PATH)
 
@@ -228,5 +235,6 @@ def _digits(digits: str) -> int:  # noqa: ARG001 - the decoder's signature
     return 0
 
 
+_MOST_STEPS: Final = 20
 _LONGEST_STEP: Final = 60
 _LONGEST_PATH: Final = 200

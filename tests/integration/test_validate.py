@@ -632,8 +632,9 @@ async def test_messages_are_validated(server: embedded.Server, tmp_path: Path) -
         (subject, "8", "input-json"),
         (subject, "9", "input-size"),
     ]
-    assert valid.read_bytes() == b"".join(payloads[at] + b"\n" for at in (0, 2, 3, 4))
-    assert rejects.read_bytes() == b"".join(payloads[at] + b"\n" for at in (1, 5, 6, 7, 8))
+    lines = [payload.replace(b"\n", b" ") + b"\n" for payload in payloads]
+    assert valid.read_bytes() == b"".join(lines[at] for at in (0, 2, 3, 4))
+    assert rejects.read_bytes() == b"".join(lines[at] for at in (1, 5, 6, 7, 8))
 
 
 async def test_messages_as_json_and_for_github(server: embedded.Server) -> None:

@@ -201,7 +201,7 @@ def test_there_is_an_end_to_findings() -> None:
     state = {"protocol": "io.choria.machine.watcher.nagios.v1.state", "perfdata": [1] * 5000}
     findings = lifecycle.validate(compact(state))
     assert len(findings) == 101
-    assert findings[-1].code == "findings-cut"
+    assert findings[-1].code == "errors-cut"
 
 
 def test_long_integers_are_called_integers() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from dataclasses import replace
 from io import BytesIO
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -499,3 +501,42 @@ def test_a_message_that_is_too_long() -> None:
     part = judge_message(raw, SUBJECT, 1, Policy(now=NOON))
     assert part.counts.codes == {"input-size": 1}
     assert part.rejected == [raw + b"\n"]
+
+
+def test_what_was_not_looked_at_to_the_end_is_an_error_whatever_counts() -> None:
+    raw = b'{"protocol":"io.choria.machine.watcher.nagios.v1.state","perfdata":[%s],"timestamp":%d}' % (
+        b",".join([b"5"] * 200),
+        2**63,
+    )
+    findings = lifecycle.validate(raw)
+    assert findings[-1].code == "errors-cut"
+    assert len(findings) == 101
+    # What comes first in the contract is listed first.
+    assert ("$.timestamp", "number-range") in [(finding.path, finding.code) for finding in findings]
+    policy = Policy(now=NOON, codes=frozenset(CODES) - {"schema-type", "schema-required", "number-range"})
+    part = judge(Batch([1], [raw + b"\n"]), policy)
+    assert part.counts.rejected == 1
+
+
+def test_the_clock_goes_on_where_no_time_is_given() -> None:
+    event = lifecycle.encode(lifecycle.shutdown(identity="n1", component="server"))
+    assert judge(Batch([1], [event + b"\n"]), Policy(now=None)).said == []
+    late = Policy(now=time.time() - 100_000)
+    assert [finding.code for _, findings in judge(Batch([1], [event + b"\n"]), late).said for finding in findings] == [
+        "timestamp-range"
+    ]
+
+
+def test_errors_between_documents_are_counted_apart() -> None:
+    parts = [judge(batch, Policy(now=NOON)) for batch in Source(BytesIO(b"[" + NATIVE + b" " + NATIVE + b"]"))]
+    counts = added(parts).counts
+    assert (counts.valid, counts.rejected, counts.errors, counts.of_files) == (2, 0, 1, 1)
+
+
+def test_a_correction_is_named_only_where_it_decided() -> None:
+    state = json.loads((Path(__file__).parents[1] / "examples/positive/nagios-state.json").read_bytes())
+    for key in ("", "a.b", "a[0]"):
+        [finding] = lifecycle.validate(json.dumps(state | {"annotations": {key: 5}}))
+        assert "corrected" not in finding.message
+    [finding] = lifecycle.validate(json.dumps(state | {"annotations": 5}))
+    assert "corrected" in finding.message

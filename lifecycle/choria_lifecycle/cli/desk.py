@@ -68,8 +68,8 @@ class Desk:
         policy: what to look for.
         output: how findings are written.
         printer: what writes them.
-        color: in colours.
-        quiet: not at all.
+        color: findings are written in colours.
+        quiet: findings are not written, only counted.
         most: end with this many errors.
         rejects: where rejected documents go.
         valid: where all others go.
@@ -132,7 +132,8 @@ class Desk:
 
     def oversized(self, piece: bytes) -> None:
         """Take a piece of a document that is too long to be held; see `validation.files.Source`."""
-        self._keep(self.rejects if "input-size" in self.policy.codes else self.valid, [piece])
+        file = self.rejects if "input-size" in self.policy.codes else self.valid
+        self._keep(file, [piece if piece == b"\n" else piece.replace(b"\n", b" ")])
 
     def tick(self, position: int) -> None:
         """Show how far it is, if it is time for that.
@@ -156,13 +157,13 @@ class Desk:
             return
         severities = {code: self.policy.severity(code) for code in self.counts.codes}
         elapsed = time.monotonic() - self.progress.started
-        for line in summary(self.counts.kinds, self.counts.codes, severities, elapsed):
+        for line in summary(self.counts.kinds, self.counts.codes, severities, elapsed, self.counts.of_files):
             say(line)
 
     def _keep(self, file: IO[bytes] | None, documents: Iterable[bytes]) -> None:
         if file is not None:
             with _writing(file):
-                file.writelines(documents)
+                file.writelines(map(_on_one_line, documents))
 
     def _say(self, lines: list[str]) -> None:
         try:
@@ -175,3 +176,13 @@ class Desk:
             if self.rejects is None and self.valid is None:
                 raise
             self.quiet = True  # nobody reads findings any more; documents are sorted all the same
+
+
+def _on_one_line(document: bytes) -> bytes:
+    """Return a document that ends with a line feed without any other, so that what is written has a document a line.
+
+    Where it is valid, line feeds stand between tokens only, and blanks mean the same.
+    """
+    if document.find(b"\n", 0, -1) < 0:
+        return document
+    return document[:-1].replace(b"\n", b" ") + b"\n"

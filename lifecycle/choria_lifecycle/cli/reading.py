@@ -36,7 +36,7 @@ STDIN: Final = "-"
 _ALWAYS: Final = -9
 
 
-class _Unreadable(Exception):
+class _FileFailed(Exception):
     """A file cannot be read; the message says why."""
 
 
@@ -68,7 +68,7 @@ def read(desk: Desk, stop: Stop, files: Iterable[str], jobs: int) -> int:
                     stack.close()
                 else:
                     _read(desk, stop, name, place, before)
-            except _Unreadable as error:
+            except _FileFailed as error:
                 code = 2
                 say(f"lifecycle: error: cannot read {safe(place)}: {error}", at=_ALWAYS)
             before += size or 0
@@ -91,9 +91,10 @@ def _can_be_shared(name: str, size: int | None) -> bool:
         if size is not None and is_divisible(name):
             return True
     except OSError as error:
-        raise _Unreadable(error.strerror or error) from error
+        raise _FileFailed(error.strerror or error) from error
     if name == STDIN or (Path(name).exists() and not Path(name).is_dir()):
-        say(f"{safe(name)} is read by one process: only plain files with a document a line can be shared")
+        place = STANDARD_INPUT if name == STDIN else name
+        say(f"{safe(place)} is read by one process: only plain files with a document a line can be shared")
     return False
 
 
@@ -102,7 +103,7 @@ def _read(desk: Desk, stop: Stop, name: str, place: str, before: int) -> None:
         if name == STDIN and sys.stdin.isatty():
             say("reading standard input; Ctrl-D ends it")
         source = Source(stop.reader(file), oversized=desk.oversized)
-        for batch in _readable(source):
+        for batch in _translated(source):
             with stop.held():
                 desk.judge(batch, place)
             desk.printer.wait()
@@ -117,7 +118,7 @@ def _plain(name: str) -> IO[bytes]:
     try:
         return Path(name).open("rb")
     except OSError as error:
-        raise _Unreadable(error.strerror or error) from error
+        raise _FileFailed(error.strerror or error) from error
 
 
 def _share(desk: Desk, stop: Stop, others: Pool, name: str, before: int) -> None:
@@ -126,7 +127,7 @@ def _share(desk: Desk, stop: Stop, others: Pool, name: str, before: int) -> None
     )
     lines = 0
     try:
-        for each in _readable(surveyed(others, wanted)):
+        for each in _translated(surveyed(others, wanted)):
             if each.part is None or desk.is_exceeded_by(each.part):
                 lines += _reread(desk, stop, name, each.segment, lines)
             else:
@@ -147,15 +148,15 @@ def _reread(desk: Desk, stop: Stop, name: str, segment: Segment, lines: int) -> 
     """
     with _plain(name) as file:
         source = Source(file, oversized=desk.oversized, segment=segment)
-        for batch in _readable(source):
+        for batch in _translated(source):
             with stop.held():
                 desk.judge(batch, name, lines)
             desk.printer.wait()
     return source.lines
 
 
-def _readable(source: Iterable[T]) -> Iterator[T]:
+def _translated(source: Iterable[T]) -> Iterator[T]:
     try:
         yield from source
     except OSError as error:
-        raise _Unreadable(error.strerror or error) from error
+        raise _FileFailed(error.strerror or error) from error

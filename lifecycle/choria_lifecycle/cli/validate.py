@@ -53,6 +53,7 @@ Findings go to standard output, sums to standard error; -q leaves out the sums, 
 warnings only is valid. Exit code 1 if a document was rejected, 2 if a file could not be read.
 """
 
+_CUTS: Final = frozenset({"errors-cut", "warnings-cut"})
 _OF_FILES: Final = ("jobs",)
 _OF_MESSAGES: Final = ("count", "seconds", "creds", "user", "password_file", "tlsca", "tlscert", "tlskey", "timeout")
 
@@ -60,7 +61,7 @@ _OF_MESSAGES: Final = ("count", "seconds", "creds", "user", "password_file", "tl
 def _codes(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> frozenset[str]:
     """Return the codes that values name, each a code, a group such as `schema`, or several with commas between them."""
     found: set[str] = set()
-    for value in (each.strip() for text in values for each in text.split(",")):
+    for value in (each.strip() for text in values for each in text.rstrip(",").split(",")):
         named = {code for code in CODES if code == value or code.startswith(f"{value}-")}
         if not named:
             near = get_close_matches(value, CODES, n=1)
@@ -131,15 +132,18 @@ def command(
     """Validate until all files are read, or enough messages were."""
     if no_warnings and warnings_as_errors:
         raise click.UsageError("--no-warnings and --warnings-as-errors exclude each other", ctx)
-    codes = (select or frozenset(CODES)) - ignore
-    if not codes:
+    # What was not looked at to the end is not taken for valid, whatever is asked for.
+    codes = ((select | _CUTS) if select else frozenset(CODES)) - ignore
+    if not (select or frozenset(CODES)) - ignore:
         raise click.UsageError("--select and --ignore leave no code to look for", ctx)
     is_live = subject is not None or bool(connection.server)
     subject = f"{PREFIX}.>" if subject is None else subject
     _check_options(ctx, files, rejects, valid, is_live=is_live)
     desk = Desk(
         policy=Policy(
-            now=time.time(),
+            # One time for all of a file, so that the number of processes makes no difference; what may go on for days
+            # is compared with the clock.
+            now=time.time() if files and all(Path(file).is_file() for file in files) else None,
             warnings=not no_warnings,
             warnings_as_errors=warnings_as_errors,
             codes=codes,

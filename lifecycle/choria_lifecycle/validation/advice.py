@@ -51,12 +51,12 @@ def advise(raw: bytes, inspection: Inspection, subject: str | None, now: float) 
     found = list(islice(_advise(raw, inspection, subject, now), MOST + 1))
     if len(found) > MOST:
         message = f"{MOST} warnings are listed, and there are more"
-        found[MOST:] = [_finding("findings-cut", "$", message)]
+        found[MOST:] = [_finding("warnings-cut", "$", message)]
     return found
 
 
 def _advise(raw: bytes, inspection: Inspection, subject: str | None, now: float) -> Iterator[Finding]:
-    for path, key in duplicates(raw, MOST):
+    for path, key in duplicates(raw, MOST + 1):
         message = (
             f"the key {quoted(key, 100)} is there more than once; most readers take the last, some the first: leave one"
         )
@@ -200,12 +200,12 @@ _RULES: Final = {
     "duplicate-key": "duplicate",
     "envelope-extension": "extension",
     "field-misspelt": "spelling",
-    "findings-cut": "limit",
     "id-uuid": "uuid",
     "protocol-old": "spelling",
     "subject-differs": "subject",
     "timestamp-range": "range",
     "timestamp-unit": "unit",
+    "warnings-cut": "limit",
 }
 _ATTRIBUTES: Final = frozenset(Envelope.__struct_fields__)
 # Lower case is what CloudEvents asks for; Go takes upper case too.

@@ -91,7 +91,8 @@ def check(documents: Sequence[bytes], *, warnings: bool, now: float) -> Checked:
     """Validate documents.
 
     Args:
-        documents: each as it was received, with or without a line feed after it, of no more than `MAX_SIZE` bytes.
+        documents: each as it was received, with or without a line feed after it, of no more than `MAX_SIZE` bytes, as
+            `files.Source` sees to.
         warnings: whether to look for warnings; without, it goes faster.
         now: the time, in seconds since 1970.
     """
@@ -214,7 +215,7 @@ def _decoders() -> tuple[Callable[[bytes], Any], Callable[[bytes], Any], dict[ty
         old = protocol != contract.protocol
         component = "component" in members
         texts = sum(get_type_hints(contract.cls)[name] is not int for name in members)
-        quotes = 2 * (len(members) + texts) + len('""""')
+        quotes = 2 * (len(members) + texts) + 4  # and those of the protocol, which is one more of both
         native = msgspec.defstruct("Event", members.items(), tag_field="protocol", tag=protocol, gc=False)
         natives.append(native)
         traits[native] = _Trait(

@@ -56,6 +56,7 @@ _CODES: Final[Mapping[Severity, tuple[str, ...]]] = {
         "schema-required",
         "schema-type",
         "number-range",
+        "errors-cut",
     ),
     Severity.WARNING: (
         "component-token",
@@ -67,8 +68,9 @@ _CODES: Final[Mapping[Severity, tuple[str, ...]]] = {
         "subject-differs",
         "timestamp-range",
         "timestamp-unit",
+        "warnings-cut",
     ),
-    Severity.INFORMATION: ("findings-cut", "protocol-unknown"),
+    Severity.INFORMATION: ("protocol-unknown",),
 }
 
 CODES: Final[Mapping[str, Severity]] = MappingProxyType(

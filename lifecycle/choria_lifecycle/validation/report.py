@@ -133,6 +133,7 @@ def summary(
     codes: Mapping[str, int],
     severities: Mapping[str, Severity],
     seconds: float,
+    of_files: int = 0,
 ) -> list[str]:
     """Return what became of all documents: tables of what they were and of what was found, and a line with the sum.
 
@@ -144,6 +145,7 @@ def summary(
         codes: how many findings there were, by code.
         severities: how much each of these codes matters.
         seconds: how long it took.
+        of_files: how many errors there were that are about a file itself and reject no document.
     """
     documents = sorted(
         ((form, kind, valid, rejected) for (form, kind), (valid, rejected) in kinds.items() if valid or rejected),
@@ -157,7 +159,8 @@ def summary(
     return [
         *_table(("FORMAT", "TYPE", "VALID", "REJECTED"), documents),
         *_table(("CODE", "SEVERITY", "FINDINGS"), findings),
-        f"checked {valid + rejected:,} = {valid:,} valid + {rejected:,} rejected, in {seconds:,.1f} s",
+        f"checked {valid + rejected:,} = {valid:,} valid + {rejected:,} rejected, in {seconds:,.1f} s"
+        + (f"; and {of_files:,} errors between documents" if of_files else ""),
     ]
 
 

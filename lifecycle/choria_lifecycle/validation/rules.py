@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache, lru_cache
-from itertools import chain, islice
+from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST", "Inspection", "inspect", "unreadable"]
 
 MOST: Final = 100
-"""How many findings about the contract, and how many warnings, are listed."""
+"""How many places that break the contract, and how many warnings, are listed of one document."""
 
 
 @dataclass(slots=True)
@@ -71,7 +71,7 @@ def inspect(raw: bytes, max_size: int = MAX_SIZE) -> Inspection:
         return Inspection([unreadable(cause)])
     except RecursionError:
         # Only a caller that is itself close to the interpreter's limit gets here.
-        return Inspection([unreadable(InvalidEvent("nested too deeply to be read from here", rule="depth"))])
+        return Inspection([_TOO_DEEP])
 
 
 def _inspect(raw: bytes, max_size: int) -> Inspection:
@@ -95,15 +95,14 @@ def _inspect(raw: bytes, max_size: int) -> Inspection:
 def _hold(inspection: Inspection, contract: Contract, opened: Opened) -> None:
     """Hold an event against its contract, and put what is wrong in the order of the contract's fields."""
     properties = _properties(contract)
-    found = list(islice(chain(_violations(contract, opened), _numbers(properties, opened)), MOST + 1))
+    # As many of each, so that what is listed is first in the order of the contract.
+    found = [*islice(_violations(contract, opened), MOST + 1), *islice(_numbers(properties, opened), MOST + 1)]
     rank = {f"{opened.path}.{name}": number for number, name in enumerate(properties)}
     # The validator goes over extra keys in an order that changes from run to run.
     found.sort(key=lambda finding: (rank.get(_FIELD(finding.path)[0], -1), finding.path))  # type: ignore[index]
     if len(found) > MOST:
         message = f"{MOST} places that break the contract are listed, and there are more; mend these first"
-        found[MOST:] = [
-            Finding(severity=Severity.INFORMATION, code="findings-cut", path=opened.path, rule="limit", message=message)
-        ]
+        found[MOST:] = [Finding(code="errors-cut", path=opened.path, rule="limit", message=message)]
     inspection.findings += found
 
 
@@ -235,13 +234,16 @@ def _pointer(contract: Contract, violation: JsonSchemaValueException) -> str:
     """Return the JSON pointer of the part of the schema that was broken."""
     root = contract.schema()
     schema, pointer = root, ""
-    for step in violation.path[1:]:
-        if "properties" in schema and step in schema["properties"]:
+    rest = str(violation.name).removeprefix("data")
+    while rest:
+        if "items" in schema:
+            schema, pointer, rest = schema["items"], f"{pointer}/items", rest.partition("]")[2]
+        elif "properties" in schema:
+            step = _STEP(rest)[1]  # type: ignore[index]
             schema, pointer = schema["properties"][step], f"{pointer}/properties/{step}"
-        elif "items" in schema:
-            schema, pointer = schema["items"], f"{pointer}/items"
-        else:
-            schema, pointer = schema.get("additionalProperties", {}), f"{pointer}/additionalProperties"
+            rest = rest[len(step) + 1 :]
+        else:  # a key of the publisher's own, dots and brackets included
+            schema, pointer, rest = schema.get("additionalProperties", {}), f"{pointer}/additionalProperties", ""
         if "$ref" in schema:
             pointer = schema["$ref"].removeprefix("#")
             schema = root["definitions"][pointer.rpartition("/")[2]]
@@ -312,7 +314,10 @@ def _name(path: str) -> str:
 
 # Of a key or a path that is shown.
 _LONGEST: Final = 200
+# Made beforehand: there is no room for that where it is needed.
+_TOO_DEEP: Final = unreadable(InvalidEvent("nested too deeply to be read from here", rule="depth"))
 _LIFECYCLE: Final = "io.choria.lifecycle.v1"
 _LONG_NAME: Final = 40
 _DOUBLE: Final = sys.float_info.max
+_STEP = re.compile(r"\.([^.\[]*)").match
 _FIELD = re.compile(r"\$(?:\.data(?:_base64)?(?=\.))?(?:\.[^.\[]*)?").match

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -25,16 +26,21 @@ class Policy:
     """What to look for, and which findings count.
 
     Attributes:
-        now: the time, in seconds since 1970, that timestamps are compared with.
+        now: the time, in seconds since 1970, that timestamps are compared with; None for the clock.
         warnings: look for warnings and information too; errors alone are found faster.
         warnings_as_errors: what has a warning is rejected.
         codes: the codes of the findings that count; others are as if they had not been found.
     """
 
-    now: float
+    now: float | None
     warnings: bool = True
     warnings_as_errors: bool = False
     codes: frozenset[str] = frozenset(CODES)
+
+    @property
+    def time(self) -> float:
+        """The time to compare with now."""
+        return time.time() if self.now is None else self.now
 
     def severity(self, code: str) -> Severity:
         """How much a finding matters here."""
@@ -64,11 +70,13 @@ class Counts:
         kinds: the documents that were valid and those that were rejected, by what they are.
         codes: the findings, by code.
         errors: the findings that are errors.
+        of_files: those of them that are about a file itself, and reject no document.
     """
 
     kinds: dict[Kind, list[int]] = field(default_factory=dict)
     codes: Counter[str] = field(default_factory=Counter)
     errors: int = 0
+    of_files: int = 0
 
     @property
     def valid(self) -> int:
@@ -92,6 +100,7 @@ class Counts:
             self.count(kind, valid=valid, rejected=rejected)
         self.codes.update(other.codes)
         self.errors += other.errors
+        self.of_files += other.of_files
 
 
 @dataclass(slots=True)
@@ -101,8 +110,8 @@ class Part:
     Attributes:
         said: the documents about which there is something to say, in order.
         counts: how many there were of what.
-        rejected: the documents that have errors, unchanged.
-        valid: all others.
+        rejected: the documents that have errors, each with a line feed after it; one that is too long is only counted.
+        valid: all others, likewise.
     """
 
     said: list[Said] = field(default_factory=list)
@@ -130,7 +139,7 @@ def judge(batch: Batch, policy: Policy) -> Part:
     """Validate the documents of a batch."""
     part, at = Part(), 0
     numbers, documents = batch.numbers, batch.documents
-    checked = check(documents, warnings=policy.warnings, now=policy.now)
+    checked = check(documents, warnings=policy.warnings, now=policy.time)
     for kind, number in checked.silent.items():
         part.counts.count(kind, valid=number)
     for index, kind, findings in checked.told:
@@ -170,13 +179,15 @@ def _about_the_file(part: Part, batch: Batch, policy: Policy) -> None:
         rejected = part.say(number, policy.counting([finding]))
         if finding.code == "input-size":  # its bytes have gone where they belong already
             part.counts.count(_UNREADABLE, valid=not rejected, rejected=rejected)
+        elif rejected:
+            part.counts.of_files += 1
     part.said.sort(key=_by_number)
 
 
 def judge_message(data: bytes, subject: str, number: int, policy: Policy) -> Part:
     """Validate a message that was received on a subject."""
     part = Part()
-    kind, findings = examine(data, warnings=policy.warnings, now=policy.now, subject=subject)
+    kind, findings = examine(data, warnings=policy.warnings, now=policy.time, subject=subject)
     part.take(data + b"\n", kind, rejected=part.say(number, policy.counting(findings)))
     return part
 

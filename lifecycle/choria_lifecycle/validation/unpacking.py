@@ -73,11 +73,12 @@ def unpacked(blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def is_plain(head: bytes) -> bool:
-    """Tell whether a file that begins like this is not packed; of up to 6 bytes."""
+    """Tell whether a file that begins like this is not packed; 6 bytes are enough to tell."""
     return not _kind(head, True)
 
 
 def _kind(head: bytes, ended: bool) -> str | None:
+    """Return how a file is packed, or what to say of it; empty if it is not, None if more of it is needed to tell."""
     for magic, kind in _KINDS.items():
         if head.startswith(magic):
             return kind

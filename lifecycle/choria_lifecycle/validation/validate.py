@@ -22,8 +22,8 @@ def validate(
     """Return everything there is to say about a document; an empty list means that nothing is.
 
     Covers lifecycle events, machine transitions and the states of watchers, in either format. There is an error in the
-    list exactly if `codec.decode` raises InvalidEvent; warnings come after the errors. Of more than 100 errors the
-    first 100 are listed, and one more finding that says so; of warnings the first 100.
+    list exactly if `codec.decode` raises InvalidEvent; warnings come last. Of more than 100 places that break the
+    contract 100 are listed, likewise of warnings, each with one more finding that says so.
 
     Args:
         data: a document as it was received.
@@ -31,8 +31,10 @@ def validate(
         max_size: the greatest size in bytes.
 
     Raises:
-        TypeError: data is neither bytes nor text.
+        TypeError: data is neither bytes nor text, or the subject is no text.
     """
+    if not isinstance(subject, str | None):
+        raise TypeError(f"a subject is text, not {type(subject).__name__}")
     try:
         raw = octets(data)
     except InvalidEvent as cause:

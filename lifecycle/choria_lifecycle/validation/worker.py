@@ -10,7 +10,7 @@ import pickle
 import subprocess
 import sys
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Final
 
 from choria_lifecycle.validation.files import Source
 from choria_lifecycle.validation.survey import Part, judge
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from choria_lifecycle.validation.files import Segment
     from choria_lifecycle.validation.survey import Policy
 
-__all__ = ["MOST", "Surveyed", "Wanted", "WorkerEnded", "ask", "serve", "start", "survey"]
+__all__ = ["HANDED_OVER", "Surveyed", "Wanted", "WorkerEnded", "ask", "serve", "start", "survey"]
 
-MOST = 10_000
+HANDED_OVER: Final = 10_000
 """How many findings are handed over; lines of a few bytes have more in a segment than there is memory for."""
 
 
@@ -56,8 +56,8 @@ class Surveyed:
         segment: where it is.
         lines: how many lines it has; 0 without a part.
         part: what became of its documents, their lines counted from the beginning of the segment; None if that is too
-            much to be handed over - a document that is too long, or very many findings - and the segment has to be read
-            where it is written.
+            much to be handed over - a document that is too long and is to be written, or very many findings - and the
+            segment has to be read where they are written.
     """
 
     segment: Segment
@@ -88,7 +88,7 @@ def survey(wanted: Wanted, segment: Segment) -> Surveyed:
                 whole.valid += part.valid
             if wanted.rejected:
                 whole.rejected += part.rejected
-            if too_long or whole.counts.codes.total() > MOST:
+            if too_long or whole.counts.codes.total() > HANDED_OVER:
                 return Surveyed(segment, 0, None)
     return Surveyed(segment, source.lines, whole)
 
