@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from . import creating, golang, parsing, publishing, receiving, starting
+from . import creating, golang, memory, parsing, publishing, receiving, starting, validating
 from .measure import Settings
 from .report import Section, verdict_table
 
@@ -44,6 +44,11 @@ SECTIONS: dict[str, Measure] = {
     "publish": publishing.measure,
     "receive": receiving.measure,
     "start": starting.measure,
+    "validate": partial(validating.measure, "good"),
+    "validate-bad": partial(validating.measure, "bad"),
+    "validate-current": partial(validating.measure, "current"),
+    "validate-file": validating.measure_file,
+    "validate-memory": memory.measure,
 }
 
 

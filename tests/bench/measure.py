@@ -23,6 +23,9 @@ class Settings:
         size: how many distinct events a turn goes over.
         burst: how many messages one turn sends through the broker.
         starts: how many turns the starting processes get.
+        lines: how many lines the files have that all validators read.
+        archive: how many lines the file has that the command and Go read.
+        archives: how many turns they get.
     """
 
     rounds: int = 40
@@ -30,11 +33,14 @@ class Settings:
     size: int = 1200
     burst: int = 20_000
     starts: int = 40
+    lines: int = 100_000
+    archive: int = 2_000_000
+    archives: int = 3
 
     @classmethod
     def quick(cls) -> "Settings":
         """Enough to see whether everything works; the figures are rough."""
-        return cls(rounds=5, budget=0.01, size=300, burst=5_000, starts=5)
+        return cls(rounds=5, budget=0.01, size=300, burst=5_000, starts=5, lines=12_000, archive=100_000, archives=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,20 +19,22 @@ class Target:
         ours: the row that is judged.
         bound: the number asked for.
         at_least: True where more is better (their time over ours), False for a limit (our time over theirs).
-        peers: who it is measured against; the fastest of them, where there are several.
+        peers: who it is measured against; the fastest of them, where there are several. None for a bound of its own.
         why: what stands in the way, shown where the target is not reached.
+        unit: what the bound is counted in.
     """
 
     what: str
     ours: str
     bound: float
     at_least: bool
-    peers: tuple[str, ...]
+    peers: tuple[str, ...] = ()
     why: str = ""
+    unit: str = "x"
 
     @property
     def asked(self) -> str:
-        return f"at {'least' if self.at_least else 'most'} {self.bound:g}x"
+        return f"at {'least' if self.at_least else 'most'} {self.bound:g}{self.unit}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Section:
 
     Attributes:
         title: the heading.
-        unit: "ns" (per event), "rate" (events a second) or "ms" (per start).
+        unit: "ns" (per event), "rate" (events a second), "ms" (per start) or "memory" (bytes).
         ours: the name of the row that the others are compared with; "" where nothing is compared.
         samples: what was measured, by name.
         notes: what a row leaves out, by name.
@@ -86,6 +88,11 @@ class Section:
 
     def _verdict(self, target: Target) -> Verdict:
         there = [name for name in target.peers if name in self.samples]
+        if not target.peers:
+            if target.ours in self.missing:
+                return Verdict(target, None, self.missing[target.ours])
+            ours, scale = self.samples[target.ours], _UNITS[self.unit][2].scale
+            return Verdict(target, Ratio(ours.best / scale, ours.median / scale))
         if not there:
             return Verdict(target, None, "; ".join(dict.fromkeys(self.missing[name] for name in target.peers)))
         fastest = min((self.samples[name] for name in there), key=lambda samples: samples.best)
@@ -95,8 +102,8 @@ class Section:
     def render(self) -> list[str]:
         """The section's lines: heading, table, remarks. Targets stand together at the top of the report."""
         lines = [f"## {self.title}", ""]
-        head, show = _UNITS[self.unit]
-        heads = ["", f"best {head}", f"median {head}", "time, ours = 1", "note"]
+        best, median, show = _UNITS[self.unit]
+        heads = ["", best, median, "time, ours = 1", "note"]
         lines += table(heads, [self._row(name, show) for name in self._order()], right={1, 2, 3})
         for remark in self.remarks:
             lines += ["", remark]
@@ -111,7 +118,8 @@ class Section:
         samples = self.samples[name]
         times = f"{Ratio.of(samples, self.samples[self.ours]).best:.2f}" if self.ours else ""
         shown = f"**{name}**" if name == self.ours else name
-        return [shown, show(samples.best), show(samples.median), times, self.notes.get(name, "")]
+        median = show(samples.median) if len(samples.rounds) > 1 else ""
+        return [shown, show(samples.best), median, times, self.notes.get(name, "")]
 
 
 def section(title: str, unit: str, peers: Sequence[Peer], samples: dict[str, Samples], **rest: object) -> Section:
@@ -149,8 +157,10 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: set[int]) 
 
 def _verdict_row(verdict: Verdict) -> list[str]:
     ratio = verdict.ratio
-    shown = (f"{ratio.best:.2f}x", f"{ratio.median:.2f}x") if ratio else ("-", "-")
-    return [verdict.target.what, verdict.target.asked, *shown, verdict.word, verdict.note]
+    target = verdict.target
+    digits = 2 if target.peers else 0
+    shown = [f"{value:.{digits}f}{target.unit}" for value in (ratio.best, ratio.median)] if ratio else ["-", "-"]
+    return [target.what, target.asked, *shown, verdict.word, verdict.note]
 
 
 class _Show:
@@ -165,7 +175,8 @@ class _Show:
 
 
 _UNITS = {
-    "ns": ("ns", _Show(1, ",.0f")),
-    "ms": ("ms", _Show(1e6, ".1f")),
-    "rate": ("events/s", _Show(1e9, ",.0f", inverse=True)),
+    "ns": ("best ns", "median ns", _Show(1, ",.0f")),
+    "ms": ("best ms", "median ms", _Show(1e6, ".1f")),
+    "rate": ("best events/s", "median events/s", _Show(1e9, ",.0f", inverse=True)),
+    "memory": ("peak MB", "", _Show(1e6, ".0f")),
 }

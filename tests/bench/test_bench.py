@@ -1,13 +1,21 @@
 """The bench itself: what it measures is right and what it says about numbers is true. Nothing here looks at a clock."""
 
 import json
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 
+import fastjsonschema
+import jsonschema
+import pydantic
 import pytest
 
-from . import corpus, golang
+from tests import oracle
+
+from . import archive, corpus, golang, memory, models, validating
 from .measure import Peer, Ratio, Samples, WrongAnswerError, demand, take_turns
-from .report import Section, Target, Verdict, section, table
+from .report import Section, Target, Verdict, section, table, verdict_table
 
 FASTER = Target(
     what="parse: faster than Go", ours="ours", bound=3.3, at_least=True, peers=("Go", "Go, tuned"), why="slow"
@@ -129,6 +137,133 @@ def test_reasons_are_fit_for_a_committed_file() -> None:
 
 def test_the_go_program_is_complete() -> None:
     assert {"go.mod", "go.sum", "main.go"} <= {path.name for path in Path(golang.SOURCE).iterdir()}
+
+
+def test_an_archive_holds_the_mix_in_the_order_of_time(tmp_path) -> None:
+    lines = archive.make(tmp_path, 1000)
+    documents = [json.loads(line) for line in lines.path.read_bytes().splitlines()]
+    events = [document.get("data", document) for document in documents]
+    assert len({event["id"] for event in events}) == lines.size == 1000
+    times = [event["timestamp"] for event in events]
+    assert times == sorted(times)
+    assert Counter(map(corpus.event_type, events)) == lines.passing(frozenset())
+    assert 250 < sum("specversion" in document for document in documents) < 350
+    old = sum(event["protocol"].startswith("choria:") for event in events)
+    assert 70 < old < 130
+    assert old == sum(number for sort, number in lines.sorts.items() if sort.is_old)
+    assert all(document["data"]["id"] == document["id"] for document in documents if "data" in document)
+
+
+def test_an_archive_has_the_layout_of_the_corpus(tmp_path) -> None:
+    for line in archive.make(tmp_path, 200).path.read_bytes().splitlines():
+        document = json.loads(line)
+        fields = document.get("data", document)
+        whole = document if fields is document else corpus.envelope(fields) | {"data": fields}
+        assert corpus.dumps(whole) == line
+
+
+def test_an_archive_without_the_old_spelling_has_the_same_events(tmp_path) -> None:
+    mixed, current = archive.make(tmp_path, 300), archive.make(tmp_path, 300, old=False)
+    assert not any(sort.is_old for sort in current.sorts)
+    assert current.passing(frozenset()) == mixed.passing(frozenset())
+    assert b"choria:" not in current.path.read_bytes()
+
+
+def test_of_a_damaged_archive_one_line_in_a_hundred_is_bad_in_the_eyes_of_the_oracle(tmp_path) -> None:
+    lines = archive.make(tmp_path, 2000, bad=True)
+    verdicts = Counter(map(oracle.verdict, lines.path.read_bytes().splitlines()))
+    assert verdicts == {oracle.VALID: 1980, oracle.INVALID: 20}
+    kinds: Counter[str] = Counter()
+    for sort, number in lines.sorts.items():
+        kinds[sort.bad] += number
+    assert kinds == {"": 1980} | dict.fromkeys(validating.ALL, 4)
+    assert lines.passing(validating.ALL).total() == 1980
+    assert lines.passing(frozenset({archive.CUT})).total() == 1996
+
+
+def test_an_archive_that_does_not_fit_is_not_begun(tmp_path) -> None:
+    with pytest.raises(OSError, match="bytes are free for temporary files"):
+        archive.make(tmp_path, 10**13)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("bad", [False, True])
+def test_the_validators_pass_what_is_valid(tmp_path, bad) -> None:
+    lines = archive.make(tmp_path, 1500, bad=bad)
+    readers = [
+        *validating.ours(),
+        validating.Reader("parsing", validating.parsing(json.loads), validating.SYNTAX),
+        validating.Reader(
+            "jsonschema",
+            validating.asking(json.loads, lambda schema: jsonschema.validators.validator_for(schema)(schema).is_valid),
+        ),
+        validating.Reader(
+            "fastjsonschema",
+            validating.raising(json.loads, fastjsonschema.compile, fastjsonschema.JsonSchemaValueException),
+        ),
+        validating.Reader("pydantic", validating.modelling(models, pydantic.ValidationError)),
+    ]
+    for reader in readers:
+        reader.peer(lines)
+
+
+def test_a_validator_that_lets_bad_lines_pass_is_not_timed(tmp_path) -> None:
+    reader = validating.Reader("json", validating.parsing(json.loads))
+    with pytest.raises(WrongAnswerError, match="json: passed"):
+        reader.peer(archive.make(tmp_path, 1500, bad=True))
+
+
+def test_the_sums_of_the_command_are_understood() -> None:
+    said = [
+        "FORMAT       TYPE      VALID  REJECTED",
+        "-            unreadable    0       200",
+        "choria       governor 11,151       175",
+        "cloudevents  governor  5,236         0",
+        "cloudevents  startup   4,885         1",
+        "",
+        "CODE  SEVERITY  FINDINGS",
+        "checked 21,648 = 21,272 valid + 376 rejected, in 0.3 s",
+    ]
+    assert validating.passed("\n".join(said)) == {"governor": 16387, "startup": 4885}
+
+
+def test_a_command_that_passes_other_lines_is_not_timed(tmp_path) -> None:
+    good, bad = archive.make(tmp_path, 300), archive.make(tmp_path, 300, bad=True)
+    assert validating.command_peer(validating.ONE, good).turn(1) > 0
+    with pytest.raises(WrongAnswerError, match="checked 300 = 297 valid"):
+        validating.command_peer(validating.ONE, bad).turn(1)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc here")
+def test_memory_is_that_of_all_processes() -> None:
+    hold = "import sys; held = bytes(1) * 30_000_000; print(flush=True); sys.stdin.read()"
+    start = f"import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', {hold!r}]); {hold}; child.wait()"
+    with subprocess.Popen([sys.executable, "-c", start], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.readline()
+        peaks = memory.peaks(process.pid)
+        process.communicate()
+    assert len(peaks) == 2
+    assert all(30_000_000 < peak < 60_000_000 for peak in peaks.values())
+
+
+def test_a_command_is_fed_and_heard() -> None:
+    program = "import sys; sys.exit(f'{len(sys.stdin.buffer.read())} bytes')"
+    ended = memory.peak([sys.executable, "-c", program], lambda stream: stream.write(b"x" * 300_000))
+    assert (ended.code, ended.said) == (1, "300000 bytes\n")
+
+
+def test_a_bound_of_its_own_needs_no_peer() -> None:
+    limit = Target(what="memory", ours="ours", bound=120, at_least=False, unit=" MB")
+    measured = Section(title="Memory", unit="memory", ours="", samples={"ours": Samples.of([30e6])}, targets=[limit])
+    assert verdict_table(measured.verdicts())[2].split("|")[1:-1] == [
+        " memory ", " at most 120 MB ", "    30 MB ", "      30 MB ", " reached "
+    ]  # fmt: skip
+    assert "| ours |      30 |" in measured.render()
+    absent = Section(title="Memory", unit="memory", ours="", samples={}, targets=[limit], missing={"ours": "no /proc"})
+    assert absent.verdicts() == [Verdict(limit, None, "no /proc")]
 
 
 def _section(samples: dict[str, Samples], *targets: Target) -> Section:

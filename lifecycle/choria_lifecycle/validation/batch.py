@@ -23,12 +23,14 @@ class Batch(NamedTuple):
         unfinished: the last of the documents was ended by the end of the file, not by a line end or its own closing.
         findings: what is wrong that belongs to none of the documents, with the line. A document that is too long
             stands here and not in `documents`.
+        is_ascii: the documents are known to have nothing but ASCII.
     """
 
     numbers: Sequence[int]
     documents: list[bytes]
     unfinished: bool = False
     findings: Sequence[tuple[int, Finding]] = ()
+    is_ascii: bool = False
 
 
 class Partial:

@@ -87,7 +87,7 @@ def examine(
     return _kind(inspection), findings
 
 
-def check(documents: Sequence[bytes], *, warnings: bool, now: float) -> Checked:
+def check(documents: Sequence[bytes], *, warnings: bool, now: float, is_ascii: bool = False) -> Checked:
     """Validate documents.
 
     Args:
@@ -95,10 +95,11 @@ def check(documents: Sequence[bytes], *, warnings: bool, now: float) -> Checked:
             `files.Source` sees to.
         warnings: whether to look for warnings; without, it goes faster.
         now: the time, in seconds since 1970.
+        is_ascii: whether they are known to be ASCII; looking at each takes longer than at a whole block.
     """
     native, wrapped, traits = _decoders()
     latest = now + LEEWAY
-    is_ascii = b"".join(documents).isascii()
+    is_ascii = is_ascii or b"".join(documents).isascii()
     checked = Checked()
     passed: list[type | None] = []
     for raw in documents:

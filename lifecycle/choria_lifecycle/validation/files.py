@@ -123,6 +123,7 @@ class Source:
         for block in blocks:
             lines = BytesIO(block).readlines()  # a few times faster than bytes.split
             rest = b"" if block.endswith(b"\n") else lines.pop()
+            is_ascii = block.isascii()
             if lines and partial.size:
                 partial.add(lines[0][:-1])
                 document = partial.take()
@@ -131,6 +132,7 @@ class Source:
                     del lines[0]
                 else:
                     lines[0] = document
+                    is_ascii = is_ascii and document.isascii()
             # Looking at each line is slow, so look first whether that is needed.
             longest = max(map(len, lines), default=0) - 1 if len(block) > limit else 0
             if longest > limit or any(map(bytes.isspace, lines)):
@@ -141,7 +143,7 @@ class Source:
                     documents = lines[at : at + _MOST_LINES]
                     first = self.lines + 1
                     self.lines += len(documents)
-                    yield Batch(range(first, first + len(documents)), documents)
+                    yield Batch(range(first, first + len(documents)), documents, is_ascii=is_ascii)
             if rest:
                 partial.add(rest)
         if partial.size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -20,6 +21,10 @@ __all__ = ["SEGMENT", "Pool", "pool", "surveyed"]
 
 SEGMENT: Final = 2 * 1024 * 1024
 """How many bytes a process reads before it reports."""
+
+
+_SWITCH: Final = 0.0005
+"""In seconds."""
 
 
 class Pool:
@@ -65,9 +70,14 @@ def pool(jobs: int) -> Generator[Pool]:
         jobs: how many processes there are with this one, two or more.
     """
     others = Pool([start() for _ in range(jobs - 1)])
+    # Whoever has an answer has to get hold of the interpreter, which is busy here, to take it and to ask again; by
+    # default that takes about as long as a segment.
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH)
     try:
         yield others
     finally:
+        sys.setswitchinterval(before)
         others.end()
 
 

@@ -139,7 +139,7 @@ def judge(batch: Batch, policy: Policy) -> Part:
     """Validate the documents of a batch."""
     part, at = Part(), 0
     numbers, documents = batch.numbers, batch.documents
-    checked = check(documents, warnings=policy.warnings, now=policy.time)
+    checked = check(documents, warnings=policy.warnings, now=policy.time, is_ascii=batch.is_ascii)
     for kind, number in checked.silent.items():
         part.counts.count(kind, valid=number)
     for index, kind, findings in checked.told:

@@ -23,7 +23,7 @@ import (
 
 // request names the work, the file with one document a line, and how often to go over it.
 type request struct {
-	Work   string `json:"work"` // about, parse, create
+	Work   string `json:"work"` // about, parse, create, validate
 	Corpus string `json:"corpus"`
 	Format string `json:"format"` // of the events that are made: choria, cloudevents
 	Passes int    `json:"passes"`
@@ -36,6 +36,9 @@ type answer struct {
 	Choria string    `json:"choria,omitempty"`
 	Nanos  float64   `json:"nanos,omitempty"` // per event
 	Events []message `json:"events,omitempty"`
+	// Of validate: how many lines there are, and how many of each type were accepted.
+	Lines    int            `json:"lines,omitempty"`
+	Accepted map[string]int `json:"accepted,omitempty"`
 }
 
 type message struct {
@@ -104,6 +107,28 @@ func parse(documents [][]byte, each func(lifecycle.Event) error) error {
 		}
 	}
 	return nil
+}
+
+// longest is more than any line of the files has.
+const longest = 1 << 20
+
+// validate reads a file line by line and counts what NewFromJSON accepts; what it refuses is passed over.
+func validate(path string) (lines int, accepted map[string]int, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer file.Close()
+	accepted = map[string]int{}
+	scanner := bufio.NewScanner(file)
+	scanner.Buffer(make([]byte, 1<<16), longest)
+	for scanner.Scan() {
+		lines++
+		if event, err := lifecycle.NewFromJSON(scanner.Bytes()); err == nil {
+			accepted[event.TypeString()]++
+		}
+	}
+	return lines, accepted, scanner.Err()
 }
 
 // create writes out the options of each type, as a caller would.
@@ -183,6 +208,14 @@ func serve(r request) (a answer, err error) {
 			}
 		}
 		return a, nil
+	}
+	if r.Work == "validate" { // reading the file is part of the work
+		a.Nanos, err = timed(r.Passes, 1, func() (err error) {
+			a.Lines, a.Accepted, err = validate(r.Corpus)
+			return err
+		})
+		a.Nanos /= float64(max(a.Lines, 1))
+		return a, err
 	}
 	lines, err := documents(r.Corpus)
 	if err != nil {
