@@ -25,6 +25,9 @@ __all__ = ["PATIENCE", "Channel", "Printer"]
 PATIENCE: Final = 1.0
 """How many seconds a reader may take nothing before it counts as gone, where a command has to end."""
 
+# How often, in seconds, whoever waits for a reader looks up.
+_TURN: Final = 0.25
+
 # How much may wait to be written before whoever writes is to wait.
 _LIMIT: Final = 256 * 1024
 
@@ -199,7 +202,7 @@ class Printer:
         """Do as `room` does, without an event loop."""
         if self._size >= _LIMIT:
             with self._changed:
-                self._changed.wait_for(lambda: not self._crowded())
+                self._wait_for(lambda: not self._crowded(), None)
 
     def drain(self, patience: float | None) -> None:
         """Return once all was written, or a channel that takes nothing has been forgotten.
@@ -210,7 +213,7 @@ class Printer:
         while self._waiting:
             with self._changed:
                 before = self._pieces
-                moved = self._changed.wait_for(lambda: not self._waiting or self._pieces != before, patience)  # noqa: B023
+                moved = self._wait_for(lambda: not self._waiting or self._pieces != before, patience)  # noqa: B023
                 if not moved:
                     self._forget(self._waiting[0][0])
 
@@ -277,6 +280,16 @@ class Printer:
         # It may be in the middle of a line for ever; the process ends without it.
         self._thread = Thread(target=self._work, daemon=True, name="lifecycle-printer")
         self._thread.start()
+
+    def _wait_for(self, condition: Callable[[], bool], patience: float | None) -> bool:
+        """Wait for a condition as `Condition.wait_for` does.
+
+        A signal that comes just before the wait does not end it, and its handler has to get a turn all the same.
+        """
+        while not self._changed.wait_for(condition, _TURN if patience is None else patience):
+            if patience is not None:
+                return False
+        return True
 
     def _crowded(self) -> bool:
         # Half of it, so that the two threads do not take turns for every line.
