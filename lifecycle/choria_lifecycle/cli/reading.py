@@ -12,6 +12,7 @@ from choria_lifecycle.cli.command import Failure
 from choria_lifecycle.cli.desk import STANDARD_INPUT
 from choria_lifecycle.cli.talk import say
 from choria_lifecycle.text import safe
+from choria_lifecycle.validation.bulk import check
 from choria_lifecycle.validation.files import Source, is_divisible
 from choria_lifecycle.validation.parallel import SEGMENT, pool, surveyed
 from choria_lifecycle.validation.worker import Wanted, WorkerEnded
@@ -54,6 +55,10 @@ def read(desk: Desk, stop: Stop, files: Iterable[str], jobs: int) -> int:
     """
     names = list(files)
     code = before = 0
+    with stop.held():
+        # What the first check imports has dataclasses, which are made by exec; an interrupt in there has CPython end
+        # with SIGINT in the end, wherever it was caught.
+        check((), warnings=False, now=0.0)
     sizes = [_size(name) for name in names]
     known = [size for size in sizes if size is not None]
     desk.progress.size = sum(known) if len(known) == len(names) else None
