@@ -1,7 +1,6 @@
 """The Go reference: built where `go` is on PATH, then a child whose rounds take turns with the Python peers'."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -12,6 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from tests.golang import GoError, build
+
 from .measure import Peer
 
 SOURCE = Path(__file__).parent / "go"
@@ -21,12 +22,6 @@ SOURCE = Path(__file__).parent / "go"
 PLAIN = "Go reference"
 JSONV2 = "Go reference, GOEXPERIMENT=jsonv2"
 NAMES = (PLAIN, JSONV2)
-
-_BUILD_TIMEOUT = 1200
-
-
-class GoError(Exception):
-    """The Go program could not be built, or refused a request."""
 
 
 class Reference:
@@ -72,8 +67,7 @@ class Toolchain:
 @contextmanager
 def toolchain() -> Iterator[Toolchain]:
     """Build both variants and keep them running; the first build compiles for a minute each."""
-    go = shutil.which("go")
-    if go is None:
+    if shutil.which("go") is None:
         yield Toolchain([], dict.fromkeys(NAMES, "go is not on PATH"))
         return
     references, missing = [], {}
@@ -82,22 +76,13 @@ def toolchain() -> Iterator[Toolchain]:
         for number, name in enumerate(NAMES):
             binary = folder / f"reference{number}"
             try:
-                _build(go, binary, jsonv2=name == JSONV2)
+                print(f"building {name} ...", file=sys.stderr)
+                build(SOURCE, binary, **({"GOEXPERIMENT": "jsonv2"} if name == JSONV2 else {}))
                 references.append(Reference(name, stack.enter_context(_running(binary))))
             except (GoError, OSError, subprocess.SubprocessError) as exc:
                 print(f"{name}: {exc}", file=sys.stderr)
                 missing[name] = shareable(str(exc))
         yield Toolchain(references, missing)
-
-
-def _build(go: str, binary: Path, *, jsonv2: bool) -> None:
-    # The toolchain that is there is the one that is measured; Go would otherwise fetch another.
-    env = os.environ | {"GOTOOLCHAIN": "local"} | ({"GOEXPERIMENT": "jsonv2"} if jsonv2 else {})
-    print(f"building {JSONV2 if jsonv2 else PLAIN} ...", file=sys.stderr)
-    command = [go, "build", "-mod=readonly", "-o", str(binary), "."]
-    built = subprocess.run(command, cwd=SOURCE, env=env, capture_output=True, text=True, timeout=_BUILD_TIMEOUT)
-    if built.returncode:
-        raise GoError(f"go build failed: {built.stderr.strip()[-500:]}")
 
 
 @contextmanager

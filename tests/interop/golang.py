@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,17 +10,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from tests.golang import GoError, build
+
+__all__ = ["Ask", "GoError", "program"]
+
 SOURCE = Path(__file__).with_name("go")
 
 Ask = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
 
-# Without a build cache everything is compiled, which takes minutes on a small machine.
-_BUILD_TIMEOUT = 1200
 _TIMEOUT = 120
-
-
-class GoError(Exception):
-    """There is no Go, the program could not be built, or it refused a request as one it does not know."""
 
 
 @contextmanager
@@ -32,17 +28,9 @@ def program() -> Iterator[Ask]:
     Raises:
         GoError: it could not be built; and asking raises it where the program does not answer.
     """
-    go = shutil.which("go")
-    if go is None:
-        raise GoError("go is not on PATH")
     with TemporaryDirectory(prefix="lifecycle-interop-") as folder:
         binary = Path(folder) / "interop"
-        # The toolchain that is there is the one to use; Go would otherwise fetch another.
-        env = os.environ | {"GOTOOLCHAIN": "local"}
-        command = [go, "build", "-mod=readonly", "-o", str(binary), "."]
-        built = subprocess.run(command, cwd=SOURCE, env=env, capture_output=True, text=True, timeout=_BUILD_TIMEOUT)
-        if built.returncode:
-            raise GoError(f"go build failed: {built.stderr.strip()}")
+        build(SOURCE, binary)
         yield lambda requests: _ask(binary, requests)
 
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from choria_lifecycle.cli.desk import Desk
     from choria_lifecycle.cli.stop import Stop
     from choria_lifecycle.validation.files import Segment
-    from choria_lifecycle.validation.parallel import Pool
 
     T = TypeVar("T")
 
@@ -62,22 +61,23 @@ def read(desk: Desk, stop: Stop, files: Iterable[str], jobs: int) -> int:
     sizes = [_size(name) for name in names]
     known = [size for size in sizes if size is not None]
     desk.progress.size = sum(known) if len(known) == len(names) else None
-    with ExitStack() as stack:
-        for name, size in zip(names, sizes, strict=True):
-            place = desk.progress.name = STANDARD_INPUT if name == STDIN else name
-            try:
-                if jobs > 1 and _can_be_shared(name, size):
-                    with stop.held():
-                        others = stack.enter_context(pool(jobs))
-                    _share(desk, stop, others, name, before)
-                    stack.close()
-                else:
-                    _read(desk, stop, name, place, before)
-            except _FileFailed as error:
-                code = 2
-                say(f"lifecycle: error: cannot read {safe(place)}: {error}", at=_ALWAYS)
-            before += size or 0
+    for name, size in zip(names, sizes, strict=True):
+        desk.progress.name = _place(name)
+        try:
+            if jobs > 1 and _can_be_shared(name, size):
+                _share(desk, stop, jobs, name, before)
+            else:
+                _read(desk, stop, name, before)
+        except _FileFailed as error:
+            code = 2
+            say(f"lifecycle: error: cannot read {safe(_place(name))}: {error}", at=_ALWAYS)
+        before += size or 0
     return code
+
+
+def _place(name: str) -> str:
+    """Return what people call a file."""
+    return STANDARD_INPUT if name == STDIN else name
 
 
 def _size(name: str) -> int | None:
@@ -98,19 +98,18 @@ def _can_be_shared(name: str, size: int | None) -> bool:
     except OSError as error:
         raise _FileFailed(error.strerror or error) from error
     if name == STDIN or (Path(name).exists() and not Path(name).is_dir()):
-        place = STANDARD_INPUT if name == STDIN else name
-        say(f"{safe(place)} is read by one process: only plain files with a document a line can be shared")
+        say(f"{safe(_place(name))} is read by one process: only plain files with a document a line can be shared")
     return False
 
 
-def _read(desk: Desk, stop: Stop, name: str, place: str, before: int) -> None:
+def _read(desk: Desk, stop: Stop, name: str, before: int) -> None:
     with _opened(name) as file:
         if name == STDIN and sys.stdin.isatty():
             say("reading standard input; Ctrl-D ends it")
         source = Source(stop.reader(file), oversized=desk.oversized)
         for batch in _translated(source):
             with stop.held():
-                desk.judge(batch, place)
+                desk.judge(batch, _place(name))
             desk.printer.wait()
             desk.tick(before + source.position)
 
@@ -126,23 +125,26 @@ def _plain(name: str) -> IO[bytes]:
         raise _FileFailed(error.strerror or error) from error
 
 
-def _share(desk: Desk, stop: Stop, others: Pool, name: str, before: int) -> None:
+def _share(desk: Desk, stop: Stop, jobs: int, name: str, before: int) -> None:
     wanted = Wanted(
         path=Path(name), policy=desk.policy, valid=desk.valid is not None, rejected=desk.rejects is not None
     )
     lines = 0
-    try:
-        for each in _translated(surveyed(others, wanted)):
-            if each.part is None or desk.is_exceeded_by(each.part):
-                lines += _reread(desk, stop, name, each.segment, lines)
-            else:
-                with stop.held():
-                    desk.take(each.part, name, lines)
-                lines += each.lines
-            desk.printer.wait()
-            desk.tick(before + each.segment[1])
-    except WorkerEnded:
-        raise Failure("one of the processes has ended before its time; --jobs 1 does without them") from None
+    with ExitStack() as stack:
+        with stop.held():
+            others = stack.enter_context(pool(jobs))
+        try:
+            for each in _translated(surveyed(others, wanted)):
+                if each.part is None or desk.is_exceeded_by(each.part):
+                    lines += _reread(desk, stop, name, each.segment, lines)
+                else:
+                    with stop.held():
+                        desk.take(each.part, name, lines)
+                    lines += each.lines
+                desk.printer.wait()
+                desk.tick(before + each.segment[1])
+        except WorkerEnded:
+            raise Failure("one of the processes has ended before its time; --jobs 1 does without them") from None
 
 
 def _reread(desk: Desk, stop: Stop, name: str, segment: Segment, lines: int) -> int:

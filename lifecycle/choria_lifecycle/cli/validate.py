@@ -132,9 +132,8 @@ def command(
     """Validate until all files are read, or enough messages were."""
     if no_warnings and warnings_as_errors:
         raise click.UsageError("--no-warnings and --warnings-as-errors exclude each other", ctx)
-    # What was not looked at to the end is not taken for valid, whatever is asked for.
-    codes = ((select | _CUTS) if select else frozenset(CODES)) - ignore
-    if not (select or frozenset(CODES)) - ignore:
+    codes = (select or frozenset(CODES)) - ignore
+    if not codes:
         raise click.UsageError("--select and --ignore leave no code to look for", ctx)
     is_live = subject is not None or bool(connection.server)
     subject = f"{PREFIX}.>" if subject is None else subject
@@ -146,7 +145,8 @@ def command(
             now=time.time() if files and all(Path(file).is_file() for file in files) else None,
             warnings=not no_warnings,
             warnings_as_errors=warnings_as_errors,
-            codes=codes,
+            # What was not looked at to the end is not taken for valid, whatever is asked for.
+            codes=codes | (_CUTS - ignore),
         ),
         output=Output(output),
         printer=printer_of(ctx),

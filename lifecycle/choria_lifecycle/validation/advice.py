@@ -48,7 +48,10 @@ def advise(raw: bytes, inspection: Inspection, subject: str | None, now: float) 
     """
     if inspection.document is None:
         return []
-    found = list(islice(_advise(raw, inspection, subject, now), MOST + 1))
+    try:
+        found = list(islice(_advise(raw, inspection, subject, now), MOST + 1))
+    except RecursionError:  # only a caller that is itself close to the interpreter's limit gets here
+        return []
     if len(found) > MOST:
         message = f"{MOST} warnings are listed, and there are more"
         found[MOST:] = [_finding("warnings-cut", "$", message)]

@@ -22,9 +22,8 @@ __all__ = ["SEGMENT", "Pool", "pool", "surveyed"]
 SEGMENT: Final = 2 * 1024 * 1024
 """How many bytes a process reads before it reports."""
 
-
+# In seconds.
 _SWITCH: Final = 0.0005
-"""In seconds."""
 
 
 class Pool:
