@@ -1,0 +1,217 @@
+"""Authorities and the certificates they issue, good ones and bad ones, for the TLS tests.
+
+Authorities are kept for the session: the same arguments give the same authority. Keys are on the curve P-256, which
+takes no time; the one RSA key is made once.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+import tempfile
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+__all__ = ["LOOPBACK", "Authority", "Issued", "server_context"]
+
+LOOPBACK = "127.0.0.1"
+
+_DAY = timedelta(days=1)
+_EXTENDED = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A certificate with its key.
+
+    Attributes:
+        cert_pem: the certificate, followed by the intermediate ones up to, but without, the root.
+        key_pem: its key, PKCS#8, not encrypted.
+    """
+
+    cert_pem: bytes
+    key_pem: bytes = field(repr=False)
+
+    def write(self, folder: Path, stem: str) -> tuple[Path, Path]:
+        """Write `stem`.pem and `stem`.key; returns both."""
+        cert, key = folder / f"{stem}.pem", folder / f"{stem}.key"
+        cert.write_bytes(self.cert_pem)
+        key.touch(mode=0o600)
+        key.write_bytes(self.key_pem)
+        return cert, key
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A certificate authority.
+
+    Attributes:
+        certificate: its own certificate.
+        key: its key.
+        old_puppet: what `issue` does by default.
+        chain: its certificate and the ones above it, without the root; empty for a root.
+    """
+
+    certificate: x509.Certificate
+    key: Key = field(repr=False)
+    old_puppet: bool
+    chain: tuple[x509.Certificate, ...] = ()
+
+    @classmethod
+    def create(cls, name: str, *, old_puppet: bool = False, expired: bool = False) -> Authority:
+        """A root.
+
+        Args:
+            name: its common name, "Puppet CA: ..." for Puppet's.
+            old_puppet: its certificate, and by default all that it issues, lacks what RFC 5280 demands and old Puppet
+                authorities left out: key usage of the authority, the marks "critical", and both key identifiers.
+                OpenSSL refuses such a chain under VERIFY_X509_STRICT, the default of Python 3.13, and only there.
+            expired: since yesterday.
+        """
+        return _create(name, old_puppet, expired)
+
+    @property
+    def pem(self) -> bytes:
+        """Its own certificate, as clients are given it to trust."""
+        return self.certificate.public_bytes(Encoding.PEM)
+
+    def issue(
+        self,
+        common_name: str,
+        *,
+        names: Iterable[str] = (),
+        addresses: Iterable[str] = (),
+        expired: bool = False,
+        not_yet: bool = False,
+        san: bool = True,
+        old_puppet: bool | None = None,
+        key: Literal["ec", "rsa"] = "ec",
+    ) -> Issued:
+        """A certificate for a server or a client.
+
+        Args:
+            common_name: its common name, which is also its first alternative name.
+            names: further alternative names.
+            addresses: alternative names that are IP addresses.
+            expired: since yesterday.
+            not_yet: valid from tomorrow on.
+            san: whether it has alternative names at all; old Puppet certificates have none.
+            old_puppet: as for `create`; default is what the authority is.
+            key: the kind of its key.
+        """
+        private = ec.generate_private_key(ec.SECP256R1()) if key == "ec" else _rsa_key()
+        strict = not (self.old_puppet if old_puppet is None else old_puppet)
+        builder = _builder(common_name, private, self.certificate.subject, expired=expired, not_yet=not_yet)
+        builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=strict)
+        builder = builder.add_extension(_key_usage(authority=False), critical=strict)
+        builder = builder.add_extension(_EXTENDED, critical=False)
+        if san:
+            alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in (common_name, *names)]
+            alternatives += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
+            builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+        if strict:
+            builder = _identified(builder, private, self.key)
+        chain = (builder.sign(self.key, hashes.SHA256()), *self.chain)
+        return Issued(
+            b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain),
+            private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+        )
+
+    def intermediate(self, name: str) -> Authority:
+        """An authority below this one; what it issues comes with the chain."""
+        private = ec.generate_private_key(ec.SECP256R1())
+        certificate = _authority(name, private, self, old_puppet=self.old_puppet)
+        return Authority(certificate, private, self.old_puppet, (certificate, *self.chain))
+
+
+def server_context(issued: Issued, *, clients: Authority | None = None, optional: bool = False) -> ssl.SSLContext:
+    """What a server of Python's needs for TLS.
+
+    Args:
+        issued: what it shows.
+        clients: who issues the certificates that clients have to show; None asks for none.
+        optional: clients may show none.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.TemporaryDirectory() as folder:
+        context.load_cert_chain(*issued.write(Path(folder), "server"))
+    if clients is not None:
+        context.load_verify_locations(cadata=clients.pem.decode())
+        context.verify_mode = ssl.CERT_OPTIONAL if optional else ssl.CERT_REQUIRED
+    return context
+
+
+@cache
+def _create(name: str, old_puppet: bool, expired: bool) -> Authority:
+    private = ec.generate_private_key(ec.SECP256R1())
+    return Authority(_authority(name, private, None, old_puppet=old_puppet, expired=expired), private, old_puppet)
+
+
+@cache
+def _rsa_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def _authority(
+    name: str, private: Key, above: Authority | None, *, old_puppet: bool, expired: bool = False
+) -> x509.Certificate:
+    issuer = above.certificate.subject if above else _name(name)
+    builder = _builder(name, private, issuer, expired=expired)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=not old_puppet)
+    if not old_puppet:
+        builder = builder.add_extension(_key_usage(authority=True), critical=True)
+        builder = _identified(builder, private, above.key if above else private)
+    return builder.sign(above.key if above else private, hashes.SHA256())
+
+
+def _builder(
+    name: str, private: Key, issuer: x509.Name, *, expired: bool = False, not_yet: bool = False
+) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(_name(name))
+        .issuer_name(issuer)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now + _DAY if not_yet else now - 30 * _DAY)
+        .not_valid_after(now - _DAY if expired else now + 30 * _DAY)
+    )
+
+
+def _identified(builder: x509.CertificateBuilder, private: Key, signer: Key) -> x509.CertificateBuilder:
+    own = x509.SubjectKeyIdentifier.from_public_key(private.public_key())
+    above = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
+    return builder.add_extension(own, critical=False).add_extension(above, critical=False)
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _key_usage(*, authority: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not authority,
+        content_commitment=False,
+        key_encipherment=not authority,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=authority,
+        crl_sign=authority,
+        encipher_only=False,
+        decipher_only=False,
+    )

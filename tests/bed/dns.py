@@ -1,0 +1,130 @@
+"""A DNS server on the loopback interface that knows SRV records and how to fail."""
+
+from __future__ import annotations
+
+import socketserver
+import struct
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+
+from choria_lifecycle.text import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    Record = tuple[int, int, int, str]
+    """Priority, weight, port and target."""
+
+    Zone = Mapping[str, Sequence[Record] | str]
+    """What is known of each name: records, or "NXDOMAIN", "SERVFAIL", "TIMEOUT" (no answer at all), "EMPTY" (the name
+    exists, without such a record). Of a name that is not in it: NXDOMAIN."""
+
+__all__ = ["DnsServer", "dns_server"]
+
+_TTL_SECONDS = 60
+_FAILURES = {"NXDOMAIN": dns.rcode.NXDOMAIN, "SERVFAIL": dns.rcode.SERVFAIL, "EMPTY": dns.rcode.NOERROR}
+
+
+class DnsServer:
+    """The server, while it runs.
+
+    Attributes:
+        address: where it listens, over UDP and TCP.
+        port: on which port.
+        asked: the questions so far, as "SRV name.example" without the final dot, in lower case; "SRV name.example tcp"
+            for one over TCP.
+    """
+
+    address = "127.0.0.1"
+
+    def __init__(self, zone: Zone) -> None:
+        self.port = 0
+        self.asked: list[str] = []
+        self._zone = zone
+
+    def answer(self, query: bytes, *, tcp: bool) -> bytes:
+        """The answer to a question, or nothing if there shall be none."""
+        question = dns.message.from_wire(query)
+        response = dns.message.make_response(question)
+        asked = question.question[0]
+        name = asked.name.to_text(omit_final_dot=True).lower()
+        self.asked.append(f"{dns.rdatatype.to_text(asked.rdtype)} {name}{' tcp' if tcp else ''}")
+        known = self._zone.get(name, "NXDOMAIN")
+        if known == "TIMEOUT":
+            return b""
+        if isinstance(known, str):
+            if known not in _FAILURES:
+                raise ValueError(f"the zone has {quoted(known)} for {name}; use one of TIMEOUT, {', '.join(_FAILURES)}")
+            response.set_rcode(_FAILURES[known])
+        elif known and asked.rdtype == dns.rdatatype.SRV:
+            texts = [f"{priority} {weight} {port} {target.rstrip('.')}." for priority, weight, port, target in known]
+            response.answer.append(dns.rrset.from_text(asked.name, _TTL_SECONDS, "IN", "SRV", *texts))
+        return response.to_wire(max_size=65535) if tcp else _fitting(response, max(512, question.payload))
+
+
+def _fitting(response: dns.message.Message, size: int) -> bytes:
+    """As it goes over UDP: without its records, and marked so, if they do not fit."""
+    wire = response.to_wire(max_size=65535)
+    if len(wire) <= size:
+        return wire
+    response.answer.clear()
+    response.flags |= dns.flags.TC
+    return response.to_wire()
+
+
+class _Udp(socketserver.BaseRequestHandler):
+    server: Any
+
+    def handle(self) -> None:
+        query, answering = self.request
+        if response := self.server.dns.answer(query, tcp=False):
+            answering.sendto(response, self.client_address)
+
+
+class _Tcp(socketserver.StreamRequestHandler):
+    server: Any
+
+    def handle(self) -> None:
+        while len(size := self.rfile.read(2)) == 2:
+            response = self.server.dns.answer(self.rfile.read(struct.unpack("!H", size)[0]), tcp=True)
+            if response:
+                self.wfile.write(struct.pack("!H", len(response)) + response)
+
+
+class _TcpServer(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+
+
+@contextmanager
+def dns_server(zone: Zone) -> Iterator[DnsServer]:
+    """Run a server, for as long as the block lasts.
+
+    Args:
+        zone: what it knows, names in lower case without the final dot. It is looked up at each question, so that it
+            may be changed meanwhile.
+    """
+    running = DnsServer(zone)
+    tcp = _TcpServer((running.address, 0), _Tcp)
+    running.port = tcp.server_address[1]
+    udp = socketserver.UDPServer((running.address, running.port), _Udp)
+    threads = []
+    for server in (tcp, udp):
+        server.dns = running  # type: ignore[union-attr]
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), name="test bed DNS")
+        thread.start()
+        threads.append((server, thread))
+    try:
+        yield running
+    finally:
+        for server, thread in threads:
+            server.shutdown()
+            server.server_close()
+            thread.join()

@@ -1,0 +1,261 @@
+"""A TCP proxy on the loopback interface that does to connections what networks do."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
+
+from .background import accept, background
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from .background import Background
+
+__all__ = ["Direction", "Proxy", "proxy", "running_proxy"]
+
+_CHUNK = 65536
+_AHEAD = 64
+_Queue = asyncio.Queue[tuple[float, bytes]]
+# Apart enough for the other side to read slices one by one, most of the time.
+_PAUSE_SECONDS = 0.001
+_AT_ONCE = struct.pack("ii", 1, 0)
+
+
+class Direction:
+    """What happens to the bytes that flow one way; each may be set at any time, for all connections.
+
+    Attributes:
+        slices: the most bytes to send at once; 0 is all that there are.
+        latency: seconds by which each byte is late. Their order stays.
+        cut_after: how many bytes of each connection go through before it is closed, those before the setting counted;
+            None is all of them.
+    """
+
+    def __init__(self) -> None:
+        self.slices = 0
+        self.latency = 0.0
+        self.cut_after: int | None = None
+        self.flowing = asyncio.Event()
+        self.flowing.set()
+
+
+class Proxy:
+    """Between a client and a server. Everything may be called from any thread.
+
+    Attributes:
+        port: where it listens; stays the same.
+        to_server: what happens to what the client sends.
+        to_client: what happens to what the server sends.
+        accepted: how many connections there have been.
+        sent: every byte that clients sent, of all connections.
+    """
+
+    def __init__(self, here: Background, target_port: int) -> None:
+        self.to_server = Direction()
+        self.to_client = Direction()
+        self.accepted = 0
+        self.sent = bytearray()
+        self.until = here.until
+        self._here = here
+        self._target_port = target_port
+        self._resetting = False
+        self._listening: asyncio.Task[None] | None = None
+        self._connections: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = {}
+        # Bound and never listening, it keeps the port ours while connections are refused.
+        self._keeper = _bound(0)
+        self.port: int = self._keeper.getsockname()[1]
+
+    @property
+    def url(self) -> str:
+        """What to connect to."""
+        return f"nats://127.0.0.1:{self.port}"
+
+    @property
+    def open(self) -> int:
+        """How many connections there are."""
+        return len(self._connections)
+
+    def heal(self) -> None:
+        """Do nothing to bytes any more, and listen. What a black hole swallowed comes out now."""
+
+        async def heal() -> None:
+            self._resetting = False
+            for way in (self.to_server, self.to_client):
+                way.slices, way.latency, way.cut_after = 0, 0.0, None
+                way.flowing.set()
+            if self._listening is None:
+                self._listening = asyncio.create_task(accept(_bound(self.port), self._serve))
+                await asyncio.sleep(0)  # it listens now
+
+        self._here.run(heal())
+
+    def refuse(self) -> None:
+        """Stop listening until `heal`. Connections that there are go on; see `drop`."""
+
+        async def refuse() -> None:
+            if self._listening is not None:
+                self._listening.cancel()
+                await asyncio.gather(self._listening, return_exceptions=True)
+                self._listening = None
+
+        self._here.run(refuse())
+
+    def drop(self) -> None:
+        """Reset (RST) the connections that there are."""
+
+        async def drop() -> None:
+            for task, client in list(self._connections.items()):
+                _reset(client)
+                if task is not None:
+                    task.cancel()
+
+        self._here.run(drop())
+
+    def reset(self) -> None:
+        """Reset (RST) the connections that there are, and until `heal` each new one as soon as it is accepted."""
+        self._resetting = True
+        self.drop()
+
+    def black_hole(self, *ways: Direction) -> None:
+        """Let nothing through until `heal`; connections are accepted, and stay.
+
+        Args:
+            ways: `to_server` or `to_client`; default both.
+        """
+
+        async def hold() -> None:
+            for way in ways or (self.to_server, self.to_client):
+                way.flowing.clear()
+
+        self._here.run(hold())
+
+    def slice(self, size: int) -> None:
+        """Send at most so many bytes at once, both ways."""
+        self.to_server.slices = self.to_client.slices = size
+
+    def delay(self, seconds: float) -> None:
+        """Be so many seconds late, both ways."""
+        self.to_server.latency = self.to_client.latency = seconds
+
+    def close(self) -> None:
+        """Refuse for good, and reset what is left."""
+        self.refuse()
+        self.drop()
+        self._keeper.close()
+
+    async def _serve(self, connection: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=connection)
+        task = asyncio.current_task()
+        self._connections[task] = writer
+        self.accepted += 1
+        self._here.changed()
+        try:
+            if self._resetting:
+                _reset(writer)
+            else:
+                await self._connect(reader, writer)
+        except OSError:
+            pass  # one of the two sides went away
+        finally:
+            writer.transport.abort()
+            del self._connections[task]
+            self._here.changed()
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
+        for each in (writer, server_writer):
+            each.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            each.transport.set_write_buffer_limits(high=0)  # what is drained is sent
+        to_server: _Queue = asyncio.Queue(_AHEAD)
+        to_client: _Queue = asyncio.Queue(_AHEAD)
+        tasks = [
+            asyncio.create_task(_read(reader, to_server, self._record)),
+            asyncio.create_task(_read(server_reader, to_client, lambda _: None)),
+            asyncio.create_task(_deliver(to_server, server_writer, self.to_server)),
+            asyncio.create_task(_deliver(to_client, writer, self.to_client)),
+        ]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            server_writer.transport.abort()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _record(self, data: bytes) -> None:
+        self.sent += data
+        self._here.changed()
+
+
+async def _read(reader: asyncio.StreamReader, queue: _Queue, record: Callable[[bytes], None]) -> None:
+    """Read as it comes; the last item is empty."""
+    now = asyncio.get_running_loop().time
+    data = b"not yet"
+    while data:
+        data = await reader.read(_CHUNK)
+        record(data)
+        await queue.put((now(), data))
+
+
+async def _deliver(queue: _Queue, writer: asyncio.StreamWriter, way: Direction) -> None:
+    """Write when it is time."""
+    now = asyncio.get_running_loop().time
+    passed = 0
+    while True:
+        read_at, data = await queue.get()
+        await asyncio.sleep(max(0.0, read_at + way.latency - now()))
+        await way.flowing.wait()
+        if not data:
+            writer.write_eof()
+            return
+        while data:
+            await way.flowing.wait()
+            size = way.slices or len(data)
+            if way.cut_after is not None:
+                size = min(size, max(0, way.cut_after - passed))
+            writer.write(data[:size])
+            await writer.drain()
+            passed += len(data[:size])
+            data = data[size:]
+            if way.cut_after is not None and passed >= way.cut_after:
+                raise ConnectionAbortedError("cut")
+            if way.slices:
+                await asyncio.sleep(_PAUSE_SECONDS)
+
+
+def _bound(port: int) -> socket.socket:
+    """A socket on a port that several may be bound to, as long as one of them listens."""
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    bound.bind(("127.0.0.1", port))
+    return bound
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    if not writer.transport.is_closing():
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+    writer.transport.abort()
+
+
+@contextmanager
+def running_proxy(target_port: int) -> Iterator[Proxy]:
+    """Run a proxy to a port of the loopback interface, for as long as the block lasts."""
+    with background() as here:
+        running = Proxy(here, target_port)
+        try:
+            running.heal()
+            yield running
+        finally:
+            running.close()
+
+
+@asynccontextmanager
+async def proxy(target_port: int) -> AsyncIterator[Proxy]:
+    """`running_proxy` for `async with`."""
+    with running_proxy(target_port) as running:
+        yield running

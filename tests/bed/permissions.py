@@ -1,0 +1,64 @@
+"""What a Choria token allows, as go-choria's broker has it (broker/network/choria_auth.go, v0.30.2)."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["allowed", "covers"]
+
+_STREAMS = [
+    "$JS.API.INFO",
+    "$JS.API.STREAM.NAMES",
+    "$JS.API.STREAM.LIST",
+    "$JS.API.STREAM.INFO.*",
+    "$JS.API.STREAM.MSG.GET.*",
+    "$JS.API.STREAM.MSG.DELETE.*",
+    "$JS.API.DIRECT.GET.*",
+    "$JS.API.DIRECT.GET.*.>",
+    "$JS.API.CONSUMER.>",
+    "$JS.ACK.>",
+    "$JS.FC.>",
+    "$KV.>",
+    "$O.>",
+]
+
+
+def allowed(claims: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """The subjects that the owner of a token may publish to, and those to subscribe to, in the account choria."""
+    has = claims.get("permissions", {}).get
+    if has("org_admin"):
+        return [">"], [">"]
+    caller = claims["callerid"].encode()
+    pubs = ["$SYS.REQ.USER.INFO", *claims.get("pub_subjects", [])]
+    subs = [f"*.reply.{hashlib.new(name, caller).hexdigest()}.>" for name in ("md5", "sha256")]
+    subs += claims.get("sub_subjects", [])
+    if has("streams_admin"):
+        subs.append("$JS.EVENT.>")
+        pubs.append("$JS.>")
+    if has("streams_user"):
+        subs.append(f"{claims.get('ou', '')}.republish.>")
+        pubs += _STREAMS
+    if has("events_viewer"):
+        subs += ["choria.lifecycle.event.>", "choria.machine.watcher.>", "choria.machine.transition"]
+    if has("election_user"):
+        pubs += ["$JS.API.STREAM.INFO.KV_CHORIA_LEADER_ELECTION", "$KV.CHORIA_LEADER_ELECTION.>"]
+    if has("governor") and (has("streams_user") or has("streams_admin")):
+        pubs += ["*.governor.*", "choria.lifecycle.event.governor.>"]
+    if has("fleet_management") or has("signed_fleet_management"):
+        pubs += ["*.broadcast.agent.>", "*.broadcast.service.>", "*.node.>", "choria.federation.*.federation"]
+    return pubs, subs
+
+
+def covers(pattern: str, subject: str) -> bool:
+    """Whether all that the subject can match, wildcards and all, is matched by the pattern."""
+    left, right = pattern.split("."), subject.split(".")
+    for index, token in enumerate(left):
+        if token == ">":
+            return len(right) > index
+        if len(right) <= index or right[index] == ">" or token not in ("*", right[index]):
+            return False
+    return len(left) == len(right)

@@ -1,0 +1,61 @@
+"""The ssl folder of a Puppet agent, as Puppet lays it out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .certificates import Authority, Issued
+
+__all__ = ["Layout", "lay_out"]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where things are.
+
+    Attributes:
+        ssldir: the folder, Puppet's setting of that name.
+        ca: the authority's certificate.
+        certificate: the node's or user's own.
+        key: its key.
+    """
+
+    ssldir: Path
+    ca: Path
+    certificate: Path
+    key: Path
+
+
+def lay_out(folder: Path, authority: Authority, certname: str, *, issued: Issued | None = None) -> Layout:
+    """Write what Puppet keeps in its ssldir, with Puppet's modes.
+
+    Args:
+        folder: the ssldir; made if it is not there. A second certname may be laid out in the same folder.
+        authority: whose certificate becomes certs/ca.pem; if it is an intermediate one, its chain is in there too.
+        certname: names certs/`certname`.pem and private_keys/`certname`.pem.
+        issued: the certificate and key; default is a new one of the authority, with `certname` as its common name.
+    """
+    issued = issued or authority.issue(certname)
+    layout = Layout(
+        ssldir=folder,
+        ca=folder / "certs" / "ca.pem",
+        certificate=folder / "certs" / f"{certname}.pem",
+        key=folder / "private_keys" / f"{certname}.pem",
+    )
+    # The modes that Puppet's settings ssldir, certdir, privatekeydir, hostcert, localcacert and hostprivkey have.
+    for path, mode in ((folder, 0o771), (layout.ca.parent, 0o755), (layout.key.parent, 0o750)):
+        path.mkdir(parents=True, exist_ok=True)
+        path.chmod(mode)
+    for path, content, mode in (
+        (layout.ca, authority.pem, 0o644),
+        (layout.certificate, issued.cert_pem, 0o644),
+        (layout.key, issued.key_pem, 0o640),
+    ):
+        path.touch(mode=mode)
+        path.chmod(mode)
+        path.write_bytes(content)
+    return layout
