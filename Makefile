@@ -67,7 +67,7 @@ fuzz: $(DEV) ## hostile inputs for FUZZ_SECONDS, and does anything grow faster t
 	@$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(ARGS)
 
 .PHONY: interop
-interop: $(DEV) ## both ways with go-choria itself, and its verdicts beside ours; needs go
+interop: $(DEV) ## both ways with go-choria itself: its verdicts, its reading, its broker; needs go
 	@$(BIN)/python -m tests.interop $(ARGS)
 
 .PHONY: bench

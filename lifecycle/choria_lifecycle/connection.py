@@ -7,7 +7,7 @@ import os
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from choria_lifecycle.config.settings import ConnectionSettings
+from choria_lifecycle.config.resolve import choria_configuration, resolve
 from choria_lifecycle.envelope import Format
 from choria_lifecycle.middleware import Middleware
 from choria_lifecycle.receiver import LIMIT, LIMIT_BYTES
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Mapping
     from typing import Unpack
 
-    from choria_lifecycle.config.settings import ConnectionOptions
+    from choria_lifecycle.config.settings import ConnectionOptions, ConnectionSettings
     from choria_lifecycle.event import Event
 
 __all__ = ["connect", "publish_once"]
@@ -39,26 +39,37 @@ async def connect(
     arrived and closes within 5 seconds.
 
     Args:
-        servers: `host`, `host:port` or a `nats://` or `tls://` URL, or several; each is tried once. Default NATS_URL,
-            else `nats://127.0.0.1:4222`. With TLS asked for, nothing is sent to a server that does not offer it.
-        timeout: seconds until a connection must stand, over all servers.
+        servers: `host`, `host:port` or a `nats://` or `tls://` URL, or several; each is tried once. Default NATS_URL;
+            else, on a machine that is a Choria client, what Choria's configuration says of brokers and credentials;
+            else `nats://127.0.0.1:4222`. With TLS asked for, as Choria's configuration does, nothing is sent to a
+            server that does not offer it.
+        timeout: seconds until a connection must stand, over all servers, DNS included.
         limit: how many messages may wait in each subscription before newer ones are dropped and counted.
         limit_bytes: how many bytes of them, subjects included; by default 64 MiB.
         environ: where to look for variables; default `os.environ`.
-        **options: creds, user, password, token, nkey, ca, cert, key and name: see `ConnectionOptions`.
+        **options: config, tls, creds, user, password, token, nkey, ca, cert, key and name: see `ConnectionOptions`.
 
     Raises:
         ConfigError: the settings contradict each other, or a file cannot be used.
         ConnectionFailed: no server could be reached; the message says why for each.
-        NotAuthorised: a server refused the credentials.
-        MissingExtra: creds and nkey files need an optional package.
+        NotAuthorised: a server refused the credentials, or a token has expired.
+        MissingExtra: creds and nkey files, Choria's tokens and SRV records each need an optional package.
     """
     from choria_lifecycle.nats import NatsTransport
 
-    settings = ConnectionSettings.resolve(servers, environ=os.environ if environ is None else environ, **options)
+    environ = os.environ if environ is None else environ
+    # In a thread: it reads files, and may have to ask facter or puppet.
+    settings = await asyncio.to_thread(_settings, servers, environ, options)
     transport = await NatsTransport.open(settings, timeout)
     async with Middleware(transport, limit=limit, limit_bytes=limit_bytes) as middleware:
         yield middleware
+
+
+def _settings(
+    servers: str | Iterable[str] | None, environ: Mapping[str, str], options: ConnectionOptions
+) -> ConnectionSettings:
+    configuration = choria_configuration(servers, config=options.get("config"), environ=environ)
+    return resolve(servers, configuration=configuration, environ=environ, **options)
 
 
 def publish_once(

@@ -8,15 +8,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-import trustme
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    PrivateFormat,
-    load_pem_private_key,
-)
 
 from choria_lifecycle import embedded
+from tests.bed.certificates import Authority
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
@@ -33,19 +27,12 @@ def server() -> Iterator[embedded.Server]:
 
 @pytest.fixture(scope="session")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of certificates: an authority, one that nobody knows, a server's and a client's."""
+    """A folder of certificates: an authority, one that nobody knows, and a server's."""
     folder = tmp_path_factory.mktemp("tls")
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(folder / "ca.pem")
-    trustme.CA().cert_pem.write_to_path(folder / "other-ca.pem")
-    for name, identities in (("server", ("127.0.0.1", "localhost")), ("client", ("client",))):
-        issued = authority.issue_cert(*identities)
-        issued.private_key_pem.write_to_path(folder / f"{name}.key")
-        for blob in issued.cert_chain_pems:
-            blob.write_to_path(folder / f"{name}.pem", append=True)
-    key = load_pem_private_key((folder / "client.key").read_bytes(), None)
-    encrypted = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"passphrase"))
-    (folder / "encrypted.key").write_bytes(encrypted)
+    authority = Authority.create("known")
+    (folder / "ca.pem").write_bytes(authority.pem)
+    (folder / "other-ca.pem").write_bytes(Authority.create("unknown").pem)
+    authority.issue("localhost", addresses=("127.0.0.1",)).write(folder, "server")
     return folder
 
 

@@ -16,7 +16,7 @@ import pytest
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle import embedded
-from choria_lifecycle.config.settings import ConnectionSettings
+from choria_lifecycle.config.resolve import resolve
 from choria_lifecycle.nats import NatsTransport
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def view(start: Callable[..., Running], server: embedded.Server) -> Callable[...
 
 async def publish(url: str, *payloads: bytes, subject: str) -> None:
     """Publish bytes, whatever they are."""
-    transport = await NatsTransport.open(ConnectionSettings.resolve(url, environ={}), within=5)
+    transport = await NatsTransport.open(resolve(url, environ={}), within=5)
     try:
         await transport.publish([(subject, data) for data in payloads], 5)
     finally:
@@ -240,7 +240,8 @@ def test_a_wrong_password(
     file.write_text("marker-password\n")
     ended = start(*arguments, "--server", guarded.url, "--user", "me", "--password-file", file)
     assert ended.end() == (4, [])
-    assert ended.said == [f"lifecycle: error: cannot connect to {guarded.url}: the server refused the credentials"]
+    [said] = ended.said
+    assert said.startswith(f"lifecycle: error: cannot connect to {guarded.url}: the server refused the credentials. A")
 
 
 def test_a_password_in_the_url_works_is_hidden_and_warned_of(
@@ -268,9 +269,9 @@ def test_the_environment_says_who_connects_and_a_refused_subject(
 def test_nobody_listens(start: Callable[..., Running], unused_tcp_port: int) -> None:
     viewer = start("view", "--server", f"127.0.0.1:{unused_tcp_port}")
     assert viewer.end() == (3, [])
-    assert viewer.said == [
-        f"lifecycle: error: cannot connect to nats://127.0.0.1:{unused_tcp_port}: connection refused"
-    ]
+    url = f"nats://127.0.0.1:{unused_tcp_port}"
+    [said] = viewer.said
+    assert said.startswith(f"lifecycle: error: cannot connect to {url}: connection refused. Is the server running")
 
 
 def test_the_demo_receives_what_it_publishes(start: Callable[..., Running]) -> None:

@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 import pytest
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.config.settings import ConnectionSettings
+from choria_lifecycle.config.resolve import resolve
 from choria_lifecycle.nats import NatsTransport
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def test_what_the_encoding_lacks_is_escaped_and_fits(file: Path) -> None:
 
 
 async def publish(url: str, component: str, *payloads: bytes) -> None:
-    transport = await NatsTransport.open(ConnectionSettings.resolve(url, environ={}), within=5)
+    transport = await NatsTransport.open(resolve(url, environ={}), within=5)
     try:
         await transport.publish([(f"choria.lifecycle.event.startup.{component}", data) for data in payloads], 5)
     finally:

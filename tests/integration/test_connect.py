@@ -35,15 +35,6 @@ def encrypted(tls: Path) -> Iterator[embedded.Server]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def mutual(tls: Path) -> Iterator[embedded.Server]:
-    config = (
-        f'tls {{ cert_file: "{tls}/server.pem", key_file: "{tls}/server.key", ca_file: "{tls}/ca.pem", verify: true }}'
-    )
-    with embedded.nats_server(config, jetstream=False) as running:
-        yield running
-
-
 def secure(server: embedded.Server) -> str:
     return server.url.replace("nats://", "tls://")
 
@@ -84,13 +75,16 @@ async def test_user_in_url(guarded: embedded.Server) -> None:
 
 
 async def test_nobody_there() -> None:
-    assert await refused(lifecycle.ConnectionFailed, NOBODY) == f"cannot connect to {NOBODY}: connection refused"
+    assert await refused(lifecycle.ConnectionFailed, NOBODY) == (
+        f"cannot connect to {NOBODY}: connection refused. Is the server running, and the port right?"
+    )
 
 
 async def test_each_server_is_tried_and_named() -> None:
     message = await refused(lifecycle.ConnectionFailed, [NOBODY, "nats://127.0.0.1:2"])
     assert f"{NOBODY}: connection refused" in message
     assert "nats://127.0.0.1:2: connection refused" in message
+    assert message.count("Is the server running") == 1
 
 
 async def test_any_server_will_do(server: embedded.Server) -> None:
@@ -109,7 +103,10 @@ async def test_unknown_host(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_wrong_password(guarded: embedded.Server) -> None:
     begun = time.monotonic()
     message = await refused(lifecycle.NotAuthorised, guarded.url, user="alice", password="wrong")
-    assert message == f"cannot connect to {guarded.url}: the server refused the credentials"
+    assert message == (
+        f"cannot connect to {guarded.url}: the server refused the credentials. "
+        "Are user and password right (argument user)?"
+    )
     assert time.monotonic() - begun < 4
 
 
@@ -149,24 +146,6 @@ async def test_cancelled_while_connecting(fake_server: Any) -> None:
     assert tasks_left() == []
 
 
-@pytest.mark.parametrize(
-    "secret",
-    [
-        {"user": "alice", "password": "s3cret"},
-        {"token": "s3cret"},
-        {},
-    ],
-)
-async def test_nothing_is_sent_in_the_clear(fake_server: Any, secret: dict[str, str]) -> None:
-    info = {"server_id": "x", "version": "2.15.1", "max_payload": 1048576, "auth_required": True, "nonce": "abc"}
-    async with fake_server(info) as stripped:
-        message = await refused(
-            lifecycle.ConnectionFailed, stripped.url.replace("nats://", "tls://"), timeout=2, **secret
-        )
-        assert "does not offer TLS" in message
-        assert bytes(stripped.received) == b""
-
-
 async def test_tls(encrypted: embedded.Server, tls: Path) -> None:
     options = {"user": "alice", "password": "s3cret", "ca": tls / "ca.pem", "environ": {}}
     async with connect(secure(encrypted), **options) as middleware:
@@ -196,7 +175,7 @@ async def test_the_server_that_failed_is_named(fake_server: Any) -> None:
     info = {"max_payload": 1048576, "connect_urls": ["192.0.2.1:4222", "192.0.2.2:4222"]}
     async with fake_server(info, b"-ERR 'Authorization Violation'\r\n") as fake:
         message = await refused(lifecycle.NotAuthorised, fake.url)
-        assert message == f"cannot connect to {fake.url}: the server refused the credentials"
+        assert message.startswith(f"cannot connect to {fake.url}: the server refused the credentials. It asks for ")
 
 
 async def test_no_traceback_holds_the_password(guarded: embedded.Server) -> None:
@@ -206,37 +185,6 @@ async def test_no_traceback_holds_the_password(guarded: embedded.Server) -> None
     assert raised.value.__context__ is None
     files = {frame.filename for frame in traceback.extract_tb(raised.value.__traceback__)}
     assert not any("aio" in file for file in files)
-
-
-async def test_unknown_authority(encrypted: embedded.Server, tls: Path) -> None:
-    message = await refused(lifecycle.ConnectionFailed, secure(encrypted), ca=tls / "other-ca.pem", timeout=2)
-    assert "certificate not trusted" in message
-
-
-async def test_wrong_host_name(encrypted: embedded.Server, tls: Path) -> None:
-    url = f"tls://127.0.0.2:{encrypted.port}"
-    try:
-        socket.create_connection(("127.0.0.2", encrypted.port), timeout=1).close()
-    except OSError:
-        url = f"tls://localhost.localdomain:{encrypted.port}"
-    message = await refused(lifecycle.ConnectionFailed, url, ca=tls / "ca.pem", timeout=2)
-    assert "cannot connect" in message
-
-
-async def test_client_certificate(mutual: embedded.Server, tls: Path) -> None:
-    options = {"ca": tls / "ca.pem", "cert": tls / "client.pem", "key": tls / "client.key", "environ": {}}
-    async with connect(secure(mutual), **options) as middleware:
-        await middleware.flush()
-
-
-async def test_no_client_certificate(mutual: embedded.Server, tls: Path) -> None:
-    message = await refused(lifecycle.ConnectionFailed, secure(mutual), ca=tls / "ca.pem", timeout=2)
-    assert "cannot connect" in message
-
-
-async def test_encrypted_key_asks_nobody(tls: Path) -> None:
-    options = {"cert": tls / "client.pem", "key": tls / "encrypted.key"}
-    assert "encrypted" in await refused(lifecycle.ConfigError, NOBODY, **options)
 
 
 @pytest.mark.parametrize("option", ["ca", "creds", "nkey"])
@@ -278,12 +226,13 @@ async def test_creds_sign_the_nonce(fake_server: Any, tmp_path: Path) -> None:
         "-----BEGIN USER NKEY SEED-----\nSUAMLK2ZNL35WSMW37E7UD4VZ7ELPKW7DHC3BWBSD2GCZ7IUQQXZIORRBU\n"
         "------END USER NKEY SEED------\n"
     )
-    async with fake_server({"max_payload": 1048576, "nonce": "abc", "auth_required": True}) as fake:
-        async with connect(fake.url, creds=creds, environ={}):
-            pass
-        assert b'"jwt": "eyJ0.header.s3cret"' in fake.received
-        assert b'"sig": "' in fake.received
-        assert b"SUAML" not in fake.received
+    for demand in ({"auth_required": True}, {}):
+        async with fake_server({"max_payload": 1048576, "nonce": "abc", **demand}) as fake:
+            async with connect(fake.url, creds=creds, environ={}):
+                pass
+            assert b'"jwt": "eyJ0.header.s3cret"' in fake.received
+            assert b'"sig": "' in fake.received
+            assert b"SUAML" not in fake.received
     async with fake_server({"max_payload": 1048576, "nonce": "abc", "auth_required": True}) as stripped:
         await refused(lifecycle.ConnectionFailed, stripped.url.replace("nats", "tls"), creds=creds, timeout=2)
         assert bytes(stripped.received) == b""

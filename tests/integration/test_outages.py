@@ -16,7 +16,7 @@ import pytest
 import choria_lifecycle as lifecycle
 from choria_lifecycle import embedded
 from choria_lifecycle.connection import connect
-from choria_lifecycle.nats import backoff, client, connection, transport
+from choria_lifecycle.nats import backoff, connection, stream, transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -284,7 +284,7 @@ async def test_nobody_reads_and_nobody_takes(frozen: embedded.Server, monkeypatc
 
 async def test_an_end_that_is_never_told_is_awaited_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """As of a connection whose TLS handshake failed; each wait would add a second to closing."""
-    monkeypatch.setattr(client, "_GOODBYE", 0.01)
+    monkeypatch.setattr(stream, "GOODBYE", 0.01)
     waits = 0
 
     async def never() -> None:
@@ -293,7 +293,7 @@ async def test_an_end_that_is_never_told_is_awaited_once(monkeypatch: pytest.Mon
         await asyncio.Event().wait()
 
     writer = mock.Mock(wait_closed=never)
-    socket = client._Socket()
+    socket = stream.Socket()
     socket._io_writer = writer
     for _ in range(2):
         await socket.wait_closed()

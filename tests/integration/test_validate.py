@@ -24,7 +24,7 @@ import pytest
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle import embedded
-from choria_lifecycle.config.settings import ConnectionSettings
+from choria_lifecycle.config.resolve import resolve
 from choria_lifecycle.nats import NatsTransport
 from choria_lifecycle.validation.parallel import SEGMENT
 
@@ -581,7 +581,7 @@ SUBJECT = "choria.lifecycle.event.startup."
 
 async def publish(url: str, subject: str, *payloads: bytes) -> None:
     """Publish bytes, whatever they are."""
-    transport = await NatsTransport.open(ConnectionSettings.resolve(url, environ={}), within=5)
+    transport = await NatsTransport.open(resolve(url, environ={}), within=5)
     try:
         await transport.publish([(subject, data) for data in payloads], 10)
     finally:

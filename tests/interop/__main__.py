@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import record, report
+from . import config_record, connecting, record, report
 from .documents import rows
 from .events import lifecycle, machine
 from .golang import GoError, program
@@ -35,17 +35,24 @@ def main(arguments: list[str] | None = None) -> int:
             problems = untouched(ask)
             events = exchange(ask, [*lifecycle(), *machine()])
             judged = judge(ask, list(rows()))
+            configured = config_record.live(ask)
+        connected = connecting.compare()
     except (GoError, OSError, subprocess.SubprocessError) as exc:
         print(f"interop: {exc}", file=sys.stderr)
         return 1
-    problems += report.problems(events, judged)
+    problems += report.problems(events, judged) + configured.problems()
+    problems += connecting.problems(connected)
     if options.record and not problems:
         record.dump(record.EVENTS, about, events)
         record.dump(record.VERDICTS, about, judged)
         VERDICTS.write_text(report.markdown(about, events, judged), "utf-8")
+        configured.write(about)
     print((report.markdown if options.markdown else report.summary)(about, events, judged))
+    if not options.markdown:
+        print(configured.summary())
+        print(connecting.summary(connected))
     if not options.record:
-        problems += changes(record.EVENTS, events) + changes(record.VERDICTS, judged)
+        problems += changes(record.EVENTS, events) + changes(record.VERDICTS, judged) + configured.changes()
     for problem in problems:
         print(f"interop: {problem}", file=sys.stderr)
     if problems and options.record:

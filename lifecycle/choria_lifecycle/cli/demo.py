@@ -17,7 +17,7 @@ from choria_lifecycle.cli.printer import PATIENCE
 from choria_lifecycle.cli.program import COMMANDS
 from choria_lifecycle.cli.talk import printer_of, say
 from choria_lifecycle.cli.view import Screen
-from choria_lifecycle.config.settings import ConnectionSettings
+from choria_lifecycle.config.resolve import resolve
 from choria_lifecycle.demo import Totals, play, simulate
 from choria_lifecycle.embedded import nats_server
 from choria_lifecycle.text import safe
@@ -70,7 +70,7 @@ async def _show(screen: Screen, totals: Totals, url: str, seconds: float) -> Non
     from choria_lifecycle.nats import NatsTransport
 
     # The user's own environment is about another server.
-    settings = ConnectionSettings.resolve(url, name="lifecycle demo", environ={})
+    settings = resolve(url, name="lifecycle demo", environ={})
     transport = await NatsTransport.open(settings, within=5)
     async with (
         lifecycle.Middleware(transport) as publisher,

@@ -73,9 +73,7 @@ def command(
     stop: Stop = ctx.obj
     given = {name: value for name, value in options.items() if value is not None}
     if "identity" not in given:
-        from choria_lifecycle.config.identity import default_identity
-
-        given["identity"] = default_identity()
+        given["identity"] = connection.identity()
     event = lifecycle.new(event_name, **given)
     subject, form = lifecycle.subject(event), lifecycle.Format(wire_format)
     if dry_run:

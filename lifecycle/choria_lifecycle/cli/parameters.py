@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from functools import wraps
@@ -16,7 +17,7 @@ from choria_lifecycle.text import quoted
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["COLOR", "Connection", "connection_options", "duration"]
+__all__ = ["COLOR", "CONNECTION_PARAMETERS", "Connection", "connection_options", "duration"]
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART: Final = r"(\d+(?:\.\d+)?)(ms|s|m|h|d)"
@@ -53,12 +54,14 @@ class Connection:
     """Where to connect to, and as whom, as far as flags say so; `choria_lifecycle.connect` looks for the rest."""
 
     server: tuple[str, ...] = ()
+    config: Path | None = None
     creds: Path | None = None
     user: str | None = None
     password_file: Path | None = None
     tlsca: Path | None = None
     tlscert: Path | None = None
     tlskey: Path | None = None
+    no_tls: bool = False
     timeout: float = 5.0
 
     def arguments(self) -> dict[str, Any]:
@@ -69,6 +72,8 @@ class Connection:
         """
         return {
             "servers": self.server or None,
+            "config": self.config,
+            "tls": False if self.no_tls else None,
             "creds": self.creds,
             "user": self.user,
             "password": _secret(self.password_file) if self.password_file else None,
@@ -77,6 +82,12 @@ class Connection:
             "key": self.tlskey,
             "timeout": self.timeout,
         }
+
+    def identity(self) -> str:
+        """The identity of this node, as Choria's configuration has it or Choria derives it."""
+        from choria_lifecycle.config.resolve import choria_configuration, identity
+
+        return identity(choria_configuration(self.server or None, config=self.config, environ=os.environ))
 
 
 def _secret(file: Path) -> str:
@@ -96,7 +107,10 @@ _OPTIONS: Final = {
         multiple=True,
         metavar="URL",
         help="A server to connect to: host, host:port, or a nats:// or tls:// URL; may be repeated.  "
-        "[default: NATS_URL, else nats://127.0.0.1:4222]",
+        "[default: NATS_URL, else Choria's configuration, else nats://127.0.0.1:4222]",
+    ),
+    "config": click.option(
+        "--config", type=_FILE, help="Choria's configuration file.  [default: where Choria's own tools find it]"
     ),
     "creds": click.option("--creds", type=_FILE, help="A NATS credentials file.  [default: NATS_CREDS]"),
     "user": click.option("--user", help="The user to connect as.  [default: NATS_USER]"),
@@ -104,16 +118,31 @@ _OPTIONS: Final = {
         "--password-file", type=_FILE, help="A file that holds the user's password.  [default: NATS_PASSWORD]"
     ),
     "tlsca": click.option(
-        "--tlsca", type=_FILE, help="The authorities to trust; asks for TLS.  [default: NATS_CA, else the system's]"
+        "--tlsca",
+        type=_FILE,
+        help="The authorities to trust; asks for TLS.  [default: NATS_CA, else Choria's, else the system's]",
     ),
     "tlscert": click.option(
-        "--tlscert", type=_FILE, help="The client's certificate; asks for TLS.  [default: NATS_CERT]"
+        "--tlscert",
+        type=_FILE,
+        help="The client's certificate; asks for TLS.  [default: NATS_CERT, else Choria's]",
     ),
-    "tlskey": click.option("--tlskey", type=_FILE, help="The key of that certificate.  [default: NATS_KEY]"),
+    "tlskey": click.option(
+        "--tlskey", type=_FILE, help="The key of that certificate.  [default: NATS_KEY, else Choria's]"
+    ),
+    "no_tls": click.option(
+        "--no-tls",
+        is_flag=True,
+        help="Do without TLS where Choria's configuration would have it; with credentials only on this machine.",
+    ),
     "timeout": click.option(
         "--timeout", type=duration, default="5s", show_default=True, help="How long a server may take to answer."
     ),
 }
+
+
+CONNECTION_PARAMETERS: Final = tuple(_OPTIONS)
+"""The names of a connection's parameters."""
 
 
 def connection_options(function: Callable[..., int | None]) -> Callable[..., int | None]:

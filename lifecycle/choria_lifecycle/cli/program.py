@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "view": "Show events as they happen, or out of a file.",
     "validate": "Say which events break the contract, where and why.",
     "schema": "Show the contracts in force.",
+    "config": "Show the settings in force, and find what is wrong with them.",
     "demo": "Show a simulated fleet on a private nats-server.",
     "completion": "Print the completion script for a shell.",
 }
@@ -47,6 +48,13 @@ Environment:
   NATS_USER, NATS_PASSWORD    a user and its password
   NATS_CA                     authorities to trust
   NATS_CERT, NATS_KEY         the client's certificate and its key
+  MCOLLECTIVE_CERTNAME        the client's name, and that of its certificate
+  MCOLLECTIVE_NATS_USERNAME, MCOLLECTIVE_NATS_PASSWORD
+                              a user and its password, as for Choria
+  MCOLLECTIVE_NATS_CREDENTIALS
+                              a file with credentials, as for Choria
+  CHORIA_SRV_DOMAIN           the domain in which DNS is asked for brokers
+  CHORIA_FED_COLLECTIVE       collectives of a federation to connect to
   NO_COLOR                    if not empty, no colours
 """
 

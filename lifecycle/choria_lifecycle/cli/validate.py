@@ -40,8 +40,8 @@ _HELP = f"""{COMMANDS["validate"]}
 
 FILEs hold JSON documents: one a line, in an array, or over several lines; gzip is unpacked. Standard input is read for
 -, and without FILE. Each document is held against the contract that its protocol names: of lifecycle events, machine
-transitions and the states of watchers, in either format. With --server or --subject, messages are validated as they
-are published.
+transitions and the states of watchers, in either format. With --server, --config or --subject, messages are validated
+as they are published.
 
 \b
   lifecycle validate events.ndjson archive-*.ndjson.gz
@@ -105,7 +105,9 @@ def _codes(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     show_default=True,
     help="How many processes read a large plain file with a document a line; no help where most lines are bad.",
 )
-@click.option("--subject", help=f"The subject to validate messages on.  [default with --server: {PREFIX}.>]")
+@click.option(
+    "--subject", help=f"The subject to validate messages on.  [default with --server or --config: {PREFIX}.>]"
+)
 @click.option("--count", type=click.IntRange(min=1), help="End after this many messages.")
 @click.option("--for", "seconds", type=duration, help="Validate messages for this time.")
 @COLOR
@@ -135,7 +137,7 @@ def command(
     codes = (select or frozenset(CODES)) - ignore
     if not codes:
         raise click.UsageError("--select and --ignore leave no code to look for", ctx)
-    is_live = subject is not None or bool(connection.server)
+    is_live = subject is not None or bool(connection.server or connection.config)
     subject = f"{PREFIX}.>" if subject is None else subject
     _check_options(ctx, files, rejects, valid, is_live=is_live)
     desk = Desk(
@@ -213,11 +215,13 @@ def _check_options(
 ) -> None:
     """Refuse options that have no meaning together, and files that would be written while they are read."""
     if is_live and files:
-        raise click.UsageError("either FILEs or messages are validated; leave out --server and --subject, or FILE", ctx)
+        raise click.UsageError(
+            "either FILEs or messages are validated; leave out --server, --config and --subject, or FILE", ctx
+        )
     for name in _OF_FILES if is_live else _OF_MESSAGES:
         if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = "for" if name == "seconds" else name.replace("_", "-")
-            other = "is for files" if is_live else "is for messages; it needs --server or --subject"
+            other = "is for files" if is_live else "is for messages; it needs --server, --config or --subject"
             raise click.UsageError(f"--{option} {other}", ctx)
     written = [path for path in (rejects, valid) if path is not None]
     for path in written:

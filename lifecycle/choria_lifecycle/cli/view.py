@@ -15,7 +15,7 @@ from click.core import ParameterSource
 import choria_lifecycle as lifecycle
 from choria_lifecycle.cli.command import Command, Failure
 from choria_lifecycle.cli.output import has_colors
-from choria_lifecycle.cli.parameters import COLOR, Connection, connection_options, duration
+from choria_lifecycle.cli.parameters import COLOR, CONNECTION_PARAMETERS, Connection, connection_options, duration
 from choria_lifecycle.cli.printer import PATIENCE
 from choria_lifecycle.cli.program import COMMANDS
 from choria_lifecycle.cli.talk import printer_of, say
@@ -51,7 +51,7 @@ Exit code 1 if fewer events come than were waited for:
   lifecycle view --type startup --component billing --count 1 --for 30s
 """
 
-_FROM_CONNECTION = ("server", "creds", "user", "password_file", "tlsca", "tlscert", "tlskey", "timeout", "seconds")
+_FROM_CONNECTION = (*CONNECTION_PARAMETERS, "seconds")
 
 
 def _check_time_format(ctx: click.Context, param: click.Parameter, value: str) -> str:

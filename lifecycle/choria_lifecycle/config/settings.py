@@ -1,41 +1,46 @@
-"""Connection settings from arguments and environment variables."""
+"""What a connection needs to know: where to, as whom, and how it is protected."""
 
 from __future__ import annotations
 
-import re
+import ipaddress
 from dataclasses import dataclass, field
-from pathlib import Path
+from enum import Enum
 from typing import TYPE_CHECKING, TypedDict
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
+from choria_lifecycle.config.urls import DEFAULT_SERVER
 from choria_lifecycle.errors import ConfigError
-from choria_lifecycle.log import logger
-from choria_lifecycle.text import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
     from os import PathLike
+    from pathlib import Path
 
-__all__ = ["DEFAULT_SERVER", "ConnectionOptions", "ConnectionSettings", "redacted"]
-
-DEFAULT_SERVER = "nats://127.0.0.1:4222"
+__all__ = ["ConnectionOptions", "ConnectionSettings", "Verify"]
 
 
 class ConnectionOptions(TypedDict, total=False):
     """As whom to connect, and how; None stands for the default.
 
     Attributes:
+        config: a Choria configuration file to read instead of the one that Choria's tools would find; it is read also
+            where servers are named.
+        tls: True demands TLS; False does without where Choria's configuration would have it, which is refused
+            together with credentials unless the servers are on this machine.
         creds: a file with a user's JWT and seed; default NATS_CREDS.
         user: default NATS_USER.
         password: default NATS_PASSWORD.
         token: an authentication token.
         nkey: a file with a user's seed; default NATS_NKEY.
-        ca: a file with the authorities to trust; default NATS_CA, else the system's.
-        cert: a file with the client's certificate; default NATS_CERT.
-        key: a file with that certificate's key; default NATS_KEY.
-        name: how the connection is called in the server's monitoring; default `choria-lifecycle`.
+        ca: a file with the authorities to trust; default NATS_CA, else Choria's, else the system's.
+        cert: a file with the client's certificate; default NATS_CERT, else Choria's.
+        key: a file with that certificate's key; default NATS_KEY, else Choria's.
+        name: how the connection is called in the server's monitoring; default Choria's name for this user, else
+            `choria-lifecycle`.
     """
 
+    config: str | PathLike[str] | None
+    tls: bool | None
     creds: str | PathLike[str] | None
     user: str | None
     password: str | None
@@ -47,212 +52,100 @@ class ConnectionOptions(TypedDict, total=False):
     name: str | None
 
 
+class Verify(Enum):
+    """What is asked of a server's certificate."""
+
+    FULL = "authority and host name"
+    COMMON_NAME = "authority and host name, by the common name where it lists no names"
+    NOTHING = "nothing"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionSettings:
     """Where to connect to, and as whom. Its text never shows a secret.
 
     Attributes:
         servers: the servers' URLs, without credentials; any of them will do.
+        srv: names of SRV records to ask DNS for at every connection; the servers above are for when it knows none.
+        tls: whether TLS is asked for, of all servers. Nothing secret is sent to one that does not offer it.
+        verify: what is asked of a server's certificate.
         user: the user name, or None.
         password: the user's password, or None.
         token: an authentication token, or None.
         creds: a file with a user's JWT and seed, or None.
         nkey: a file with a user's seed, or None.
+        jwt: a file with a Choria token, or None.
+        seed: a file with that token's ed25519 seed, or None.
         ca: a file with the certificates of the authorities to trust, or None for the system's.
         cert: a file with the client's certificate, or None.
         key: a file with that certificate's key, or None.
+        ciphers: names of the TLS 1.2 cipher suites to offer, as Choria's configuration spells them; empty for the
+            system's choice.
         name: how the connection is called in the server's monitoring.
+        inbox: what the subjects begin with on which this connection gets answers; for a Choria token the token's own
+            id is added.
+        connect_timeout: seconds a single server may take, or None for a share of the time there is.
+        origins: where each of these comes from, in words, for those that are not at their default.
     """
 
     servers: tuple[str, ...] = (DEFAULT_SERVER,)
+    srv: tuple[str, ...] = ()
+    tls: bool = False
+    verify: Verify = Verify.FULL
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
     creds: Path | None = None
     nkey: Path | None = None
+    jwt: Path | None = None
+    seed: Path | None = None
     ca: Path | None = None
     cert: Path | None = None
     key: Path | None = None
+    ciphers: tuple[str, ...] = ()
     name: str = "choria-lifecycle"
+    inbox: str = "_INBOX"
+    connect_timeout: float | None = None
+    origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
-    @property
-    def tls(self) -> bool:
-        """Whether TLS was asked for, by a `tls://` URL, an authority or a certificate; then of all servers."""
-        return bool(self.ca or self.cert) or any(server.startswith("tls://") for server in self.servers)
-
-    @classmethod
-    def resolve(
-        cls,
-        servers: str | Iterable[str] | None = None,
-        *,
-        creds: str | PathLike[str] | None = None,
-        user: str | None = None,
-        password: str | None = None,
-        token: str | None = None,
-        nkey: str | PathLike[str] | None = None,
-        ca: str | PathLike[str] | None = None,
-        cert: str | PathLike[str] | None = None,
-        key: str | PathLike[str] | None = None,
-        name: str | None = None,
-        environ: Mapping[str, str],
-    ) -> ConnectionSettings:
-        """Settings from arguments, completed from an environment; an argument wins.
-
-        An argument that says who connects - creds, nkey, token, or user and password - takes the place of whatever a
-        URL or the environment say about that, and a user in a URL that of the environment. An empty variable counts
-        as absent.
+    def check(self, *, no_tls: bool = False) -> None:
+        """Refuse what contradicts itself, or would give a secret away.
 
         Args:
-            servers: `host`, `host:port` or a `nats://` or `tls://` URL, or several, in a list or separated by commas; a
-                comma that credentials follow begins another server only with `nats://` or `tls://` after it. Default
-                NATS_URL, else the server on this machine; the default port is 4222.
-            creds: default NATS_CREDS. A leading `~` is the home directory here and in the other paths.
-            user: default NATS_USER.
-            password: default NATS_PASSWORD.
-            token: no default; `nats://token@host` works.
-            nkey: default NATS_NKEY.
-            ca: default NATS_CA.
-            cert: default NATS_CERT.
-            key: default NATS_KEY.
-            name: default `choria-lifecycle`.
-            environ: the environment, usually `os.environ`.
+            no_tls: whether doing without TLS was asked for, in so many words.
 
         Raises:
-            ConfigError: a URL cannot be used, settings contradict each other, or one that says who connects is empty.
+            ConfigError: the message says which settings, and what to do.
         """
-        urls = _split(servers if servers is not None else environ.get("NATS_URL") or DEFAULT_SERVER)
-        cleaned, found = _without_users(urls)
-        who: dict[str, str | PathLike[str] | None] = {
-            "creds": creds, "nkey": nkey, "token": token, "user": user, "password": password,
-        }  # fmt: skip
-        for option, given in who.items():
-            # An empty one that switched the environment's off would connect as nobody.
-            if given is not None and not str(given):
-                raise ConfigError(f"{option} is empty; leave it out to use the environment")
-        variables = {"creds": "NATS_CREDS", "nkey": "NATS_NKEY", "user": "NATS_USER", "password": "NATS_PASSWORD"}
-        if creds is None and nkey is None and token is None:
-            if user is None and password is None and found is not None:
-                who.update(found)
-            else:
-                wanted = ("user", "password") if user is not None or password is not None else tuple(variables)
-                who.update({option: who[option] or environ.get(variables[option]) for option in wanted})
-        settings = cls(
-            servers=cleaned,
-            user=_text(who["user"]),
-            password=_text(who["password"]),
-            token=_text(who["token"]),
-            creds=_path(who["creds"]),
-            nkey=_path(who["nkey"]),
-            ca=_path(ca or environ.get("NATS_CA")),
-            cert=_path(cert or environ.get("NATS_CERT")),
-            key=_path(key or environ.get("NATS_KEY")),
-            name=name or "choria-lifecycle",
-        )
-        settings._check()
-        return settings
-
-    def _check(self) -> None:
         ways = [
             way
             for way, given in (
                 ("creds", self.creds),
                 ("an nkey", self.nkey),
-                ("a token", self.token),
+                ("a token", self.token or self.jwt),
                 ("a user", self.user or self.password),
             )
             if given
         ]
-        if len(ways) > 1:
+        # A Choria client may have a token and a user: a broker of Choria's looks at the one, any other at the other.
+        if len(ways) > 1 and not (self.jwt and ways == ["a token", "a user"]):
             raise ConfigError(f"connect with one of {' and '.join(ways)}, not with all of them")
         if (self.user is None) != (self.password is None):
             raise ConfigError("a user needs a password, and a password a user: NATS_USER and NATS_PASSWORD")
         if (self.cert is None) != (self.key is None):
             raise ConfigError("a client certificate needs its key, and a key its certificate: NATS_CERT and NATS_KEY")
+        if no_tls and ways and not self.local:
+            raise ConfigError(f"without TLS {ways[0]} would cross the network in the clear: drop --no-tls (tls=False)")
+
+    @property
+    def local(self) -> bool:
+        """Whether all servers are on this machine."""
+        return not self.srv and all(map(_is_loopback, self.servers))
 
 
-def redacted(url: str) -> str:
-    """A URL with the credentials in it, if any, replaced by `***`, and safe to show.
-
-    What stands where a port belongs and is no number may be the password of a URL whose host was forgotten.
-    """
-    shown = re.sub(r"^([A-Za-z0-9+.-]+://)?.*@", r"\1***@", url, flags=re.DOTALL)
-    return safe(re.sub(r"^((?:[A-Za-z0-9+.-]+://)?+[^:\[]*):(?!\d+/?$).*", r"\1:***", shown, flags=re.DOTALL))
-
-
-_NEXT_URL = re.compile(r",(?=\s*[A-Za-z][A-Za-z0-9+.-]*://)")
-
-
-def _split(servers: str | Iterable[str]) -> list[str]:
-    listed: list[object] = [servers] if isinstance(servers, str) else [*servers]
-    urls: list[str] = []
-    for text in listed:
-        if not isinstance(text, str):  # the numbers of a bytes object, for one
-            raise ConfigError("a server is given as text: host, host:port or a URL")
-        urls += [part.strip() for part in _servers(text) if part.strip()]
-    if not urls:
-        raise ConfigError("no server to connect to was given")
-    return urls
-
-
-def _servers(text: str) -> Iterator[str]:
-    """The servers in a text, separated by commas, save for those in a user or password."""
-    for url in _NEXT_URL.split(text):
-        credentials, at, hosts = url.rpartition("@")
-        first, *others = hosts.split(",")
-        yield credentials + at + first
-        yield from others
-
-
-def _without_users(urls: list[str]) -> tuple[tuple[str, ...], dict[str, str] | None]:
-    """The URLs without credentials, and the credentials, which must be the same in all URLs that have some."""
-    cleaned: list[str] = []
-    found: dict[str, str] | None = None
-    for url in urls:
-        server, credentials = _parse(url)
-        cleaned.append(server)
-        if credentials is None:
-            continue
-        logger.warning(
-            "%s holds credentials, which process lists show: use NATS_USER and NATS_PASSWORD, or NATS_CREDS",
-            redacted(url),
-        )
-        if found is not None and found != credentials:
-            raise ConfigError("the URLs of the servers hold different credentials; one connection has one user")
-        found = credentials
-    return tuple(cleaned), found
-
-
-def _parse(url: str) -> tuple[str, dict[str, str] | None]:
-    # The errors below come without their cause: Python's texts show parts of the URL, such as a password.
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
     try:
-        parts = urlsplit(url if "://" in url else f"nats://{url}")
-        host, port = parts.hostname, parts.port
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        raise ConfigError(f"{redacted(url)} is no URL of a server; wanted is for example {DEFAULT_SERVER}") from None
-    if parts.scheme not in {"nats", "tls"}:
-        raise ConfigError(f"{redacted(url)}: only nats:// and tls:// are spoken here")
-    if not host or any(char.isspace() for char in host) or parts.path not in {"", "/"} or parts.query or parts.fragment:
-        raise ConfigError(f"{redacted(url)} is no URL of a server; wanted is for example {DEFAULT_SERVER}")
-    if port == 0:
-        raise ConfigError(f"{redacted(url)}: no server listens on port 0")
-    credentials = parts.netloc.rpartition("@")[0]
-    if "@" in credentials and "," in credentials:
-        # Two servers without a scheme, or one with an odd password: who guesses sends a password to the wrong one.
-        raise ConfigError(f"{redacted(url)}: give each server its nats://, and write @ and , in a password %40 and %2C")
-    server = f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port or 4222}"
-    if not credentials or parts.username is None:
-        return server, None
-    if parts.password is None:
-        return server, {"token": unquote(parts.username)}
-    return server, {"user": unquote(parts.username), "password": unquote(parts.password)}
-
-
-def _text(value: str | PathLike[str] | None) -> str | None:
-    return str(value) if value else None
-
-
-def _path(value: str | PathLike[str] | None) -> Path | None:
-    try:
-        return Path(value).expanduser() if value else None
-    except RuntimeError:
-        raise ConfigError(f"{safe(str(value), 200)} begins with a home directory that nobody has") from None
+        return host == "localhost"

@@ -9,35 +9,59 @@ stops doing so.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nats import errors
 from nats.aio.client import Client as BaseClient
+from nats.aio.client import Srv
 from nats.aio.subscription import Subscription
-from nats.aio.transport import TcpTransport
 from nats.protocol.command import pub_cmd
-from nats.protocol.parser import ERR_RE, PERMISSIONS_ERR, STALE_CONNECTION, Parser
+from nats.protocol.parser import PERMISSIONS_ERR, STALE_CONNECTION
 
 from choria_lifecycle.log import logger
+from choria_lifecycle.nats.stream import GOODBYE, Reader, Socket
+from choria_lifecycle.text import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
+    from ssl import SSLContext
     from urllib.parse import ParseResult
 
     from choria_lifecycle.transport import Message
 
-__all__ = ["Client"]
+__all__ = ["Client", "Peer"]
 
-
-# How long a closed socket may take to say goodbye, in seconds.
-_GOODBYE = 1.0
 
 # The errors after which the server keeps the connection (nats-server, server/client.go); it closes it after all others.
 _KEPT = (PERMISSIONS_ERR, "maximum subscriptions exceeded", "invalid subject", "invalid publish subject")
 
 
+class Peer(NamedTuple):
+    """A server, as it presents itself.
+
+    Attributes:
+        name: its name, safe to show; empty if it has none.
+        version: likewise its version.
+        tls: the version of TLS, such as `TLSv1.3`; empty without TLS.
+        certificate: its certificate, as DER; empty without TLS.
+    """
+
+    name: str
+    version: str
+    tls: str
+    certificate: bytes
+
+
 class Client(BaseClient):
     """A connection to NATS that tells when it was lost, confirms in order, and closes without leaving anything.
+
+    Args:
+        tls: makes the context of each new connection that is encrypted, so that files which were replaced are read
+            again. A server that insists on TLS gets it in any case.
+        encrypted: whether to have nothing to do with a server that does not offer TLS.
+        gossip: whether servers that a server tells of are tried as well.
+        brokers: asked before each attempt to reconnect for the servers there are by now, best first; an empty answer
+            changes nothing. None leaves nats-py its list.
 
     Attributes:
         on_connect: called when a connection has been made, before anything is received on it.
@@ -45,11 +69,22 @@ class Client(BaseClient):
             whether it is still the same connection.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        tls: Callable[[], SSLContext],
+        *,
+        encrypted: bool,
+        gossip: bool = True,
+        brokers: Callable[[], Awaitable[list[str]]] | None = None,
+    ) -> None:
         super().__init__()
-        self._socket = _Socket()  # type: ignore[no-untyped-call]
+        self._tls = tls
+        self._encrypted = encrypted
+        self._gossip = gossip
+        self._brokers = brokers
+        self._socket = Socket()  # type: ignore[no-untyped-call]
         self._transport = self._socket
-        self._ps = self._parser = _Parser(self)
+        self._ps = self._parser = Reader(self)
         self._over = False
         self._listeners: dict[int, Callable[[str, bytes], None]] = {}
         self.on_connect: Callable[[], None] = lambda: None
@@ -61,9 +96,31 @@ class Client(BaseClient):
         return self._socket.tried
 
     @property
-    def offers_tls(self) -> bool:
-        """Whether TLS was agreed with the server that has just greeted; nats-py has then encrypted the connection."""
-        return bool(self._server_info.get("tls_required"))
+    def peer(self) -> Peer:
+        """Who greeted last, and how the connection with it is protected."""
+        encrypted = self._socket.encrypted
+        return Peer(
+            name=safe(str(self._greeting.get("server_name", "")), 200),
+            version=safe(str(self._greeting.get("version", "")), 100),
+            tls=(encrypted.version() or "") if encrypted is not None else "",
+            certificate=(encrypted.getpeercert(True) or b"") if encrypted is not None else b"",
+        )
+
+    @property
+    def wants_certificate(self) -> bool:
+        """Whether the server that greeted last demands a client certificate."""
+        return bool(self._greeting.get("tls_verify"))
+
+    @property
+    def _greeting(self) -> dict[str, Any]:
+        # What a server sends may be any JSON.
+        info: object = self._server_info
+        return info if isinstance(info, dict) else {}
+
+    @property
+    def ssl_context(self) -> SSLContext:
+        """What the next connection is encrypted with; nats-py would keep its first."""
+        return self._tls()
 
     def enqueue(self, messages: Iterator[Message], limit: int) -> bool:
         """Queue messages for sending until they have `limit` bytes; True if that many were taken and more may follow.
@@ -161,10 +218,10 @@ class Client(BaseClient):
         tasks = set(self._tasks())
         try:
             if self._flush_queue is not None:  # it has begun to connect
-                async with asyncio.timeout(_GOODBYE):
+                async with asyncio.timeout(GOODBYE):
                     await self.close()
-        except TimeoutError:
-            logger.debug("the connection did not close in time and was cut")
+        except (TimeoutError, OSError, errors.Error) as error:
+            logger.debug("the connection did not close and was cut: %r", error)
         finally:
             # Also when the caller is cancelled in between: from here on nothing waits.
             self._socket.abort()
@@ -173,7 +230,7 @@ class Client(BaseClient):
             for task in tasks:
                 task.cancel()
         if tasks:
-            await asyncio.wait(tasks, timeout=_GOODBYE)
+            await asyncio.wait(tasks, timeout=GOODBYE)
         await self._socket.wait_closed()
 
     def _tasks(self) -> Iterable[asyncio.Task[None]]:
@@ -192,10 +249,18 @@ class Client(BaseClient):
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
         """Mend a greeting before nats-py acts on it."""
+        if not self._gossip:
+            info.pop("connect_urls", None)
         if initial_connection:
-            # A server may speak both; nats-py encrypts only where one insists. nats.go asks for it, and so do we.
-            if "tls" in self.options and info.get("tls_available"):
-                info["tls_required"] = True
+            if self._encrypted:
+                # A server may speak both; nats-py encrypts only where one insists. nats.go asks for it, and so do we.
+                info["tls_required"] = bool(info.get("tls_required") or info.get("tls_available"))
+                # One that does not, or someone in between who strips that wish, would get the password in plain text.
+                if not info["tls_required"]:
+                    raise errors.SecureConnWantedError
+            # A signature is sent also to a server that does not say that it asks for one, as Choria's brokers do not.
+            if self._signature_cb is not None:
+                self._auth_configured = True
             # Compared with the size of every message from here on.
             if not isinstance(info.get("max_payload", 0), int):
                 raise errors.Error("nats: the server's greeting names no usable max_payload")
@@ -220,6 +285,17 @@ class Client(BaseClient):
             if task is not None:
                 task.add_done_callback(ended)
         self.on_connect()
+
+    async def _connect_to_server(self, s: Srv) -> None:
+        """Ask for the brokers there are by now, before each attempt to come back to one."""
+        self._server_info = {}
+        if self._brokers is not None and self.is_reconnecting:
+            found = await self._brokers()
+            if found:
+                self.set_server_pool(found)
+                if all(each.uri.netloc != s.uri.netloc for each in self._server_pool):
+                    s = self._current_server = self._server_pool[0]
+        await super()._connect_to_server(s)
 
     async def _process_op_err(self, e: Exception) -> None:
         self._lose(e)
@@ -256,61 +332,3 @@ class Client(BaseClient):
 
 def _worker(subscription: Subscription) -> asyncio.Task[None] | None:
     return subscription._wait_for_msgs_task  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-
-
-class _Socket(TcpTransport):
-    """A TCP connection that can be cut."""
-
-    tried: ParseResult | None = None
-    _given_up: asyncio.StreamWriter | None = None
-
-    def __bool__(self) -> bool:
-        """True, or nats-py would put one of its own in its place before it first connects."""
-        return True
-
-    async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
-        """Connect, and let go of the attempt before: nats-py leaves it open if it failed after the TCP connection."""
-        self.tried = uri
-        self.abort()
-        await super().connect(uri, buffer_size, connect_timeout)
-
-    async def wait_closed(self) -> None:
-        """Wait until the socket is closed, but not for ever: a peer may take no more bytes.
-
-        Nor does asyncio tell the end of a connection whose TLS handshake failed.
-        """
-        if self._io_writer is self._given_up:
-            return
-        # A task of its own, so that a caller's timeout does not cancel the future within, which others await too.
-        closed = asyncio.create_task(super().wait_closed())  # type: ignore[no-untyped-call]
-        if not (await asyncio.wait({closed}, timeout=_GOODBYE))[0]:
-            self.abort()
-            closed.cancel()
-            self._given_up = self._io_writer
-            await asyncio.wait({closed})
-        if not closed.cancelled() and (error := closed.exception()):
-            logger.debug("a closing connection reported %r", error)
-
-    def abort(self) -> None:
-        """Close at once, dropping what was not sent."""
-        for writer in (self._io_writer, self._bare_io_writer):
-            if writer is not None:
-                writer.transport.abort()
-
-
-class _Parser(Parser):
-    """Turns what a damaged byte stream does to nats-py into the one error that makes it reconnect."""
-
-    @property
-    def words(self) -> str:
-        """The server's error that is being handled, as it was sent: nats-py hands it on in lower case."""
-        found = ERR_RE.match(self.buf)
-        return found[1].decode().strip("'") if found is not None and found[1] is not None else ""
-
-    async def parse(self, data: bytes = b"") -> None:
-        try:
-            await super().parse(data)
-        except (errors.Error, OSError):
-            raise
-        except Exception as error:
-            raise errors.ProtocolError from error

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from typing import TYPE_CHECKING
 
 from nats import errors
 
+from choria_lifecycle.config.discovery import Brokers
 from choria_lifecycle.errors import ConnectionFailed, LifecycleError, NotAuthorised
 from choria_lifecycle.log import logger
 from choria_lifecycle.nats.backoff import Backoff
-from choria_lifecycle.nats.causes import cause, is_refusal
+from choria_lifecycle.nats.causes import CertificateRefusedError, cause, hint, is_refusal
 from choria_lifecycle.nats.client import Client
-from choria_lifecycle.nats.credentials import credentials
+from choria_lifecycle.nats.credentials import credentials, inbox
 from choria_lifecycle.nats.refusals import Refusals
+from choria_lifecycle.nats.tls import tls_context
 from choria_lifecycle.text import safe
 
 if TYPE_CHECKING:
@@ -41,8 +44,15 @@ class Connection:
     """
 
     def __init__(self, settings: ConnectionSettings, within: float) -> None:
-        self.client = Client()
-        self.refusals = Refusals()
+        self._brokers = Brokers(settings.srv) if settings.srv else None
+        self.client = Client(
+            lambda: tls_context(settings),
+            encrypted=settings.tls,
+            # A server on this machine may be trusted with what must not cross the network in the clear.
+            gossip=settings.tls or not settings.local,
+            brokers=self._find if self._brokers else None,
+        )
+        self.refusals = Refusals(inbox(settings))
         self.closing = False
         self._settings = settings
         self._within = within
@@ -50,6 +60,7 @@ class Connection:
         self._up = asyncio.Event()
         self._opening = True
         self._failures: list[tuple[str, Exception]] = []
+        self._servers: list[str] = []
         self._last_error: Exception | None = None
         self._mourned: asyncio.Future[Exception] | None = None
 
@@ -58,29 +69,38 @@ class Connection:
         """Connect to one of the servers, each of which is tried once.
 
         Raises:
-            ConnectionFailed: none could be reached; the message says why for each.
-            NotAuthorised: none could be reached, and one refused the credentials.
+            ConnectionFailed: none could be reached, or DNS knows none; the message says why for each.
+            NotAuthorised: none could be reached, and one refused the credentials; or a token has expired.
             ConfigError: a file with credentials cannot be used.
-            MissingExtra: the credentials need an optional package.
+            MissingExtra: the credentials, or finding the servers, need an optional package.
         """
         self = cls(settings, within)
         client = self.client
-        arguments = credentials(settings, lambda: client.offers_tls)
+        arguments = credentials(settings)
+        if settings.tls:
+            tls_context(settings)  # what is wrong with it is not a server's fault
         failed: LifecycleError | None = None
         try:
             async with asyncio.timeout(within):
+                self._servers = await self._find(within / 2) or list(settings.servers)
+                if not self._servers:
+                    self._fail(errors.NoServersError())
+                step = min(settings.connect_timeout or within, within / len(self._servers))
                 await client.connect(
-                    servers=list(settings.servers),
+                    servers=self._servers,
                     name=settings.name,
                     error_cb=self._on_error,
                     disconnected_cb=self._on_disconnect,
                     reconnected_cb=self._on_reconnect,
                     reconnect_to_server_handler=self._backoff,
                     max_reconnect_attempts=-1,
+                    # The order of brokers out of DNS means something.
+                    dont_randomize=self._brokers is not None,
                     # A silent server takes its share of the time and leaves the others theirs.
-                    connect_timeout=within / len(settings.servers),  # type: ignore[arg-type]
+                    connect_timeout=step,  # type: ignore[arg-type]
                     ping_interval=_PING_SECONDS,
                     max_outstanding_pings=_PINGS_OUTSTANDING,
+                    inbox_prefix=self.refusals.inbox,
                     # Nothing is buffered while disconnected; and nats-py never waits within publish, where it would
                     # swallow a cancellation.
                     pending_size=-1,
@@ -88,7 +108,7 @@ class Connection:
                     **arguments,
                 )
             if not client.is_connected:
-                self._fail(errors.UnexpectedEOF())
+                self._fail(errors.Error("nats: the server answered the credentials with something else than PONG"))
         except BaseException as error:
             self.close()
             await client.shutdown()
@@ -97,7 +117,7 @@ class Connection:
             if isinstance(error, LifecycleError):
                 failed = error
             else:
-                self._failures.append((self._trying, error))
+                self._failures.append((self._trying, self._meant(error)))
                 failed = self._unreachable()
         if failed is not None:
             # Without where it comes from: nats-py's frames hold the password, and some tools log what frames hold.
@@ -105,10 +125,16 @@ class Connection:
             raise failed.with_traceback(None)
         self._opening = False
         self._failures.clear()
-        client.options["connect_timeout"] = _RECONNECT_STEP_SECONDS
+        client.options["connect_timeout"] = settings.connect_timeout or _RECONNECT_STEP_SECONDS
         self._up.set()
         logger.debug("connected to %s", self.server)
         return self
+
+    async def _find(self, within: float = _RECONNECT_STEP_SECONDS) -> list[str]:
+        """The brokers that DNS knows now; empty if it knows none, or is not to be asked."""
+        if self._brokers is None:
+            return []
+        return await self._brokers.find(asyncio.get_running_loop().time(), within)
 
     @property
     def server(self) -> str:
@@ -154,11 +180,11 @@ class Connection:
     def _trying(self) -> str:
         """The server that was last tried."""
         url = self.client.tried
-        return safe(f"{url.scheme}://{url.netloc}") if url is not None else ", ".join(self._settings.servers)
+        return safe(f"{url.scheme}://{url.netloc}") if url is not None else ", ".join(self._servers) or "any broker"
 
     def _fail(self, error: Exception) -> None:
-        self._failures.append((self._trying, error))
-        if len(self._failures) >= len(self._settings.servers):
+        self._failures.append((self._trying, self._meant(error)))
+        if len(self._failures) >= len(self._servers):
             raise self._unreachable()
 
     def _unreachable(self) -> LifecycleError:
@@ -167,8 +193,18 @@ class Connection:
             f"{server}: {cause(error)}{late if isinstance(error, TimeoutError) and not error.args else ''}"
             for server, error in self._failures
         ]
+        if self._brokers is not None and self._brokers.failure:
+            reasons.append(f"DNS ({self._brokers.failure})")
+        hints = dict.fromkeys(hint(error, self._settings) for _, error in self._failures)
         kind = NotAuthorised if any(is_refusal(error) for _, error in self._failures) else ConnectionFailed
-        return kind(f"cannot connect to {'; '.join(reasons)}")
+        return kind(" ".join([f"cannot connect to {'; '.join(reasons)}.", *filter(None, hints)]))
+
+    def _meant(self, error: Exception) -> Exception:
+        """The same error, or what it means coming from a server that wants to see a certificate."""
+        ended = isinstance(error, ssl.SSLError | ConnectionResetError | BrokenPipeError | errors.UnexpectedEOF)
+        if self.client.wants_certificate and ended and not isinstance(error, ssl.SSLCertVerificationError):
+            return CertificateRefusedError(shown=self._settings.cert is not None, error=error)
+        return error
 
     async def _on_error(self, error: Exception) -> None:
         if self._opening:
@@ -177,6 +213,7 @@ class Connection:
         elif self.refusals.tell(str(error).removeprefix("nats: ")):
             pass  # whoever waits gets it as an exception
         else:
+            error = self._meant(error)
             self._last_error = error
             level = logging.DEBUG if self.closing else logging.WARNING
             logger.log(level, "connection to NATS: %s", cause(error))

@@ -14,10 +14,7 @@ from choria_lifecycle.text import safe
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator
 
-__all__ = ["INBOX", "Refusals", "RefusedSubscription"]
-
-# Where acknowledgements are sent; a user may be denied it like any other subject.
-INBOX = "_INBOX."
+__all__ = ["Refusals", "RefusedSubscription"]
 
 # The server quotes subjects as Go's %q does, and names the subscription's number only after a reload of its settings.
 _QUOTED = r'("(?:[^"\\]|\\.)*")'
@@ -57,12 +54,17 @@ class _Waiting(NamedTuple):
 class Refusals:
     """Knows who waits for the server to take something, and tells them if it does not.
 
+    Args:
+        inbox: what the subjects begin with on which answers come; a user may be denied them like any others.
+
     Attributes:
+        inbox: the same.
         on_subscription: called for each refused subscription, whether its owner waits or it was confirmed long ago;
             returns whether it was known.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, inbox: str) -> None:
+        self.inbox = inbox
         self._waiting: list[_Waiting] = []
         self.on_subscription: Callable[[RefusedSubscription], bool] = lambda _: False
 
@@ -110,7 +112,7 @@ class Refusals:
             [
                 entry
                 for entry in self._waiting
-                if entry.subscribing == (subject, queue) or (entry.inbox and subject.startswith(INBOX))
+                if entry.subscribing == (subject, queue) or (entry.inbox and subject.startswith(f"{self.inbox}."))
             ],
         )
         sid = int(found[4]) if found[4] else None

@@ -14,7 +14,6 @@ from choria_lifecycle.errors import ConnectionFailed, DeliveryFailed
 from choria_lifecycle.log import logger
 from choria_lifecycle.nats.causes import cause
 from choria_lifecycle.nats.connection import Connection
-from choria_lifecycle.nats.refusals import INBOX
 from choria_lifecycle.text import safe
 from choria_lifecycle.transport import check_messages, check_pattern, no_stream
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.config.settings import ConnectionSettings
     from choria_lifecycle.errors import LifecycleError, NotAuthorised
-    from choria_lifecycle.nats.client import Client
+    from choria_lifecycle.nats.client import Client, Peer
     from choria_lifecycle.nats.refusals import RefusedSubscription
     from choria_lifecycle.transport import Message, Sink, Subscription
 
@@ -75,6 +74,11 @@ class NatsTransport:
     def server(self) -> str:
         """See `Transport.server`."""
         return self._connection.server
+
+    @property
+    def peer(self) -> Peer:
+        """Who this is connected to, and how that is protected."""
+        return self._connection.client.peer
 
     async def publish(self, messages: Sequence[Message], within: float) -> None:
         """See `Transport.publish`."""
@@ -222,7 +226,7 @@ class NatsTransport:
 
     def _fail_refused(self, refused: RefusedSubscription) -> bool:
         """End what the server refuses, be it long after it was confirmed; False if it is not known here."""
-        if refused.subject.startswith(INBOX):
+        if refused.subject.startswith(f"{self._connection.refusals.inbox}."):
             self._connection.client.forget_inbox()
         concerned = [
             subscription

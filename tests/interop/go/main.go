@@ -22,11 +22,11 @@ import (
 
 // request names the work, and what to do it with.
 type request struct {
-	Work     string          `json:"work"` // about; make, read, fresh
+	Work     string          `json:"work"` // about; make, read, fresh; keys, convert, load
 	Family   string          `json:"family"`
 	Type     string          `json:"type"`
 	Format   string          `json:"format"`
-	Values   json.RawMessage `json:"values"`   // of the event to make
+	Values   json.RawMessage `json:"values"`   // of the event to make; of configuration, what the work needs
 	Now      bool            `json:"now"`      // keep the id and the time that Go fills in
 	Document []byte          `json:"document"` // to read
 }
@@ -111,6 +111,12 @@ func serve(r request) (answer, error) {
 		return freshMachine(r)
 	case "read machine":
 		return readMachine(r)
+	case "keys config":
+		return listKeys()
+	case "convert config":
+		return convert(r)
+	case "load config":
+		return load(r)
 	}
 	return answer{}, fmt.Errorf("unknown work %q for %q", r.Work, r.Family)
 }

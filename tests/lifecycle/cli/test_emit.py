@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.config import identity
+from choria_lifecycle.config import machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ def test_a_dry_run_prints_subject_and_payload(name: str, form: lifecycle.Format,
 
 
 def test_the_identity_is_the_one_choria_derives(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(identity, "default_identity", lambda: "derived.example.net")
+    monkeypatch.setattr(machine.Machine, "identity", "derived.example.net")
     result = run("emit", "shutdown", "--component", "backup", "--dry-run")
     assert json.loads(result.stdout.splitlines()[1])["identity"] == "derived.example.net"
 
@@ -75,7 +75,7 @@ def test_nobody_listens(run: Callable[..., Result], unused_tcp_port: int) -> Non
     url = f"nats://127.0.0.1:{unused_tcp_port}"
     result = run("emit", "shutdown", "--identity", "n1", "--component", "c", "--server", url)
     assert result.exit_code == 3
-    assert result.stderr == f"lifecycle: error: cannot connect to {url}: connection refused\n"
+    assert result.stderr.startswith(f"lifecycle: error: cannot connect to {url}: connection refused. Is the server ")
 
 
 def test_settings_that_contradict_each_other(run: Callable[..., Result]) -> None:

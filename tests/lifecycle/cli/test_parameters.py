@@ -45,6 +45,8 @@ def test_what_is_no_duration(text: str, hint: str) -> None:
 def test_only_what_was_given_is_given_on() -> None:
     assert Connection().arguments() == {
         "servers": None,
+        "config": None,
+        "tls": None,
         "creds": None,
         "user": None,
         "password": None,
@@ -53,6 +55,10 @@ def test_only_what_was_given_is_given_on() -> None:
         "key": None,
         "timeout": 5.0,
     }
+
+
+def test_tls_is_given_up_in_so_many_words_only() -> None:
+    assert Connection(no_tls=True).arguments()["tls"] is False
 
 
 @pytest.mark.parametrize("text", ["secret", "secret\n", "secret\r\n"])

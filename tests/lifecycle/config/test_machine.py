@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from choria_lifecycle.config import identity
+from choria_lifecycle.config import machine
+from choria_lifecycle.config.machine import Machine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,33 +36,33 @@ def test_order(hostname: str, dns: str, facter: str, expected: str) -> None:
         asked.append(host)
         return dns
 
-    found = identity.default_identity(hostname=lambda: hostname, reverse_dns=reverse, facter=lambda: facter)
-    assert found == expected
+    found = Machine(hostname=lambda: hostname, reverse_dns=reverse, facter=lambda fact: facter)
+    assert found.identity == expected
     assert asked == ([] if hostname.count(".") > 1 else [hostname])
 
 
 def test_nothing_slow_is_asked_without_need() -> None:
-    def never() -> str:
+    def never(_: str) -> str:
         pytest.fail("asked")
 
-    assert identity.default_identity(hostname=lambda: "n", reverse_dns=lambda _: "n.example.net", facter=never)
+    assert Machine(hostname=lambda: "n", reverse_dns=lambda _: "n.example.net", facter=never).identity
 
 
 def test_this_machine_has_one() -> None:
-    assert identity.default_identity(facter=lambda: "")
+    assert Machine(facter=lambda _: "").identity
 
 
 def test_reverse_dns(monkeypatch: pytest.MonkeyPatch) -> None:
     address = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 0))
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [address])
     monkeypatch.setattr(socket, "gethostbyaddr", lambda ip: (f"host-of-{ip}", [], []))
-    assert identity.reverse_dns("n1") == "host-of-192.0.2.1"
+    assert Machine().reverse_dns("n1") == "host-of-192.0.2.1"
 
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "no")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    assert identity.reverse_dns("n1") == ""
+    assert Machine().reverse_dns("n1") == ""
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the stand-in is a shell script")
@@ -75,11 +76,11 @@ def test_facter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ):
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
-        monkeypatch.setattr(identity, "_FACTER_SECONDS", 0.5 if "sleep" in script else 5.0)
-        assert identity.facter() == answer
+        monkeypatch.setattr(machine, "_TOOL_SECONDS", 0.5 if "sleep" in script else 5.0)
+        assert Machine().facter("networking.fqdn") == answer
     program.unlink()
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert identity.facter() == ""
+    assert Machine().facter("networking.fqdn") == ""
 
 
 def test_facter_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,4 +88,4 @@ def test_facter_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
         raise subprocess.SubprocessError
 
     monkeypatch.setattr(subprocess, "run", broken)
-    assert identity.facter() == ""
+    assert Machine().facter("networking.fqdn") == ""

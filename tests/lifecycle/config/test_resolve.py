@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 
-from choria_lifecycle.config.settings import ConnectionSettings, redacted
+from choria_lifecycle.config import resolve as resolving
+from choria_lifecycle.config.settings import ConnectionSettings
+from choria_lifecycle.config.urls import redacted
 from choria_lifecycle.errors import ConfigError
 
 SECRET = "s3cret"
 
 
 def resolve(*args: Any, environ: dict[str, str] | None = None, **options: Any) -> ConnectionSettings:
-    return ConnectionSettings.resolve(*args, environ=environ or {}, **options)
+    return resolving.resolve(*args, environ=environ or {}, **options)
 
 
 def test_defaults() -> None:
@@ -210,4 +212,4 @@ def test_redacted(url: str, shown: str) -> None:
 
 def test_a_home_that_nobody_has_is_a_clear_error() -> None:
     with pytest.raises(ConfigError, match="home directory that nobody has"):
-        ConnectionSettings.resolve(creds="~no-such-user/x.creds", environ={})
+        resolve(creds="~no-such-user/x.creds", environ={})

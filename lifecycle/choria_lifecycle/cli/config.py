@@ -1,0 +1,179 @@
+"""`lifecycle config`: what is in force and where it comes from, and what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections import Counter
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from choria_lifecycle.cli.command import Command
+from choria_lifecycle.cli.output import has_colors
+from choria_lifecycle.cli.parameters import COLOR, Connection, connection_options
+from choria_lifecycle.cli.program import COMMANDS
+from choria_lifecycle.cli.talk import printer_of, say
+from choria_lifecycle.errors import ConnectionFailed, NotAuthorised
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from choria_lifecycle.cli.stop import Stop
+    from choria_lifecycle.config.checks import Check
+    from choria_lifecycle.config.show import Setting
+
+__all__ = ["command"]
+
+_WIDTH: Final = 80
+_COLORS: Final = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "red"}
+
+_SHOW: Final = """Show every setting in force, and where it comes from.
+
+First the connection as it would be made, then the files of Choria's configuration that were read, the strongest last,
+and each key of it. Secrets are shown as ***.
+
+\b
+  lifecycle config show
+  lifecycle config show --config /etc/choria/client.conf --output json
+"""
+
+_CHECK: Final = """Look for what is wrong, and connect to each broker.
+
+It looks at Choria's configuration, at certificates, keys and tokens, and at DNS; then it connects to one broker after
+the other, and subscribes to lifecycle events. It publishes nothing.
+
+\b
+Exit codes, by what was worst:
+  0  no errors, though maybe warnings
+  1  errors, and yet a broker let us in
+  2  settings, or files they name, that cannot be used
+  3  no broker could be reached
+  4  no broker let us in: one refused, or the token has expired
+"""
+
+_OUTPUT: Final = click.option(
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Text to read, or one JSON object a line.",
+)
+
+
+@click.group("config", help=COMMANDS["config"])
+def command() -> None:
+    """Have subcommands."""
+
+
+@command.command("show", cls=Command, help=_SHOW)
+@_OUTPUT
+@connection_options
+@click.pass_context
+def show(ctx: click.Context, output: str, connection: Connection) -> None:
+    """Print the settings."""
+    from choria_lifecycle.config.show import FILE
+    from choria_lifecycle.doctor import show as in_force
+
+    arguments = connection.arguments()
+    del arguments["timeout"]
+    settings = in_force(**arguments)
+    printer = printer_of(ctx)
+    for line in _lines(settings) if output == "text" else (json.dumps(each._asdict()) for each in settings):
+        printer.line(line)
+    if not any(each.name == FILE for each in settings):
+        say("lifecycle: Choria's configuration is not used: a server is named, or there is none here")
+
+
+def _lines(settings: Sequence[Setting]) -> Iterator[str]:
+    """The connection, the files, what is set in them, and what is at its default."""
+    from choria_lifecycle.config.keys import KEYS
+    from choria_lifecycle.config.reading import DEFAULT
+    from choria_lifecycle.config.show import FILE
+
+    keys = [each for each in settings if each.name in KEYS]
+    connection = [each for each in settings if each.name not in KEYS and each.name != FILE]
+    yield "The connection"
+    width = max(len(each.name) for each in connection)
+    for setting in connection:
+        if setting.value:
+            yield from _setting(setting, width)
+    yield from _folded("not set:", [each.name for each in connection if not each.value])
+    for title, part in (
+        ("Choria's configuration: the files, the strongest last", [each for each in settings if each.name == FILE]),
+        ("Choria's configuration: what is set", [each for each in keys if each.origin != DEFAULT]),
+        ("Choria's configuration: what is at its default", [each for each in keys if each.origin == DEFAULT]),
+    ):
+        if part:
+            yield ""
+            yield title
+        for setting in part:
+            yield from _setting(setting, 0)  # the keys of Choria are too long for columns
+
+
+def _setting(setting: Setting, width: int) -> Iterator[str]:
+    """A setting with its origin, on a line of its own if it does not fit. No `#`: Choria has no comments there."""
+    from choria_lifecycle.config.reading import DEFAULT
+
+    line = f"  {setting.name:{width}} = {setting.value}".rstrip()
+    origin = f"({setting.origin})" if setting.origin and setting.origin != DEFAULT else ""
+    if origin and len(line) + 2 + len(origin) > _WIDTH:
+        yield line
+        yield f"  {'':{width}}   {origin}"
+    else:
+        yield f"{line}  {origin}".rstrip()
+
+
+def _folded(title: str, names: Sequence[str]) -> Iterator[str]:
+    if names:
+        yield from textwrap.wrap(f"{title} {', '.join(names)}", _WIDTH, initial_indent="  ", subsequent_indent="    ")
+
+
+@command.command("check", cls=Command, help=_CHECK)
+@_OUTPUT
+@COLOR
+@connection_options
+@click.pass_context
+def check(ctx: click.Context, output: str, color: str, connection: Connection) -> int:
+    """Print what is found, and say how bad it is."""
+    stop: Stop = ctx.obj
+    colors = output == "text" and has_colors(color)
+    found: list[Check] = []
+
+    async def run() -> None:
+        from choria_lifecycle.doctor import checks
+
+        async with aclosing(checks(**connection.arguments())) as each:
+            async for one in each:
+                found.append(one)
+                printer_of(ctx).line(_text(one, colors=colors) if output == "text" else _json(one))
+
+    stop.run(run())
+    counts = Counter(one.severity for one in found)
+    said = [
+        f"{counts[kind]} {kind}{'s' * (counts[kind] != 1)}" for kind in ("error", "warning", "note") if counts[kind]
+    ]
+    say(f"lifecycle: {', '.join(said) or 'all is well'}")
+    return _exit_code(found)
+
+
+def _text(one: Check, *, colors: bool) -> str:
+    mark = f"{one.severity:7}"
+    return f"{click.style(mark, fg=_COLORS[one.severity]) if colors else mark}  {one.subject}: {one.message}"
+
+
+def _json(one: Check) -> str:
+    return json.dumps({"severity": one.severity, "step": one.step, "subject": one.subject, "message": one.message})
+
+
+def _exit_code(found: Sequence[Check]) -> int:
+    errors = [one for one in found if one.severity == "error"]
+    if not errors:
+        return 0
+    if any(one.step == "broker" and one.severity == "ok" for one in found):
+        return 1
+    kinds = {one.error for one in errors} - {None}
+    if NotAuthorised in kinds:
+        return 4
+    return 3 if ConnectionFailed in kinds else 2

@@ -1,0 +1,116 @@
+"""Choria's brokers out of DNS: SRV records, in the order of their priorities and weights."""
+
+from __future__ import annotations
+
+import importlib.util
+import random
+from typing import TYPE_CHECKING
+
+from choria_lifecycle.errors import MissingExtra
+from choria_lifecycle.log import logger
+from choria_lifecycle.text import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from dns.asyncresolver import Resolver
+
+__all__ = ["Brokers", "ordered"]
+
+# Choria remembers an answer for this long, too: one pass over a pool of brokers asks once.
+_FRESH_SECONDS = 5.0
+
+Record = tuple[int, int, str]
+"""The priority and weight of a server, and its URL."""
+
+
+class Brokers:
+    """Asks DNS for the brokers of a domain, again for every new connection.
+
+    Attributes:
+        failure: why the last question had no answer, in words; empty if it had one.
+
+    Args:
+        names: the SRV names to ask for; the first that has records decides.
+        resolver: what asks; default dnspython's, with the name servers of this machine.
+        uniform: draws a number between two bounds.
+
+    Raises:
+        MissingExtra: dnspython is not installed.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        *,
+        resolver: Resolver | None = None,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        if importlib.util.find_spec("dns") is None:
+            raise MissingExtra(f"finding brokers by {safe(names[0], 200)}", extra="choria")
+        self.failure = ""
+        self._names = names
+        self._resolver = resolver
+        self._uniform = uniform
+        self._asked = float("-inf")
+        self._found: list[Record] = []
+
+    async def find(self, now: float, within: float) -> list[str]:
+        """The URLs of the brokers, best first; empty if DNS knows none.
+
+        Args:
+            now: seconds on a monotonic clock. An answer is used for 5 seconds.
+            within: seconds until there has to be an answer.
+        """
+        if now - self._asked >= _FRESH_SECONDS:
+            self._found = await self._ask(within)
+            self._asked = now
+        return ordered(self._found, self._uniform)
+
+    async def _ask(self, within: float) -> list[Record]:
+        from dns.asyncresolver import Resolver
+        from dns.exception import DNSException, Timeout
+        from dns.resolver import NXDOMAIN, NoAnswer
+
+        self.failure = ""
+        for name in self._names:
+            try:
+                resolver = self._resolver = self._resolver or Resolver()
+                answer = await resolver.resolve(name, "SRV", lifetime=within / len(self._names))
+            except (NXDOMAIN, NoAnswer):
+                reason = "no such record"
+            except Timeout:
+                reason = "no answer from DNS"
+            except (DNSException, OSError, ValueError) as error:
+                reason = safe(str(error), 200)
+            else:
+                found = [
+                    (record.priority, record.weight, f"nats://{host}:{record.port}")
+                    for record in answer
+                    if (host := record.target.to_text(omit_final_dot=True)) != "."
+                ]
+                if found:
+                    self.failure = ""
+                    return found
+                reason = "no such service"
+            self.failure += f"{'; ' if self.failure else ''}{safe(name, 200)}: {reason}"
+            logger.debug("SRV %s: %s", safe(name, 200), reason)
+        return []
+
+
+def ordered(records: Iterable[Record], uniform: Callable[[float, float], float] = random.uniform) -> list[str]:
+    """The URLs of SRV records in the order in which to try them (RFC 2782).
+
+    A lower priority comes first; among equal ones each is drawn in proportion to its weight, one of weight 0 rarely.
+    """
+    urls: list[str] = []
+    for priority in sorted({record[0] for record in records}):
+        # Without weights all are drawn alike, which the order in which they stand must not decide.
+        left = sorted((weight, uniform(0, 1), url) for given, weight, url in records if given == priority)
+        while left:
+            drawn = uniform(0, sum(weight for weight, *_ in left))
+            index = 0
+            while index < len(left) - 1 and (drawn := drawn - left[index][0]) > 0:
+                index += 1
+            urls.append(left.pop(index)[2])
+    return list(dict.fromkeys(urls))

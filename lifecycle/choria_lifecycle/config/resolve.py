@@ -1,0 +1,281 @@
+"""Settings from arguments, which win over the environment, which wins over Choria's configuration."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from choria_lifecycle.config.machine import Machine
+from choria_lifecycle.config.settings import ConnectionSettings, Verify
+from choria_lifecycle.config.urls import read_urls, redacted
+from choria_lifecycle.errors import ConfigError
+from choria_lifecycle.log import logger
+from choria_lifecycle.text import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from os import PathLike
+    from typing import Unpack
+
+    from choria_lifecycle.config.files import Configuration
+    from choria_lifecycle.config.settings import ConnectionOptions
+
+__all__ = ["choria_configuration", "identity", "resolve"]
+
+_FALLBACK = "nats://puppet:4222"
+_SRV = ("_mcollective-server._tcp", "_x-puppet-mcollective._tcp")
+_FEDERATION_SRV = ("_mcollective-federation_server._tcp", "_x-puppet-mcollective_federation._tcp")
+
+_WHO = {"creds": "NATS_CREDS", "nkey": "NATS_NKEY", "user": "NATS_USER", "password": "NATS_PASSWORD"}
+_CHORIA_WHO = {
+    "creds": ("plugin.nats.credentials", "MCOLLECTIVE_NATS_CREDENTIALS"),
+    "user": ("plugin.nats.user", "MCOLLECTIVE_NATS_USERNAME"),
+    "password": ("plugin.nats.pass", "MCOLLECTIVE_NATS_PASSWORD"),
+}
+_FILES = {"ca": "NATS_CA", "cert": "NATS_CERT", "key": "NATS_KEY"}
+
+
+def choria_configuration(
+    servers: str | Iterable[str] | None = None,
+    *,
+    config: str | PathLike[str] | None = None,
+    environ: Mapping[str, str],
+    root: Path = Path("/"),
+    directory: Path | None = None,
+) -> Configuration | None:
+    """Choria's configuration, where it counts; None where plain NATS settings do.
+
+    It counts where `config` names a file. Without that it does where no server is named, neither by an argument nor by
+    NATS_URL, and this machine is a Choria client: it has one of the files that Choria's tools look for, or
+    CHORIA_SRV_DOMAIN is set.
+
+    Args:
+        servers: as for `resolve`.
+        config: a configuration file.
+        environ: the environment.
+        root: where the absolute paths of Choria's files begin.
+        directory: where to look for the configuration of a project, and in the directories above; default the current
+            one.
+
+    Raises:
+        ConfigError: a file cannot be read.
+    """
+    if config is None and (servers is not None or environ.get("NATS_URL")):
+        return None
+    from choria_lifecycle.config.files import read
+
+    found = read(environ=environ, root=root, directory=directory, file=Path(config).expanduser() if config else None)
+    if found.initial is None and not environ.get("CHORIA_SRV_DOMAIN"):
+        for problem in found.problems:
+            logger.warning("%s: %s", safe(problem.place), problem.message)
+        return None
+    return found
+
+
+def resolve(
+    servers: str | Iterable[str] | None = None,
+    *,
+    configuration: Configuration | None = None,
+    environ: Mapping[str, str],
+    machine: Machine | None = None,
+    **options: Unpack[ConnectionOptions],
+) -> ConnectionSettings:
+    """Settings from arguments, completed from an environment and Choria's configuration.
+
+    An argument that says who connects - creds, nkey, token, or user and password - takes the place of whatever a URL,
+    the environment or a file say about that; a user in a URL that of the environment; and NATS_ variables those of
+    Choria. An empty variable counts as absent.
+
+    Args:
+        servers: `host`, `host:port` or a `nats://` or `tls://` URL, or several, in a list or separated by commas; a
+            comma that credentials follow begins another server only with `nats://` or `tls://` after it. Default
+            NATS_URL, else the brokers of Choria's configuration, else the server on this machine; the default port is
+            4222.
+        configuration: what `choria_configuration` found.
+        environ: the environment, usually `os.environ`.
+        machine: what answers questions about this machine.
+        **options: see `ConnectionOptions`. A leading `~` in a path is the home directory.
+
+    Raises:
+        ConfigError: a URL cannot be used, settings contradict each other, one that says who connects is empty, a
+            setting that Choria's security provider needs is missing, or Choria would refuse its configuration.
+    """
+    machine = machine or Machine()
+    tls = options.get("tls")
+    settings = ConnectionSettings()
+    if configuration is not None:
+        settings = _protected(configuration, environ, machine, plain=tls is False)
+    origins = dict(settings.origins)
+    changes: dict[str, Any] = {}
+    found = None
+    urls = servers if servers is not None else environ.get("NATS_URL")
+    if urls or servers is not None:
+        changes["servers"], found = read_urls(urls or ())
+        origins["servers"] = "argument servers" if servers is not None else "environment NATS_URL"
+    elif configuration is not None:
+        changes.update(_brokers(configuration, origins, machine))
+    who = _given(options, found, environ, origins)
+    if who:
+        changes.update(jwt=None, seed=None, **who)
+    else:
+        changes.update(_choria_user(environ, configuration, origins))
+    for option, variable in _FILES.items():
+        value = options.get(option) or (None if tls is False else environ.get(variable))
+        if value:
+            changes[option] = _path(str(value))
+            origins[option] = f"argument {option}" if options.get(option) else f"environment {variable}"
+    if name := options.get("name"):
+        changes["name"], origins["name"] = name, "argument name"
+    if "ca" in changes and settings.verify is Verify.NOTHING:
+        changes["verify"] = Verify.FULL
+    settings = replace(settings, **changes, origins=origins)
+    wanted = bool(settings.ca or settings.cert) or any(url.startswith("tls://") for url in settings.servers)
+    if tls is False and wanted:
+        raise ConfigError("--no-tls (tls=False) contradicts a tls:// URL, an authority or a certificate: drop one")
+    if tls is not None:
+        origins["tls"] = "argument tls"
+    settings = replace(settings, tls=(settings.tls or wanted) if tls is None else tls)
+    settings.check(no_tls=tls is False)
+    return settings
+
+
+def identity(configuration: Configuration | None, machine: Machine | None = None) -> str:
+    """The identity of this node: of Choria's configuration, else as Choria derives it. May take seconds.
+
+    Args:
+        configuration: what `choria_configuration` found.
+        machine: what answers questions about this machine.
+    """
+    given = configuration.get("identity") if configuration is not None else None
+    return str(given or (machine or Machine()).identity)
+
+
+def _protected(
+    configuration: Configuration, environ: Mapping[str, str], machine: Machine, *, plain: bool
+) -> ConnectionSettings:
+    """What a configuration says about who connects, and how that is protected."""
+    from choria_lifecycle.config.security import security
+
+    for problem in configuration.problems:
+        # With an error Choria's own tools do not start either.
+        if problem.severity == "error":
+            raise ConfigError(f"{problem.place}: {problem.message}")
+        logger.debug("%s: %s", problem.place, problem.message)
+    found = security(configuration, environ=environ, machine=machine, plain=plain)
+    provider = "plugin.security.provider"
+    origins = {**found.origins, "name": found.name_origin, "inbox": configuration.origin("main_collective")}
+    origins.setdefault("verify", f"provider {configuration.get(provider)}, {configuration.origin(provider)}")
+    origins["tls"] = "Choria's connections are encrypted"
+    timeout = "plugin.choria.network.connect_timeout"
+    if configuration.given(timeout):
+        origins["connect_timeout"] = configuration.origin(timeout)
+    return ConnectionSettings(
+        tls=not plain,
+        verify=found.verify,
+        jwt=found.jwt,
+        seed=found.seed,
+        ca=found.ca,
+        cert=found.cert,
+        key=found.key,
+        ciphers=tuple(configuration.get("plugin.security.cipher_suites") or ()),
+        name=found.name,
+        inbox=f"{configuration.get('main_collective')}.reply",
+        connect_timeout=configuration.get(timeout) if configuration.given(timeout) else None,
+        origins=origins,
+    )
+
+
+def _brokers(configuration: Configuration, origins: dict[str, str], machine: Machine) -> dict[str, Any]:
+    """Where a configuration says its brokers are (go-choria, choria/framework.go, MiddlewareServers)."""
+    federated = bool(configuration.get("plugin.choria.federation.collectives"))
+    key = "plugin.choria.federation_middleware_hosts" if federated else "plugin.choria.middleware_hosts"
+    hosts = configuration.get(key)
+    if hosts:
+        origins["servers"] = configuration.origin(key)
+        return {"servers": _hosts(key, hosts, configuration.origin(key)), "srv": ()}
+    names: tuple[str, ...] = ()
+    why = "plugin.choria.use_srv is off"
+    if configuration.get("plugin.choria.use_srv"):
+        domain = configuration.get("plugin.choria.srv_domain") or machine.facter("networking.domain")
+        why = "neither plugin.choria.srv_domain nor facter names a domain for SRV records"
+        if domain:
+            names = tuple(f"{name}.{domain}" for name in (_FEDERATION_SRV if federated else _SRV))
+            why = "DNS has no SRV records"
+            origins["srv"] = (
+                configuration.origin("plugin.choria.srv_domain")
+                if configuration.get("plugin.choria.srv_domain")
+                else "facter networking.domain"
+            )
+    origins["servers"] = f"no {key}; used where {why}" if names else f"no {key}, and {why}"
+    if federated and not names:
+        raise ConfigError(f"{origins['servers']}: a federated client has no brokers then; set {key}")
+    return {"servers": () if federated else (_FALLBACK,), "srv": names}
+
+
+def _hosts(key: str, hosts: Iterable[str], origin: str) -> tuple[str, ...]:
+    """Choria's brokers, each with its port; a user in a URL is not used, as Choria does not use it either."""
+    usable: list[str] = []
+    for host in hosts:
+        scheme, _, rest = host.rpartition("://")
+        if scheme in {"ws", "wss"}:
+            logger.warning("%s: %s is passed over: websockets are not spoken here", origin, redacted(host))
+            continue
+        address = rest.rpartition("@")[2]
+        if not address.rpartition(":")[2].rstrip("/").isdigit():
+            raise ConfigError(f"{origin}: {key} holds {redacted(address)}: a broker needs its port, as in host:4222")
+        usable.append(f"{scheme}://{address}" if scheme else address)
+    if not usable:
+        raise ConfigError(f"{origin}: {key} names no broker that can be used here; wanted is host:port, or several")
+    return read_urls(usable)[0]
+
+
+def _given(
+    options: ConnectionOptions, found: Mapping[str, str] | None, environ: Mapping[str, str], origins: dict[str, str]
+) -> dict[str, Any]:
+    """Who connects, from the first of arguments, URL and variables of NATS that says anything about it."""
+    given = {option: options.get(option) for option in ("creds", "nkey", "token", "user", "password")}
+    for option, value in given.items():
+        # An empty one that switched the environment's off would connect as nobody.
+        if value is not None and not str(value):
+            raise ConfigError(f"{option} is empty; leave it out to use the environment")
+    who = {option: str(value) for option, value in given.items() if value is not None}
+    origin = dict.fromkeys(who, "argument {}")
+    if who.keys() & {"user", "password"} and not who.keys() & {"creds", "nkey", "token"}:
+        for option in {"user", "password"} - who.keys():
+            if environ.get(_WHO[option]):
+                who[option] = environ[_WHO[option]]
+                origin[option] = f"environment {_WHO[option]}"
+    if not who and found is not None:
+        who = dict(found)
+        origin = dict.fromkeys(who, "URL of a server")
+    if not who:
+        who = {option: environ[variable] for option, variable in _WHO.items() if environ.get(variable)}
+        origin = {option: f"environment {_WHO[option]}" for option in who}
+    origins.update({option: text.format(option) for option, text in origin.items()})
+    return {option: _path(value) if option in {"creds", "nkey"} else value for option, value in who.items()}
+
+
+def _choria_user(
+    environ: Mapping[str, str], configuration: Configuration | None, origins: dict[str, str]
+) -> dict[str, Any]:
+    """The user of NATS that Choria's variables and configuration name, beside a certificate or token."""
+    who: dict[str, Any] = {}
+    for option, (key, variable) in _CHORIA_WHO.items():
+        value = configuration.get(key) if configuration is not None else environ.get(variable)
+        if value:
+            who[option] = _path(value) if option == "creds" else value
+            origins[option] = configuration.origin(key) if configuration is not None else f"environment {variable}"
+    if configuration is not None and len(who.keys() & {"user", "password"}) == 1:
+        # Choria uses neither then.
+        for option in ("user", "password"):
+            who.pop(option, None)
+            origins.pop(option, None)
+    return who
+
+
+def _path(value: str) -> Path:
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:
+        raise ConfigError(f"{safe(value, 200)} begins with a home directory that nobody has") from None

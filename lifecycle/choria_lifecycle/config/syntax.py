@@ -1,0 +1,224 @@
+"""The syntax of Choria's configuration files: lines of `key = value`, and values of ten kinds.
+
+What holds is what Choria does (go-choria, config/util.go, confkey/confkey.go, internal/util/util.go), the odd things
+included. Nothing here reads a file or the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["KINDS", "Ignored", "Kind", "Line", "convert", "read_lines"]
+
+Kind = Literal[
+    "string",
+    "int",
+    "bool",
+    "duration",
+    "path_string",
+    "title_string",
+    "comma_split",
+    "colon_split",
+    "path_split",
+    "strings",
+]
+"""How the text of a value is understood; the names are those of Choria's own tags, where it has any."""
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+# What Go takes for blank: str.strip takes more away, and \s of re as well.
+_BLANK = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+_BLANK_OF_EXPRESSIONS = "\t\n\f\r "
+
+# Go's scanner of lines ends without a word at one that does not fit into its buffer.
+_LINE_BYTES = 65_535
+
+
+class Line(NamedTuple):
+    """A setting.
+
+    Attributes:
+        number: of the line in its file, from 1.
+        key: what stands before the first `=`; not empty.
+        value: what stands behind it, `=` and `#` included; not empty.
+    """
+
+    number: int
+    key: str
+    value: str
+
+
+class Ignored(NamedTuple):
+    """A line that Choria passes over, and that is neither blank nor a comment.
+
+    Attributes:
+        number: of the line in its file, from 1.
+        reason: why, and what to do; nothing of the line, which may hold a secret.
+    """
+
+    number: int
+    reason: str
+
+
+def read_lines(text: str) -> tuple[list[Line], list[Ignored]]:
+    """The settings in the text of a file, and what in it is none.
+
+    There are no quotes, no continuation of lines, and no comments but whole lines that begin with `#`.
+    """
+    lines: list[Line] = []
+    ignored: list[Ignored] = []
+    if text.startswith("\ufeff"):
+        ignored.append(
+            Ignored(1, "a byte order mark, which Choria takes for part of the first line; save the file without it")
+        )
+    for number, raw in enumerate(text.split("\n"), 1):
+        if len(raw.encode(errors="replace")) > _LINE_BYTES:
+            ignored.append(
+                Ignored(
+                    number, f"a line of more than {_LINE_BYTES} bytes: Choria stops reading the file here; shorten it"
+                )
+            )
+            break
+        line = raw.strip(_BLANK)
+        if not line or line.startswith("#"):
+            continue
+        # A key has at least one character, so that an "=" at the beginning belongs to it.
+        at = line.find("=", 1)
+        if at < 0:
+            ignored.append(Ignored(number, 'no "=" and so no setting: write key = value, or # before a comment'))
+        elif at == len(line) - 1:
+            ignored.append(
+                Ignored(
+                    number, "no value: the key keeps what it has from elsewhere; give it a value or remove the line"
+                )
+            )
+        else:
+            key, value = line[:at].rstrip(_BLANK_OF_EXPRESSIONS), line[at + 1 :].lstrip(_BLANK_OF_EXPRESSIONS)
+            lines.append(Line(number, key, value))
+    return lines, ignored
+
+
+def convert(kind: Kind, text: str, *, home: str = "") -> Any:
+    """The value of a text: a str, int, bool, a float for a duration in seconds, or a tuple of str.
+
+    Args:
+        kind: how the text is to be understood.
+        text: as it stands in a file.
+        home: the home directory, for a path that begins with `~`; empty if there is none.
+
+    Raises:
+        ValueError: the text cannot be understood so; the error says what it is instead, as in "is no whole number".
+    """
+    return _path(text, home) if kind == "path_string" else _CONVERSIONS[kind](text)
+
+
+def _path(text: str, home: str) -> str:
+    """A path. `~` stands for the home directory whatever follows it: `~root` is no other user's."""
+    path = text.strip(_BLANK)
+    if not path.startswith("~"):
+        return path
+    if not home:
+        raise ValueError("begins with ~, and HOME is not set: write the whole path")
+    return home + path[1:]
+
+
+def _integer(text: str) -> int:
+    # Longer ones are no 64-bit integers, and Python would refuse them in words of its own.
+    number = int(text) if re.fullmatch(r"[+-]?[0-9]{1,1000}", text) else None
+    if number is None or not -(2**63) <= number < 2**63:
+        raise ValueError("is no whole number")
+    return number
+
+
+def _boolean(text: str) -> bool:
+    word = text.strip(_BLANK).lower()
+    if word in {"1", "yes", "true", "y", "t"}:
+        return True
+    if word in {"0", "no", "false", "n", "f"}:
+        return False
+    raise ValueError("is neither true nor false")
+
+
+def _title(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _items(separator: str) -> Callable[[str], tuple[str, ...]]:
+    return lambda text: tuple(item.strip(_BLANK) for item in text.split(separator))
+
+
+_HOURS = {"w": 168, "W": 168, "d": 24, "D": 24, "M": 720, "y": 8760, "Y": 8760}
+_NANOSECONDS = {
+    "ns": 1,
+    "us": 1_000,
+    "\xb5s": 1_000,
+    "\u03bcs": 1_000,
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "m": 60_000_000_000,
+    "h": 3_600_000_000_000,
+}
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]+)?")
+_PART = re.compile(r"(?=\.?[0-9])([0-9]*+)(?:\.([0-9]*+))?([^.0-9]+)")
+_NO_DURATION = "is no duration: write seconds, or a number with a unit, such as 30s, 2m or 1h30m"
+
+
+def _duration(text: str) -> float:
+    """Seconds.
+
+    Digits alone are seconds. With one of the units w, d, M and y at the end it is a single number, cut to whole hours;
+    else as many numbers as there are, with the units h, m, s, ms, us and ns.
+    """
+    try:
+        nanoseconds = _nanoseconds(text)
+    except OverflowError:
+        nanoseconds = 2**63
+    if not -(2**63) <= nanoseconds < 2**63:
+        raise ValueError("is longer than 292 years, the longest duration there is")
+    return nanoseconds / 1e9
+
+
+def _nanoseconds(text: str) -> int:
+    if re.fullmatch(r"[0-9]{1,1000}", text):
+        return int(text) * _NANOSECONDS["s"]
+    text = text.strip(_BLANK)
+    hours = _HOURS.get(text[-1:])
+    if hours is not None:
+        if not _DECIMAL.fullmatch(text, 0, len(text) - 1):
+            raise ValueError(_NO_DURATION)
+        # Go reads a number of 32 bits: 0.7M is 503 hours, not 504.
+        number: float = struct.unpack("f", struct.pack("f", float(text[:-1])))[0]
+        return int(number * hours) * _NANOSECONDS["h"]
+    if not text:
+        return 0
+    sign, at, total = -1 if text.startswith("-") else 1, 1 if text[:1] in {"-", "+"} else 0, 0
+    if at == len(text):
+        raise ValueError(_NO_DURATION)
+    while at < len(text):
+        part = _PART.match(text, at)
+        unit = _NANOSECONDS.get(part[3]) if part else None
+        if part is None or unit is None or len(part[1]) > 1000:
+            raise ValueError(_NO_DURATION)
+        fraction = (part[2] or "")[:18]
+        total += int(part[1] or 0) * unit + int(float(fraction or 0) * (unit / 10 ** len(fraction)))
+        at = part.end()
+    return sign * total
+
+
+_CONVERSIONS: dict[Kind, Callable[[str], Any]] = {
+    "string": str,
+    "int": _integer,
+    "bool": _boolean,
+    "duration": _duration,
+    "title_string": _title,
+    "comma_split": _items(","),
+    "colon_split": _items(":"),
+    "path_split": _items(os.pathsep),
+    "strings": lambda text: (text.strip(_BLANK),),
+}

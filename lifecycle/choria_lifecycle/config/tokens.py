@@ -1,0 +1,210 @@
+"""Choria's tokens: what a JWT says about its holder, and the seed that proves it is the holder's.
+
+Nothing is verified here: only the broker knows whom it trusts. The claims and their meaning are those of
+choria-io/tokens (client_id.go, server.go).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import importlib.util
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from choria_lifecycle.errors import ConfigError, MissingExtra, NotAuthorised
+from choria_lifecycle.text import quoted, safe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["LEEWAY", "Token", "day", "need_cryptography", "public_key", "read_seed", "read_token", "sign"]
+
+LEEWAY = 5.0
+"""How many seconds the clocks of an issuer and of this machine may differ, as in Choria."""
+
+_CLIENT = "choria_client_id"
+_SERVER = "choria_server"
+_CALLER = {_CLIENT: "callerid", _SERVER: "identity"}
+_SEED_BYTES = 32
+
+# A token is a few kilobytes; more than this is another file.
+_MOST_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A JWT as its holder may read it. Its text never shows the token.
+
+    Attributes:
+        path: the file it was read from.
+        text: the token itself, which is a secret.
+        purpose: `choria_client_id`, or `choria_server`.
+        caller: whom it names: a client's caller id, such as `up=alice`, or a server's identity.
+        public_key: the key that belongs to its holder's seed, in hexadecimal; empty if it names none.
+        starts: when it becomes valid, in Unix seconds; None if at once.
+        expires: when it, or its issuer, expires, whichever comes first; None if never.
+        permissions: the names of the permissions it grants.
+        publishes: further subjects it allows to publish to.
+        subscribes: further subjects it allows to subscribe to.
+    """
+
+    path: Path
+    text: str = field(repr=False)
+    purpose: str
+    caller: str
+    public_key: str
+    starts: float | None
+    expires: float | None
+    permissions: tuple[str, ...]
+    publishes: tuple[str, ...]
+    subscribes: tuple[str, ...]
+
+    @property
+    def unique_id(self) -> str:
+        """What the holder's inboxes are named after: the MD5 of the caller (tokens, UniqueID)."""
+        return hashlib.md5(self.caller.encode(), usedforsecurity=False).hexdigest()
+
+    def check_time(self, now: float) -> None:
+        """Refuse a token that is not valid now, in Unix seconds, give or take 5.
+
+        Raises:
+            NotAuthorised: it has expired, or is not valid yet.
+        """
+        if self.expires is not None and now > self.expires + LEEWAY:
+            raise NotAuthorised(
+                f"the token {self.path} expired on {day(self.expires)}; "
+                "get a new one with 'choria login', or from who issued it"
+            )
+        if self.starts is not None and now < self.starts - LEEWAY:
+            raise NotAuthorised(f"the token {self.path} is not valid before {day(self.starts)}; is the clock right?")
+
+
+def read_token(path: Path) -> Token:
+    """Read a token's file.
+
+    Raises:
+        ConfigError: it cannot be read, holds no JWT, or one that is neither for a client nor for a server.
+    """
+    text = _read(path, "; 'choria login' writes one, or who issues tokens").strip()
+    claims = _claims(path, text)
+    purpose = str(claims.get("purpose") or "no stated purpose")
+    if purpose not in _CALLER:
+        raise ConfigError(
+            f"the token {path} is for {quoted(purpose)}; wanted is one for a client ({_CLIENT}) or a server"
+        )
+    caller = claims.get(_CALLER[purpose])
+    if not isinstance(caller, str) or not caller:
+        raise ConfigError(f"the token {path} does not say whose it is; get another one")
+    key = claims.get("public_key")
+    permissions = claims.get("permissions")
+    return Token(
+        path=path,
+        text=text,
+        purpose=purpose,
+        caller=caller,
+        public_key=key.lower() if isinstance(key, str) else "",
+        starts=_time(claims.get("nbf")),
+        expires=min((time for each in ("exp", "issexp") if (time := _time(claims.get(each)))), default=None),
+        permissions=tuple(name for name, given in permissions.items() if given is True)
+        if isinstance(permissions, dict)
+        else (),
+        publishes=_texts(claims.get("pub_subjects")),
+        subscribes=_texts(claims.get("sub_subjects")),
+    )
+
+
+def read_seed(path: Path) -> bytes:
+    """Read the file of an ed25519 seed: 64 hexadecimal digits; a line feed after them, which Choria refuses, is fine.
+
+    Raises:
+        ConfigError: it cannot be read, or holds something else.
+    """
+    try:
+        seed = bytes.fromhex(_read(path).strip())
+    except ValueError:
+        seed = b""
+    if len(seed) != _SEED_BYTES:
+        # Without its cause, whose traceback holds what was read.
+        raise ConfigError(f"{path} holds no ed25519 seed: wanted are {2 * _SEED_BYTES} hexadecimal digits") from None
+    return seed
+
+
+def sign(seed: bytes, nonce: bytes) -> bytes:
+    """A broker's nonce, signed; in base64 for URLs without padding, the only form that Choria's broker reads.
+
+    Raises:
+        MissingExtra: the package cryptography is not installed.
+    """
+    return base64.urlsafe_b64encode(_private_key(seed).sign(nonce)).rstrip(b"=")
+
+
+def public_key(seed: bytes) -> str:
+    """The public key of a seed, in hexadecimal as tokens have it.
+
+    Raises:
+        MissingExtra: the package cryptography is not installed.
+    """
+    return str(_private_key(seed).public_key().public_bytes_raw().hex())
+
+
+def _private_key(seed: bytes) -> Any:
+    need_cryptography("a Choria token")
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return Ed25519PrivateKey.from_private_bytes(seed)
+
+
+def need_cryptography(what: str) -> None:
+    """Say what to install where it is missing.
+
+    Raises:
+        MissingExtra: the package cryptography is not installed.
+    """
+    if importlib.util.find_spec("cryptography") is None:
+        raise MissingExtra(what, extra="choria")
+
+
+def _read(path: Path, remedy: str = "") -> str:
+    try:
+        with path.open("rb") as file:
+            found = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror or error}{remedy}") from error
+    if len(found) > _MOST_BYTES:
+        raise ConfigError(f"{path} has more than {_MOST_BYTES} bytes: that is no token and no seed")
+    return found.decode(errors="replace")
+
+
+def _claims(path: Path, text: str) -> dict[str, Any]:
+    try:
+        _, payload, _ = text.split(".")
+        claims = msgspec.json.decode(base64.b64decode(payload + "=" * (-len(payload) % 4), b"-_", validate=True))
+    except (ValueError, binascii.Error, RecursionError):
+        claims = None
+    if not isinstance(claims, dict):
+        raise ConfigError(f"{path} holds no token: wanted is a JWT, three parts separated by dots") from None
+    return claims
+
+
+def _time(value: object) -> float | None:
+    # Zero is what Go writes for a time that is not set; a time beyond the calendar is as good as none.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _LAST:
+        return None
+    return float(value)
+
+
+_LAST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
+
+
+def day(seconds: float) -> str:
+    """A moment in Unix seconds, as people read it."""
+    return safe(datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"))

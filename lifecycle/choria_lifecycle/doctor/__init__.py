@@ -1,0 +1,121 @@
+"""What is in force and where it comes from; and what is wrong with it, down to what each broker says."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from choria_lifecycle.config.checks import Check
+from choria_lifecycle.config.material import examine
+from choria_lifecycle.config.resolve import choria_configuration, resolve
+from choria_lifecycle.config.show import ERROR, Setting, effective
+from choria_lifecycle.doctor.brokers import ask_broker, ask_dns, unusable
+from choria_lifecycle.doctor.rules import (
+    CONFIGURATION,
+    CONNECTION,
+    about_configuration,
+    about_environment,
+    about_settings,
+)
+from choria_lifecycle.errors import ConfigError, LifecycleError
+from choria_lifecycle.text import safe
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterable, Mapping
+    from typing import Unpack
+
+    from choria_lifecycle.config.settings import ConnectionOptions
+
+__all__ = ["Check", "Setting", "check", "checks", "show"]
+
+
+def show(
+    servers: str | Iterable[str] | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    **options: Unpack[ConnectionOptions],
+) -> list[Setting]:
+    """What `connect` would use, and where it comes from; without any secret. May take seconds to ask facter or puppet.
+
+    The settings of the connection come first, or one named `error` that says why there can be none; then the files of
+    Choria's configuration that were read, and each of its keys, if it counts.
+
+    Args:
+        servers: as for `connect`.
+        environ: as for `connect`.
+        **options: as for `connect`.
+
+    Raises:
+        ConfigError: a file of Choria's configuration cannot be read.
+    """
+    environ = os.environ if environ is None else environ
+    configuration = choria_configuration(servers, config=options.get("config"), environ=environ)
+    try:
+        settings = resolve(servers, configuration=configuration, environ=environ, **options)
+    except ConfigError as error:
+        return [Setting(ERROR, safe(str(error)), ""), *effective(None, configuration)]
+    return effective(settings, configuration)
+
+
+async def check(
+    servers: str | Iterable[str] | None = None,
+    *,
+    timeout: float = 5,  # noqa: ASYNC109
+    environ: Mapping[str, str] | None = None,
+    **options: Unpack[ConnectionOptions],
+) -> list[Check]:
+    """Look at all that `connect` depends on, and connect to each broker; nothing is published.
+
+    Args:
+        servers: as for `connect`.
+        timeout: seconds for each broker, and for each question to DNS.
+        environ: as for `connect`.
+        **options: as for `connect`.
+
+    Returns:
+        What was found, what is well included, in the order of `Step`; what is wrong is never raised.
+    """
+    return [found async for found in checks(servers, timeout=timeout, environ=environ, **options)]
+
+
+async def checks(
+    servers: str | Iterable[str] | None = None,
+    *,
+    timeout: float = 5,  # noqa: ASYNC109
+    environ: Mapping[str, str] | None = None,
+    **options: Unpack[ConnectionOptions],
+) -> AsyncGenerator[Check]:
+    """As `check`, each as soon as it is found."""
+    environ = os.environ if environ is None else environ
+    for found in about_environment(environ):
+        yield found
+    # Both in a thread: they read files, and may have to ask facter or puppet.
+    try:
+        configuration = await asyncio.to_thread(
+            choria_configuration, servers, config=options.get("config"), environ=environ
+        )
+    except ConfigError as error:
+        yield Check("error", "configuration", CONFIGURATION, safe(str(error)), ConfigError)
+        return
+    named = servers is not None or bool(environ.get("NATS_URL"))
+    for found in about_configuration(configuration, named=named):
+        yield found
+    try:
+        settings = await asyncio.to_thread(resolve, servers, configuration=configuration, environ=environ, **options)
+    except LifecycleError as error:
+        yield Check("error", "settings", CONNECTION, f"there can be none: {safe(str(error))}", type(error))
+        return
+    for found in (*about_settings(settings), *examine(settings, time.time())):
+        yield found
+    reason = unusable(settings)
+    if reason is not None:
+        yield Check("error", "files", CONNECTION, f"no broker is tried: {safe(str(reason))}", type(reason))
+    answers, brokers = await ask_dns(settings, timeout)
+    for found in answers:
+        yield found
+    for url in brokers if reason is None else ():
+        for found in await ask_broker(replace(settings, servers=(url,), srv=()), timeout):
+            yield found

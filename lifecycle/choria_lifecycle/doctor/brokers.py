@@ -1,0 +1,121 @@
+"""What DNS and each broker say. Nothing is published."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from typing import TYPE_CHECKING
+
+from choria_lifecycle.config.checks import Check
+from choria_lifecycle.config.material import EVENTS
+from choria_lifecycle.doctor.rules import CONNECTION
+from choria_lifecycle.errors import ConnectionFailed, LifecycleError, MissingExtra
+from choria_lifecycle.text import safe
+
+if TYPE_CHECKING:
+    from choria_lifecycle.config.settings import ConnectionSettings
+    from choria_lifecycle.nats.client import Peer
+
+__all__ = ["ask_broker", "ask_dns", "unusable"]
+
+
+def unusable(settings: ConnectionSettings) -> LifecycleError | None:
+    """Why no connection is tried at all: what is found before the first byte is sent."""
+    from choria_lifecycle.nats.credentials import credentials
+    from choria_lifecycle.nats.tls import tls_context
+
+    try:
+        credentials(settings)
+        if settings.tls:
+            tls_context(settings)
+    except LifecycleError as error:
+        return error
+    return None
+
+
+async def ask_dns(settings: ConnectionSettings, within: float) -> tuple[list[Check], tuple[str, ...]]:
+    """What DNS says about brokers, and the brokers there are.
+
+    Args:
+        settings: the connection.
+        within: seconds for each name.
+    """
+    from choria_lifecycle.config.discovery import Brokers
+
+    found: list[Check] = []
+    for name in settings.srv:
+        try:
+            asked = Brokers((name,))
+        except MissingExtra as error:
+            return [Check("error", "dns", f"SRV {safe(name, 200)}", str(error), MissingExtra)], ()
+        urls = await asked.find(asyncio.get_running_loop().time(), within)
+        if urls:
+            found.append(Check("ok", "dns", f"SRV {safe(name, 200)}", f"names {safe(', '.join(urls))}"))
+            return found, tuple(urls)
+        found.append(Check("note", "dns", f"SRV {safe(name, 200)}", asked.failure.removeprefix(f"{safe(name, 200)}: ")))
+    if settings.srv:
+        said = "DNS names no broker; set plugin.choria.middleware_hosts, or the SRV records of the domain"
+        if settings.servers:
+            tried = safe(", ".join(settings.servers))
+            found.append(Check("warning", "dns", CONNECTION, f"{said}; {tried} is tried instead, as Choria does"))
+        else:
+            found.append(Check("error", "dns", CONNECTION, said, ConnectionFailed))
+    return found, settings.servers
+
+
+class _Nothing:
+    """A sink that wants nothing."""
+
+    def message(self, subject: str, data: bytes) -> None:
+        """See `Sink`."""
+
+    def gap(self) -> None:
+        """See `Sink`."""
+
+    def failed(self, error: LifecycleError) -> None:
+        """See `Sink`."""
+
+    def closed(self) -> None:
+        """See `Sink`."""
+
+
+async def ask_broker(settings: ConnectionSettings, within: float) -> list[Check]:
+    """What a broker says: whether it lets us in, and whether it lets us subscribe to events.
+
+    Args:
+        settings: the connection, to this broker only.
+        within: seconds for the connection, and again for the subscription.
+    """
+    from choria_lifecycle.nats import NatsTransport
+
+    url = safe(settings.servers[0])
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    try:
+        transport = await NatsTransport.open(settings, within)
+    except LifecycleError as error:
+        return [Check("error", "broker", url, str(error).removeprefix(f"cannot connect to {url}: "), type(error))]
+    try:
+        found = [
+            Check("ok", "broker", url, f"connected in {1000 * (clock() - began):.0f} ms to {_whom(transport.peer)}")
+        ]
+        try:
+            subscription = await transport.subscribe(EVENTS, "", _Nothing(), within)
+            await subscription.unsubscribe()
+        except LifecycleError as error:
+            found.append(Check("error", "broker", url, f"{error}: events cannot be viewed", type(error)))
+        else:
+            found.append(Check("ok", "broker", url, f"lets this user view {EVENTS}"))
+    finally:
+        await transport.close()
+    return found
+
+
+def _whom(peer: Peer) -> str:
+    words = [f"{peer.name or 'a server without a name'}, NATS {peer.version or 'of no stated version'}"]
+    words.append(peer.tls or "not encrypted")
+    if peer.certificate and importlib.util.find_spec("cryptography") is not None:
+        from choria_lifecycle.config.certificates import described
+
+        words.append(f"with the certificate of {described(peer.certificate)}")
+    return ", ".join(words)

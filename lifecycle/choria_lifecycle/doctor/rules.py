@@ -1,0 +1,94 @@
+"""What is to say of settings before any file but Choria's configuration is read, and before anybody is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from choria_lifecycle.config.checks import Check
+from choria_lifecycle.config.settings import Verify
+from choria_lifecycle.text import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from choria_lifecycle.config.files import Configuration
+    from choria_lifecycle.config.settings import ConnectionSettings
+
+__all__ = ["CONFIGURATION", "CONNECTION", "about_configuration", "about_environment", "about_settings"]
+
+CONFIGURATION = "Choria's configuration"
+CONNECTION = "connection"
+"""What checks are about that are about no single file, variable or broker."""
+
+# Of go-choria's command line (cmd/cmd.go); any other value than "true" means nothing there.
+_INSECURE = ("INSECURE_ANON_TLS", "INSECURE_DISABLE_TLS", "INSECURE_YES_REALLY")
+
+
+def about_environment(environ: Mapping[str, str]) -> Iterator[Check]:
+    """What Choria's tools would obey, and this program does not."""
+    for variable in _INSECURE:
+        if environ.get(variable) == "true":
+            yield Check(
+                "warning",
+                "configuration",
+                f"environment {variable}",
+                "other than Choria's tools this program does not obey it; --no-tls does without TLS",
+            )
+
+
+def about_configuration(configuration: Configuration | None, *, named: bool) -> Iterator[Check]:
+    """What was read, what is wrong with it, and what in it means less than it does to Choria.
+
+    Args:
+        configuration: what was found; None if Choria's configuration does not count.
+        named: whether that is because servers are named.
+    """
+    if configuration is None:
+        why = "a server is named" if named else "there is none"
+        yield Check("note", "configuration", CONFIGURATION, f"not used, for {why}; --config FILE names one")
+        return
+    for path in configuration.files:
+        yield Check("ok", "configuration", safe(str(path)), "read")
+    for problem in configuration.problems:
+        yield Check(problem.severity, "configuration", problem.place, problem.message)
+    curves, federation = "plugin.security.ecc_curves", "plugin.choria.federation.collectives"
+    if configuration.given(curves):
+        yield Check(
+            "note",
+            "configuration",
+            configuration.origin(curves),
+            f"{curves} has no effect here: Python cannot choose curves",
+        )
+    if configuration.get(federation):
+        yield Check(
+            "note",
+            "configuration",
+            configuration.origin(federation),
+            "lifecycle events do not cross a federation: only those of its own network are seen",
+        )
+
+
+def about_settings(settings: ConnectionSettings) -> Iterator[Check]:
+    """The connection, and what in it is not safe."""
+    origin = settings.origins.get("name")
+    name = f"{safe(settings.name, 200)} ({safe(origin)})" if origin else safe(settings.name, 200)
+    where = ", ".join(settings.srv or settings.servers)
+    yield Check(
+        "ok", "settings", CONNECTION, f"to {safe(where)}, {'with' if settings.tls else 'without'} TLS, as {name}"
+    )
+    if settings.tls and settings.verify is Verify.NOTHING:
+        yield Check(
+            "warning",
+            "settings",
+            "verify",
+            f"no broker's certificate is verified ({safe(settings.origins.get('verify', 'default'))}): "
+            "whoever is in between can pose as the broker; name an authority with --tlsca to verify it",
+        )
+    if not settings.tls and not settings.local and (settings.password or settings.token):
+        yield Check(
+            "warning",
+            "settings",
+            "tls",
+            "a password or token crosses the network in the clear unless the server insists on TLS: "
+            "ask for it with a tls:// URL",
+        )

@@ -1,0 +1,106 @@
+"""The two ends of nats-py's byte stream, the socket and the parser, where their own behaviour does not suffice."""
+# nats-py's annotations leave much open, which a strict checker reports at every use.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from nats import errors
+from nats.aio.transport import TcpTransport
+from nats.protocol.parser import ERR_RE, Parser
+
+from choria_lifecycle.log import logger
+
+if TYPE_CHECKING:
+    from ssl import SSLObject
+    from urllib.parse import ParseResult
+
+__all__ = ["GOODBYE", "Reader", "Socket"]
+
+
+GOODBYE = 1.0
+"""How long a closed socket may take to say goodbye, in seconds."""
+
+
+class Socket(TcpTransport):
+    """A TCP connection that can be cut."""
+
+    tried: ParseResult | None = None
+    _given_up: asyncio.StreamWriter | None = None
+
+    @property
+    def encrypted(self) -> SSLObject | None:
+        """What encrypts the connection; None if nothing does."""
+        found: SSLObject | None = self._io_writer.get_extra_info("ssl_object") if self._io_writer is not None else None
+        return found
+
+    def __bool__(self) -> bool:
+        """True, or nats-py would put one of its own in its place before it first connects."""
+        return True
+
+    async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
+        """Connect, and let go of the attempt before: nats-py leaves it open if it failed after the TCP connection."""
+        self.tried = uri
+        self.abort()
+        await super().connect(uri, buffer_size, connect_timeout)
+
+    async def connect_tls(self, *arguments: Any, **named: Any) -> None:
+        """Encrypt the connection, and have asyncio know that: it would complain at the end of it otherwise."""
+        try:
+            await super().connect_tls(*arguments, **named)
+        except BaseException:
+            # asyncio tells nobody of the end of a connection whose handshake failed.
+            self.abort()
+            self._given_up = self._io_writer
+            raise
+        protocol = self._io_writer.transport.get_protocol() if self._io_writer is not None else None
+        if protocol is not None:  # it has not ended in between
+            protocol._over_ssl = True  # type: ignore[attr-defined]  # noqa: SLF001 # pyright: ignore[reportAttributeAccessIssue]
+
+    async def readline(self) -> bytes:
+        """A line of the greeting, or the answer to it; nats-py takes a connection that ends there for a good one."""
+        line: bytes = await super().readline()  # type: ignore[no-untyped-call]
+        if not line.endswith(b"\n"):
+            raise errors.UnexpectedEOF
+        return line
+
+    async def wait_closed(self) -> None:
+        """Wait until the socket is closed, but not for ever: a peer may take no more bytes."""
+        if self._io_writer is self._given_up:
+            return
+        # A task of its own, so that a caller's timeout does not cancel the future within, which others await too.
+        closed = asyncio.create_task(super().wait_closed())  # type: ignore[no-untyped-call]
+        if not (await asyncio.wait({closed}, timeout=GOODBYE))[0]:
+            self.abort()
+            closed.cancel()
+            self._given_up = self._io_writer
+            await asyncio.wait({closed})
+        if not closed.cancelled() and (error := closed.exception()):
+            logger.debug("a closing connection reported %r", error)
+
+    def abort(self) -> None:
+        """Close at once, dropping what was not sent."""
+        for writer in (self._io_writer, self._bare_io_writer):
+            if writer is not None:
+                writer.transport.abort()
+
+
+class Reader(Parser):
+    """Turns what a damaged byte stream does to nats-py into the one error that makes it reconnect."""
+
+    @property
+    def words(self) -> str:
+        """The server's error that is being handled, as it was sent: nats-py hands it on in lower case."""
+        found = ERR_RE.match(self.buf)
+        return found[1].decode().strip("'") if found is not None and found[1] is not None else ""
+
+    async def parse(self, data: bytes = b"") -> None:
+        """Take bytes from the server."""
+        try:
+            await super().parse(data)
+        except (errors.Error, OSError):
+            raise
+        except Exception as error:
+            raise errors.ProtocolError from error

@@ -1,0 +1,104 @@
+"""TLS as settings ask for it."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Final
+
+from choria_lifecycle.config.settings import Verify
+from choria_lifecycle.errors import ConfigError
+from choria_lifecycle.log import logger
+from choria_lifecycle.text import safe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from choria_lifecycle.config.settings import ConnectionSettings
+
+__all__ = ["read", "tls_context"]
+
+# The suites of TLS 1.2 that Go has, under the names of OpenSSL; those of TLS 1.3 cannot be chosen, in Go neither.
+_SUITES: Final = {
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA": "ECDHE-ECDSA-AES128-SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256": "ECDHE-ECDSA-AES128-SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA": "ECDHE-ECDSA-AES256-SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384": "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA": "ECDHE-RSA-AES128-SHA",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256": "ECDHE-RSA-AES128-SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256": "ECDHE-RSA-AES128-GCM-SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384": "ECDHE-RSA-AES256-GCM-SHA384",
+    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-RSA-CHACHA20-POLY1305",
+    "TLS_RSA_WITH_AES_128_CBC_SHA": "AES128-SHA",
+    "TLS_RSA_WITH_AES_128_CBC_SHA256": "AES128-SHA256",
+    "TLS_RSA_WITH_AES_128_GCM_SHA256": "AES128-GCM-SHA256",
+    "TLS_RSA_WITH_AES_256_CBC_SHA": "AES256-SHA",
+    "TLS_RSA_WITH_AES_256_GCM_SHA384": "AES256-GCM-SHA384",
+}
+
+
+def tls_context(settings: ConnectionSettings) -> ssl.SSLContext:
+    """Verify the server as the settings say, and show the client certificate if there is one. TLS 1.2 is the least.
+
+    Raises:
+        ConfigError: a file cannot be read or used; an encrypted key is one of those, for there is nobody to ask.
+    """
+
+    def no_passphrase() -> str:
+        raise ConfigError(f"the key {settings.key} is encrypted; a key without a passphrase is needed")
+
+    for name in ("ca", "cert", "key"):
+        path = getattr(settings, name)
+        if path is not None:
+            read(path, settings.origins.get(name, ""))
+    try:
+        context = ssl.create_default_context(cafile=settings.ca)
+    except ssl.SSLError as error:
+        raise ConfigError(f"{settings.ca} holds no usable certificate: {error.reason or error}") from error
+    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
+    # Python 3.13 refuses authorities without extensions that Puppet's lack, and Go does not ask for these.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    # What the file holds is trusted, as Go does, also if it is an intermediate authority without its root.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.hostname_checks_common_name = settings.verify is Verify.COMMON_NAME
+    if settings.verify is Verify.NOTHING:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if settings.ciphers:
+        _choose_ciphers(context, settings.ciphers)
+    if settings.cert is not None:
+        try:
+            context.load_cert_chain(settings.cert, settings.key, no_passphrase)
+        except ssl.SSLError as error:
+            raise ConfigError(
+                f"{settings.cert} and {settings.key} make no usable client certificate: {error.reason or error}"
+            ) from error
+    return context
+
+
+def _choose_ciphers(context: ssl.SSLContext, names: tuple[str, ...]) -> None:
+    known = [_SUITES[name] for name in names if name in _SUITES]
+    unknown = [safe(name, 100) for name in names if name not in _SUITES]
+    if unknown:
+        logger.warning("unknown cipher suites are passed over, as Choria does: %s", ", ".join(unknown))
+    if known:
+        try:
+            context.set_ciphers(":".join(known))
+        except ssl.SSLError as error:
+            raise ConfigError(f"this OpenSSL has none of the configured cipher suites: {', '.join(known)}") from error
+
+
+def read(path: Path, origin: str = "") -> bytes:
+    """The contents of a file that settings name.
+
+    Raises:
+        ConfigError: it cannot be read; the message says where its name comes from, if that is known.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        source = f" ({origin})" if origin else ""
+        remedy = "; 'choria enroll' gets it" if origin.startswith("provider puppet") else ""
+        raise ConfigError(f"cannot read {path}{source}: {error.strerror or error}{remedy}") from error

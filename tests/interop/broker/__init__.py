@@ -1,0 +1,232 @@
+"""Choria itself to connect to: its broker, its tokens and its client, run by the Go program of this folder."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import IO, TYPE_CHECKING, Any
+
+from tests.golang import GoError, build
+
+from .process import SECONDS, process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from .process import Lines
+
+__all__ = ["Broker", "Choria", "Client", "GoError", "Keys", "choria", "write"]
+
+SOURCE = Path(__file__).parent
+
+_TOKEN_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """A pair of ed25519 keys, as `choria jwt keys` makes it.
+
+    Attributes:
+        seed: the file of the private one.
+        public: the public one, in hexadecimal.
+    """
+
+    seed: Path
+    public: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """A running broker.
+
+    Attributes:
+        port: where it listens on the loopback interface.
+        log: what it logs to, one JSON object a line: it says there why it turns somebody away.
+    """
+
+    port: int
+    log: Path
+
+    def reasons(self) -> list[str]:
+        """What it has warned of so far."""
+        lines = [json.loads(line) for line in self.log.read_text("utf-8").splitlines()]
+        return [line["msg"] for line in lines if line["level"] in ("warning", "error")]
+
+
+class Client:
+    """Choria's own client: what it tells, and commands for it.
+
+    Attributes:
+        told: all that it has told so far, in order.
+    """
+
+    def __init__(self, lines: Lines, stdin: IO[str]) -> None:
+        self.told: list[dict[str, Any]] = []
+        self._lines = lines
+        self._stdin = stdin
+
+    def until(self, *names: str) -> dict[str, Any]:
+        """Wait until it tells one of these; returns what it tells.
+
+        Raises:
+            GoError: it ended, or did not for a minute.
+        """
+        while True:
+            self.told.append(self._lines.next())
+            if any(name in self.told[-1] for name in names):
+                return self.told[-1]
+
+    def events(self, count: int) -> list[str]:
+        """Wait until it has received that many events since it began; returns their subjects."""
+        while len(found := [line["event"] for line in self.told if "event" in line]) < count:
+            self.until("event")
+        return found
+
+    def ask(self, **command: str) -> bool:
+        """Have it subscribe to a subject, or publish an event of a component; returns whether the broker refuses."""
+        self._stdin.write(json.dumps(command) + "\n")
+        self._stdin.flush()
+        return bool(self.until("refused")["refused"])
+
+
+class Choria:
+    """The Go program, built."""
+
+    def __init__(self, binary: Path, folder: Path) -> None:
+        self._binary = binary
+        self._folder = folder
+
+    def keys(self, seed: Path) -> Keys:
+        """Make a pair of keys, and write the private one."""
+        [answer] = self._tokens({"work": "keys", "file": str(seed)})
+        return Keys(seed, answer["public"])
+
+    def client_token(
+        self,
+        file: Path,
+        signing_key: Path,
+        *,
+        public_key: str,
+        identity: str,
+        permissions: Iterable[str] = (),
+        publish: Iterable[str] = (),
+        subscribe: Iterable[str] = (),
+        org: str = "choria",
+        validity: float = _TOKEN_SECONDS,
+        valid_in: float = 0.0,
+    ) -> Path:
+        """Make what `choria jwt client` makes.
+
+        Args:
+            file: where to write it.
+            signing_key: the seed of the issuer, or a PEM file with an RSA key.
+            public_key: the owner's.
+            identity: the caller id.
+            permissions: which permissions it has, named as in the token.
+            publish: what it may publish to besides.
+            subscribe: what it may subscribe to besides.
+            org: the organisation, by which a broker finds the issuer.
+            validity: for how many seconds; negative: it has expired.
+            valid_in: in how many seconds it becomes valid.
+        """
+        self._tokens(
+            {
+                "work": "client",
+                "file": str(file),
+                "signing_key": str(signing_key),
+                "public_key": public_key,
+                "identity": identity,
+                "permissions": dict.fromkeys(permissions, True),
+                "publish": list(publish),
+                "subscribe": list(subscribe),
+                "org": org,
+                "validity": validity,
+                "valid_in": valid_in,
+            }
+        )
+        return file
+
+    def server_token(
+        self, file: Path, signing_key: Path, *, public_key: str, identity: str, collectives: Iterable[str]
+    ) -> Path:
+        """Make what `choria jwt server` makes, valid for an hour."""
+        self._tokens(
+            {
+                "work": "server",
+                "file": str(file),
+                "signing_key": str(signing_key),
+                "public_key": public_key,
+                "identity": identity,
+                "collectives": list(collectives),
+                "org": "choria",
+                "validity": _TOKEN_SECONDS,
+            }
+        )
+        return file
+
+    @contextmanager
+    def broker(self, settings: Mapping[str, object], *, environ: Mapping[str, str]) -> Iterator[Broker]:
+        """Run a broker on a port of the loopback interface that the system chooses.
+
+        Args:
+            settings: its configuration, without what everybody needs.
+            environ: its environment.
+        """
+        folder = Path(mkdtemp(dir=self._folder))
+        log = folder / "broker.log"
+        log.touch()
+        common = {
+            "identity": "localhost",
+            "logfile": log,
+            "loglevel": "debug",
+            "plugin.choria.use_srv": "false",
+            "plugin.choria.broker_network": "true",
+            "plugin.choria.network.listen_address": "127.0.0.1",
+            "plugin.choria.network.client_port": "-1",
+            "plugin.choria.network.public_url": "localhost",
+        }
+        file = write(folder / "broker.conf", {**common, **settings})
+        with process([self._binary, "serve", file], environ, folder) as (lines, _):
+            yield Broker(lines.next()["port"], log)
+
+    @contextmanager
+    def client(self, file: Path, *, environ: Mapping[str, str], folder: Path) -> Iterator[Client]:
+        """Run Choria's client with a configuration; it tries to connect for ever.
+
+        Args:
+            file: the configuration.
+            environ: its environment.
+            folder: its working directory.
+        """
+        with process([self._binary, "client", file], environ, folder) as (lines, stdin):
+            yield Client(lines, stdin)
+
+    def _tokens(self, *orders: dict[str, object]) -> list[dict[str, str]]:
+        text = "".join(json.dumps(order) + "\n" for order in orders)
+        done = subprocess.run([self._binary, "tokens"], input=text, capture_output=True, text=True, timeout=SECONDS)
+        if done.returncode:
+            raise GoError(done.stderr.strip())
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@contextmanager
+def choria() -> Iterator[Choria]:
+    """Build the program into a temporary folder.
+
+    Raises:
+        GoError: it could not be built.
+    """
+    with TemporaryDirectory(prefix="lifecycle-choria-") as name:
+        binary = Path(name) / "broker"
+        build(SOURCE, binary)
+        yield Choria(binary, Path(name))
+
+
+def write(file: Path, settings: Mapping[str, object]) -> Path:
+    """Write a configuration; one whose name is choria.conf would be that of a project."""
+    file.write_text("".join(f"{key} = {value}\n" for key, value in settings.items()), "utf-8")
+    return file

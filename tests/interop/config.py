@@ -1,0 +1,283 @@
+"""Choria's configuration as Go reads it, held against how it is read here.
+
+A configuration is a few files, an environment and a working directory. The texts of values are compared one by one as
+well, and so are the names, kinds and choices of all keys that Go has.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import chdir
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from choria_lifecycle.config.files import read
+from choria_lifecycle.config.keys import KEYS, Known, known
+from choria_lifecycle.config.syntax import convert
+from choria_lifecycle.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from choria_lifecycle.config.syntax import Kind
+
+    from .config_trees import Tree
+    from .golang import Ask
+
+Record = dict[str, Any]
+
+VARIABLES = [key.variable for key in KEYS.values() if key.variable]
+_TIMEOUT = "plugin.choria.network.connect_timeout"
+
+
+class Difference(NamedTuple):
+    """Why the two sides differ over a configuration.
+
+    Attributes:
+        reason: in words.
+        explains: whether it is that; gets the tree, the aspect, and what Go has and what is here.
+    """
+
+    reason: str
+    explains: Callable[[Tree, str, Any, Any], bool]
+
+
+def _variable(tree: Tree, aspect: str) -> str | None:
+    key = KEYS.get(aspect)
+    return tree.environ.get(key.variable) if key else None
+
+
+def _is_variable(tree: Tree, aspect: str, value: object) -> bool:
+    text = _variable(tree, aspect)
+    return bool(text) and value in (text, list(convert("comma_split", str(text))))
+
+
+def _is_directory(content: object) -> bool:
+    return isinstance(content, dict) and "directory" in content
+
+
+DIFFERENCES = {
+    "environment": Difference(
+        "Go looks at a variable only where a file, or a default, sets its key; here a variable that is set counts.",
+        lambda tree, aspect, go, here: not go and _is_variable(tree, aspect, here),
+    ),
+    "empty-variable": Difference(
+        "Go takes an empty variable for an empty value; here it counts as absent, as all variables of this project do.",
+        lambda tree, aspect, go, here: _variable(tree, aspect) == "" and go in ("", [""]),
+    ),
+    "identity": Difference(
+        "Go asks the machine for its name while it reads; here that is done where the name is needed.",
+        lambda tree, aspect, go, here: aspect == "identity" and not here,
+    ),
+    "errors": Difference(
+        "Go stops at what it refuses; here it is an error among the problems, so that all of them can be shown.",
+        lambda tree, aspect, go, here: aspect == "refuses" and here == ["an error"],
+    ),
+    "time": Difference(
+        "Go's numbers overflow at 292 years; here such a duration is none, and reported.",
+        lambda tree, aspect, go, here: aspect == _TIMEOUT and here == 2 and abs(go) > 2**32,
+    ),
+    "directory": Difference(
+        "Go reads nothing out of a directory and goes on; here it is an error for the initial file.",
+        lambda tree, aspect, go, here: aspect == "refuses" and _is_directory(tree.files.get(tree.initial)),
+    ),
+    "directory-listed": Difference(
+        "Go lists a directory among the files that it has read; here it is reported.",
+        lambda tree, aspect, go, here: (
+            aspect == "files"
+            and [file for file in go if not _is_directory(tree.files.get(file.removeprefix("@/")))] == here
+        ),
+    ),
+    "size": Difference(
+        "Go reads a file of any size; here one of more than 1 MiB is refused.",
+        lambda tree, aspect, go, here: aspect == "refuses" and not go and tree.name == "more than 1 MiB",
+    ),
+    "twice": Difference(
+        "Go reads x.cfg in plugin.d once more for an x.conf beside it, to no effect; here it is read once.",
+        lambda tree, aspect, go, here: (
+            aspect == "files"
+            and list(dict.fromkeys(file for file in go if "/plugin.d/" in file))
+            == [file for file in here if "/plugin.d/" in file]
+        ),
+    ),
+    "utf-8": Difference(
+        "Go keeps bytes that are no text and writes each as U+FFFD here; several may be one U+FFFD for Python.",
+        lambda tree, aspect, go, here: aspect == "raw" and _squeezed(go) == _squeezed(here),
+    ),
+}
+
+
+def _squeezed(raw: dict[str, str]) -> dict[str, str]:
+    return {key: re.sub("\ufffd+", "\ufffd", value) for key, value in raw.items()}
+
+
+def here(tree: Tree, base: Path) -> Record:
+    """Read a configuration that was built below a directory."""
+    try:
+        with chdir(base / tree.directory):
+            found = read(environ=tree.variables(base), root=base, file=Path(tree.start(base)))
+    except ConfigError:
+        return {"refuses": ["the file"]}
+    errors = [problem for problem in found.problems if problem.severity == "error"]
+    own = {
+        "values": {name: value.value for name, value in found.values.items()},
+        "raw": {name: value.value for name, value in found.raw.items()},
+        "files": [str(file) for file in found.files],
+        "errors": ["an error"] if errors else [],
+    }
+    return _anywhere(own, base)
+
+
+def aspects(go: Record, own: Record) -> dict[str, tuple[Any, Any]]:
+    """Return where the two sides differ, and what each has there."""
+    if "refuses" in go or "refuses" in own:
+        refusal = own.get("refuses") or own["errors"]
+        if "refuses" in go and own.get("refuses"):
+            return {}
+        return {"refuses": (go.get("refuses", ""), refusal)}
+    pairs = {"raw": (go["raw"], own["raw"]), "files": (go["files"], own["files"])}
+    pairs |= {name: (go["values"][name], value) for name, value in own["values"].items()}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def explained(tree: Tree, go: Record, own: Record) -> dict[str, str]:
+    """Return the reason for each aspect in which the two sides differ, by its name; empty if there is none."""
+    return {
+        aspect: next((name for name, each in DIFFERENCES.items() if each.explains(tree, aspect, *pair)), "")
+        for aspect, pair in aspects(go, own).items()
+    }
+
+
+def load(ask: Ask, wanted: list[Tree]) -> list[Record]:
+    """Let both sides read each configuration."""
+    records = []
+    with TemporaryDirectory(prefix="lifecycle-interop-") as folder:
+        bases = [Path(folder).resolve() / str(number) for number in range(len(wanted))]
+        for tree, base in zip(wanted, bases, strict=True):
+            tree.build(base)
+        answers = ask([_loading(tree, base) for tree, base in zip(wanted, bases, strict=True)])
+        for tree, base, answer in zip(wanted, bases, answers, strict=True):
+            go = _answer(answer, base)
+            own = here(tree, base)
+            records.append({"tree": tree, "go": go, "reasons": explained(tree, go, own), "here": own})
+    return records
+
+
+def _loading(tree: Tree, base: Path) -> Record:
+    values = {
+        "file": tree.start(base),
+        "directory": str(base / tree.directory),
+        "environment": tree.variables(base),
+        "variables": VARIABLES,
+        "keys": list(KEYS),
+    }
+    return {"work": "load", "family": "config", "values": values}
+
+
+def _answer(answer: Record, base: Path) -> Record:
+    if "refused" in answer:
+        return {"refuses": answer["refused"].replace(str(base), "@")}
+    found = answer["fields"]
+    found["values"][_TIMEOUT] /= 1e9
+    if "identity" not in found["raw"]:
+        found["values"]["identity"] = "what the machine says"
+    return _anywhere(found, base)
+
+
+def _anywhere(value: Any, base: Path) -> Any:
+    """Write a directory as @ and long texts short, and tuples as JSON has them."""
+    if isinstance(value, dict):
+        return {_anywhere(name, base): _anywhere(each, base) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_anywhere(each, base) for each in value]
+    if isinstance(value, str):
+        value = value.replace(str(base), "@")
+        return value if len(value) < 1000 else f"{value[:10]}... ({len(value)})"
+    return value
+
+
+def own_value(kind: Kind, text: str, home: str) -> Record:
+    """Understand a text here."""
+    try:
+        value = convert(kind, text, home=home)
+    except ValueError as exc:
+        return {"refuses": str(exc)}
+    return {"is": list(value) if isinstance(value, tuple) else value}
+
+
+def texts_differ(kind: Kind, go: Record, own: Record) -> bool:
+    """Whether the two sides differ over a text, other than for a reason.
+
+    Go takes a truth that is none for false, and its durations overflow; here both are refused.
+    """
+    if "refuses" not in own:
+        return bool(go != own)
+    if kind == "bool":
+        return go != {"is": False}
+    return not (go == {"refuses": True} or (kind == "duration" and "292 years" in own["refuses"]))
+
+
+def understand(ask: Ask, wanted: Iterable[tuple[Kind, str, str]]) -> list[Record]:
+    """Let both sides understand each text."""
+    cases = list(wanted)
+    answers = ask(
+        [
+            {"work": "convert", "family": "config", "values": {"kind": kind, "text": text, "home": home}}
+            for kind, text, home in cases
+        ]
+    )
+    records = []
+    for (kind, text, home), answer in zip(cases, answers, strict=True):
+        go: Record = {"refuses": True}
+        if "refused" not in answer:
+            value = answer["fields"]
+            go = {"is": value / 1e9 if kind == "duration" else value}
+        records.append({"kind": kind, "text": text, "home": home, "go": go})
+    return records
+
+
+def problems(found: list[Record], understood: list[Record]) -> list[str]:
+    """Say where the two sides differ without a reason."""
+    wrong = [
+        f"{record['tree'].name}: {aspect} differs without a reason: Go {go!r}, here {own!r}; {record['tree'].files}"
+        for record in found
+        for aspect, (go, own) in aspects(record["go"], record["here"]).items()
+        if not record["reasons"][aspect]
+    ]
+    for record in understood:
+        own = own_value(record["kind"], record["text"], record["home"])
+        if texts_differ(record["kind"], record["go"], own):
+            wrong.append(f"{record['kind']} {record['text']!r}: Go {record['go']}, here {own}")
+    return wrong
+
+
+def reflected(ask: Ask) -> list[Record]:
+    """Return Go's keys, with the names that kinds have here."""
+    [answer] = ask([{"work": "keys", "family": "config"}])
+    names = {"integer": "int", "boolean": "bool"}
+    return sorted(
+        ({**key, "kind": names.get(key["kind"], key["kind"])} for key in answer["fields"]), key=lambda key: key["name"]
+    )
+
+
+def known_text(version: str, found: list[Record]) -> str:
+    """Write Go's keys as known.txt has them."""
+    head = (
+        f"# The keys of go-choria {version} (config.Config and config.ChoriaPluginConfig), found by reflection with\n"
+        "# make interop ARGS=--record: name, kind, and the values that are allowed if not all are.\n"
+    )
+    return head + "".join(" ".join((key["name"], key["kind"], *key["choices"])) + "\n" for key in found)
+
+
+def key_problems(found: list[Record]) -> list[str]:
+    """Say where our keys are not Go's."""
+    wrong = []
+    theirs = {key["name"]: key for key in found}
+    if {name: Known(key["kind"], tuple(key["choices"])) for name, key in theirs.items()} != dict(known()):
+        wrong.append("known.txt does not have Go's keys: make interop ARGS=--record")
+    for key in KEYS.values():
+        his = theirs[key.name]
+        if (key.kind, list(key.choices), key.variable) != (his["kind"], his["choices"], his["variable"]):
+            wrong.append(f"{key.name}: Go has {his}")
+    return wrong
