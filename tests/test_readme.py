@@ -69,6 +69,26 @@ def test_validating_and_testing() -> None:
     assert said == "choria.lifecycle.event.shutdown.billing n1.example.net\n"
 
 
+def test_a_strict_checker_has_nothing_to_say(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "connecting.md").read_text("utf-8")
+    programs = [*PROGRAMS, *re.findall(r"```python\n(.*?)```", page, re.DOTALL)]
+    files = [tmp_path / f"program{number}.py" for number in range(len(programs))]
+    for file, program in zip(files, programs, strict=True):
+        file.write_text(program)
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file", os.devnull, "--cache-dir", tmp_path / "cache"]
+    done = subprocess.run([*command, *files], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_program_says_what_is_wrong() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "connecting.md").read_text("utf-8")
+    [program] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    for url, said in (("nats://127.0.0.1:1", "to be tried again later: cannot"), ("http://a", "settings to correct: ")):
+        environment = os.environ | {"NATS_URL": url}
+        done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+        assert (done.returncode, done.stderr.startswith(said)) == (1, True), done.stderr
+
+
 def test_the_table_of_events_is_true() -> None:
     rows = re.findall(r"^\| `(\w+)` \|[^|]*\| ([^|]*) \| ([^|]*) \|$", README, re.MULTILINE)
     assert sorted(name for name, _, _ in rows) == list(lifecycle.EVENT_TYPES)

@@ -43,7 +43,8 @@ async def connect(
             else, on a machine that is a Choria client, what Choria's configuration says of brokers and credentials;
             else `nats://127.0.0.1:4222`. With TLS asked for, as Choria's configuration does, nothing is sent to a
             server that does not offer it.
-        timeout: seconds until a connection must stand, over all servers, DNS included.
+        timeout: seconds until a connection must stand, over all servers, DNS included. Where Choria's configuration
+            leaves it to facter or puppet to name a domain or directory, each has 5 seconds of its own before that.
         limit: how many messages may wait in each subscription before newer ones are dropped and counted.
         limit_bytes: how many bytes of them, subjects included; by default 64 MiB.
         environ: where to look for variables; default `os.environ`.

@@ -8,6 +8,7 @@ nats-server behind it, which must have no users. Of what that one tells about it
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import secrets
 import socket
@@ -112,7 +113,8 @@ class Broker:
         else:
             await close(writer)
         finally:
-            writer.transport.abort()
+            with contextlib.suppress(AttributeError):  # see choria_lifecycle.nats.stream.Socket.abort
+                writer.transport.abort()
 
     def _info(self, nonce: str) -> bytes:
         info: dict[str, object] = {

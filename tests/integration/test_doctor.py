@@ -221,7 +221,7 @@ async def test_dns(
         resolver = dns.asyncresolver.Resolver(configure=False)
         resolver.nameservers, resolver.port = [answering.address], answering.port
         monkeypatch.setattr(discovery, "Brokers", partial(discovery.Brokers, resolver=resolver))
-        monkeypatch.setattr(resolving, "_FALLBACK", NOBODY)
+        monkeypatch.setattr(resolving, "FALLBACK", NOBODY)
         checks = await found(config=file, timeout=0.5)
     asked = of(checks, "dns")
     assert [severity for severity, *_ in asked] == severities

@@ -111,7 +111,9 @@ async def test_nobody_reads_any_more(server: embedded.Server, last: str) -> None
         if process.returncode is None:
             process.kill()
             await process.wait()
-    assert b"errors.ConnectionFailed: " in said or b"errors.DeliveryFailed: " in said
+    # In the first releases of 3.11 a timeout within a cancelled task is a cancellation, of which asyncio says nothing.
+    quiet = sys.version_info < (3, 11, 4) and said == b""
+    assert quiet or b"errors.ConnectionFailed: " in said or b"errors.DeliveryFailed: " in said
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -303,7 +303,7 @@ async def test_old_authority_under_strict_verification(
         layout.ca.write_bytes(OTHER.pem)
         message = await refused(lifecycle.ConnectionFailed, **options)
         assert "certificate not trusted" in message
-        assert f"trusted are {layout.ca} (" in message
+        assert f"in {layout.ca} (" in message
 
 
 def test_puppet_as_processes(host: Host, mutual: embedded.Server) -> None:
@@ -360,7 +360,7 @@ async def test_file_that_is_not_named(missing: str, host: Host) -> None:
     ("provider", "words"),
     [
         ("pkcs11", "plugin.security.file.certificate and plugin.security.file.key"),
-        ("certmanager", "plugin.security.file.certificate = the ssldir/cert.pem"),
+        ("certmanager", "plugin.security.file.certificate = SSLDIR/cert.pem"),
         ("kerberos", "is none of puppet, file, "),
     ],
 )
@@ -458,7 +458,7 @@ async def test_choria_token_that_the_broker_refuses(token: Token, words: str, ho
     ("token", "words"),
     [
         (client_token(ISSUER, expires=-60), "expired on "),
-        (client_token(ISSUER, claims={"issexp": 1_700_000_000}), "expired on 2023-11-14 22:13:20 UTC"),
+        (client_token(ISSUER, claims={"issexp": 1_700_000_000}), "expired on 2023-11-14 22:13 UTC"),
         (client_token(ISSUER, valid_in=600), "is not valid before "),
     ],
     ids=["expired", "issuer expired", "not yet valid"],
@@ -646,7 +646,7 @@ async def test_creds(variable: str, host: Host) -> None:
         message = await refused(
             lifecycle.NotAuthorised, servers=server.url, environ=host.environ | {variable: str(expired)}
         )
-        assert f"Does the server know the user of {expired}?" in message
+        assert f"the creds {expired} expired on " in message
 
 
 async def test_nkey(nats_users: Any, host: Host) -> None:

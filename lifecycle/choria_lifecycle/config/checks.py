@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from choria_lifecycle.errors import ConfigError
+from choria_lifecycle.text import safe
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from choria_lifecycle.errors import LifecycleError
 
-__all__ = ["Check", "File", "Severity", "Step", "day"]
+__all__ = ["Check", "File", "Severity", "Step", "day", "unreadable"]
 
 Severity = Literal["ok", "note", "warning", "error"]
 """error for what Choria or a broker refuses, warning for what will fail some day or has no effect, note for what may be
@@ -52,6 +55,25 @@ class File(NamedTuple):
 
     def __repr__(self) -> str:
         return f"File({str(self.path)!r})"
+
+
+def unreadable(path: Path, origin: str, error: OSError, remedy: str = "") -> ConfigError:
+    """The error for a file that settings name and that cannot be read.
+
+    Args:
+        path: the file.
+        origin: where its name comes from; empty if that is not known.
+        error: why it cannot be read.
+        remedy: how to get one, if there is none.
+    """
+    source = f" ({safe(origin)})" if origin else ""
+    if origin.startswith("provider puppet"):
+        remedy = "'choria enroll' gets it"
+    if isinstance(error, PermissionError):
+        remedy = "let this user read it"
+    elif not isinstance(error, FileNotFoundError):
+        remedy = "name a file"
+    return ConfigError(f"cannot read {path}{source}: {error.strerror or error}{'; ' if remedy else ''}{remedy}")
 
 
 def day(seconds: float) -> str:

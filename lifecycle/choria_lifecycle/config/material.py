@@ -8,7 +8,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from choria_lifecycle.config.checks import Check, File, day
-from choria_lifecycle.config.tokens import public_key, read_seed, read_token
+from choria_lifecycle.config.tokens import LEEWAY, creds_end, public_key, read_creds, read_seed, read_token
 from choria_lifecycle.errors import ConfigError, MissingExtra, NotAuthorised
 from choria_lifecycle.subjects import PREFIX
 from choria_lifecycle.text import safe
@@ -97,6 +97,8 @@ def _certificates(files: Mapping[str, File], now: float) -> Iterator[Check]:
 
 def _tokens(files: Mapping[str, File], now: float) -> Iterator[Check]:
     token = seed = None
+    if (file := files.get("creds")) is not None:
+        yield _creds(file.path, now)
     if (file := files.get("jwt")) is not None:
         try:
             token = read_token(file.path)
@@ -111,6 +113,19 @@ def _tokens(files: Mapping[str, File], now: float) -> Iterator[Check]:
             yield _say("error", file.path, safe(str(error)))
         else:
             yield _seed(file.path, seed, token)
+
+
+def _creds(path: Path, now: float) -> Check:
+    try:
+        end = creds_end(read_creds(path)[0])
+    except ConfigError as error:
+        return _say("error", path, safe(str(error)))
+    if end is None:
+        return _say("ok", path, "a user's JWT and seed, which do not expire")
+    if now > end + LEEWAY:
+        message = f"the creds {safe(str(path))} expired on {day(end)}; get new ones from who issued them"
+        return Check("error", "files", safe(str(path)), message, NotAuthorised)
+    return _say("ok", path, f"a user's JWT and seed, valid until {day(end)}")
 
 
 def _token(token: Token, now: float) -> Iterator[Check]:

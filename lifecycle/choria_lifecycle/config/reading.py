@@ -245,6 +245,7 @@ def exists(path: Path) -> bool:
 
 def _unreadable(path: Path, error: OSError | ValueError) -> ConfigError:
     reason = (error.strerror if isinstance(error, OSError) else "") or str(error)
-    return ConfigError(
-        f"cannot read {safe(str(path))}: {reason}; Choria would not start either: make it readable or remove it"
-    )
+    remedy = "Choria would not start either: make it readable or remove it"
+    if isinstance(error, FileNotFoundError):
+        remedy = "correct --config (config=)"
+    return ConfigError(f"cannot read {safe(str(path))}: {reason}; {remedy}")

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from choria_lifecycle.config.files import Configuration
     from choria_lifecycle.config.settings import ConnectionOptions
 
-__all__ = ["choria_configuration", "identity", "resolve"]
+__all__ = ["FALLBACK", "choria_configuration", "identity", "resolve"]
 
-_FALLBACK = "nats://puppet:4222"
+FALLBACK = "nats://puppet:4222"
+"""The broker that a Choria client tries where nothing names another one."""
+
 _SRV = ("_mcollective-server._tcp", "_x-puppet-mcollective._tcp")
 _FEDERATION_SRV = ("_mcollective-federation_server._tcp", "_x-puppet-mcollective_federation._tcp")
 
@@ -210,7 +212,7 @@ def _brokers(configuration: Configuration, origins: dict[str, str], machine: Mac
     origins["servers"] = f"no {key}; used where {why}" if names else f"no {key}, and {why}"
     if federated and not names:
         raise ConfigError(f"{origins['servers']}: a federated client has no brokers then; set {key}")
-    return {"servers": () if federated else (_FALLBACK,), "srv": names}
+    return {"servers": () if federated else (FALLBACK,), "srv": names}
 
 
 def _hosts(key: str, hosts: Iterable[str], origin: str) -> tuple[str, ...]:
@@ -222,12 +224,18 @@ def _hosts(key: str, hosts: Iterable[str], origin: str) -> tuple[str, ...]:
             logger.warning("%s: %s is passed over: websockets are not spoken here", origin, redacted(host))
             continue
         address = rest.rpartition("@")[2]
+        if set(address) & set("\"' \t"):
+            raise ConfigError(f"{origin}: {key} is written without quotes, and with commas between brokers")
         if not address.rpartition(":")[2].rstrip("/").isdigit():
-            raise ConfigError(f"{origin}: {key} holds {redacted(address)}: a broker needs its port, as in host:4222")
+            shown = redacted(address)
+            raise ConfigError(f"{origin}: {key} holds {shown}: a broker needs its port, a number, as in host:4222")
         usable.append(f"{scheme}://{address}" if scheme else address)
     if not usable:
         raise ConfigError(f"{origin}: {key} names no broker that can be used here; wanted is host:port, or several")
-    return read_urls(usable)[0]
+    try:
+        return read_urls(usable)[0]
+    except ConfigError as error:
+        raise ConfigError(f"{origin}: {key}: {error}") from None
 
 
 def _given(

@@ -230,7 +230,7 @@ def _pkcs11(*_: object) -> Security:
 
 
 def _certmanager(configuration: Configuration, *_: object) -> Security:
-    folder = str(configuration.get(_SSLDIR) or "the ssldir").rstrip("/")
+    folder = str(configuration.get(_SSLDIR) or "SSLDIR").rstrip("/")
     raise ConfigError(
         "the security provider certmanager is not supported here, as it asks Kubernetes for a certificate: use "
         f"plugin.security.provider = file with {_FILE}.certificate = {folder}/cert.pem, {_FILE}.key = {folder}/key.pem "

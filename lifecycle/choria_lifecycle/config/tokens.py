@@ -10,19 +10,31 @@ import base64
 import binascii
 import hashlib
 import importlib.util
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from choria_lifecycle.config.checks import day, unreadable
 from choria_lifecycle.errors import ConfigError, MissingExtra, NotAuthorised
-from choria_lifecycle.text import quoted, safe
+from choria_lifecycle.text import quoted
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["LEEWAY", "Token", "day", "need_cryptography", "public_key", "read_seed", "read_token", "sign"]
+__all__ = [
+    "LEEWAY",
+    "Token",
+    "creds_end",
+    "need_cryptography",
+    "public_key",
+    "read_creds",
+    "read_seed",
+    "read_token",
+    "sign",
+]
 
 LEEWAY = 5.0
 """How many seconds the clocks of an issuer and of this machine may differ, as in Choria."""
@@ -31,6 +43,10 @@ _CLIENT = "choria_client_id"
 _SERVER = "choria_server"
 _CALLER = {_CLIENT: "callerid", _SERVER: "identity"}
 _SEED_BYTES = 32
+_CREDS = re.compile(
+    rb"BEGIN NATS USER JWT-+\s+(?P<jwt>\S+)\s.*BEGIN USER NKEY SEED-+\s+(?P<seed>\S+)\s",
+    re.DOTALL,
+)
 
 # A token is a few kilobytes; more than this is another file.
 _MOST_BYTES = 65_536
@@ -84,13 +100,17 @@ class Token:
             raise NotAuthorised(f"the token {self.path} is not valid before {day(self.starts)}; is the clock right?")
 
 
-def read_token(path: Path) -> Token:
+def read_token(path: Path, origin: str = "") -> Token:
     """Read a token's file.
+
+    Args:
+        path: the file.
+        origin: where its name comes from, for the error.
 
     Raises:
         ConfigError: it cannot be read, holds no JWT, or one that is neither for a client nor for a server.
     """
-    text = _read(path, "; 'choria login' writes one, or who issues tokens").strip()
+    text = _read(path, origin, "'choria login' writes one, or who issues tokens").strip()
     claims = _claims(path, text)
     purpose = str(claims.get("purpose") or "no stated purpose")
     if purpose not in _CALLER:
@@ -118,14 +138,18 @@ def read_token(path: Path) -> Token:
     )
 
 
-def read_seed(path: Path) -> bytes:
+def read_seed(path: Path, origin: str = "") -> bytes:
     """Read the file of an ed25519 seed: 64 hexadecimal digits; a line feed after them, which Choria refuses, is fine.
+
+    Args:
+        path: the file.
+        origin: where its name comes from, for the error.
 
     Raises:
         ConfigError: it cannot be read, or holds something else.
     """
     try:
-        seed = bytes.fromhex(_read(path).strip())
+        seed = bytes.fromhex(_read(path, origin, "it comes with the token").strip())
     except ValueError:
         seed = b""
     if len(seed) != _SEED_BYTES:
@@ -169,12 +193,38 @@ def need_cryptography(what: str) -> None:
         raise MissingExtra(what, extra="choria")
 
 
-def _read(path: Path, remedy: str = "") -> str:
+def read_creds(path: Path, origin: str = "") -> tuple[bytes, bytes]:
+    """The JWT and the seed of a NATS creds file.
+
+    Args:
+        path: the file.
+        origin: where its name comes from, for the error.
+
+    Raises:
+        ConfigError: it cannot be read, or holds no such thing. nats-py would read it for ever.
+    """
+    found = _CREDS.search(_read(path, origin, "").encode() + b"\n")
+    if found is None:
+        raise ConfigError(f"{path} is no NATS creds file: it needs a user JWT and a user seed")
+    return found["jwt"], found["seed"]
+
+
+def creds_end(jwt: bytes) -> float | None:
+    """When the JWT of a creds file expires, in Unix seconds; None if never, or if it does not say so."""
+    try:
+        payload = jwt.split(b".")[1]
+        claims = msgspec.json.decode(base64.b64decode(payload + b"=" * (-len(payload) % 4), b"-_"))
+    except (ValueError, IndexError, RecursionError):
+        return None
+    return _time(claims.get("exp")) if isinstance(claims, dict) else None
+
+
+def _read(path: Path, origin: str, remedy: str) -> str:
     try:
         with path.open("rb") as file:
             found = file.read(_MOST_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror or error}{remedy}") from error
+        raise unreadable(path, origin, error, remedy) from error
     if len(found) > _MOST_BYTES:
         raise ConfigError(f"{path} has more than {_MOST_BYTES} bytes: that is no token and no seed")
     return found.decode(errors="replace")
@@ -203,8 +253,3 @@ _LAST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 def _texts(value: object) -> tuple[str, ...]:
     return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
-
-
-def day(seconds: float) -> str:
-    """A moment in Unix seconds, as people read it."""
-    return safe(datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"))

@@ -73,7 +73,7 @@ def _without_users(urls: list[str]) -> tuple[tuple[str, ...], dict[str, str] | N
         if credentials is None:
             continue
         logger.warning(
-            "%s holds credentials, which process lists show: use NATS_USER and NATS_PASSWORD, or NATS_CREDS",
+            "%s holds credentials, and process lists show URLs: use NATS_USER and NATS_PASSWORD, or NATS_CREDS",
             redacted(url),
         )
         if found is not None and found != credentials:

@@ -106,12 +106,19 @@ async def checks(
     try:
         settings = await asyncio.to_thread(resolve, servers, configuration=configuration, environ=environ, **options)
     except LifecycleError as error:
-        yield Check("error", "settings", CONNECTION, f"there can be none: {safe(str(error))}", type(error))
+        if configuration is not None and any(problem.severity == "error" for problem in configuration.problems):
+            yield Check("error", "settings", CONNECTION, "there can be none because of this", type(error))
+        else:
+            yield Check("error", "settings", CONNECTION, f"there can be none: {safe(str(error))}", type(error))
         return
+    wrong = False
     for found in (*about_settings(settings), *examine(settings, time.time())):
+        wrong = wrong or found.severity == "error"
         yield found
     reason = unusable(settings)
-    if reason is not None:
+    if reason is not None and wrong:
+        yield Check("error", "files", CONNECTION, "no broker is tried because of this", type(reason))
+    elif reason is not None:
         yield Check("error", "files", CONNECTION, f"no broker is tried: {safe(str(reason))}", type(reason))
     answers, brokers = await ask_dns(settings, timeout)
     for found in answers:

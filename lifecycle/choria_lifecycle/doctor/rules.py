@@ -76,6 +76,9 @@ def about_settings(settings: ConnectionSettings) -> Iterator[Check]:
     yield Check(
         "ok", "settings", CONNECTION, f"to {safe(where)}, {'with' if settings.tls else 'without'} TLS, as {name}"
     )
+    guess = settings.origins.get("servers", "")
+    if guess.startswith("no ") and not settings.srv:
+        yield Check("warning", "settings", "servers", f"{safe(guess)}: {where} is a guess; set that key")
     if settings.tls and settings.verify is Verify.NOTHING:
         yield Check(
             "warning",

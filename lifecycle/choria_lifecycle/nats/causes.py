@@ -93,7 +93,8 @@ def hint(error: Exception, settings: ConnectionSettings) -> str:
         case socket.gaierror() | UnicodeError():
             return "Is the name right, and does this machine's DNS work?"
         case ssl.SSLCertVerificationError() if not settings.tls:
-            return "The server insists on TLS, which was not asked for: write tls:// with NATS_CA, or drop --no-tls."
+            drop = ", or drop --no-tls" if settings.origins.get("tls") == "argument tls" else ""
+            return f"The server insists on TLS, which was not asked for: write tls:// with NATS_CA{drop}."
         case ssl.SSLCertVerificationError(verify_code=code) if code == _EXPIRED:
             return "The server's certificate, or its authority's, has to be renewed."
         case ssl.SSLCertVerificationError(verify_code=code) if code == _NOT_YET_VALID:
@@ -102,17 +103,26 @@ def hint(error: Exception, settings: ConnectionSettings) -> str:
             legacy = ", or set plugin.security.support_legacy_certificates if it lists none"
             return f"Connect by a name that the server's certificate lists{legacy if _may_be_legacy(settings) else ''}."
         case ssl.SSLCertVerificationError():
-            trusted = f"{settings.ca}{_origin(settings, 'ca')}" if settings.ca else "those of the system"
-            return f"Trust the authority that signed it, with NATS_CA or --tlsca; trusted are {trusted}."
+            if settings.ca:
+                return (
+                    f"Trust the authority that signed it, in {settings.ca}{_origin(settings, 'ca')}, or with --tlsca."
+                )
+            return "Trust the authority that signed it, with NATS_CA or --tlsca; trusted are those of the system."
         case ssl.SSLError(reason=reason) if reason and "PROTOCOL" in reason:
             return "The server may speak no TLS newer than 1.1; 1.2 is the least."
         case CertificateRefusedError(shown=True):
             shown = f"{settings.cert}{_origin(settings, 'cert')}"
             return f"Has {shown} expired, or does the server trust another authority?"
+        case CertificateRefusedError() if settings.jwt is not None:
+            return "Give one with plugin.security.choria.certificate and plugin.security.choria.key."
         case CertificateRefusedError():
             return "Give one with NATS_CERT and NATS_KEY, or --tlscert and --tlskey."
         case errors.SecureConnWantedError() if "tls" in settings.origins:
             return "Choria's connections are encrypted; --no-tls does without."
+        case errors.SecureConnWantedError():
+            asked = next((name for name in ("ca", "cert") if getattr(settings, name)), "")
+            what = settings.origins.get(asked) or "a tls:// URL, or tls=True,"
+            return f"What asked for it is {what}: leave that out, or have the server encrypt."
         case TimeoutError():
             return "Does a firewall drop what is sent there?"
         case _:

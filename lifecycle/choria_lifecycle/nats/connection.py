@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nats import errors
 
 from choria_lifecycle.config.discovery import Brokers
+from choria_lifecycle.config.resolve import FALLBACK
 from choria_lifecycle.errors import ConnectionFailed, LifecycleError, NotAuthorised
 from choria_lifecycle.log import logger
 from choria_lifecycle.nats.backoff import Backoff
@@ -196,6 +197,9 @@ class Connection:
         if self._brokers is not None and self._brokers.failure:
             reasons.append(f"DNS ({self._brokers.failure})")
         hints = dict.fromkeys(hint(error, self._settings) for _, error in self._failures)
+        origin = self._settings.origins.get("servers", "")
+        if self._settings.servers == (FALLBACK,) and origin.startswith("no "):
+            hints[f"That broker is a guess, with {safe(origin)}; 'lifecycle config check' says more."] = None
         kind = NotAuthorised if any(is_refusal(error) for _, error in self._failures) else ConnectionFailed
         return kind(" ".join([f"cannot connect to {'; '.join(reasons)}.", *filter(None, hints)]))
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import base64
 import importlib.util
-import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from choria_lifecycle.config.tokens import need_cryptography, read_seed, read_token
+from choria_lifecycle.config.checks import day
+from choria_lifecycle.config.tokens import LEEWAY, creds_end, need_cryptography, read_creds, read_seed, read_token
 from choria_lifecycle.config.tokens import sign as sign_choria
-from choria_lifecycle.errors import ConfigError, MissingExtra
+from choria_lifecycle.errors import ConfigError, MissingExtra, NotAuthorised
 from choria_lifecycle.nats.tls import read
 
 if TYPE_CHECKING:
@@ -21,18 +21,13 @@ if TYPE_CHECKING:
 
 __all__ = ["credentials", "inbox"]
 
-_CREDS = re.compile(
-    rb"BEGIN NATS USER JWT-+\s+(?P<jwt>\S+)\s.*BEGIN USER NKEY SEED-+\s+(?P<seed>\S+)\s",
-    re.DOTALL,
-)
-
 
 def credentials(settings: ConnectionSettings) -> dict[str, Any]:
     """The arguments of nats-py's connect that carry credentials. `Client` sees to it that they are sent encrypted only.
 
     Raises:
         ConfigError: a file cannot be read, or is not what it should be.
-        NotAuthorised: a Choria token has expired.
+        NotAuthorised: a Choria token, or a creds file, has expired.
         MissingExtra: keys are needed, and the package that handles them is not installed.
     """
     user = {}
@@ -43,35 +38,44 @@ def credentials(settings: ConnectionSettings) -> dict[str, Any]:
     # Files are read again for every connection: they are replaced while programs run.
     if settings.creds is not None:
         _need_nkeys()
-        creds = settings.creds
-        read_creds(creds)
+        creds, origin = settings.creds, settings.origins.get("creds", "")
+        _valid_creds(creds, origin)
 
         def signature(nonce: str) -> bytes:
-            return sign(read_creds(creds)[1], nonce)
+            return sign(read_creds(creds, origin)[1], nonce)
 
-        return {"user_jwt_cb": lambda: read_creds(creds)[0], "signature_cb": signature}
+        return {"user_jwt_cb": lambda: _valid_creds(creds, origin), "signature_cb": signature}
     if settings.nkey is not None:
         _need_nkeys()
-        check_seed(settings.nkey)
+        check_seed(settings.nkey, settings.origins.get("nkey", ""))
         return {"nkeys_seed": str(settings.nkey)}
     if settings.jwt is not None and settings.seed is not None:
         need_cryptography("a Choria token")
         jwt, seed = settings.jwt, settings.seed
-        _valid(jwt)
-        read_seed(seed)
+        jwt_origin, seed_origin = (settings.origins.get(name, "") for name in ("jwt", "seed"))
+        _valid(jwt, jwt_origin)
+        read_seed(seed, seed_origin)
 
         def choria_signature(nonce: str) -> bytes:
-            return sign_choria(read_seed(seed), nonce.encode())
+            return sign_choria(read_seed(seed, seed_origin), nonce.encode())
 
         # nats-py sends token and signature to a broker that greets with a nonce, and the user to any other.
-        return {"token": lambda: _valid(jwt), "signature_cb": choria_signature, **user}
+        return {"token": lambda: _valid(jwt, jwt_origin), "signature_cb": choria_signature, **user}
     return user
 
 
-def _valid(path: Path) -> str:
-    token = read_token(path)
+def _valid(path: Path, origin: str) -> str:
+    token = read_token(path, origin)
     token.check_time(time.time())
     return token.text
+
+
+def _valid_creds(path: Path, origin: str) -> bytes:
+    jwt, _ = read_creds(path, origin)
+    end = creds_end(jwt)
+    if end is not None and time.time() > end + LEEWAY:
+        raise NotAuthorised(f"the creds {path} expired on {day(end)}; get new ones from who issued them")
+    return jwt
 
 
 def inbox(settings: ConnectionSettings) -> str:
@@ -82,22 +86,14 @@ def inbox(settings: ConnectionSettings) -> str:
     Raises:
         ConfigError: the token cannot be read.
     """
-    return f"{settings.inbox}.{read_token(settings.jwt).unique_id}" if settings.jwt is not None else settings.inbox
+    return (
+        f"{settings.inbox}.{read_token(settings.jwt, settings.origins.get('jwt', '')).unique_id}"
+        if settings.jwt is not None
+        else settings.inbox
+    )
 
 
-def read_creds(path: Path) -> tuple[bytes, bytes]:
-    """The JWT and the seed of a creds file.
-
-    Raises:
-        ConfigError: it cannot be read, or holds no such thing. nats-py would read it for ever.
-    """
-    found = _CREDS.search(read(path) + b"\n")
-    if found is None:
-        raise ConfigError(f"{path} is no NATS creds file: it needs a user JWT and a user seed")
-    return found["jwt"], found["seed"]
-
-
-def check_seed(path: Path) -> None:
+def check_seed(path: Path, origin: str = "") -> None:
     """Refuse a file that holds no seed, before nats-py does so in words of its own.
 
     Raises:
@@ -106,7 +102,7 @@ def check_seed(path: Path) -> None:
     import nkeys
 
     try:
-        nkeys.from_seed(bytearray(read(path).strip()))
+        nkeys.from_seed(bytearray(read(path, origin).strip()))
     except (nkeys.NkeysError, ValueError):
         # Without its cause, whose traceback holds what was read.
         raise ConfigError(f"{path} holds no NATS seed") from None

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from nats import errors
@@ -84,7 +85,9 @@ class Socket(TcpTransport):
         """Close at once, dropping what was not sent."""
         for writer in (self._io_writer, self._bare_io_writer):
             if writer is not None:
-                writer.transport.abort()
+                # asyncio of Python 3.11.2, which is Debian 12's, fails so where TLS has ended already.
+                with suppress(AttributeError):
+                    writer.transport.abort()
 
 
 class Reader(Parser):

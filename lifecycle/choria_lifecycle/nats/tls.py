@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Final
 
+from choria_lifecycle.config.checks import unreadable
 from choria_lifecycle.config.settings import Verify
 from choria_lifecycle.errors import ConfigError
 from choria_lifecycle.log import logger
@@ -99,6 +100,4 @@ def read(path: Path, origin: str = "") -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        source = f" ({origin})" if origin else ""
-        remedy = "; 'choria enroll' gets it" if origin.startswith("provider puppet") else ""
-        raise ConfigError(f"cannot read {path}{source}: {error.strerror or error}{remedy}") from error
+        raise unreadable(path, origin, error) from error

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import re
 from itertools import pairwise
 
@@ -32,7 +33,7 @@ def test_a_file() -> None:
 
 def test_what_it_says_in_its_description() -> None:
     progress = Progress(started=0.0, name="a.ndjson", size=400_000_000, position=100_000_000, documents=500_000)
-    assert f"        {progress.text(2.0)!r}" in (Progress.text.__doc__ or "").splitlines()
+    assert repr(progress.text(2.0)) in (inspect.getdoc(Progress.text) or "").splitlines()
 
 
 def test_a_pipe_of_unknown_length() -> None:
