@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import random
+import re
 from typing import TYPE_CHECKING
 
 from choria_lifecycle.errors import MissingExtra
@@ -19,6 +20,12 @@ __all__ = ["Brokers", "ordered"]
 
 # Choria remembers an answer for this long, too: one pass over a pool of brokers asks once.
 _FRESH_SECONDS = 5.0
+
+# DNS may answer with anything, of which a URL would make a user or a port; "." says that there is no such service.
+_HOST = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
+
+# Each gets its share of the time there is for connecting.
+_MOST_BROKERS = 32
 
 Record = tuple[int, int, str]
 """The priority and weight of a server, and its URL."""
@@ -56,7 +63,7 @@ class Brokers:
         self._found: list[Record] = []
 
     async def find(self, now: float, within: float) -> list[str]:
-        """The URLs of the brokers, best first; empty if DNS knows none.
+        """The URLs of the brokers, at most 32, best first; empty if DNS knows none.
 
         Args:
             now: seconds on a monotonic clock. An answer is used for 5 seconds.
@@ -65,7 +72,7 @@ class Brokers:
         if now - self._asked >= _FRESH_SECONDS:
             self._found = await self._ask(within)
             self._asked = now
-        return ordered(self._found, self._uniform)
+        return ordered(self._found, self._uniform)[:_MOST_BROKERS]
 
     async def _ask(self, within: float) -> list[Record]:
         from dns.asyncresolver import Resolver
@@ -87,7 +94,7 @@ class Brokers:
                 found = [
                     (record.priority, record.weight, f"nats://{host}:{record.port}")
                     for record in answer
-                    if (host := record.target.to_text(omit_final_dot=True)) != "."
+                    if _HOST.fullmatch(host := record.target.to_text(omit_final_dot=True))
                 ]
                 if found:
                     self.failure = ""

@@ -39,6 +39,11 @@ def asking(server: DnsServer) -> Brokers:
             ["nats://a.net:1", "nats://b.net:1", "nats://c.net:1"],
         ),
         ({NEW: [(0, 0, 0, ".")]}, []),
+        ({NEW: [(1, 0, 1, r"user\@a.net"), (1, 0, 1, r"a\047b.net"), (2, 0, 1, "b.net")]}, ["nats://b.net:1"]),
+        (
+            {NEW: [(number, 0, 1, f"b{number}.net") for number in range(100)]},
+            [f"nats://b{number}.net:1" for number in range(32)],
+        ),
         ({}, []),
     ],
 )
