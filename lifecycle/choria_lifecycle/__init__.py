@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.connection import connect, publish_once
     from choria_lifecycle.envelope import Format, detect_format
     from choria_lifecycle.errors import (
+        AddressInUse,
         ConfigError,
         ConnectionFailed,
         DeliveryFailed,
@@ -55,6 +56,7 @@ __version__: Final = "0.1.0"
 
 __all__ = [
     "EVENT_TYPES",
+    "AddressInUse",
     "ConfigError",
     "ConnectionFailed",
     "Delivery",
@@ -95,6 +97,7 @@ _MODULES: Final = {
     "connection": ("connect", "publish_once"),
     "envelope": ("Format", "detect_format"),
     "errors": (
+        "AddressInUse",
         "ConfigError",
         "ConnectionFailed",
         "DeliveryFailed",

@@ -9,6 +9,7 @@
      +-- NotAuthorised       a server refused the credentials, or a subject
      +-- DeliveryFailed      a publish was not confirmed; says whether the event may still arrive
      +-- MissingExtra        an optional dependency is not installed
+     +-- AddressInUse        another program listens where this one was to
 
 Nothing else leaves the library, apart from what Python itself raises for a wrong call.
 """
@@ -16,6 +17,7 @@ Nothing else leaves the library, apart from what Python itself raises for a wron
 from __future__ import annotations
 
 __all__ = [
+    "AddressInUse",
     "ConfigError",
     "ConnectionFailed",
     "DeliveryFailed",
@@ -135,3 +137,17 @@ class MissingExtra(LifecycleError):
     def __init__(self, what: str, *, extra: str) -> None:
         super().__init__(f"{what} needs an optional dependency: pip install 'choria-lifecycle[{extra}]'")
         self.extra = extra
+
+
+class AddressInUse(LifecycleError):
+    """Another program listens on the address that was to be listened on.
+
+    Attributes:
+        host: the address, as it was to be bound.
+        port: the port.
+    """
+
+    def __init__(self, message: str, *, host: str, port: int) -> None:
+        super().__init__(message)
+        self.host = host
+        self.port = port

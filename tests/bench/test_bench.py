@@ -13,8 +13,8 @@ import pytest
 
 from tests import oracle
 
-from . import archive, corpus, golang, memory, models, validating
-from .measure import Peer, Ratio, Samples, WrongAnswerError, demand, take_turns
+from . import archive, corpus, fleet, golang, memory, models, tallying, validating
+from .measure import Peer, Ratio, Samples, Settings, WrongAnswerError, demand, take_turns
 from .report import Section, Target, Verdict, section, table, verdict_table
 
 FASTER = Target(
@@ -253,6 +253,33 @@ def test_a_command_is_fed_and_heard() -> None:
     program = "import sys; sys.exit(f'{len(sys.stdin.buffer.read())} bytes')"
     ended = memory.peak([sys.executable, "-c", program], lambda stream: stream.write(b"x" * 300_000))
     assert (ended.code, ended.said) == (1, "300000 bytes\n")
+
+
+def test_a_fleet_is_heard_within_its_period() -> None:
+    events = list(fleet.events(6000, fleet.COMPONENTS, 2))
+    assert len({event.identity for event, _ in events}) == 6000
+    assert len({(event.component, event.version) for event, _ in events}) == 128
+    assert [at for _, at in events] == sorted(at for _, at in events)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc here")
+def test_a_fleet_is_measured() -> None:
+    measured = tallying.fleet(Settings(nodes=20_000, starts=1))
+    assert measured["cohort"] == 666
+    assert measured["series"] == fleet.COMPONENTS * fleet.VERSIONS
+    assert measured["state"] > 0
+    assert measured["peak"] > 0
+    assert all(len(measured[name]) == 3 for name in ("instant", "expiring", "render", "idle"))
+
+
+def test_a_peer_that_tallies_something_else_is_not_timed() -> None:
+    from choria_lifecycle import alive
+
+    tally, events = tallying._Labels(), [alive(identity="n1", component="server", version="1")]
+    tallying._check(tally, events)
+    tally.versions.labels("server", "1", "1").inc()
+    with pytest.raises(WrongAnswerError, match="_Labels: counted"):
+        tallying._check(tally, events)
 
 
 def test_a_bound_of_its_own_needs_no_peer() -> None:

@@ -17,6 +17,7 @@ from .documents import rows
 from .events import lifecycle, machine
 from .golang import GoError, program
 from .live import exchange, judge, untouched
+from .tally import record as tally_record
 
 if TYPE_CHECKING:
     from .judge import Record
@@ -36,23 +37,28 @@ def main(arguments: list[str] | None = None) -> int:
             events = exchange(ask, [*lifecycle(), *machine()])
             judged = judge(ask, list(rows()))
             configured = config_record.live(ask)
+        with program(tally_record.SOURCE) as ask:
+            tallied = tally_record.live(ask)
         connected = connecting.compare()
     except (GoError, OSError, subprocess.SubprocessError) as exc:
         print(f"interop: {exc}", file=sys.stderr)
         return 1
-    problems += report.problems(events, judged) + configured.problems()
+    problems += report.problems(events, judged) + configured.problems() + tallied.problems()
     problems += connecting.problems(connected)
     if options.record and not problems:
         record.dump(record.EVENTS, about, events)
         record.dump(record.VERDICTS, about, judged)
         VERDICTS.write_text(report.markdown(about, events, judged), "utf-8")
         configured.write(about)
+        tallied.write(about)
     print((report.markdown if options.markdown else report.summary)(about, events, judged))
     if not options.markdown:
         print(configured.summary())
         print(connecting.summary(connected))
+        print(tallied.summary())
     if not options.record:
         problems += changes(record.EVENTS, events) + changes(record.VERDICTS, judged) + configured.changes()
+        problems += tallied.changes()
     for problem in problems:
         print(f"interop: {problem}", file=sys.stderr)
     if problems and options.record:

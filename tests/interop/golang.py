@@ -22,15 +22,15 @@ _TIMEOUT = 120
 
 
 @contextmanager
-def program() -> Iterator[Ask]:
-    """Build the program into a temporary folder; yields what takes requests and returns their answers.
+def program(source: Path = SOURCE) -> Iterator[Ask]:
+    """Build the program of a folder into a temporary one; yields what takes requests and returns their answers.
 
     Raises:
         GoError: it could not be built; and asking raises it where the program does not answer.
     """
     with TemporaryDirectory(prefix="lifecycle-interop-") as folder:
         binary = Path(folder) / "interop"
-        build(SOURCE, binary)
+        build(source, binary)
         yield lambda requests: _ask(binary, requests)
 
 

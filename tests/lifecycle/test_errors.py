@@ -16,6 +16,7 @@ EXAMPLES = [
     errors.NotAuthorised("m"),
     errors.DeliveryFailed("m", subject="s", may_arrive=True),
     errors.MissingExtra("m", extra="cli"),
+    errors.AddressInUse("m", host="127.0.0.1", port=8080),
 ]
 
 

@@ -12,8 +12,9 @@ from choria_lifecycle.cli.fitting import fitted
 from choria_lifecycle.cli.output import abandon
 from choria_lifecycle.cli.printer import PATIENCE
 from choria_lifecycle.cli.stop import Stop
-from choria_lifecycle.cli.talk import logged, printing, talk_options, verbosity
+from choria_lifecycle.cli.talk import logged, logged_line, printing, talk_options, verbosity
 from choria_lifecycle.errors import (
+    AddressInUse,
     ConfigError,
     ConnectionFailed,
     LifecycleError,
@@ -30,6 +31,7 @@ _CODES: Final[dict[type[LifecycleError], int]] = {
     MissingExtra: 2,
     ConnectionFailed: 3,
     NotAuthorised: 4,
+    AddressInUse: 5,
 }
 
 
@@ -44,10 +46,11 @@ class Failure(click.ClickException):
     def __init__(self, message: str, code: int = 1) -> None:
         super().__init__(safe(message))
         self.exit_code = code  # type: ignore[misc]  # click declares it for the class
+        self._line = logged_line(f"lifecycle: error: {self.message}", "error")
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Write the line."""
-        text = f"lifecycle: error: {self.message}"
+        text = self._line
         if file is None and sys.stderr.isatty():
             text = fitted(text, shutil.get_terminal_size().columns)
         click.echo(text, file=file, err=file is None)

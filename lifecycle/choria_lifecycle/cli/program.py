@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "emit": "Publish one event.",
     "view": "Show events as they happen, or out of a file.",
     "validate": "Say which events break the contract, where and why.",
+    "tally": "Count the nodes, for Prometheus and for people.",
     "schema": "Show the contracts in force.",
     "config": "Show the settings in force, and find what is wrong with them.",
     "demo": "Show a simulated fleet on a private nats-server.",
@@ -39,6 +40,7 @@ Exit codes:
     2  wrong usage, or settings or input that cannot be read
     3  cannot connect
     4  not authorised
+    5  another program listens on the address that was to be listened on
   130  ended by Ctrl-C (143, 129: by SIGTERM or SIGHUP, before it was done)
 
 \b

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
     C = TypeVar("C", bound="click.Command | Callable[..., Any]")
 
-__all__ = ["logged", "printer_of", "printing", "say", "talk_options", "verbosity"]
+__all__ = ["log_format", "logged", "logged_line", "printer_of", "printing", "say", "talk_options", "verbosity"]
 
 _KEY: Final = "choria_lifecycle.verbosity"
 _PRINTER: Final = "choria_lifecycle.printer"
+_FORMAT: Final = "choria_lifecycle.log_format"
 
 
 @contextmanager
@@ -59,15 +60,42 @@ def verbosity() -> int:
     return context.meta.get(_KEY, 0) if context is not None else 0
 
 
-def say(text: str, *, at: int = 0) -> None:
+def log_format(command: C) -> C:
+    """Add --log-format, for a command that runs under a supervisor which reads its standard error."""
+    return click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        expose_value=False,
+        callback=_formatted,
+        help="How to write what is said on standard error; json is one object a line.",
+    )(command)
+
+
+def logged_line(text: str, level: str) -> str:
+    """Return a line of standard error in the format that was asked for."""
+    context = click.get_current_context(silent=True)
+    if context is None or context.meta.get(_FORMAT) != "json":
+        return text
+    import json
+    from datetime import UTC, datetime
+
+    moment = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return json.dumps({"time": moment, "level": level, "message": text.removeprefix("lifecycle: ")})
+
+
+def say(text: str, *, at: int = 0, level: str = "info") -> None:
     """Write a line on standard error.
 
     Args:
         text: the line, safe to show.
         at: the verbosity from which on it is said.
+        level: what a log calls it.
     """
     if verbosity() < at:
         return
+    text = logged_line(text, level)
     context = click.get_current_context(silent=True)
     printer: Printer | None = context.meta.get(_PRINTER) if context is not None else None
     if printer is not None:
@@ -85,7 +113,8 @@ def logged() -> Generator[None]:
 
     class Saying(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            say(f"lifecycle: {record.levelname.lower()}: {safe(record.getMessage())}", at=_LEAST[record.levelname])
+            level = record.levelname.lower()
+            say(f"lifecycle: {level}: {safe(record.getMessage())}", at=_LEAST[record.levelname], level=level)
 
     logger, handler = logging.getLogger("choria_lifecycle"), Saying()
     before = logger.level
@@ -100,6 +129,10 @@ def logged() -> Generator[None]:
 
 
 _LEAST: Final = {"DEBUG": 2, "INFO": 1, "WARNING": 0, "ERROR": -9, "CRITICAL": -9}
+
+
+def _formatted(context: click.Context, parameter: click.Parameter, value: str) -> None:  # noqa: ARG001
+    context.meta[_FORMAT] = value
 
 
 def _louder(context: click.Context, parameter: click.Parameter, count: int) -> None:  # noqa: ARG001 - click's signature

@@ -23,11 +23,12 @@ import (
 
 // request names the work, the file with one document a line, and how often to go over it.
 type request struct {
-	Work   string `json:"work"` // about, parse, create, validate
+	Work   string `json:"work"` // about, parse, create, validate, tally, fleet
 	Corpus string `json:"corpus"`
 	Format string `json:"format"` // of the events that are made: choria, cloudevents
 	Passes int    `json:"passes"`
 	Answer bool   `json:"answer"` // return what was read or made instead of a time
+	Nodes  int    `json:"nodes"`  // of a fleet
 }
 
 type answer struct {
@@ -39,6 +40,9 @@ type answer struct {
 	// Of validate: how many lines there are, and how many of each type were accepted.
 	Lines    int            `json:"lines,omitempty"`
 	Accepted map[string]int `json:"accepted,omitempty"`
+	// Of fleet: what the nodes hold, and all that the runtime has taken from the system.
+	Heap  uint64 `json:"heap,omitempty"`
+	Taken uint64 `json:"taken,omitempty"`
 }
 
 type message struct {
@@ -217,11 +221,18 @@ func serve(r request) (a answer, err error) {
 		a.Nanos /= float64(max(a.Lines, 1))
 		return a, err
 	}
+	if r.Work == "fleet" {
+		a.Heap, a.Taken, err = fleet(r.Nodes)
+		return a, err
+	}
 	lines, err := documents(r.Corpus)
 	if err != nil {
 		return a, err
 	}
 	switch r.Work {
+	case "tally":
+		a.Nanos, err = tallied(lines, r.Passes)
+		return a, err
 	case "parse":
 		if r.Answer {
 			err = parse(lines, func(event lifecycle.Event) error {

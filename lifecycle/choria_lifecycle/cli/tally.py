@@ -1,0 +1,169 @@
+"""`lifecycle tally`: how many nodes run which version, for Prometheus and for people."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import time
+from contextlib import ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+import choria_lifecycle as lifecycle
+from choria_lifecycle.cli.command import Command
+from choria_lifecycle.cli.parameters import Connection, connection_options, duration
+from choria_lifecycle.cli.program import COMMANDS
+from choria_lifecycle.cli.talk import log_format, say
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Generator
+
+    from choria_lifecycle.cli.stop import Stop
+    from choria_lifecycle.tally.tally import Options
+
+__all__ = ["command"]
+
+_HELP: Final = f"""{COMMANDS["tally"]}
+
+Nodes are counted by component and version as their events come: startup and alive add one, a shutdown or 80 minutes of
+silence take it away. The metrics have the names of Choria's own tally. A page for people is at /, its numbers as JSON
+at /api/v1/status, and /-/healthy and /-/ready are for whoever supervises it.
+
+\b
+  lifecycle tally --component server --port 8080 --prefix lifecycle_tally
+  lifecycle tally --web.listen-address :8080   # on all interfaces
+  lifecycle tally --demo                       # a simulated fleet
+"""
+
+# The simulated fleet: when its story has ended, the next one begins.
+_DEMO_NODES: Final = 100
+_DEMO_SECONDS: Final = 120.0
+
+
+@click.command("tally", cls=Command, help=_HELP)
+@click.option(
+    "--component", "components", multiple=True, help="A component to count; may be repeated.  [default: *, for all]"
+)
+@click.option("--port", type=click.IntRange(0, 65535), help="The port to listen on, at 127.0.0.1.  [default: 8080]")
+@click.option(
+    "--web.listen-address",
+    "addresses",
+    multiple=True,
+    metavar="ADDRESS",
+    help="HOST:PORT to listen on, or :PORT for all interfaces; may be repeated.  [default: 127.0.0.1:8080]",
+)
+@click.option("--web.telemetry-path", "path", default="/metrics", show_default=True, help="Where the metrics are.")
+@click.option("--prefix", default="lifecycle_tally", show_default=True, help="What the metrics' names begin with.")
+@click.option("--expiry", type=duration, default="80m", show_default=True, help="After which silence a node is gone.")
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="NAME=NUMBER",
+    help="How much is kept, whoever publishes; the rest counts as `other`. Names and defaults: components=64, "
+    "versions=256, governors=256, transitions=1000, watchers=1000, nodes=2000000, label_bytes=128; may be repeated.",
+)
+@click.option("--demo", is_flag=True, help="Tally a simulated fleet on a private nats-server.")
+@log_format
+@connection_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    components: tuple[str, ...],
+    port: int | None,
+    addresses: tuple[str, ...],
+    path: str,
+    limits: tuple[str, ...],
+    demo: bool,
+    connection: Connection,
+    **options: Any,
+) -> int:
+    """Tally until a signal comes."""
+    for package in ("aiohttp", "prometheus_client"):
+        if importlib.util.find_spec(package) is None:
+            raise lifecycle.MissingExtra("lifecycle tally", extra="cli")
+    from choria_lifecycle.tally.http import check_path
+    from choria_lifecycle.tally.limits import Limits
+    from choria_lifecycle.tally.listening import bind, url
+    from choria_lifecycle.tally.tally import Options
+
+    stop: Stop = ctx.obj
+    what = Options(
+        components=() if "*" in components else tuple(name for name in components if name),
+        limits=Limits(**dict(map(_limit, limits))),
+        **options,
+    )
+    check_path(path)
+    if port is not None and addresses:
+        raise click.UsageError("give --port, or --web.listen-address with a port in it", ctx)
+    with ExitStack() as stack:
+        # Before anything else starts: a port that is taken is the most likely mistake.
+        wanted = addresses or (f"127.0.0.1:{8080 if port is None else port}",)
+        sockets = [stack.enter_context(closing(each)) for each in bind(wanted)]
+        arguments = stack.enter_context(_fleet()) if demo else connection.arguments()
+        for each in sockets:
+            hint = "" if addresses else "; for all interfaces: --web.listen-address :PORT"
+            say(f"lifecycle: metrics at {url(each).rstrip('/')}{path}, a page at {url(each)}{hint}")
+        try:
+            stop.run(_run(what, sockets, path, arguments, demo=demo))
+        except KeyboardInterrupt:
+            if not stop.terminated:
+                raise
+    return 0
+
+
+def _limit(text: str) -> tuple[str, int]:
+    from choria_lifecycle.tally.limits import LIMITS
+
+    name, _, number = text.partition("=")
+    if name not in LIMITS or not number.isascii() or not number.isdigit():
+        raise click.UsageError(f"--limit {text}: wanted is NAME=NUMBER, with one of {', '.join(LIMITS)}")
+    return name, int(number)
+
+
+@contextmanager
+def _fleet() -> Generator[dict[str, Any]]:
+    """A private nats-server, as the arguments of `connect`."""
+    from choria_lifecycle.embedded import nats_server
+
+    with nats_server() as server:
+        # The user's own environment is about another server.
+        yield {"servers": server.url, "environ": {}, "name": "lifecycle tally"}
+
+
+async def _run(
+    what: Options, sockets: list[socket.socket], path: str, arguments: dict[str, Any], *, demo: bool
+) -> None:
+    from choria_lifecycle.tally.http import serve
+    from choria_lifecycle.tally.tally import Tally
+
+    async with lifecycle.connect(**arguments) as middleware:
+        tally = Tally(middleware, what)
+        async with serve(tally, sockets, path):
+            say(f"lifecycle: tallying {', '.join(what.components) or 'all components'} on {middleware.server}")
+            if not demo:
+                await tally.run()
+                return
+            playing = asyncio.create_task(_play(arguments["servers"]))
+            try:
+                await tally.run()
+            finally:
+                playing.cancel()
+                await asyncio.gather(playing, return_exceptions=True)
+
+
+async def _play(url: str) -> None:
+    """Let the simulated fleet live, story after story."""
+    from choria_lifecycle.config.resolve import resolve
+    from choria_lifecycle.demo import play, simulate
+    from choria_lifecycle.nats import NatsTransport
+
+    transport = await NatsTransport.open(resolve(url, name="lifecycle tally", environ={}), within=5)
+    async with lifecycle.Middleware(transport) as publisher:
+        seed = 0
+        while True:
+            seed += 1
+            await play(simulate(_DEMO_NODES, _DEMO_SECONDS, seed=seed, start=int(time.time())), publisher, transport)

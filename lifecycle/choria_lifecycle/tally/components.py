@@ -1,0 +1,113 @@
+"""What is known of each component."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from choria_lifecycle.event import Alive, Governor, Provisioned, Shutdown, Startup, Upgraded
+from choria_lifecycle.tally.labels import OTHER
+from choria_lifecycle.tally.nodes import Census, Nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from choria_lifecycle.event import Event
+    from choria_lifecycle.tally.labels import Labels
+
+__all__ = ["EVENTS", "PRESENT", "Component", "Components", "Governors", "Summary"]
+
+EVENTS: Final = (Alive, Startup, Shutdown, Governor, Provisioned, Upgraded)
+"""The classes of lifecycle events, the most frequent first."""
+
+PRESENT: Final = (Alive, Startup)
+"""Those of events that say that a node is there, and in which version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How often something was measured, and the seconds that it took in all; false if never."""
+
+    count: int
+    seconds: float
+
+    def __bool__(self) -> bool:
+        return self.count > 0
+
+
+class Component:
+    """What is known of a component.
+
+    Attributes:
+        name: the value of its label.
+        shared: whether it stands for all components that have no series of their own.
+        nodes: its nodes.
+        types: how many events it has sent, by their class.
+        seconds: what was spent on them.
+        expired: how many of its nodes were given up.
+        sweeps: how often its nodes were gone through to that end.
+        sweeping: the seconds that this took.
+    """
+
+    __slots__ = ("expired", "name", "nodes", "seconds", "shared", "sweeping", "sweeps", "types")
+
+    def __init__(self, name: str, labels: Labels, census: Census) -> None:
+        self.name = name
+        self.shared = name == OTHER
+        self.nodes = Nodes(labels, census)
+        self.types: dict[type[Event], int] = dict.fromkeys(EVENTS, 0)
+        self.seconds = 0.0
+        self.expired = 0
+        self.sweeps = 0
+        self.sweeping = 0.0
+
+    @property
+    def good(self) -> int:
+        """How many events it has sent."""
+        return sum(self.types.values())
+
+    def identity(self, event: Event) -> str:
+        """Return what a node is known by; nodes of components that are counted together are still told apart."""
+        return f"{event.component}\0{event.identity}" if self.shared else event.identity
+
+
+class Governors:
+    """Counts what happened to governors, which have their names within a component."""
+
+    __slots__ = ("_counts", "_labels")
+
+    def __init__(self, labels: Labels) -> None:
+        self._labels = labels
+        self._counts: dict[tuple[str, str], dict[str, int]] = {}
+
+    def add(self, component: Component, event: Governor) -> None:
+        """Count an event."""
+        key = (component.name, self._labels.value(event.governor))
+        key = self._labels.admit(self._counts, key, "governors", (component.name, OTHER))
+        counts = self._counts.setdefault(key, {})
+        counts[event.event_type] = counts.get(event.event_type, 0) + 1
+
+    def counts(self) -> Mapping[tuple[str, str, str], int]:
+        """Return the events by component, governor and what happened."""
+        return {(*key, event): count for key, counts in self._counts.items() for event, count in counts.items()}
+
+
+class Components(dict[str, Component]):
+    """Components by name; one that is missing is made, or is the one that stands for all others.
+
+    Attributes:
+        census: counts the nodes of all.
+    """
+
+    __slots__ = ("_labels", "census")
+
+    def __init__(self, labels: Labels) -> None:
+        super().__init__()
+        self._labels = labels
+        self.census = Census()
+
+    def __missing__(self, name: str) -> Component:
+        name = self._labels.admit(self, self._labels.value(name), "components", OTHER)
+        if name not in self:
+            self[name] = Component(name, self._labels, self.census)
+        return self[name]

@@ -1,0 +1,113 @@
+"""What the autonomous agents of a fleet say: transitions of machines, and runs of exec watchers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from choria_lifecycle.tally.components import Summary
+from choria_lifecycle.tally.labels import OTHER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from choria_lifecycle.tally.labels import Labels
+    from choria_schemas.machine.v1 import Transition
+    from choria_schemas.machine.watcher.exec.v1 import ExecState
+
+__all__ = ["Machines", "Transitioned", "Watcher"]
+
+_NANOSECONDS: Final = 1e9
+
+
+class Transitioned(NamedTuple):
+    """A transition of machines, as its series has it."""
+
+    machine: str
+    version: str
+    transition: str
+    from_state: str
+    to_state: str
+
+
+class Watcher(NamedTuple):
+    """An exec watcher, as its series has it."""
+
+    machine: str
+    version: str
+    watcher: str
+
+
+_OTHER_TRANSITION: Final = Transitioned(OTHER, OTHER, OTHER, OTHER, OTHER)
+_OTHER_WATCHER: Final = Watcher(OTHER, OTHER, OTHER)
+
+
+class _Runs:
+    __slots__ = ("failures", "seconds", "successes")
+
+    def __init__(self) -> None:
+        self.successes = 0
+        self.failures = 0
+        self.seconds = 0.0
+
+
+class Machines:
+    """Counts events of autonomous agents, as the Go tally does.
+
+    That tally counts announcements: a watcher with an announce interval repeats its last run.
+    """
+
+    __slots__ = ("_labels", "_transitions", "_watchers")
+
+    def __init__(self, labels: Labels) -> None:
+        self._labels = labels
+        self._transitions: dict[Transitioned, int] = {}
+        self._watchers: dict[Watcher, _Runs] = {}
+
+    def transition(self, event: Transition) -> None:
+        """Count a transition."""
+        value = self._labels.value
+        series = Transitioned(
+            value(event.machine),
+            value(event.version),
+            value(event.transition),
+            value(event.from_state),
+            value(event.to_state),
+        )
+        series = self._labels.admit(self._transitions, series, "transitions", _OTHER_TRANSITION)
+        self._transitions[series] = self._transitions.get(series, 0) + 1
+
+    def run(self, event: ExecState) -> None:
+        """Count a run of an exec watcher, if it succeeded or failed."""
+        if event.previous_outcome not in ("success", "error"):
+            return
+        value = self._labels.value
+        series = Watcher(value(event.machine), value(event.version), value(event.name))
+        series = self._labels.admit(self._watchers, series, "watchers", _OTHER_WATCHER)
+        runs = self._watchers.setdefault(series, _Runs())
+        if event.previous_outcome == "success":
+            runs.successes += 1
+        else:
+            runs.failures += 1
+        runs.seconds += event.previous_run_time / _NANOSECONDS
+
+    @property
+    def transitions(self) -> Mapping[Transitioned, int]:
+        """Transitions."""
+        return self._transitions
+
+    @property
+    def successes(self) -> Mapping[Watcher, int]:
+        """Announced runs that succeeded; none is 0."""
+        return {watcher: runs.successes for watcher, runs in self._watchers.items() if runs.successes}
+
+    @property
+    def failures(self) -> Mapping[Watcher, int]:
+        """Announced runs that failed; none is 0."""
+        return {watcher: runs.failures for watcher, runs in self._watchers.items() if runs.failures}
+
+    @property
+    def runtime(self) -> Mapping[Watcher, Summary]:
+        """How long those runs took."""
+        return {
+            watcher: Summary(runs.successes + runs.failures, runs.seconds) for watcher, runs in self._watchers.items()
+        }

@@ -1,0 +1,208 @@
+"""The nodes of one component: who was heard, when, and in which version.
+
+A million nodes fit in little memory, since a node is one entry of a dict, from its identity to a number that it shares
+with all nodes that were heard in the same minute in the same version. The dict is split by the identities' hashes, so
+that old nodes are looked for in one small part after another.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from choria_lifecycle.tally.labels import OTHER
+
+if TYPE_CHECKING:
+    from choria_lifecycle.tally.labels import Labels
+
+__all__ = ["SHARDS", "Census", "Gone", "Nodes"]
+
+SHARDS: Final = 256
+"""How many parts there are."""
+
+_MASK: Final = SHARDS - 1
+
+# Host names have at most 253 characters, in practice far fewer. What is beyond this is known by its hash.
+_LONGEST: Final = 128
+_LONGEST_UNICODE: Final = 32
+_SHOWN: Final = 16
+
+
+class Census:
+    """How many nodes there are, of all components together."""
+
+    __slots__ = ("nodes",)
+
+    def __init__(self) -> None:
+        self.nodes = 0
+
+
+class Gone(NamedTuple):
+    """A node that was not heard for too long; `minute` is when it last was."""
+
+    identity: str
+    version: str
+    minute: int
+
+
+class _Version:
+    """A version and how many nodes run it.
+
+    Attributes:
+        name: the value of its label.
+        slot: its number among the versions that are there now.
+        nodes: how many nodes run it.
+        minute: the minute to which `stamp` belongs.
+        stamp: what nodes have that were heard in that minute in this version.
+    """
+
+    __slots__ = ("minute", "name", "nodes", "slot", "stamp")
+
+    def __init__(self, name: str, slot: int) -> None:
+        self.name = name
+        self.slot = slot
+        self.nodes = 0
+        self.minute = -1
+        self.stamp = -1
+
+
+class Nodes:
+    """The nodes of one component.
+
+    Args:
+        labels: makes the names of versions, and knows the limits.
+        census: counts the nodes with those of the other components.
+    """
+
+    __slots__ = ("_bits", "_census", "_free", "_labels", "_mask", "_other", "_shards", "_slots", "_versions")
+
+    def __init__(self, labels: Labels, census: Census) -> None:
+        self._labels = labels
+        self._census = census
+        self._bits = labels.limits.versions.bit_length()
+        self._mask = (1 << self._bits) - 1
+        self._shards: list[dict[str, int]] = [{} for _ in range(SHARDS)]
+        self._other = _Version(OTHER, 0)
+        self._slots = {0: self._other}
+        self._free: list[int] = []
+        self._versions: dict[str, _Version] = {}
+
+    def see(self, identity: str, name: str, minute: int) -> bool:
+        """Note that a node was heard; where there is no room for another one, that is counted instead.
+
+        Args:
+            identity: the node.
+            name: the version that it says it runs.
+            minute: when, in whole minutes; not negative.
+
+        Returns:
+            True if the node ran another version before.
+        """
+        try:
+            version = self._versions[name]
+        except KeyError:
+            version = self._version(name)
+        if version.minute != minute:
+            version.minute = minute
+            version.stamp = minute << self._bits | version.slot
+        stamp = version.stamp
+        shard = self._shards[hash(identity) & _MASK]
+        try:
+            old = shard[identity]
+        except KeyError:
+            if _is_long(identity):
+                return self.see(_short(identity), name, minute)
+            self._enter(shard, identity, version)
+            return False
+        if old == stamp:
+            return False
+        shard[identity] = stamp
+        former = self._slots[old & self._mask]
+        if former is version:
+            return False
+        version.nodes += 1
+        former.nodes -= 1
+        self._tidy(former)
+        return True
+
+    def remove(self, identity: str) -> None:
+        """Forget a node, if it is known."""
+        if _is_long(identity):
+            identity = _short(identity)
+        stamp = self._shards[hash(identity) & _MASK].pop(identity, None)
+        if stamp is not None:
+            self._leave(stamp)
+
+    def expire(self, number: int, oldest: int, most: int) -> tuple[int, list[Gone]]:
+        """Forget the nodes of one part that were last heard before a minute.
+
+        Args:
+            number: which of the `SHARDS` parts.
+            oldest: the first minute that is not too long ago.
+            most: how many of these nodes to return.
+
+        Returns:
+            How many there were, and some of them.
+        """
+        shard = self._shards[number]
+        oldest <<= self._bits
+        old = [(identity, stamp) for identity, stamp in shard.items() if stamp < oldest]
+        for identity, _ in old:
+            del shard[identity]
+        if len(old) > len(shard):
+            self._shards[number] = dict(shard)  # a dict keeps the room that it once needed
+        counts = Counter(stamp for _, stamp in old)
+        names = {stamp: self._leave(stamp, nodes) for stamp, nodes in counts.items()}
+        return len(old), [Gone(identity, names[stamp], stamp >> self._bits) for identity, stamp in old[-most:]]
+
+    def versions(self) -> dict[str, int]:
+        """Return how many nodes run each version; versions without nodes are not in it."""
+        return {version.name: version.nodes for version in self._slots.values() if version.nodes}
+
+    def _enter(self, shard: dict[str, int], identity: str, version: _Version) -> None:
+        """Keep another node, if there is room."""
+        if self._census.nodes < self._labels.limits.nodes:
+            self._census.nodes += 1
+            version.nodes += 1
+            shard[identity] = version.stamp
+        else:
+            self._labels.hits["nodes"] += 1
+            self._tidy(version)
+
+    def _leave(self, stamp: int, nodes: int = 1) -> str:
+        """Take nodes off their version, whose name is returned."""
+        version = self._slots[stamp & self._mask]
+        version.nodes -= nodes
+        self._census.nodes -= nodes
+        self._tidy(version)
+        return version.name
+
+    def _version(self, name: str) -> _Version:
+        """Return the version with a name that is not, or not literally, among the known ones."""
+        label = self._labels.value(name)
+        if label in self._versions:
+            return self._versions[label]
+        if label == OTHER or self._labels.admit(self._versions, label, "versions", OTHER) == OTHER:
+            return self._other
+        slot = self._free.pop() if self._free else len(self._slots)
+        version = self._slots[slot] = self._versions[label] = _Version(label, slot)
+        return version
+
+    def _tidy(self, version: _Version) -> None:
+        """Let go of a version once it has no nodes."""
+        if version.nodes or version is self._other:
+            return
+        del self._versions[version.name]
+        del self._slots[version.slot]
+        self._free.append(version.slot)
+
+
+def _is_long(identity: str) -> bool:
+    return len(identity) > _LONGEST_UNICODE and (len(identity) > _LONGEST or not identity.isascii())
+
+
+def _short(identity: str) -> str:
+    """Return what stands for a long identity: its beginning and its hash, in ASCII."""
+    digest = blake2b(identity.encode(errors="surrogatepass"), digest_size=16).hexdigest()
+    return identity[:_SHOWN].encode("ascii", "replace").decode() + "~" + digest

@@ -1,0 +1,172 @@
+"""What the tally knows, as the JSON of `/api/v1/status` and the page show it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict
+
+import choria_lifecycle
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from choria_lifecycle.tally.exposition import Facts
+    from choria_lifecycle.tally.recorder import Recorder
+
+__all__ = ["Component", "Connection", "Expired", "Minutes", "Replay", "Status", "Version", "status"]
+
+
+class Version(TypedDict):
+    """How many nodes of a component run a version."""
+
+    version: str
+    nodes: int
+
+
+class Component(TypedDict):
+    """The nodes of a component, and its versions, those with most nodes first."""
+
+    name: str
+    nodes: int
+    versions: list[Version]
+
+
+class Connection(TypedDict):
+    """How the connection is; `last_answer` is when a broker last answered, in Unix seconds."""
+
+    up: bool
+    server: str
+    subscribed: bool
+    gaps: int
+    dropped: int
+    last_answer: float | None
+
+
+class Replay(TypedDict):
+    """What became of reading the past from a stream.
+
+    `state` is `off`, `running`, `done`, or `none` where there is no stream.
+    """
+
+    state: str
+    events: int
+    why: str
+
+
+class Minutes(TypedDict):
+    """What happened in each of the last 60 minutes, the oldest first; `first` is when that began, in Unix seconds."""
+
+    first: float
+    startups: list[int]
+    shutdowns: list[int]
+    expiries: list[int]
+    upgrades: list[int]
+
+
+class Expired(TypedDict):
+    """A node that was not heard any more; times are in Unix seconds."""
+
+    identity: str
+    component: str
+    version: str
+    seen: float
+    expired: float
+
+
+class Status(TypedDict):
+    """All of it. Times are in Unix seconds; lists have most nodes, or the newest, first."""
+
+    version: str
+    prefix: str
+    now: float
+    started: float
+    role: str
+    election: str | None
+    components_wanted: list[str]
+    connection: Connection
+    complete: bool
+    replay: Replay
+    last_event: float | None
+    nodes: int
+    components: list[Component]
+    minutes: Minutes
+    expired: list[Expired]
+    events: dict[str, dict[str, int]]
+    errors: dict[str, int]
+    limits_hit: dict[str, int]
+
+
+def status(recorder: Recorder, facts: Facts, *, prefix: str, now: float) -> Status:
+    """Return what a tally knows.
+
+    Args:
+        recorder: has the numbers.
+        facts: what else there is to say.
+        prefix: what the names of its metrics begin with.
+        now: the time on the recorder's clock.
+    """
+    components = [_component(name, versions) for name, versions in recorder.versions().items()]
+    components.sort(key=lambda each: (-each["nodes"], each["name"]))
+    events: dict[str, dict[str, int]] = {}
+    for (component, kind), count in recorder.types.items():
+        events.setdefault(component, {})[kind] = count
+    # A reading of the recorder's clock plus this is a time of day.
+    of_day = facts.now - now
+    return {
+        "version": choria_lifecycle.__version__,
+        "prefix": prefix,
+        "now": facts.now,
+        "started": facts.started,
+        "role": "active" if facts.active else "standby",
+        "election": facts.election or None,
+        "components_wanted": list(facts.components) or ["*"],
+        "connection": {
+            "up": facts.connected,
+            "server": facts.server,
+            "subscribed": facts.subscribed,
+            "gaps": facts.gaps,
+            "dropped": facts.dropped,
+            "last_answer": facts.last_answer,
+        },
+        "complete": facts.complete,
+        "replay": {"state": facts.replay, "events": facts.replayed, "why": facts.replay_why},
+        "last_event": None if recorder.last_event is None else recorder.last_event + of_day,
+        "nodes": recorder.nodes,
+        "components": components,
+        "minutes": _minutes(recorder, now, of_day),
+        "expired": _expired(recorder, of_day),
+        "events": events,
+        "errors": dict(recorder.errors),
+        "limits_hit": {name: times for name, times in recorder.limits_hit.items() if times},
+    }
+
+
+def _component(name: str, versions: Mapping[str, int]) -> Component:
+    # The most nodes first; among as many, the version that sorts last, which mostly is the newest.
+    ordered = sorted(versions.items(), key=lambda item: (item[1], item[0]), reverse=True)
+    listed: list[Version] = [{"version": version, "nodes": nodes} for version, nodes in ordered]
+    return {"name": name, "nodes": sum(versions.values()), "versions": listed}
+
+
+def _minutes(recorder: Recorder, now: float, of_day: float) -> Minutes:
+    first, rows = recorder.history.rows(now)
+    return {
+        "first": first + of_day,
+        "startups": [row.startups for row in rows],
+        "shutdowns": [row.shutdowns for row in rows],
+        "expiries": [row.expiries for row in rows],
+        "upgrades": [row.upgrades for row in rows],
+    }
+
+
+def _expired(recorder: Recorder, of_day: float) -> list[Expired]:
+    return [
+        {
+            # A lone surrogate has no place in JSON.
+            "identity": each.identity.encode(errors="backslashreplace").decode(),
+            "component": each.component,
+            "version": each.version,
+            "seen": each.seen + of_day,
+            "expired": each.expired + of_day,
+        }
+        for each in reversed(recorder.history.expired)
+    ]

@@ -1,0 +1,235 @@
+"""A real Chromium without a screen, driven through its DevTools protocol: what people see, and what it complains about.
+
+with chromium() as browser:
+    page = await browser.open("http://127.0.0.1:8080/")
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+__all__ = ["Page", "chromium", "find_chromium"]
+
+_SECONDS = 30.0
+
+# Contrast as WCAG 2 defines it, of what is drawn over the nearest ground beneath that is not transparent.
+_PALE = """(() => {
+    const parts = (color) => color.match(/[\\d.]+/g).map(Number);
+    const light = (color) => {
+        const linear = (c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+        const [r, g, b] = parts(color).map((c) => linear(c / 255));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const ground = (element) => {
+        const color = getComputedStyle(element).backgroundColor;
+        return (parts(color)[3] ?? 1) === 0 ? ground(element.parentElement) : color;
+    };
+    const contrast = (one, other) => {
+        const [low, high] = [light(one), light(other)].sort((a, b) => a - b);
+        return (high + 0.05) / (low + 0.05);
+    };
+    const found = [];
+    for (const element of document.querySelectorAll("body *")) {
+        const style = getComputedStyle(element);
+        const text = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+        const [color, least] = element.matches("rect") ? [style.fill, 3] : [style.color, 4.5];
+        if (!text && !element.matches("rect")) continue;
+        const ratio = contrast(color, ground(element));
+        const what = element.textContent.slice(0, 30) || element.nodeName;
+        if (!(ratio >= least)) found.push(`${what}: ${ratio.toFixed(2)}`);
+    }
+    return [...new Set(found)];
+})()"""
+
+
+def find_chromium() -> str | None:
+    """The program, or None where none is installed; CHROMIUM_BIN names another."""
+    for name in (os.environ.get("CHROMIUM_BIN", ""), "chromium", "chromium-browser", "google-chrome"):
+        if name and (found := shutil.which(name)):
+            return found
+    return None
+
+
+class Page:
+    """A tab.
+
+    Attributes:
+        complaints: what the browser said is wrong with the page: errors in scripts, what the content security policy
+            forbade, files that were not there.
+        requests: the addresses that were asked for.
+        loaded: set when a page was loaded.
+    """
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        self._socket = socket
+        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self.loaded = asyncio.Event()
+        self._number = 0
+
+    async def call(self, method: str, **parameters: object) -> dict[str, Any]:
+        """Call a method of the protocol; RuntimeError with what the browser says against it."""
+        self._number += 1
+        answer = self._answers[self._number] = asyncio.get_running_loop().create_future()
+        await self._socket.send_json({"id": self._number, "method": method, "params": parameters})
+        async with asyncio.timeout(_SECONDS):
+            return await answer
+
+    async def load(self, url: str) -> None:
+        """Go to an address, and wait for everything on it."""
+        self.loaded.clear()
+        await self.call("Page.navigate", url=url)
+        async with asyncio.timeout(_SECONDS):
+            await self.loaded.wait()
+
+    async def evaluate(self, script: str) -> Any:
+        """Return the value of an expression of JavaScript, awaited."""
+        done = await self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        if "exceptionDetails" in done:
+            raise RuntimeError(json.dumps(done["exceptionDetails"]))
+        return done["result"].get("value")
+
+    async def until(self, condition: str) -> None:
+        """Wait until an expression is true, looking whenever the page changes; TimeoutError after 30 seconds."""
+        await self.evaluate(f"""new Promise((resolve, reject) => {{
+            const holds = () => {condition};
+            if (holds()) return resolve();
+            setTimeout(() => reject(new Error("timeout")), {_SECONDS * 1000 - 1000});
+            new MutationObserver((_, observer) => {{ if (holds()) {{ observer.disconnect(); resolve(); }} }})
+                .observe(document, {{subtree: true, childList: true, attributes: true, characterData: true}});
+        }})""")
+
+    async def look(self, width: int, height: int = 800, *, dark: bool = False, scale: float = 1) -> None:
+        """Be a screen of some size, in CSS pixels, whose user likes it light or dark, and nothing that moves."""
+        await self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=scale,
+            mobile=width < 600,
+        )
+        features = [
+            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]
+        await self.call("Emulation.setEmulatedMedia", features=features)
+
+    async def pale(self) -> list[str]:
+        """Return the texts and bars that WCAG's level AA says are too pale: below 4.5 and 3 to 1."""
+        found: list[str] = await self.evaluate(_PALE)
+        return found
+
+    async def press(self, key: str, text: str = "") -> None:
+        """Press a key and let go of it.
+
+        Args:
+            key: its name, such as `Tab`.
+            text: what it types.
+        """
+        code = {"Tab": 9, "Enter": 13}[key]
+        pressed = {"key": key, "code": key, "windowsVirtualKeyCode": code, "text": text}
+        await self.call("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", **pressed)
+        await self.call("Input.dispatchKeyEvent", type="keyUp", **pressed)
+
+    async def screenshot(self, *, whole: bool = True) -> bytes:
+        """Return a picture as PNG, of the whole page or of what is seen of it."""
+        taken = await self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+        return base64.b64decode(taken["data"])
+
+    async def listen(self) -> None:
+        """Take what the browser sends, until it goes away."""
+        async for message in self._socket:
+            said = message.json()
+            if "id" in said:
+                answer = self._answers.pop(said["id"])
+                if not answer.done():
+                    if "error" in said:
+                        answer.set_exception(RuntimeError(str(said["error"])))
+                    else:
+                        answer.set_result(said["result"])
+            else:
+                self._take(said["method"], said["params"])
+
+    def _take(self, method: str, said: dict[str, Any]) -> None:
+        match method:
+            case "Page.loadEventFired":
+                self.loaded.set()
+            case "Network.requestWillBeSent":
+                self.requests.append(said["request"]["url"])
+            case "Log.entryAdded" if said["entry"]["level"] in {"error", "warning"}:
+                self.complaints.append(f"{said['entry']['text']} {said['entry'].get('url', '')}")
+            case "Runtime.exceptionThrown":
+                self.complaints.append(json.dumps(said["exceptionDetails"]))
+            case "Page.javascriptDialogOpening":
+                self.complaints.append(f"a dialog: {said['message']}")
+            case "Runtime.consoleAPICalled":
+                self.complaints.append(json.dumps(said["args"]))
+            case "Audits.issueAdded":
+                self.complaints.append(json.dumps(said["issue"]))
+
+
+@asynccontextmanager
+async def chromium() -> AsyncGenerator[Page]:
+    """Run Chromium with one empty tab; it is ended, and what it wrote is removed, on leaving."""
+    found = find_chromium()
+    if found is None:
+        raise FileNotFoundError("chromium is not installed")
+    async with AsyncExitStack() as stack:
+        home = stack.enter_context(tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True))
+        command = [found, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
+        command += ["--remote-debugging-port=0", f"--user-data-dir={home}", "--disable-background-networking"]
+        command += ["--disable-component-update", "--disable-sync", "--mute-audio", "--hide-scrollbars", "--lang=en"]
+        process = subprocess.Popen(  # noqa: ASYNC220 - it takes as long as a fork does
+            [*command, "about:blank"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            process_group=0,
+            env={**os.environ, "HOME": home, "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": home},
+        )
+        stack.callback(_end, process)
+        assert process.stderr
+        async with asyncio.timeout(_SECONDS):
+            # It says where to talk to it, and later whatever comes to its mind.
+            address = await asyncio.to_thread(_address, process)
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        async with session.get(f"http://{address}/json/list") as answer:
+            [tab] = [each for each in await answer.json() if each["type"] == "page"]
+        socket = await stack.enter_async_context(session.ws_connect(tab["webSocketDebuggerUrl"], max_msg_size=0))
+        page = Page(socket)
+        listening = asyncio.create_task(page.listen())
+        stack.callback(listening.cancel)
+        for domain in ("Page", "Runtime", "Log", "Network", "Audits", "Accessibility", "DOM"):
+            await page.call(f"{domain}.enable")
+        yield page
+
+
+def _address(process: subprocess.Popen[bytes]) -> str:
+    assert process.stderr
+    for line in process.stderr:
+        if b"DevTools listening on ws://" in line:
+            return line.decode().split("ws://")[1].split("/")[0]
+    raise RuntimeError("chromium ended before it said where to talk to it")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert process.stderr
+    process.stderr.close()

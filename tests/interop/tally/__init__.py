@@ -1,0 +1,194 @@
+"""Sequences of messages that the Go tally and ours count; what the one shows is held against what the other does.
+
+What is the Go tally's is that of `main.go`. Here messages are read, chosen and counted as `lifecycle tally` does it, at
+times that are counted and not waited for.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from choria_lifecycle import codec
+from choria_lifecycle.errors import InvalidEvent, UnknownProtocol
+from choria_lifecycle.event import Event
+from choria_lifecycle.selection import Selection
+from choria_lifecycle.tally.exposition import Facts, render
+from choria_lifecycle.tally.recorder import Recorder
+from choria_schemas.machine.v1 import Transition
+from choria_schemas.machine.watcher.exec.v1 import ExecState
+
+from .sequences import EXEC, TRANSITION, Message, Role, Scrape, Wait
+
+if TYPE_CHECKING:
+    from tests.interop.golang import Ask
+
+    from .sequences import Sequence
+
+__all__ = ["ALWAYS", "FAMILIES", "Record", "compared", "explained", "go", "here", "problems", "series"]
+
+Series = dict[str, float]
+Record = dict[str, Any]
+
+FAMILIES = (
+    "good_events",
+    "process_errors",
+    "event_types",
+    "versions",
+    "processing_time",
+    "nodes_expired",
+    "governor",
+    "machine_transition",
+    "exec_watcher_success",
+    "exec_watcher_failures",
+    "exec_watcher_runtime",
+)
+
+ALWAYS = {
+    "zero": "A version that no node runs any more stays at 0 for ever in Go; here its series ends.",
+    "role": (
+        "Go keeps series apart by the role at the time of the event, so that a node counted in one role is taken off "
+        "in another, which freezes one series and makes the other negative; here all series have the current role."
+    ),
+}
+"""What is found by itself, wherever it applies; every other reason is given by a sequence."""
+
+_PREFIX = "lifecycle_tally_"
+_MACHINES = {TRANSITION: (Transition, "transition"), EXEC: (ExecState, "exec_watcher")}
+_MINUTE = 60.0
+
+
+def go(ask: Ask, sequences: list[Sequence]) -> list[Record]:
+    """Let the Go tally count; each record has its scrapes as series, with what is here where that is something else."""
+    answers = ask(
+        [{"component": each.component, "steps": [_request(step) for step in each.steps]} for each in sequences]
+    )
+    return [
+        compared(each, [series(text) for text in answer["scrapes"]])
+        for each, answer in zip(sequences, answers, strict=True)
+    ]
+
+
+def compared(sequence: Sequence, scrapes: list[Series]) -> Record:
+    """Return what is kept: what Go has; where the two differ why, and what is here if that does not follow."""
+    own = here(sequence)
+    found = sorted(set().union(*(explained(*pair) for pair in zip(scrapes, own, strict=True))))
+    made: Record = {"name": sequence.name, "go": scrapes}
+    if found:
+        made["differs"] = found
+    if "more" in found:
+        made["here"] = own
+    return made
+
+
+def problems(sequence: Sequence, made: Record) -> list[str]:
+    """Say where the two sides differ without a reason, and which reason nothing differs for."""
+    differs = "more" in made.get("differs", [])
+    if differs == bool(sequence.reason):
+        return []
+    if not differs:
+        return [f"{sequence.name}: both sides have the same, although {sequence.reason}"]
+    return [
+        f"{sequence.name}: scrape {number} differs without a reason: {_difference(summed(theirs), summed(own))}"
+        for number, (theirs, own) in enumerate(zip(made["go"], made["here"], strict=True))
+        if "more" in explained(theirs, own)
+    ]
+
+
+def explained(theirs: Series, own: Series) -> set[str]:
+    """Return why two scrapes differ: names of `ALWAYS`, and `more` where these are not enough."""
+    if theirs == own:
+        return set()
+    merged = summed(theirs)
+    left = {name: value for name, value in merged.items() if value or not name.startswith("versions{")}
+    found = {"zero"} if left != merged else set()
+    if len({_role(name) for name in theirs.keys() | own.keys()}) > 1:
+        found.add("role")
+    return found if left == summed(own) else found | {"more"}
+
+
+def summed(found: Series) -> Series:
+    """Return the series without the role, those of both roles added."""
+    sums: Series = {}
+    for name, value in found.items():
+        bare = name.replace('{active="0",', "{").replace('{active="1",', "{")
+        sums[bare] = sums.get(bare, 0) + value
+    return sums
+
+
+def _role(name: str) -> str:
+    return name.partition('active="')[2][:1]
+
+
+def _difference(theirs: Series, own: Series) -> str:
+    names = sorted(name for name in theirs.keys() | own.keys() if theirs.get(name) != own.get(name))
+    return "; ".join(f"{name} is {theirs.get(name)} with Go, and {own.get(name)} here" for name in names[:5])
+
+
+def series(text: str) -> Series:
+    """Return the series of a scrape that the Go tally has too; without the time that processing took, which varies."""
+    found: Series = {}
+    for family in text_string_to_metric_families(text):
+        if family.name.removeprefix(_PREFIX) not in FAMILIES:
+            continue
+        for sample in family.samples:
+            name = sample.name.removeprefix(_PREFIX).removesuffix("_total")  # which the parser has added
+            if name != "processing_time_sum":
+                labels = ",".join(f"{key}={json.dumps(sample.labels[key])}" for key in sorted(sample.labels))
+                found[f"{name}{{{labels}}}"] = sample.value
+    return dict(sorted(found.items()))
+
+
+def here(sequence: Sequence) -> list[Series]:
+    """Count a sequence on this side."""
+    now, active, scrapes = 0.0, True, []
+    recorder = Recorder(now=now)
+    selection = Selection.events(None, None if sequence.component == "*" else sequence.component)
+    for step in sequence.steps:
+        match step:
+            case Message():
+                _hear(recorder, selection, step, now)
+            case Wait():
+                end = now + step.seconds
+                while (now // _MINUTE + 1) * _MINUTE <= end:
+                    now = (now // _MINUTE + 1) * _MINUTE
+                    while recorder.sweep(now):
+                        pass
+                now = end
+            case Role():
+                active = step.active
+            case Scrape():
+                facts = Facts(connected=True, active=active, started=0.0, now=now)
+                scrapes.append(series(render(recorder, facts, now=now).decode()))
+    return scrapes
+
+
+def _hear(recorder: Recorder, selection: Selection, message: Message, now: float) -> None:
+    kind, name = _MACHINES.get(message.subject, (Event, message.subject.rpartition(".")[2]))
+    if kind is Event and selection.local and not selection.wants_subject(message.subject):
+        return
+    if kind is Event and len(selection.components) == 1 and name not in selection.components:
+        return
+    try:
+        event = codec.decode(message.body)
+    except (InvalidEvent, UnknownProtocol):
+        event = None
+    if event is None or not isinstance(event, kind):
+        recorder.failed(name)
+    elif kind is not Event or not selection.narrow or selection.wants_event(event):
+        recorder.take(event, now)
+
+
+def _request(step: Message | Wait | Role | Scrape) -> dict[str, Any]:
+    match step:
+        case Message():
+            return {"subject": step.subject, "body": base64.b64encode(step.body).decode()}
+        case Wait():
+            return {"wait": step.seconds}
+        case Role():
+            return {"role": int(step.active)}
+        case Scrape():
+            return {"scrape": True}

@@ -1,0 +1,88 @@
+"""What was recorded of the Go tally: a head, then one sequence a line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from . import ALWAYS, go, problems
+from .sequences import sequences, varied
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.interop.golang import Ask
+
+    from . import Record
+    from .sequences import Sequence
+
+__all__ = ["PATH", "SOURCE", "Live", "live", "load"]
+
+SOURCE = Path(__file__).parent
+PATH = Path(__file__).parents[2] / "data" / "interop" / "tally.jsonl"
+
+NOTE = (
+    "One sequence of tests/interop/tally/sequences.py a line, with the series of the Go tally at each scrape; where "
+    "ours are others, why, by the names in tests/interop/tally, and for more than these ours."
+)
+
+# Compared with a live program only.
+_LIVE_SEED, _LIVE, _LIVE_COUNT = 100, 30, 150
+
+
+class Live(NamedTuple):
+    """What both sides do now: the sequences that are recorded, and further ones."""
+
+    recorded: list[Record]
+    further: list[Record]
+
+    def problems(self) -> list[str]:
+        """Say where the two sides differ without a reason, and which reason nothing has."""
+        wanted = [*sequences(), *_further()]
+        found = [
+            problem for each in zip(wanted, self.recorded + self.further, strict=True) for problem in problems(*each)
+        ]
+        given = {reason for record in self.recorded for reason in record.get("differs", [])}
+        return found + [f"nothing differs any more for the reason {name}" for name in ALWAYS.keys() - given]
+
+    def changes(self) -> list[str]:
+        """Say where it is not as recorded."""
+        known = {record["name"]: record for record in load()[1]} if PATH.exists() else {}
+        now = {record["name"]: record for record in self.recorded}
+        return [
+            f"{PATH.name}: {name} is not as recorded"
+            for name in known.keys() | now.keys()
+            if known.get(name) != now.get(name)
+        ]
+
+    def write(self, about: Record) -> None:
+        """Record it."""
+        lines = (about | {"note": NOTE}, *self.recorded)
+        PATH.write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines), "utf-8")
+
+    def summary(self) -> str:
+        """Say what was compared, and where the two sides differ."""
+        found = self.recorded + self.further
+        alike = sum("differs" not in record for record in found)
+        lines = [
+            f"  {reason} ({sum(name in record.get('differs', []) for record in found)})"
+            for name, reason in ALWAYS.items()
+        ]
+        lines += [f"  {each.name}: {each.reason}" for each in sequences() if each.reason]
+        return "\n".join(["", *lines, "", f"sequences tallied: {len(found)}, of them {alike} alike in all respects"])
+
+
+def _further() -> Iterator[Sequence]:
+    return (varied(_LIVE_SEED + number, _LIVE_COUNT) for number in range(_LIVE))
+
+
+def live(ask: Ask) -> Live:
+    """Let both sides count."""
+    return Live(go(ask, list(sequences())), go(ask, list(_further())))
+
+
+def load() -> tuple[Record, list[Record]]:
+    """Return the head, and the sequences with what Go made of them."""
+    head, *records = map(json.loads, PATH.read_text("utf-8").splitlines())
+    return head, records

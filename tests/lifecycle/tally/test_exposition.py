@@ -1,0 +1,284 @@
+"""The text that Prometheus reads: exact lines, what prometheus_client's parser makes of them, and promtool's view."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+
+import choria_lifecycle
+from choria_lifecycle.errors import ConfigError, MissingExtra
+from choria_lifecycle.tally.exposition import CONTENT_TYPE, Facts, check_prefix, render
+from choria_lifecycle.tally.limits import Limits
+from choria_lifecycle.tally.recorder import EXPIRY, Recorder
+from tests.lifecycle.tally.events import event, run, transition
+from tests.strategies import EXAMPLES, TEXTS
+
+FACTS = Facts(connected=True, server="nats://a:4222", gaps=3, dropped=2, complete=True, started=1.0, now=2.0)
+
+LINES = """
+lifecycle_tally_good_events{active="1",component="server"} 5
+lifecycle_tally_good_events{active="1",component="CLI"} 2
+lifecycle_tally_process_errors{active="1",component="server"} 2
+lifecycle_tally_process_errors{active="1",component="transition"} 1
+lifecycle_tally_event_types{active="1",component="server",type="alive"} 2
+lifecycle_tally_event_types{active="1",component="server",type="startup"} 1
+lifecycle_tally_event_types{active="1",component="server",type="shutdown"} 1
+lifecycle_tally_event_types{active="1",component="server",type="upgraded"} 1
+lifecycle_tally_event_types{active="1",component="CLI",type="governor"} 2
+lifecycle_tally_versions{active="1",component="server",version="1.0"} 1
+lifecycle_tally_nodes{active="1",component="server"} 1
+lifecycle_tally_nodes_expired{active="1",component="server"} 1
+lifecycle_tally_governor{active="1",component="CLI",event="enter",governor="PUPPET"} 1
+lifecycle_tally_governor{active="1",component="CLI",event="exit",governor="PUPPET"} 1
+lifecycle_tally_processing_time_sum{active="1",component="server"} 0.25
+lifecycle_tally_processing_time_count{active="1",component="server"} 5
+lifecycle_tally_processing_time_sum{active="1",component="CLI"} 0.0
+lifecycle_tally_processing_time_count{active="1",component="CLI"} 2
+lifecycle_tally_maintenance_time_sum{active="1",component="server"} 0.0
+lifecycle_tally_maintenance_time_count{active="1",component="server"} 1
+lifecycle_tally_maintenance_time_sum{active="1",component="CLI"} 0.0
+lifecycle_tally_maintenance_time_count{active="1",component="CLI"} 1
+lifecycle_tally_machine_transition{active="1",from="idle",machine="puppet",to="run",transition="go",version="1.2.3"} 1
+lifecycle_tally_exec_watcher_success{active="1",machine="puppet",version="1.2.3",watcher="check"} 1
+lifecycle_tally_exec_watcher_failures{active="1",machine="puppet",version="1.2.3",watcher="check"} 1
+lifecycle_tally_exec_watcher_runtime_sum{active="1",machine="puppet",version="1.2.3",watcher="check"} 3.0
+lifecycle_tally_exec_watcher_runtime_count{active="1",machine="puppet",version="1.2.3",watcher="check"} 2
+lifecycle_tally_last_event_age_seconds 7.5
+lifecycle_tally_connected 1
+lifecycle_tally_gaps_total 3
+lifecycle_tally_dropped_messages_total 2
+lifecycle_tally_complete 1
+lifecycle_tally_limits_hit_total{limit="components"} 0
+lifecycle_tally_limits_hit_total{limit="versions"} 0
+lifecycle_tally_limits_hit_total{limit="governors"} 0
+lifecycle_tally_limits_hit_total{limit="transitions"} 0
+lifecycle_tally_limits_hit_total{limit="watchers"} 0
+lifecycle_tally_limits_hit_total{limit="nodes"} 0
+lifecycle_tally_limits_hit_total{limit="label_bytes"} 0
+"""
+
+# The names and types of the Go tally, and the one that its archived ancestor had besides.
+TYPES = {
+    "good_events": "counter",
+    "process_errors": "counter",
+    "event_types": "counter",
+    "versions": "gauge",
+    "maintenance_time": "summary",
+    "processing_time": "summary",
+    "nodes_expired": "counter",
+    "governor": "counter",
+    "machine_transition": "counter",
+    "exec_watcher_success": "counter",
+    "exec_watcher_failures": "counter",
+    "exec_watcher_runtime": "summary",
+}
+OWN_TYPES = {
+    "nodes": "gauge",
+    "last_event_age_seconds": "gauge",
+    "connected": "gauge",
+    "gaps_total": "counter",
+    "dropped_messages_total": "counter",
+    "complete": "gauge",
+    "limits_hit_total": "counter",
+    "build_info": "gauge",
+}
+
+
+def busy() -> Recorder:
+    recorder = Recorder(now=0.0, clock=lambda: 0.0)
+    recorder.take(event("alive", "n2"), 0.0)
+    for each in [
+        event("alive"),
+        event("startup", "n3", "2.0"),
+        event("upgraded", "n3", "2.0"),
+        event("shutdown", "n3"),
+        event("governor", component="CLI"),
+        event("governor", component="CLI", event_type="exit"),
+        transition(transition="go"),
+        run(),
+        run("error"),
+    ]:
+        recorder.take(each, EXPIRY)
+    recorder.failed("server")
+    recorder.failed("server")
+    recorder.failed("transition")
+    recorder.spent("server", 0.25)
+    assert not recorder.sweep(EXPIRY + 60)
+    return recorder
+
+
+def text(recorder: Recorder, facts: Facts = FACTS, now: float = EXPIRY + 7.5, prefix: str = "lifecycle_tally") -> str:
+    return render(recorder, facts, prefix=prefix, now=now).decode()
+
+
+def samples(exposed: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    found = [sample for family in text_string_to_metric_families(exposed) for sample in family.samples]
+    made = {(_as_written(sample.name, exposed), frozenset(sample.labels.items())): sample.value for sample in found}
+    assert len(made) == len(found), "a series is there twice"
+    return made
+
+
+def _as_written(name: str, exposed: str) -> str:
+    """The parser adds what counters should end with."""
+    return name if f"# TYPE {name} counter" in exposed else name.removesuffix("_total")
+
+
+def test_the_lines_are_these() -> None:
+    lines = text(busy()).splitlines()
+    own = [line for line in lines if not line.startswith(("#", "process_"))]
+    version = f'lifecycle_tally_build_info{{version="{choria_lifecycle.__version__}"}} 1'
+    assert own == [*LINES.strip().splitlines(), version]
+
+
+@pytest.mark.parametrize("recorder", [busy(), Recorder(now=0.0)], ids=["busy", "new"])
+def test_each_metric_has_help_and_a_type_before_its_samples(recorder: Recorder) -> None:
+    kinds, current = {}, ""
+    lines = text(recorder).splitlines()
+    for number, line in enumerate(lines):
+        if line.startswith("# HELP"):
+            _, _, current, help_text = line.split(" ", 3)
+            assert current not in kinds
+            assert help_text.endswith(".")
+            _, _, name, kinds[current] = lines[number + 1].split(" ")
+            assert name == current
+        elif not line.startswith("#"):
+            name = line.partition("{")[0].partition(" ")[0]
+            suffixes = ("_sum", "_count") if kinds[current] == "summary" else ("",)
+            assert name in {current + suffix for suffix in suffixes}
+    own = {name.removeprefix("lifecycle_tally_"): kind for name, kind in kinds.items() if "tally" in name}
+    assert own == TYPES | OWN_TYPES
+
+
+def test_the_parser_reads_what_the_recorder_has() -> None:
+    found = samples(text(busy()))
+    names = {name.removeprefix("lifecycle_tally_") for name, _ in found if name.startswith("lifecycle_tally_")}
+    sums = {f"{name}_{end}" for name, kind in TYPES.items() if kind == "summary" for end in ("sum", "count")}
+    assert names == {name for name, kind in TYPES.items() if kind != "summary"} | sums | OWN_TYPES.keys()
+    labels = {"active": "1", "component": "server", "version": "1.0"}
+    assert found["lifecycle_tally_versions", frozenset(labels.items())] == 1.0
+
+
+def test_the_parser_reads_the_types() -> None:
+    families = {family.name: family.type for family in text_string_to_metric_families(text(busy()))}
+    for name, kind in TYPES.items():
+        assert families[f"lifecycle_tally_{name}"] == kind
+    for name, kind in OWN_TYPES.items():
+        assert families[f"lifecycle_tally_{name.removesuffix('_total')}"] == kind
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_the_role_is_on_every_series_that_the_go_tally_has(active: bool) -> None:
+    recorder = busy()
+    before = samples(text(recorder, dataclasses.replace(FACTS, active=not active)))
+    after = samples(text(recorder, dataclasses.replace(FACTS, active=active)))
+    role = str(int(active))
+    assert len(before) == len(after)
+    for name, labels in after:
+        pairs = dict(labels)
+        bare = name.removeprefix("lifecycle_tally_").removesuffix("_sum").removesuffix("_count")
+        assert pairs.get("active") == (role if bare in TYPES or bare == "nodes" else None)
+
+
+def test_a_new_tally_says_what_it_can() -> None:
+    facts = Facts(connected=False, started=1.0, now=2.0)
+    found = {
+        name: value
+        for (name, labels), value in samples(text(Recorder(now=0.0), facts, now=1.0)).items()
+        if name.startswith("lifecycle_tally") and not labels
+    }
+    assert found == {
+        "lifecycle_tally_connected": 0,
+        "lifecycle_tally_gaps_total": 0,
+        "lifecycle_tally_dropped_messages_total": 0,
+        "lifecycle_tally_complete": 0,
+    }
+
+
+def test_series_vanish_with_their_last_node() -> None:
+    recorder = Recorder(now=0.0)
+    recorder.take(event("alive"), 0.0)
+    assert 'versions{active="1",component="server",version="1.0"} 1\n' in text(recorder)
+    recorder.take(event("shutdown"), 0.0)
+    assert 'version="1.0"' not in text(recorder)
+    assert "lifecycle_tally_nodes{" not in text(recorder)
+
+
+def test_the_age_of_the_last_event_is_never_negative() -> None:
+    recorder = Recorder(now=0.0)
+    recorder.take(event("alive"), 5.0)
+    assert "lifecycle_tally_last_event_age_seconds 0.0\n" in text(recorder, now=4.0)
+
+
+def test_process_metrics_are_those_of_prometheus_client() -> None:
+    found = {name for name, _ in samples(text(Recorder(now=0.0)))}
+    assert {"process_resident_memory_bytes", "process_cpu_seconds_total"} <= found
+
+
+def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    with pytest.raises(MissingExtra, match=r"the tally's metrics needs .*\[cli\]"):
+        text(Recorder(now=0.0))
+
+
+def test_the_text_is_not_openmetrics() -> None:
+    exposed = text(busy())
+    assert exposed.endswith("\n")
+    assert "# EOF" not in exposed
+    assert "_created" not in exposed
+    assert CONTENT_TYPE == "text/plain; version=0.0.4; charset=utf-8"
+
+
+@pytest.mark.parametrize("prefix", ["lifecycle_tally", "choria_tally", "_x", "a:b", "X9"])
+def test_names_begin_with_the_prefix(prefix: str) -> None:
+    assert check_prefix(prefix) == prefix
+    lines = text(busy(), prefix=prefix).splitlines()
+    names = {line.split(" ")[2] for line in lines if line.startswith("# TYPE")}
+    assert {f"{prefix}_{name}" for name in TYPES | OWN_TYPES} <= names
+
+
+@pytest.mark.parametrize("prefix", ["", "9a", "a-b", "a b", "é", "a\n", "a{"])
+def test_a_prefix_that_no_name_can_have_is_refused(prefix: str) -> None:
+    with pytest.raises(ConfigError, match="cannot begin the name of a metric"):
+        render(Recorder(now=0.0), FACTS, prefix=prefix, now=0.0)
+
+
+@settings(max_examples=EXAMPLES)
+@given(st.lists(TEXTS, min_size=5, max_size=5), st.sampled_from([4, 128]))
+def test_whatever_text_there_is_the_parser_reads_it_back(texts: list[str], limit: int) -> None:
+    recorder = Recorder(limits=Limits(label_bytes=limit), now=0.0)
+    component, version, governor, machine, name = texts
+    recorder.take(event("alive", component, version, component), 0.0)
+    recorder.take(event("governor", component=component, governor=governor), 0.0)
+    recorder.take(transition(machine, version, name, transition=governor), 0.0)
+    recorder.take(run(machine=machine, name=name, version=version), 0.0)
+    recorder.failed(component)
+    found = samples(text(recorder))
+    assert len(found) == len([line for line in text(recorder).split("\n") if line and not line.startswith("#")])
+    values = {value for _, labels in found for _, value in labels}
+    (known,) = recorder.versions()
+    assert {known, *recorder.versions()[known]} <= values
+    assert set(next(iter(recorder.machines.transitions))) <= values
+    assert all(len(value.encode()) <= max(limit, 11) for value in values)
+
+
+def test_quotes_backslashes_and_newlines_are_escaped() -> None:
+    recorder = Recorder(now=0.0)
+    recorder.take(event("alive", version='a"b\\c'), 0.0)
+    line = r'lifecycle_tally_versions{active="1",component="server",version="a\"b\\c"} 1'
+    assert line in text(recorder).splitlines()
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_promtool_has_nothing_to_say_but_of_the_names() -> None:
+    done = subprocess.run(
+        ["promtool", "check", "metrics"], input=text(busy()), capture_output=True, text=True, timeout=30
+    )
+    complaints = [line for line in (done.stdout + done.stderr).splitlines() if line]
+    assert [line for line in complaints if 'should have "_total" suffix' not in line] == []
