@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import ast
 import errno
-import importlib.util
 import json
 import os
 import re
 import shlex
 import shutil
 import socket
+import subprocess
 import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -43,6 +43,7 @@ from choria_lifecycle.config.files import read
 from choria_lifecycle.config.keys import KEYS
 from choria_lifecycle.config.machine import Machine
 from choria_lifecycle.config.settings import Verify
+from choria_lifecycle.nats import tls as nats_tls
 from tests.bed.certificates import Authority
 from tests.bed.choria import choria_broker, client_token, write_credentials
 from tests.bed.dns import dns_server
@@ -198,7 +199,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 # What stands on the page and differs from run to run.
 VARIES = (
-    (r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)? UTC", "TIME"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "TIME"),
     (r"\d\d:\d\d:\d\d \[", "CLOCK ["),
     (r"in \d+ ms", "in N ms"),
     (r"NATS \d+\.\d+\.\d+", "NATS V"),
@@ -355,14 +356,14 @@ def nothing(site: Site) -> None:
 
 def unreadable(site: Site) -> None:
     """As a file is to a user who may not read it; the one who runs the tests may be root, who may read all."""
-    own = Path.read_bytes
+    own = nats_tls.contents
 
-    def read_bytes(path: Path) -> bytes:
+    def contents(path: Path) -> bytes:
         if "private_keys" in path.parts:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
         return own(path)
 
-    site.patch.setattr(Path, "read_bytes", read_bytes)
+    site.patch.setattr(nats_tls, "contents", contents)
 
 
 def no_user(site: Site) -> None:
@@ -398,11 +399,6 @@ def two_ways(site: Site) -> None:
         site.patch.setenv(name, value)
 
 
-def no_nkeys(site: Site) -> None:
-    find = importlib.util.find_spec
-    site.patch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "nkeys" else find(name, *rest))
-
-
 def nobody(site: Site) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         site.names[BROKER] = closed.getsockname()[1]
@@ -424,8 +420,8 @@ def old_certificate(site: Site) -> None:
     site.start_tls(PUPPET.issue(BROKER, expired=True), PUPPET)
 
 
-def not_yet(site: Site) -> None:
-    tokened(site, valid_in=600)
+def old_creds(site: Site) -> None:
+    Operator().creds(site.home / ".nats.creds", expires=-60)
 
 
 # What each example on the command line needs besides the files, in the order of the page.
@@ -470,13 +466,7 @@ ERRORS: list[tuple[str, Callable[[Site], object], str]] = [
     ("Kubernetes", empty_authority, "lifecycle view"),
     (OWN, other_key, "lifecycle view"),
     (OWN, encrypted_key, "lifecycle view"),
-    (
-        "Plain NATS",
-        nothing,
-        f"lifecycle view --server {BROKER} --no-tls --user viewer --password-file ~/.nats-password",
-    ),
     ("Plain NATS", two_ways, "lifecycle view"),
-    ("Plain NATS", no_nkeys, f"NATS_CREDS=~/.nats.creds lifecycle view --server {URL}"),
     (PUPPETS, nobody, "lifecycle view"),
     (PUPPETS, nowhere, "lifecycle view"),
     (PUPPETS, silent, "lifecycle view --timeout 100ms"),
@@ -484,11 +474,10 @@ ERRORS: list[tuple[str, Callable[[Site], object], str]] = [
     (PUPPETS, other_name, "lifecycle view"),
     (PUPPETS, old_certificate, "lifecycle view"),
     (OWN, other_clients, "lifecycle view"),
-    ("Plain NATS", own_broker, f"lifecycle view --server {URL} --tlsca /etc/nats/ca.pem"),
     (PUPPETS, Site.start, "lifecycle view"),
     (TOKENS, unknown_issuer, "lifecycle view"),
     (TOKENS, expired, "lifecycle view"),
-    (TOKENS, not_yet, "lifecycle view"),
+    ("Plain NATS", old_creds, f"NATS_CREDS=~/.nats.creds lifecycle view --server {URL}"),
     (PUPPETS, may_not_view, "lifecycle view"),
     (TOKENS, Site.start_choria, "lifecycle emit shutdown --component billing"),
 ]
@@ -584,17 +573,37 @@ def test_files_mean_what_the_page_says(
         (site.root / "etc/choria/tls/ca.pem").unlink()
         alone = resolve.resolve(configuration=configuration, environ=os.environ)
         assert (alone.verify, alone.ca) == (Verify.NOTHING, None)
-    if part == PUPPETS:
-        variables = dict(re.findall(r"\b(NATS_[A-Z]+)=(\S+)", PARTS[part]))
-        assert "User=billing" in PARTS[part]
-        service = resolve.resolve(configuration=configuration, environ={"HOME": "/x", "USER": "billing", **variables})
-        found = {"NATS_CA": service.ca, "NATS_CERT": service.cert, "NATS_KEY": service.key}
-        assert {name: str(path) for name, path in found.items()} == variables
-        assert (service.servers, service.tls) == (settings.servers, True)
     if part == "Kubernetes":
         mounted = re.findall(r"mountPath: ([^,} ]+)", PARTS[part])
         assert mounted == ["/etc/choria/client.conf", str(Path(expected["cert"]).parent)]
         assert {Path(path).name for path in expected.values()} <= set(re.findall(r"[\w.]+", PARTS[part]))
+
+
+def test_a_service_connects_with_copies_of_the_nodes_certificate(site: Site) -> None:
+    deployed(site, PUPPETS)
+    lay_out(site.root / "etc/puppetlabs/puppet/ssl", PUPPET, "n1.example.net")
+    puppet_broker(site)
+    copying = re.search(r"^    cd .*\n(?:    install .*\n)+", PARTS[PUPPETS], re.MULTILINE)
+    owner = f" -o {os.getuid()} "  # there is no user billing here, and only root may give files away
+    subprocess.run(["sh", "-euc", site.local(copying[0]).replace(" -o billing ", owner)], check=True, timeout=20)
+
+    unit = dict(FILES.findall(PARTS[PUPPETS]))["/etc/systemd/system/billing.service.d/choria.conf"]
+    [user] = re.findall(r"^User=(.+)$", unit, re.MULTILINE)
+    given = " ".join(re.findall(r"^Environment=(.+)$", site.local(unit), re.MULTILINE))
+    variables = dict(each.split("=", 1) for each in given.split())
+    copies = {Path(path) for path in variables.values()}
+    assert set((site.root / "etc/billing/ssl").iterdir()) == copies
+    assert {path.stat().st_mode & 0o777 for path in copies} == {0o600}
+
+    # What systemd sets with User=, and nothing of alice's.
+    for name, value in {"USER": user, "LOGNAME": user, "HOME": str(site.root / "home" / user), **variables}.items():
+        site.patch.setenv(name, value)
+    said, ended = site.run("lifecycle config check")
+    assert ended == 0, said
+    assert f"ok       connection: to nats://{BROKER}:4222, with TLS, as billing.mcollective" in said
+    assert "the certificate of CN=n1.example.net" in said
+    said, ended = site.run("lifecycle view --count 1")
+    assert (ended, "[startup] n1.example.net" in said) == (0, True), said
 
 
 def test_the_initial_files(site: Site) -> None:

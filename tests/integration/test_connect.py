@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import time
 import traceback
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,9 +15,10 @@ import pytest
 import choria_lifecycle as lifecycle
 from choria_lifecycle import embedded
 from choria_lifecycle.connection import connect, publish_once
+from tests.bed.faults import proxy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncGenerator, Iterator
     from pathlib import Path
 
 USERS = 'authorization { users = [ { user: "alice", password: "s3cret" } ] }'
@@ -260,3 +263,38 @@ def test_another_event_loop_is_told(server: embedded.Server) -> None:
             second.run(middleware.publish(event))
         first.run(middleware.publish(event))
         first.run(manager.__aexit__(None, None, None))
+
+
+@pytest.mark.parametrize("greeting", [b"INFO []\r\n", b"INFO 3\r\n", b"x" * 70_000])
+async def test_an_odd_server_does_not_keep_the_others_away(
+    fake_server: Any, server: embedded.Server, greeting: bytes
+) -> None:
+    async with fake_server(None, greetings=(greeting,)) as odd:
+        async with connect([odd.url, server.url], timeout=4, environ={}) as middleware:
+            assert middleware.server == server.url
+        await refused(lifecycle.ConnectionFailed, odd.url, timeout=1)
+
+
+async def test_what_one_does_not_use_is_for_the_others(fake_server: Any) -> None:
+    """Twenty that refuse at once must not leave the last one a twentieth of the time."""
+    info = {"max_payload": 1048576}
+    async with fake_server(info) as slow, running(slow.url, 0.3) as url:
+        others = [f"nats://127.0.0.1:{port}" for port in range(1, 21)]
+        async with connect([*others, url], timeout=4, environ={}) as middleware:
+            assert middleware.server == url
+
+
+@asynccontextmanager
+async def running(url: str, seconds: float) -> AsyncGenerator[str]:
+    """A proxy that delays."""
+    async with proxy(int(url.rpartition(":")[2])) as between:
+        between.delay(seconds)
+        yield between.url
+
+
+@pytest.mark.parametrize("option", ["ca", "creds", "nkey"])
+async def test_pipes_and_names_that_no_file_can_have(option: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert "no regular file" in await refused(lifecycle.ConfigError, NOBODY, **{option: tmp_path / "pipe"})
+    assert "no file can have that name" in await refused(lifecycle.ConfigError, NOBODY, **{option: "a\0b"})
+    assert "cannot read" in await refused(lifecycle.ConfigError, config=tmp_path / "pipe")

@@ -82,7 +82,8 @@ class Brokers:
         self.failure = ""
         for name in self._names:
             try:
-                resolver = self._resolver = self._resolver or Resolver()
+                # A new one reads which name servers there are by now.
+                resolver = self._resolver or Resolver()
                 answer = await resolver.resolve(name, "SRV", lifetime=within / len(self._names))
             except (NXDOMAIN, NoAnswer):
                 reason = "no such record"

@@ -8,6 +8,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from choria_lifecycle.config.checks import Check, File, day
+from choria_lifecycle.config.contents import contents
 from choria_lifecycle.config.tokens import LEEWAY, creds_end, public_key, read_creds, read_seed, read_token
 from choria_lifecycle.errors import ConfigError, MissingExtra, NotAuthorised
 from choria_lifecycle.subjects import PREFIX
@@ -28,8 +29,6 @@ EVENTS = f"{PREFIX}.>"
 
 _FILES = ("ca", "cert", "key", "creds", "nkey", "jwt", "seed")
 _SECRETS = {"key", "creds", "nkey", "seed"}
-_MOST_BYTES = 1 << 20
-
 _VIEWERS = {"events_viewer", "org_admin"}
 _CLIENT = "choria_client_id"
 
@@ -51,8 +50,7 @@ def examine(settings: ConnectionSettings, now: float) -> Iterator[Check]:
         if path is None:
             continue
         try:
-            with path.open("rb") as file:
-                files[kind] = File(path, file.read(_MOST_BYTES))
+            files[kind] = File(path, contents(path))
         except OSError as error:
             yield _say("error", path, f"cannot be read: {error.strerror or error}; {_advice(kind, settings, error)}")
             continue

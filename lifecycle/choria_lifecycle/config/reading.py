@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from choria_lifecycle.config.contents import contents
 from choria_lifecycle.config.keys import KEYS, foreign, known, meant
 from choria_lifecycle.config.syntax import Ignored, convert, read_lines
 from choria_lifecycle.errors import ConfigError
@@ -166,8 +167,7 @@ class Reading:
 
     def _text(self, path: Path) -> str | None:
         try:
-            with path.open("rb") as file:
-                found = file.read(_MOST_BYTES + 1)
+            found = contents(path, _MOST_BYTES)
         except IsADirectoryError:
             self.say("warning", path, "a directory where Choria expects a file, and reads nothing; rename or remove it")
             return None

@@ -63,11 +63,11 @@ def choria_configuration(
     Raises:
         ConfigError: a file cannot be read.
     """
-    if config is None and (servers is not None or environ.get("NATS_URL")):
+    if not config and (servers is not None or environ.get("NATS_URL")):
         return None
     from choria_lifecycle.config.files import read
 
-    found = read(environ=environ, root=root, directory=directory, file=Path(config).expanduser() if config else None)
+    found = read(environ=environ, root=root, directory=directory, file=_path(str(config)) if config else None)
     if found.initial is None and not environ.get("CHORIA_SRV_DOMAIN"):
         for problem in found.problems:
             logger.warning("%s: %s", safe(problem.place), problem.message)
@@ -122,6 +122,14 @@ def resolve(
         changes.update(jwt=None, seed=None, **who)
     else:
         changes.update(_choria_user(environ, configuration, origins))
+    if settings.verify is Verify.NOTHING:
+        if who:
+            # A signature over a nonce is of no use to whoever is in between; a password is.
+            changes["verify"], origins["verify"] = Verify.FULL, "who connects is not from Choria's configuration"
+        elif settings.jwt is not None:
+            for option in ("user", "password"):
+                changes.pop(option, None)
+                origins.pop(option, None)
     for option, variable in _FILES.items():
         value = options.get(option) or (None if tls is False else environ.get(variable))
         if value:
@@ -130,7 +138,7 @@ def resolve(
     if name := options.get("name"):
         changes["name"], origins["name"] = name, "argument name"
     if "ca" in changes and settings.verify is Verify.NOTHING:
-        changes["verify"] = Verify.FULL
+        changes["verify"], origins["verify"] = Verify.FULL, origins["ca"]
     settings = replace(settings, **changes, origins=origins)
     wanted = bool(settings.ca or settings.cert) or any(url.startswith("tls://") for url in settings.servers)
     if tls is False and wanted:

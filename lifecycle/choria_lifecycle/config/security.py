@@ -5,6 +5,7 @@ The rules are those of go-choria, providers/security/*/option.go and choria/fram
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from choria_lifecycle.config.settings import Verify
 from choria_lifecycle.errors import ConfigError
-from choria_lifecycle.text import quoted
+from choria_lifecycle.log import logger
+from choria_lifecycle.text import quoted, safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -169,7 +171,7 @@ def _choria(configuration: Configuration, environ: Mapping[str, str], _machine: 
         raise ConfigError(f"the security provider choria needs {wanted}")
     name, origin = _user(environ, suffix="")
     files = {
-        short: None if bare else _existing(configuration.get(f"{_CHORIA}.{short}"))
+        short: None if bare else _existing(configuration, f"{_CHORIA}.{short}")
         for short in ("ca", "certificate", "key")
     }
     both = files["certificate"] and files["key"]
@@ -263,5 +265,19 @@ def _user(environ: Mapping[str, str], suffix: str = ".mcollective") -> tuple[str
     return f"{user}{suffix}", f"environment {_USER}"
 
 
-def _existing(path: str | None) -> Path | None:
-    return Path(path) if path and Path(path).exists() else None
+def _existing(configuration: Configuration, key: str) -> Path | None:
+    """A file that is optional; what is there and cannot be read is for whoever reads it to tell, as in Choria."""
+    path = configuration.get(key)
+    if not path:
+        return None
+    try:
+        os.stat(path)  # noqa: PTH116 - pathlib's exists() says that what must not be looked at is not there
+    except FileNotFoundError:
+        if key == f"{_CHORIA}.ca":
+            logger.warning(
+                "%s: %s is missing, so that no broker is verified: put it there", configuration.origin(key), safe(path)
+            )
+        return None
+    except (OSError, ValueError):
+        pass
+    return Path(path)

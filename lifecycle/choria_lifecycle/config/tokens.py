@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from choria_lifecycle.config.checks import day, unreadable
+from choria_lifecycle.config.contents import contents
 from choria_lifecycle.errors import ConfigError, MissingExtra, NotAuthorised
 from choria_lifecycle.text import quoted
 
@@ -221,8 +222,7 @@ def creds_end(jwt: bytes) -> float | None:
 
 def _read(path: Path, origin: str, remedy: str) -> str:
     try:
-        with path.open("rb") as file:
-            found = file.read(_MOST_BYTES + 1)
+        found = contents(path, _MOST_BYTES)
     except OSError as error:
         raise unreadable(path, origin, error, remedy) from error
     if len(found) > _MOST_BYTES:

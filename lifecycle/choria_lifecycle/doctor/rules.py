@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from choria_lifecycle.config.checks import Check
+from choria_lifecycle.config.reading import exists
 from choria_lifecycle.config.settings import Verify
 from choria_lifecycle.text import safe
 
@@ -51,6 +53,8 @@ def about_configuration(configuration: Configuration | None, *, named: bool) -> 
         yield Check("ok", "configuration", safe(str(path)), "read")
     for problem in configuration.problems:
         yield Check(problem.severity, "configuration", problem.place, problem.message)
+    if configuration.get("plugin.security.provider") == "choria":
+        yield from _dropped(configuration)
     curves, federation = "plugin.security.ecc_curves", "plugin.choria.federation.collectives"
     if configuration.given(curves):
         yield Check(
@@ -66,6 +70,20 @@ def about_configuration(configuration: Configuration | None, *, named: bool) -> 
             configuration.origin(federation),
             "lifecycle events do not cross a federation: only those of its own network are seen",
         )
+
+
+def _dropped(configuration: Configuration) -> Iterator[Check]:
+    """Files of the provider choria that are named and not there, without which it goes on."""
+    for short, severity, effect in (
+        ("ca", "error", "no broker is verified"),
+        ("certificate", "warning", "no certificate is shown"),
+        ("key", "warning", "no certificate is shown"),
+    ):
+        key = f"plugin.security.choria.{short}"
+        path = configuration.get(key)
+        if path and not exists(Path(path)):
+            message = f"{key}: {safe(path)} is missing, so that {effect}: put it there, or remove the line"
+            yield Check(severity, "configuration", configuration.origin(key), message)  # type: ignore[arg-type]
 
 
 def about_settings(settings: ConnectionSettings) -> Iterator[Check]:

@@ -18,6 +18,7 @@ from nats.aio.subscription import Subscription
 from nats.protocol.command import pub_cmd
 from nats.protocol.parser import PERMISSIONS_ERR, STALE_CONNECTION
 
+from choria_lifecycle.errors import LifecycleError
 from choria_lifecycle.log import logger
 from choria_lifecycle.nats.stream import GOODBYE, Reader, Socket
 from choria_lifecycle.text import safe
@@ -272,7 +273,13 @@ class Client(BaseClient):
             # the reconnecting task would go on after the end, and find itself connected.
             raise asyncio.CancelledError
         self._lose(errors.StaleConnectionError())
-        await super()._process_connect_init()
+        try:
+            await super()._process_connect_init()
+        except (OSError, errors.Error, TimeoutError, LifecycleError):
+            raise
+        except Exception as error:
+            # A greeting nobody expects must not keep the other servers from being tried.
+            raise errors.ProtocolError from error
         lost = self.lost = asyncio.get_running_loop().create_future()
 
         def ended(_: asyncio.Task[None]) -> None:
@@ -286,11 +293,23 @@ class Client(BaseClient):
                 task.add_done_callback(ended)
         self.on_connect()
 
+    def usable(self, urls: list[str]) -> list[str]:
+        """Those URLs that nats-py takes: a single odd one in DNS would keep it from all others."""
+        return [url for url in urls if self._takes(url)]
+
+    def _takes(self, url: str) -> bool:
+        try:
+            self._parse_server_uri(url)
+        except (errors.Error, ValueError):
+            logger.debug("passed over a broker that cannot be connected to: %s", safe(url, 200))
+            return False
+        return True
+
     async def _connect_to_server(self, s: Srv) -> None:
         """Ask for the brokers there are by now, before each attempt to come back to one."""
         self._server_info = {}
         if self._brokers is not None and self.is_reconnecting:
-            found = await self._brokers()
+            found = self.usable(await self._brokers())
             if found:
                 self.set_server_pool(found)
                 if all(each.uri.netloc != s.uri.netloc for each in self._server_pool):

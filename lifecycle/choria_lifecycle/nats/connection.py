@@ -31,6 +31,9 @@ __all__ = ["Connection"]
 _PING_SECONDS = 20
 _PINGS_OUTSTANDING = 1
 
+# What the first connection to one of many servers gets at least, unless there is less time than twice that in all.
+_LEAST_STEP_SECONDS = 1.0
+
 # For each step of a reconnect: the TCP connection, the greeting, the TLS handshake, the answer to the credentials.
 _RECONNECT_STEP_SECONDS = 5
 
@@ -57,6 +60,7 @@ class Connection:
         self.closing = False
         self._settings = settings
         self._within = within
+        self._deadline = asyncio.get_running_loop().time() + within
         self._backoff = Backoff()
         self._up = asyncio.Event()
         self._opening = True
@@ -83,10 +87,9 @@ class Connection:
         failed: LifecycleError | None = None
         try:
             async with asyncio.timeout(within):
-                self._servers = await self._find(within / 2) or list(settings.servers)
+                self._servers = client.usable(await self._find(within / 2)) or list(settings.servers)
                 if not self._servers:
                     self._fail(errors.NoServersError())
-                step = min(settings.connect_timeout or within, within / len(self._servers))
                 await client.connect(
                     servers=self._servers,
                     name=settings.name,
@@ -98,7 +101,7 @@ class Connection:
                     # The order of brokers out of DNS means something.
                     dont_randomize=self._brokers is not None,
                     # A silent server takes its share of the time and leaves the others theirs.
-                    connect_timeout=step,  # type: ignore[arg-type]
+                    connect_timeout=self._step(len(self._servers)),  # type: ignore[arg-type]
                     ping_interval=_PING_SECONDS,
                     max_outstanding_pings=_PINGS_OUTSTANDING,
                     inbox_prefix=self.refusals.inbox,
@@ -185,8 +188,17 @@ class Connection:
 
     def _fail(self, error: Exception) -> None:
         self._failures.append((self._trying, self._meant(error)))
-        if len(self._failures) >= len(self._servers):
+        left = len(self._servers) - len(self._failures)
+        if left <= 0:
             raise self._unreachable()
+        # What one did not use is for the others.
+        self.client.options["connect_timeout"] = self._step(left)
+
+    def _step(self, servers: int) -> float:
+        """How long the next of so many servers may take: its share of the time, but not too little to answer in."""
+        remaining = max(0.0, self._deadline - asyncio.get_running_loop().time())
+        share = max(remaining / servers, min(_LEAST_STEP_SECONDS, self._within / 2))
+        return min(self._settings.connect_timeout or remaining, share, remaining)
 
     def _unreachable(self) -> LifecycleError:
         late = f" within {self._within:g} s"

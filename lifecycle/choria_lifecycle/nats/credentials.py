@@ -30,11 +30,12 @@ def credentials(settings: ConnectionSettings) -> dict[str, Any]:
         NotAuthorised: a Choria token, or a creds file, has expired.
         MissingExtra: keys are needed, and the package that handles them is not installed.
     """
-    user = {}
+    # Functions, so that no frame of a traceback holds the secrets themselves.
+    user: dict[str, Any] = {}
     if settings.user is not None and settings.password is not None:
-        user = {"user": settings.user, "password": settings.password}
+        user = {"user": lambda: settings.user, "password": lambda: settings.password}
     if settings.token is not None:
-        return {"token": settings.token}
+        return {"token": lambda: settings.token}
     # Files are read again for every connection: they are replaced while programs run.
     if settings.creds is not None:
         _need_nkeys()

@@ -13,9 +13,10 @@ from nats.aio.transport import TcpTransport
 from nats.protocol.parser import ERR_RE, Parser
 
 from choria_lifecycle.log import logger
+from choria_lifecycle.nats.tls import check_common_name
 
 if TYPE_CHECKING:
-    from ssl import SSLObject
+    from ssl import SSLContext, SSLObject
     from urllib.parse import ParseResult
 
 __all__ = ["GOODBYE", "Reader", "Socket"]
@@ -51,6 +52,7 @@ class Socket(TcpTransport):
         """Encrypt the connection, and have asyncio know that: it would complain at the end of it otherwise."""
         try:
             await super().connect_tls(*arguments, **named)
+            self._check_name(*arguments[:2])
         except BaseException:
             # asyncio tells nobody of the end of a connection whose handshake failed.
             self.abort()
@@ -59,6 +61,10 @@ class Socket(TcpTransport):
         protocol = self._io_writer.transport.get_protocol() if self._io_writer is not None else None
         if protocol is not None:  # it has not ended in between
             protocol._over_ssl = True  # type: ignore[attr-defined]  # noqa: SLF001 # pyright: ignore[reportAttributeAccessIssue]
+
+    def _check_name(self, host: str, context: SSLContext) -> None:
+        if context.hostname_checks_common_name and context.check_hostname and self.encrypted is not None:
+            check_common_name(self.encrypted.getpeercert() or {}, host)
 
     async def readline(self) -> bytes:
         """A line of the greeting, or the answer to it; nats-py takes a connection that ends there for a good one."""

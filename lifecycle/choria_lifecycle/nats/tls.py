@@ -6,17 +6,19 @@ import ssl
 from typing import TYPE_CHECKING, Final
 
 from choria_lifecycle.config.checks import unreadable
+from choria_lifecycle.config.contents import contents
 from choria_lifecycle.config.settings import Verify
 from choria_lifecycle.errors import ConfigError
 from choria_lifecycle.log import logger
 from choria_lifecycle.text import safe
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from choria_lifecycle.config.settings import ConnectionSettings
 
-__all__ = ["read", "tls_context"]
+__all__ = ["check_common_name", "read", "tls_context"]
 
 # The suites of TLS 1.2 that Go has, under the names of OpenSSL; those of TLS 1.3 cannot be chosen, in Go neither.
 _SUITES: Final = {
@@ -79,6 +81,28 @@ def tls_context(settings: ConnectionSettings) -> ssl.SSLContext:
     return context
 
 
+def check_common_name(certificate: Mapping[str, object], host: str) -> None:
+    """Hold a certificate that OpenSSL took by its common name against Choria's rule: no list of names, and no wildcard.
+
+    Args:
+        certificate: as `SSLObject.getpeercert` has it.
+        host: the name that was connected by.
+
+    Raises:
+        ssl.SSLCertVerificationError: it is not for that host.
+    """
+    names = certificate.get("subjectAltName", ())
+    if any(kind in {"DNS", "IP Address"} for kind, _ in names):  # type: ignore[attr-defined]
+        return
+    subject = certificate.get("subject", ())
+    common = [value for part in subject for key, value in part if key == "commonName"]  # type: ignore[attr-defined]
+    if names or [each.lower() for each in common[-1:]] != [host.lower()]:
+        error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+        error.verify_code = 62
+        error.verify_message = f"Hostname mismatch, certificate is not valid for {host!r}"
+        raise error
+
+
 def _choose_ciphers(context: ssl.SSLContext, names: tuple[str, ...]) -> None:
     known = [_SUITES[name] for name in names if name in _SUITES]
     unknown = [safe(name, 100) for name in names if name not in _SUITES]
@@ -98,6 +122,6 @@ def read(path: Path, origin: str = "") -> bytes:
         ConfigError: it cannot be read; the message says where its name comes from, if that is known.
     """
     try:
-        return path.read_bytes()
+        return contents(path)
     except OSError as error:
         raise unreadable(path, origin, error) from error

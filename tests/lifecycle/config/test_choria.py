@@ -12,6 +12,7 @@ from choria_lifecycle.config.files import read
 from choria_lifecycle.config.resolve import choria_configuration, identity, resolve
 from choria_lifecycle.config.settings import ConnectionSettings, Verify
 from choria_lifecycle.errors import ConfigError
+from choria_lifecycle.nats.tls import tls_context
 from tests.lifecycle.config.conftest import a_machine
 
 if TYPE_CHECKING:
@@ -160,9 +161,48 @@ def test_choria_tokens(resolved: Callable[..., ConnectionSettings]) -> None:
     assert (settings.jwt, settings.seed, str(settings.creds)) == (None, None, "/c")
 
 
-def test_a_token_and_a_user_of_choria_go_together(resolved: Callable[..., ConnectionSettings]) -> None:
-    for settings in (resolved(CHORIA | IN_FILE), resolved(CHORIA, environ=MCOLLECTIVE)):
+def test_a_token_and_a_user_of_choria_go_together(resolved: Callable[..., ConnectionSettings], tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").touch()
+    verified = CHORIA | {"plugin.security.choria.ca": str(tmp_path / "ca.pem")}
+    for settings in (resolved(verified | IN_FILE), resolved(verified, environ=MCOLLECTIVE)):
         assert (str(settings.jwt), bool(settings.user)) == ("/t", True)
+    # Whoever is in between could ask for the password instead of the token.
+    settings = resolved(CHORIA | IN_FILE)
+    assert (str(settings.jwt), settings.user, settings.verify) == ("/t", None, Verify.NOTHING)
+
+
+@pytest.mark.parametrize("options", [{"user": "u", "password": "p"}, {"token": "t"}, {"creds": "/c"}])
+def test_credentials_of_ones_own_go_to_no_broker_that_is_not_verified(
+    resolved: Callable[..., ConnectionSettings], options: dict[str, str]
+) -> None:
+    aaa = {
+        "plugin.security.provider": "file",
+        "plugin.security.client_anon_tls": "true",
+        "plugin.choria.security.request_signer.token_file": "/t",
+        "plugin.choria.security.request_signer.service": "true",
+        "plugin.choria.middleware_hosts": "broker1:4222",
+    }
+    for keys in (CHORIA, aaa):
+        settings = resolved(keys, **options)
+        assert (settings.jwt, settings.verify, settings.tls) == (None, Verify.FULL, True)
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd/ca.pem", "{loop}", "a\0b"])
+def test_an_authority_that_cannot_be_looked_at_is_not_missing(
+    resolved: Callable[..., ConnectionSettings], path: str, tmp_path: Path
+) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    settings = resolved(CHORIA | {"plugin.security.choria.ca": path.replace("{loop}", str(tmp_path / "loop"))})
+    assert settings.verify is Verify.FULL
+    with pytest.raises(ConfigError, match="cannot read"):
+        tls_context(settings)
+
+
+def test_a_missing_authority_is_said(
+    resolved: Callable[..., ConnectionSettings], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert resolved(CHORIA | {"plugin.security.choria.ca": "/nowhere"}).verify is Verify.NOTHING
+    assert "/nowhere is missing, so that no broker is verified" in caplog.text
     assert resolved(CHORIA | IN_FILE, environ=NATS).jwt is None
 
 

@@ -1,0 +1,44 @@
+"""What is in a file that settings name, whatever it is that they name."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["contents"]
+
+_MOST_BYTES = 1 << 20
+
+
+def contents(path: Path, most: int = _MOST_BYTES) -> bytes:
+    """What is in a file, at most so many bytes and one more. A pipe, an endless device or a directory is none.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        # Without waiting: opening a pipe that nobody writes to would never end.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except ValueError as error:
+        raise OSError(errno.EINVAL, "no file can have that name") from error
+    with os.fdopen(descriptor, "rb") if _is_regular(descriptor) else _refused(descriptor) as file:
+        return file.read(most + 1)
+
+
+def _is_regular(descriptor: int) -> bool:
+    found = os.fstat(descriptor)
+    # Nothing, said in so many words, is a file like others.
+    return stat.S_ISREG(found.st_mode) or os.path.samestat(found, os.stat(os.devnull))  # noqa: PTH116
+
+
+def _refused(descriptor: int) -> NoReturn:
+    mode = os.fstat(descriptor).st_mode
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    raise OSError(errno.EINVAL, "it is no regular file")
