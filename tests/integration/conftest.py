@@ -54,8 +54,15 @@ class FakeServer:
         self._greeting = b"" if info is None else b"INFO " + json.dumps(info).encode() + b"\r\n"
         self._greetings = list(greetings)
         self._answers = list(answers)
+        self._writers: list[asyncio.StreamWriter] = []
+
+    def drop(self) -> None:
+        """Cut what is still open, or asyncio would complain of it when the loop has ended."""
+        for writer in self._writers:
+            writer.transport.abort()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
         self.connections.put_nowait(None)
         writer.write(self._greetings.pop(0) if self._greetings else self._greeting)
         try:
@@ -89,5 +96,7 @@ def fake_server() -> Callable[..., AbstractAsyncContextManager[FakeServer]]:
         finally:
             listener.close()
             await listener.wait_closed()
+            fake.drop()
+            await asyncio.sleep(0)
 
     return start
