@@ -63,8 +63,15 @@ class Socket(TcpTransport):
             protocol._over_ssl = True  # type: ignore[attr-defined]  # noqa: SLF001 # pyright: ignore[reportAttributeAccessIssue]
 
     def _check_name(self, host: str, context: SSLContext) -> None:
-        if context.hostname_checks_common_name and context.check_hostname and self.encrypted is not None:
-            check_common_name(self.encrypted.getpeercert() or {}, host)
+        if not (context.hostname_checks_common_name and context.check_hostname):
+            return
+        try:
+            certificate = self.encrypted.getpeercert() if self.encrypted is not None else None
+        except (AttributeError, ValueError):  # asyncio has let go of a connection that has ended already
+            certificate = None
+        if not certificate:
+            raise errors.UnexpectedEOF
+        check_common_name(certificate, host)
 
     async def readline(self) -> bytes:
         """A line of the greeting, or the answer to it; nats-py takes a connection that ends there for a good one."""
