@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nats as nats_py
 import pytest
 
 import choria_lifecycle as lifecycle
@@ -16,7 +18,7 @@ from choria_lifecycle import embedded
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-PUBLISH, RECEIVE, SERVICE, VALIDATE, ASSERT_VALID, TESTING = PROGRAMS
+PUBLISH, RECEIVE, REPLAY, SERVICE, VALIDATE, ASSERT_VALID, TESTING = PROGRAMS
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +61,22 @@ async def test_receiving(server) -> None:
     assert receiver.returncode == 0
     assert lines[-1] == "n1.example.net is gone"
     assert set(lines[:-1]) <= {"n1.example.net runs 1.4.2"}
+
+
+async def test_replaying(server) -> None:
+    client = await nats_py.connect(server.url)
+    await client.jetstream().add_stream(name="README", subjects=["choria.lifecycle.event.>"])
+    event = lifecycle.startup(identity="n1.example.net", component="billing", version="1.4.2")
+    async with lifecycle.connect(server.url) as middleware:
+        await middleware.publish(event, stored=True)
+    program = start(REPLAY, server.url)
+    line = await asyncio.to_thread(program.stdout.readline)
+    program.terminate()
+    program.wait(20)
+    program.stdout.close()
+    await client.jetstream().delete_stream("README")
+    await client.close()
+    assert line == lifecycle.describe(event) + "\n"
 
 
 def test_validating_and_testing() -> None:

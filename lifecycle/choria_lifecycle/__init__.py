@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         InvalidEvent,
         LifecycleError,
         MissingExtra,
+        NoStream,
         NotAuthorised,
         OptionError,
         UnknownProtocol,
@@ -46,9 +47,9 @@ if TYPE_CHECKING:
         startup,
         upgraded,
     )
+    from choria_lifecycle.memory import InMemoryTransport
     from choria_lifecycle.middleware import Delivery, Middleware
     from choria_lifecycle.subjects import subject
-    from choria_lifecycle.transport import InMemoryTransport
     from choria_lifecycle.validation.finding import Finding
     from choria_lifecycle.validation.validate import validate
 
@@ -69,6 +70,7 @@ __all__ = [
     "LifecycleError",
     "Middleware",
     "MissingExtra",
+    "NoStream",
     "NotAuthorised",
     "OptionError",
     "UnknownProtocol",
@@ -104,6 +106,7 @@ _MODULES: Final = {
         "InvalidEvent",
         "LifecycleError",
         "MissingExtra",
+        "NoStream",
         "NotAuthorised",
         "OptionError",
         "UnknownProtocol",
@@ -122,9 +125,9 @@ _MODULES: Final = {
         "startup",
         "upgraded",
     ),
+    "memory": ("InMemoryTransport",),
     "middleware": ("Delivery", "Middleware"),
     "subjects": ("subject",),
-    "transport": ("InMemoryTransport",),
     "validation.finding": ("Finding",),
     "validation.validate": ("validate",),
 }

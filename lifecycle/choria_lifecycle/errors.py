@@ -8,6 +8,7 @@
      +-- ConnectionFailed    no server could be reached in time
      +-- NotAuthorised       a server refused the credentials, or a subject
      +-- DeliveryFailed      a publish was not confirmed; says whether the event may still arrive
+     +-- NoStream            no JetStream stream, or bucket, keeps what was asked for
      +-- MissingExtra        an optional dependency is not installed
      +-- AddressInUse        another program listens where this one was to
 
@@ -24,6 +25,7 @@ __all__ = [
     "InvalidEvent",
     "LifecycleError",
     "MissingExtra",
+    "NoStream",
     "NotAuthorised",
     "OptionError",
     "UnknownProtocol",
@@ -125,6 +127,10 @@ class DeliveryFailed(LifecycleError):
         super().__init__(message)
         self.subject = subject
         self.may_arrive = may_arrive
+
+
+class NoStream(LifecycleError):
+    """No JetStream stream, or bucket of keys, keeps what was asked for, or JetStream is not enabled."""
 
 
 class MissingExtra(LifecycleError):

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from choria_lifecycle import codec
 from choria_lifecycle.envelope import Format
 from choria_lifecycle.errors import OptionError
 from choria_lifecycle.receiver import LIMIT, LIMIT_BYTES, Counters, Deliveries, Delivery, Events
-from choria_lifecycle.selection import Selection
+from choria_lifecycle.selection import Selection, moment
 from choria_lifecycle.subjects import subject as subject_of
-from choria_lifecycle.transport import check_pattern
+from choria_lifecycle.transport import check_pattern, check_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime, timedelta
     from types import TracebackType
     from typing import Self
 
+    from choria_lifecycle.bucket import Bucket
     from choria_lifecycle.event import Event
     from choria_lifecycle.transport import Message, Transport
 
@@ -109,6 +112,8 @@ class Middleware:
         component: str | Iterable[str] | None = None,
         queue: str = "",
         *,
+        since: datetime | timedelta | float | None = None,
+        stream: str = "",
         timeout: float = 5,
     ) -> Events:
         """Receive lifecycle events: `async with middleware.events() as events`, then `async for event in events`.
@@ -119,13 +124,18 @@ class Middleware:
             type: one event type or several; by default all.
             component: one component or several; by default all.
             queue: members of one queue group share the events among them; by default each subscriber gets all.
+            since: first replay what a JetStream stream has stored since then, then go on with what it stores: in order,
+                each event once, none missed, not even while the connection is lost. A time with its time zone, a
+                timedelta back from now, or seconds since the epoch. The default is what comes from now on, with no
+                stream. Not together with queue.
+            stream: which stream to replay; by default the one that stores these events, Choria's CHORIA_EVENTS.
             timeout: seconds that entering waits for the server's confirmation.
 
         Raises:
-            OptionError: an unknown type, or a component or queue that NATS cannot take.
+            OptionError: an unknown type, or a component, queue, time or stream that cannot be used.
         """
         self._here()
-        selection = Selection.events(type, component)
+        selection = _since(Selection.events(type, component), queue, since, stream)
         check_pattern(selection.subject, queue)
         return Events(
             self._transport, selection, queue, limit=self._limit, limit_bytes=self._limit_bytes, timeout=timeout
@@ -138,6 +148,8 @@ class Middleware:
         component: str | Iterable[str] | None = None,
         queue: str = "",
         *,
+        since: datetime | timedelta | float | None = None,
+        stream: str = "",
         timeout: float = 5,
     ) -> Deliveries:
         """Receive messages with all that is known of them, invalid ones included, as `Delivery`.
@@ -148,6 +160,8 @@ class Middleware:
             type: as for `events`.
             component: as for `events`.
             queue: as for `events`.
+            since: as for `events`.
+            stream: as for `events`.
             timeout: as for `events`.
 
         Raises:
@@ -160,10 +174,20 @@ class Middleware:
             selection = Selection.anything(subject)
         else:
             raise OptionError("give either a subject, or types and components", invalid=("subject",))
+        selection = _since(selection, queue, since, stream)
         check_pattern(selection.subject, queue)
         return Deliveries(
             self._transport, selection, queue, limit=self._limit, limit_bytes=self._limit_bytes, timeout=timeout
         )
+
+    def bucket(self, name: str) -> Bucket:
+        """Return a bucket of keys and values that JetStream keeps, for `choria_lifecycle.election`.
+
+        Raises:
+            OptionError: no bucket can have this name.
+        """
+        self._here()
+        return self._transport.bucket(name)
 
     async def flush(self, timeout: float = 5) -> None:  # noqa: ASYNC109
         """Return once the server has answered: what it had sent before is then in the subscriptions.
@@ -197,6 +221,18 @@ class Middleware:
             raise RuntimeError(
                 "this middleware belongs to another event loop: open it with connect() in the loop that uses it"
             )
+
+
+def _since(selection: Selection, queue: str, since: datetime | timedelta | float | None, stream: str) -> Selection:
+    if since is None:
+        if stream:
+            raise OptionError("a stream is replayed since some time: give since too", invalid=("stream",))
+        return selection
+    if queue:
+        raise OptionError("a replay is not shared: give either since or queue", invalid=("queue",))
+    if stream:
+        check_stream(stream)
+    return replace(selection, since=moment(since), stream=stream)
 
 
 def _message(event: Event, format: Format) -> Message:  # noqa: A002

@@ -6,11 +6,11 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from choria_lifecycle import codec
-from choria_lifecycle.errors import InvalidEvent, LifecycleError, NotAuthorised, UnknownProtocol
+from choria_lifecycle.delivery import Counters, Delivery
+from choria_lifecycle.errors import InvalidEvent, UnknownProtocol
 from choria_lifecycle.log import logger
 from choria_lifecycle.text import safe
 
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from choria_lifecycle.errors import LifecycleError
     from choria_lifecycle.event import Event
     from choria_lifecycle.selection import Selection
-    from choria_lifecycle.transport import Subscription, Transport
+    from choria_lifecycle.transport import Replay, Subscription, Transport
 
 __all__ = ["LIMIT", "LIMIT_BYTES", "Counters", "Deliveries", "Delivery", "Events", "Receiver"]
 
@@ -35,49 +36,6 @@ LIMIT_BYTES = 64 * 1024 * 1024
 _TURN = 256
 
 
-class Delivery(NamedTuple):
-    """One received message.
-
-    Attributes:
-        subject: the subject it came on. Foreign: clean it before showing it.
-        data: the bytes as they came.
-        received: when it arrived here, in seconds since the epoch (`time.time`).
-        event: what the bytes say: a lifecycle event, or another registered contract such as a machine event; None where
-            they are not valid.
-        error: the InvalidEvent or UnknownProtocol that says why there is no event, else None.
-    """
-
-    subject: str
-    data: bytes
-    received: float
-    event: object | None
-    error: LifecycleError | None
-
-
-@dataclass(slots=True)
-class Counters:
-    """What became of the messages of one subscription.
-
-    At any time received = delivered + rejected + filtered + dropped + queued, where queued is `Receiver.queued`.
-
-    Attributes:
-        received: messages that arrived.
-        delivered: valid ones handed out.
-        rejected: invalid ones. `events` keeps them back, `deliveries` hands them out with their error.
-        filtered: ones kept back because another type or component was asked for.
-        dropped: ones thrown away because the program read too slowly.
-        gaps: how often the connection was lost and came back; what was published in between was missed, and is in no
-            other counter.
-    """
-
-    received: int = 0
-    delivered: int = 0
-    rejected: int = 0
-    filtered: int = 0
-    dropped: int = 0
-    gaps: int = 0
-
-
 class Receiver(ABC, Generic[T]):
     """A subscription: an asynchronous context manager, iterated within its block.
 
@@ -86,6 +44,9 @@ class Receiver(ABC, Generic[T]):
     first. It ends with NotAuthorised where the server takes the permission back, as after a change of its users. Where
     the program reads too slowly and as much waits as may, newer messages are dropped and counted, as a nats-server does
     with a slow consumer: what is handed out stays in order.
+
+    Out of a stream nothing is dropped: no more is asked for than may wait. Iteration ends with NoStream where the
+    stream is gone.
 
     Attributes:
         counters: what became of the messages so far.
@@ -108,11 +69,18 @@ class Receiver(ABC, Generic[T]):
         self._limit = limit
         self._limit_bytes = limit_bytes
         self._bytes = 0
-        self._failure: NotAuthorised | None = None
+        self._failure: LifecycleError | None = None
         self._timeout = timeout
         self._waiting: deque[tuple[str, bytes, float]] = deque()
         self._wake = asyncio.Event()
         self._subscription: Subscription | None = None
+        self._replay: Replay | None = None
+        self._begin: float | None = None
+        self._full = False
+        self._caught_up = selection.since is None
+        # Of those that wait, how many were in the stream before; and whether the one that is handed out was.
+        self._old = 0
+        self._is_old = False
         self._entered = False
         self._ended = False
         self._turn = 0
@@ -128,19 +96,40 @@ class Receiver(ABC, Generic[T]):
         """Messages that have arrived and were not handed out: they wait, or were left behind with the block."""
         return len(self._waiting) + self._left
 
+    @property
+    def begin(self) -> float | None:
+        """From when on nothing is missing but what `counters` tells, in seconds since the epoch; None until entered.
+
+        Out of a stream that is the time asked for, or later where the stream does not reach so far back.
+        """
+        return self._begin
+
+    @property
+    def replaying(self) -> bool:
+        """Whether there is more to hand out of what was in the stream before; False without a stream."""
+        return not self._caught_up or self._old > 0
+
     async def __aenter__(self) -> Self:
         """Subscribe.
 
         Raises:
             ConnectionFailed: no server confirmed the subscription in time.
-            NotAuthorised: the server refused the subject.
+            NotAuthorised: the server refused the subject, or to read a stream.
+            NoStream: no stream stores what is to be replayed.
             RuntimeError: it was entered before.
         """
         if self._entered:
             raise RuntimeError("a subscription is entered once: call events() or deliveries() again for another")
         self._entered = True
         try:
-            self._subscription = await self._transport.subscribe(self.subject, self._group, self, self._timeout)
+            since, stream = self._selection.since, self._selection.stream
+            if since is None:
+                self._subscription = await self._transport.subscribe(self.subject, self._group, self, self._timeout)
+                self._begin = time.time()
+            else:
+                self._replay = await self._transport.replay(self.subject, since, self, self._timeout, stream)
+                self._subscription = self._replay
+                self._begin = self._replay.begin
         except BaseException:
             self.closed()  # or iterating would wait for ever
             raise
@@ -155,7 +144,7 @@ class Receiver(ABC, Generic[T]):
         finally:
             self._left += len(self._waiting)
             self._waiting.clear()
-            self._bytes = 0
+            self._bytes = self._old = 0
             self.closed()
 
     def __aiter__(self) -> Self:
@@ -174,6 +163,8 @@ class Receiver(ABC, Generic[T]):
                     continue
                 subject, data, received = waiting.popleft()
                 self._bytes -= len(subject) + len(data)
+                if self._replay is not None:
+                    self._popped(self._replay)
                 taken = self._take(subject, data, received)
                 if taken is not None:
                     return taken
@@ -184,11 +175,23 @@ class Receiver(ABC, Generic[T]):
             self._wake.clear()
             await self._wake.wait()
 
+    def _popped(self, replay: Replay) -> None:
+        self._is_old = self._old > 0
+        if self._is_old:
+            self._old -= 1
+        if self._full and not self._half_full:
+            self._full = False
+            replay.resume()
+
+    @property
+    def _half_full(self) -> bool:
+        return len(self._waiting) > self._limit // 2 or self._bytes > self._limit_bytes // 2
+
     @abstractmethod
     def _take(self, subject: str, data: bytes, received: float) -> T | None:
         """What to hand out for a message, None to go on with the next. Counts it either way."""
 
-    # The transport's side: see choria_lifecycle.transport.Sink.
+    # The transport's side: see choria_lifecycle.transport, Sink and ReplaySink.
 
     def message(self, subject: str, data: bytes) -> None:
         """Queue a message that has arrived."""
@@ -202,11 +205,30 @@ class Receiver(ABC, Generic[T]):
         self._waiting.append((subject, data, time.time()))
         self._wake.set()
 
+    def room(self) -> tuple[int, int]:
+        """Say how much may come; nothing until half of what waits has been handed out."""
+        self._full = self._half_full
+        return (0, 0) if self._full else (self._limit - len(self._waiting), self._limit_bytes - self._bytes)
+
+    def stored(self, subject: str, data: bytes, at: float, history: bool) -> None:
+        """Queue a message out of a stream."""
+        self.counters.received += 1
+        if history:
+            self.counters.replayed += 1
+            self._old += 1
+        self._bytes += len(subject) + len(data)
+        self._waiting.append((subject, data, at))
+        self._wake.set()
+
+    def caught_up(self) -> None:
+        """Note that all has come that was there before."""
+        self._caught_up = True
+
     def gap(self) -> None:
-        """Count a reconnect."""
+        """Count a gap."""
         self.counters.gaps += 1
 
-    def failed(self, error: NotAuthorised) -> None:
+    def failed(self, error: LifecycleError) -> None:
         """End the iteration with an error once the queue is empty."""
         self._failure = error
         self.closed()
@@ -252,9 +274,9 @@ class Deliveries(Receiver[Delivery]):
             event = codec.decode(data)
         except (InvalidEvent, UnknownProtocol) as error:
             counters.rejected += 1
-            return Delivery(subject, data, received, None, error)
+            return Delivery(subject, data, received, None, error, self._is_old)
         if selection.narrow and not selection.wants_event(event):
             counters.filtered += 1
             return None
         counters.delivered += 1
-        return Delivery(subject, data, received, event, None)
+        return Delivery(subject, data, received, event, None, self._is_old)

@@ -1,8 +1,10 @@
-"""Which events a subscriber wants: as a subject for the server, and as a filter for what that lets through."""
+"""Which events a subscriber wants, and since when: as a subject for the server, and as a filter for what comes."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from choria_lifecycle.errors import OptionError
@@ -14,7 +16,7 @@ from choria_lifecycle.text import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Selection"]
+__all__ = ["Selection", "moment"]
 
 _TYPE_AT = PREFIX.count(".") + 1
 
@@ -29,6 +31,8 @@ class Selection:
         components: the components asked for; empty for all.
         local: whether the subject lets others through, so that `wants_subject` must look.
         narrow: whether anything was asked for, so that `wants_event` must look.
+        since: from which time on a stream is replayed, in seconds since the epoch; None for what comes from now on.
+        stream: the name of that stream; empty for the one that stores the subject.
     """
 
     subject: str
@@ -36,6 +40,8 @@ class Selection:
     components: frozenset[str] = frozenset()
     local: bool = False
     narrow: bool = False
+    since: float | None = None
+    stream: str = ""
 
     @classmethod
     def events(cls, type: str | Iterable[str] | None, component: str | Iterable[str] | None) -> Selection:  # noqa: A002
@@ -91,6 +97,34 @@ class Selection:
         return (not self.types or type(event).__name__.lower() in self.types) and (
             not self.components or getattr(event, "component", None) in self.components
         )
+
+
+def moment(since: datetime | timedelta | float) -> float:
+    """Read when a replay begins, as seconds since the epoch.
+
+    Args:
+        since: a time with its time zone, a length of time back from now, or seconds since the epoch.
+
+    Raises:
+        OptionError: it is none of these, or no calendar has it.
+    """
+    try:
+        if isinstance(since, datetime):
+            if since.tzinfo is None:
+                raise OptionError(f"since needs a time zone: {since.isoformat()}", invalid=("since",))
+            since = since.timestamp()
+        elif isinstance(since, timedelta):
+            if since < timedelta(0):
+                raise OptionError("since goes back from now: it cannot be negative", invalid=("since",))
+            since = max(0.0, time.time() - since.total_seconds())
+        if not since >= 0:
+            raise OptionError(f"since is a time from 1970 on, not {quoted(since)}", invalid=("since",))
+        datetime.fromtimestamp(since, UTC)
+    except (OverflowError, ValueError, TypeError, OSError) as error:
+        raise OptionError(
+            f"since is a datetime, a timedelta or a number, not {quoted(since)}", invalid=("since",)
+        ) from error
+    return float(since)
 
 
 def _names(option: str, value: str | Iterable[str] | None) -> frozenset[str]:

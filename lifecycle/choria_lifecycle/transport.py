@@ -1,4 +1,4 @@
-"""The seam between events and the network: a narrow protocol in bytes, and its in-memory form.
+"""The seam between events and the network: a narrow protocol in bytes.
 
 A transport knows subjects and bytes, nothing of events. `Middleware` stands on it and is the same for all of them, so a
 test may put `InMemoryTransport`, or a transport of its own, in the place of the real one.
@@ -6,19 +6,32 @@ test may put `InMemoryTransport`, or a transport of its own, in the place of the
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections import defaultdict
-from itertools import count
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from choria_lifecycle.errors import ConnectionFailed, DeliveryFailed, NotAuthorised, OptionError
+from choria_lifecycle.errors import DeliveryFailed, NoStream, OptionError
 from choria_lifecycle.text import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["InMemoryTransport", "Message", "Sink", "Subscription", "Transport"]
+    from choria_lifecycle.bucket import Bucket
+    from choria_lifecycle.errors import LifecycleError
+
+__all__ = [
+    "Message",
+    "Replay",
+    "ReplaySink",
+    "Sink",
+    "Subscription",
+    "Transport",
+    "check_messages",
+    "check_pattern",
+    "check_stream",
+    "covers",
+    "no_stream",
+    "nothing_stored",
+]
 
 Message: TypeAlias = tuple[str, bytes]
 """A subject and the bytes published on it."""
@@ -27,6 +40,7 @@ _PART = r"[^\s.*>\x00-\x20\x7f]+"
 _SUBJECT = re.compile(rf"{_PART}(?:\.{_PART})*").fullmatch
 _PATTERN = re.compile(rf"(?:(?:{_PART}|\*)\.)*(?:{_PART}|\*|>)").fullmatch
 _QUEUE = re.compile(r"[^\s\x00-\x20\x7f]+").fullmatch
+_STREAM = re.compile(r"[^\s.*>/\\\x00-\x20\x7f]+").fullmatch
 
 
 class Sink(Protocol):
@@ -38,8 +52,38 @@ class Sink(Protocol):
     def gap(self) -> None:
         """The connection was lost and is back: messages in between were missed."""
 
-    def failed(self, error: NotAuthorised) -> None:
+    def failed(self, error: LifecycleError) -> None:
         """The server no longer allows the subscription; nothing follows but `closed`."""
+
+    def closed(self) -> None:
+        """The transport has closed; nothing follows."""
+
+
+class ReplaySink(Protocol):
+    """What a replay reports to; like `Sink`, and nothing is handed over that it has no room for."""
+
+    def room(self) -> tuple[int, int]:
+        """How many messages, and how many bytes of them, may come now. After zeros `Replay.resume` is called."""
+        ...
+
+    def stored(self, subject: str, data: bytes, at: float, history: bool) -> None:
+        """A message has arrived.
+
+        Args:
+            subject: its subject.
+            data: its bytes.
+            at: when the stream has stored it, in seconds since the epoch.
+            history: whether it was in the stream before the replay began.
+        """
+
+    def caught_up(self) -> None:
+        """All of the history has been handed over; said once."""
+
+    def gap(self) -> None:
+        """Messages in between were missed: the stream is another than before, or has let go of what was not read."""
+
+    def failed(self, error: LifecycleError) -> None:
+        """The stream is gone, or the server no longer allows to read it; nothing follows but `closed`."""
 
     def closed(self) -> None:
         """The transport has closed; nothing follows."""
@@ -50,6 +94,21 @@ class Subscription(Protocol):
 
     async def unsubscribe(self) -> None:
         """Stop receiving. Does nothing the second time, or once the transport has closed."""
+
+
+class Replay(Subscription, Protocol):
+    """A subscription to what a stream has stored, and stores from now on.
+
+    Attributes:
+        begin: from when on nothing is missing, in seconds since the epoch: the time asked for, or later where the
+            stream does not reach so far back.
+    """
+
+    @property
+    def begin(self) -> float: ...  # noqa: D102 - above
+
+    def resume(self) -> None:
+        """Go on: the sink has room again."""
 
 
 class Transport(Protocol):
@@ -93,6 +152,34 @@ class Transport(Protocol):
         """
         ...
 
+    async def replay(self, subject: str, since: float, sink: ReplaySink, within: float, stream: str = "") -> Replay:
+        """Hand over what a stream has stored, in order, each message once, and go on with what it stores then.
+
+        While the connection is lost nothing is missed: the replay goes on after the last message it has handed over.
+
+        Args:
+            subject: what to receive, as for `subscribe`.
+            since: from which time on, in seconds since the epoch, by the time of the stream.
+            sink: what is told of messages, and for how many it has room.
+            within: how long entering may take.
+            stream: the stream's name; by default the one that stores the subject.
+
+        Raises:
+            NoStream: none stores all that the subject matches, or several do; or not the one named.
+            ConnectionFailed: no server answered in time.
+            NotAuthorised: the server does not allow to read streams.
+            OptionError: the subject is none that NATS takes.
+        """
+        ...
+
+    def bucket(self, name: str) -> Bucket:
+        """Return a bucket of keys and values, without looking whether it is there.
+
+        Raises:
+            OptionError: no bucket can have this name.
+        """
+        ...
+
     async def flush(self, within: float) -> None:
         """Return once the server has answered: whatever it had sent before has then reached the sinks.
 
@@ -102,130 +189,6 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Hand out what has arrived, then let go of everything. Does nothing the second time."""
-
-
-class InMemoryTransport:
-    """A transport within one process, for tests: no server, no network, messages arrive as they are published.
-
-    Each publish lets other tasks run once, as waiting for a server would.
-
-    Args:
-        streams: subjects, wildcards allowed, that a stream stores; by default those of Choria's own streams.
-        max_payload: the largest message in bytes; by default the 1 MiB of a nats-server.
-
-    Attributes:
-        published: every message published so far, oldest first.
-        stored: those of them that a stream has stored.
-    """
-
-    def __init__(
-        self,
-        streams: Sequence[str] = ("choria.lifecycle.>", "choria.machine.>"),
-        max_payload: int = 1024 * 1024,
-    ) -> None:
-        self.published: list[Message] = []
-        self.stored: list[Message] = []
-        self._streams = [_pattern(subject) for subject in streams]
-        self._max_payload = max_payload
-        self._subscriptions: list[_MemorySubscription] = []
-        self._turns: defaultdict[str, count[int]] = defaultdict(count)
-        self._refused: set[str] = set()
-        self._open = True
-
-    @property
-    def server(self) -> str:
-        """`memory` until it is closed."""
-        return "memory" if self._open else ""
-
-    async def publish(self, messages: Sequence[Message], within: float) -> None:  # noqa: ARG002 - nothing to wait for
-        """See `Transport.publish`."""
-        self._check(messages)
-        for message in messages:
-            self._deliver(message)
-        await asyncio.sleep(0)
-
-    async def publish_stored(self, messages: Sequence[Message], within: float) -> None:  # noqa: ARG002
-        """See `Transport.publish_stored`."""
-        self._check(messages)
-        for message in messages:
-            self._deliver(message)
-        await asyncio.sleep(0)
-        for subject, _ in messages:
-            if not self._is_stored(subject):
-                raise no_stream(subject)
-
-    async def subscribe(self, subject: str, queue: str, sink: Sink, within: float) -> Subscription:  # noqa: ARG002
-        """See `Transport.subscribe`."""
-        check_pattern(subject, queue)
-        if not self._open:
-            raise ConnectionFailed("the transport is closed")
-        if subject in self._refused:
-            raise _refused(subject)
-        subscription = _MemorySubscription(self._subscriptions, subject, queue, sink)
-        self._subscriptions.append(subscription)
-        return subscription
-
-    async def flush(self, within: float) -> None:  # noqa: ARG002
-        """See `Transport.flush`: everything published has arrived already."""
-        if not self._open:
-            raise ConnectionFailed("the transport is closed")
-
-    async def close(self) -> None:
-        """End every subscription. Does nothing the second time."""
-        self._open = False
-        subscriptions, self._subscriptions[:] = list(self._subscriptions), []
-        for subscription in subscriptions:
-            subscription.sink.closed()
-
-    def interrupt(self) -> None:
-        """Pretend that the connection was lost and came back: every open subscription counts a gap."""
-        for subscription in list(self._subscriptions):
-            subscription.sink.gap()
-
-    def refuse(self, subject: str) -> None:
-        """Pretend that the server no longer allows to subscribe to a subject: subscriptions to it fail from now on."""
-        self._refused.add(subject)
-        refused = [subscription for subscription in self._subscriptions if subscription.subject == subject]
-        for subscription in refused:
-            self._subscriptions.remove(subscription)
-            subscription.sink.failed(_refused(subject))
-
-    def _check(self, messages: Sequence[Message]) -> None:
-        if messages and not self._open:
-            raise DeliveryFailed("the transport is closed", subject=messages[0][0], may_arrive=False)
-        check_messages(messages, self._max_payload)
-
-    def _is_stored(self, subject: str) -> bool:
-        return any(pattern.fullmatch(subject) for pattern in self._streams)
-
-    def _deliver(self, message: Message) -> None:
-        subject, data = message
-        self.published.append(message)
-        if self._is_stored(subject):
-            self.stored.append(message)
-        groups: defaultdict[str, list[Sink]] = defaultdict(list)
-        for subscription in self._subscriptions:
-            if not subscription.pattern.fullmatch(subject):
-                continue
-            if subscription.queue:
-                groups[subscription.queue].append(subscription.sink)
-            else:
-                subscription.sink.message(subject, data)
-        for queue, sinks in groups.items():
-            sinks[next(self._turns[queue]) % len(sinks)].message(subject, data)
-
-
-class _MemorySubscription:
-    def __init__(self, siblings: list[_MemorySubscription], subject: str, queue: str, sink: Sink) -> None:
-        self.subject = subject
-        self.pattern = _pattern(subject)
-        self.queue = queue
-        self.sink = sink
-        self._siblings = siblings
-
-    async def unsubscribe(self) -> None:
-        if self in self._siblings:
-            self._siblings.remove(self)
 
 
 def check_messages(messages: Sequence[Message], max_payload: int) -> None:
@@ -260,6 +223,16 @@ def check_pattern(subject: str, queue: str) -> None:
         raise OptionError(f"{quoted(queue)} is no name for a queue group", invalid=("queue",))
 
 
+def check_stream(name: str) -> None:
+    """Refuse what cannot be the name of a stream, before it becomes part of a subject.
+
+    Raises:
+        OptionError: it is empty, or has a blank, a slash of either kind, or one of `.*>` in it.
+    """
+    if not _STREAM(name):
+        raise OptionError(f"{quoted(name)} is no name for a stream", invalid=("stream",))
+
+
 def no_stream(subject: str) -> DeliveryFailed:
     """The error for a stored publish that no stream acknowledged."""
     return DeliveryFailed(
@@ -269,11 +242,17 @@ def no_stream(subject: str) -> DeliveryFailed:
     )
 
 
-def _refused(subject: str) -> NotAuthorised:
-    return NotAuthorised(f"the server does not allow this user to subscribe to {subject}")
+def nothing_stored(subject: str, more: str = "") -> NoStream:
+    """The error for a replay without a stream to replay."""
+    return NoStream(f"no JetStream stream stores {subject}{more}: what was published there before cannot be had")
 
 
-def _pattern(subject: str) -> re.Pattern[str]:
-    """A subject with NATS wildcards as a regular expression."""
-    tokens = {"*": r"[^.]+", ">": r".+"}
-    return re.compile(r"\.".join(tokens.get(token) or re.escape(token) for token in subject.split(".")))
+def covers(pattern: str, subject: str) -> bool:
+    """Whether all that a subject with wildcards matches, another one matches too."""
+    wide, narrow = pattern.split("."), subject.split(".")
+    for index, part in enumerate(wide):
+        if part == ">":
+            return len(narrow) > index
+        if len(narrow) <= index or narrow[index] == ">" or part not in ("*", narrow[index]):
+            return False
+    return len(wide) == len(narrow)

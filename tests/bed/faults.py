@@ -167,9 +167,13 @@ class Proxy:
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
-        for each in (writer, server_writer):
-            each.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            each.transport.set_write_buffer_limits(high=0)  # what is drained is sent
+        try:
+            for each in (writer, server_writer):
+                each.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                each.transport.set_write_buffer_limits(high=0)  # what is drained is sent
+        except OSError:  # the client is gone already
+            server_writer.transport.abort()
+            raise
         to_server: _Queue = asyncio.Queue(_AHEAD)
         to_client: _Queue = asyncio.Queue(_AHEAD)
         tasks = [

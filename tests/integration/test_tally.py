@@ -12,16 +12,18 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
+import nats as nats_py
 import pytest
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle import embedded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 SECONDS = 30
 
@@ -174,6 +176,199 @@ def test_a_broker_that_dies_and_comes_back() -> None:
             assert "reconnected" in said
 
 
+STREAM: dict[str, Any] = {"name": "CHORIA_EVENTS", "subjects": ["choria.lifecycle.event.>"]}
+
+
+def add_stream(server: embedded.Server, url: str = "") -> None:
+    async def run() -> None:
+        client = await nats_py.connect(url or server.url)
+        await client.jetstream().add_stream(**STREAM)
+        await client.close()
+
+    asyncio.run(run())
+
+
+def test_a_restart_shows_the_whole_fleet_at_once() -> None:
+    nodes = 2000
+    with embedded.nats_server() as server:
+        add_stream(server)
+        with tally("--server", server.url) as running:
+            publish(server, *(lifecycle.startup(version="1", **node(number)) for number in range(nodes)))
+            publish(server, *(lifecycle.shutdown(**node(number)) for number in range(10)))
+            running.until(
+                {
+                    ("lifecycle_tally_nodes", "1", "server"): nodes - 10,
+                    ("lifecycle_tally_good_events", "1", "server"): nodes + 10,
+                    ("lifecycle_tally_replayed_events_total",): 0,
+                }
+            )
+            assert running.end()[0] == 0
+        publish(server, lifecycle.alive(version="2", **node(10)))  # while no tally runs
+        with tally("--server", server.url) as running:
+            running.until(
+                {
+                    ("lifecycle_tally_versions", "1", "server", "1"): nodes - 11,
+                    ("lifecycle_tally_versions", "1", "server", "2"): 1,
+                    ("lifecycle_tally_replayed_events_total",): nodes + 11,
+                    ("lifecycle_tally_replaying",): 0,
+                    ("lifecycle_tally_complete",): 0,  # as the stream is a few seconds old
+                }
+            )
+            assert not [name for name in running.samples() if name[0] == "lifecycle_tally_good_events"]
+            assert json.loads(running.get("/api/v1/status")[1])["replay"] == {
+                "state": "done",
+                "events": nodes + 11,
+                "why": "",
+            }
+            publish(server, lifecycle.alive(version="2", **node(11)))
+            running.until(
+                {
+                    ("lifecycle_tally_versions", "1", "server", "2"): 2,
+                    ("lifecycle_tally_good_events", "1", "server"): 1,
+                }
+            )
+            code, said = running.end()
+        assert code == 0
+        assert f"{nodes - 10} nodes out of {nodes + 11} stored events" in said
+        with tally("--server", server.url, "--replay", "off") as running:
+            running.until({("lifecycle_tally_connected",): 1, ("lifecycle_tally_replayed_events_total",): 0})
+            assert json.loads(running.get("/api/v1/status")[1])["replay"]["state"] == "off"
+
+
+def test_without_a_stream_it_says_so() -> None:
+    with embedded.nats_server(jetstream=False) as server, tally("--server", server.url) as running:
+        publish(server, lifecycle.startup(version="1", **node(1)))
+        running.until({("lifecycle_tally_nodes", "1", "server"): 1, ("lifecycle_tally_complete",): 0})
+        replay = json.loads(running.get("/api/v1/status")[1])["replay"]
+        assert replay["state"] == "none"
+        assert "JetStream is not enabled" in replay["why"]
+        assert "There is no stream to read the past from" in running.get("/")[1]
+        code, said = running.end()
+        assert code == 0
+        assert said.count("JetStream is not enabled") == 1
+
+
+def test_a_user_who_may_not_read_streams() -> None:
+    permissions = {"publish": ["choria.>", "_INBOX.>"], "subscribe": [">"]}
+    users = [{"user": "me", "password": "secret", "permissions": permissions}, {"user": "all", "password": "all"}]
+    config = "accounts: " + json.dumps({"choria": {"jetstream": "enabled", "users": users}})
+    with embedded.nats_server(config) as server:
+        add_stream(server, f"nats://all:all@127.0.0.1:{server.port}")
+        with tally("--server", f"nats://me:secret@127.0.0.1:{server.port}") as running:
+
+            async def run() -> None:
+                async with lifecycle.connect(f"nats://all:all@127.0.0.1:{server.port}", environ={}) as middleware:
+                    await middleware.publish(lifecycle.startup(version="1", **node(1)))
+
+            asyncio.run(run())
+            running.until({("lifecycle_tally_nodes", "1", "server"): 1})
+            replay = json.loads(running.get("/api/v1/status")[1])["replay"]
+            assert (replay["state"], "$JS.API.STREAM.INFO.CHORIA_EVENTS" in replay["why"]) == ("none", True)
+
+
+def test_a_broker_that_is_killed_during_load(tmp_path: Path) -> None:
+    """All that the stream has taken is counted, each once, though the tally was not there for some of it."""
+    nodes = 6000
+
+    async def load(url: str, killing: Callable[[], None]) -> None:
+        async with lifecycle.connect(url, environ={}) as middleware:
+            for first in range(0, nodes, 500):
+                batch = [lifecycle.startup(version="1", **node(number)) for number in range(first, first + 500)]
+                if first == nodes // 2:
+                    killing()
+                while True:
+                    try:
+                        await middleware.publish_many(batch, stored=True, timeout=30)
+                    except lifecycle.DeliveryFailed:
+                        continue  # what was stored all the same is stored twice
+                    break
+
+    with ExitStack() as stack:
+        first = stack.enter_context(embedded.nats_server(store=tmp_path))
+        add_stream(first)
+        running = stack.enter_context(tally("--server", first.url))
+
+        def restart() -> None:
+            first.kill()
+            running.until({("lifecycle_tally_connected",): 0})
+            stack.enter_context(embedded.nats_server(port=first.port, store=tmp_path))
+
+        asyncio.run(load(first.url, restart))
+        running.until(
+            {
+                ("lifecycle_tally_nodes", "1", "server"): nodes,
+                ("lifecycle_tally_connected",): 1,
+                ("lifecycle_tally_gaps_total",): 1,
+                ("lifecycle_tally_dropped_messages_total",): 0,
+            }
+        )
+        stored = asyncio.run(_stored(first.url))
+        running.until({("lifecycle_tally_good_events", "1", "server"): stored})
+        assert running.get("/-/ready")[0] == 200
+
+
+def add_bucket(server: embedded.Server, ttl: float) -> None:
+    async def run() -> None:
+        client = await nats_py.connect(server.url)
+        await client.jetstream().create_key_value(bucket="CHORIA_LEADER_ELECTION", ttl=ttl)
+        await client.close()
+
+    asyncio.run(run())
+
+
+def good(role: str) -> tuple[str, ...]:
+    return ("lifecycle_tally_good_events", role, "server")
+
+
+def test_of_several_tallies_one_is_active() -> None:
+    with ExitStack() as stack:
+        server = stack.enter_context(embedded.nats_server())
+        add_stream(server)
+        add_bucket(server, ttl=1.5)
+        arguments = ["--server", server.url, "--election", "TALLY"]
+        one = stack.enter_context(tally(*arguments, "--candidate", "one"))
+        publish(server, lifecycle.startup(version="1", **node(1)))
+        one.until({good("1"): 1})
+        two = stack.enter_context(tally(*arguments, "--candidate", "two"))
+        publish(server, lifecycle.startup(version="1", **node(2)))
+        two.until({good("0"): 1, ("lifecycle_tally_nodes", "0", "server"): 2})
+        one.until({good("1"): 2})
+        status = json.loads(two.get("/api/v1/status")[1])
+        assert (status["role"], status["election"], status["election_why"]) == ("standby", "TALLY", "")
+        assert "Standby of <bdi>TALLY</bdi>" in two.get("/")[1]
+        one.process.kill()
+        two.until({good("1"): 1, ("lifecycle_tally_nodes", "1", "server"): 2})
+        assert not [
+            name for name in two.samples() if name[0] in ("lifecycle_tally_nodes", good("")[0]) and name[1] == "0"
+        ]
+        three = stack.enter_context(tally(*arguments, "--candidate", "three"))
+        three.until({("lifecycle_tally_nodes", "0", "server"): 2})
+        code, said = two.end()
+        assert code == 0
+        assert "active: won the election TALLY" in said
+        three.until({("lifecycle_tally_nodes", "1", "server"): 2})
+        assert three.end()[0] == 0
+
+
+def test_an_election_without_a_bucket(server: embedded.Server) -> None:
+    with tally("--server", server.url, "--election", "TALLY") as running:
+        publish(server, lifecycle.startup(version="1", **node(1)))
+        running.until({good("0"): 1})
+        status = json.loads(running.get("/api/v1/status")[1])
+        assert status["role"] == "standby"
+        assert "CHORIA_LEADER_ELECTION" in status["election_why"]
+        code, said = running.end()
+        assert code == 0
+        assert said.count("no part in the election TALLY") == 1
+
+
+async def _stored(url: str) -> int:
+    client = await nats_py.connect(url)
+    count = (await client.jetstream().stream_info("CHORIA_EVENTS")).state.messages
+    await client.close()
+    return count
+
+
 def test_a_port_that_is_taken(server: embedded.Server) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -194,6 +389,11 @@ def test_a_port_that_is_taken(server: embedded.Server) -> None:
         (["--web.telemetry-path", "/"], 2, "something else is"),
         (["--web.listen-address", ":0"], 2, "give --port, or --web.listen-address"),
         (["--component", "a.>"], 2, "component"),
+        (["--replay", "80"], 2, "80s"),
+        (["--replay", "0s"], 2, "more than nothing"),
+        (["--stream", "a.b"], 2, "no name for a stream"),
+        (["--election", "a b"], 2, '"a b" is no key'),
+        (["--election", "TALLY", "--candidate", "\n"], 2, "no candidate"),
         (["--expiry", "80"], 2, "80s"),
     ],
 )
@@ -234,4 +434,5 @@ def test_the_demo_needs_nothing() -> None:
         while not json.loads(running.get("/api/v1/status")[1])["nodes"] and time.monotonic() < deadline:
             pass
         assert json.loads(running.get("/api/v1/status")[1])["nodes"]
-        assert running.end()[0] == 0
+        code, said = running.end()
+        assert (code, "warning" in said) == (0, False)

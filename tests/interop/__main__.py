@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import config_record, connecting, record, report
+from . import config_record, connecting, election, record, report
 from .documents import rows
 from .events import lifecycle, machine
 from .golang import GoError, program
@@ -40,11 +40,13 @@ def main(arguments: list[str] | None = None) -> int:
         with program(tally_record.SOURCE) as ask:
             tallied = tally_record.live(ask)
         connected = connecting.compare()
+        held = election.compare()
     except (GoError, OSError, subprocess.SubprocessError) as exc:
         print(f"interop: {exc}", file=sys.stderr)
         return 1
     problems += report.problems(events, judged) + configured.problems() + tallied.problems()
     problems += connecting.problems(connected)
+    problems += [f"{name}: {problem}" for name, problem in held.items() if problem]
     if options.record and not problems:
         record.dump(record.EVENTS, about, events)
         record.dump(record.VERDICTS, about, judged)
@@ -56,6 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(configured.summary())
         print(connecting.summary(connected))
         print(tallied.summary())
+        print(election.summary(held))
     if not options.record:
         problems += changes(record.EVENTS, events) + changes(record.VERDICTS, judged) + configured.changes()
         problems += tallied.changes()

@@ -15,6 +15,7 @@ EXAMPLES = [
     errors.ConnectionFailed("m"),
     errors.NotAuthorised("m"),
     errors.DeliveryFailed("m", subject="s", may_arrive=True),
+    errors.NoStream("m"),
     errors.MissingExtra("m", extra="cli"),
     errors.AddressInUse("m", host="127.0.0.1", port=8080),
 ]

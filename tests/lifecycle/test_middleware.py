@@ -12,9 +12,9 @@ import pytest
 import choria_lifecycle as lifecycle
 from choria_lifecycle import embedded
 from choria_lifecycle.config.settings import ConnectionSettings
+from choria_lifecycle.memory import InMemoryTransport
 from choria_lifecycle.middleware import Middleware
 from choria_lifecycle.nats import NatsTransport
-from choria_lifecycle.transport import InMemoryTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from choria_lifecycle.errors import DeliveryFailed, NotAuthorised, OptionError
-from choria_lifecycle.transport import InMemoryTransport, check_messages, check_pattern
+from choria_lifecycle.memory import InMemoryTransport
+from choria_lifecycle.transport import check_messages, check_pattern
 
 
 class Recorder:

@@ -19,6 +19,7 @@ from choria_lifecycle.errors import (
     ConnectionFailed,
     LifecycleError,
     MissingExtra,
+    NoStream,
     NotAuthorised,
     OptionError,
 )
@@ -29,6 +30,7 @@ __all__ = ["Command", "Failure"]
 _CODES: Final[dict[type[LifecycleError], int]] = {
     ConfigError: 2,
     MissingExtra: 2,
+    NoStream: 2,
     ConnectionFailed: 3,
     NotAuthorised: 4,
     AddressInUse: 5,

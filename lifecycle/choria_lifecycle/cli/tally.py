@@ -42,6 +42,10 @@ _DEMO_NODES: Final = 100
 _DEMO_SECONDS: Final = 120.0
 
 
+def _replay(text: str) -> float:
+    return 0.0 if text == "off" else duration(text)
+
+
 @click.command("tally", cls=Command, help=_HELP)
 @click.option(
     "--component", "components", multiple=True, help="A component to count; may be repeated.  [default: *, for all]"
@@ -57,6 +61,30 @@ _DEMO_SECONDS: Final = 120.0
 @click.option("--web.telemetry-path", "path", default="/metrics", show_default=True, help="Where the metrics are.")
 @click.option("--prefix", default="lifecycle_tally", show_default=True, help="What the metrics' names begin with.")
 @click.option("--expiry", type=duration, default="80m", show_default=True, help="After which silence a node is gone.")
+@click.option(
+    "--replay",
+    type=_replay,
+    default="80m",
+    show_default=True,
+    metavar="DURATION|off",
+    help="How far back to begin in the stream, so that all nodes are there at once; off to count from now on.",
+)
+@click.option(
+    "--stream",
+    default="CHORIA_EVENTS",
+    show_default=True,
+    help="The JetStream stream to begin in; without it, counting begins now.",
+)
+@click.option(
+    "--election",
+    metavar="NAME",
+    default="",
+    help="Elect the active one of several tallies in this campaign; the others stand by. A bucket of Choria's brokers "
+    "has it.  [default: none]",
+)
+@click.option(
+    "--candidate", metavar="NAME", default="", help="What this one is called there.  [default: the host's name]"
+)
 @click.option(
     "--limit",
     "limits",
@@ -91,6 +119,8 @@ def command(
     from choria_lifecycle.tally.tally import Options
 
     stop: Stop = ctx.obj
+    if demo:
+        options["replay"] = 0.0  # the fleet begins with it
     what = Options(
         components=() if "*" in components else tuple(name for name in components if name),
         limits=Limits(**dict(map(_limit, limits))),
@@ -141,7 +171,7 @@ async def _run(
     from choria_lifecycle.tally.tally import Tally
 
     async with lifecycle.connect(**arguments) as middleware:
-        tally = Tally(middleware, what)
+        tally = Tally(middleware, what, say=lambda text: say(f"lifecycle: {text}"))
         async with serve(tally, sockets, path):
             say(f"lifecycle: tallying {', '.join(what.components) or 'all components'} on {middleware.server}")
             if not demo:

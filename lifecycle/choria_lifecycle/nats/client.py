@@ -9,7 +9,7 @@ stops doing so.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from nats import errors
 from nats.aio.client import Client as BaseClient
@@ -30,8 +30,11 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.transport import Message
 
-__all__ = ["Client", "Peer"]
+__all__ = ["Client", "Peer", "Received"]
 
+
+Received: TypeAlias = "Callable[[bytes, bytes, bytes, bytes | None], None]"
+"""What takes a message: its subject, where an answer goes, its data, and its headers as they were sent."""
 
 # The errors after which the server keeps the connection (nats-server, server/client.go); it closes it after all others.
 _KEPT = (PERMISSIONS_ERR, "maximum subscriptions exceeded", "invalid subject", "invalid publish subject")
@@ -87,7 +90,7 @@ class Client(BaseClient):
         self._transport = self._socket
         self._ps = self._parser = Reader(self)
         self._over = False
-        self._listeners: dict[int, Callable[[str, bytes], None]] = {}
+        self._listeners: dict[int, Received] = {}
         self.on_connect: Callable[[], None] = lambda: None
         self.lost: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
 
@@ -167,7 +170,7 @@ class Client(BaseClient):
         self._socket.write(b"PING\r\n")  # type: ignore[no-untyped-call]
         return pong
 
-    async def listen(self, subject: str, queue: str, receive: Callable[[str, bytes], None]) -> int:
+    async def listen(self, subject: str, queue: str, receive: Received) -> int:
         """Subscribe, and have each message handed over the moment it is parsed; returns the subscription's number.
 
         nats-py puts messages into a queue that a task of each subscription empties into a coroutine, or makes a task
@@ -232,6 +235,8 @@ class Client(BaseClient):
                 task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=GOODBYE)
+        # One of them may have connected in the same turn in which it was cancelled.
+        self._socket.abort()
         await self._socket.wait_closed()
 
     def _tasks(self) -> Iterable[asyncio.Task[None]]:
@@ -246,7 +251,7 @@ class Client(BaseClient):
             return
         self.stats["in_msgs"] += 1
         self.stats["in_bytes"] += len(data)
-        receive(subject.decode(errors="replace"), data)
+        receive(subject, reply, data, headers)
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
         """Mend a greeting before nats-py acts on it."""

@@ -86,13 +86,12 @@ class Socket(TcpTransport):
             return
         # A task of its own, so that a caller's timeout does not cancel the future within, which others await too.
         closed = asyncio.create_task(super().wait_closed())  # type: ignore[no-untyped-call]
+        closed.add_done_callback(_reported)
         if not (await asyncio.wait({closed}, timeout=GOODBYE))[0]:
             self.abort()
             closed.cancel()
             self._given_up = self._io_writer
             await asyncio.wait({closed})
-        if not closed.cancelled() and (error := closed.exception()):
-            logger.debug("a closing connection reported %r", error)
 
     def abort(self) -> None:
         """Close at once, dropping what was not sent."""
@@ -101,6 +100,11 @@ class Socket(TcpTransport):
                 # asyncio of Python 3.11.2, which is Debian 12's, fails so where TLS has ended already.
                 with suppress(AttributeError):
                     writer.transport.abort()
+
+
+def _reported(closed: asyncio.Task[None]) -> None:
+    if not closed.cancelled() and (error := closed.exception()):
+        logger.debug("a closing connection reported %r", error)
 
 
 class Reader(Parser):

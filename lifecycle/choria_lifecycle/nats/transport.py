@@ -5,32 +5,33 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from nats import errors
 from nats.js.errors import APIError, NoStreamResponseError
 
+from choria_lifecycle.bucket import check_bucket
 from choria_lifecycle.errors import ConnectionFailed, DeliveryFailed
 from choria_lifecycle.log import logger
 from choria_lifecycle.nats.causes import cause
 from choria_lifecycle.nats.connection import Connection
+from choria_lifecycle.nats.kv import NatsBucket
+from choria_lifecycle.nats.replay import NatsReplay
+from choria_lifecycle.nats.waiting import LostError, first, written
 from choria_lifecycle.text import safe
-from choria_lifecycle.transport import check_messages, check_pattern, no_stream
+from choria_lifecycle.transport import check_messages, check_pattern, check_stream, no_stream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
+    from choria_lifecycle.bucket import Bucket
     from choria_lifecycle.config.settings import ConnectionSettings
     from choria_lifecycle.errors import LifecycleError, NotAuthorised
     from choria_lifecycle.nats.client import Client, Peer
     from choria_lifecycle.nats.refusals import RefusedSubscription
-    from choria_lifecycle.transport import Message, Sink, Subscription
+    from choria_lifecycle.transport import Message, Replay, ReplaySink, Sink, Subscription
 
 __all__ = ["NatsTransport"]
-
-T = TypeVar("T")
-
 
 # A batch pauses after this many bytes until the socket has them: memory stays bounded and others get their turn.
 _CHUNK = 256 * 1024
@@ -54,6 +55,7 @@ class NatsTransport:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._subscriptions: dict[int, _NatsSubscription] = {}
+        self._replays: list[NatsReplay] = []
         self._closing: asyncio.Future[None] | None = None
         connection.client.on_connect = self._count_gap
         connection.refusals.on_subscription = self._fail_refused
@@ -90,12 +92,12 @@ class NatsTransport:
             try:
                 rest = iter(messages)
                 while client.enqueue(rest, _CHUNK):
-                    await _written(client, refused, lost, deadline)
-                await _written(client, refused, lost, deadline)
-                await _first(client.ping(), refused, lost, deadline)
+                    await written(client, refused, lost, deadline)
+                await written(client, refused, lost, deadline)
+                await first(client.ping(), refused, lost, deadline)
             except TimeoutError as error:
                 raise _undelivered(messages, f"no confirmation within {within:g} s") from error
-            except _LostError as error:
+            except LostError as error:
                 raise _undelivered(messages, cause(error)) from error
 
     async def publish_stored(self, messages: Sequence[Message], within: float) -> None:
@@ -115,12 +117,12 @@ class NatsTransport:
                         for subject, data in messages[start : start + _UNACKNOWLEDGED]
                     ]
                     for (subject, _), acknowledged in zip(messages[start:], waiting, strict=False):
-                        await _first(acknowledged, refused, lost, deadline)
+                        await first(acknowledged, refused, lost, deadline)
                         _check_acknowledged(subject, acknowledged)
             except TimeoutError as error:
                 reason = f"no stream acknowledged within {within:g} s, is there one for this subject?"
                 raise _undelivered(messages, reason) from error
-            except (errors.Error, _LostError) as error:
+            except (errors.Error, LostError) as error:
                 raise _undelivered(messages, cause(error)) from error
             finally:
                 for task in waiting:
@@ -147,6 +149,22 @@ class NatsTransport:
                 raise
         return subscription
 
+    async def replay(self, subject: str, since: float, sink: ReplaySink, within: float, stream: str = "") -> Replay:
+        """See `Transport.replay`."""
+        check_pattern(subject, "")
+        if stream:
+            check_stream(stream)
+        if self._closing is not None:
+            raise ConnectionFailed(f"no replay of {subject}: {self._connection.state}")
+        replay = NatsReplay(self._connection, subject, since, sink, self._replays)
+        await replay.start(stream, within)
+        return replay
+
+    def bucket(self, name: str) -> Bucket:
+        """See `Transport.bucket`."""
+        check_bucket(name)
+        return NatsBucket(self._connection, name)
+
     async def flush(self, within: float) -> None:
         """See `Transport.flush`."""
         deadline = asyncio.get_running_loop().time() + within
@@ -171,6 +189,9 @@ class NatsTransport:
             try:
                 await self._connection.client.shutdown()
             finally:
+                for replay in list(self._replays):
+                    await replay.stop()
+                    replay.sink.closed()
                 for subscription in list(self._subscriptions.values()):
                     subscription.sink.closed()
                 self._subscriptions.clear()
@@ -183,9 +204,9 @@ class NatsTransport:
         await client.stop_receiving()
         lost, deadline = client.lost, asyncio.get_running_loop().time() + _CLOSE_SECONDS
         try:
-            await _written(client, None, lost, deadline)
-            await _first(client.ping(), None, lost, deadline)
-        except _LostError as error:
+            await written(client, None, lost, deadline)
+            await first(client.ping(), None, lost, deadline)
+        except LostError as error:
             logger.debug("lost the connection while closing: %s", error)
 
     async def _connected(self, deadline: float) -> bool:
@@ -213,9 +234,9 @@ class NatsTransport:
             client = self._connection.client
             lost = client.lost
             try:
-                await _written(client, refused, lost, deadline)
-                await _first(client.ping(), refused, lost, deadline)
-            except _LostError:
+                await written(client, refused, lost, deadline)
+                await first(client.ping(), refused, lost, deadline)
+            except LostError:
                 continue
             return
         raise TimeoutError
@@ -253,8 +274,11 @@ class _NatsSubscription:
 
     async def subscribe(self) -> None:
         """Ask the server for messages, without waiting for its answer."""
-        self._sid = await self._client.listen(self._subject, self._queue, self.sink.message)
+        self._sid = await self._client.listen(self._subject, self._queue, self._receive)
         self._siblings[self._sid] = self
+
+    def _receive(self, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:  # noqa: ARG002
+        self.sink.message(subject.decode(errors="replace"), data)
 
     def asks_for(self, refused: RefusedSubscription) -> bool:
         """Whether this is one the server speaks of: it allows a subject to a user, or a queue group on it."""
@@ -270,47 +294,6 @@ class _NatsSubscription:
         """See `Subscription.unsubscribe`."""
         if self._siblings.pop(self._sid, None) is not None:
             await self._client.unlisten(self._sid)
-
-
-class _LostError(Exception):
-    """The connection that something was sent on is gone; its confirmation can no longer come."""
-
-
-async def _first(
-    wanted: asyncio.Future[T],
-    refused: asyncio.Future[LifecycleError] | None,
-    lost: asyncio.Future[Exception],
-    deadline: float,
-) -> None:
-    """Wait for `wanted` without ever cancelling it: nats-py's read loop would trip over a cancelled future.
-
-    Raises:
-        LifecycleError: the server refused; it says so before it confirms.
-        _LostError: the connection was lost.
-        TimeoutError: none of it happened by the deadline.
-    """
-    futures: set[asyncio.Future[Any]] = {wanted, lost}
-    if refused is not None:
-        futures.add(refused)
-    remaining = max(0.0, deadline - asyncio.get_running_loop().time())
-    done, _ = await asyncio.wait(futures, timeout=remaining, return_when=asyncio.FIRST_COMPLETED)
-    if refused is not None and refused.done():
-        raise refused.result()
-    if wanted.done():
-        return
-    if lost.done():
-        raise _LostError(cause(lost.result()))
-    if not done:
-        raise TimeoutError
-
-
-async def _written(
-    client: Client, refused: asyncio.Future[LifecycleError] | None, lost: asyncio.Future[Exception], deadline: float
-) -> None:
-    """Wait until all that was queued has been handed to the socket of the same connection. Raises as `_first` does."""
-    await _first(client.written(), refused, lost, deadline)
-    if lost.done():  # what waits in the queue is handed to the next connection
-        raise _LostError(cause(lost.result()))
 
 
 def _check_acknowledged(subject: str, acknowledged: asyncio.Task[object]) -> None:

@@ -49,6 +49,7 @@ class Facts:
         dropped: messages thrown away because the program was too slow.
         active: whether this tally leads, or takes part in no election.
         election: the campaign it takes part in; empty for none.
+        election_why: what keeps it from taking part, or why it no longer leads, safe to show; empty while all is well.
         components: the components that were asked for; none for all.
         complete: whether every node that is alive must have been counted by now.
         replay: what became of rebuilding from a stream: `off`, `running`, `done`, or `none` where there is no stream.
@@ -66,6 +67,7 @@ class Facts:
     dropped: int = 0
     active: bool = True
     election: str = ""
+    election_why: str = ""
     components: tuple[str, ...] = ()
     complete: bool = False
     replay: str = "off"
@@ -165,14 +167,20 @@ def _tally(text: _Text, recorder: Recorder, facts: Facts, now: float) -> None:
         text.bare("last_event_age_seconds", max(now - recorder.last_event, 0.0))
     text.family("connected", "gauge", "Whether the tally is connected to a broker.")
     text.bare("connected", int(facts.connected))
+    text.family("active", "gauge", "Whether this is the active one of several tallies, or the only one.")
+    text.bare("active", int(facts.active))
     text.family(
-        "gaps_total", "counter", "How often the connection was lost and came back; events in between were missed."
+        "gaps_total", "counter", "How often the connection was lost and came back; what came live meanwhile was missed."
     )
     text.bare("gaps_total", facts.gaps)
     text.family("dropped_messages_total", "counter", "Messages thrown away because the tally was too slow.")
     text.bare("dropped_messages_total", facts.dropped)
     text.family("complete", "gauge", "Whether every node that is alive has been counted.")
     text.bare("complete", int(facts.complete))
+    text.family("replaying", "gauge", "Whether what a stream stored before the start is being read.")
+    text.bare("replaying", int(facts.replay == "running"))
+    text.family("replayed_events_total", "counter", "Events that a stream stored before the start, and were read.")
+    text.bare("replayed_events_total", facts.replayed)
     text.family("limits_hit_total", "counter", "How often a limit of the tally was hit; what is beyond is in other.")
     for limit, count in recorder.limits_hit.items():
         text.bare("limits_hit_total", count, f'{{limit="{limit}"}}')

@@ -40,7 +40,11 @@ def notices(status: Status) -> Iterator[Notice]:
     yield from _losses(status)
     if status["role"] == "standby":
         election = foreign(status["election"] or "")
-        yield _say("note", "Standby: another tally leads the election ", election, ". This one counts as well.")
+        if status["election_why"]:
+            why = foreign(status["election_why"])
+            yield _say("warning", "Standby, without a part in the election ", election, ": ", why, ".")
+        else:
+            yield _say("note", "Standby: another tally leads the election ", election, ". This one counts as well.")
     yield from _beginning(status)
 
 

@@ -81,6 +81,7 @@ class Status(TypedDict):
     started: float
     role: str
     election: str | None
+    election_why: str
     components_wanted: list[str]
     connection: Connection
     complete: bool
@@ -118,6 +119,7 @@ def status(recorder: Recorder, facts: Facts, *, prefix: str, now: float) -> Stat
         "started": facts.started,
         "role": "active" if facts.active else "standby",
         "election": facts.election or None,
+        "election_why": facts.election_why,
         "components_wanted": list(facts.components) or ["*"],
         "connection": {
             "up": facts.connected,

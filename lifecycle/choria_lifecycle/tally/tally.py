@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from choria_lifecycle.errors import ConnectionFailed, LifecycleError, NotAuthorised
-from choria_lifecycle.event import Event
+from choria_lifecycle.election import Campaign
+from choria_lifecycle.errors import ConnectionFailed, NotAuthorised
 from choria_lifecycle.log import logger
 from choria_lifecycle.tally.exposition import PREFIX, Facts, check_prefix, render
+from choria_lifecycle.tally.intake import Intake, unread
 from choria_lifecycle.tally.limits import Limits
 from choria_lifecycle.tally.recorder import EXPIRY, Recorder
 from choria_lifecycle.tally.status import status
-from choria_lifecycle.text import safe
 from choria_schemas.machine.v1 import Transition
 from choria_schemas.machine.watcher.exec.v1 import ExecState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from choria_lifecycle.middleware import Middleware
-    from choria_lifecycle.receiver import Deliveries, Delivery
+    from choria_lifecycle.receiver import Deliveries
     from choria_lifecycle.tally.status import Status
 
-__all__ = ["ALIVE_SECONDS", "Options", "Tally"]
+__all__ = ["BUCKET", "REPLAY", "STREAM", "Options", "Tally"]
 
-ALIVE_SECONDS: Final = 30 * 60.0
-"""How often Choria's servers say that they are alive (go-choria, since 0.29)."""
+REPLAY: Final = EXPIRY
+"""How many seconds back a replay begins, unless another time is given: as long as nodes are kept."""
+
+BUCKET: Final = "CHORIA_LEADER_ELECTION"
+"""Where Choria's programs hold their elections."""
+
+STREAM: Final = "CHORIA_EVENTS"
+"""The stream in which Choria's brokers store lifecycle events."""
 
 # The machine events that are counted: subject, what travels there, and what stands for them among the errors.
 _MACHINE_EVENTS: Final = (
@@ -52,6 +61,10 @@ class Options:
         prefix: what the names of the metrics begin with.
         expiry: after how many seconds of silence a node is given up.
         limits: how much is kept, whoever publishes.
+        replay: how many seconds back to begin in the stream; 0 to count from now on.
+        stream: the stream to begin in. Where it is missing, or may not be read, counting begins now.
+        election: the campaign in which several tallies elect the active one; empty for none, which is always active.
+        candidate: the name of this one there; empty for the host's.
 
     Raises:
         ConfigError: the prefix cannot be used.
@@ -61,6 +74,10 @@ class Options:
     prefix: str = PREFIX
     expiry: float = EXPIRY
     limits: Limits = field(default_factory=Limits)
+    replay: float = REPLAY
+    stream: str = STREAM
+    election: str = ""
+    candidate: str = ""
 
     def __post_init__(self) -> None:
         check_prefix(self.prefix)
@@ -75,16 +92,37 @@ class Tally:
     Args:
         middleware: where events come from; the caller closes it.
         options: what to count.
+        say: is told what an operator wants to know; by default the log.
+
+    Raises:
+        OptionError: the election or the candidate has no name that can be used.
     """
 
-    def __init__(self, middleware: Middleware, options: Options) -> None:
+    def __init__(self, middleware: Middleware, options: Options, say: Callable[[str], None] = logger.info) -> None:
         self.recorder = Recorder(limits=options.limits, expiry=options.expiry, now=time.monotonic())
         self._middleware = middleware
         self._options = options
         self._started = time.time()
-        self._received: list[Deliveries] = []
-        self._whole_since = time.monotonic()
-        self._gaps = 0
+        self._intake = Intake(
+            middleware,
+            self.recorder,
+            components=options.components,
+            replay=options.replay,
+            stream=options.stream,
+            say=say,
+        )
+        self._machines: list[Deliveries] = []
+        self._say = say
+        self._campaign = (
+            Campaign(
+                middleware.bucket(BUCKET),
+                options.election,
+                options.candidate or socket.gethostname(),
+                changed=self._elected,
+            )
+            if options.election
+            else None
+        )
         self._answered: float | None = None
 
     # What is asked for, in the event loop, at any time.
@@ -114,45 +152,45 @@ class Tally:
         return Facts(
             connected=bool(server),
             server=server,
-            subscribed=bool(self._received),
+            subscribed=self._intake.receiving,
             last_answer=self._answered,
-            gaps=self._lost,
-            dropped=sum(received.counters.dropped for received in self._received),
+            # Each subscription counts the same losses.
+            gaps=max([self._intake.gaps, *(received.counters.gaps for received in self._machines)]),
+            dropped=self._intake.dropped + sum(received.counters.dropped for received in self._machines),
+            active=self._campaign is None or self._campaign.leader,
+            election=self._options.election,
+            election_why=self._campaign.why if self._campaign is not None else "",
             components=self._options.components,
-            complete=time.monotonic() - self._whole_since >= ALIVE_SECONDS,
+            complete=self._intake.complete,
+            replay=self._intake.state,
+            replayed=self._intake.replayed,
+            replay_why=self._intake.why,
             started=self._started,
             now=time.time(),
         )
 
-    @property
-    def _lost(self) -> int:
-        """How often the connection was lost: each subscription counts the same losses."""
-        return max((received.counters.gaps for received in self._received), default=0)
-
     # The work.
 
     async def run(self) -> None:
-        """Count until cancelled.
+        """Count until cancelled, or until the middleware closes.
 
         Raises:
             NotAuthorised: the broker does not allow to receive lifecycle events.
-            ConnectionFailed: it does not confirm the subscription.
+            ConnectionFailed: it does not confirm a subscription.
         """
         async with AsyncExitStack() as stack:
-            received = await stack.enter_async_context(self._lifecycle())
-            work = [self._count_events(received)]
-            entered = [received]
+            work = [self._intake.run(), self._keep_sweeping(), self._keep_asking()]
+            if self._campaign is not None:
+                work.append(self._take_part(self._campaign))
             for subject, kind, name in _MACHINE_EVENTS:
                 machines = self._middleware.deliveries(subject=subject)
                 try:
-                    entered.append(await stack.enter_async_context(machines))
+                    self._machines.append(await stack.enter_async_context(machines))
                 except NotAuthorised as error:
                     logger.warning("%s: these events are not counted", error)
                 else:
                     work.append(self._count_machines(machines, kind, name))
-            self._received = entered
-            await self._ping()
-            tasks = [asyncio.create_task(each) for each in (*work, self._keep_sweeping(), self._keep_asking())]
+            tasks = [asyncio.create_task(each) for each in work]
             try:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
@@ -162,21 +200,17 @@ class Tally:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _lifecycle(self) -> Deliveries:
-        return self._middleware.deliveries(component=self._options.components or None)
+    async def _take_part(self, campaign: Campaign) -> None:
+        await self._intake.begun()  # who knows nothing yet is not to lead
+        async with campaign:
+            await asyncio.get_running_loop().create_future()
 
-    async def _count_events(self, received: Deliveries) -> None:
-        take, spent, failed = self.recorder.take, self.recorder.spent, self.recorder.failed
-        now, clock = time.monotonic, time.perf_counter
-        async for delivery in received:
-            event = delivery.event
-            if isinstance(event, Event):
-                begin = clock()
-                take(event, now())
-                spent(event.component, clock() - begin)
-            else:
-                failed(delivery.subject.rpartition(".")[2])
-                _unread(delivery)
+    def _elected(self, won: bool) -> None:
+        name = self._options.election
+        why = self._campaign.why if self._campaign is not None else ""
+        self._say(
+            f"active: won the election {name}" if won else f"standby: lost the election {name}: {why or 'the end'}"
+        )
 
     async def _count_machines(self, received: Deliveries, kind: type, name: str) -> None:
         async for delivery in received:
@@ -184,7 +218,7 @@ class Tally:
                 self.recorder.take(delivery.event, time.monotonic())
             else:
                 self.recorder.failed(name)
-                _unread(delivery)
+                unread(delivery)
 
     async def _keep_sweeping(self) -> None:
         while True:
@@ -194,8 +228,8 @@ class Tally:
 
     async def _keep_asking(self) -> None:
         while True:
-            await asyncio.sleep(_PING_SECONDS)
             await self._ping()
+            await asyncio.sleep(_PING_SECONDS)
 
     async def _ping(self) -> None:
         try:
@@ -204,12 +238,3 @@ class Tally:
             logger.debug("the broker did not answer: %s", error)
         else:
             self._answered = time.time()
-        if self._lost != self._gaps:
-            # What happened in between is known once each node has been heard again.
-            self._gaps = self._lost
-            self._whole_since = time.monotonic()
-
-
-def _unread(delivery: Delivery) -> None:
-    reason: LifecycleError | str = delivery.error or "it is of another kind than its subject says"
-    logger.debug("could not read a message on %s: %s", safe(delivery.subject, 200), reason)

@@ -42,6 +42,7 @@ def empty(**changes: Any) -> Status:
         "started": NOW - 12,
         "role": "active",
         "election": None,
+        "election_why": "",
         "components_wanted": ["*"],
         "connection": {
             "up": True,
@@ -175,7 +176,14 @@ def hostile() -> Status:
     status["events"] = {name: dict.fromkeys(HOSTILE, 1) for name in HOSTILE}
     status["errors"] = dict.fromkeys(HOSTILE, 7)
     status["limits_hit"] = dict.fromkeys(HOSTILE, 7)
-    status |= {"election": bad, "role": "standby", "version": bad, "components_wanted": HOSTILE, "complete": False}
+    status |= {
+        "election": bad,
+        "election_why": bad,
+        "role": "standby",
+        "version": bad,
+        "components_wanted": HOSTILE,
+        "complete": False,
+    }
     status["replay"] = {"state": "none", "events": 0, "why": bad}
     status["connection"]["server"] = bad
     return whole(status)

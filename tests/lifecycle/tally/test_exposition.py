@@ -20,7 +20,17 @@ from choria_lifecycle.tally.recorder import EXPIRY, Recorder
 from tests.lifecycle.tally.events import event, run, transition
 from tests.strategies import EXAMPLES, TEXTS
 
-FACTS = Facts(connected=True, server="nats://a:4222", gaps=3, dropped=2, complete=True, started=1.0, now=2.0)
+FACTS = Facts(
+    connected=True,
+    server="nats://a:4222",
+    gaps=3,
+    dropped=2,
+    complete=True,
+    replay="done",
+    replayed=41_032,
+    started=1.0,
+    now=2.0,
+)
 
 LINES = """
 lifecycle_tally_good_events{active="1",component="server"} 5
@@ -52,9 +62,12 @@ lifecycle_tally_exec_watcher_runtime_sum{active="1",machine="puppet",version="1.
 lifecycle_tally_exec_watcher_runtime_count{active="1",machine="puppet",version="1.2.3",watcher="check"} 2
 lifecycle_tally_last_event_age_seconds 7.5
 lifecycle_tally_connected 1
+lifecycle_tally_active 1
 lifecycle_tally_gaps_total 3
 lifecycle_tally_dropped_messages_total 2
 lifecycle_tally_complete 1
+lifecycle_tally_replaying 0
+lifecycle_tally_replayed_events_total 41032
 lifecycle_tally_limits_hit_total{limit="components"} 0
 lifecycle_tally_limits_hit_total{limit="versions"} 0
 lifecycle_tally_limits_hit_total{limit="governors"} 0
@@ -83,9 +96,12 @@ OWN_TYPES = {
     "nodes": "gauge",
     "last_event_age_seconds": "gauge",
     "connected": "gauge",
+    "active": "gauge",
     "gaps_total": "counter",
     "dropped_messages_total": "counter",
     "complete": "gauge",
+    "replaying": "gauge",
+    "replayed_events_total": "counter",
     "limits_hit_total": "counter",
     "build_info": "gauge",
 }
@@ -195,9 +211,12 @@ def test_a_new_tally_says_what_it_can() -> None:
     }
     assert found == {
         "lifecycle_tally_connected": 0,
+        "lifecycle_tally_active": 1,
         "lifecycle_tally_gaps_total": 0,
         "lifecycle_tally_dropped_messages_total": 0,
         "lifecycle_tally_complete": 0,
+        "lifecycle_tally_replaying": 0,
+        "lifecycle_tally_replayed_events_total": 0,
     }
 
 

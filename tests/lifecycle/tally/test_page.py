@@ -361,6 +361,10 @@ BEGAN = (
             "warning 28 messages could not be read: c7 7, c6 6, c5 5, c4 4, c3 3 and 2 more.",
         ),
         (
+            {"role": "standby", "election": "TALLY", "election_why": "there is no bucket <b>"},
+            "warning Standby, without a part in the election TALLY: there is no bucket <b>.",
+        ),
+        (
             {"role": "standby", "election": "TALLY"},
             "note Standby: another tally leads the election TALLY. This one counts as well.",
         ),

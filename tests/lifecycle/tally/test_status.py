@@ -42,6 +42,7 @@ def test_what_was_counted_is_told_in_times_of_day() -> None:
         "started": STARTED,
         "role": "active",
         "election": None,
+        "election_why": "",
         "components_wanted": ["*"],
         "connection": {
             "up": True,

@@ -1,0 +1,169 @@
+"""Buckets of keys and values, as NATS' clients keep them in JetStream streams.
+
+A bucket B is the stream KV_B, a key K of it the last message on `$KV.B.K`, and its revision the sequence of that
+message. Writing names the revision that is to be replaced, and the server compares. Choria allows a candidate of an
+election no more than to write, and to read what a stream says of itself (go-choria, broker/network/choria_auth.go);
+what a key holds is looked at only where that is allowed too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from choria_lifecycle.bucket import Held, KeyTaken, check_key, no_bucket
+from choria_lifecycle.errors import ConnectionFailed, NotAuthorised
+from choria_lifecycle.log import logger
+from choria_lifecycle.nats.api import Api, NobodyError, RefusedError, UnansweredError
+
+if TYPE_CHECKING:
+    from choria_lifecycle.errors import LifecycleError
+    from choria_lifecycle.nats.connection import Connection
+
+__all__ = ["NatsBucket"]
+
+_EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
+_WRITE_ID: Final = "Nats-Msg-Id"
+_OPERATION: Final = "KV-Operation"
+_EXPIRED: Final = "Nats-Marker-Reason"
+# Ours: the holder of the key has let go of it, rather than somebody else having deleted it.
+_RELEASED: Final = "Lifecycle-Released"
+
+# JetStream's own numbers for its errors (nats-server, server/errors.json).
+_NO_STREAM: Final = 10059
+_NO_MESSAGE: Final = 10037
+_OTHER_REVISION: Final = 10071
+
+_NANOSECONDS: Final = 1e9
+
+
+class _Config(msgspec.Struct):
+    max_age: int = 0
+
+
+class _Info(msgspec.Struct):
+    config: _Config
+
+
+class _Stored(msgspec.Struct):
+    seq: int
+
+
+class _Message(msgspec.Struct):
+    seq: int
+    hdrs: str = ""
+
+
+class _Last(msgspec.Struct):
+    message: _Message
+
+
+class NatsBucket:
+    """A bucket on a server. See `choria_lifecycle.bucket.Bucket` for what its methods promise.
+
+    Args:
+        connection: where it is.
+        name: its name.
+    """
+
+    def __init__(self, connection: Connection, name: str) -> None:
+        self._api = Api(connection)
+        self._name = name
+        self._may_read = True
+
+    async def ttl(self, within: float) -> float:
+        """See `Bucket.ttl`."""
+        return (await self._config(_deadline(within))).max_age / _NANOSECONDS
+
+    async def write(self, key: str, value: str, revision: int, token: str, within: float) -> Held:
+        """See `Bucket.write`."""
+        check_key(key)
+        deadline = _deadline(within)
+        try:
+            return Held(await self._put(key, value, deadline, revision, token), handed_over=False)
+        except KeyTaken:
+            last = await self._last(key, deadline)
+            if last is None:
+                raise
+        headers = _headers(last.hdrs)
+        if headers.get(_WRITE_ID) == token:
+            return Held(last.seq, handed_over=False)  # it was stored, and the answer got lost
+        if revision or not (headers.get(_OPERATION) in ("DEL", "PURGE") or _EXPIRED in headers):
+            raise KeyTaken(key)
+        return Held(await self._put(key, value, deadline, last.seq, token), handed_over=_RELEASED in headers)
+
+    async def release(self, key: str, revision: int, within: float) -> None:
+        """See `Bucket.release`."""
+        check_key(key)
+        await self._put(key, "", _deadline(within), revision, "", {_OPERATION: "DEL", _RELEASED: "1"})
+
+    async def _config(self, deadline: float) -> _Config:
+        try:
+            info = await self._api.ask(f"STREAM.INFO.KV_{self._name}", {}, _Info, deadline)
+        except NobodyError as error:
+            raise no_bucket(self._name) from error
+        except (UnansweredError, RefusedError) as error:
+            raise self._meant(error) from error
+        return info.config
+
+    async def _put(
+        self, key: str, value: str, deadline: float, revision: int, token: str, more: dict[str, str] | None = None
+    ) -> int:
+        headers = {_EXPECTED: str(revision), **(more or {})}
+        if token:
+            headers[_WRITE_ID] = token
+        try:
+            stored = await self._api.request(self._subject(key), value.encode(), _Stored, deadline, headers)
+        except RefusedError as error:
+            # Where a write is still under way, and nobody knows how it ends, the server has other numbers.
+            if error.code == _OTHER_REVISION:
+                raise KeyTaken(key) from error
+            raise self._meant(error) from error
+        except UnansweredError as error:
+            if isinstance(error, NobodyError):
+                await self._config(deadline)  # raises where nobody answers as there is no bucket
+            raise self._meant(error) from error
+        return stored.seq
+
+    async def _last(self, key: str, deadline: float) -> _Message | None:
+        """What was last written; None if there is nothing, or this user may not look."""
+        if not self._may_read:
+            return None
+        request = {"last_by_subj": self._subject(key)}
+        try:
+            last = await self._api.ask(f"STREAM.MSG.GET.KV_{self._name}", request, _Last, deadline)
+        except NotAuthorised:
+            logger.debug("the bucket %s may be written, but not read", self._name)
+            self._may_read = False
+            return None
+        except RefusedError as error:
+            if error.code == _NO_MESSAGE:
+                return None
+            raise self._meant(error) from error
+        except UnansweredError as error:
+            raise self._meant(error) from error
+        return last.message
+
+    def _subject(self, key: str) -> str:
+        return f"$KV.{self._name}.{key}"
+
+    def _meant(self, error: UnansweredError | RefusedError) -> LifecycleError:
+        if isinstance(error, RefusedError) and (error.code == _NO_STREAM or not error.enabled):
+            return no_bucket(self._name)
+        return ConnectionFailed(f"bucket {self._name}: {error}")
+
+
+def _deadline(within: float) -> float:
+    return asyncio.get_running_loop().time() + within
+
+
+def _headers(encoded: str) -> dict[str, str]:
+    """The headers of a stored message; empty if they cannot be read."""
+    try:
+        lines = base64.b64decode(encoded).decode().split("\r\n")[1:]
+    except ValueError:
+        return {}
+    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines) if name}

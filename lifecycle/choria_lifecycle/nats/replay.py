@@ -1,0 +1,277 @@
+"""A stream of JetStream read in order, from a time on and without an end.
+
+One consumer at a time hands out messages in batches, each of which is asked for once there is room for it: nothing is
+lost if a program is slow, and nothing is kept for it but where it is. The consumer is one that the server forgets. If
+it is gone, or skips a message, or falls silent, the next one begins after the last message that was handed over.
+"""
+# nats-py's annotations leave much open, which a strict checker reports at every call.
+# pyright: reportUnknownMemberType=false
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from nats import errors
+
+from choria_lifecycle.errors import ConnectionFailed, LifecycleError, NoStream
+from choria_lifecycle.identifiers import uuid4
+from choria_lifecycle.log import logger
+from choria_lifecycle.nats.api import Api, RefusedError, UnansweredError
+from choria_lifecycle.nats.causes import cause
+from choria_lifecycle.nats.streams import NO_STREAM, Place, Streams, delivered
+from choria_lifecycle.nats.waiting import LostError, first
+from choria_lifecycle.text import safe
+
+if TYPE_CHECKING:
+    from choria_lifecycle.nats.connection import Connection
+    from choria_lifecycle.transport import ReplaySink
+
+__all__ = ["NatsReplay"]
+
+# How much is asked for at once.
+_BATCH: Final = 2000
+_BATCH_BYTES: Final = 8 * 1024 * 1024
+
+# After so many seconds without a message a request is asked again.
+_EXPIRES: Final = 30.0
+# How often the server says meanwhile that it is there, and after how much silence it is not believed to be.
+_HEARTBEAT: Final = 2.0
+_SILENCE: Final = 6.0
+
+# For each step of making a consumer, once the replay stands.
+_PATIENCE: Final = 5.0
+# Between two attempts.
+_SHORTEST_PAUSE: Final = 0.25
+_LONGEST_PAUSE: Final = 5.0
+
+# Statuses: that the consumer has nothing to hand out, and is there.
+_IDLE: Final = b"100"
+_TOO_LARGE: Final = b"Message Size Exceeds MaxBytes"
+# Those after which it is asked again: there was nothing, time is up, what was asked for is complete.
+_ASK_AGAIN: Final = (b"404", b"408")
+_COMPLETE: Final = (_TOO_LARGE, b"Batch Completed")
+
+
+class _AgainError(Exception):
+    """The consumer is of no use any more."""
+
+
+class NatsReplay:
+    """A replay on a server. See `choria_lifecycle.transport.Transport.replay` for what it promises.
+
+    Args:
+        connection: where the stream is.
+        subject: which of its messages.
+        since: from which time on, in seconds since the epoch.
+        sink: what messages are handed to.
+        siblings: where it is listed while it lasts.
+    """
+
+    def __init__(
+        self, connection: Connection, subject: str, since: float, sink: ReplaySink, siblings: list[NatsReplay]
+    ) -> None:
+        self.sink = sink
+        self._siblings = siblings
+        self._connection = connection
+        self._streams = Streams(Api(connection))
+        self._place = Place(subject, int(since * 1e9))
+        self._caught_up = False
+        self._task: asyncio.Task[None] | None = None
+        self._room = asyncio.Event()
+        self._now = asyncio.get_running_loop().time
+        self._inbox = connection.client.new_inbox()
+        self._sid = 0
+        # The consumer, and how many messages it has handed out.
+        self._consumer = b""
+        self._received = 0
+        # The current request: its number, how much it asks for, what came, and its end, told as a status or empty.
+        self._number = 0
+        self._batch = 0
+        self._came = 0
+        self._alone = False
+        self._heard = 0.0
+        self._end: asyncio.Future[tuple[bytes, bytes]] = asyncio.get_running_loop().create_future()
+
+    @property
+    def begin(self) -> float:
+        """See `Replay.begin`."""
+        return self._place.begin
+
+    async def start(self, stream: str, within: float) -> None:
+        """Begin; returns once there is a consumer.
+
+        Raises:
+            NoStream: there is no stream to read.
+            ConnectionFailed: no answer came in time.
+            NotAuthorised: the server does not allow it.
+        """
+        deadline = self._now() + within
+        try:
+            await self._streams.find(self._place, stream, deadline)
+            self._sid = await self._connection.client.listen(f"{self._inbox}.*", "", self._receive)
+            await self._make_consumer(deadline)
+        except (UnansweredError, RefusedError, errors.Error) as error:
+            await self.unsubscribe()
+            raise ConnectionFailed(f"no replay of {self._place.subject}: {error}") from error
+        except BaseException:
+            await self.unsubscribe()
+            raise
+        self._task = asyncio.create_task(self._run())
+        self._siblings.append(self)
+
+    def resume(self) -> None:
+        """See `Replay.resume`."""
+        self._room.set()
+
+    async def unsubscribe(self) -> None:
+        """See `Subscription.unsubscribe`."""
+        await self.stop()
+        consumer, self._consumer = self._consumer, b""
+        client = self._connection.client
+        await client.unlisten(self._sid)
+        if consumer and client.is_connected and not self._connection.closing:
+            try:
+                await client.publish(f"$JS.API.CONSUMER.DELETE.{self._place.stream}.{consumer.decode()}")
+            except errors.Error as error:  # the server forgets it anyway
+                logger.debug("a consumer was left behind: %s", cause(error))
+
+    async def stop(self) -> None:
+        """End the task; nothing is handed over from now on."""
+        if self in self._siblings:
+            self._siblings.remove(self)
+        task, self._task = self._task, None
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                try:
+                    await self._read()
+                except (_AgainError, LostError, errors.Error) as error:
+                    self._consumer = b""
+                    logger.debug("the replay of %s begins again: %s", self._place.subject, error)
+                    await self._begin_again()
+        except LifecycleError as error:
+            self.sink.failed(error)
+
+    async def _begin_again(self) -> None:
+        reason, pause = "", 0.0
+        while True:
+            await asyncio.sleep(pause)
+            pause = min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, 2 * pause))
+            if not await self._connection.connected(self._now() + _PATIENCE):
+                continue
+            before = reason
+            try:
+                await self._make_consumer(self._now() + _PATIENCE)
+            except RefusedError as error:
+                if error.code == NO_STREAM or not error.enabled:
+                    raise NoStream(f"the stream {self._place.stream} is gone: {error}") from error
+                reason = str(error)
+            except UnansweredError as error:
+                reason = str(error)
+            else:
+                return
+            if reason != before:
+                logger.warning("the stream %s cannot be read, trying again: %s", self._place.stream, reason)
+
+    async def _make_consumer(self, deadline: float) -> None:
+        name = uuid4()
+        missed, pending = await self._streams.consumer(self._place, name, deadline)
+        if missed:
+            self.sink.gap()
+        self._received = 0
+        self._consumer = name.encode()
+        if not pending:
+            self._history_over()
+
+    async def _read(self) -> None:
+        """Ask for what there is room for, and wait until it is there.
+
+        Raises:
+            _AgainError: the consumer cannot be asked again.
+            LostError: neither can the server.
+        """
+        self._room.clear()
+        messages, size = self.sink.room()
+        if messages <= 0 or size <= 0:
+            await self._room.wait()
+            return
+        self._number += 1
+        self._batch, self._came = (1 if self._alone else min(messages, _BATCH)), 0
+        request: dict[str, int] = {"batch": self._batch, "expires": _nanoseconds(_EXPIRES)}
+        request["idle_heartbeat"] = _nanoseconds(_HEARTBEAT)
+        if not self._alone:
+            request["max_bytes"] = min(size, _BATCH_BYTES)
+        code, words = await self._request(msgspec.json.encode(request))
+        # A message larger than what is asked for at once has to come alone.
+        self._alone = words == _TOO_LARGE and not self._came
+        if code and code not in _ASK_AGAIN and words not in _COMPLETE:
+            raise _AgainError(safe(f"{code.decode(errors='replace')} {words.decode(errors='replace')}", 200))
+
+    async def _request(self, data: bytes) -> tuple[bytes, bytes]:
+        """Ask the consumer; returns the status with which it ends, empty if all came that was asked for."""
+        client = self._connection.client
+        lost = client.lost
+        subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._place.stream}.{self._consumer.decode()}"
+        self._end = asyncio.get_running_loop().create_future()
+        self._heard = self._now()
+        with self._connection.refusals.publishing({subject}) as refused:
+            await client.publish(subject, data, reply=f"{self._inbox}.{self._number}")
+            while True:
+                try:
+                    await first(self._end, refused, lost, self._heard + _SILENCE)
+                except TimeoutError:
+                    if self._now() - self._heard >= _SILENCE:
+                        raise _AgainError("the server says nothing") from None
+                else:
+                    return self._end.result()
+
+    def _receive(self, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:
+        """Take a message from the server: one of the stream, or about the request."""
+        self._heard = self._now()
+        if not reply:
+            if subject.rpartition(b".")[2] == b"%d" % self._number:
+                self._told(headers or b"")
+            return
+        message = delivered(reply)
+        if message is None or message.consumer != self._consumer:
+            return  # of an earlier one
+        if message.position != self._received + 1:
+            self._consumer = b""
+            self._finish(b"lost", b"messages on their way here were lost")
+            return
+        self._received += 1
+        self._came += 1
+        history = self._place.passed(message.number, message.time)
+        self.sink.stored(subject.decode(errors="replace"), data, message.time / 1e9, history)
+        if not self._caught_up and (not message.pending or message.number >= self._place.boundary):
+            self._history_over()
+        if self._came == self._batch:
+            self._finish(b"", b"")
+
+    def _told(self, headers: bytes) -> None:
+        status, _, _ = headers.partition(b"\r\n")
+        _, _, said = status.partition(b" ")
+        code, _, words = said.strip().partition(b" ")
+        if code == _IDLE:
+            self._history_over()
+        else:
+            self._finish(code or b"503", words)
+
+    def _finish(self, code: bytes, words: bytes) -> None:
+        if not self._end.done():
+            self._end.set_result((code, words))
+
+    def _history_over(self) -> None:
+        if not self._caught_up:
+            self._caught_up = True
+            self.sink.caught_up()
+
+
+def _nanoseconds(seconds: float) -> int:
+    return int(seconds * 1e9)

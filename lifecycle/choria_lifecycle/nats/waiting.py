@@ -1,0 +1,59 @@
+"""Waiting for an answer on one connection, and for no longer than that connection lasts."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+from choria_lifecycle.nats.causes import cause
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from choria_lifecycle.errors import LifecycleError
+    from choria_lifecycle.nats.client import Client
+
+__all__ = ["LostError", "first", "written"]
+
+T = TypeVar("T")
+
+
+class LostError(Exception):
+    """The connection that something was sent on is gone; its confirmation can no longer come."""
+
+
+async def first(
+    wanted: asyncio.Future[T],
+    refused: asyncio.Future[LifecycleError] | None,
+    lost: asyncio.Future[Exception],
+    deadline: float,
+) -> None:
+    """Wait for `wanted` without ever cancelling it: nats-py's read loop would trip over a cancelled future.
+
+    Raises:
+        LifecycleError: the server refused; it says so before it confirms.
+        LostError: the connection was lost.
+        TimeoutError: none of it happened by the deadline.
+    """
+    futures: set[asyncio.Future[Any]] = {wanted, lost}
+    if refused is not None:
+        futures.add(refused)
+    remaining = max(0.0, deadline - asyncio.get_running_loop().time())
+    done, _ = await asyncio.wait(futures, timeout=remaining, return_when=asyncio.FIRST_COMPLETED)
+    if refused is not None and refused.done():
+        raise refused.result()
+    if wanted.done():
+        return
+    if lost.done():
+        raise LostError(cause(lost.result()))
+    if not done:
+        raise TimeoutError
+
+
+async def written(
+    client: Client, refused: asyncio.Future[LifecycleError] | None, lost: asyncio.Future[Exception], deadline: float
+) -> None:
+    """Wait until all that was queued has been handed to the socket of the same connection. Raises as `first` does."""
+    await first(client.written(), refused, lost, deadline)
+    if lost.done():  # what waits in the queue is handed to the next connection
+        raise LostError(cause(lost.result()))

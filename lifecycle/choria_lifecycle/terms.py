@@ -1,0 +1,86 @@
+"""How often, and for how long, in an election: all of it follows from how long the bucket keeps a key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from choria_lifecycle.errors import ConfigError
+
+__all__ = ["MOST_SECONDS", "STAND_DOWN_SECONDS", "Terms"]
+
+MOST_SECONDS: Final = 5.0
+"""The longest of all waits but those for a key to expire."""
+
+STAND_DOWN_SECONDS: Final = 0.2
+"""As in Go: from the renewal that confirms a win to leading, for the leader before to stand down."""
+
+# What go-choria takes for a TTL, and what its command line warns of.
+_SHORTEST: Final = 1.0
+_LONGEST: Final = 3600.0
+_USUAL: Final = (5.0, 60.0)
+
+# Of the TTL: how much earlier than the server a leader counts its time as over, should one clock run faster.
+_MARGIN: Final = 0.05
+# Of the TTL: after a quarter at most the leader renews, and waits a fifth for the answer, so that after two attempts
+# without an answer there is time for a third.
+_RENEWAL: Final = 0.25
+_ANSWER: Final = 0.2
+# Go's tally renews each 0.25 to 0.75 s, and leads 0.2 s after the first renewal. Who renews more often than that has
+# noticed an eviction before a candidate of Go's leads, and who confirms later leads after one of Go's has noticed.
+_RENEWAL_SECONDS: Final = 0.4
+_CONFIRM_SECONDS: Final = 0.75
+# Go waits for 0.75 of the TTL: of a minute, that is up to 45 s more without a leader.
+_INTERVAL: Final = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is to be kept to; all in seconds.
+
+    Attributes:
+        ttl: for how long the bucket keeps a key after it was written.
+
+    Raises:
+        ConfigError: an election cannot be held with this TTL; it is to be 1 s to 1 h.
+    """
+
+    ttl: float
+
+    def __post_init__(self) -> None:
+        if not _SHORTEST <= self.ttl <= _LONGEST:
+            found = f"for {self.ttl:g} s" if self.ttl else "for ever"
+            raise ConfigError(
+                f"the bucket keeps keys {found}, an election needs 1 s to 1 h: "
+                "set plugin.choria.network.stream.leader_election_ttl of the brokers, such as to 1m"
+            )
+
+    @property
+    def usual(self) -> bool:
+        """Whether Choria does not warn of the TTL."""
+        return _USUAL[0] <= self.ttl <= _USUAL[1]
+
+    @property
+    def lease(self) -> float:
+        """From when a write was sent to when its time is over."""
+        return self.ttl * (1 - _MARGIN)
+
+    @property
+    def renewal(self) -> float:
+        """From one write of the leader to the next."""
+        return min(self.ttl * _RENEWAL, _RENEWAL_SECONDS)
+
+    @property
+    def confirmation(self) -> float:
+        """From the write that took the key to the one that confirms it."""
+        return min(self.ttl * _RENEWAL, _CONFIRM_SECONDS)
+
+    @property
+    def answer(self) -> float:
+        """The most to wait for the answer to a write."""
+        return min(self.ttl * _ANSWER, MOST_SECONDS)
+
+    @property
+    def interval(self) -> float:
+        """From one campaign of a candidate to the next."""
+        return min(self.ttl * _INTERVAL, MOST_SECONDS)

@@ -1,0 +1,132 @@
+"""A cluster of three nats-servers with JetStream on the loopback interface."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import nats as nats_py
+
+from choria_lifecycle import embedded
+
+from .faults import Proxy, running_proxy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nats.aio.client import Client
+
+__all__ = ["Cluster", "cluster", "named", "patiently"]
+
+SIZE = 3
+# A cluster agrees on its leader within a second or two; the rest is for a machine that is busy.
+_SECONDS = 30.0
+_PAUSE_SECONDS = 0.05
+
+
+class Cluster:
+    """Three servers. The first is reached by the two others, and reaches them, through proxies alone.
+
+    Attributes:
+        servers: the servers, each with its own store.
+        routes: the proxies, for `isolate`.
+    """
+
+    def __init__(self, servers: list[embedded.Server], routes: list[Proxy]) -> None:
+        self.servers = servers
+        self.routes = routes
+
+    @property
+    def urls(self) -> list[str]:
+        """What to connect to."""
+        return [server.url for server in self.servers]
+
+    def isolate(self) -> None:
+        """Part the first server from the others; clients still reach it."""
+        for route in self.routes:
+            route.black_hole()
+
+    def heal(self) -> None:
+        """Undo `isolate`. What was held back is lost, as after a long time."""
+        for route in self.routes:
+            route.drop()
+            route.heal()
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """Run a cluster, for as long as the block lasts; it takes some seconds until it has a leader, see `patiently`."""
+    with ExitStack() as stack:
+        ports = [_free_port() for _ in range(SIZE)]
+        routes: list[Proxy] = []
+
+        def through(port: int) -> int:
+            routes.append(stack.enter_context(running_proxy(port)))
+            return routes[-1].port
+
+        neighbours = [
+            [through(ports[1]), through(ports[2])],
+            [through(ports[0]), ports[2]],
+            [through(ports[0]), ports[1]],
+        ]
+        servers = []
+        for number in range(SIZE):
+            store = Path(stack.enter_context(TemporaryDirectory(prefix="store-", ignore_cleanup_errors=True)))
+            config = _config(f"s{number + 1}", ports[number], neighbours[number])
+            servers.append(stack.enter_context(embedded.nats_server(config, store=store)))
+        yield Cluster(servers, routes)
+
+
+def _config(name: str, port: int, neighbours: list[int]) -> str:
+    block = {
+        "name": "bed",
+        "listen": f"127.0.0.1:{port}",
+        # The proxies are the only way: clients are told of no other server, and servers of an address where nobody is.
+        "no_advertise": True,
+        "advertise": "127.0.0.1:1",
+        "pool_size": -1,
+        "connect_retries": 1000,
+        "routes": [f"nats://127.0.0.1:{neighbour}" for neighbour in neighbours],
+    }
+    return f"server_name: {name}\ncluster: {json.dumps(block)}"
+
+
+def _free_port() -> int:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])
+
+
+async def patiently(client: Client, what: str, request: dict[str, Any]) -> dict[str, Any]:
+    """Ask JetStream until the answer is no error, as it is until a cluster has agreed on its leaders.
+
+    Args:
+        client: where to ask.
+        what: a function of its API, without `$JS.API.`.
+        request: its argument.
+
+    Raises:
+        TimeoutError: there was none within half a minute.
+    """
+    deadline = time.monotonic() + _SECONDS
+    answer: dict[str, Any] = {}
+    while time.monotonic() < deadline:
+        try:
+            answer = json.loads((await client.request(f"$JS.API.{what}", json.dumps(request).encode(), timeout=2)).data)
+        except (nats_py.errors.Error, TimeoutError) as error:
+            answer = {"error": repr(error)}
+        if "error" not in answer:
+            return answer
+        await asyncio.sleep(_PAUSE_SECONDS)
+    raise TimeoutError(f"JetStream was not ready: {answer}")
+
+
+def named(cluster: Cluster, name: str) -> embedded.Server:
+    """The server of a name, as JetStream says who leads what."""
+    return cluster.servers[int(name.removeprefix("s")) - 1]

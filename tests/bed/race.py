@@ -1,0 +1,145 @@
+"""Candidates of one election, each in a process of its own, and whether two of them ever led at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from choria_lifecycle.clock import steady
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["Candidate", "Race", "bucket", "race", "until"]
+
+PROGRAM = Path(__file__).with_name("candidate.py")
+SECONDS = 30.0
+# Samples are a hundredth of a second apart; where more passes, the process was stopped, and claims nothing.
+CONTINUOUS = 0.1
+
+
+def bucket(ttl: float, replicas: int = 1) -> dict[str, Any]:
+    """The stream of the bucket that they use, as Choria's broker makes its own, without what forbids to delete it."""
+    return {
+        "name": "KV_ELECTION",
+        "subjects": ["$KV.ELECTION.>"],
+        "max_age": int(ttl * 1e9),
+        "max_msgs_per_subject": 1,
+        "max_msg_size": 1024,
+        "discard": "new",
+        "allow_rollup_hdrs": True,
+        "allow_direct": True,
+        "num_replicas": replicas,
+    }
+
+
+class Candidate:
+    """A candidate in a process of its own.
+
+    Attributes:
+        name: its name.
+        said: what it has said so far.
+    """
+
+    def __init__(self, name: str, process: subprocess.Popen[str]) -> None:
+        self.name = name
+        self.said: list[dict[str, Any]] = []
+        self.process = process
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.said.append(json.loads(line))
+
+    @property
+    def leads(self) -> bool:
+        return bool(self.said and self.said[-1]["leader"] and steady() - self.said[-1]["at"] < CONTINUOUS)
+
+    def leave(self) -> None:
+        """End its part cleanly."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        assert self.process.wait(SECONDS) == 0
+        self._thread.join()
+        assert self.said[-1]["wins"] == self.said[-1]["losses"]
+
+    def end(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+        self.process.kill()
+        self.process.wait()
+        self._thread.join()
+        for stream in (self.process.stdin, self.process.stdout):
+            assert stream is not None
+            stream.close()
+
+    def claims(self) -> list[tuple[float, float]]:
+        """From when to when it has said that it leads."""
+        spans: list[tuple[float, float]] = []
+        for line in self.said:
+            if not line["leader"]:
+                continue
+            at = line["at"]
+            if spans and at - spans[-1][1] < CONTINUOUS:
+                spans[-1] = (spans[-1][0], at)
+            else:
+                spans.append((at, at))
+        return spans
+
+
+class Race:
+    """All candidates of one election."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.all: list[Candidate] = []
+        self._stack = stack
+
+    def enter(self, *urls: str, program: tuple[str, ...] = (sys.executable, str(PROGRAM))) -> Candidate:
+        """Start a candidate; by default it is ours."""
+        name = f"c{len(self.all)}"
+        process = subprocess.Popen([*program, name, *urls], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        candidate = Candidate(name, process)
+        self._stack.callback(candidate.end)
+        self.all.append(candidate)
+        return candidate
+
+    def leaders(self) -> list[Candidate]:
+        return [candidate for candidate in self.all if candidate.leads]
+
+    async def led_by(self, *candidates: Candidate) -> Candidate:
+        """Wait until one of these leads."""
+        try:
+            await until(lambda: any(each.leads for each in candidates))
+        except TimeoutError as error:
+            raise TimeoutError(f"none leads: {[(each.name, each.said[-1:]) for each in self.all]}") from error
+        return next(each for each in candidates if each.leads)
+
+    def check(self) -> None:
+        """No two have ever said at the same time that they lead."""
+        until = 0.0
+        for start, end, name in sorted((*span, each.name) for each in self.all for span in each.claims()):
+            assert start > until, f"{name} leads from {start} on, and another until {until}"
+            until = end
+
+
+@contextmanager
+def race() -> Iterator[Race]:
+    """Candidates that are ended with the block, and have never led two at a time."""
+    with ExitStack() as stack:
+        running = Race(stack)
+        yield running
+    running.check()
+
+
+async def until(happened: Callable[[], object]) -> None:
+    async with asyncio.timeout(SECONDS):
+        while not happened():  # noqa: ASYNC110 - in other processes
+            await asyncio.sleep(0.01)

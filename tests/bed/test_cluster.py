@@ -1,0 +1,36 @@
+"""A cluster that agrees on a leader, and one of whose servers is parted from the others."""
+
+from __future__ import annotations
+
+import asyncio
+
+import nats as nats_py
+import pytest
+
+from .cluster import cluster, named, patiently
+
+STREAM = {"name": "S", "subjects": ["s.>"], "num_replicas": 3}
+
+
+async def test_a_server_is_parted_from_the_others() -> None:
+    with cluster() as running:
+        apart = await nats_py.connect(running.urls[0])
+        others = await nats_py.connect(running.urls[1:])
+        made = await patiently(others, "STREAM.CREATE.S", STREAM)
+        assert named(running, made["cluster"]["leader"]) in running.servers
+        assert len(made["cluster"]["replicas"]) == 2
+        await patiently(apart, "STREAM.INFO.S", {})
+        running.isolate()
+        await patiently(others, "STREAM.PURGE.S", {})  # needs two of the three
+        with pytest.raises((nats_py.errors.Error, TimeoutError)):
+            await apart.jetstream().publish("s.2", timeout=0.5)
+        running.heal()
+        async with asyncio.timeout(30):
+            while True:
+                try:
+                    await apart.jetstream().publish("s.3", timeout=1)
+                except (nats_py.errors.Error, TimeoutError):
+                    continue
+                break
+        await apart.close()
+        await others.close()

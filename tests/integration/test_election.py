@@ -1,0 +1,97 @@
+"""Candidates in processes of their own, and three real servers that are killed, parted and emptied."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING
+
+import nats as nats_py
+
+from tests.bed.cluster import cluster, named, patiently
+from tests.bed.race import bucket, race, until
+
+if TYPE_CHECKING:
+    from choria_lifecycle import embedded
+    from tests.bed.cluster import Cluster
+    from tests.bed.race import Candidate, Race
+
+TTL = 1.0
+
+
+async def make(client: nats_py.NATS, replicas: int) -> str:
+    """Make the bucket; returns the server that leads its stream."""
+    made = await patiently(client, "STREAM.CREATE.KV_ELECTION", bucket(TTL, replicas))
+    return str(made.get("cluster", {}).get("leader", ""))
+
+
+async def test_candidates_are_parted_stopped_and_killed_and_so_are_servers() -> None:
+    with cluster() as running, race() as candidates:
+        async with await nats_py.connect(running.urls[1:]) as client:
+            await patiently(client, "STREAM.NAMES", {})
+            apart = candidates.enter(running.urls[0])
+            await until(lambda: apart.said and "there is no bucket ELECTION" in apart.said[-1]["why"])
+            await make(client, 3)
+            await candidates.led_by(apart)
+            other = candidates.enter(*running.urls[1:])
+            third = candidates.enter(*running.urls[1:])
+            await until(lambda: other.said and third.said)
+            await _parted(running, client, candidates, apart)
+            await _deleted(client, candidates)
+            await _stopped(candidates)
+            killed = await candidates.led_by(*candidates.all)
+            killed.process.kill()
+            left = [each for each in candidates.all if each is not killed]
+            await candidates.led_by(*left)
+            led = (await patiently(client, "STREAM.INFO.KV_ELECTION", {}))["cluster"]["leader"]
+            named(running, led).kill()
+            await until(lambda: not candidates.leaders())
+            (await candidates.led_by(*left)).leave()
+
+
+async def _parted(running: Cluster, client: nats_py.NATS, candidates: Race, apart: Candidate) -> None:
+    """The leader is parted from what keeps the key."""
+    while (led := (await patiently(client, "STREAM.INFO.KV_ELECTION", {}))["cluster"].get("leader")) in (None, "s1"):
+        if led:
+            await patiently(client, "STREAM.LEADER.STEPDOWN.KV_ELECTION", {"placement": {"preferred": "s2"}})
+    await candidates.led_by(apart)
+    running.isolate()
+    await candidates.led_by(*(each for each in candidates.all if each is not apart))
+    running.heal()
+    await until(lambda: apart.said[-1]["why"] == "")  # it is told again who has the key
+
+
+async def _deleted(client: nats_py.NATS, candidates: Race) -> None:
+    await client.jetstream().delete_key_value("ELECTION")
+    await until(lambda: not candidates.leaders())
+    await make(client, 3)
+    await candidates.led_by(*candidates.all)
+
+
+async def _stopped(candidates: Race) -> None:
+    stopped = await candidates.led_by(*candidates.all)
+    stopped.process.send_signal(signal.SIGSTOP)
+    await candidates.led_by(*(each for each in candidates.all if each is not stopped))
+    said = len(stopped.said)
+    stopped.process.send_signal(signal.SIGCONT)
+    await until(lambda: len(stopped.said) > said)
+    assert not stopped.said[said]["leader"]
+
+
+async def test_a_leader_is_stopped_for_less_than_the_ttl(server: embedded.Server) -> None:
+    async with await nats_py.connect(server.url) as client:
+        await make(client, 1)
+        with race() as candidates:
+            one = candidates.enter(server.url)
+            await candidates.led_by(one)
+            two = candidates.enter(server.url)
+            await until(lambda: two.said)
+            for seconds in (0.5, 0.9):
+                leader = await candidates.led_by(one, two)
+                leader.process.send_signal(signal.SIGSTOP)
+                await asyncio.sleep(seconds)
+                leader.process.send_signal(signal.SIGCONT)
+                await until(candidates.leaders)
+            one.leave()
+            two.leave()
+        await client.jetstream().delete_key_value("ELECTION")

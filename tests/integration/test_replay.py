@@ -1,0 +1,342 @@
+"""A stream that is read while servers die, connections break and streams go away: nothing missed, nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import nats as nats_py
+import pytest
+
+import choria_lifecycle as lifecycle
+from choria_lifecycle import embedded
+from choria_lifecycle.connection import connect
+from choria_lifecycle.middleware import Middleware
+from choria_lifecycle.nats import backoff, replay
+from choria_lifecycle.nats.client import Client
+from tests.bed.faults import running_proxy
+from tests.bed.permissions import allowed
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from nats.js import JetStreamContext
+
+ALL = 0
+LIMIT = 100
+STREAM: dict[str, Any] = {"name": "CHORIA_EVENTS", "subjects": ["choria.lifecycle.event.>"]}
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Notice and mend at once: what is tested is that, not how long the pauses are."""
+    monkeypatch.setattr(backoff, "SHORTEST", 0.01)
+    monkeypatch.setattr(backoff, "LONGEST", 0.02)
+    monkeypatch.setattr(replay, "_HEARTBEAT", 0.2)
+    monkeypatch.setattr(replay, "_SILENCE", 0.8)
+    monkeypatch.setattr(replay, "_SHORTEST_PAUSE", 0.01)
+    monkeypatch.setattr(replay, "_LONGEST_PAUSE", 0.02)
+
+
+@pytest.fixture
+def own() -> Iterator[embedded.Server]:
+    """A server of the test's own."""
+    with embedded.nats_server() as running:
+        yield running
+
+
+def alive(number: int, component: str = "server") -> lifecycle.Event:
+    return lifecycle.alive(identity=f"n{number}.example.net", component=component, version="1.0.0")
+
+
+def some(first: int, last: int) -> list[lifecycle.Event]:
+    return [alive(number) for number in range(first, last)]
+
+
+@asynccontextmanager
+async def jetstream(server: embedded.Server, *streams: dict[str, Any]) -> AsyncIterator[JetStreamContext]:
+    """nats-py's own view of a server, with these streams in it."""
+    client = await nats_py.connect(server.url, allow_reconnect=False)
+    context = client.jetstream()
+    try:
+        for each in streams:
+            await context.add_stream(**each)
+        yield context
+    finally:
+        await client.close()
+
+
+@asynccontextmanager
+async def slow(url: str, limit: int = LIMIT) -> AsyncIterator[Middleware]:
+    """A middleware in which only some may wait, so that a replay takes many steps."""
+    async with connect(url, environ={}) as opened:
+        yield Middleware(opened._transport, limit=limit)
+
+
+async def take(receiver: Any, count: int) -> list[Any]:
+    return [await anext(receiver) for _ in range(count)]
+
+
+async def store(server: embedded.Server, events: list[lifecycle.Event]) -> None:
+    async with connect(server.url, environ={}) as middleware:
+        await middleware.publish_many(events, stored=True)
+
+
+async def test_the_server_dies_and_comes_back(tmp_path: Path) -> None:
+    sent = some(0, 3000)
+    with embedded.nats_server(store=tmp_path) as first:
+        async with jetstream(first, STREAM):
+            await store(first, sent[:2000])
+        async with slow(first.url) as middleware, middleware.events(since=ALL) as events:
+            found = await take(events, 700)
+            first.kill()
+            with embedded.nats_server(port=first.port, store=tmp_path) as second:
+                await store(second, sent[2000:2500])
+                found += await take(events, 1500)
+                second.kill()
+                with embedded.nats_server(port=first.port, store=tmp_path) as third:
+                    await store(third, sent[2500:])
+                    found += await take(events, 800)
+            counters = events.counters
+    assert found == sent
+    assert (counters.received, counters.replayed, counters.gaps) == (3000, 2000, 0)
+
+
+async def test_the_connection_breaks_again_and_again(own: embedded.Server) -> None:
+    sent = some(0, 4000)
+    chance = random.Random(5)
+    async with jetstream(own, STREAM):
+        await store(own, sent[:3000])
+        with running_proxy(own.port) as proxy:
+            async with slow(proxy.url, 500) as middleware, middleware.events(since=ALL) as events:
+                found = []
+                while len(found) < 3000:
+                    found += await take(events, min(chance.randrange(400), 3000 - len(found)))
+                    proxy.to_client.slices = chance.choice([0, 0, 700])
+                    proxy.drop()
+                await store(own, sent[3000:])
+                while len(found) < 4000:
+                    found += await take(events, min(chance.randrange(200), 4000 - len(found)))
+                    proxy.drop()
+                assert events.counters.gaps == 0
+            assert proxy.accepted > 3
+    assert found == sent
+
+
+async def test_what_is_stored_meanwhile_comes_afterwards(own: embedded.Server) -> None:
+    async with jetstream(own, STREAM):
+        with running_proxy(own.port) as proxy:
+            async with (
+                connect(proxy.url, environ={}) as middleware,
+                middleware.events(since=ALL) as replayed,
+                middleware.events() as plain,
+            ):
+                proxy.refuse()
+                proxy.drop()
+                sent = some(0, 10)
+                await store(own, sent)
+                proxy.heal()
+                assert await take(replayed, 10) == sent
+                await middleware.flush()
+                assert (replayed.counters.gaps, plain.counters.gaps, plain.counters.received) == (0, 1, 0)
+
+
+async def test_a_request_that_the_server_never_got(own: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection stands, and only the silence tells that something is wrong."""
+    real = Client.publish
+
+    async def lose(self: Client, subject: str, *arguments: Any, **options: Any) -> None:
+        if ".MSG.NEXT." in subject and lost:
+            lost.pop()
+        else:
+            await real(self, subject, *arguments, **options)
+
+    async with jetstream(own, STREAM), connect(own.url, environ={}) as middleware:
+        lost = [1, 2]
+        monkeypatch.setattr(Client, "publish", lose)
+        async with middleware.events(since=ALL) as events:
+            await store(own, some(0, 3))
+            assert len(await take(events, 3)) == 3
+            assert not lost
+            await store(own, some(3, 6))
+            assert [event.identity for event in await take(events, 3)] == [f"n{n}.example.net" for n in range(3, 6)]
+            assert events.counters.gaps == 0
+
+
+async def test_messages_lost_on_their_way(own: embedded.Server) -> None:
+    """What the server believes to have handed out, and did not reach us, is asked for again."""
+    async with jetstream(own, STREAM) as context:
+        await store(own, some(0, 1000))
+        async with connect(own.url, environ={}) as middleware, middleware.events(since=ALL) as events:
+            found = await take(events, 10)
+            await store(own, some(1000, 1500))
+            # Somebody else asks the same consumer, as a second reader would.
+            consumer = (await context.consumers_info("CHORIA_EVENTS"))[0].name
+            inbox = context._nc.new_inbox()
+            other = await context._nc.subscribe(inbox)
+            await context._nc.publish(
+                f"$JS.API.CONSUMER.MSG.NEXT.CHORIA_EVENTS.{consumer}", json.dumps({"batch": 100}).encode(), inbox
+            )
+            await store(own, some(1500, 2500))
+            found += await take(events, 2490)
+            assert [event.identity for event in found] == [f"n{number}.example.net" for number in range(2500)]
+            assert other.pending_msgs > 0
+            assert events.counters.gaps == 0
+
+
+async def test_the_consumer_is_deleted(own: embedded.Server) -> None:
+    async with jetstream(own, STREAM) as context:
+        await store(own, some(0, 300))
+        async with slow(own.url) as middleware, middleware.events(since=ALL) as events:
+            found = await take(events, 20)
+            for each in await context.consumers_info("CHORIA_EVENTS"):
+                await context.delete_consumer("CHORIA_EVENTS", each.name)
+            found += await take(events, 280)
+            await store(own, some(300, 400))
+            found += await take(events, 100)
+            assert [event.identity for event in found] == [f"n{number}.example.net" for number in range(400)]
+            assert events.counters.gaps == 0
+
+
+async def test_the_stream_is_deleted(own: embedded.Server) -> None:
+    async with (
+        jetstream(own, STREAM) as context,
+        connect(own.url, environ={}) as middleware,
+        middleware.events(since=ALL) as events,
+    ):
+        await store(own, some(0, 3))
+        assert len(await take(events, 3)) == 3
+        await context.delete_stream("CHORIA_EVENTS")
+        with pytest.raises(lifecycle.NoStream, match="the stream CHORIA_EVENTS is gone"):
+            await anext(events)
+        async with middleware.events() as plain:  # the connection is as good as before
+            await middleware.publish(alive(1))
+            await anext(plain)
+
+
+@pytest.mark.parametrize("how", ["replaced", "purged"])
+async def test_messages_that_are_gone_are_a_gap(own: embedded.Server, how: str) -> None:
+    async with jetstream(own, STREAM) as context:
+        with running_proxy(own.port) as proxy:
+            async with connect(proxy.url, environ={}) as middleware, middleware.events(since=ALL) as events:
+                await store(own, some(0, 3))
+                assert len(await take(events, 3)) == 3
+                proxy.refuse()
+                proxy.drop()
+                if how == "replaced":
+                    await context.delete_stream("CHORIA_EVENTS")
+                    await context.add_stream(**STREAM)
+                else:
+                    await store(own, some(3, 6))
+                    await context.purge_stream("CHORIA_EVENTS")
+                await store(own, some(6, 9))
+                proxy.heal()
+                assert [event.identity for event in await take(events, 3)] == [f"n{n}.example.net" for n in range(6, 9)]
+                assert (events.counters.gaps, events.counters.received) == (1, 6)
+
+
+async def test_a_message_larger_than_all_that_may_wait(own: embedded.Server) -> None:
+    async with jetstream(own, STREAM), connect(own.url, environ={}) as opened:
+        await store(own, some(0, 5))
+        middleware = Middleware(opened._transport, limit_bytes=10)
+        async with middleware.events(since=ALL) as events:
+            assert len(await take(events, 5)) == 5
+            await store(own, some(5, 10))
+            assert len(await take(events, 5)) == 5
+
+
+async def test_nothing_is_left_behind(own: embedded.Server) -> None:
+    async with jetstream(own, STREAM) as context:
+        await store(own, some(0, 500))
+        async with slow(own.url) as middleware:
+            for _ in range(3):
+                async with middleware.events(since=ALL) as events, middleware.events(since=ALL):
+                    await anext(events)
+                    assert len(await context.consumers_info("CHORIA_EVENTS")) == 2
+            await middleware.flush()
+            assert await context.consumers_info("CHORIA_EVENTS") == []
+            receiver = middleware.events(since=ALL)
+            await receiver.__aenter__()
+            tasks = asyncio.all_tasks()
+        assert all(task.done() or task is asyncio.current_task() for task in tasks if "replay" in repr(task))
+
+
+async def test_begin_is_how_far_the_stream_reaches_back(own: embedded.Server) -> None:
+    async with jetstream(own, STREAM) as context, connect(own.url, environ={}) as middleware:
+        async with middleware.events(since=ALL) as events:
+            made = events.begin
+        assert made is not None
+        await store(own, some(0, 4))
+        await context.purge_stream("CHORIA_EVENTS", seq=3)
+        async with middleware.deliveries(since=ALL) as deliveries:
+            assert deliveries.begin == pytest.approx((await anext(deliveries)).received, abs=1e-5)
+            assert deliveries.begin > made
+        async with middleware.events(since=deliveries.begin + 100) as events:
+            assert events.begin == pytest.approx(deliveries.begin + 100, abs=1e-5)
+        await context.purge_stream("CHORIA_EVENTS")
+        async with middleware.events(since=ALL) as events, middleware.events() as plain:
+            assert events.begin is not None
+            assert plain.begin is not None
+            assert deliveries.begin < events.begin <= plain.begin
+        assert middleware.events().begin is None
+
+
+@pytest.mark.parametrize(
+    ("stored", "name", "words"),
+    [
+        ([], "", "no JetStream stream stores choria.lifecycle.event.>"),
+        ([], "OTHER", "there is no JetStream stream OTHER"),
+        (
+            [["choria.lifecycle.event.alive.*"]],
+            "S0",
+            r"S0 does not store all of .* but choria.lifecycle.event.alive.\*",
+        ),
+        ([["choria.lifecycle.event.alive.*"], ["choria.lifecycle.event.startup.*"]], "", "several streams"),
+    ],
+)
+async def test_streams_that_do_not_fit(own: embedded.Server, stored: list[list[str]], name: str, words: str) -> None:
+    streams = [{"name": f"S{number}", "subjects": subjects} for number, subjects in enumerate(stored)]
+    async with jetstream(own, *streams), connect(own.url, environ={}) as middleware:
+        with pytest.raises(lifecycle.NoStream, match=words):
+            async with middleware.events(since=ALL, stream=name):
+                pytest.fail("entered")
+
+
+async def test_no_jetstream() -> None:
+    with embedded.nats_server(jetstream=False) as server:
+        async with connect(server.url, environ={}) as middleware:
+            with pytest.raises(lifecycle.NoStream, match="JetStream is not enabled"):
+                async with middleware.events(since=ALL):
+                    pytest.fail("entered")
+
+
+@pytest.mark.parametrize(("permission", "may"), [("streams_user", True), ("events_viewer", False)])
+async def test_what_chorias_permissions_allow(permission: str, may: bool) -> None:
+    publish, subscribe = allowed({"callerid": "up=me", "ou": "choria", "permissions": {permission: True}})
+    user = {
+        "user": "me",
+        "password": "secret",
+        "permissions": {"publish": publish, "subscribe": [*subscribe, "_INBOX.>"]},
+    }
+    config = "accounts: " + json.dumps(
+        {"choria": {"jetstream": "enabled", "users": [user, {"user": "all", "password": "all"}]}}
+    )
+    with embedded.nats_server(config) as server:
+        url = server.url.removeprefix("nats://")
+        client = await nats_py.connect(f"nats://all:all@{url}")
+        await client.jetstream().add_stream(**STREAM)
+        await client.jetstream().publish("choria.lifecycle.event.alive.server", lifecycle.encode(alive(1)))
+        await client.close()
+        async with connect(f"nats://me:secret@{url}", environ={}) as middleware:
+            for stream in "", "CHORIA_EVENTS":
+                events = middleware.events(since=ALL, stream=stream)
+                if may:
+                    async with events:
+                        await anext(events)
+                else:
+                    with pytest.raises(lifecycle.NotAuthorised, match=r"JS\.API"):
+                        await events.__aenter__()

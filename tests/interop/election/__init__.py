@@ -1,0 +1,150 @@
+"""Elections that go-choria's candidates and ours hold together on one nats-server, each in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import nats
+
+from choria_lifecycle import embedded
+from tests.bed.race import bucket, race, until
+from tests.golang import build
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tests.bed.race import Candidate, Race
+
+__all__ = ["compare", "summary"]
+
+# The shortest that Go campaigns with, as its campaign interval has to be a second shorter.
+TTL = 4.0
+# Go's candidates begin up to 5 s late, then campaign each half second, give or take another half.
+_CAMPAIGN = 2.0
+
+
+class _Field:
+    """One election.
+
+    Attributes:
+        race: all candidates.
+    """
+
+    def __init__(self, running: Race, binary: Path, url: str) -> None:
+        self.race = running
+        self._binary = binary
+        self._url = url
+
+    async def go(self) -> Candidate:
+        """Start one of Go's; returns once it runs."""
+        return await self._heard(self.race.enter(self._url, program=(str(self._binary),)))
+
+    async def ours(self) -> Candidate:
+        """Start one of ours."""
+        return await self._heard(self.race.enter(self._url))
+
+    async def _heard(self, candidate: Candidate) -> Candidate:
+        await until(lambda: candidate.said)
+        return candidate
+
+
+async def _go_is_killed(field: _Field) -> None:
+    go = await field.go()
+    await field.race.led_by(go)
+    ours = await field.ours()
+    await _waited(ours)
+    go.process.kill()
+    await _led(field, ours, TTL + _CAMPAIGN + TTL / 4)
+
+
+async def _ours_leaves(field: _Field) -> None:
+    ours = await field.ours()
+    await field.race.led_by(ours)
+    go = await _campaigning(field)
+    ours.leave()
+    # Go waits for its next renewal before it leads.
+    await _led(field, go, 2 * _CAMPAIGN)
+
+
+async def _ours_is_killed(field: _Field) -> None:
+    ours = await field.ours()
+    await field.race.led_by(ours)
+    go = await _campaigning(field)
+    ours.process.kill()
+    await _led(field, go, TTL + 2 * _CAMPAIGN)
+
+
+async def _each_is_evicted(field: _Field) -> None:
+    ours = await field.ours()
+    await field.race.led_by(ours)
+    go = await _campaigning(field)
+    for _ in range(6):
+        leader = await field.race.led_by(ours, go)
+        assert go.process.stdin is not None
+        go.process.stdin.write("evict\n")
+        go.process.stdin.flush()
+        await until(lambda leader=leader: not leader.leads)  # type: ignore[misc]
+    await field.race.led_by(ours, go)
+
+
+_CASES: dict[str, Callable[[_Field], Awaitable[None]]] = {
+    "Go leads and is killed": _go_is_killed,
+    "ours leads and leaves": _ours_leaves,
+    "ours leads and is killed": _ours_is_killed,
+    "who leads is evicted": _each_is_evicted,
+}
+
+
+async def _campaigning(field: _Field) -> Candidate:
+    """One of Go's that has surely asked for the key, which somebody else has."""
+    go = await field.go()
+    await asyncio.sleep(5.0 + _CAMPAIGN)  # nothing tells when it does
+    assert not go.leads
+    return go
+
+
+async def _waited(ours: Candidate) -> None:
+    said = len(ours.said)
+    await until(lambda: len(ours.said) > said + 100 * TTL)
+    assert not any(line["leader"] for line in ours.said)
+
+
+async def _led(field: _Field, candidate: Candidate, within: float) -> None:
+    started = time.monotonic()
+    await field.race.led_by(candidate)
+    took = time.monotonic() - started
+    assert took < within, f"led after {took:.1f} s, not within {within:g} s"
+
+
+def compare() -> dict[str, str]:
+    """Hold each election; what went wrong by its name, empty for nothing.
+
+    Raises:
+        GoError: the program could not be built.
+    """
+    with TemporaryDirectory(prefix="lifecycle-election-") as folder:
+        binary = Path(folder) / "election"
+        build(Path(__file__).parent, binary)
+        return {name: asyncio.run(_hold(case, binary)) for name, case in _CASES.items()}
+
+
+async def _hold(case: Callable[[_Field], Awaitable[None]], binary: Path) -> str:
+    try:
+        with embedded.nats_server() as server:
+            async with await nats.connect(server.url) as client:
+                await client.request("$JS.API.STREAM.CREATE.KV_ELECTION", json.dumps(bucket(TTL)).encode())
+            with race() as running:
+                await case(_Field(running, binary, server.url))
+    except (AssertionError, TimeoutError) as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
+def summary(held: dict[str, str]) -> str:
+    """What was found, in a line."""
+    return f"{len(held)} elections among Go's candidates and ours, {sum(not problem for problem in held.values())} well"

@@ -1,0 +1,217 @@
+"""What a tally counts of what a stream has stored, and of what is published."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import choria_lifecycle as lifecycle
+from choria_lifecycle.memory import InMemoryTransport
+from choria_lifecycle.middleware import Middleware
+from choria_lifecycle.tally.intake import ALIVE_SECONDS, Intake
+from choria_lifecycle.tally.recorder import EXPIRY, Recorder
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+HOUR = 3600.0
+
+
+class Clock:
+    """The stream's clock: what is stored may be as old as a test wants."""
+
+    def __init__(self) -> None:
+        self.ago = 0.0
+
+    def __call__(self) -> float:
+        return time.time() - self.ago
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+class Counting:
+    """An intake at work."""
+
+    def __init__(self, intake: Intake, recorder: Recorder, said: list[str]) -> None:
+        self.intake = intake
+        self.recorder = recorder
+        self.said = said
+
+    async def until(self, happened: Callable[[], object]) -> None:
+        async with asyncio.timeout(10):
+            while not happened():  # noqa: ASYNC110 - the other side needs its turns
+                await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def counting(
+    middleware: Middleware,
+    *,
+    components: tuple[str, ...] = (),
+    replay: float = EXPIRY,
+    stream: str = "",
+) -> AsyncIterator[Counting]:
+    recorder, said = Recorder(now=time.monotonic()), list[str]()
+    intake = Intake(middleware, recorder, components=components, replay=replay, stream=stream, say=said.append)
+    running = Counting(intake, recorder, said)
+    task = asyncio.create_task(intake.run())
+    try:
+        await running.until(lambda: task.done() or intake.receiving)
+        yield running
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    assert not intake.receiving
+
+
+def event(kind: str, number: int, version: str = "1", component: str = "server") -> lifecycle.Event:
+    options = {"identity": f"n{number}.example.net", "component": component}
+    return lifecycle.new(kind, **(options if kind == "shutdown" else options | {"version": version}))
+
+
+async def test_what_was_stored_rebuilds_nodes_and_is_not_counted(clock: Clock) -> None:
+    transport = InMemoryTransport(clock=clock)
+    middleware = Middleware(transport)
+    await middleware.publish_many(
+        [event("startup", 1), event("alive", 2), event("alive", 3), event("shutdown", 3), event("alive", 1, "2")]
+    )
+    await transport.publish([("choria.lifecycle.event.alive.server", b"{")], 5)
+    async with counting(middleware) as running:
+        await running.until(lambda: running.intake.state == "done")
+        assert dict(running.recorder.versions()) == {"server": {"1": 1, "2": 1}}
+        assert (dict(running.recorder.good), running.recorder.errors) == ({}, {})
+        await middleware.publish_many([event("alive", 4), event("shutdown", 2)])
+        await running.until(lambda: sum(running.recorder.types.values()) == 2)
+        assert dict(running.recorder.versions()) == {"server": {"1": 1, "2": 1}}
+        assert (running.intake.replayed, running.intake.gaps, running.intake.why) == (6, 0, "")
+        assert len(running.said) == 1
+        assert running.said[0].startswith("2 nodes out of 6 stored events")
+
+
+async def test_the_age_of_what_was_stored_counts(clock: Clock) -> None:
+    middleware = Middleware(InMemoryTransport(clock=clock))
+    for ago, number in ((EXPIRY + 100, 1), (EXPIRY - 300, 2), (10.0, 3)):
+        clock.ago = ago
+        await middleware.publish(event("alive", number))
+    clock.ago = 0
+    async with counting(middleware) as running:
+        await running.until(lambda: running.intake.state == "done")
+        assert (running.recorder.nodes, running.intake.replayed) == (2, 2)
+        while running.recorder.sweep(time.monotonic() + 600):
+            pass
+        assert [each.identity for each in running.recorder.history.expired] == ["n2.example.net"]
+
+
+@pytest.mark.parametrize(
+    ("older", "replay", "complete"),
+    [
+        (2 * HOUR, EXPIRY, True),
+        (2 * HOUR, ALIVE_SECONDS - 60, False),
+        (ALIVE_SECONDS - 60, EXPIRY, False),
+        (2 * HOUR, 0, False),
+    ],
+)
+async def test_complete(clock: Clock, older: float, replay: float, complete: bool) -> None:
+    clock.ago = older
+    middleware = Middleware(InMemoryTransport(clock=clock))
+    clock.ago = 1
+    await middleware.publish(event("alive", 1))
+    async with counting(middleware, replay=replay) as running:
+        await running.until(lambda: running.intake.state in ("done", "off"))
+        assert running.intake.complete is complete
+        assert running.intake.state == ("done" if replay else "off")
+
+
+async def test_while_it_is_read_nothing_is_complete(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock.ago = 2 * HOUR
+    middleware = Middleware(InMemoryTransport(clock=clock), limit=2)
+    clock.ago = 1
+    await middleware.publish_many([event("alive", number) for number in range(100)])
+    recorder, seen = Recorder(now=time.monotonic()), list[tuple[str, bool]]()
+    intake = Intake(middleware, recorder, components=(), replay=EXPIRY, stream="", say=lambda text: None)
+    restore = recorder.restore
+
+    def watched(*arguments: Any) -> None:
+        restore(*arguments)
+        seen.append((intake.state, intake.complete))
+
+    monkeypatch.setattr(recorder, "restore", watched)
+    task = asyncio.create_task(intake.run())
+    async with asyncio.timeout(10):
+        while not intake.complete:  # noqa: ASYNC110 - the other side needs its turns
+            await asyncio.sleep(0)
+    await middleware.close()
+    await task
+    assert recorder.nodes == 100
+    assert seen == [("running", False)] * 99 + [("done", True)]
+
+
+async def test_only_the_components_that_were_asked_for() -> None:
+    middleware = Middleware(InMemoryTransport())
+    await middleware.publish_many([event("alive", 1, component=name) for name in ("a", "b", "c")])
+    async with counting(middleware, components=("a", "c")) as running:
+        await running.until(lambda: running.intake.state == "done")
+        await middleware.publish_many([event("alive", 2, component=name) for name in ("a", "b", "c")])
+        await running.until(lambda: running.recorder.nodes == 4)
+        assert set(running.recorder.versions()) == {"a", "c"}
+
+
+async def test_without_a_stream_it_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    middleware = Middleware(InMemoryTransport(streams=()))
+    async with counting(middleware, stream="CHORIA_EVENTS") as running:
+        assert running.intake.state == "none"
+        assert "CHORIA_EVENTS" in running.intake.why
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
+        assert "counted as they are published" in caplog.text
+        await middleware.publish(event("alive", 1))
+        await running.until(lambda: running.recorder.nodes)
+        assert (running.intake.gaps, running.intake.replayed, running.said) == (0, 0, [])
+
+
+async def test_a_gap_makes_it_incomplete() -> None:
+    clock = Clock()
+    clock.ago = 2 * HOUR
+    transport = InMemoryTransport(clock=clock)
+    async with counting(Middleware(transport)) as running:
+        assert running.intake.complete
+        transport.interrupt()  # which is none out of a stream
+        assert running.intake.complete
+        assert running.intake.gaps == 0
+        assert running.intake._received is not None
+        running.intake._received.gap()
+        assert running.intake.gaps == 1
+        assert not running.intake.complete
+
+
+async def test_a_stream_that_goes_away(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    clock.ago = 2 * HOUR
+    middleware = Middleware(InMemoryTransport(clock=clock))
+    async with counting(middleware) as running:
+        assert running.intake.complete
+        assert running.intake._received is not None
+        running.intake._received.failed(lifecycle.NoStream("the stream EVENTS is gone"))
+        await running.until(lambda: running.intake.state == "none" and running.intake.receiving)
+        assert (running.intake.why, running.intake.gaps) == ("the stream EVENTS is gone", 1)
+        assert not running.intake.complete
+        await middleware.publish(event("alive", 1))
+        await running.until(lambda: running.recorder.nodes == 1)
+        assert "the stream EVENTS is gone" in caplog.text
+
+
+async def test_what_is_not_allowed_ends_it() -> None:
+    transport = InMemoryTransport(streams=())
+    transport.refuse("choria.lifecycle.event.>")
+    intake = Intake(
+        Middleware(transport), Recorder(now=0.0), components=(), replay=0.0, stream="", say=lambda text: None
+    )
+    with pytest.raises(lifecycle.NotAuthorised):
+        await intake.run()
