@@ -15,7 +15,19 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from . import creating, golang, memory, parsing, publishing, receiving, starting, tallying, validating
+from . import (
+    creating,
+    golang,
+    loading,
+    memory,
+    parsing,
+    publishing,
+    receiving,
+    replaying,
+    starting,
+    tallying,
+    validating,
+)
 from .measure import Settings
 from .report import Section, verdict_table
 
@@ -44,6 +56,7 @@ SECTIONS: dict[str, Measure] = {
     "create-cloudevents": partial(creating.measure, "cloudevents"),
     "publish": publishing.measure,
     "receive": receiving.measure,
+    "replay": replaying.measure,
     "start": starting.measure,
     "validate": partial(validating.measure, "good"),
     "validate-bad": partial(validating.measure, "bad"),
@@ -53,6 +66,8 @@ SECTIONS: dict[str, Measure] = {
     "tally": tallying.measure,
     "tally-memory": tallying.measure_memory,
     "tally-pauses": tallying.measure_pauses,
+    "tally-load": loading.measure,
+    "tally-instant": loading.measure_instant,
 }
 
 

@@ -13,6 +13,7 @@ from . import corpus
 from .measure import Peer
 
 ALL = "choria.lifecycle.event.>"
+STREAM = "CHORIA_EVENTS"
 
 Message = tuple[str, bytes]
 
@@ -35,12 +36,12 @@ class Wire:
 
 
 @contextmanager
-def wire() -> Iterator[Wire]:
+def wire(*, jetstream: bool = False) -> Iterator[Wire]:
     """Start a server, connect both clients."""
     import choria_lifecycle as lifecycle
     from choria_lifecycle.embedded import nats_server
 
-    with nats_server(jetstream=False) as server, asyncio.Runner() as runner:
+    with nats_server(jetstream=jetstream) as server, asyncio.Runner() as runner:
         stack = AsyncExitStack()
 
         async def opened() -> Wire:
@@ -53,6 +54,11 @@ def wire() -> Iterator[Wire]:
             yield runner.run(opened())
         finally:
             runner.run(stack.aclose())
+
+
+async def store(client: Any) -> None:
+    """Have the server store lifecycle events as Choria's brokers do, but in memory: the disk is not what is timed."""
+    await client.jetstream().add_stream(name=STREAM, subjects=[ALL], storage="memory")
 
 
 def burst(documents: Sequence[corpus.Document], count: int) -> list[corpus.Document]:

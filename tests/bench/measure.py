@@ -27,6 +27,8 @@ class Settings:
         archive: how many lines the file has that the command and Go read.
         archives: how many turns they get.
         nodes: how many nodes the fleet has that is tallied.
+        seconds: how long a tally is under load.
+        stored: how many events the stream has that is read.
     """
 
     rounds: int = 40
@@ -38,6 +40,8 @@ class Settings:
     archive: int = 2_000_000
     archives: int = 3
     nodes: int = 1_000_000
+    seconds: int = 60
+    stored: int = 100_000
 
     @classmethod
     def quick(cls) -> "Settings":
@@ -52,6 +56,8 @@ class Settings:
             archive=100_000,
             archives=1,
             nodes=100_000,
+            seconds=3,
+            stored=10_000,
         )
 
 

@@ -65,7 +65,8 @@ class Section:
 
     Attributes:
         title: the heading.
-        unit: "ns" (per event), "rate" (events a second), "ms" (per start) or "memory" (bytes).
+        unit: "ns" (per event), "rate" (events a second), "ms" (per start), "s", "memory" (bytes), or "cores"
+            (nanoseconds of a core per second).
         ours: the name of the row that the others are compared with; "" where nothing is compared.
         samples: what was measured, by name.
         notes: what a row leaves out, by name.
@@ -158,7 +159,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: set[int]) 
 def _verdict_row(verdict: Verdict) -> list[str]:
     ratio = verdict.ratio
     target = verdict.target
-    digits = 2 if target.peers else 0
+    digits = 2 if target.peers or target.bound < 10 else 0
     shown = [f"{value:.{digits}f}{target.unit}" for value in (ratio.best, ratio.median)] if ratio else ["-", "-"]
     return [target.what, target.asked, *shown, verdict.word, verdict.note]
 
@@ -177,6 +178,8 @@ class _Show:
 _UNITS = {
     "ns": ("best ns", "median ns", _Show(1, ",.0f")),
     "ms": ("best ms", "median ms", _Show(1e6, ".1f")),
+    "s": ("best s", "median s", _Show(1e9, ".2f")),
+    "cores": ("cores", "", _Show(1e9, ".2f")),
     "rate": ("best events/s", "median events/s", _Show(1e9, ",.0f", inverse=True)),
     "memory": ("peak MB", "", _Show(1e6, ".0f")),
 }

@@ -13,7 +13,7 @@ import pytest
 
 from tests import oracle
 
-from . import archive, corpus, fleet, golang, memory, models, tallying, validating
+from . import archive, corpus, fleet, golang, loading, memory, models, replaying, tallying, validating
 from .measure import Peer, Ratio, Samples, Settings, WrongAnswerError, demand, take_turns
 from .report import Section, Target, Verdict, section, table, verdict_table
 
@@ -291,6 +291,36 @@ def test_a_bound_of_its_own_needs_no_peer() -> None:
     assert "| ours |      30 |" in measured.render()
     absent = Section(title="Memory", unit="memory", ours="", samples={}, targets=[limit], missing={"ours": "no /proc"})
     assert absent.verdicts() == [Verdict(limit, None, "no /proc")]
+
+
+@pytest.mark.parametrize(("unit", "bound"), [("cores", 0.5), ("s", 2)])
+def test_small_bounds_are_shown_with_their_digits(unit, bound) -> None:
+    limit = Target(what="load", ours="ours", bound=bound, at_least=False, unit=f" {unit}")
+    measured = Section(title="Load", unit=unit, ours="", samples={"ours": Samples.of([0.25e9])}, targets=[limit])
+    cells = [cell.strip() for cell in verdict_table(measured.verdicts())[2].split("|")[1:-1]]
+    assert cells == ["load", f"at most {bound:g} {unit}", f"0.25 {unit}", f"0.25 {unit}", "reached"]
+    assert "0.25" in measured.render()[-2]
+
+
+@pytest.mark.parametrize("way", loading.WAYS)
+def test_a_tally_under_load_has_to_count_everything(way, monkeypatch) -> None:
+    monkeypatch.setattr(loading, "_PUNCTUAL", float("inf"))
+    with loading.under_load(way, 500) as (tally, publisher):
+        assert publisher.start(5, 10_000).result(20) > 0
+        assert tally.until(lambda numbers: numbers.total("good_events") == 5).total("nodes") == 5
+        with pytest.raises(WrongAnswerError, match=r"counted \{'good_events': [56],"):
+            loading.instants(way, tally, publisher, 1, 1)
+    with loading.under_load(way, 500) as (tally, publisher):
+        assert len(loading.instants(way, tally, publisher, 500, 3)) == 3
+    with loading.under_load(way, 500) as (tally, publisher):
+        cores, note = loading.load(way, tally, publisher, 1)
+        assert cores > 0
+        assert note.startswith("10,000 received; slowest of ")
+
+
+def test_what_is_read_out_of_a_stream_is_checked(tmp_path) -> None:
+    measured = replaying.measure(Settings(stored=300, rounds=1), golang.Toolchain([], {}), tmp_path)
+    assert set(measured.samples) == {replaying.OURS, replaying.INTAKE, replaying.ORDERED, replaying.PARSED}
 
 
 def _section(samples: dict[str, Samples], *targets: Target) -> Section:

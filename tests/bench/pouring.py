@@ -1,0 +1,88 @@
+"""A fleet's alive events, published by a process of its own: `python -m tests.bench.pouring URL NODES`.
+
+Each line of its input, `COUNT RATE`, has it publish so many events, so many a second, or all at once for a rate of 0.
+Once the server has them it prints how many seconds that took. It says `ready` first, and ends with its input.
+"""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import nats
+
+from choria_lifecycle import encode
+
+from .fleet import alive
+
+COMPONENT = "component0"
+
+_SUBJECT = f"choria.lifecycle.event.alive.{COMPONENT}"
+_VERSIONS = 5
+_PORTION_SECONDS = 0.01
+
+
+class Pouring:
+    """The process, as another one uses it; `nodes` is how many nodes its events are of."""
+
+    def __init__(self, process: subprocess.Popen[str], thread: ThreadPoolExecutor, nodes: int) -> None:
+        self.nodes = nodes
+        self._process = process
+        self._thread = thread
+
+    def start(self, count: int, rate: int) -> Future[float]:
+        """Have events published; the seconds come once the server has them all."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{count} {rate}\n")
+        self._process.stdin.flush()
+        return self._thread.submit(lambda: float(self.line()))
+
+    def line(self) -> str:
+        """The next line that it prints."""
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
+
+@contextmanager
+def pouring(url: str, nodes: int) -> Iterator[Pouring]:
+    """Start the process, which is ready when the block is entered."""
+    command = [sys.executable, "-m", "tests.bench.pouring", url, str(nodes)]
+    with (
+        ThreadPoolExecutor(1) as thread,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process,
+    ):
+        try:
+            publisher = Pouring(process, thread, nodes)
+            assert publisher.line() == "ready\n"
+            yield publisher
+        finally:
+            process.kill()
+
+
+async def _main(url: str, nodes: int) -> None:
+    payloads = [encode(alive(number, 1, _VERSIONS)) for number in range(nodes)]
+    client = await nats.connect(url)
+    print("ready", flush=True)
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        print(await _pour(client, payloads, *map(int, line.split())), flush=True)
+    await client.close()
+
+
+async def _pour(client: Any, payloads: list[bytes], count: int, rate: int) -> float:
+    now = asyncio.get_running_loop().time
+    portion = max(1, int(rate * _PORTION_SECONDS)) if rate else count
+    begin = now()
+    for first in range(0, count, portion):
+        if rate:
+            await asyncio.sleep(begin + first / rate - now())
+        for number in range(first, min(first + portion, count)):
+            await client.publish(_SUBJECT, payloads[number % len(payloads)])
+    await client.flush()
+    return now() - begin
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(sys.argv[1], int(sys.argv[2])))
