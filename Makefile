@@ -31,6 +31,11 @@ test: drift lint types imports pytest ## everything that must hold before a chan
 pytest: $(DEV) ## the tests alone, for example: make pytest ARGS='-k codec'
 	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
+.PHONY: soak
+soak: $(DEV) ## every way in which a process with a service ends, twenty times
+	@SOAK_ROUNDS=20 $(BIN)/python -m pytest -n $(JOBS) --timeout 600 tests/integration/test_service_*.py \
+		tests/integration/test_run.py $(ARGS)
+
 .PHONY: drift
 drift: $(DEV) ## does generated/ say what schemas/ say?
 	@$(BIN)/python -m codegen drift

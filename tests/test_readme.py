@@ -18,7 +18,7 @@ from choria_lifecycle import embedded
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-PUBLISH, RECEIVE, REPLAY, SERVICE, VALIDATE, ASSERT_VALID, TESTING = PROGRAMS
+SERVICE, PUBLISH, RECEIVE, REPLAY, VALIDATE, ASSERT_VALID, TESTING = PROGRAMS
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ async def test_publishing_and_a_service(server) -> None:
         assert lifecycle.event_type(await anext(events)) == "startup"
         service.send_signal(signal.SIGTERM)
         assert lifecycle.event_type(await anext(events)) == "shutdown"
-        assert service.wait(20) == 0
+        assert service.wait(20) == -signal.SIGTERM
         publisher.stdout.close()
         service.stdout.close()
 
@@ -94,6 +94,7 @@ def test_a_strict_checker_has_nothing_to_say(tmp_path: Path) -> None:
     files = [tmp_path / f"program{number}.py" for number in range(len(programs))]
     for file, program in zip(files, programs, strict=True):
         file.write_text(program)
+    files += (Path(__file__).parents[1] / "docs" / "service").glob("*.py")
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file", os.devnull, "--cache-dir", tmp_path / "cache"]
     done = subprocess.run([*command, *files], capture_output=True, text=True, cwd=tmp_path, timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr

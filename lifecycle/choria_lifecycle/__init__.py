@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     )
     from choria_lifecycle.memory import InMemoryTransport
     from choria_lifecycle.middleware import Delivery, Middleware
+    from choria_lifecycle.service.service import Service
     from choria_lifecycle.subjects import subject
     from choria_lifecycle.validation.finding import Finding
     from choria_lifecycle.validation.validate import validate
@@ -73,6 +74,7 @@ __all__ = [
     "NoStream",
     "NotAuthorised",
     "OptionError",
+    "Service",
     "UnknownProtocol",
     "__version__",
     "alive",
@@ -127,6 +129,7 @@ _MODULES: Final = {
     ),
     "memory": ("InMemoryTransport",),
     "middleware": ("Delivery", "Middleware"),
+    "service.service": ("Service",),
     "subjects": ("subject",),
     "validation.finding": ("Finding",),
     "validation.validate": ("validate",),

@@ -24,6 +24,7 @@ from . import (
     publishing,
     receiving,
     replaying,
+    services,
     starting,
     tallying,
     validating,
@@ -68,6 +69,8 @@ SECTIONS: dict[str, Measure] = {
     "tally-pauses": tallying.measure_pauses,
     "tally-load": loading.measure,
     "tally-instant": loading.measure_instant,
+    "services": services.measure,
+    "services-memory": services.measure_memory,
 }
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests import oracle
 
-from . import archive, corpus, fleet, golang, loading, memory, models, replaying, tallying, validating
+from . import archive, corpus, fleet, golang, loading, memory, models, replaying, services, tallying, validating
 from .measure import Peer, Ratio, Samples, Settings, WrongAnswerError, demand, take_turns
 from .report import Section, Target, Verdict, section, table, verdict_table
 
@@ -263,6 +263,13 @@ def test_a_fleet_is_heard_within_its_period() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc here")
+@pytest.mark.parametrize("name", [services.ALONE, services.BESIDE])
+def test_services_are_carried(name: str) -> None:
+    measured = services.carried(name, 3, 0)
+    assert measured["published"] == 6
+    assert measured["memory"] > 1_000_000
+
+
 def test_a_fleet_is_measured() -> None:
     measured = tallying.fleet(Settings(nodes=20_000, starts=1))
     assert measured["cohort"] == 666

@@ -15,7 +15,7 @@ from choria_lifecycle.cli.command import Failure
 from choria_lifecycle.text import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 __all__ = ["COLOR", "CONNECTION_PARAMETERS", "Connection", "connection_options", "duration"]
 
@@ -149,15 +149,23 @@ CONNECTION_PARAMETERS: Final = tuple(_OPTIONS)
 """The names of a connection's parameters."""
 
 
-def connection_options(function: Callable[..., int | None]) -> Callable[..., int | None]:
-    """Add the options of a connection; the function gets them as one argument, `connection`."""
+def connection_options(
+    function: Callable[..., int | None], *, without: Collection[str] = ()
+) -> Callable[..., int | None]:
+    """Add the options of a connection; the function gets them as one argument, `connection`.
+
+    Args:
+        function: the function of a command.
+        without: names of those that the command does not have.
+    """
+    options = {name: option for name, option in _OPTIONS.items() if name not in without}
 
     @wraps(function)
     def gathered(*positional: Any, **named: Any) -> int | None:
-        given = {name: named.pop(name) for name in _OPTIONS}
+        given = {name: named.pop(name) for name in options}
         return function(*positional, connection=Connection(**given), **named)
 
     decorated: Callable[..., int | None] = gathered
-    for option in reversed(_OPTIONS.values()):
+    for option in reversed(options.values()):
         decorated = option(decorated)
     return decorated

@@ -21,6 +21,7 @@ __all__ = ["COMMANDS", "program"]
 
 COMMANDS: Final = {
     "emit": "Publish one event.",
+    "run": "Announce a program for as long as it runs.",
     "view": "Show events as they happen, or out of a file.",
     "validate": "Say which events break the contract, where and why.",
     "tally": "Count the nodes, for Prometheus and for people.",
@@ -42,6 +43,7 @@ Exit codes:
     4  not authorised
     5  another program listens on the address that was to be listened on
   130  ended by Ctrl-C (143, 129: by SIGTERM or SIGHUP, before it was done)
+  run has those of the program, 127 if that is not found, 126 if it cannot run
 
 \b
 Environment:

@@ -1,12 +1,4 @@
-"""For the tests of other projects: hold what they send against the contract.
-
-    from choria_lifecycle.testing import assert_valid
-
-    event = assert_valid(payload, subject)
-    assert event.component == "billing"
-
-It works with any test framework and needs none.
-"""
+"""An assertion: a document is a valid event."""
 
 from __future__ import annotations
 

@@ -1,0 +1,15 @@
+"""A FastAPI application; Starlette's have the same method."""
+
+import os
+
+from fastapi import FastAPI
+
+from choria_lifecycle.service.asgi import Announced
+
+app = FastAPI()
+app.add_middleware(Announced, component="billing", version="1.4.2", per_process=True)
+
+
+@app.get("/")
+def index() -> int:
+    return os.getpid()

@@ -1,0 +1,16 @@
+"""Any other ASGI application, one without a lifespan too."""
+
+import os
+from typing import Any
+
+from choria_lifecycle.service.asgi import Announced
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] != "http":
+        raise ValueError(f"only HTTP is served here, not {scope['type']}")
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"%d" % os.getpid()})
+
+
+app = Announced(application, component="billing", version="1.4.2", per_process=True)

@@ -1,0 +1,1 @@
+"""Startup, heartbeat and shutdown of a Python service, without harm to it."""

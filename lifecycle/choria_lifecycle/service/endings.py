@@ -1,0 +1,110 @@
+"""How a process ends, and what has to be said before: at the interpreter's exit, and at a signal that would kill it.
+
+Where the program has a handler of its own for a signal, that is left alone: it leads to the end of a block, or to the
+interpreter's exit. `os._exit` and SIGKILL leave no time for anything.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import threading
+from concurrent.futures import wait
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Generator
+    from concurrent.futures import Future
+    from types import FrameType
+
+__all__ = ["CLOSE_SECONDS", "Ending", "watch", "watch_no_more"]
+
+# Those that kill a process by default, and may be meant for a service.
+_SIGNALS: Final = tuple(
+    getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
+)
+
+
+class Ending(Protocol):
+    """What has something to say before the process ends."""
+
+    def end(self) -> Future[None]:
+        """Begin to say it; the result is there once it has been said, and raises nothing."""
+        ...
+
+
+CLOSE_SECONDS: Final = 5.0
+"""How long the end of a process waits for all that is to be said, and a service for its own."""
+
+_waiting: list[Ending] = []
+
+
+def watch(ending: Ending) -> None:
+    """Have it end with the process."""
+    if not _waiting:
+        atexit.register(_end_all)
+        _take_signals()
+    _waiting.append(ending)
+
+
+def watch_no_more(ending: Ending) -> None:
+    """It has ended. Does nothing the second time."""
+    if ending in _waiting:
+        _waiting.remove(ending)
+        if not _waiting:
+            atexit.unregister(_end_all)
+            _leave_signals()
+
+
+def _take_signals() -> None:
+    if threading.current_thread() is not threading.main_thread():
+        return  # Python lets nobody else
+    for number in _SIGNALS:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _handle)
+
+
+def _leave_signals() -> None:
+    if threading.current_thread() is not threading.main_thread():
+        return  # with nothing to say, the handler does what would happen without it
+    ours = [number for number in _SIGNALS if signal.getsignal(number) is _handle]
+    with _held(ours):
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def _held(numbers: Collection[int]) -> Generator[None]:
+    """Let no such signal in: one that Python has noted, and whose handler is then taken away, would be lost."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of handlers
+    _end_all()
+    # Whoever waits for this process is to see what has killed it.
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+def _end_all() -> None:
+    wait([ending.end() for ending in list(_waiting)], CLOSE_SECONDS)
+
+
+def _forget() -> None:
+    """A child that was forked has nothing to say: what its parent announced is its parent's."""
+    if _waiting:
+        _waiting.clear()
+        atexit.unregister(_end_all)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

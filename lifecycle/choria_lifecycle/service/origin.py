@@ -1,0 +1,68 @@
+"""Who a service is, where its program does not say: the version of its distribution, the name of its node."""
+
+from __future__ import annotations
+
+import os
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from choria_lifecycle.config.machine import Machine
+from choria_lifecycle.config.resolve import choria_configuration, identity
+from choria_lifecycle.errors import ConfigError, OptionError
+from choria_lifecycle.text import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from os import PathLike
+
+__all__ = ["identity_here", "version_of"]
+
+
+def version_of(module: Mapping[str, Any]) -> str:
+    """Return the version of the distribution that a module belongs to.
+
+    Args:
+        module: the module's globals.
+
+    Raises:
+        OptionError: it belongs to none, as a script that is run by its path.
+    """
+    spec = module.get("__spec__")
+    name = str(getattr(spec, "name", None) or module.get("__package__") or module.get("__name__") or "")
+    package = name.partition(".")[0]
+    if package and package != "__main__":
+        # Most are called as their package is, and looking through all of them takes long.
+        for distribution in (package, *_providing(package, str(module.get("__file__") or ""))):
+            try:
+                return metadata.version(distribution)
+            except metadata.PackageNotFoundError:
+                continue
+    raise OptionError(
+        f"no installed distribution provides {quoted(name or 'this program')}: pass its version, as in version='1.4.2'",
+        missing=("version",),
+    )
+
+
+def _providing(package: str, file: str) -> Iterable[str]:
+    found = metadata.packages_distributions().get(package, ())
+    # A namespace is shared: the module's own file tells whose it is.
+    yield from sorted(found, key=lambda name: not _has(name, file)) if len(found) > 1 else found
+
+
+def _has(distribution: str, file: str) -> bool:
+    return any(str(each.locate()) == file for each in metadata.files(distribution) or ())
+
+
+def identity_here(config: str | PathLike[str] | None, environ: Mapping[str, str] | None) -> str:
+    """Return the name of this node, as Choria has it; may take seconds.
+
+    Args:
+        config: a configuration file of Choria's; default the one that Choria's tools would find.
+        environ: where to look for variables; default `os.environ`.
+    """
+    environ = dict(os.environ if environ is None else environ)
+    environ.pop("NATS_URL", None)  # what this node is called does not depend on where its services connect
+    try:
+        return identity(choria_configuration(config=config, environ=environ))
+    except ConfigError:  # which connecting tells of
+        return Machine().identity

@@ -1,0 +1,395 @@
+"""What an announcer says, and when; on a transport in memory that can fail, in the test's own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from choria_lifecycle import Format, Middleware, Service, detect_format, event_type
+from choria_lifecycle.errors import ConnectionFailed, DeliveryFailed, InvalidEvent, NotAuthorised
+from choria_lifecycle.memory import InMemoryTransport
+from choria_lifecycle.service import announcer as module
+from choria_lifecycle.service.announcer import Announcer
+from choria_lifecycle.service.channel import Given
+from choria_lifecycle.testing import FakeClock, MemoryMiddleware
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from choria_lifecycle.service.channel import Channel
+    from choria_lifecycle.transport import Message
+
+INTERVAL = 1800.0
+
+
+class Broken(InMemoryTransport):
+    """A transport whose server can be away.
+
+    Attributes:
+        away: what publishing raises, while there is something.
+        tried: what was to be published, each time.
+        arrives: whether it arrives all the same.
+    """
+
+    def __init__(self, away: Exception | None = None) -> None:
+        super().__init__()
+        self.away = away
+        self.tried: list[bytes] = []
+        self.arrives = False
+        self.changed = asyncio.Event()
+
+    async def publish(self, messages: Sequence[Message], within: float) -> None:
+        self.tried += [data for _, data in messages]
+        self.changed.set()
+        if self.away is None or self.arrives:
+            await super().publish(messages, within)
+        if self.away is not None:
+            raise self.away
+
+    async def until_tried(self, times: int) -> None:
+        async with asyncio.timeout(5):
+            while len(self.tried) < times:
+                self.changed.clear()
+                await self.changed.wait()
+
+    @property
+    def said(self) -> list[str]:
+        return [subject.split(".")[3] for subject, _ in self.published]
+
+
+def lost() -> DeliveryFailed:
+    return DeliveryFailed("the server is away", subject="x", may_arrive=True)
+
+
+@asynccontextmanager
+async def announcing(channel: Channel | Middleware, **options: Any) -> AsyncIterator[Announcer]:
+    async def identity() -> str:
+        return "n1.example.net"
+
+    given: dict[str, Any] = {
+        "component": "billing",
+        "version": "1.4.2",
+        "identity": identity,
+        "channel": Given(channel) if isinstance(channel, Middleware) else channel,
+        "interval": INTERVAL,
+        "first": 60.0,
+        "format": Format.CHORIA,
+        "limit": 64,
+        "clock": FakeClock(),
+    }
+    announcer = Announcer(**given | options)
+    tasks = list(announcer._tasks)
+    try:
+        yield announcer
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failures are followed by the next attempt at once."""
+    for name in ("_SHORTEST_PAUSE", "_LONGEST_PAUSE", "_LAST_PAUSE"):
+        monkeypatch.setattr(module, name, 0.001)
+
+
+async def test_startup_then_alive_then_shutdown() -> None:
+    clock, middleware = FakeClock(), MemoryMiddleware()
+    async with announcing(middleware, clock=clock) as announcer:
+        await announcer.announced()
+        assert announcer.identity == "n1.example.net"
+        await clock.advance_async(59.9)
+        middleware.announcements.assert_types("startup")
+        await clock.advance_async(0.1)
+        middleware.announcements.assert_types("startup", "alive")
+        await clock.advance_async(INTERVAL - 0.1)
+        middleware.announcements.assert_types("startup", "alive")
+        await clock.advance_async(0.1)
+        announcer.provisioned()
+        announcer.upgraded("1.5.0")
+        await clock.advance_async(INTERVAL)
+        await announcer.close(5)
+    events = middleware.announcements.of()
+    types = ["startup", "alive", "alive", "provisioned", "upgraded", "alive", "shutdown"]
+    assert [event_type(event) for event in events] == types
+    assert {(event.component, event.identity) for event in events} == {("billing", "n1.example.net")}
+    assert [getattr(event, "version", None) for event in events] == ["1.4.2"] * 3 + [None, "1.4.2", "1.5.0", None]
+    assert events[4].new_version == "1.5.0"  # type: ignore[union-attr]
+    assert len({event.id for event in events}) == len(events)
+    assert announcer.counters == module.Counters(published=7)
+
+
+async def test_each_beat_states_the_time_at_which_it_was_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, middleware = FakeClock(), MemoryMiddleware()
+    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: 1_700_000_000.9 + clock.now()))
+    async with announcing(middleware, clock=clock) as announcer:
+        await announcer.announced()
+        await clock.advance_async(2 * INTERVAL)
+    stamps = [event.timestamp - 1_700_000_000 for event in middleware.announcements.of()]
+    assert stamps == [0, 60, 1860]
+
+
+async def test_ten_thousand_beats_do_not_drift() -> None:
+    """Not even where each is heard late, and with an interval that binary fractions do not have."""
+
+    class Late(FakeClock):
+        async def sleep_until(self, time: float) -> None:
+            wanted.append(time)
+            await super().sleep_until(time + random.uniform(0, 0.05))
+
+    wanted: list[float] = []
+    clock, middleware = Late(), MemoryMiddleware()
+    async with announcing(middleware, clock=clock, interval=0.1, first=0.05, limit=10_000) as announcer:
+        await announcer.announced()
+        await clock.advance_async(1000.04)
+    assert len(middleware.announcements.of("alive")) == 10_000
+    assert len({event.id for event in middleware.announcements.of("alive")}) == 10_000
+    assert all(abs(time - (0.05 + beat * 0.1)) < 1e-6 for beat, time in enumerate(wanted))
+
+
+@pytest.mark.parametrize(("slept", "next_one"), [(1.0, 1.5), (1.4, 1.5), (7.9, 8.5), (1000.7, 1001.5)])
+async def test_beats_that_were_slept_through_are_not_made_up_for(slept: float, next_one: float) -> None:
+    """As with the lid closed: the clock is far ahead when the first of them can be said, and the rhythm stays."""
+
+    class Lid(FakeClock):
+        async def sleep_until(self, time: float) -> None:
+            await super().sleep_until(time)
+            if not closed:
+                closed.append(True)
+                self._now = slept
+
+    closed: list[bool] = []
+    clock, middleware = Lid(), MemoryMiddleware()
+    async with announcing(middleware, clock=clock, interval=1.0, first=0.5) as announcer:
+        await announcer.announced()
+        await clock.advance_async(0.5)
+        assert len(middleware.announcements.of("alive")) == 1
+        await clock.advance_async(next_one - slept - 0.01)
+        assert len(middleware.announcements.of("alive")) == 1
+        await clock.advance_async(0.02)
+        assert len(middleware.announcements.of("alive")) == 2
+
+
+async def test_the_queue_keeps_the_newest_and_counts_what_it_drops() -> None:
+    transport, clock = Broken(lost()), FakeClock()
+    async with announcing(Middleware(transport), clock=clock, limit=3) as announcer:
+        with pytest.raises(DeliveryFailed):
+            await announcer.announced()
+        await clock.advance_async(60 + 3 * INTERVAL)  # four of them
+        assert announcer.counters.dropped == 2
+        announcer.upgraded("2.0.0")
+        assert announcer.counters.dropped == 3
+        transport.away = None
+        announcer._closing.set()  # try again now
+        await asyncio.wait_for(announcer._emptied.wait(), 5)
+    assert transport.said == ["alive", "alive", "upgraded"]
+    assert announcer.counters == module.Counters(published=3, failures=1, dropped=3)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("arrives", [False, True])
+async def test_sent_again_it_is_the_same_event(arrives: bool) -> None:
+    transport = Broken(lost())
+    transport.arrives = arrives
+    async with announcing(Middleware(transport)) as announcer:
+        await transport.until_tried(5)
+        transport.away = None
+        await asyncio.wait_for(announcer._emptied.wait(), 5)
+    assert len(set(transport.tried)) == 1
+    assert announcer.counters.published == 1
+    assert announcer.counters.failures == len(transport.tried) - 1
+    assert transport.said == ["startup"] * (len(transport.tried) if arrives else 1)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_an_outage_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "choria_lifecycle")
+    transport = Broken(lost())
+    async with announcing(Middleware(transport)) as announcer:
+        for outage in (1, 2):
+            await transport.until_tried(outage * 10)
+            transport.away = None
+            await asyncio.wait_for(announcer._emptied.wait(), 5)
+            assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+            assert caplog.messages == [
+                "billing is not announced: the server is away; the service goes on, and it is tried again",
+                "billing is announced again",
+            ]
+            caplog.clear()
+            transport.away = lost()
+            announcer._emptied.clear()
+            announcer.provisioned()
+    assert announcer.counters.failures >= 18
+
+
+async def test_pauses_grow_and_begin_anew_after_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+
+    class Timeouts:
+        """`asyncio.timeout`, but for pauses, which it notes and cuts short."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(asyncio, name)
+
+        def timeout(self, seconds: float) -> asyncio.Timeout:
+            pauses.append(seconds)
+            return asyncio.timeout(0)
+
+    monkeypatch.setattr(module, "asyncio", Timeouts())
+    transport = Broken(lost())
+    async with announcing(Middleware(transport)) as announcer:
+        await transport.until_tried(10)
+        assert pauses[:9] == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+        transport.away = None
+        await asyncio.wait_for(announcer._emptied.wait(), 5)
+        pauses.clear()
+        transport.away, transport.tried = lost(), []
+        announcer.provisioned()
+        await transport.until_tried(3)
+        assert pauses[:2] == [1, 2]
+
+
+async def test_what_no_server_would_take_is_given_up() -> None:
+    transport = Broken()
+    async with announcing(Middleware(transport), version="v" * 70_000) as announcer:
+        with pytest.raises(InvalidEvent):
+            await announcer.announced()
+        announcer.provisioned()
+        await asyncio.wait_for(announcer._emptied.wait(), 5)
+    assert transport.said == ["provisioned"]
+    assert announcer.counters == module.Counters(published=1, failures=1, dropped=1)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_refused_subject_is_tried_again() -> None:
+    transport = Broken(NotAuthorised("the server does not allow it"))
+    async with announcing(Middleware(transport)) as announcer:
+        with pytest.raises(NotAuthorised):
+            await announcer.announced()
+        transport.away = None
+        await asyncio.wait_for(announcer._emptied.wait(), 5)
+    assert transport.said == ["startup"]
+
+
+async def test_closing_leaves_out_heartbeats_that_wait() -> None:
+    transport, clock = Broken(), FakeClock()
+    async with announcing(Middleware(transport), clock=clock) as announcer:
+        await announcer.announced()
+        transport.away = lost()
+        await clock.advance_async(60 + INTERVAL)
+        announcer.provisioned()
+        transport.away = None
+        await announcer.close(5)
+    assert transport.said == ["startup", "provisioned", "shutdown"]
+    assert announcer.counters == module.Counters(published=3, failures=1, dropped=2)
+
+
+async def test_closing_waits_no_longer_than_it_may() -> None:
+    transport = Broken()
+    async with announcing(Middleware(transport)) as announcer:
+        await announcer.announced()
+        transport.away = lost()
+        with pytest.raises(DeliveryFailed, match="away"):
+            await announcer.close(0.05)
+        assert all(task.done() for task in announcer._tasks)
+    assert announcer.counters.dropped == 1
+
+
+async def test_what_nobody_has_heard_of_ends_without_waiting() -> None:
+    transport = Broken(DeliveryFailed("the server is away", subject="x", may_arrive=False))
+    async with announcing(Middleware(transport)) as announcer:
+        with pytest.raises(DeliveryFailed):
+            await announcer.announced()
+        announcer.provisioned()
+        with pytest.raises(DeliveryFailed):
+            await announcer.close(1000)
+        assert all(task.done() for task in announcer._tasks)
+    assert announcer.counters == module.Counters(failures=1, dropped=2)
+    assert len(transport.tried) == 1
+
+
+@pytest.mark.usefixtures("quick")
+async def test_what_may_just_be_arriving_is_followed_by_its_end() -> None:
+    """The server has startup and has not confirmed it yet, after an attempt that failed."""
+
+    class Slow(Broken):
+        async def publish(self, messages: Sequence[Message], within: float) -> None:
+            await super().publish(messages, within)
+            await confirmed.wait()
+
+    confirmed, transport = asyncio.Event(), Slow(lost())
+    async with announcing(Middleware(transport)) as announcer:
+        await transport.until_tried(1)
+        transport.away = None
+        await transport.until_tried(2)
+        closing = asyncio.create_task(announcer.close(5))
+        await asyncio.sleep(0)
+        confirmed.set()
+        await closing
+    assert transport.said == ["startup", "shutdown"]
+
+
+async def test_who_waits_for_startup_does_not_wait_for_ever() -> None:
+    class Silent:
+        async def middleware(self) -> Middleware:
+            return await asyncio.get_running_loop().create_future()
+
+        async def close(self) -> None:
+            pass
+
+    async with announcing(Silent()) as announcer:
+        waiting = asyncio.create_task(announcer.announced())
+        await asyncio.sleep(0)
+        with pytest.raises(ConnectionFailed, match=r"within 0\.01 s"):
+            await announcer.close(0.01)
+        await asyncio.wait({waiting}, timeout=5)
+        assert waiting.done()
+
+
+@pytest.mark.parametrize("format", list(Format))
+async def test_both_formats(format: Format) -> None:
+    transport = Broken()
+    async with announcing(Middleware(transport), format=format) as announcer:
+        await announcer.announced()
+        await announcer.close(5)
+    assert [detect_format(data) for _, data in transport.published] == [format, format]
+
+
+async def test_a_defect_of_ours_ends_the_announcements_and_not_the_program(caplog: pytest.LogCaptureFixture) -> None:
+    class Odd:
+        async def middleware(self) -> Middleware:
+            raise ZeroDivisionError
+
+        async def close(self) -> None:
+            pass
+
+    async with announcing(Odd()) as announcer:
+        await asyncio.wait({announcer._tasks[0]})
+        with pytest.raises(ConnectionFailed):
+            await announcer.close(0.01)
+    assert "billing is not announced any more, please report this" in caplog.messages
+
+
+def test_the_first_beat_is_uniform_within_the_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kolmogorov-Smirnov at 0.1 %, with a seed."""
+    firsts: list[float] = []
+
+    class Noted(Announcer):
+        def __init__(self, **options: Any) -> None:
+            firsts.append(options["first"])
+
+    monkeypatch.setattr("choria_lifecycle.service.service.Announcer", Noted)
+    random.seed(6)
+    count = 4000
+    for _ in range(count):
+        Service("billing", "1.4.2")._open(Given(MemoryMiddleware()))
+    assert all(0 <= first <= INTERVAL for first in firsts)
+    spread = max(abs(first / INTERVAL - rank / count) for rank, first in enumerate(sorted(firsts)))
+    assert spread < 1.95 / count**0.5

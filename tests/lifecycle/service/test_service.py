@@ -1,0 +1,557 @@
+"""What a program and its network see of a service; on a real nats-server, unless said otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import math
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import choria_lifecycle as lifecycle
+from choria_lifecycle import Service, embedded
+from choria_lifecycle.errors import ConnectionFailed, LifecycleError, OptionError
+from choria_lifecycle.service import endings, service
+from choria_lifecycle.service.announcer import Counters
+from choria_lifecycle.service.surroundings import current, replaced
+from choria_lifecycle.testing import Announcements, FakeClock, MemoryMiddleware, announcing
+from tests.bed.background import background
+from tests.bed.faults import running_proxy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NOWHERE = "nats://127.0.0.1:1"
+ENVIRON: dict[str, str] = {}
+WHO = ("billing", "1.4.2", "n1.example.net")
+TYPES = ["startup", "shutdown"]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[embedded.Server]:
+    with embedded.nats_server(jetstream=False) as server:
+        yield server
+
+
+@contextmanager
+def listening(url: str) -> Iterator[Announcements]:
+    """What a server hears from now on."""
+
+    async def listen() -> None:
+        async with lifecycle.connect(url, environ=ENVIRON) as middleware, middleware.events() as events:
+            listens.set()
+            async for event in events:
+                heard.record(event)
+
+    heard, listens = Announcements(), threading.Event()
+    with background() as here:
+        here.start(listen())
+        assert listens.wait(10)
+        yield heard
+
+
+@pytest.fixture
+def heard(server: embedded.Server) -> Iterator[Announcements]:
+    with listening(server.url) as heard:
+        yield heard
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """A server that accepts and says nothing."""
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listens:
+        yield f"nats://127.0.0.1:{listens.getsockname()[1]}"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left() -> Iterator[None]:
+    """No thread and no signal handler of a service outlives it, at any moment after its end."""
+    yield
+    assert not ours()
+    assert not endings._waiting
+
+
+@pytest.fixture(autouse=True)
+def _time_stands_still() -> Iterator[None]:
+    """The first alive event may else be due at any moment."""
+    with replaced(replace(current(), clock=FakeClock())):
+        yield
+
+
+def ours() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "choria-lifecycle"]
+
+
+# What a block announces.
+
+
+def test_with(server: embedded.Server, heard: Announcements) -> None:
+    with Service(*WHO, servers=server.url, environ=ENVIRON) as billing:
+        heard.wait("startup", timeout=5, component="billing", version="1.4.2", identity="n1.example.net")
+        assert (billing.component, billing.version, billing.identity) == WHO
+    heard.wait("shutdown", timeout=5)
+    heard.assert_types(*TYPES)
+    assert billing.counters == Counters(published=2)
+
+
+async def test_async_with(server: embedded.Server, heard: Announcements) -> None:
+    async with Service(*WHO, servers=server.url, environ=ENVIRON) as billing:
+        await heard.wait_async("startup", timeout=5)
+    await heard.wait_async("shutdown", timeout=5)
+    heard.assert_types(*TYPES)
+    assert billing.counters == Counters(published=2)
+
+
+def test_in_between(server: embedded.Server, heard: Announcements) -> None:
+    clock = FakeClock()
+    with Service(*WHO, servers=server.url, environ=ENVIRON, clock=clock) as billing:
+        billing.provisioned()
+        billing.upgraded("1.5.0")
+        assert billing.version == "1.5.0"
+        heard.wait("upgraded", version="1.4.2", new_version="1.5.0")
+        clock.advance(service.INTERVAL)
+        heard.wait("alive", version="1.5.0")
+        with pytest.raises(OptionError, match="new_version"):
+            billing.upgraded("")
+    heard.wait("shutdown")
+    heard.assert_types("startup", "provisioned", "upgraded", "alive", "shutdown")
+
+
+@pytest.mark.parametrize("error", [ValueError("on purpose"), SystemExit(3), KeyboardInterrupt()])
+def test_however_the_block_ends(error: BaseException) -> None:
+    with announcing() as announcements:
+        with pytest.raises(type(error)), Service(*WHO):
+            raise error
+        announcements.assert_types(*TYPES)
+        with pytest.raises(type(error)):
+            asyncio.run(_raising(error))
+        announcements.assert_types(*TYPES, *TYPES)
+
+
+async def _raising(error: BaseException) -> None:
+    async with Service(*WHO):
+        raise error
+
+
+async def test_a_cancelled_block() -> None:
+    async def serve() -> None:
+        async with Service(*WHO):
+            entered.set()
+            await asyncio.get_running_loop().create_future()
+
+    entered = asyncio.Event()
+    with announcing() as announcements:
+        task = asyncio.create_task(serve())
+        await entered.wait()
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled()
+        announcements.assert_types(*TYPES)
+
+
+async def test_cancelled_again_while_it_ends() -> None:
+    """The end goes on, and then nothing is left: no handler of signals either."""
+
+    async def serve() -> None:
+        async with Service(*WHO):
+            entered.set()
+            try:
+                await asyncio.get_running_loop().create_future()
+            finally:
+                asyncio.get_running_loop().call_soon(task.cancel)
+
+    entered = asyncio.Event()
+    before = signal.getsignal(signal.SIGTERM)
+    with announcing() as announcements:
+        task = asyncio.create_task(serve())
+        await entered.wait()
+        assert signal.getsignal(signal.SIGTERM) is not before
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled()
+        await announcements.wait_async("shutdown")
+        async with asyncio.timeout(5):
+            while endings._waiting:  # noqa: ASYNC110 - which tells nobody when it changes
+                await asyncio.sleep(0)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+# A service is started once.
+
+
+def test_start_and_stop() -> None:
+    with announcing() as announcements:
+        billing = Service(*WHO)
+        billing.stop()  # before it was started there is nothing to stop
+        assert billing.counters == Counters()
+        for say in (billing.provisioned, lambda: billing.upgraded("2")):
+            with pytest.raises(RuntimeError, match="the service billing does not run"):
+                say()
+        billing.start()
+        announcements.assert_types("startup")
+        with pytest.raises(RuntimeError, match="started once: make another one"):
+            billing.start()
+        billing.stop()
+        billing.stop()
+        with pytest.raises(RuntimeError, match="the service billing does not run"):
+            billing.provisioned()
+        with pytest.raises(RuntimeError, match="started once"):
+            billing.start()
+        announcements.assert_types(*TYPES)
+
+
+async def test_start_and_stop_within_a_loop() -> None:
+    with announcing() as announcements:
+        billing = Service(*WHO)
+        billing.start()
+        await announcements.wait_async("startup")
+        billing.stop()
+        announcements.assert_types(*TYPES)
+        with pytest.raises(RuntimeError, match="started once"):
+            async with billing:
+                pass
+
+
+def test_stopped_by_several_threads_at_once() -> None:
+    with announcing() as announcements, ThreadPoolExecutor(8) as threads:
+        for _ in range(20):
+            billing = Service(*WHO)
+            billing.start()
+            for stopped in [threads.submit(billing.stop) for _ in range(8)]:
+                stopped.result(5)
+        announcements.assert_types(*TYPES * 20)
+
+
+# Wrong options.
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"component": ""}, "component"),
+        ({"component": "a.b"}, "component"),
+        ({"component": "a b"}, "component"),
+        ({"version": ""}, "version"),
+        ({"version": 5}, "version"),
+        ({"identity": ""}, "identity"),
+        ({"interval": 0}, "interval is more than nothing, not 0"),
+        ({"interval": -1.0}, "interval is more than nothing, not -1.0"),
+        ({"interval": math.nan}, "interval is more than nothing, not NaN"),
+        ({"interval": "30"}, 'interval is more than nothing, not "30"'),
+        ({"timeout": 0}, "timeout is more than nothing, not 0"),
+        ({"timeout": None}, "timeout is more than nothing, not null"),
+        ({"limit": 0}, "limit is more than nothing, not 0"),
+        ({"middleware": MemoryMiddleware(), "servers": NOWHERE}, "give either a middleware, or where to connect"),
+        ({"middleware": MemoryMiddleware(), "user": "alice"}, "give either a middleware, or where to connect"),
+    ],
+)
+def test_wrong_options(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        Service(**{"component": "billing", "version": "1.4.2"} | options)
+    assert said in str(caught.value)
+    assert set(caught.value.invalid + caught.value.missing) & set(options)
+
+
+def test_an_unknown_option_of_the_connection() -> None:
+    """It is that of a connection that there will be, and is said as what goes wrong with that."""
+    billing = Service(*WHO, servers="http://a", environ=ENVIRON, strict=True)
+    with pytest.raises(LifecycleError, match="http"):
+        billing.start()
+
+
+# Without a broker.
+
+
+def test_no_broker_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "choria_lifecycle")
+    before = descriptors()
+    began = time.monotonic()
+    with Service(*WHO, servers=NOWHERE, environ=ENVIRON) as billing:
+        billing.upgraded("1.5.0")
+    assert time.monotonic() - began < 2
+    assert billing.counters == Counters(failures=1, dropped=2)
+    first, last = caplog.messages
+    assert first.startswith("billing is not announced: ")
+    assert last.startswith("the end of billing was not announced: ")
+    assert not ours()
+    assert descriptors() == before
+
+
+async def test_no_broker_leaves_nothing_in_the_loop() -> None:
+    """Not even an exception that nobody has asked for, of which asyncio would tell."""
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    before, tasks = descriptors(), asyncio.all_tasks()
+    async with Service(*WHO, servers=NOWHERE, environ=ENVIRON):
+        pass
+    async with Service(*WHO, middleware=lost()):
+        pass
+    with pytest.raises(LifecycleError):
+        await Service(*WHO, servers=NOWHERE, environ=ENVIRON, strict=True).__aenter__()
+    with pytest.raises(LifecycleError):
+        await Service(*WHO, middleware=lost(), strict=True).__aenter__()
+    assert asyncio.all_tasks() == tasks
+    gc.collect()
+    await asyncio.sleep(0)
+    assert told == []
+    assert not ours()
+    assert descriptors() == before
+
+
+def lost() -> lifecycle.Middleware:
+    class Lost(lifecycle.InMemoryTransport):
+        async def publish(self, messages: object, within: float) -> None:
+            raise ConnectionFailed("the server is away")
+
+    return lifecycle.Middleware(Lost())
+
+
+async def test_what_fails_after_the_start_was_given_up_is_not_told_either(caplog: pytest.LogCaptureFixture) -> None:
+    class Told(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            failed.set()
+
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    failed, handler = threading.Event(), Told()
+    logging.getLogger("choria_lifecycle").addHandler(handler)
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as listens:
+            listens.settimeout(5)
+            url = f"nats://127.0.0.1:{listens.getsockname()[1]}"
+            async with Service(*WHO, servers=url, environ=ENVIRON, timeout=0.1):
+                listens.accept()[0].close()
+                listens.close()
+                assert await asyncio.to_thread(failed.wait, 10)
+    finally:
+        logging.getLogger("choria_lifecycle").removeHandler(handler)
+    gc.collect()
+    await asyncio.sleep(0)
+    assert told == []
+
+
+def test_strict() -> None:
+    before = descriptors()
+    for options in ({"servers": NOWHERE}, {"servers": ["127.0.0.1:1", "127.0.0.1:2"]}):
+        billing = Service(*WHO, environ=ENVIRON, strict=True, **options)  # type: ignore[arg-type]
+        with pytest.raises(ConnectionFailed, match=r"127\.0\.0\.1:1"):
+            billing.start()
+        billing.stop()
+        assert not ours()
+        assert descriptors() == before
+
+
+FAILING = """
+import asyncio, gc, os, threading
+from choria_lifecycle import LifecycleError, Service
+
+def descriptors():
+    return sorted(os.listdir("/dev/fd"))
+
+async def asynchronous(**options):
+    try:
+        async with Service("billing", "1.4.2", "n1", servers="nats://127.0.0.1:1", environ={}, **options):
+            pass
+    except LifecycleError:
+        print("raised")
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert len(threading.enumerate()) == 1, threading.enumerate()
+
+def synchronous(**options):
+    try:
+        with Service("billing", "1.4.2", "n1", servers="nats://127.0.0.1:1", environ={}, **options):
+            pass
+    except LifecycleError:
+        print("raised")
+    assert len(threading.enumerate()) == 1, threading.enumerate()
+
+synchronous()
+before = descriptors()
+for strict in (False, True) * 3:
+    asyncio.run(asynchronous(strict=strict))
+    synchronous(strict=strict)
+gc.collect()
+assert descriptors() == before, (descriptors(), before)
+"""
+
+
+def test_what_fails_to_start_leaves_nothing_behind_nor_a_warning() -> None:
+    command = [sys.executable, "-W", "error", "-c", FAILING]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "raised\n" * 6, "")
+
+
+def descriptors() -> set[str]:
+    """What is open, by number and by what it is."""
+    found = set()
+    for file in list(Path("/proc/self/fd").iterdir()):
+        with suppress(FileNotFoundError):  # that of the folder itself
+            found.add(f"{file.name} {file.readlink()}")
+    return found
+
+
+# How long it takes.
+
+
+def test_the_start_takes_no_longer_than_it_may(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endings, "CLOSE_SECONDS", 1.2)
+
+    async def asynchronous(strict: bool) -> None:
+        async with Service(*WHO, servers=silent, environ=ENVIRON, timeout=0.2, strict=strict):
+            raise TimeoutError(time.monotonic())
+
+    for strict in (False, True):
+        began = time.monotonic()
+        billing = Service(*WHO, servers=silent, environ=ENVIRON, timeout=0.2, strict=strict)
+        if strict:
+            with pytest.raises(ConnectionFailed, match=r"startup of billing was not confirmed within 0\.2 s"):
+                billing.start()
+        else:
+            billing.start()
+            assert 0.2 <= time.monotonic() - began < 0.7
+        billing.stop()
+        assert time.monotonic() - began < 1.9
+        began = time.monotonic()
+        with pytest.raises(ConnectionFailed if strict else TimeoutError) as caught:
+            asyncio.run(asynchronous(strict))
+        if not strict:
+            assert 0.2 <= caught.value.args[0] - began < 0.7
+        assert time.monotonic() - began < 1.9
+
+
+def test_the_end_takes_at_most_5_seconds(server: embedded.Server, silent: str) -> None:
+    """Where the server never said anything, and where it says nothing any more; for both kinds of program."""
+
+    def synchronous(url: str) -> float:
+        billing = Service(*WHO, servers=url, environ={}, timeout=5 if url == holding.url else 0.1)
+        billing.start()
+        ready.wait(10)
+        began = time.monotonic()
+        billing.stop()
+        return time.monotonic() - began
+
+    async def asynchronous(url: str) -> float:
+        async with Service(*WHO, servers=url, environ={}, timeout=5 if url == holding.url else 0.1):
+            await asyncio.to_thread(ready.wait, 10)
+            began = time.monotonic()
+        return time.monotonic() - began
+
+    with running_proxy(server.port) as holding, ThreadPoolExecutor(4) as threads:
+        ready = threading.Barrier(4, action=holding.black_hole)
+        ends = [threads.submit(synchronous, url) for url in (holding.url, silent)]
+        ends += [threads.submit(lambda url=url: asyncio.run(asynchronous(url))) for url in (holding.url, silent)]  # type: ignore[misc]
+        took = [end.result(20) for end in ends]
+        assert not ours()  # the connection that nobody answers on has been let go of as well
+    assert all(seconds <= 5.25 for seconds in took), took
+
+
+# The broker comes and goes.
+
+
+def test_the_broker_comes_later() -> None:
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        port = reserved.getsockname()[1]
+    with Service(*WHO, servers=f"nats://127.0.0.1:{port}", environ=ENVIRON) as billing:
+        assert billing.counters.published == 0
+        with embedded.nats_server(jetstream=False, port=port) as server, listening(server.url) as heard:
+            heard.wait("startup", timeout=10)
+            billing.stop()
+            heard.wait("shutdown")
+            heard.assert_types(*TYPES)
+
+
+def test_the_broker_dies_and_comes_back(caplog: pytest.LogCaptureFixture) -> None:
+    with embedded.nats_server(jetstream=False) as first:
+        billing = Service(*WHO, servers=first.url, environ=ENVIRON)
+        billing.start()
+        first.kill()
+        billing.upgraded("1.5.0")
+        with embedded.nats_server(jetstream=False, port=first.port) as second, listening(second.url) as heard:
+            heard.wait("upgraded", timeout=15)
+            billing.stop()
+            heard.wait("shutdown")
+            heard.assert_types("upgraded", "shutdown")
+    assert billing.counters.published == 3
+    assert billing.counters.dropped == 0
+
+
+# Many, and one middleware of the program's own.
+
+
+def test_a_hundred_share_a_thread_and_a_connection(server: embedded.Server, heard: Announcements) -> None:
+    with running_proxy(server.port) as counted:
+        services = [Service(f"s{number}", "1", "n1", servers=counted.url, environ=ENVIRON) for number in range(100)]
+        for each in services:
+            each.start()
+        heard.wait("startup", count=100)
+        assert len(ours()) == 1
+        assert (counted.accepted, counted.open) == (1, 1)
+        for each in services:
+            each.stop()
+    heard.wait("shutdown", count=100)
+    assert all(heard.types(component=f"s{number}") == TYPES for number in range(100))
+
+
+def test_those_that_connect_otherwise_have_a_connection_of_their_own(server: embedded.Server) -> None:
+    with running_proxy(server.port) as counted:
+        with (
+            Service("a", "1", "n1", servers=counted.url, environ=ENVIRON),
+            Service("b", "1", "n1", servers=counted.url, environ=ENVIRON),
+            Service("c", "1", "n1", servers=counted.url, environ=ENVIRON, name="another"),
+        ):
+            assert counted.accepted == 2
+            assert len(ours()) == 1
+        with Service("d", "1", "n1", servers=counted.url, environ=ENVIRON):
+            assert counted.accepted == 3
+
+
+async def test_a_middleware_of_the_programs_own(server: embedded.Server, heard: Announcements) -> None:
+    clock = FakeClock()
+    async with lifecycle.connect(server.url, environ=ENVIRON) as middleware:
+        async with Service(*WHO, middleware=middleware, clock=clock) as billing:
+            await heard.wait_async("startup")
+            await clock.advance_async(service.INTERVAL)
+            await heard.wait_async("alive")
+            billing.upgraded("2")
+            assert not ours()
+        await heard.wait_async("shutdown")
+        await middleware.flush()  # it is still open
+        heard.assert_types("startup", "alive", "upgraded", "shutdown")
+        billing = Service(*WHO, middleware=middleware)
+        with pytest.raises(RuntimeError, match="use async with"):
+            billing.start()
+        billing.stop()
+        async with billing:
+            with pytest.raises(RuntimeError, match="started once"):
+                await billing.__aenter__()
+
+
+async def test_a_shutdown_that_was_not_published(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Leaving(lifecycle.InMemoryTransport):
+        async def publish(self, messages: Any, within: float) -> None:
+            if ".shutdown." in messages[0][0]:
+                raise ConnectionFailed("the server is away")
+            await super().publish(messages, within)
+
+    monkeypatch.setattr(endings, "CLOSE_SECONDS", 1.2)
+    async with Service(*WHO, middleware=lifecycle.Middleware(Leaving())):
+        pass
+    assert caplog.messages[-1] == "the end of billing was not announced: the server is away"
+    with pytest.raises(ConnectionFailed, match="the server is away"):
+        async with Service(*WHO, middleware=lifecycle.Middleware(Leaving()), strict=True):
+            pass
