@@ -41,7 +41,7 @@ def post_worker_init(worker):
 READY = r"worker (\d+) is ready"
 SERVING = r"\[(\d+)\] \[INFO\] (?:Application startup complete|ASGI server listening)"
 # `make soak` runs them more often.
-ROUNDS = int(os.environ.get("SOAK_ROUNDS", "1"))
+ROUNDS = int(os.environ.get("SOAK_ROUNDS", "2"))
 # How many requests a worker answers.
 SHARE = 8
 GONE = r"Worker exiting \(pid: (\d+)\)|Worker \(pid:(\d+)\) was sent SIGTERM"
@@ -169,8 +169,6 @@ GUNICORN = {
     "wrapper-preload-uvicorn": ("", "web_any:app", "--preload", *UVICORN_WORKER),
     "wrapper-asgi": ("", "web_any:app", "-k", "asgi"),
 }
-# Of those that differ little, `make test` sees one live a whole life; all are interrupted or run alone below.
-LIVES = [kind for kind in GUNICORN if kind not in {"process", "process-asgi", "wrapper-asgi"} or ROUNDS > 1]
 
 
 def gunicorn(kind: str, folder: Path) -> list[str]:
@@ -181,7 +179,7 @@ def gunicorn(kind: str, folder: Path) -> list[str]:
     return [*command, "--config", str(configuration), *arguments]
 
 
-@pytest.mark.parametrize("kind", LIVES)
+@pytest.mark.parametrize("kind", GUNICORN)
 async def test_gunicorn(server: embedded.Server, tmp_path: Path, kind: str) -> None:
     ready = SERVING if kind.startswith("wrapper") else READY
     async with watch(server) as (middleware, events), run(server.url, *gunicorn(kind, tmp_path)) as host:
