@@ -25,7 +25,7 @@ from choria_lifecycle.clock import steady
 from choria_lifecycle.errors import ConfigError, ConnectionFailed, LifecycleError, NoStream, NotAuthorised, OptionError
 from choria_lifecycle.identifiers import uuid4
 from choria_lifecycle.log import logger
-from choria_lifecycle.terms import MOST_SECONDS, STAND_DOWN_SECONDS, Terms
+from choria_lifecycle.terms import MOST_SECONDS, RENEWAL_SECONDS, STAND_DOWN_SECONDS, Terms
 from choria_lifecycle.text import quoted
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ class Campaign:
 
     It campaigns in a task of its own until the block is left: at once, then each `interval`, give or take a quarter. Go
     waits for up to 5 s first; that is left out, as the server decides who is first, and who restarts is to lead again
-    soon. The leader renews each 0.4 s, as Go's tally does, or each quarter of a TTL below 1.6 s. On leaving, the key is
-    released, within 2 s.
+    soon. The leader renews each 0.25 s, as often as Go's tally at most. On leaving, the key is released, within 2 s.
 
     Whatever happens within the block, nothing is raised there: `why` says what is wrong, and it goes on trying. A
     bucket that is not there, whose TTL cannot be used, or that may not be written is warned of once.
@@ -184,7 +183,7 @@ class Campaign:
             if not handed_over:
                 await asyncio.sleep(STAND_DOWN_SECONDS)
             self._win()
-        return max(0.0, self._sent + terms.renewal - self._clock())
+        return max(0.0, self._sent + RENEWAL_SECONDS - self._clock())
 
     async def _measured(self) -> Terms:
         """Look how long the bucket keeps keys, as often as a candidate campaigns."""

@@ -7,10 +7,17 @@ from typing import Final
 
 from choria_lifecycle.errors import ConfigError
 
-__all__ = ["MOST_SECONDS", "STAND_DOWN_SECONDS", "Terms"]
+__all__ = ["MOST_SECONDS", "RENEWAL_SECONDS", "STAND_DOWN_SECONDS", "Terms"]
 
 MOST_SECONDS: Final = 5.0
 """The longest of all waits but those for a key to expire."""
+
+RENEWAL_SECONDS: Final = 0.25
+"""From one write of the leader to the next.
+
+Go's tally renews each 0.25 to 0.75 s, and leads 0.2 s after its first renewal: who renews each 0.25 s has noticed an
+eviction 0.2 s before a candidate of Go's leads.
+"""
 
 STAND_DOWN_SECONDS: Final = 0.2
 """As in Go: from the renewal that confirms a win to leading, for the leader before to stand down."""
@@ -22,13 +29,11 @@ _USUAL: Final = (5.0, 60.0)
 
 # Of the TTL: how much earlier than the server a leader counts its time as over, should one clock run faster.
 _MARGIN: Final = 0.05
-# Of the TTL: after a quarter at most the leader renews, and waits a fifth for the answer, so that after two attempts
-# without an answer there is time for a third.
-_RENEWAL: Final = 0.25
+# Of the TTL: a renewal waits for its answer no longer, so that after two without an answer there is time for a third.
 _ANSWER: Final = 0.2
-# Go's tally renews each 0.25 to 0.75 s, and leads 0.2 s after the first renewal. Who renews more often than that has
-# noticed an eviction before a candidate of Go's leads, and who confirms later leads after one of Go's has noticed.
-_RENEWAL_SECONDS: Final = 0.4
+# Of the TTL, and in seconds: as long as Go's tally takes at most to its next renewal, so that it has noticed an
+# eviction before whoever took the key leads.
+_CONFIRM: Final = 0.25
 _CONFIRM_SECONDS: Final = 0.75
 # Go waits for 0.75 of the TTL: of a minute, that is up to 45 s more without a leader.
 _INTERVAL: Final = 0.75
@@ -66,14 +71,9 @@ class Terms:
         return self.ttl * (1 - _MARGIN)
 
     @property
-    def renewal(self) -> float:
-        """From one write of the leader to the next."""
-        return min(self.ttl * _RENEWAL, _RENEWAL_SECONDS)
-
-    @property
     def confirmation(self) -> float:
         """From the write that took the key to the one that confirms it."""
-        return min(self.ttl * _RENEWAL, _CONFIRM_SECONDS)
+        return min(self.ttl * _CONFIRM, _CONFIRM_SECONDS)
 
     @property
     def answer(self) -> float:

@@ -122,21 +122,21 @@ class Race:
             raise TimeoutError(f"none leads: {[(each.name, each.said[-1:]) for each in self.all]}") from error
         return next(each for each in candidates if each.leads)
 
-    def check(self) -> None:
-        """No two have ever said at the same time that they lead."""
+    def check(self, together: float = 0.0) -> None:
+        """No two have ever said at the same time that they lead, but for so many seconds at a time."""
         until = 0.0
         for start, end, name in sorted((*span, each.name) for each in self.all for span in each.claims()):
-            assert start > until, f"{name} leads from {start} on, and another until {until}"
-            until = end
+            assert start > until - together, f"{name} leads from {start} on, and another until {until}"
+            until = max(until, end)
 
 
 @contextmanager
-def race() -> Iterator[Race]:
-    """Candidates that are ended with the block, and have never led two at a time."""
+def race(together: float = 0.0) -> Iterator[Race]:
+    """Candidates that are ended with the block, and have never led two at a time, but for so many seconds."""
     with ExitStack() as stack:
         running = Race(stack)
         yield running
-    running.check()
+    running.check(together)
 
 
 async def until(happened: Callable[[], object]) -> None:

@@ -92,11 +92,13 @@ async def _each_is_evicted(field: _Field) -> None:
     await field.race.led_by(ours, go)
 
 
-_CASES: dict[str, Callable[[_Field], Awaitable[None]]] = {
-    "Go leads and is killed": _go_is_killed,
-    "ours leads and leaves": _ours_leaves,
-    "ours leads and is killed": _ours_is_killed,
-    "who leads is evicted": _each_is_evicted,
+# For how long two may lead: whoever is evicted learns so with a renewal, which a busy machine can hold up. What holds
+# where nothing is held up is shown in virtual time by tests/lifecycle/test_election.py.
+_CASES: dict[str, tuple[Callable[[_Field], Awaitable[None]], float]] = {
+    "Go leads and is killed": (_go_is_killed, 0.0),
+    "ours leads and leaves": (_ours_leaves, 0.0),
+    "ours leads and is killed": (_ours_is_killed, 0.0),
+    "who leads is evicted": (_each_is_evicted, TTL),
 }
 
 
@@ -130,15 +132,15 @@ def compare() -> dict[str, str]:
     with TemporaryDirectory(prefix="lifecycle-election-") as folder:
         binary = Path(folder) / "election"
         build(Path(__file__).parent, binary)
-        return {name: asyncio.run(_hold(case, binary)) for name, case in _CASES.items()}
+        return {name: asyncio.run(_hold(case, together, binary)) for name, (case, together) in _CASES.items()}
 
 
-async def _hold(case: Callable[[_Field], Awaitable[None]], binary: Path) -> str:
+async def _hold(case: Callable[[_Field], Awaitable[None]], together: float, binary: Path) -> str:
     try:
         with embedded.nats_server() as server:
             async with await nats.connect(server.url) as client:
                 await client.request("$JS.API.STREAM.CREATE.KV_ELECTION", json.dumps(bucket(TTL)).encode())
-            with race() as running:
+            with race(together) as running:
                 await case(_Field(running, binary, server.url))
     except (AssertionError, TimeoutError) as error:
         return str(error) or type(error).__name__
