@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -185,10 +186,10 @@ async def test_without_a_broker_the_program_runs_all_the_same() -> None:
 
 
 async def test_a_broker_that_does_not_answer_costs_five_seconds_at_most() -> None:
-    """A second signal ends that at once."""
+    """Somebody who insists need not wait for that."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"nats://127.0.0.1:{silent.getsockname()[1]}"
-        for signals in (2, 0):
+        for signals in (True, False):
             async with running(*wrapped(url, "sh", "-c", "echo $$; read line; exit 9")) as process:
                 assert process.stdin is not None
                 assert process.stdout is not None
@@ -196,7 +197,7 @@ async def test_a_broker_that_does_not_answer_costs_five_seconds_at_most() -> Non
                 process.stdin.write(b"end\n")
                 await come(lambda pid=pid: not _exists(pid))
                 begun = time.monotonic()
-                for _ in range(signals):
+                while signals and _exists(process.pid) and process.returncode is None:
                     process.terminate()
                     await come(lambda pid=process.pid: _status(pid, "ShdPnd") == NONE)
                 await process.communicate(b"")
@@ -227,7 +228,7 @@ async def test_a_broker_that_comes_later() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "code"), [("no-such-program", 127), ("/etc/passwd/x", 127), ("{file}", 126), ("/", 126)]
+    ("name", "code"), [("no-such-program", 127), ("", 127), ("/etc/passwd/x", 127), ("{file}", 126), ("/", 126)]
 )
 async def test_what_cannot_be_started_is_not_announced(
     server: embedded.Server, tmp_path: Path, name: str, code: int
@@ -350,6 +351,28 @@ async def test_who_kills_it_kills_the_program(server: embedded.Server) -> None:
             await come(lambda pid=pid: _status(pid, "State")[0] in "ZX0")
 
 
+@linux
+@pytest.mark.parametrize("name", ["TERM", "KILL"])
+async def test_what_is_sent_to_its_group_reaches_what_the_program_has_started(
+    server: embedded.Server, name: str
+) -> None:
+    """As supervisors do it, and timeout."""
+    number = getattr(signal, f"SIG{name}")
+    async with watching(server.url) as events:
+        for _ in range(ROUNDS):
+            command = wrapped(server.url, "sh", "-c", "sh -c 'echo $$; exec sleep 60'; true")
+            async with running(*command, start_new_session=True) as process:
+                assert process.stdout is not None
+                pid = int(await process.stdout.readline())
+                await seen(events, Startup)
+                os.killpg(process.pid, number)
+                assert await process.communicate(b"") == (b"", b"")
+                assert process.returncode == -number
+                await come(lambda pid=pid: _status(pid, "State")[0] in "ZX0")
+            if name != "KILL":
+                await seen(events, Shutdown)
+
+
 # As process 1.
 
 
@@ -423,6 +446,12 @@ class Screen:
     def type(self, text: str) -> None:
         os.write(self.terminal, text.encode())
 
+    def hang_up(self) -> None:
+        """As with its window. Does nothing the second time."""
+        if self.terminal >= 0:
+            os.close(self.terminal)
+            self.terminal = -1
+
     async def until(self, wanted: str) -> None:
         loop, readable = asyncio.get_running_loop(), asyncio.Event()
         loop.add_reader(self.terminal, readable.set)
@@ -447,12 +476,13 @@ def on_terminal(*command: str) -> Generator[tuple[Screen, subprocess.Popen[bytes
     # Who leads a session and has no terminal yet gets the first one that it opens.
     opens = 'exec <"$0" >"$0" 2>&1; exec "$@"'
     process = subprocess.Popen(["sh", "-c", opens, os.ttyname(other), *command], start_new_session=True)
+    screen = Screen(terminal)
     try:
-        yield Screen(terminal), process
+        yield screen, process
     finally:
         process.kill()
         process.wait()
-        os.close(terminal)  # which hangs up
+        screen.hang_up()
         os.close(other)
 
 
@@ -517,9 +547,36 @@ async def test_ctrl_z_without_a_shell_stops_nothing(server: embedded.Server, tmp
     command = wrapped(server.url, sys.executable, str(tmp_path / "counts.py"))
     with on_terminal(*command) as (screen, process):
         await screen.until("ready")
-        screen.type("\x1a")
-        await screen.until("goes on")
+        screen.type("\x1aone\n")
+        await screen.until("got one")
         screen.type("\x03")
         await screen.until("interrupt 1")
         screen.type("\x04")
         assert await asyncio.to_thread(process.wait, SECONDS) == 6
+
+
+@pytest.mark.parametrize("name", ["sh", "bash"])
+async def test_ctrl_c_ends_a_script_as_well(server: embedded.Server, tmp_path: Path, name: str) -> None:
+    script = tmp_path / "script"
+    line = shlex.join(wrapped(server.url, "sh", "-c", "echo rea''dy; exec sleep 60"))
+    script.write_text(f"{line}\necho interrupt: the script goes on with $?\n")
+    async with watching(server.url) as events:
+        for _ in range(ROUNDS):
+            with on_terminal(name, str(script)) as (screen, process):
+                await screen.until("ready")
+                await seen(events, Startup)
+                screen.type("\x03")
+                assert await asyncio.to_thread(process.wait, SECONDS) == -signal.SIGINT
+            await seen(events, Shutdown)
+
+
+@linux
+async def test_a_terminal_that_hangs_up_ends_it(server: embedded.Server) -> None:
+    async with watching(server.url) as events:
+        for _ in range(ROUNDS):
+            with on_terminal(*wrapped(server.url, "sh", "-c", "echo rea''dy; exec sleep 60")) as (screen, process):
+                await screen.until("ready")
+                await seen(events, Startup)
+                screen.hang_up()
+                assert await asyncio.to_thread(process.wait, SECONDS) == -signal.SIGHUP
+            await seen(events, Shutdown)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from choria_lifecycle.config.settings import ConnectionOptions
 from choria_lifecycle.errors import LifecycleError
+from choria_lifecycle.service.engine import in_event_loop
 from choria_lifecycle.service.service import Service
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class Announced:
     shutdown is published before the application begins to shut down, so that nobody who looks for the service finds one
     that has closed its database. Where the application fails, all that it says and raises goes through as it is; then
     nothing is announced, or shutdown follows. A server that gives no lifespan, as `uvicorn --lifespan off`, has nothing
-    announced. Requests and websockets pass untouched.
+    announced. Requests and websockets pass untouched. Under an event loop other than asyncio's, as trio's, the start
+    and the end wait in place.
 
     Each process announces for itself. Where a server runs several, they need `per_process`, or an announcement by the
     one that starts them; see docs/service.md.
@@ -138,7 +140,7 @@ class _Life:
         if message["type"] == "lifespan.startup.complete":
             self._begun = True
             try:
-                await self._service.__aenter__()
+                await self._enter()
             except LifecycleError as error:
                 self._failed = True
                 await self._send({"type": "lifespan.startup.failed", "message": str(error)})
@@ -146,11 +148,20 @@ class _Life:
             self._announced.push_async_exit(self._leave)
         await self._send(message)
 
+    async def _enter(self) -> None:
+        if in_event_loop():
+            await self._service.__aenter__()
+        else:
+            self._service.start()
+
     async def _leave(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         with suppress(LifecycleError):  # which has been logged
-            await self._service.__aexit__(kind, error, traceback)
+            if in_event_loop():
+                await self._service.__aexit__(kind, error, traceback)
+            else:
+                self._service.stop()
 
     async def complete(self) -> None:
         """Do what the application, which has returned, has left undone; all of it where it has no lifespan."""

@@ -7,16 +7,16 @@ and SIGXFSZ, which Python ignores, nobody can tell: the program has them at thei
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-
-from choria_lifecycle.service.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,6 +32,10 @@ _NEVER_HELD: Final = {signal.SIGKILL, signal.SIGSTOP}
 _DROPPED: Final = (signal.SIGCHLD, signal.SIGCONT, signal.SIGWINCH, signal.SIGURG)
 _PYTHONS: Final = (signal.SIGPIPE, signal.SIGXFSZ)
 _ENDING: Final = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT}
+# What the terminal sends on keys, to the process group in its foreground.
+_KEYS: Final = {signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGWINCH}
+# For how many seconds a signal may still be one of those that have ended the program: some are sent twice.
+_LATE: Final = 0.5
 
 # <linux/wait.h>: of the children, only those of this thread, and orphans, which the first thread is given. What other
 # threads start, as a look-up starts facter, they wait for themselves.
@@ -44,11 +48,11 @@ _PR_SET_DUMPABLE: Final = 4
 class Child:
     """A program that runs. It is made in the main thread, before there are others, and waited for there.
 
-    The program is in a process group of its own, so that what comes from the terminal or is sent to a group reaches it
-    once; where this process is in the terminal's foreground, and reads and writes there, that group takes its place.
-    On Linux SIGKILL of this process kills the program too, which whoever sent it meant: started again, it would run
-    twice. It gets the environment that this process was started with, and every open file, of which this process keeps
-    standard error alone.
+    The program is in the process group of this one, so that the terminal, a shell, and whoever signals a group find it,
+    and all that it starts, where they would without this one. It thus has what the terminal sends; the rest is handed
+    on, and is there twice where it was sent to the group. On Linux SIGKILL of this process kills the program too, which
+    whoever sent it meant: started again, it would run twice. It gets the environment that this process was started
+    with, and every open file, of which this process keeps standard error alone.
 
     Args:
         command: the program, looked for in PATH, and its arguments.
@@ -58,9 +62,6 @@ class Child:
     """
 
     def __init__(self, command: Sequence[str]) -> None:
-        self._ended = 0
-        self._terminal = Terminal()
-        self._foreground = os.isatty(0) and os.isatty(1)
         self._main = threading.get_ident()
         # Those that are ignored, as under nohup, are ignored by both.
         kept = {each for each in signal.valid_signals() if signal.getsignal(each) is signal.SIG_IGN}
@@ -82,30 +83,31 @@ class Child:
         As process 1, or as another that is given orphans, it also takes note of their end.
         """
         while True:
-            number, to_group = self._next()
+            number, known = self._next()
             if number != signal.SIGCHLD:
-                self._hand_on(number, to_group)
+                if not known:
+                    with suppress(OSError):  # it is another user's by now
+                        os.kill(self._pid, number)
                 continue
             ended: int | None = None
             for pid, status in self._changes():
                 if pid == self._pid and os.WIFSTOPPED(status):
-                    self._stopped(os.WSTOPSIG(status))
+                    self._stop()
                 elif pid == self._pid:
                     ended = os.waitstatus_to_exitcode(status)
             if ended is not None:
-                self._terminal.move(self._pid, os.getpgrp())
                 return ended
 
     def linger(self, done: Callable[[], bool], seconds: float) -> bool:
         """Once it has ended: wait for something, unless a signal asks for haste, and return whether it has come.
 
-        The first signal may be the one that has ended the program too, and come late; the second one means it.
+        One that comes within half a second is taken for one of those that have ended the program.
 
         Args:
             done: whether it has come; `wake` makes this look.
             seconds: how long to wait at most.
         """
-        late = threading.Event()
+        late, begun = threading.Event(), time.monotonic()
 
         def ring() -> None:
             late.set()
@@ -118,10 +120,8 @@ class Child:
             number, _ = self._next()
             if number == signal.SIGCHLD:
                 list(self._changes())
-            elif number in _ENDING:
-                self._ended += 1
-                if self._ended > 1:
-                    break
+            elif number in _ENDING and time.monotonic() - begun > _LATE:
+                break
         timer.cancel()
         return done()
 
@@ -138,14 +138,13 @@ class Child:
                 prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
                 if os.getppid() != parent:
                     os.kill(os.getpid(), signal.SIGKILL)  # it was killed before that
-                os.setpgid(0, 0)
-                if self._foreground:
-                    self._terminal.move(os.getpgid(parent), os.getpgrp())
                 _restore(ignored)
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
                 os.execvpe(command[0], list(command), environment)  # noqa: S606 - no shell, on purpose
             except OSError as error:
                 os.write(writer, str(error.errno).encode())
+            except ValueError:  # it has no name
+                os.write(writer, str(errno.ENOENT).encode())
             finally:
                 os._exit(127)
         os.close(writer)
@@ -153,16 +152,18 @@ class Child:
         os.close(reader)
         if number:
             os.waitpid(pid, 0)
-            self._terminal.move(pid, os.getpgrp())
             raise OSError(int(number), os.strerror(int(number)), command[0])
         return pid
 
     def _next(self) -> tuple[int, bool]:
-        """The next signal, and whether the terminal has sent it, as it does to all of a process group."""
+        """The next signal, and whether the program has it too, as the terminal sends it to all of a process group."""
         if not hasattr(signal, "sigwaitinfo"):
-            return signal.sigwait(self._held), False
+            number = signal.sigwait(self._held)
+            return number, number in _KEYS and _terminal() == os.getpgrp()
         received = signal.sigwaitinfo(self._held)
-        return received.si_signo, received.si_code > 0
+        # That it has hung up, the kernel tells the head of a session alone.
+        alone = received.si_signo in {signal.SIGHUP, signal.SIGCONT} and os.getsid(0) == os.getpid()
+        return received.si_signo, received.si_code > 0 and not alone
 
     def _changes(self) -> Iterator[tuple[int, int]]:
         """The children that have ended or stopped, with how."""
@@ -174,40 +175,14 @@ class Child:
                     return
                 yield pid, status
 
-    def _hand_on(self, number: int, to_group: bool) -> None:
-        if number in _ENDING:
-            self._ended += 1
-        if number == signal.SIGCONT:
-            self._go_on()
-            return
-        with suppress(OSError):  # it is another user's by now
-            (os.killpg if to_group else os.kill)(self._pid, number)
-
-    def _go_on(self) -> None:
-        """Have it go on, in the foreground if this process is there now and it was before."""
-        if self._foreground:
-            self._terminal.move(os.getpgrp(), self._pid)
-        with suppress(OSError):
-            os.killpg(self._pid, signal.SIGCONT)
-
-    def _stopped(self, number: int) -> None:
-        """It has stopped: so does this process, with its group, for that is what the shell knows of."""
-        if not self._terminal.there:
+    def _stop(self) -> None:
+        """It has stopped: so does this process where there is a terminal, for that is what a shell knows of."""
+        if _terminal() is None or signal.SIGCONT in signal.sigpending():
             return  # whoever has stopped it has it go on
-        own = os.getpgrp()
-        if number in {signal.SIGTTIN, signal.SIGTTOU} and self._terminal.holder() == own:
-            # It has been left in the background, as one of a pipeline, and wants the terminal.
-            self._foreground = True
-            self._go_on()
-            return
-        self._terminal.move(self._pid, own)
-        # Unlike SIGSTOP, the others stop no group that nobody could have go on.
-        stop = signal.SIGTSTP if number == signal.SIGSTOP else number
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {stop})
-        os.kill(0, stop)
-        signal.pthread_sigmask(signal.SIG_BLOCK, {stop} & self._held)
-        if number == signal.SIGTSTP and signal.SIGCONT not in signal.sigpending():
-            self._go_on()  # there is no shell: Ctrl-Z does nothing
+        # Unlike SIGSTOP, this stops nobody whom no shell could have go on.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTSTP})
+        os.kill(os.getpid(), signal.SIGTSTP)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTSTP} & self._held)
 
 
 def end_as(code: int) -> int:
@@ -252,6 +227,17 @@ def _let_go() -> None:
             with suppress(OSError):
                 if descriptor > 2 and os.get_inheritable(descriptor):
                     os.close(descriptor)
+
+
+def _terminal() -> int | None:
+    """The process group in the foreground of the terminal; none where there is no terminal, or it has hung up."""
+    with suppress(OSError):
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+        try:
+            return os.tcgetpgrp(terminal)
+        finally:
+            os.close(terminal)
+    return None
 
 
 def _prctl() -> Callable[[int, int], object]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     P = ParamSpec("P")
 
-__all__ = ["Engine", "borrow"]
+__all__ = ["Engine", "borrow", "in_event_loop"]
 
 T = TypeVar("T")
 
@@ -122,6 +122,15 @@ class Engine:
 def borrow() -> Engine:
     """Return the engine of this process, which is started for the first; give it back when done."""
     return Engine.borrow()
+
+
+def in_event_loop() -> bool:
+    """Whether this is called within an event loop of asyncio, which must not wait in place."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 class _Daemons(ThreadPoolExecutor):

@@ -17,7 +17,7 @@ from choria_lifecycle.log import logger
 from choria_lifecycle.service import endings
 from choria_lifecycle.service.announcer import Announcer, Counters
 from choria_lifecycle.service.channel import Given
-from choria_lifecycle.service.engine import borrow
+from choria_lifecycle.service.engine import borrow, in_event_loop
 from choria_lifecycle.service.origin import version_of
 from choria_lifecycle.service.surroundings import current
 from choria_lifecycle.text import quoted
@@ -199,7 +199,7 @@ class Service:
             raise RuntimeError("a service on a middleware of your own lives in its event loop: use async with")
         announced = self._launch()
         try:
-            if _blockable():
+            if not in_event_loop():
                 wait([announced], self._timeout)
                 self._check(announced)
         except BaseException:
@@ -356,11 +356,3 @@ class Service:
             self._engine.join(_LETTING_GO)
         if self._strict and self._failure is not None:
             raise self._failure
-
-
-def _blockable() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return True
-    return False

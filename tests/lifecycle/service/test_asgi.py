@@ -122,6 +122,25 @@ async def test_it_is_announced_within_the_lifespan_of_the_application(server, se
     assert steps == {"starting": [], "serving": ["startup"], "stopping": ["startup", "shutdown"]}
 
 
+async def test_it_needs_no_event_loop_of_asyncio(server, seen) -> None:
+    """As under trio: here nothing is ever waited for, so that nothing has to run it."""
+    told, said = [STARTUP, SHUTDOWN], []
+
+    async def receive() -> Any:
+        return told.pop(0)
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    def live() -> None:
+        with pytest.raises(StopIteration):
+            announced(returning, server)({"type": "lifespan"}, receive, send).__await__().__next__()
+
+    await asyncio.to_thread(live)
+    assert said == [COMPLETE, OVER]
+    assert await seen() == ["startup", "shutdown"]
+
+
 async def refusing(scope: Any, receive: Any, send: Any) -> None:
     raise ValueError("only HTTP is served here")
 
