@@ -251,6 +251,15 @@ async def test_a_misspelt_type_is_a_wrong_call() -> None:
         await announcements.wait_async("started")
 
 
+async def test_so_is_a_misspelt_field_or_a_count_of_nothing() -> None:
+    announcements = Announcements()
+    for call in (announcements.of, announcements.assert_types, announcements.types):
+        with pytest.raises(ValueError, match='"componet" is a field of no event; there are component, '):
+            call(componet="billing")
+    with pytest.raises(ValueError, match="count is 1 or more, not 0"):
+        announcements.wait("startup", count=0)
+
+
 async def test_a_middleware_in_memory_receives_what_it_publishes() -> None:
     middleware = MemoryMiddleware()
     event = lifecycle.startup(component="billing", identity="n1", version="1")

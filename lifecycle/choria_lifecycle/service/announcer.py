@@ -41,8 +41,8 @@ class Counters:
     Attributes:
         published: events that the server has.
         failures: attempts to connect or to publish that failed. The event is tried again.
-        dropped: events that were given up: the oldest where too many wait, heartbeats that still wait at the end, and
-            what no server would take.
+        dropped: events that were given up: the oldest where too many wait, heartbeats that wait for a broker when the
+            next one is due or the service ends, and what no server would take.
     """
 
     published: int = 0
@@ -145,9 +145,7 @@ class Announcer:
         """
         try:
             self._tasks[1].cancel()
-            kept = [said for said in self._queue if said.make is not alive]
-            self.counters.dropped += len(self._queue) - len(kept)
-            self._queue = deque(kept)
+            self._leave_out_heartbeats(0)
             if self._trouble is not None and not self._known:
                 self.counters.dropped += len(self._queue)
                 raise self._trouble
@@ -178,9 +176,18 @@ class Announcer:
         beats = 0
         while True:
             await self._clock.sleep_until(self._first + beats * self._interval)
+            if self._trouble is not None:
+                # A broker that comes back is not to hear of the past from all of its clients at once.
+                self._leave_out_heartbeats(1)
             self._say(alive, version=self.version)
             # Those that were slept through, as with the lid closed, are not made up for.
             beats = max(beats, math.floor((self._clock.now() - self._first) / self._interval)) + 1
+
+    def _leave_out_heartbeats(self, first: int) -> None:
+        """Drop those that wait, from a place in the queue on; the event at its head may be on its way."""
+        waiting = list(self._queue)
+        self._queue = deque(waiting[:first] + [said for said in waiting[first:] if said.make is not alive])
+        self.counters.dropped += len(waiting) - len(self._queue)
 
     async def _speak(self) -> None:
         try:

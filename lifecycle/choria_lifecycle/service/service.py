@@ -72,7 +72,8 @@ class Service:
         timeout: how many seconds the start waits at most until startup has been published; less where an attempt fails
             before. The end waits for at most 5 seconds.
         strict: have `start` and `stop` raise what went wrong, instead of going on.
-        limit: how many events wait at most while there is no connection; the oldest make place.
+        limit: how many events wait at most while there is no connection; the oldest make place, and a heartbeat takes
+            that of the one before.
         clock: what tells when an alive event is due; see `choria_lifecycle.testing.FakeClock`.
         environ: where to look for variables; default `os.environ`.
         **connection: see `ConnectionOptions`.

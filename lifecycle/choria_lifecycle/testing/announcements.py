@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Final
+from dataclasses import fields
+from typing import TYPE_CHECKING, Final, get_args
 
-from choria_lifecycle.event import EVENT_TYPES, describe, event_type
+from choria_lifecycle.event import EVENT_TYPES, Event, describe, event_type
 from choria_lifecycle.testing.clock import FakeClock
 from choria_lifecycle.text import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from choria_lifecycle.event import Event
-
 __all__ = ["Announcements"]
 
 # In the text of a failure.
 _SHOWN: Final = 50
+
+_FIELDS: Final = frozenset(field.name for kind in get_args(Event) for field in fields(kind))
 
 
 class Announcements:
@@ -44,10 +45,12 @@ class Announcements:
         """Return the events of a type and with these fields; by default all.
 
         Raises:
-            ValueError: there is no such type.
+            ValueError: there is no such type, or no event has such a field.
         """
         if type is not None and type not in EVENT_TYPES:
             raise ValueError(f"{quoted(type)} is no event type; there are {', '.join(EVENT_TYPES)}")
+        for name in fields.keys() - _FIELDS:
+            raise ValueError(f"{quoted(name)} is a field of no event; there are {', '.join(sorted(_FIELDS))}")
         with self._changed:
             events = list(self._events)
         return [event for event in events if _matches(event, type, fields)]
@@ -76,13 +79,13 @@ class Announcements:
 
         Args:
             type: the type of the event.
-            count: wait for as many, and return the last of them.
+            count: wait for as many, 1 or more, and return the last of them.
             timeout: how many seconds to wait at most.
             **fields: what it says.
 
         Raises:
             AssertionError: it was not; the text shows what was announced instead.
-            ValueError: there is no such type.
+            ValueError: as for `of`; or the count is not 1 or more.
         """
         __tracebackhide__ = True  # pytest then shows the line of the test that called
         with self._changed:
@@ -130,7 +133,7 @@ class Announcements:
 
         Raises:
             AssertionError: it was different; the text shows what was announced instead.
-            ValueError: there is no such type.
+            ValueError: as for `of`.
         """
         __tracebackhide__ = True
         for type in types:  # noqa: A001
@@ -148,6 +151,8 @@ class Announcements:
 
     def _found(self, type: str, fields: dict[str, object], count: int, timeout: float) -> Event:  # noqa: A002
         __tracebackhide__ = True
+        if count < 1:
+            raise ValueError(f"count is 1 or more, not {count}")
         events = self.of(type, **fields)
         if len(events) >= count:
             return events[count - 1]

@@ -182,15 +182,31 @@ async def test_the_queue_keeps_the_newest_and_counts_what_it_drops() -> None:
     async with announcing(Middleware(transport), clock=clock, limit=3) as announcer:
         with pytest.raises(DeliveryFailed):
             await announcer.announced()
-        await clock.advance_async(60 + 3 * INTERVAL)  # four of them
-        assert announcer.counters.dropped == 2
         announcer.upgraded("2.0.0")
-        assert announcer.counters.dropped == 3
+        await clock.advance_async(60)
+        assert announcer.counters.dropped == 0
+        announcer.provisioned()
+        assert announcer.counters.dropped == 1
         transport.away = None
         announcer._closing.set()  # try again now
         await asyncio.wait_for(announcer._emptied.wait(), 5)
-    assert transport.said == ["alive", "alive", "upgraded"]
-    assert announcer.counters == module.Counters(published=3, failures=1, dropped=3)
+    assert transport.said == ["upgraded", "alive", "provisioned"]
+    assert announcer.counters == module.Counters(published=3, failures=1, dropped=1)
+
+
+async def test_of_the_heartbeats_of_an_outage_the_last_is_kept() -> None:
+    transport, clock = Broken(lost()), FakeClock()
+    async with announcing(Middleware(transport), clock=clock) as announcer:
+        with pytest.raises(DeliveryFailed):
+            await announcer.announced()
+        await clock.advance_async(60 + 2 * INTERVAL)
+        announcer.upgraded("2.0.0")
+        await clock.advance_async(50 * INTERVAL)
+        transport.away = None
+        announcer._closing.set()  # try again now
+        await asyncio.wait_for(announcer._emptied.wait(), 5)
+    assert transport.said == ["startup", "upgraded", "alive"]
+    assert announcer.counters == module.Counters(published=3, failures=1, dropped=52)
 
 
 @pytest.mark.usefixtures("quick")
