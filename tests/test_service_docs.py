@@ -61,7 +61,9 @@ async def test_services(server: embedded.Server, name: str, number: signal.Signa
             async with asyncio.timeout(20):
                 assert event_type(await anext(events)) == "startup"
                 process.send_signal(number)
-                assert event_type(await anext(events)) == "shutdown"
+                while (ended := event_type(await anext(events))) == "alive":
+                    pass
+                assert ended == "shutdown"
                 assert await process.wait() == -number
         finally:
             if process.returncode is None:

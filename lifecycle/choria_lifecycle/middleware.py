@@ -97,7 +97,7 @@ class Middleware:
 
         Args and raises: see `publish`.
         """
-        self._here()
+        self.check_loop()
         messages = [_message(event, format) for event in events]
         if not messages:
             return
@@ -134,7 +134,7 @@ class Middleware:
         Raises:
             OptionError: an unknown type, or a component, queue, time or stream that cannot be used.
         """
-        self._here()
+        self.check_loop()
         selection = _since(Selection.events(type, component), queue, since, stream)
         check_pattern(selection.subject, queue)
         return Events(
@@ -167,7 +167,7 @@ class Middleware:
         Raises:
             OptionError: the subject, or one of the others, cannot be used.
         """
-        self._here()
+        self.check_loop()
         if subject is None:
             selection = Selection.events(type, component)
         elif type is None and component is None:
@@ -186,7 +186,7 @@ class Middleware:
         Raises:
             OptionError: no bucket can have this name.
         """
-        self._here()
+        self.check_loop()
         return self._transport.bucket(name)
 
     async def flush(self, timeout: float = 5) -> None:  # noqa: ASYNC109
@@ -195,16 +195,16 @@ class Middleware:
         Raises:
             ConnectionFailed: no server answered in time.
         """
-        self._here()
+        self.check_loop()
         await self._transport.flush(timeout)
 
     async def close(self) -> None:
         """Hand out what has arrived, then close the transport, within 5 seconds. Does nothing the second time."""
-        self._here()
+        self.check_loop()
         await self._transport.close()
 
     async def __aenter__(self) -> Self:
-        self._here()
+        self.check_loop()
         return self
 
     async def __aexit__(
@@ -212,8 +212,12 @@ class Middleware:
     ) -> None:
         await self.close()
 
-    def _here(self) -> None:
-        """Refuse to work in a second event loop, where nothing would ever wake up."""
+    def check_loop(self) -> None:
+        """Refuse to work in a second event loop, where nothing would ever wake up.
+
+        Raises:
+            RuntimeError: it was used in another one before.
+        """
         loop = asyncio.get_running_loop()
         if self._loop is None:
             self._loop = loop

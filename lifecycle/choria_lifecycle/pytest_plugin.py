@@ -28,8 +28,8 @@ def lifecycle_announcements() -> Generator[Announcements]:
 
 
 @pytest.fixture
-def lifecycle_middleware() -> MemoryMiddleware:
-    """A middleware in memory, for code that is given one; its `announcements` has what was published with it."""
+def lifecycle_middleware(lifecycle_announcements: Announcements) -> MemoryMiddleware:
+    """A middleware in memory, for code that is given one; its `announcements` are those of services as well."""
     from choria_lifecycle.testing import MemoryMiddleware
 
-    return MemoryMiddleware()
+    return MemoryMiddleware(lifecycle_announcements)

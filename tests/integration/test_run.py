@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shlex
 import shutil
@@ -37,14 +38,17 @@ NONE = "0" * 16
 
 
 async def come(condition: Callable[[], bool]) -> None:
-    """Wait for what only the kernel knows."""
+    """Wait for what only the kernel knows, and let the event loop have a turn."""
+    await asyncio.sleep(0)
     while not condition():  # noqa: ASYNC110 - which tells nobody
         await asyncio.sleep(0)
 
 
 def wrapped(url: str, *program: str, options: tuple[str, ...] = ()) -> list[str]:
     wrapper = [sys.executable, "-W", "error", "-m", "choria_lifecycle", "run", "--component", "wrapped"]
-    return [*wrapper, "--version", "1.4.2", "--identity", "n1", "--server", url, *options, "--", *program]
+    # By default an alive event may come at any time, though seldom.
+    wrapper += ["--version", "1.4.2", "--identity", "n1", "--interval", "24h", "--server", url]
+    return [*wrapper, *options, "--", *program]
 
 
 @asynccontextmanager
@@ -164,6 +168,10 @@ async def test_no_signal_is_lost_at_the_start() -> None:
             assert process.returncode in {9, -signal.SIGTERM}  # the second: before Python has taken it
 
 
+def _children(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def _status(pid: int, name: str) -> str:
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
@@ -179,10 +187,18 @@ async def test_without_a_broker_the_program_runs_all_the_same() -> None:
             out, err = await process.communicate(b"")
         assert (process.returncode, out) == (7, b"out\n")
         err_lines = err.splitlines()
-        assert err_lines.pop(0) == b"err"
+        err_lines.remove(b"err")
         assert len(err_lines) == lines
         assert all(b"is not announced" in line or b"was not announced" in line for line in err_lines)
+        if "json" in options:
+            assert [json.loads(line)["level"] for line in err_lines] == ["warning", "warning"]
         assert time.monotonic() - begun < 4
+
+
+async def test_more_is_said_if_asked_for(server: embedded.Server) -> None:
+    async with running(*wrapped(server.url, "true", options=("-v", "-v"))) as process:
+        _, err = await process.communicate(b"")
+    assert b"lifecycle: debug: connect" in err
 
 
 async def test_a_broker_that_does_not_answer_costs_five_seconds_at_most() -> None:
@@ -197,12 +213,16 @@ async def test_a_broker_that_does_not_answer_costs_five_seconds_at_most() -> Non
                 process.stdin.write(b"end\n")
                 await come(lambda pid=pid: not _exists(pid))
                 begun = time.monotonic()
-                while signals and _exists(process.pid) and process.returncode is None:
+                while signals and process.returncode is None:
                     process.terminate()
-                    await come(lambda pid=process.pid: _status(pid, "ShdPnd") == NONE)
+                    await come(lambda process=process: process.returncode is not None or _pending(process.pid) == NONE)
                 await process.communicate(b"")
                 assert process.returncode == 9
                 assert time.monotonic() - begun < (2 if signals else 6)
+
+
+def _pending(pid: int) -> str:
+    return _status(pid, "ShdPnd")
 
 
 def _exists(pid: int) -> bool:
@@ -423,6 +443,21 @@ sys.exit(4)
 
 
 @linux
+async def test_process_1_ends_for_a_signal_before_it_has_begun(tmp_path: Path) -> None:
+    """The kernel drops one that process 1 has no handler for."""
+    for _ in range(ROUNDS):
+        command = contained(*wrapped(NOBODY, "touch", str(tmp_path / "started")))
+        async with running(*command) as process:
+            await come(lambda pid=process.pid: bool(_children(pid)))
+            [first] = _children(process.pid)
+            await come(lambda first=first: bool(int(_status(first, "SigCgt"), 16) & 1 << signal.SIGTERM - 1))
+            os.kill(first, signal.SIGTERM)
+            await process.communicate(b"")
+            assert process.returncode == 128 + signal.SIGTERM
+        assert not (tmp_path / "started").exists()
+
+
+@linux
 async def test_process_1_reaps(server: embedded.Server) -> None:
     command = contained(*wrapped(server.url, sys.executable, "-c", ORPHANS))
     async with watching(server.url) as events:
@@ -437,10 +472,15 @@ async def test_process_1_reaps(server: embedded.Server) -> None:
 
 
 class Screen:
-    """What a terminal shows, read up to where somebody looks."""
+    """What a terminal shows, read up to where somebody looks.
+
+    Attributes:
+        before: what came before that.
+    """
 
     def __init__(self, terminal: int) -> None:
         self.terminal = terminal
+        self.before = b""
         self._shown = b""
 
     def type(self, text: str) -> None:
@@ -465,8 +505,8 @@ class Screen:
             raise AssertionError(f"it never showed {wanted}, but {self._shown!r}") from None
         finally:
             loop.remove_reader(self.terminal)
-        before, _, self._shown = self._shown.partition(wanted.encode())
-        assert b"interrupt" not in before
+        self.before, _, self._shown = self._shown.partition(wanted.encode())
+        assert b"interrupt" not in self.before
 
 
 @contextmanager
@@ -553,6 +593,21 @@ async def test_ctrl_z_without_a_shell_stops_nothing(server: embedded.Server, tmp
         await screen.until("interrupt 1")
         screen.type("\x04")
         assert await asyncio.to_thread(process.wait, SECONDS) == 6
+
+
+async def test_who_stops_the_program_has_it_go_on(server: embedded.Server) -> None:
+    """As cpulimit does: that is nothing of the terminal's, and stops nothing else."""
+    async with watching(server.url) as events:
+        with on_terminal(*wrapped(server.url, "sh", "-c", "echo $$ rea''dy; read line; exit 7")) as (screen, process):
+            await screen.until("ready")
+            pid = int(screen.before)
+            await seen(events, Startup)
+            os.kill(pid, signal.SIGSTOP)
+            await come(lambda: _status(pid, "State")[0] == "T")
+            os.kill(pid, signal.SIGCONT)
+            screen.type("\n")
+            assert await asyncio.to_thread(process.wait, SECONDS) == 7
+        await seen(events, Shutdown)
 
 
 @pytest.mark.parametrize("name", ["sh", "bash"])

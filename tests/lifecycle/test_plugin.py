@@ -93,9 +93,9 @@ async def test_a_fixture(service, lifecycle_announcements):
 async def test_a_middleware(lifecycle_middleware):
     announcements = lifecycle_middleware.announcements
     async with lifecycle_middleware.events() as events:
-        async with Service("billing", "1.4.2", middleware=lifecycle_middleware, clock=announcements.clock):
+        async with Service("billing", "1.4.2", middleware=lifecycle_middleware):
             await announcements.clock.advance_async(1800)
-        announcements.assert_types("startup", "alive", "shutdown")
+        announcements.assert_types("startup", "alive", "shutdown", identity="test.example.net")
         assert await anext(aiter(events)) == announcements.of("startup")[0]
 """
 

@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from choria_lifecycle.cli.output import abandon, flushed, open_missing
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 __all__ = ["main"]
 
@@ -17,6 +22,9 @@ _INTERRUPTED = 130
 
 def main() -> NoReturn:
     """Run the command with the arguments of the process, and end the process with its exit code."""
+    if os.getpid() == 1:
+        # Of process 1 a signal without a handler is dropped, and a container that is stopped at once would start.
+        signal.signal(signal.SIGTERM, _terminated)
     open_missing()
     try:
         code = _run()
@@ -27,6 +35,11 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         flushed(stream)
     sys.exit(code)
+
+
+def _terminated(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signature of handlers
+    """End the process before or after a command, which handles signals itself."""
+    sys.exit(128 + number)
 
 
 def _run() -> int:

@@ -123,7 +123,7 @@ class Channel:
 class Printer:
     """Writes lines to both channels, in the order in which they were given.
 
-    It belongs to one thread, apart from its own, which is started with the first line.
+    It belongs to one thread, apart from its own, which is started with the first line; `say` is for any thread.
 
     Attributes:
         out: standard output.

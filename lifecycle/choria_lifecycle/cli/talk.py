@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+from click.globals import pop_context, push_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -111,10 +112,13 @@ def logged() -> Generator[None]:
 
     from choria_lifecycle.text import safe
 
+    context = click.get_current_context(silent=True)
+
     class Saying(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             level = record.levelname.lower()
-            say(f"lifecycle: {level}: {safe(record.getMessage())}", at=_LEAST[record.levelname], level=level)
+            with _within(context):
+                say(f"lifecycle: {level}: {safe(record.getMessage())}", at=_LEAST[record.levelname], level=level)
 
     logger, handler = logging.getLogger("choria_lifecycle"), Saying()
     before = logger.level
@@ -126,6 +130,19 @@ def logged() -> Generator[None]:
     finally:
         logger.removeHandler(handler)
         logger.setLevel(before)
+
+
+@contextmanager
+def _within(context: click.Context | None) -> Generator[None]:
+    """Within this, a context is the current one of this thread: a service logs in one of its own."""
+    if context is None:
+        yield
+        return
+    push_context(context)
+    try:
+        yield
+    finally:
+        pop_context()
 
 
 _LEAST: Final = {"DEBUG": 2, "INFO": 1, "WARNING": 0, "ERROR": -9, "CRITICAL": -9}

@@ -80,6 +80,16 @@ class Socket(TcpTransport):
             raise errors.UnexpectedEOF
         return line
 
+    def writelines(self, payload: list[bytes]) -> None:
+        """Send, as Python 3.11 does it.
+
+        asyncio's own, in Python 3.12 and in 3.13 before 3.13.8, holds back nobody who is too fast, and goes on watching
+        the descriptor of a connection that was lost: the next one, which has the same, would wait for five seconds
+        (cpython issues 127655 and 136234).
+        """
+        if self._io_writer is not None:
+            self._io_writer.write(b"".join(payload))
+
     async def wait_closed(self) -> None:
         """Wait until the socket is closed, but not for ever: a peer may take no more bytes."""
         if self._io_writer is self._given_up:

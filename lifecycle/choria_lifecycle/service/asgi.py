@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from choria_lifecycle.config.settings import ConnectionOptions
 from choria_lifecycle.errors import LifecycleError
+from choria_lifecycle.log import logger
 from choria_lifecycle.service.engine import in_event_loop
 from choria_lifecycle.service.service import Service
 
@@ -54,9 +55,10 @@ class Announced:
     published once the application has said that its startup is complete, and the server is told so after that;
     shutdown is published before the application begins to shut down, so that nobody who looks for the service finds one
     that has closed its database. Where the application fails, all that it says and raises goes through as it is; then
-    nothing is announced, or shutdown follows. A server that gives no lifespan, as `uvicorn --lifespan off`, has nothing
-    announced. Requests and websockets pass untouched. Under an event loop other than asyncio's, as trio's, the start
-    and the end wait in place.
+    nothing is announced, or shutdown follows. One that raises before it has asked for a message is taken for one
+    without a lifespan, and what it has raised is logged. A server that gives no lifespan, as `uvicorn --lifespan off`,
+    has nothing announced. Requests and websockets pass untouched. Under an event loop other than asyncio's, as trio's,
+    the start and the end wait in place.
 
     Each process announces for itself. Where a server runs several, they need `per_process`, or an announcement by the
     one that starts them; see docs/service.md.
@@ -93,14 +95,17 @@ class Announced:
             await self._app(scope, receive, send)
 
     async def _live(self, scope: Any, receive: _Receive, send: _Send) -> None:
+        service = self._service()
         async with AsyncExitStack() as announced:
-            life = _Life(self._service(), announced, receive, send)
+            life = _Life(service, announced, receive, send)
             try:
                 await self._app(scope, life.receive, life.send)
             except Exception:
                 # One without a lifespan raises, or returns, before it has asked for anything.
                 if life.asked:
                     raise
+                taken = "%s is taken for an application without a lifespan, as it raised before it had begun"
+                logger.warning(taken, service.component, exc_info=True)
             await life.complete()
 
 
@@ -118,14 +123,18 @@ class _Life:
         self._receive = receive
         self._send = send
         self._begun = self._failed = self._ending = False
+        self._message: Any = None
 
     async def receive(self) -> Any:
         """Receive a message for the application."""
         self.asked = True
-        message = await self._receive()
-        if message["type"] == "lifespan.shutdown":
+        # Kept until it is handed over: the application may wait for it with a time limit.
+        if self._message is None:
+            self._message = await self._receive()
+        if self._message["type"] == "lifespan.shutdown":
             self._ending = True
             await self._announced.aclose()
+        message, self._message = self._message, None
         return message
 
     async def send(self, message: Any) -> None:

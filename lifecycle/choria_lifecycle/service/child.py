@@ -92,7 +92,7 @@ class Child:
             ended: int | None = None
             for pid, status in self._changes():
                 if pid == self._pid and os.WIFSTOPPED(status):
-                    self._stop()
+                    self._stopped(os.WSTOPSIG(status))
                 elif pid == self._pid:
                     ended = os.waitstatus_to_exitcode(status)
             if ended is not None:
@@ -175,13 +175,13 @@ class Child:
                     return
                 yield pid, status
 
-    def _stop(self) -> None:
-        """It has stopped: so does this process where there is a terminal, for that is what a shell knows of."""
-        if _terminal() is None or signal.SIGCONT in signal.sigpending():
+    def _stopped(self, number: int) -> None:
+        """It has stopped: so does this process where the terminal may be why, for that is what a shell knows of."""
+        if number == signal.SIGSTOP or _terminal() is None or signal.SIGCONT in signal.sigpending():
             return  # whoever has stopped it has it go on
-        # Unlike SIGSTOP, this stops nobody whom no shell could have go on.
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTSTP})
+        # This stops nobody whom no shell could have go on; and once, as it may be the terminal's that is waiting.
         os.kill(os.getpid(), signal.SIGTSTP)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTSTP})
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTSTP} & self._held)
 
 

@@ -237,6 +237,7 @@ class Service:
 
     async def __aenter__(self) -> Self:
         if self._middleware is not None:
+            self._middleware.check_loop()
             self._begin()
             self._open(Given(self._middleware))
             announced: asyncio.Future[None] = asyncio.ensure_future(self._here.announced())

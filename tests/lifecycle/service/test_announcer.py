@@ -277,6 +277,7 @@ async def test_what_no_server_would_take_is_given_up() -> None:
     async with announcing(Middleware(transport), version="v" * 70_000) as announcer:
         with pytest.raises(InvalidEvent):
             await announcer.announced()
+        announcer._emptied.clear()
         announcer.provisioned()
         await asyncio.wait_for(announcer._emptied.wait(), 5)
     assert transport.said == ["provisioned"]

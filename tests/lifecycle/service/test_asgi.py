@@ -19,6 +19,7 @@ from choria_lifecycle.errors import ConnectionFailed, OptionError
 from choria_lifecycle.event import event_type
 from choria_lifecycle.service import endings
 from choria_lifecycle.service.asgi import Announced, ASGIApplication
+from choria_lifecycle.service.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
@@ -198,6 +199,47 @@ async def test_failures_of_the_application_go_through(server, seen, step: str) -
     assert host.said.empty()
 
 
+async def test_what_is_raised_before_the_lifespan_is_logged(server, seen, caplog: pytest.LogCaptureFixture) -> None:
+    """It may be that the application has no lifespan, or that it is broken."""
+    host = Host(announced(refusing, server))
+    assert await host.tell(STARTUP) == COMPLETE
+    [record] = caplog.records
+    assert record.getMessage().startswith("billing is taken for an application without a lifespan")
+    assert record.exc_info is not None
+    assert str(record.exc_info[1]) == "only HTTP is served here"
+    await host.tell(SHUTDOWN)
+    await host.task
+
+
+async def test_an_application_may_lose_patience(server, seen) -> None:
+    """It waits for messages with a time limit, which is over while shutdown is published."""
+    waits = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        assert await receive() == STARTUP
+        await send(COMPLETE)
+        patience = asyncio.ensure_future(receive())
+        await waits.wait()
+        patience.cancel()
+        await asyncio.wait({patience})
+        assert patience.cancelled()
+        assert await receive() == SHUTDOWN
+        await send(OVER)
+
+    host = Host(announced(app, server))
+    assert await host.tell(STARTUP) == COMPLETE
+    aexit = Service.__aexit__
+
+    async def held(self: Service, *of: Any) -> None:
+        waits.set()
+        await aexit(self, *of)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Service, "__aexit__", held)
+        assert await host.tell(SHUTDOWN) == OVER
+    await host.task
+
+
 async def test_one_that_is_cancelled_has_ended(server, seen) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()
@@ -271,11 +313,12 @@ async def test_all_else_is_not_touched(kind: str) -> None:
     async def send(message: Any) -> None: ...
 
     scope, failure = {"type": kind}, ValueError("on purpose")
+    threads = threading.enumerate()
     with pytest.raises(ValueError, match="on purpose") as caught:
         await announced(app, "nats://127.0.0.1:1")(scope, receive, send)
     assert caught.value is failure
     assert [one is other for one, other in zip(passed, (scope, receive, send), strict=True)] == [True] * 3
-    assert "choria-lifecycle" not in {thread.name for thread in threading.enumerate()}
+    assert set(threading.enumerate()) <= set(threads)
 
 
 def test_wrong_options_show_at_once() -> None:
