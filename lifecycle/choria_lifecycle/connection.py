@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from choria_lifecycle.config.resolve import choria_configuration, resolve
+from choria_lifecycle.config.settings import check_options
 from choria_lifecycle.envelope import Format
 from choria_lifecycle.middleware import Middleware
 from choria_lifecycle.receiver import LIMIT, LIMIT_BYTES
@@ -55,9 +56,11 @@ async def connect(
         ConnectionFailed: no server could be reached; the message says why for each.
         NotAuthorised: a server refused the credentials, or a token has expired.
         MissingExtra: creds and nkey files, Choria's tokens and SRV records each need an optional package.
+        OptionError: there is no such option.
     """
     from choria_lifecycle.nats import NatsTransport
 
+    check_options(options, "timeout", "limit", "limit_bytes", "environ")
     environ = os.environ if environ is None else environ
     # In a thread: it reads files, and may have to ask facter or puppet.
     settings = await asyncio.to_thread(_settings, servers, environ, options)

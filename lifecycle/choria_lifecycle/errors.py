@@ -80,11 +80,11 @@ class UnknownProtocol(LifecycleError):
 
 
 class OptionError(LifecycleError):
-    """An event was asked for with options that do not make one.
+    """Something was asked for with options that do not make one: an event, a connection, a service.
 
     Attributes:
         missing: the required options that were not given.
-        unexpected: the options that this event does not have.
+        unexpected: the options that there are not.
         invalid: the options whose values cannot be used.
     """
 

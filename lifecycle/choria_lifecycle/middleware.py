@@ -46,11 +46,17 @@ class Middleware:
         self._limit = limit
         self._limit_bytes = limit_bytes
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
 
     @property
     def server(self) -> str:
         """The server it is connected to, without credentials; empty while it is not connected."""
         return self._transport.server
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has been closed, or is being closed."""
+        return self._closed
 
     async def publish(
         self,
@@ -201,6 +207,7 @@ class Middleware:
     async def close(self) -> None:
         """Hand out what has arrived, then close the transport, within 5 seconds. Does nothing the second time."""
         self.check_loop()
+        self._closed = True
         await self._transport.close()
 
     async def __aenter__(self) -> Self:

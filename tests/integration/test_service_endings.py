@@ -34,6 +34,7 @@ WAYS: list[tuple[str, signal.Signals | None, int, str]] = [
     ("started-exception", None, 1, "ValueError: on purpose"),
     ("started-exit", None, 7, ""),
     ("started-sigterm", signal.SIGTERM, -signal.SIGTERM, ""),
+    ("started-after-thread", signal.SIGTERM, -signal.SIGTERM, ""),
     ("started-sigint", signal.SIGINT, -signal.SIGINT, "KeyboardInterrupt"),
     ("started-thread", None, 0, ""),
     ("started-fork", None, 0, ""),
@@ -82,3 +83,31 @@ async def test_both_are_seen(
             assert [each for each in found if each is not Alive] == [Startup, Shutdown], said.decode()
             assert (process.returncode, lines[-1] if lines else "") == (code, last), said.decode()
             assert "Exception ignored" not in said.decode()
+
+
+async def test_a_signal_that_something_else_than_python_handles_is_left_alone(server: embedded.Server) -> None:
+    """faulthandler's, which shows where a program is that hangs."""
+    async with connect(server.url, environ={}) as middleware, middleware.events(component="started-dump") as events:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-W", "error", str(PROGRAM), "started-dump",
+            env={**os.environ, "NATS_URL": server.url},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(30):
+                assert process.stdout is not None
+                assert process.stderr is not None
+                assert await process.stdout.readline() == b"ready\n"
+                process.send_signal(signal.SIGQUIT)
+                while b"in started" not in await process.stderr.readline():
+                    pass
+                process.terminate()
+                await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+        assert process.returncode == -signal.SIGTERM
+        await middleware.flush()
+        found = [type(await anext(events)) for _ in range(events.queued)]
+    assert [each for each in found if each is not Alive] == [Startup, Shutdown]

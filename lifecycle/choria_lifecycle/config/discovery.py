@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-import random
 import re
 from typing import TYPE_CHECKING
 
+from choria_lifecycle.chance import chance
 from choria_lifecycle.errors import MissingExtra
 from choria_lifecycle.log import logger
 from choria_lifecycle.text import safe
@@ -51,7 +51,7 @@ class Brokers:
         names: Sequence[str],
         *,
         resolver: Resolver | None = None,
-        uniform: Callable[[float, float], float] = random.uniform,
+        uniform: Callable[[float, float], float] = chance.uniform,
     ) -> None:
         if importlib.util.find_spec("dns") is None:
             raise MissingExtra(f"finding brokers by {safe(names[0], 200)}", extra="choria")
@@ -106,7 +106,7 @@ class Brokers:
         return []
 
 
-def ordered(records: Iterable[Record], uniform: Callable[[float, float], float] = random.uniform) -> list[str]:
+def ordered(records: Iterable[Record], uniform: Callable[[float, float], float] = chance.uniform) -> list[str]:
     """The URLs of SRV records in the order in which to try them (RFC 2782).
 
     A lower priority comes first; among equal ones each is drawn in proportion to its weight, one of weight 0 rarely.

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import urlsplit
 
 from choria_lifecycle.config.urls import DEFAULT_SERVER
-from choria_lifecycle.errors import ConfigError
+from choria_lifecycle.errors import ConfigError, OptionError
+from choria_lifecycle.text import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from os import PathLike
     from pathlib import Path
 
-__all__ = ["ConnectionOptions", "ConnectionSettings", "Verify"]
+__all__ = ["ConnectionOptions", "ConnectionSettings", "Verify", "check_options"]
 
 
 class ConnectionOptions(TypedDict, total=False):
@@ -50,6 +51,23 @@ class ConnectionOptions(TypedDict, total=False):
     cert: str | PathLike[str] | None
     key: str | PathLike[str] | None
     name: str | None
+
+
+def check_options(options: Iterable[str], *others: str) -> None:
+    """Refuse names that are no options of a connection.
+
+    Args:
+        options: the names.
+        others: what the caller has besides.
+
+    Raises:
+        OptionError: there is no such option; the message says which there are.
+    """
+    known = [*others, *ConnectionOptions.__annotations__]
+    unknown = tuple(name for name in options if name not in known)
+    if unknown:
+        names = ", ".join(quoted(name) for name in unknown)
+        raise OptionError(f"there is no option {names}; there are {', '.join(known)}", unexpected=unknown)
 
 
 class Verify(Enum):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, Any
+
+from choria_lifecycle.chance import chance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +30,7 @@ class Backoff:
         uniform: draws a number of seconds between two bounds.
     """
 
-    def __init__(self, uniform: Callable[[float, float], float] = random.uniform) -> None:
+    def __init__(self, uniform: Callable[[float, float], float] = chance.uniform) -> None:
         self._uniform = uniform
         self._passes = 0
         self._tried: set[str] = set()

@@ -67,6 +67,7 @@ class Connection:
         self._failures: list[tuple[str, Exception]] = []
         self._servers: list[str] = []
         self._last_error: Exception | None = None
+        self._told: set[str] = set()  # since the connection was lost
         self._mourned: asyncio.Future[Exception] | None = None
 
     @classmethod
@@ -231,8 +232,11 @@ class Connection:
         else:
             error = self._meant(error)
             self._last_error = error
-            level = logging.DEBUG if self.closing else logging.WARNING
-            logger.log(level, "connection to NATS: %s", cause(error))
+            text = cause(error)
+            # The same at each attempt of an outage is no news.
+            level = logging.DEBUG if self.closing or text in self._told else logging.WARNING
+            self._told.add(text)
+            logger.log(level, "connection to NATS: %s", text)
 
     async def _on_disconnect(self) -> None:
         # nats-py starts over after an attempt that went wrong in a way it does not expect: that is no further loss.
@@ -245,5 +249,6 @@ class Connection:
     async def _on_reconnect(self) -> None:
         self._backoff.reset()
         self._last_error = None
+        self._told.clear()
         logger.warning("reconnected to %s; messages in between were missed", self.server)
         self._up.set()

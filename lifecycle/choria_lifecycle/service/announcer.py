@@ -115,6 +115,11 @@ class Announcer:
         self._say(startup, version=version)
         self._tasks = [asyncio.create_task(self._speak()), asyncio.create_task(self._beat())]
 
+    @property
+    def heard(self) -> bool:
+        """Whether anything may have reached a broker, whether that was confirmed or not."""
+        return self._known
+
     async def announced(self) -> None:
         """Return once the startup event has been published.
 
@@ -135,7 +140,8 @@ class Announcer:
     async def close(self, within: float) -> None:
         """Say that the service ends, and wait until all has been said.
 
-        Heartbeats that still wait are left out. Where all attempts failed, nobody knows of it: nothing is waited for.
+        Heartbeats that still wait are left out. Where all attempts failed, nobody knows of it, and where the channel is
+        gone, nobody will: nothing is waited for.
 
         Args:
             within: seconds to wait at most.
@@ -146,12 +152,14 @@ class Announcer:
         try:
             self._tasks[1].cancel()
             self._leave_out_heartbeats(0)
-            if self._trouble is not None and not self._known:
+            if (self._trouble is not None and not self._known) or self._channel.gone:
                 self.counters.dropped += len(self._queue)
-                raise self._trouble
+                raise self._trouble or ConnectionFailed("the middleware was closed before")
             self._say(shutdown)
             self._emptied.clear()
             self._closing.set()
+            if self._tasks[0].done():  # as by a program that cancels whatever runs in its loop
+                self._tasks[0] = asyncio.create_task(self._speak())
             with suppress(TimeoutError):
                 async with asyncio.timeout(within):
                     await self._emptied.wait()
@@ -190,20 +198,17 @@ class Announcer:
         self.counters.dropped += len(waiting) - len(self._queue)
 
     async def _speak(self) -> None:
-        try:
-            self.identity = await self._find_identity()
-            while True:
-                while self._queue:
-                    await self._try(self._queue[0])
-                self._emptied.set()
-                self._filled.clear()
-                await self._filled.wait()
-        except Exception:  # noqa: BLE001 - nothing of this may harm the program that carries it
-            logger.exception("%s is not announced any more, please report this", self._component)
+        while True:
+            while self._queue:
+                await self._try(self._queue[0])
+            self._emptied.set()
+            self._filled.clear()
+            await self._filled.wait()
 
     async def _try(self, said: _Said) -> None:
         known = self._known
         try:
+            self.identity = self.identity or await self._find_identity()
             event = said.event(self.identity)
             middleware = await self._channel.middleware()
             self._known = True  # it may arrive from here on, whenever that is confirmed
@@ -215,6 +220,10 @@ class Announcer:
         except LifecycleError as error:
             self._known = known or getattr(error, "may_arrive", False)
             self._failed(error)
+            await self._pause()
+        except Exception as error:  # noqa: BLE001 - as where no thread can be started; it may pass
+            logger.debug("unexpected", exc_info=True)
+            self._failed(ConnectionFailed(f"{type(error).__name__}: {error}"))
             await self._pause()
         else:
             self._drop(said)
@@ -234,7 +243,7 @@ class Announcer:
         else:
             logger.debug("%s is not announced: %s", self._component, error)
         self._trouble = error
-        if self._closing.is_set() and not self._known:
+        if self._closing.is_set() and (not self._known or self._channel.gone):
             self._emptied.set()  # given up: see `close`
         if not self._announced.done():
             self._announced.set_exception(error)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final, Protocol
 
+from choria_lifecycle.chance import chance
 from choria_lifecycle.errors import LifecycleError
 
 if TYPE_CHECKING:
@@ -24,6 +24,11 @@ _LONGEST: Final = 30.0
 
 class Channel(Protocol):
     """Gives a middleware to publish with."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing can be published here any more."""
+        ...
 
     async def middleware(self) -> Middleware:
         """Return one that has been connected; it may be reconnecting.
@@ -46,6 +51,11 @@ class Given:
 
     def __init__(self, middleware: Middleware) -> None:
         self._middleware = middleware
+
+    @property
+    def gone(self) -> bool:
+        """See `Channel.gone`."""
+        return self._middleware.closed
 
     async def middleware(self) -> Middleware:
         """See `Channel.middleware`."""
@@ -71,6 +81,11 @@ class Line:
         self._attempt: asyncio.Task[Middleware] | None = None
         self._failures = 0
 
+    @property
+    def gone(self) -> bool:
+        """See `Channel.gone`: it is tried again for ever."""
+        return False
+
     async def middleware(self) -> Middleware:
         """See `Channel.middleware`; an attempt under way is waited for, also by several."""
         attempt = self._attempt
@@ -83,7 +98,7 @@ class Line:
     async def _connected(self) -> Middleware:
         if self._failures:
             ceiling = min(_LONGEST, _SHORTEST * 2 ** min(self._failures - 1, 5))
-            await asyncio.sleep(random.uniform(ceiling / 2, ceiling))  # noqa: S311 - so that a fleet does not come at once
+            await asyncio.sleep(chance.uniform(ceiling / 2, ceiling))
         try:
             middleware = await self._stack.enter_async_context(self._connect())
         except LifecycleError:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from typing import Protocol
+from typing import Final, Protocol
+
+from choria_lifecycle.clock import steady
 
 __all__ = ["Clock", "SystemClock"]
+
+# Timers stand still while the machine is suspended; what came due meanwhile is noticed this much later.
+_TURN: Final = 60.0
 
 
 class Clock(Protocol):
@@ -21,12 +25,14 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The machine's own clock, which goes on while the machine is suspended."""
 
     def now(self) -> float:
         """See `Clock.now`."""
-        return time.monotonic()
+        return steady()
 
     async def sleep_until(self, time: float) -> None:
         """See `Clock.sleep_until`."""
-        await asyncio.sleep(max(0.0, time - self.now()))
+        while (remaining := time - self.now()) > 0:  # noqa: ASYNC110 - nothing else tells
+            await asyncio.sleep(min(remaining, _TURN))
+        await asyncio.sleep(0)

@@ -11,7 +11,8 @@ import os
 import signal
 import threading
 from concurrent.futures import wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CLOSE_SECONDS", "Ending", "watch", "watch_no_more"]
 
-# Those that kill a process by default, and may be meant for a service.
+# Those that kill a process by default, and are sent to end one.
 _SIGNALS: Final = tuple(
     getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
 )
@@ -43,27 +44,38 @@ _waiting: list[Ending] = []
 
 def watch(ending: Ending) -> None:
     """Have it end with the process."""
-    if not _waiting:
-        atexit.register(_end_all)
-        _take_signals()
     _waiting.append(ending)
+    # Each time: the first may have come in a thread that cannot.
+    _take_signals()
 
 
 def watch_no_more(ending: Ending) -> None:
-    """It has ended. Does nothing the second time."""
-    if ending in _waiting:
+    """It has ended. The second time this restores what only the main thread can, if it is called there now."""
+    with suppress(ValueError):
         _waiting.remove(ending)
-        if not _waiting:
-            atexit.unregister(_end_all)
-            _leave_signals()
+    if not _waiting:
+        _leave_signals()
 
 
 def _take_signals() -> None:
     if threading.current_thread() is not threading.main_thread():
         return  # Python lets nobody else
+    caught = _caught()
     for number in _SIGNALS:
-        if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, _handle)
+        if signal.getsignal(number) is signal.SIG_DFL and not caught & 1 << number - 1:
+            with suppress(ValueError):  # in a sub-interpreter
+                signal.signal(number, _handle)
+
+
+def _caught() -> int:
+    """The signals that do not kill this process, whatever Python knows of them, as a mask; 0 where nobody tells."""
+    if os.getpid() == 1:
+        return -1  # what process 1 has no handler for is dropped
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text("utf-8", "replace").splitlines():
+            if line.startswith("SigCgt:"):
+                return int(line.split()[1], 16)  # faulthandler's are there, and libraries'
+    return 0
 
 
 def _leave_signals() -> None:
@@ -78,7 +90,7 @@ def _leave_signals() -> None:
 @contextmanager
 def _held(numbers: Collection[int]) -> Generator[None]:
     """Let no such signal in: one that Python has noted, and whose handler is then taken away, would be lost."""
-    if not hasattr(signal, "pthread_sigmask"):
+    if not numbers or not hasattr(signal, "pthread_sigmask"):
         yield
         return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
@@ -101,10 +113,9 @@ def _end_all() -> None:
 
 def _forget() -> None:
     """A child that was forked has nothing to say: what its parent announced is its parent's."""
-    if _waiting:
-        _waiting.clear()
-        atexit.unregister(_end_all)
+    _waiting.clear()
 
 
+atexit.register(_end_all)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)

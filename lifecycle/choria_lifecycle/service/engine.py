@@ -1,6 +1,6 @@
-"""The thread in which the services of a process speak, whatever the program does with its own or its event loop.
+"""Where services speak: in a thread, whatever the program does with its own or its event loop, or in that loop.
 
-It is there while a service runs; one connection serves all services that connect alike.
+The thread is there while a service runs in it; one connection serves all services that connect alike.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
     P = ParamSpec("P")
 
-__all__ = ["Engine", "borrow", "in_event_loop"]
+__all__ = ["Engine", "Visit", "borrow", "in_event_loop"]
 
 T = TypeVar("T")
 
-# For the connections together.
+# For a connection.
 _CLOSE_SECONDS: Final = 0.5
 
 
@@ -40,10 +40,14 @@ class Engine:
         self._loop = asyncio.new_event_loop()
         self._loop.set_default_executor(_Daemons())
         self._over = asyncio.Event()
-        self._lines: dict[Hashable, Line] = {}
+        self._lines: dict[Hashable, _Shared] = {}
         self._users = 0
         self._thread = threading.Thread(target=self._run, name="choria-lifecycle", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except BaseException:
+            self._loop.close()
+            raise
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Have a coroutine run there."""
@@ -54,8 +58,23 @@ class Engine:
         self._loop.call_soon_threadsafe(lambda: what(*arguments, **named))
 
     def line(self, key: Hashable, connect: Callable[[], AbstractAsyncContextManager[Middleware]]) -> Line:
-        """Return the connection of a key; it is closed with the engine."""
-        return self._lines.setdefault(key, Line(connect))
+        """Return the connection of a key; to be called there, and followed by `hang_up`."""
+        shared = self._lines.setdefault(key, _Shared(Line(connect)))
+        shared.users += 1
+        return shared.line
+
+    async def hang_up(self, key: Hashable) -> None:
+        """Close the connection of a key if nobody else has it; to be called there.
+
+        What was said has been confirmed, or given up: a server that answers no more is not waited for.
+        """
+        shared = self._lines[key]
+        shared.users -= 1
+        if not shared.users:
+            del self._lines[key]
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await shared.line.close()
 
     @property
     def dead(self) -> bool:
@@ -68,7 +87,7 @@ class Engine:
         return threading.current_thread() is self._thread
 
     def give_back(self, done: Callable[[], object]) -> None:
-        """Note that a service has ended; with the last one the connections are closed and the thread ends.
+        """Note that a service has ended; with the last one the thread ends.
 
         Args:
             done: called, there, once nothing is left of it that nobody else needs.
@@ -97,16 +116,9 @@ class Engine:
     def _run(self) -> None:
         try:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-                runner.run(self._serve())
+                runner.run(self._over.wait())
         finally:
             self._ended.set_result(None)
-
-    async def _serve(self) -> None:
-        await self._over.wait()
-        with suppress(TimeoutError):
-            # What was said has been confirmed, or given up: a server that answers no more is not waited for.
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await asyncio.gather(*(line.close() for line in self._lines.values()), return_exceptions=True)
 
     @classmethod
     def borrow(cls) -> Engine:
@@ -120,8 +132,45 @@ class Engine:
 
 
 def borrow() -> Engine:
-    """Return the engine of this process, which is started for the first; give it back when done."""
+    """Return the engine of this process, which is started for the first; give it back when done.
+
+    Raises:
+        OSError: there are too many open files.
+        RuntimeError: there are too many threads.
+    """
     return Engine.borrow()
+
+
+class Visit:
+    """The event loop that runs here, which is the program's own, in an engine's place."""
+
+    dead = here = False
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """See `Engine.submit`."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def call(self, what: Callable[P, object], /, *arguments: P.args, **named: P.kwargs) -> None:
+        """See `Engine.call`."""
+        self._loop.call_soon_threadsafe(lambda: what(*arguments, **named))
+
+    def give_back(self, done: Callable[[], object]) -> None:
+        """See `Engine.give_back`."""
+        done()
+
+    def join(self, within: float) -> None:
+        """See `Engine.join`."""
+
+
+class _Shared:
+    """A connection that services share."""
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self.users = 0
 
 
 def in_event_loop() -> bool:

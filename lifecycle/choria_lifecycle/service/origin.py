@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from contextlib import suppress
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,7 @@ from choria_lifecycle.errors import ConfigError, OptionError
 from choria_lifecycle.text import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from os import PathLike
 
 __all__ = ["identity_here", "version_of"]
@@ -31,26 +33,35 @@ def version_of(module: Mapping[str, Any]) -> str:
     name = str(getattr(spec, "name", None) or module.get("__package__") or module.get("__name__") or "")
     package = name.partition(".")[0]
     if package and package != "__main__":
-        # Most are called as their package is, and looking through all of them takes long.
-        for distribution in (package, *_providing(package, str(module.get("__file__") or ""))):
-            try:
-                return metadata.version(distribution)
-            except metadata.PackageNotFoundError:
-                continue
+        found = _provider(package, str(module.get("__file__") or ""))
+        if found is not None:
+            return found.version
     raise OptionError(
         f"no installed distribution provides {quoted(name or 'this program')}: pass its version, as in version='1.4.2'",
         missing=("version",),
     )
 
 
-def _providing(package: str, file: str) -> Iterable[str]:
-    found = metadata.packages_distributions().get(package, ())
-    # A namespace is shared: the module's own file tells whose it is.
-    yield from sorted(found, key=lambda name: not _has(name, file)) if len(found) > 1 else found
+def _provider(package: str, file: str) -> metadata.Distribution | None:
+    """The distribution that has the file, or may have it: not all say what they consist of."""
+    # Most are called as their package is, and looking through all of them takes long.
+    with suppress(metadata.PackageNotFoundError):
+        same = metadata.distribution(package)
+        if _has(same, file):
+            return same
+    found = [metadata.distribution(name) for name in metadata.packages_distributions().get(package, ())]
+    owners = [each for each in found if _has(each, file)]
+    return next(iter(owners or filter(_may_have, found)), None)
 
 
-def _has(distribution: str, file: str) -> bool:
-    return any(str(each.locate()) == file for each in metadata.files(distribution) or ())
+def _has(distribution: metadata.Distribution, file: str) -> bool:
+    return any(str(each.locate()) == file for each in distribution.files or ())
+
+
+def _may_have(distribution: metadata.Distribution) -> bool:
+    """Whether it has no list of its files, as those of Debian's packages, or one without those of an editable one."""
+    url = distribution.read_text("direct_url.json")
+    return not distribution.files or (url is not None and bool(json.loads(url).get("dir_info", {}).get("editable")))
 
 
 def identity_here(config: str | PathLike[str] | None, environ: Mapping[str, str] | None) -> str:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import random
+import math
 import sys
 from concurrent.futures import Future, wait
-from functools import partial
+from contextlib import suppress
+from inspect import signature
 from typing import TYPE_CHECKING, Final
 
+from choria_lifecycle.config.settings import check_options
 from choria_lifecycle.envelope import Format
 from choria_lifecycle.errors import ConnectionFailed, LifecycleError, OptionError
 from choria_lifecycle.event import startup, upgraded
-from choria_lifecycle.log import logger
 from choria_lifecycle.service import endings
 from choria_lifecycle.service.announcer import Announcer, Counters
-from choria_lifecycle.service.channel import Given
-from choria_lifecycle.service.engine import borrow, in_event_loop
+from choria_lifecycle.service.engine import in_event_loop
+from choria_lifecycle.service.life import Life, Plan
 from choria_lifecycle.service.origin import version_of
 from choria_lifecycle.service.surroundings import current
 from choria_lifecycle.text import quoted
@@ -29,17 +29,12 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.config.settings import ConnectionOptions
     from choria_lifecycle.middleware import Middleware
-    from choria_lifecycle.service.channel import Channel
     from choria_lifecycle.service.clock import Clock
-    from choria_lifecycle.service.engine import Engine
 
 __all__ = ["INTERVAL", "Service"]
 
 INTERVAL: Final = 30 * 60.0
 """Seconds between two heartbeats, as Choria's servers have it."""
-
-# Of the time for closing, what is left for letting go of the connection.
-_LETTING_GO: Final = 1.0
 
 
 class Service:
@@ -49,10 +44,11 @@ class Service:
     services of one process share, and never harms the program that carries it: where it fails, it says so once in the
     log, counts, and tries on. Without a broker the program starts all the same, and is announced when one comes.
 
-    However the process ends, shutdown is published: with the block, an exception, `sys.exit`, a signal that would kill
-    it, the interpreter's exit. Only `os._exit` and SIGKILL leave no time; whoever counts gives up such a service after
-    80 minutes of silence. Where the program has a handler of its own for a signal, that one decides. What a process
-    announces is its own: a child that was forked has nothing to say, and may start a service of its own.
+    Shutdown is published with the end of the block, an exception, `sys.exit`, the interpreter's exit, and SIGTERM,
+    SIGINT, SIGHUP and SIGQUIT where they would kill; not with `os._exit`, `os.execv`, SIGKILL or other signals: whoever
+    counts gives up such a service after 80 minutes of silence. Where the program has a handler of its own for a signal,
+    that one decides. What a process announces is its own: a child that was forked has nothing to say, and may start a
+    service of its own.
 
     A service is started once. `start` and `stop` do what the block does.
 
@@ -71,7 +67,8 @@ class Service:
         format: how to write the events.
         timeout: how many seconds the start waits at most until startup has been published; less where an attempt fails
             before. The end waits for at most 5 seconds.
-        strict: have `start` and `stop` raise what went wrong, instead of going on.
+        strict: have `start` and `stop` raise what went wrong, instead of going on; the end of the block too, unless an
+            exception leaves it already.
         limit: how many events wait at most while there is no connection; the oldest make place, and a heartbeat takes
             that of the one before.
         clock: what tells when an alive event is due; see `choria_lifecycle.testing.FakeClock`.
@@ -79,7 +76,8 @@ class Service:
         **connection: see `ConnectionOptions`.
 
     Raises:
-        OptionError: an event with these options cannot be, or no distribution says which version this is.
+        OptionError: an event with these options cannot be, there is no such option, or no distribution says which
+            version this is.
     """
 
     def __init__(
@@ -103,37 +101,36 @@ class Service:
         if version is None:
             version = version_of(sys._getframe(1).f_globals)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         startup(component=component, version=version, identity="checked" if identity is None else identity)
+        check_options(connection, *_OPTIONS)
         numbers: dict[str, object] = {"interval": interval, "timeout": timeout, "limit": limit}
         for name, value in numbers.items():
-            if not (isinstance(value, int | float) and value > 0):
-                raise OptionError(f"{name} is more than nothing, not {quoted(value)}", invalid=(name,))
+            if not (isinstance(value, int | float) and 0 < value < math.inf):
+                raise OptionError(f"{name} is a number above 0, not {quoted(value)}", invalid=(name,))
         if middleware is not None and (servers is not None or connection):
             raise OptionError("give either a middleware, or where to connect", invalid=("middleware",))
-        self._component = component
+        self._plan = Plan(
+            component=component,
+            version=version,
+            identity=identity,
+            per_process=per_process,
+            middleware=middleware,
+            interval=interval,
+            format=format,
+            limit=limit,
+            clock=clock,
+            servers=servers if servers is None or isinstance(servers, str) else tuple(servers),
+            environ=environ,
+            connection=connection,
+        )
         self._version = version
-        self._identity = identity
-        self._per_process = per_process
-        self._middleware = middleware
-        self._interval = interval
-        self._format = format
         self._timeout = timeout
         self._strict = strict
-        self._limit = limit
-        self._clock = clock
-        self._environ = environ
-        self._servers = servers if servers is None or isinstance(servers, str) else tuple(servers)
-        self._connection = connection
-        self._engine: Engine | None = None
-        self._announcer: Announcer | None = None
-        self._started = self._over = False
-        self._around = current()
-        self._ending: Future[None] | None = None
-        self._failure: LifecycleError | None = None
+        self._life: Life | None = None
 
     @property
     def component(self) -> str:
         """The kind of software it is."""
-        return self._component
+        return self._plan.component
 
     @property
     def version(self) -> str:
@@ -143,47 +140,40 @@ class Service:
     @property
     def identity(self) -> str:
         """The node that it runs on; empty until that is known."""
-        found = self._announcer.identity if self._announcer is not None else ""
-        return found or ("" if self._per_process else self._identity or "")
+        found = self._life.identity if self._life is not None else ""
+        return found or ("" if self._plan.per_process else self._plan.identity or "")
 
     @property
     def counters(self) -> Counters:
         """What became of its events."""
-        return self._announcer.counters if self._announcer is not None else Counters()
+        return self._life.counters if self._life is not None else Counters()
 
     # What it may say in between.
 
     def provisioned(self) -> None:
-        """Say that the node has been provisioned. Returns at once.
+        """Say that the node has been provisioned. Returns at once; for any thread.
 
         Raises:
             RuntimeError: the service does not run.
         """
-        self._tell(Announcer.provisioned)
+        self._running.tell(Announcer.provisioned)
 
     def upgraded(self, new_version: str) -> None:
-        """Say that another version runs from now on, which alive events name then. Returns at once.
+        """Say that another version runs from now on, which alive events name then. Returns at once; for any thread.
 
         Raises:
             OptionError: it is no version.
             RuntimeError: the service does not run.
         """
-        upgraded(identity="checked", component=self._component, version=self._version, new_version=new_version)
-        self._tell(lambda announcer: announcer.upgraded(new_version))
+        upgraded(identity="checked", component=self.component, version=self._version, new_version=new_version)
+        self._running.tell(lambda announcer: announcer.upgraded(new_version))
         self._version = new_version
 
-    def _tell(self, what: Callable[[Announcer], object]) -> None:
-        if not self._started or self._over:
-            raise RuntimeError(f"the service {self._component} does not run")
-        if self._engine is not None:
-            self._engine.call(lambda: what(self._here))
-        else:
-            what(self._here)
-
     @property
-    def _here(self) -> Announcer:
-        assert self._announcer is not None  # noqa: S101 - it has been opened, or is opened before
-        return self._announcer
+    def _running(self) -> Life:
+        if self._life is None or self._life.ending:
+            raise RuntimeError(f"the service {self.component} does not run")
+        return self._life
 
     # A synchronous program.
 
@@ -193,19 +183,23 @@ class Service:
         In an event loop it waits for nothing: there `async with` is the way.
 
         Raises:
-            RuntimeError: it was started before, or is to publish with a middleware of the program's own.
+            RuntimeError: it was started before; or it cannot be started so, with a middleware of the program's own, or
+                with `strict` in an event loop.
             LifecycleError: with `strict`, startup was not published; the service does not run then.
         """
-        if self._middleware is not None:
+        here = in_event_loop()
+        if self._plan.middleware is not None:
             raise RuntimeError("a service on a middleware of your own lives in its event loop: use async with")
-        announced = self._launch()
+        if here and self._strict:
+            raise RuntimeError("a strict service waits for its start, which an event loop must not: use async with")
+        life, announced = self._begin()
         try:
-            if not in_event_loop():
+            if not here:
                 wait([announced], self._timeout)
                 self._check(announced)
         except BaseException:
-            self._strict = False
-            self.stop()
+            life.give_up()
+            self._end(life)
             raise
 
     def stop(self) -> None:
@@ -214,15 +208,20 @@ class Service:
         Raises:
             LifecycleError: with `strict`, shutdown was not published.
         """
-        if self._engine is None or self._over:
-            return
-        ending = self.end()
-        if self._engine.here:
-            return  # the garbage collector came by, which comes in any thread
+        if self._life is not None and self._plan.middleware is None:
+            self._raise(self._end(self._life))
+
+    def _end(self, life: Life) -> LifecycleError | None:
+        """Wait for the end, and return why it was not announced; nothing for an end that somebody else has begun."""
+        begun = life.ending
+        ended = life.end()
+        if life.here:
+            return None  # the garbage collector came by, which comes in any thread
         try:
-            wait([ending], endings.CLOSE_SECONDS)
+            wait([ended], endings.CLOSE_SECONDS)
         finally:
-            self._settle()
+            life.settle()
+        return None if begun else life.failure
 
     def __enter__(self) -> Self:
         self.start()
@@ -231,115 +230,65 @@ class Service:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.stop()
+        if self._life is not None:
+            failure = self._end(self._life)
+            if kind is None:  # what ends the block is what the program is to hear of
+                self._raise(failure)
 
     # An asynchronous one.
 
     async def __aenter__(self) -> Self:
-        if self._middleware is not None:
-            self._middleware.check_loop()
-            self._begin()
-            self._open(Given(self._middleware))
-            announced: asyncio.Future[None] = asyncio.ensure_future(self._here.announced())
-        else:
-            announced = asyncio.wrap_future(self._launch())
+        if self._plan.middleware is not None:
+            self._plan.middleware.check_loop()
+        life, future = self._begin()
+        announced = asyncio.wrap_future(future)
         try:
             await asyncio.wait({announced}, timeout=self._timeout)
             self._check(announced)
         except BaseException:
             announced.cancel()
-            self._strict = False
-            await self.__aexit__(None, None, None)
+            life.give_up()
+            await self._end_async(life)
             raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._over:
-            return
-        if self._engine is None:
-            await self._close()
-            self._settle()
+        if self._life is None:
             return
         if kind is GeneratorExit:
             # The loop has stopped for good, and Python lets go of this coroutine, which may wait for nothing any more.
-            if not sys.is_finalizing():
-                self.stop()
+            if self._plan.middleware is None and not sys.is_finalizing():
+                self._end(self._life)
             return
-        ending = asyncio.wrap_future(self.end())
+        failure = await self._end_async(self._life)
+        if kind is None:
+            self._raise(failure)
+
+    async def _end_async(self, life: Life) -> LifecycleError | None:
+        """See `_end`."""
+        begun, loop = life.ending, asyncio.get_running_loop()
+        ended = life.end()
+        waiting = asyncio.wrap_future(ended)
         try:
-            await asyncio.wait({ending}, timeout=endings.CLOSE_SECONDS)
+            await asyncio.wait({waiting}, timeout=endings.CLOSE_SECONDS)
         except asyncio.CancelledError:
-            self._strict = False
-            ending.add_done_callback(lambda _: self._settle())  # the end goes on without us
+            waiting.cancel()
+            ended.add_done_callback(lambda _: _soon(loop, life.settle))  # the end goes on without us
             raise
-        self._settle()
+        life.settle()
+        return None if begun else life.failure
 
     # Both.
 
-    def end(self) -> Future[None]:
-        """Begin to end, for `endings`. The result is there once shutdown was published or given up, and all let go."""
-        if self._ending is None:
-            self._ending = ending = Future[None]()
-            engine = self._engine
-            if engine is None or engine.dead:
-                ending.set_result(None)
-            else:
-
-                def let_go(_: Future[None]) -> None:
-                    engine.give_back(lambda: ending.set_result(None))
-
-                engine.submit(self._close()).add_done_callback(let_go)
-        return self._ending
-
-    def _begin(self) -> None:
-        if self._started:
+    def _begin(self) -> tuple[Life, Future[None]]:
+        """Begin; returns the result of that as well, which is there once startup was published, or has failed."""
+        if self._life is not None:
             raise RuntimeError("a service is started once: make another one")
-        self._started = True
-        # Here, and not where it was made: a module's own service is made before a test begins.
-        self._around = current()
-
-    def _launch(self) -> Future[None]:
-        """Begin in the thread; the result is there once startup has been published, or has failed."""
-        self._begin()
-        self._engine = borrow()
-        endings.watch(self)
-        options = self._connection
-        connect = self._around.connect
-        key = (connect, self._servers, tuple(sorted(options.items())), id(self._environ))
-        line = self._engine.line(key, partial(connect, self._servers, environ=self._environ, **options))
-        self._engine.call(self._open, line)
-        return self._engine.submit(self._announced())
-
-    def _open(self, channel: Channel) -> None:
-        self._announcer = Announcer(
-            component=self._component,
-            version=self._version,
-            identity=self._find_identity,
-            channel=channel,
-            interval=self._interval,
-            first=random.uniform(0, self._interval),  # noqa: S311 - to spread them
-            format=self._format,
-            limit=self._limit,
-            clock=self._clock or self._around.clock,
-        )
-
-    async def _announced(self) -> None:
-        await self._here.announced()
-
-    async def _find_identity(self) -> str:
-        name = self._identity
-        if name is None:
-            name = await asyncio.to_thread(self._around.identity, self._connection.get("config"), self._environ)
-        return f"{name}/{os.getpid()}" if self._per_process else name
-
-    async def _close(self) -> None:
-        try:
-            await self._here.close(endings.CLOSE_SECONDS - _LETTING_GO)
-        except LifecycleError as error:
-            self._failure = error
-            logger.warning("the end of %s was not announced: %s", self._component, error)
+        # The surroundings of now, and not of where it was made: a module's own service is made before a test begins.
+        self._life = Life(self._plan, current())
+        return self._life, self._life.begin()
 
     def _check(self, announced: Future[None] | asyncio.Future[None]) -> None:
         error: BaseException | None
@@ -347,14 +296,18 @@ class Service:
             error = announced.exception()
         else:
             announced.cancel()  # nobody waits for it any more, nor for what may go wrong later
-            error = ConnectionFailed(f"startup of {self._component} was not confirmed within {self._timeout:g} s")
+            error = ConnectionFailed(f"startup of {self.component} was not confirmed within {self._timeout:g} s")
         if self._strict and error is not None:
             raise error
 
-    def _settle(self) -> None:
-        self._over = True
-        endings.watch_no_more(self)
-        if self._engine is not None:
-            self._engine.join(_LETTING_GO)
-        if self._strict and self._failure is not None:
-            raise self._failure
+    def _raise(self, failure: LifecycleError | None) -> None:
+        if self._strict and failure is not None:
+            raise failure
+
+
+_OPTIONS: Final = tuple(name for name in signature(Service.__init__).parameters if name not in {"self", "connection"})
+
+
+def _soon(loop: asyncio.AbstractEventLoop, what: Callable[[], object]) -> None:
+    with suppress(RuntimeError):  # it has been closed
+        loop.call_soon_threadsafe(what)

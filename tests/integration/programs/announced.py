@@ -1,6 +1,7 @@
 """A service, and a way to end it: `python announced.py WAY`. It prints `ready` where somebody else is to end it."""
 
 import asyncio
+import faulthandler
 import os
 import signal
 import sys
@@ -47,14 +48,19 @@ def synchronous() -> None:
 
 
 def started() -> None:
+    if WAY == "started-after-thread":
+        threading.Thread(target=Service("other", "1.0.0", "n1.example.net", timeout=10).start).start()
     service().start()
     match WAY:
         case "started-exception":
             raise ValueError("on purpose")
         case "started-exit":
             sys.exit(7)
-        case "started-sigterm" | "started-sigint":
+        case "started-sigterm" | "started-sigint" | "started-after-thread":
             wait()
+        case "started-dump":
+            print("ready", flush=True)
+            rest()
         case "started-fork":
             child = os.fork()
             if not child:
@@ -133,6 +139,8 @@ def stopped_loop() -> None:
     loop.close()
 
 
+if WAY == "started-dump":
+    faulthandler.register(signal.SIGQUIT)
 if WAY == "async-loop-stop":
     stopped_loop()
 elif WAY == "async-task-forgotten":

@@ -15,8 +15,11 @@ from choria_lifecycle import Format, Middleware, Service, detect_format, event_t
 from choria_lifecycle.errors import ConnectionFailed, DeliveryFailed, InvalidEvent, NotAuthorised
 from choria_lifecycle.memory import InMemoryTransport
 from choria_lifecycle.service import announcer as module
+from choria_lifecycle.service import life
 from choria_lifecycle.service.announcer import Announcer
 from choria_lifecycle.service.channel import Given
+from choria_lifecycle.service.life import Life
+from choria_lifecycle.service.surroundings import current
 from choria_lifecycle.testing import FakeClock, MemoryMiddleware
 
 if TYPE_CHECKING:
@@ -355,6 +358,8 @@ async def test_what_may_just_be_arriving_is_followed_by_its_end() -> None:
 
 async def test_who_waits_for_startup_does_not_wait_for_ever() -> None:
     class Silent:
+        gone = False
+
         async def middleware(self) -> Middleware:
             return await asyncio.get_running_loop().create_future()
 
@@ -379,19 +384,55 @@ async def test_both_formats(format: Format) -> None:
     assert [detect_format(data) for _, data in transport.published] == [format, format]
 
 
-async def test_a_defect_of_ours_ends_the_announcements_and_not_the_program(caplog: pytest.LogCaptureFixture) -> None:
-    class Odd:
+@pytest.mark.usefixtures("quick")
+async def test_what_nobody_expects_may_pass(caplog: pytest.LogCaptureFixture) -> None:
+    """As where no thread can be started for a moment, to look the node's name up, or for a resolver."""
+
+    class Odd(Given):
         async def middleware(self) -> Middleware:
-            raise ZeroDivisionError
+            if len(tried) < 3:  # the name is not asked for again
+                tried.append("middleware")
+                raise ZeroDivisionError("on purpose")
+            return await super().middleware()
 
-        async def close(self) -> None:
-            pass
+    async def identity() -> str:
+        if not tried:
+            tried.append("identity")
+            raise RuntimeError("can't start new thread")
+        return "n1.example.net"
 
-    async with announcing(Odd()) as announcer:
-        await asyncio.wait({announcer._tasks[0]})
-        with pytest.raises(ConnectionFailed):
-            await announcer.close(0.01)
-    assert "billing is not announced any more, please report this" in caplog.messages
+    tried: list[str] = []
+    transport = Broken()
+    async with announcing(Odd(Middleware(transport)), identity=identity) as announcer:
+        with pytest.raises(ConnectionFailed, match="RuntimeError: can't start new thread"):
+            await announcer.announced()
+        await asyncio.wait_for(announcer._emptied.wait(), 5)
+    assert transport.said == ["startup"]
+    assert announcer.counters == module.Counters(published=1, failures=3)
+    assert len(caplog.messages) == 1
+
+
+async def test_a_middleware_that_was_closed_before_is_not_waited_for() -> None:
+    middleware = Middleware(Broken())
+    async with announcing(middleware) as announcer:
+        await announcer.announced()
+        await middleware.close()
+        with pytest.raises(ConnectionFailed, match="the middleware was closed before"):
+            await announcer.close(1000)
+    assert announcer.counters == module.Counters(published=1)
+
+
+async def test_who_cancels_every_task_does_not_silence_it() -> None:
+    """As asyncio.run does at its end, and a program that clears its loop up."""
+    transport = Broken()
+    async with announcing(Middleware(transport)) as announcer:
+        await announcer.announced()
+        for task in announcer._tasks:
+            task.cancel()
+        await asyncio.wait(announcer._tasks)
+        await announcer.close(5)
+        assert all(task.done() for task in announcer._tasks)
+    assert transport.said == ["startup", "shutdown"]
 
 
 def test_the_first_beat_is_uniform_within_the_interval(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -402,11 +443,11 @@ def test_the_first_beat_is_uniform_within_the_interval(monkeypatch: pytest.Monke
         def __init__(self, **options: Any) -> None:
             firsts.append(options["first"])
 
-    monkeypatch.setattr("choria_lifecycle.service.service.Announcer", Noted)
-    random.seed(6)
+    monkeypatch.setattr(life, "Announcer", Noted)
+    monkeypatch.setattr(life, "chance", random.Random(6))
     count = 4000
     for _ in range(count):
-        Service("billing", "1.4.2")._open(Given(MemoryMiddleware()))
+        Life(Service("billing", "1.4.2", middleware=MemoryMiddleware())._plan, current())._open()
     assert all(0 <= first <= INTERVAL for first in firsts)
     spread = max(abs(first / INTERVAL - rank / count) for rank, first in enumerate(sorted(firsts)))
     assert spread < 1.95 / count**0.5

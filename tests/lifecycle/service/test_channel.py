@@ -59,7 +59,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float]]:
             found.append((low, high))
             return 0.0
 
-    monkeypatch.setattr(module, "random", Random())
+    monkeypatch.setattr(module, "chance", Random())
     return found
 
 

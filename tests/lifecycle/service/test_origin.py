@@ -70,6 +70,33 @@ def test_several_distributions_share_a_namespace(site: Path) -> None:
     assert [made_by(f"acme.{name}.web") for name in ("aaa", "mmm", "zzz")] == ["0.0", "1.0", "2.0"]
 
 
+def test_one_that_is_called_as_the_namespace_is(site: Path) -> None:
+    install(site, "acme", "9.9.9", "acme/core.py")
+    install(site, "acme-billing", "1.4.2", "acme/billing/__init__.py")
+    assert (made_by("acme.billing"), made_by("acme.core")) == ("1.4.2", "9.9.9")
+
+
+def test_one_that_ships_the_same_name_is_not_meant(site: Path) -> None:
+    install(site, "acme-billing", "9.9.9", "acme_billing/other.py")
+    (site / "acme_billing" / "__init__.py").write_text(MODULE)
+    with pytest.raises(OptionError, match='no installed distribution provides "acme_billing"'):
+        made_by("acme_billing")
+
+
+@pytest.mark.parametrize("known", ["editable", "without a list"])
+def test_one_that_does_not_say_what_it_consists_of(site: Path, known: str) -> None:
+    """Those of Debian's packages have no list; that of an editable one has no file of the package."""
+    (site / "acme_billing.py").write_text(MODULE)
+    install(site, "something-else", "1.4.2", top="acme_billing")
+    info = site / "something_else-1.4.2.dist-info"
+    if known == "editable":
+        (info / "RECORD").write_text("__editable__.pth,,\n")
+        (info / "direct_url.json").write_text('{"dir_info":{"editable":true},"url":"file:///src"}')
+    else:
+        (info / "RECORD").unlink()
+    assert made_by("acme_billing") == "1.4.2"
+
+
 def test_no_distribution(site: Path) -> None:
     (site / "acme_billing.py").write_text(MODULE)
     with pytest.raises(OptionError) as caught:

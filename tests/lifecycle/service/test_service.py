@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import math
+import random
 import signal
 import socket
 import subprocess
@@ -183,9 +184,8 @@ async def test_cancelled_again_while_it_ends() -> None:
         assert task.cancelled()
         await announcements.wait_async("shutdown")
         async with asyncio.timeout(5):
-            while endings._waiting:  # noqa: ASYNC110 - which tells nobody when it changes
+            while signal.getsignal(signal.SIGTERM) is not before:  # noqa: ASYNC110 - nothing tells when it changes
                 await asyncio.sleep(0)
-    assert signal.getsignal(signal.SIGTERM) is before
 
 
 # A service is started once.
@@ -246,13 +246,14 @@ def test_stopped_by_several_threads_at_once() -> None:
         ({"version": ""}, "version"),
         ({"version": 5}, "version"),
         ({"identity": ""}, "identity"),
-        ({"interval": 0}, "interval is more than nothing, not 0"),
-        ({"interval": -1.0}, "interval is more than nothing, not -1.0"),
-        ({"interval": math.nan}, "interval is more than nothing, not NaN"),
-        ({"interval": "30"}, 'interval is more than nothing, not "30"'),
-        ({"timeout": 0}, "timeout is more than nothing, not 0"),
-        ({"timeout": None}, "timeout is more than nothing, not null"),
-        ({"limit": 0}, "limit is more than nothing, not 0"),
+        ({"interval": 0}, "interval is a number above 0, not 0"),
+        ({"interval": -1.0}, "interval is a number above 0, not -1.0"),
+        ({"interval": math.nan}, "interval is a number above 0, not NaN"),
+        ({"interval": "30"}, 'interval is a number above 0, not "30"'),
+        ({"timeout": 0}, "timeout is a number above 0, not 0"),
+        ({"timeout": None}, "timeout is a number above 0, not null"),
+        ({"limit": 0}, "limit is a number above 0, not 0"),
+        ({"timeout": math.inf}, "timeout is a number above 0, not Infinity"),
         ({"middleware": MemoryMiddleware(), "servers": NOWHERE}, "give either a middleware, or where to connect"),
         ({"middleware": MemoryMiddleware(), "user": "alice"}, "give either a middleware, or where to connect"),
     ],
@@ -264,11 +265,37 @@ def test_wrong_options(options: dict[str, Any], said: str) -> None:
     assert set(caught.value.invalid + caught.value.missing) & set(options)
 
 
-def test_an_unknown_option_of_the_connection() -> None:
+async def test_a_misspelt_option() -> None:
+    wrong: Any = {"intervall": 5, "pasword": "x"}
+    with pytest.raises(OptionError, match='there is no option "intervall", "pasword"; there are component, ') as caught:
+        Service(*WHO, **wrong)
+    assert caught.value.unexpected == ("intervall", "pasword")
+    with pytest.raises(OptionError, match='there is no option "intervall", "pasword"; there are timeout, '):
+        await lifecycle.connect(NOWHERE, **wrong).__aenter__()
+
+
+def test_a_server_that_cannot_be() -> None:
     """It is that of a connection that there will be, and is said as what goes wrong with that."""
     billing = Service(*WHO, servers="http://a", environ=ENVIRON, strict=True)
     with pytest.raises(LifecycleError, match="http"):
         billing.start()
+
+
+async def test_a_strict_service_does_not_start_in_place_within_a_loop() -> None:
+    billing = Service(*WHO, strict=True)
+    with pytest.raises(RuntimeError, match="use async with"):
+        billing.start()
+    with announcing() as announcements:
+        async with billing:
+            announcements.assert_types("startup")
+
+
+def test_what_a_program_seeds_is_not_touched() -> None:
+    random.seed(1)
+    expected = random.random()
+    random.seed(1)
+    with announcing(), Service(*WHO):
+        assert random.random() == expected
 
 
 # Without a broker.
@@ -402,7 +429,41 @@ def descriptors() -> set[str]:
     return found
 
 
+@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), RuntimeError("can't start new thread")])
+def test_what_the_machine_refuses_harms_nobody(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refused(self: threading.Thread) -> None:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refused)
+        with Service(*WHO) as billing:
+            billing.provisioned()
+        with pytest.raises(ConnectionFailed, match=f"billing cannot be announced: .*{str(error)[-8:]}"):
+            Service(*WHO, strict=True).start()
+    assert billing.counters == Counters(failures=1, dropped=1)
+    assert [message for message in caplog.messages if "nor will be" in message] == caplog.messages
+    with announcing() as announcements, Service(*WHO):
+        announcements.assert_types("startup")
+
+
 # How long it takes.
+
+
+def test_a_start_that_is_given_up_ends_at_once(silent: str) -> None:
+    """Nobody has heard of it, so that nobody needs to hear of its end."""
+
+    async def cancelled() -> None:
+        async with asyncio.timeout(0.1), Service(*WHO, servers=silent, environ=ENVIRON):
+            pytest.fail("it was entered")
+
+    begun = time.monotonic()
+    with pytest.raises(ConnectionFailed, match="not confirmed within 0"):
+        Service(*WHO, servers=silent, environ=ENVIRON, timeout=0.1, strict=True).start()
+    with pytest.raises(TimeoutError):
+        asyncio.run(cancelled())
+    assert time.monotonic() - begun < 3
 
 
 def test_the_start_takes_no_longer_than_it_may(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -516,6 +577,12 @@ def test_those_that_connect_otherwise_have_a_connection_of_their_own(server: emb
             assert len(ours()) == 1
         with Service("d", "1", "n1", servers=counted.url, environ=ENVIRON):
             assert counted.accepted == 3
+            for number in range(5):
+                with Service("e", "1", "n1", servers=counted.url, environ=dict(ENVIRON), name=f"e{number}"):
+                    assert counted.open == 2
+                counted.until(lambda: counted.open == 1)
+                with Service("f", "1", "n1", servers=counted.url, environ=dict(ENVIRON)):
+                    assert counted.open == 1
 
 
 async def test_a_middleware_of_the_programs_own(server: embedded.Server, heard: Announcements) -> None:
@@ -537,6 +604,67 @@ async def test_a_middleware_of_the_programs_own(server: embedded.Server, heard: 
         async with billing:
             with pytest.raises(RuntimeError, match="started once"):
                 await billing.__aenter__()
+
+
+async def test_a_middleware_of_the_programs_own_serves_every_thread() -> None:
+    middleware = MemoryMiddleware()
+    async with Service(*WHO, middleware=middleware) as billing:
+        await asyncio.to_thread(billing.provisioned)
+        await middleware.announcements.wait_async("provisioned", timeout=1)
+
+
+async def test_a_middleware_of_another_loop_is_refused() -> None:
+    middleware = MemoryMiddleware()
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(asyncio.run, middleware.flush()).result(5)
+    with pytest.raises(RuntimeError, match="another event loop"):
+        async with Service(*WHO, middleware=middleware):
+            pass
+
+
+def test_a_middleware_that_the_loop_ends_with() -> None:
+    """The program's main coroutine returns, and asyncio.run cancels what is left, the service's own tasks too."""
+    middleware = MemoryMiddleware()
+
+    async def serve() -> None:
+        async with Service(*WHO, middleware=middleware):
+            entered.set()
+            await asyncio.get_running_loop().create_future()
+
+    async def main() -> None:
+        nonlocal entered
+        entered = asyncio.Event()
+        task = asyncio.create_task(serve())
+        await entered.wait()
+        assert not task.done()
+
+    entered = asyncio.Event()
+    begun = time.monotonic()
+    asyncio.run(main())
+    assert time.monotonic() - begun < 2
+    middleware.announcements.assert_types(*TYPES)
+
+
+@pytest.mark.parametrize("error", [SystemExit(7), KeyboardInterrupt(), ValueError("on purpose")])
+async def test_what_ends_the_block_is_what_is_heard(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endings, "CLOSE_SECONDS", 1.2)
+    middleware = MemoryMiddleware()
+
+    async def serve() -> None:
+        async with Service(*WHO, middleware=middleware, strict=True):
+            await middleware.close()
+            raise error
+
+    with pytest.raises(type(error)):
+        await serve()
+    with embedded.nats_server(jetstream=False) as own, pytest.raises(type(error)):
+        await asyncio.to_thread(_serving, own, error)
+
+
+def _serving(own: embedded.Server, error: BaseException) -> None:
+    with Service(*WHO, servers=own.url, environ=ENVIRON, strict=True):
+        own.kill()
+        raise error
 
 
 async def test_a_shutdown_that_was_not_published(

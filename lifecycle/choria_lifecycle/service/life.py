@@ -1,0 +1,195 @@
+"""The life of a service: what its start begins, and its end finishes, in the thread or the loop where it speaks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from choria_lifecycle.chance import chance
+from choria_lifecycle.errors import ConnectionFailed, LifecycleError
+from choria_lifecycle.log import logger
+from choria_lifecycle.service import endings
+from choria_lifecycle.service.announcer import Announcer, Counters
+from choria_lifecycle.service.channel import Given
+from choria_lifecycle.service.engine import Engine, Visit, borrow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping
+
+    from choria_lifecycle.config.settings import ConnectionOptions
+    from choria_lifecycle.envelope import Format
+    from choria_lifecycle.middleware import Middleware
+    from choria_lifecycle.service.channel import Channel
+    from choria_lifecycle.service.clock import Clock
+    from choria_lifecycle.service.surroundings import Surroundings
+
+__all__ = ["LETTING_GO", "Life", "Plan"]
+
+LETTING_GO: Final = 1.0
+"""Of the seconds for closing, what is left for letting go of the connection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a service was asked to be; see `Service`."""
+
+    component: str
+    version: str
+    identity: str | None
+    per_process: bool
+    middleware: Middleware | None
+    interval: float
+    format: Format
+    limit: int
+    clock: Clock | None
+    servers: str | tuple[str, ...] | None
+    environ: Mapping[str, str] | None
+    connection: ConnectionOptions
+
+
+class Life:
+    """A service from its start to its end. All of it may be called from any thread, and nothing waits.
+
+    Args:
+        plan: what the service is.
+        around: what it finds where the plan leaves something open.
+
+    Attributes:
+        failure: why its end was not announced, once it has ended.
+        ending: whether `end` was called.
+    """
+
+    def __init__(self, plan: Plan, around: Surroundings) -> None:
+        self.failure: LifecycleError | None = None
+        self._plan = plan
+        self._around = around
+        self._host: Engine | Visit | None = None
+        self._announcer: Announcer | None = None
+        self._counters = Counters()  # where there is no announcer
+        self._key: Hashable = None
+        self._given_up = False
+        self._ended: list[Future[None]] = []  # the first is the one that counts
+
+    @property
+    def identity(self) -> str:
+        """The node, once that is known; else empty."""
+        return self._announcer.identity if self._announcer is not None else ""
+
+    @property
+    def counters(self) -> Counters:
+        """What became of its events."""
+        return self._announcer.counters if self._announcer is not None else self._counters
+
+    @property
+    def ending(self) -> bool:
+        """Whether it has been ended, or is about to be."""
+        return bool(self._ended)
+
+    def begin(self) -> Future[None]:
+        """Begin; the result is there once startup has been published, or has failed for the first time."""
+        try:
+            self._host = Visit() if self._plan.middleware is not None else borrow()
+        except (OSError, RuntimeError) as error:
+            # Too many files or threads: the program's affair, which it will hear of from elsewhere.
+            failed = Future[None]()
+            self._counters.failures += 1
+            logger.warning("%s is not announced, nor will be: %s", self._plan.component, error)
+            failed.set_exception(ConnectionFailed(f"{self._plan.component} cannot be announced: {error}"))
+            return failed
+        if self._plan.middleware is None:
+            endings.watch(self)
+        self._host.call(self._open)
+        return self._host.submit(self._announced())
+
+    def tell(self, say: Callable[[Announcer], object]) -> None:
+        """Have its announcer say something."""
+        if self._host is None:
+            self._counters.dropped += 1
+        else:
+            self._host.call(lambda: say(self._speaker))
+
+    def give_up(self) -> None:
+        """Before `end`: where nobody may have heard of it so far, nobody shall."""
+        self._given_up = True
+
+    def end(self) -> Future[None]:
+        """Begin to end. The result is there once shutdown was published or given up, and all let go."""
+        ended = Future[None]()
+        # In one step, whatever other threads do, or a signal handler that comes in between.
+        self._ended.append(ended)
+        if self._ended[0] is not ended:
+            return self._ended[0]
+        ended.set_running_or_notify_cancel()  # nobody who waits for it can cancel it
+        ended.add_done_callback(lambda _: endings.watch_no_more(self))
+        host = self._host
+        if host is None or host.dead:
+            ended.set_result(None)
+        else:
+            host.submit(self._close()).add_done_callback(lambda _: host.give_back(partial(ended.set_result, None)))
+        return ended
+
+    def settle(self) -> None:
+        """Once it has ended: let go of what only its own thread and the main thread can."""
+        endings.watch_no_more(self)
+        if self._host is not None:
+            self._host.join(LETTING_GO)
+
+    @property
+    def here(self) -> bool:
+        """Whether this is called where nothing must wait for its end, as it happens there."""
+        return self._host is not None and self._host.here
+
+    @property
+    def _speaker(self) -> Announcer:
+        assert self._announcer is not None  # noqa: S101 - it was opened before
+        return self._announcer
+
+    def _open(self) -> None:
+        plan = self._plan
+        self._announcer = Announcer(
+            component=plan.component,
+            version=plan.version,
+            identity=self._find_identity,
+            channel=self._channel(),
+            interval=plan.interval,
+            first=chance.uniform(0, plan.interval),
+            format=plan.format,
+            limit=plan.limit,
+            clock=plan.clock or self._around.clock,
+        )
+
+    def _channel(self) -> Channel:
+        plan, connect = self._plan, self._around.connect
+        if plan.middleware is not None:
+            return Given(plan.middleware)
+        assert isinstance(self._host, Engine)  # noqa: S101 - see `begin`
+        options: dict[str, Any] = {**plan.connection, "environ": plan.environ}
+        environ = None if plan.environ is None else tuple(sorted(plan.environ.items()))
+        self._key = (connect, plan.servers, environ, tuple(sorted(plan.connection.items())))
+        return self._host.line(self._key, partial(connect, plan.servers, **options))
+
+    async def _announced(self) -> None:
+        await self._speaker.announced()
+
+    async def _find_identity(self) -> str:
+        name = self._plan.identity
+        if name is None:
+            config = self._plan.connection.get("config")
+            name = await asyncio.to_thread(self._around.identity, config, self._plan.environ)
+        return f"{name}/{os.getpid()}" if self._plan.per_process else name
+
+    async def _close(self) -> None:
+        quiet = self._given_up and not self._speaker.heard
+        try:
+            await self._speaker.close(0 if quiet else endings.CLOSE_SECONDS - LETTING_GO)
+        except LifecycleError as error:
+            self.failure = error
+            if not quiet:
+                logger.warning("the end of %s was not announced: %s", self._plan.component, error)
+        finally:
+            if isinstance(self._host, Engine):
+                await self._host.hang_up(self._key)
