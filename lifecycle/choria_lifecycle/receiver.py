@@ -78,6 +78,7 @@ class Receiver(ABC, Generic[T]):
         self._begin: float | None = None
         self._full = False
         self._caught_up = selection.since is None
+        self._replayed = asyncio.Event()
         # Of those that wait, how many were in the stream before; and whether the one that is handed out was.
         self._old = 0
         self._is_old = False
@@ -108,6 +109,11 @@ class Receiver(ABC, Generic[T]):
     def replaying(self) -> bool:
         """Whether there is more to hand out of what was in the stream before; False without a stream."""
         return not self._caught_up or self._old > 0
+
+    async def replayed(self) -> None:
+        """Wait until `replaying` is False; somebody else has to iterate meanwhile."""
+        if self.replaying:
+            await self._replayed.wait()
 
     async def __aenter__(self) -> Self:
         """Subscribe.
@@ -179,9 +185,15 @@ class Receiver(ABC, Generic[T]):
         self._is_old = self._old > 0
         if self._is_old:
             self._old -= 1
+            if not self._old:
+                self._look()
         if self._full and not self._half_full:
             self._full = False
             replay.resume()
+
+    def _look(self) -> None:
+        if not self.replaying:
+            self._replayed.set()
 
     @property
     def _half_full(self) -> bool:
@@ -223,6 +235,7 @@ class Receiver(ABC, Generic[T]):
     def caught_up(self) -> None:
         """Note that all has come that was there before."""
         self._caught_up = True
+        self._look()
 
     def gap(self) -> None:
         """Count a gap."""
@@ -236,6 +249,7 @@ class Receiver(ABC, Generic[T]):
     def closed(self) -> None:
         """End the iteration once the queue is empty."""
         self._ended = True
+        self.caught_up()  # nothing more comes
         self._wake.set()
 
 

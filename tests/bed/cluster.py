@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from nats.aio.client import Client
 
-__all__ = ["Cluster", "cluster", "named", "patiently"]
+__all__ = ["Cluster", "cluster", "lead_elsewhere", "named", "patiently"]
 
 SIZE = 3
 # A cluster agrees on its leader within a second or two; the rest is for a machine that is busy.
@@ -125,6 +125,15 @@ async def patiently(client: Client, what: str, request: dict[str, Any]) -> dict[
             return answer
         await asyncio.sleep(_PAUSE_SECONDS)
     raise TimeoutError(f"JetStream was not ready: {answer}")
+
+
+async def lead_elsewhere(client: Client, stream: str) -> None:
+    """Have another server than the first lead a stream."""
+    stepdown = json.dumps({"placement": {"preferred": "s2"}}).encode()
+    while (led := (await patiently(client, f"STREAM.INFO.{stream}", {}))["cluster"].get("leader")) in (None, "s1"):
+        if led:
+            with suppress(nats_py.errors.Error, TimeoutError):  # it may be done all the same
+                await client.request(f"$JS.API.STREAM.LEADER.STEPDOWN.{stream}", stepdown, timeout=2)
 
 
 def named(cluster: Cluster, name: str) -> embedded.Server:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
+import time
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import nats as nats_py
@@ -15,7 +18,7 @@ import choria_lifecycle as lifecycle
 from choria_lifecycle import embedded
 from choria_lifecycle.connection import connect
 from choria_lifecycle.middleware import Middleware
-from choria_lifecycle.nats import backoff, replay
+from choria_lifecycle.nats import backoff, replay, streams
 from choria_lifecycle.nats.client import Client
 from tests.bed.faults import running_proxy
 from tests.bed.permissions import allowed
@@ -239,6 +242,33 @@ async def test_messages_that_are_gone_are_a_gap(own: embedded.Server, how: str) 
                 assert (events.counters.gaps, events.counters.received) == (1, 6)
 
 
+@pytest.mark.parametrize("component", [None, "server"])
+async def test_messages_that_are_gone_before_they_were_read_are_a_gap(
+    own: embedded.Server, component: str | None
+) -> None:
+    """The consumer lives, and goes on after them without a word."""
+    async with jetstream(own, STREAM | {"max_msgs": 1000}), slow(own.url) as middleware:
+        await store(own, some(0, 1000))
+        async with middleware.events(component=component, since=ALL) as events:
+            found = [event.identity for event in await take(events, 10)]
+            await store(own, some(1000, 5000))
+            while found[-1] != "n4999.example.net":
+                found.append((await anext(events)).identity)
+            assert len(found) < 5000
+            async with asyncio.timeout(10):
+                while not events.counters.gaps:
+                    await middleware.flush()
+
+
+async def test_messages_of_others_are_no_gap(own: embedded.Server) -> None:
+    async with jetstream(own, STREAM), slow(own.url) as middleware:
+        await store(own, [alive(number, ("server", "other")[number % 3 > 0]) for number in range(3000)])
+        async with middleware.events(component="server", since=ALL) as events:
+            assert len(await take(events, 1000)) == 1000
+            await middleware.flush()
+            assert events.counters.gaps == 0
+
+
 async def test_a_message_larger_than_all_that_may_wait(own: embedded.Server) -> None:
     async with jetstream(own, STREAM), connect(own.url, environ={}) as opened:
         await store(own, some(0, 5))
@@ -304,6 +334,26 @@ async def test_streams_that_do_not_fit(own: embedded.Server, stored: list[list[s
         with pytest.raises(lifecycle.NoStream, match=words):
             async with middleware.events(since=ALL, stream=name):
                 pytest.fail("entered")
+
+
+@pytest.mark.parametrize(
+    ("ahead", "words"),
+    [(3600, r"is 3\d{3} s behind this one.*too old"), (-3600, r"is 3\d{3} s ahead of this one.*too young"), (5, None)],
+)
+async def test_clocks_that_are_apart(
+    own: embedded.Server,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    ahead: int,
+    words: str | None,
+) -> None:
+    async with jetstream(own, STREAM), connect(own.url, environ={}) as middleware:
+        monkeypatch.setattr(streams, "time", SimpleNamespace(time=lambda: time.time() + ahead))
+        async with middleware.events(since=ALL):
+            pass
+    warned = [record.getMessage() for record in caplog.records if "the clock of the server" in record.getMessage()]
+    assert len(warned) == (words is not None)
+    assert words is None or re.search(words, warned[0])
 
 
 async def test_no_jetstream() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import signal
 import socket
@@ -12,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import nats as nats_py
@@ -20,6 +21,7 @@ import pytest
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle import embedded
+from tests.bed.cluster import cluster, lead_elsewhere, patiently
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,6 +101,14 @@ def publish(server: embedded.Server, *events: Any) -> None:
     async def run() -> None:
         async with lifecycle.connect(server.url, environ={}) as middleware:
             await middleware.publish_many(events)
+
+    asyncio.run(run())
+
+
+def publish_stored(server: embedded.Server, *events: Any) -> None:
+    async def run() -> None:
+        async with lifecycle.connect(server.url, environ={}) as middleware:
+            await middleware.publish_many(events, stored=True, timeout=SECONDS)
 
     asyncio.run(run())
 
@@ -305,6 +315,48 @@ def test_a_broker_that_is_killed_during_load(tmp_path: Path) -> None:
         stored = asyncio.run(_stored(first.url))
         running.until({("lifecycle_tally_good_events", "1", "server"): stored})
         assert running.get("/-/ready")[0] == 200
+
+
+@pytest.mark.skipif("SOAK_ROUNDS" not in os.environ, reason="takes 15 s, and longer where a machine is busy: make soak")
+def test_brokers_whose_jetstream_is_not_ready() -> None:
+    """As when a site comes up again: the brokers answer, and have not agreed on a leader yet."""
+
+    async def prepare() -> None:
+        async with await nats_py.connect(brokers.urls[1:]) as client:
+            await patiently(client, "STREAM.CREATE.CHORIA_EVENTS", STREAM | {"num_replicas": 3})
+            await lead_elsewhere(client, "CHORIA_EVENTS")
+
+    with cluster() as brokers:
+        asyncio.run(prepare())
+        publish_stored(brokers.servers[1], lifecycle.startup(version="1", **node(1)))
+        brokers.isolate()
+        with tally("--server", brokers.urls[0], "--election", "TALLY", port=free_port()) as running:
+            status: dict[str, Any] = {"replay": {"state": ""}}
+            deadline = time.monotonic() + SECONDS
+            while status["replay"]["state"] != "waiting" and time.monotonic() < deadline:
+                with suppress(OSError):
+                    status = json.loads(running.get("/api/v1/status")[1])
+            assert (status["replay"]["state"], status["role"]) == ("waiting", "standby")
+            assert "$JS.API.STREAM.INFO.CHORIA_EVENTS" in status["replay"]["why"]
+            assert status["election_why"] == "the stream has not been read yet"
+            assert running.get("/-/ready") == (503, "not ready: not subscribed yet\n")
+            assert "Waiting for the stream" in running.get("/")[1]
+            running.until({("lifecycle_tally_replaying",): 1, ("lifecycle_tally_complete",): 0})
+            publish_stored(brokers.servers[1], lifecycle.startup(version="1", **node(2)))
+            brokers.heal()
+            running.until(
+                {
+                    ("lifecycle_tally_nodes", "0", "server"): 2,
+                    ("lifecycle_tally_replayed_events_total",): 2,
+                    ("lifecycle_tally_replaying",): 0,
+                    ("lifecycle_tally_gaps_total",): 0,
+                }
+            )
+            assert running.get("/-/ready")[0] == 200
+            assert not any(name[0] == "lifecycle_tally_good_events" for name in running.samples())
+            code, said = running.end()
+        assert code == 0
+        assert "trying on, nothing is counted until the stream can be read" in said
 
 
 def add_bucket(server: embedded.Server, ttl: float) -> None:

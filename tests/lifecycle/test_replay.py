@@ -91,7 +91,7 @@ async def test_first_what_was_then_what_is(middleware: Middleware) -> None:
 async def test_what_is_received_without_a_stream_is_not_replayed(middleware: Middleware) -> None:
     async with middleware.deliveries() as deliveries:
         assert not deliveries.replaying
-        await middleware.publish(alive(1))
+        await middleware.publish(alive(1), stored=True)  # or a server may store it in the stream of the next test
         assert not (await anext(deliveries)).replayed
         assert deliveries.counters.replayed == 0
 
@@ -137,6 +137,24 @@ async def test_types_and_components(middleware: Middleware) -> None:
             assert await take(events, len(expected)) == expected
             await middleware.flush()
             assert events.counters.delivered == len(expected)
+
+
+async def test_the_past_is_over_though_its_last_is_not_wanted(middleware: Middleware) -> None:
+    await middleware.publish_many([alive(1), alive(2, "other")], stored=True)
+    async with middleware.events(component=["server", "third"], since=ALL) as events, asyncio.timeout(10):
+        over = asyncio.create_task(events.replayed())
+        assert (await anext(events)).identity == "n1.example.net"
+        assert not over.done()
+        collecting = asyncio.create_task(anext(events))
+        await over
+        assert (events.replaying, collecting.done()) == (False, False)
+        await middleware.publish(alive(3), stored=True)
+        assert (await collecting).identity == "n3.example.net"
+    async with middleware.events() as plain:
+        await plain.replayed()
+    async with middleware.events(since=ALL) as left:
+        over = asyncio.create_task(left.replayed())
+    await over
 
 
 async def test_what_is_no_event(middleware: Middleware, transport: Transport) -> None:

@@ -79,6 +79,7 @@ class NatsReplay:
         self._place = Place(subject, int(since * 1e9))
         self._caught_up = False
         self._task: asyncio.Task[None] | None = None
+        self._looks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Event()
         self._now = asyncio.get_running_loop().time
         self._inbox = connection.client.new_inbox()
@@ -145,6 +146,10 @@ class NatsReplay:
         if task is not None and task is not asyncio.current_task():
             task.cancel()
             await asyncio.wait({task})
+        looks = list(self._looks)
+        for each in looks:
+            each.cancel()
+        await asyncio.gather(*looks, return_exceptions=True)
 
     async def _run(self) -> None:
         try:
@@ -245,6 +250,10 @@ class NatsReplay:
             self._consumer = b""
             self._finish(b"lost", b"messages on their way here were lost")
             return
+        if not self._came and self._received and message.number > self._place.last + 1 and self._task is not None:
+            # They may be of other subjects. Within a batch nothing waits long enough to be lost.
+            self._looks.add(looking := asyncio.create_task(self._look(self._place.last)))
+            looking.add_done_callback(self._looks.discard)
         self._received += 1
         self._came += 1
         history = self._place.passed(message.number, message.time)
@@ -253,6 +262,14 @@ class NatsReplay:
             self._history_over()
         if self._came == self._batch:
             self._finish(b"", b"")
+
+    async def _look(self, last: int) -> None:
+        """Count a gap if what came after a message is missed, and not of another subject."""
+        try:
+            if await self._streams.lost(self._place, last, self._now() + _PATIENCE):
+                self.sink.gap()
+        except (UnansweredError, RefusedError, LifecycleError) as error:
+            logger.debug("whether messages of %s are missed is not known: %s", self._place.stream, error)
 
     def _told(self, headers: bytes) -> None:
         status, _, _ = headers.partition(b"\r\n")

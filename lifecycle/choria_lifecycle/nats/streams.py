@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from choria_lifecycle.errors import NoStream
+from choria_lifecycle.log import logger
 from choria_lifecycle.nats.api import NobodyError, RefusedError
 from choria_lifecycle.text import safe
 from choria_lifecycle.transport import covers, nothing_stored
@@ -21,6 +22,9 @@ __all__ = ["NO_STREAM", "Delivered", "Place", "Streams", "delivered"]
 
 NO_STREAM: Final = 10059
 """JetStream's number for a stream that is not there (nats-server, server/errors.json)."""
+
+# Clocks that are this far apart are set wrong.
+_APART_SECONDS: Final = 60.0
 
 # The server forgets a consumer that nobody has asked anything for so long.
 _FORGOTTEN: Final = 60 * 10**9
@@ -45,6 +49,7 @@ class _Info(msgspec.Struct):
     config: _Config
     state: _State
     created: str = ""
+    ts: str = ""
 
 
 class _Consumer(msgspec.Struct):
@@ -151,6 +156,7 @@ class Streams:
             raise NoStream(
                 f"the stream {place.stream} does not store all of {place.subject}, but {safe(', '.join(stored), 200)}"
             )
+        _compare_clocks(info.ts)
         place.created, place.boundary = info.created, info.state.last_seq
         place.begin = max(place.time / 1e9, _reaches_back(info))
 
@@ -188,6 +194,10 @@ class Streams:
         )
         return missed, made.num_pending
 
+    async def lost(self, place: Place, last: int, deadline: float) -> bool:
+        """Whether the stream has let go of messages after one that was read."""
+        return (await self._info(place.stream, deadline)).state.first_seq > last + 1
+
     async def _name(self, subject: str, deadline: float) -> str:
         names = (await self._api.ask("STREAM.NAMES", {"subject": subject}, _Names, deadline)).streams or []
         if not names:
@@ -208,6 +218,21 @@ def _reaches_back(info: _Info) -> float:
         return datetime.fromisoformat(oldest).timestamp()
     except ValueError:  # it has let go of all of them
         return time.time()
+
+
+def _compare_clocks(theirs: str) -> None:
+    """Warn where the server has another time, by which it says when it has stored what."""
+    try:
+        ahead = datetime.fromisoformat(theirs).timestamp() - time.time()
+    except ValueError:  # servers before 2.10 do not say it
+        return
+    if abs(ahead) > _APART_SECONDS:
+        logger.warning(
+            "the clock of the server is %.0f s %s this one: what its streams stored will seem too %s; set the clocks",
+            abs(ahead),
+            "ahead of" if ahead > 0 else "behind",
+            "young" if ahead > 0 else "old",
+        )
 
 
 def _rfc3339(nanoseconds: int) -> str:

@@ -52,9 +52,10 @@ class Facts:
         election_why: what keeps it from taking part, or why it no longer leads, safe to show; empty while all is well.
         components: the components that were asked for; none for all.
         complete: whether every node that is alive must have been counted by now.
-        replay: what became of rebuilding from a stream: `off`, `running`, `done`, or `none` where there is no stream.
+        replay: what became of rebuilding from a stream: `off`, `waiting` for one that cannot be read yet, `running`,
+            `done`, or `none` where there is no stream.
         replayed: how many stored events were read.
-        replay_why: why there was no replay, safe to show.
+        replay_why: why there was no replay, or not yet, safe to show.
         started: when the tally started.
         now: the time.
     """
@@ -177,8 +178,8 @@ def _tally(text: _Text, recorder: Recorder, facts: Facts, now: float) -> None:
     text.bare("dropped_messages_total", facts.dropped)
     text.family("complete", "gauge", "Whether every node that is alive has been counted.")
     text.bare("complete", int(facts.complete))
-    text.family("replaying", "gauge", "Whether what a stream stored before the start is being read.")
-    text.bare("replaying", int(facts.replay == "running"))
+    text.family("replaying", "gauge", "Whether what a stream stored before the start is being read, or waited for.")
+    text.bare("replaying", int(facts.replay in ("waiting", "running")))
     text.family("replayed_events_total", "counter", "Events that a stream stored before the start, and were read.")
     text.bare("replayed_events_total", facts.replayed)
     text.family("limits_hit_total", "counter", "How often a limit of the tally was hit; what is beyond is in other.")

@@ -69,12 +69,13 @@ class History:
         self.expired: deque[Expired] = deque(maxlen=EXPIRED)
 
     def row(self, now: float) -> Row:
-        """Return the row of the current minute, to count in."""
+        """Return the row of a minute, to count in; for one that is not kept any more, one that nobody reads."""
         minute = int((now - self._begin) // MINUTE)
         if minute > self._minute:
             self._rows.extend(Row() for _ in range(min(minute - self._minute, MINUTES)))
             self._minute = minute
-        return self._rows[-1]
+        back = self._minute - minute
+        return self._rows[-1 - back] if back < MINUTES else Row()
 
     def rows(self, now: float) -> tuple[float, tuple[Row, ...]]:
         """Return when the first of the last `MINUTES` minutes began, and those minutes, the current one last."""

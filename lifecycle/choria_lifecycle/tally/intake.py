@@ -26,15 +26,21 @@ __all__ = ["ALIVE_SECONDS", "Intake", "unread"]
 ALIVE_SECONDS: Final = 30 * 60.0
 """How often Choria's servers say that they are alive (go-choria, since 0.29)."""
 
+# Between two attempts to read a stream that is not ready.
+_AGAIN_SECONDS: Final = 1.0
+
+_WITHOUT: Final = "events are counted as they are published; restart the tally once there is a stream that it may read"
+
 
 class Intake:
     """Receives lifecycle events and has a recorder count them.
 
     What a stream stored before the start rebuilds the nodes and is not counted; what it stores from then on is. Where
-    there is no stream, or none any more, events are received as they are published.
+    there is no stream, or none any more, events are received as they are published, until the end. Where the stream
+    cannot be read yet, as while brokers come up, it is waited for: it keeps what is published meanwhile.
 
     Attributes:
-        why: why nothing is replayed, safe to show; empty where something is, or nothing was to be.
+        why: why nothing is replayed, or not yet, safe to show; empty where something is, or nothing was to be.
 
     Args:
         middleware: where events come from.
@@ -62,9 +68,10 @@ class Intake:
         self._back = timedelta(seconds=replay)
         self._stream = stream
         self._say = say
+        self._none = False  # no stream
         self._received: Deliveries | None = None
         self._counters: list[Counters] = []  # of each subscription that there was
-        self._whole_since = time.monotonic()
+        self._entered = self._whole_since = time.monotonic()
         self._gaps_known = 0
         self._begun = asyncio.Event()
 
@@ -90,12 +97,22 @@ class Intake:
 
     @property
     def state(self) -> str:
-        """What became of the replay: `off`, `running`, `done`, or `none` where there is no stream to read."""
+        """What became of the replay.
+
+        `off`, `waiting` for a stream that cannot be read yet, `running`, `done`, or `none` without a stream to read.
+        """
         if not self._back:
             return "off"
-        if self.why:
+        if self._none:
             return "none"
-        return "running" if self._received is None or self._received.replaying else "done"
+        if self._received is None:
+            return "waiting" if self.why else "running"
+        return "running" if self._received.replaying else "done"
+
+    @property
+    def catching_up(self) -> bool:
+        """Whether the past has still to be read."""
+        return self.state in ("waiting", "running")
 
     @property
     def complete(self) -> bool:
@@ -112,55 +129,69 @@ class Intake:
         await self._begun.wait()
 
     async def run(self) -> None:
-        """Receive until the middleware closes, or this is cancelled.
+        """Receive until the middleware closes, or this is cancelled; only the latter ends the wait for a stream.
 
         Raises:
             NotAuthorised: the broker does not allow to receive lifecycle events.
             ConnectionFailed: it does not confirm the subscription.
         """
-        if self._back:
+        if not self._back or not await self._receive_stored():
+            await self._receive(self._middleware.deliveries(component=self._components))
+
+    async def _receive_stored(self) -> bool:
+        """Receive out of the stream; returns False where there is none, or none any more."""
+        while True:
             stored = self._middleware.deliveries(component=self._components, since=self._back, stream=self._stream)
             try:
                 await self._receive(stored)
-            except (NoStream, NotAuthorised, ConnectionFailed) as error:
-                self.why = safe(str(error), 300)
-                logger.warning("%s; events are counted as they are published", error)
+            except ConnectionFailed as error:
+                before, self.why = self.why, safe(str(error), 300)
+                if self.why != before:
+                    logger.warning("%s; trying on, nothing is counted until the stream can be read", error)
+                await asyncio.sleep(_AGAIN_SECONDS)
+            except (NoStream, NotAuthorised) as error:
+                self._none, self.why = True, safe(str(error), 300)
+                logger.warning("%s; %s", error, _WITHOUT)
+                return False
             else:
-                return
-        await self._receive(self._middleware.deliveries(component=self._components))
+                return True
 
     async def _receive(self, deliveries: Deliveries) -> None:
         async with deliveries as received:
-            self._whole_since = time.monotonic() - (time.time() - (received.begin or time.time()))
+            if not self._none:
+                self.why = ""
+            self._entered = time.monotonic()
+            self._whole_since = self._entered - (time.time() - (received.begin or time.time()))
             self._counters.append(received.counters)
             self._gaps_known = self.gaps
             self._received = received
+            # Beside the loop: the last that was stored may be of a component that is not wanted.
+            waiting = asyncio.create_task(self._begin(received, received.replaying))
             try:
-                if received.replaying:
-                    await self._restore(received)
-                self._begun.set()
                 async for delivery in received:
                     self._count(delivery)
             finally:
                 self._received = None
+                waiting.cancel()
+                await asyncio.gather(waiting, return_exceptions=True)
 
-    async def _restore(self, received: Deliveries) -> None:
-        begin = time.monotonic()
-        async for delivery in received:
-            if not delivery.replayed:
-                self._count(delivery)
-            elif delivery.event is not None:
-                self._recorder.restore(delivery.event, time.monotonic(), time.time() - delivery.received)
-            if not received.replaying:
-                break
-        seconds = time.monotonic() - begin
-        self._say(f"{self._recorder.nodes} nodes out of {self.replayed} stored events, read in {seconds:.1f} s")
+    async def _begin(self, received: Deliveries, replaying: bool) -> None:
+        if replaying:
+            await received.replayed()
+        self._begun.set()
+        if replaying:
+            seconds = time.monotonic() - self._entered
+            self._say(f"{self._recorder.nodes} nodes out of {self.replayed} stored events, read in {seconds:.1f} s")
 
     def _count(self, delivery: Delivery) -> None:
         event = delivery.event
-        if isinstance(event, Event):
+        now, age = time.monotonic(), time.time() - delivery.received
+        if delivery.replayed:
+            self._recorder.restore(event, now, age)
+        elif isinstance(event, Event):
             begin = time.perf_counter()
-            self._recorder.take(event, time.monotonic())
+            # What a stream kept during an outage is as old as it is; but none of it is from before the start.
+            self._recorder.take(event, max(self._entered, now - max(age, 0.0)))
             self._recorder.spent(event.component, time.perf_counter() - begin)
         else:
             self._recorder.failed(delivery.subject.rpartition(".")[2])

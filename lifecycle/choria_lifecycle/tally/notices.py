@@ -91,11 +91,14 @@ def _beginning(status: Status) -> Iterator[Notice]:
     replay = status["replay"]
     if replay["state"] == "running":
         yield _say("note", f"Reading what happened before the start: {plural(replay['events'], 'event')} so far.")
+    elif replay["state"] == "waiting":
+        why = foreign(replay["why"])
+        yield _say("warning", "Waiting for the stream, which keeps what happens meanwhile: ", why, ".")
     elif not status["complete"]:
         began = age(status["now"] - status["started"])
         complete = "The counts are complete after one alive interval, half an hour or so, when each node was heard."
         text: list[str] = [f"Counting began {began}. {complete}"]
         if replay["state"] == "none":
-            why = [" (", foreign(replay["why"]), ")"] if replay["why"] else []
-            text += [" There is no stream to read the past from", *why, "."]
+            reason = [" (", foreign(replay["why"]), ")"] if replay["why"] else []
+            text += [" There is no stream to read the past from", *reason, "."]
         yield _say("note", *text)

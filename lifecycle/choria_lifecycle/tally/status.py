@@ -44,7 +44,8 @@ class Connection(TypedDict):
 class Replay(TypedDict):
     """What became of reading the past from a stream.
 
-    `state` is `off`, `running`, `done`, or `none` where there is no stream.
+    `state` is `off`, `waiting` for a stream that cannot be read yet, `running`, `done`, or `none` where there is no
+    stream; `why` says so.
     """
 
     state: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import time
 from contextlib import AsyncExitStack
@@ -124,6 +125,7 @@ class Tally:
             else None
         )
         self._answered: float | None = None
+        self._unanswered = -math.inf
 
     # What is asked for, in the event loop, at any time.
 
@@ -159,7 +161,7 @@ class Tally:
             dropped=self._intake.dropped + sum(received.counters.dropped for received in self._machines),
             active=self._campaign is None or self._campaign.leader,
             election=self._options.election,
-            election_why=self._campaign.why if self._campaign is not None else "",
+            election_why=self._election_why(),
             components=self._options.components,
             complete=self._intake.complete,
             replay=self._intake.state,
@@ -168,6 +170,11 @@ class Tally:
             started=self._started,
             now=time.time(),
         )
+
+    def _election_why(self) -> str:
+        if self._campaign is None:
+            return ""
+        return "the stream has not been read yet" if self._intake.catching_up else self._campaign.why
 
     # The work.
 
@@ -187,7 +194,7 @@ class Tally:
                 try:
                     self._machines.append(await stack.enter_async_context(machines))
                 except NotAuthorised as error:
-                    logger.warning("%s: these events are not counted", error)
+                    _warn(error)
                 else:
                     work.append(self._count_machines(machines, kind, name))
             tasks = [asyncio.create_task(each) for each in work]
@@ -213,16 +220,26 @@ class Tally:
         )
 
     async def _count_machines(self, received: Deliveries, kind: type, name: str) -> None:
-        async for delivery in received:
-            if isinstance(delivery.event, kind):
-                self.recorder.take(delivery.event, time.monotonic())
-            else:
-                self.recorder.failed(name)
-                unread(delivery)
+        try:
+            async for delivery in received:
+                if isinstance(delivery.event, kind):
+                    self.recorder.take(delivery.event, time.monotonic())
+                else:
+                    self.recorder.failed(name)
+                    unread(delivery)
+        except NotAuthorised as error:
+            _warn(error)
+            await asyncio.get_running_loop().create_future()  # the rest goes on
 
     async def _keep_sweeping(self) -> None:
         while True:
+            before = time.monotonic()
             await asyncio.sleep(_SWEEP_SECONDS)
+            now = time.monotonic()
+            # Who was cut off, or stopped, has first to read what was said meanwhile.
+            behind = self._intake.catching_up or now - self._unanswered < _SWEEP_SECONDS
+            if behind or now - before > 2 * _SWEEP_SECONDS:
+                continue
             while self.recorder.sweep(time.monotonic()):  # noqa: ASYNC110 - it is work, not waiting
                 await asyncio.sleep(0)
 
@@ -235,6 +252,11 @@ class Tally:
         try:
             await self._middleware.flush(timeout=_PATIENCE_SECONDS)
         except ConnectionFailed as error:
+            self._unanswered = time.monotonic()
             logger.debug("the broker did not answer: %s", error)
         else:
             self._answered = time.time()
+
+
+def _warn(error: NotAuthorised) -> None:
+    logger.warning("%s: these events are not counted", error)

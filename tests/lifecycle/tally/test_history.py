@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from choria_lifecycle.tally.history import EXPIRED, MINUTES, Expired, History
+from choria_lifecycle.tally.history import EXPIRED, MINUTE, MINUTES, Expired, History
 
 
 def test_a_new_history_is_empty_and_ends_with_the_current_minute() -> None:
@@ -35,11 +35,13 @@ def test_rows_move_on_with_the_time(passed: float, begin: float, counted: dict[i
     assert len(rows) == MINUTES
 
 
-def test_a_time_before_the_last_counts_in_the_current_minute() -> None:
+def test_a_time_before_the_last_counts_in_its_own_minute() -> None:
     history = History(0.0)
     history.row(120.0).upgrades += 1
-    history.row(30.0).upgrades += 1
-    assert history.rows(120.0)[1][-1].upgrades == 2
+    history.row(30.0).upgrades += 2
+    history.row(119.0).upgrades += 3
+    history.row(120.0 - MINUTES * MINUTE).upgrades += 4  # nobody shows it any more
+    assert [row.upgrades for row in history.rows(120.0)[1]] == [0] * (MINUTES - 3) + [2, 3, 1]
 
 
 def test_the_last_to_expire_are_kept() -> None:

@@ -12,6 +12,7 @@ import pytest
 import choria_lifecycle as lifecycle
 from choria_lifecycle.memory import InMemoryTransport
 from choria_lifecycle.middleware import Middleware
+from choria_lifecycle.tally import intake as intake_module
 from choria_lifecycle.tally.intake import ALIVE_SECONDS, Intake
 from choria_lifecycle.tally.recorder import EXPIRY, Recorder
 
@@ -57,8 +58,9 @@ async def counting(
     components: tuple[str, ...] = (),
     replay: float = EXPIRY,
     stream: str = "",
+    ran: float = 0.0,
 ) -> AsyncIterator[Counting]:
-    recorder, said = Recorder(now=time.monotonic()), list[str]()
+    recorder, said = Recorder(now=time.monotonic() - ran), list[str]()
     intake = Intake(middleware, recorder, components=components, replay=replay, stream=stream, say=said.append)
     running = Counting(intake, recorder, said)
     task = asyncio.create_task(intake.run())
@@ -164,13 +166,95 @@ async def test_only_the_components_that_were_asked_for() -> None:
         assert set(running.recorder.versions()) == {"a", "c"}
 
 
+async def test_the_past_is_over_though_its_last_is_of_another_component() -> None:
+    middleware = Middleware(InMemoryTransport())
+    await middleware.publish_many([event("alive", 1, component=name) for name in ("a", "c", "other")])
+    async with counting(middleware, components=("a", "c")) as running, asyncio.timeout(10):
+        await running.intake.begun()
+        assert running.said[0].startswith("2 nodes out of 3 stored events")
+        assert running.intake.state == "done"
+
+
+class Booting(InMemoryTransport):
+    """A transport of brokers that cannot be asked for their streams yet.
+
+    Attributes:
+        reason: why they cannot; empty once they can.
+        asked: how often they were asked.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock=clock)
+        self.reason = "JetStream system temporarily unavailable"
+        self.asked = 0
+
+    async def replay(self, *arguments: Any, **options: Any) -> Any:
+        self.asked += 1
+        await asyncio.sleep(0)
+        if self.reason:
+            raise lifecycle.ConnectionFailed(self.reason)
+        return await super().replay(*arguments, **options)
+
+
+async def test_a_stream_that_is_not_ready_is_waited_for(
+    clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake_module, "_AGAIN_SECONDS", 0.0)
+    clock.ago = 2 * HOUR
+    transport = Booting(clock)
+    middleware = Middleware(transport)
+    clock.ago = 1
+    await middleware.publish(event("alive", 1))
+    recorder, said = Recorder(now=time.monotonic()), list[str]()
+    intake = Intake(middleware, recorder, components=(), replay=EXPIRY, stream="", say=said.append)
+    running = Counting(intake, recorder, said)
+    assert intake.state == "running"
+    task = asyncio.create_task(intake.run())
+    await running.until(lambda: transport.asked > 3)
+    assert (intake.state, intake.why, intake.receiving, intake.complete) == ("waiting", transport.reason, False, False)
+    assert [record.getMessage() for record in caplog.records] == [
+        "JetStream system temporarily unavailable; trying on, nothing is counted until the stream can be read"
+    ]
+    await middleware.publish(event("startup", 2))  # meanwhile
+    transport.reason = ""
+    await asyncio.wait_for(intake.begun(), 10)
+    assert (intake.state, intake.why, intake.receiving, intake.complete) == ("done", "", True, True)
+    await middleware.publish(event("alive", 3))
+    await running.until(lambda: recorder.nodes == 3)
+    assert (recorder.types, intake.replayed, intake.gaps) == ({("server", "alive"): 1}, 2, 0)
+    await middleware.close()
+    await task
+
+
+async def test_what_is_read_late_is_as_old_as_it_is(clock: Clock) -> None:
+    async with counting(Middleware(InMemoryTransport(clock=clock)), ran=HOUR) as running:
+        running.intake._entered -= HOUR  # and it was cut off for the last ten minutes
+        clock.ago = 600
+        await running.intake._middleware.publish(event("startup", 1))
+        await running.until(lambda: running.recorder.nodes)
+        now = time.monotonic()
+        assert running.recorder.last_event == pytest.approx(now - 600, abs=30)
+        while running.recorder.sweep(now + EXPIRY - 300):
+            pass
+        assert [each.identity for each in running.recorder.history.expired] == ["n1.example.net"]
+
+
+async def test_nothing_is_from_before_the_start(clock: Clock) -> None:
+    """Where the clock of the brokers is behind."""
+    async with counting(Middleware(InMemoryTransport(clock=clock))) as running:
+        clock.ago = 10 * HOUR
+        await running.intake._middleware.publish(event("alive", 1))
+        await running.until(lambda: running.recorder.nodes)
+        assert running.recorder.last_event == pytest.approx(time.monotonic(), abs=30)
+
+
 async def test_without_a_stream_it_says_so(caplog: pytest.LogCaptureFixture) -> None:
     middleware = Middleware(InMemoryTransport(streams=()))
     async with counting(middleware, stream="CHORIA_EVENTS") as running:
         assert running.intake.state == "none"
         assert "CHORIA_EVENTS" in running.intake.why
         assert [record.levelname for record in caplog.records] == ["WARNING"]
-        assert "counted as they are published" in caplog.text
+        assert "counted as they are published; restart the tally once there is a stream" in caplog.text
         await middleware.publish(event("alive", 1))
         await running.until(lambda: running.recorder.nodes)
         assert (running.intake.gaps, running.intake.replayed, running.said) == (0, 0, [])

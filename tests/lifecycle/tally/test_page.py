@@ -372,6 +372,10 @@ BEGAN = (
             {"complete": False, "replay": {"state": "running", "events": 1200, "why": ""}},
             "note Reading what happened before the start: 1,200 events so far.",
         ),
+        (
+            {"complete": False, "replay": {"state": "waiting", "events": 0, "why": "no answer from <b>"}},
+            "warning Waiting for the stream, which keeps what happens meanwhile: no answer from <b>.",
+        ),
         ({"complete": False, "replay": {"state": "off", "events": 0, "why": ""}}, BEGAN),
         (
             {"complete": False},
