@@ -413,6 +413,8 @@ async def test_server_comes_back_with_another_authority(tmp_path: Path, caplog: 
             settings = guard(tmp_path / "2", OTHER.issue("localhost"))
             with embedded.nats_server(settings, jetstream=False, port=first.port):
                 await logged(caplog, "connection to NATS: certificate not trusted (", times=3)
+                told = [each.levelname for each in caplog.records if "certificate not trusted" in each.getMessage()]
+                assert (told[0], set(told[1:])) == ("WARNING", {"DEBUG"})
                 with pytest.raises(lifecycle.DeliveryFailed, match="certificate not trusted") as raised:
                     await middleware.publish(alive(1), timeout=0.1)
                 assert not raised.value.may_arrive
