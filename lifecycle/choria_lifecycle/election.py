@@ -4,20 +4,22 @@ An election is a key of a bucket, its leader whoever wrote it last. A candidate 
 only while it is not there; the leader replaces its own last revision. A key that is not written again expires with the
 bucket's TTL (go-choria v0.30.2, providers/election/streams).
 
-What holds, as long as nobody else deletes the key or the bucket:
+What holds, as long as nobody else deletes the key or the bucket, or shortens its TTL:
 
 - There is one leader at most, at any instant, whatever answers are lost, late or held up: the server keeps a key for
   at least the TTL after the write was *sent*, and a leader leads for less than that.
 - The leader's is the last value that the server has.
 
 Where somebody does delete it, the leader learns so with its next renewal, or leads no longer than the TTL; whoever
-takes the key leads only after a renewal of its own, as in Go, to give it time for that.
+takes the key leads only after a renewal of its own, as in Go, to give it time for that. Where somebody shortens the
+TTL, the leader learns so within 5 s.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from choria_lifecycle.bucket import KeyTaken, check_key
@@ -100,6 +102,7 @@ class Campaign:
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
         self._terms: Terms | None = None  # not known
+        self._measured_at = 0.0
         self._warned = ""
         # The revision that we have written, and until when it is ours; 0 for none.
         self._revision = 0
@@ -172,7 +175,7 @@ class Campaign:
         self._lapse()
         terms = self._terms
         if terms is None or not self._won:
-            terms = await self._measured()
+            terms = await self._measured(MOST_SECONDS)
         within = terms.answer if not self._won else max(0.0, min(terms.answer, self._until - self._clock()))
         first = not self._revision
         handed_over = await self._write(terms, within)
@@ -183,11 +186,21 @@ class Campaign:
             if not handed_over:
                 await asyncio.sleep(STAND_DOWN_SECONDS)
             self._win()
+        await self._look_again()
         return max(0.0, self._sent + RENEWAL_SECONDS - self._clock())
 
-    async def _measured(self) -> Terms:
-        """Look how long the bucket keeps keys, as often as a candidate campaigns."""
-        terms = Terms(await self._bucket.ttl(MOST_SECONDS))
+    async def _look_again(self) -> None:
+        """Measure once more while leading, in the time until the next renewal, which that must not hold up."""
+        if self._clock() >= self._measured_at + MOST_SECONDS:
+            self._measured_at = self._clock()
+            with suppress(ConnectionFailed):
+                terms = await self._measured(max(0.0, self._sent + RENEWAL_SECONDS - self._clock()))
+                self._until = min(self._until, self._sent + terms.lease)
+
+    async def _measured(self, within: float) -> Terms:
+        """Look how long the bucket keeps keys."""
+        terms = Terms(await self._bucket.ttl(within))
+        self._measured_at = self._clock()
         if terms != self._terms and not terms.usual:
             logger.warning("election %s: keys are kept for %g s, 5 s to 1 min are usual", self._election, terms.ttl)
         self._terms = terms

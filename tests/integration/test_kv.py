@@ -241,7 +241,7 @@ async def test_the_connection_is_lost_between_a_write_and_its_answer(server: emb
         for number in range(3):
             between.black_hole(between.to_client)
             with pytest.raises(lifecycle.ConnectionFailed, match=f"bucket {theirs._name}: "):
-                await ours.write(KEY, "host", revision, f"t{number}", 0.3)
+                await ours.write(KEY, "host", revision, f"t{number}", 1.0)
             stored = await theirs.get(KEY)  # it has been done
             if number == 1:
                 between.drop()

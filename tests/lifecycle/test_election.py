@@ -446,6 +446,38 @@ def test_an_unusual_ttl_is_warned_of(ttl: float, warned: int, caplog: pytest.Log
     assert len(caplog.records) == warned
 
 
+def test_a_leader_learns_of_another_ttl() -> None:
+    """It would else lead for as long as it believed at first, and another one already."""
+
+    async def scenario(course: Field) -> None:
+        async with course.candidate(), course.candidate():
+            leader = await course.led()
+            course.server._ttl = 5.0
+            await asyncio.sleep(5.5)
+            assert course.leader is leader
+            course.links[course.campaigns.index(leader)].outward = None
+            await asyncio.sleep(5)
+            assert not leader.leader
+            assert await course.led(10 + BOUND) is not leader
+
+    simulate(scenario)
+
+
+def test_a_leader_renews_also_where_nobody_tells_the_ttl() -> None:
+    async def scenario(course: Field) -> None:
+        async with course.candidate() as campaign:
+            await course.led()
+
+            async def ttl(within: float) -> float:
+                raise ConnectionFailed("no answer in time")
+
+            campaign._bucket.ttl = ttl  # type: ignore[method-assign]
+            await asyncio.sleep(300)
+            assert (campaign.leader, campaign.losses) == (True, 0)
+
+    simulate(scenario)
+
+
 def test_an_eviction_never_makes_two_leaders_where_answers_come() -> None:
     async def scenario(course: Field) -> None:
         async with course.candidate(interval=0.1), course.candidate(interval=0.1), course.candidate(interval=0.1):

@@ -9,10 +9,11 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.cli.command import Command
-from choria_lifecycle.cli.parameters import Connection, connection_options, duration
+from choria_lifecycle.cli.parameters import CONNECTION_PARAMETERS, Connection, connection_options, duration
 from choria_lifecycle.cli.program import COMMANDS
 from choria_lifecycle.cli.talk import log_format, say
 
@@ -78,13 +79,10 @@ def _replay(text: str) -> float:
 @click.option(
     "--election",
     metavar="NAME",
-    default="",
     help="Elect the active one of several tallies in this campaign; the others stand by. A bucket of Choria's brokers "
     "has it.  [default: none]",
 )
-@click.option(
-    "--candidate", metavar="NAME", default="", help="What this one is called there.  [default: the host's name]"
-)
+@click.option("--candidate", metavar="NAME", help="What this one is called there.  [default: the host's name]")
 @click.option(
     "--limit",
     "limits",
@@ -119,6 +117,9 @@ def command(
     from choria_lifecycle.tally.tally import Options
 
     stop: Stop = ctx.obj
+    _check(ctx, options, demo=demo)
+    for name in ("election", "candidate"):
+        options[name] = options[name] or ""
     if demo:
         options["replay"] = 0.0  # the fleet begins with it
     what = Options(
@@ -143,6 +144,20 @@ def command(
             if not stop.terminated:
                 raise
     return 0
+
+
+def _check(ctx: click.Context, options: dict[str, Any], *, demo: bool) -> None:
+    """Refuse what would be ignored: an empty name of an election, as of a variable that is not set, elects nobody."""
+    if options["election"] == "":
+        raise click.UsageError("--election needs a name; leave it out for a tally that is alone", ctx)
+    if options["candidate"] is not None and options["election"] is None:
+        raise click.UsageError("--candidate is for an election: give --election too", ctx)
+    given = {name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    if "stream" in given and not options["replay"]:
+        raise click.UsageError("give either --stream or --replay off", ctx)
+    if demo and (alone := given & {"election", "stream", "replay", *CONNECTION_PARAMETERS}):
+        flags = ", ".join(sorted(each.opts[0] for each in ctx.command.params if each.name in alone))
+        raise click.UsageError(f"--demo has a private nats-server, and takes no {flags}", ctx)
 
 
 def _limit(text: str) -> tuple[str, int]:

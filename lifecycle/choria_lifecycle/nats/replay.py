@@ -129,17 +129,20 @@ class NatsReplay:
     async def unsubscribe(self) -> None:
         """See `Subscription.unsubscribe`."""
         await self.stop()
+        await self._connection.client.unlisten(self._sid)
+
+    async def _let_go(self) -> None:
+        """Delete the consumer, where that can be said; else the server forgets it in a minute."""
         consumer, self._consumer = self._consumer, b""
         client = self._connection.client
-        await client.unlisten(self._sid)
-        if consumer and client.is_connected and not self._connection.closing:
+        if consumer and client.is_connected:
             try:
                 await client.publish(f"$JS.API.CONSUMER.DELETE.{self._place.stream}.{consumer.decode()}")
-            except errors.Error as error:  # the server forgets it anyway
+            except errors.Error as error:
                 logger.debug("a consumer was left behind: %s", cause(error))
 
     async def stop(self) -> None:
-        """End the task; nothing is handed over from now on."""
+        """End the task, and let go of the consumer; nothing is handed over from now on."""
         if self in self._siblings:
             self._siblings.remove(self)
         task, self._task = self._task, None
@@ -150,6 +153,7 @@ class NatsReplay:
         for each in looks:
             each.cancel()
         await asyncio.gather(*looks, return_exceptions=True)
+        await self._let_go()
 
     async def _run(self) -> None:
         try:

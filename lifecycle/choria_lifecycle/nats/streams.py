@@ -36,6 +36,7 @@ class _Names(msgspec.Struct):
 
 class _Config(msgspec.Struct):
     subjects: list[str] | None = None
+    max_msgs_per_subject: int = -1
 
 
 class _State(msgspec.Struct):
@@ -137,7 +138,7 @@ class Streams:
             deadline: until when to wait.
 
         Raises:
-            NoStream: there is none, or more than one, or it does not store all of it.
+            NoStream: there is none, or more than one, or it does not keep all of it.
         """
         try:
             place.stream = name or await self._name(place.subject, deadline)
@@ -155,6 +156,12 @@ class Streams:
         if stored and not any(covers(each, place.subject) for each in stored):
             raise NoStream(
                 f"the stream {place.stream} does not store all of {place.subject}, but {safe(', '.join(stored), 200)}"
+            )
+        kept = info.config.max_msgs_per_subject
+        if kept > 0:
+            raise NoStream(
+                f"the stream {place.stream} keeps the last {kept} of each subject, and all alive events of a component "
+                "have the same: set its max_msgs_per_subject to -1"
             )
         _compare_clocks(info.ts)
         place.created, place.boundary = info.created, info.state.last_seq

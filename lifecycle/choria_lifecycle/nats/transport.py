@@ -22,7 +22,7 @@ from choria_lifecycle.text import safe
 from choria_lifecycle.transport import check_messages, check_pattern, check_stream, no_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from choria_lifecycle.bucket import Bucket
     from choria_lifecycle.config.settings import ConnectionSettings
@@ -180,16 +180,17 @@ class NatsTransport:
             return
         self._closing = asyncio.get_running_loop().create_future()
         self._connection.close()
+        replays = list(self._replays)
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
-                await self._drain()
+                await self._drain(replays)
         except TimeoutError:
             logger.warning("the server did not answer while closing: messages on their way were lost")
         finally:
             try:
                 await self._connection.client.shutdown()
             finally:
-                for replay in list(self._replays):
+                for replay in replays:
                     await replay.stop()
                     replay.sink.closed()
                 for subscription in list(self._subscriptions.values()):
@@ -197,7 +198,7 @@ class NatsTransport:
                 self._subscriptions.clear()
                 self._closing.set_result(None)
 
-    async def _drain(self) -> None:
+    async def _drain(self, replays: Iterable[NatsReplay]) -> None:
         client = self._connection.client
         if not client.is_connected or client.lost.done():
             return
@@ -206,6 +207,9 @@ class NatsTransport:
         try:
             await written(client, None, lost, deadline)
             await first(client.ping(), None, lost, deadline)
+            for replay in replays:
+                await replay.stop()  # which deletes its consumer
+            await written(client, None, lost, deadline)
         except LostError as error:
             logger.debug("lost the connection while closing: %s", error)
 
