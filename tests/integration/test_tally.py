@@ -376,7 +376,7 @@ def test_of_several_tallies_one_is_active() -> None:
     with ExitStack() as stack:
         server = stack.enter_context(embedded.nats_server())
         add_stream(server)
-        add_bucket(server, ttl=5)
+        add_bucket(server, ttl=3)
         arguments = ["--server", server.url, "--election", "TALLY"]
         one = stack.enter_context(tally(*arguments, "--candidate", "one"))
         publish(server, lifecycle.startup(version="1", **node(1)))

@@ -45,8 +45,11 @@ class Engine:
         self._thread = threading.Thread(target=self._run, name="choria-lifecycle", daemon=True)
         try:
             self._thread.start()
-        except BaseException:
+        except RuntimeError:
             self._loop.close()
+            raise
+        except BaseException:  # of a signal's handler; the thread may run already
+            self._loop.call_soon_threadsafe(self._over.set)
             raise
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
@@ -114,6 +117,11 @@ class Engine:
             self._thread.join(within)
 
     def _run(self) -> None:
+        # In 3.12.0 to 3.12.2 no thread can be started at the interpreter's exit, as Runner does to end an executor.
+        with suppress(RuntimeError):
+            self._run_loop()
+
+    def _run_loop(self) -> None:
         try:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
                 runner.run(self._over.wait())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -69,10 +70,15 @@ class Life:
         self._around = around
         self._host: Engine | Visit | None = None
         self._announcer: Announcer | None = None
+        self._unopened: ConnectionFailed | None = None  # why there is no announcer
         self._counters = Counters()  # where there is no announcer
         self._key: Hashable = None
         self._given_up = False
-        self._ended: list[Future[None]] = []  # the first is the one that counts
+        self._ending = False
+        self._closing: asyncio.Task[None] | None = None
+        self._ended = Future[None]()
+        self._ended.set_running_or_notify_cancel()  # nobody who waits for it can cancel it
+        self._ended.add_done_callback(lambda _: endings.watch_no_more(self))
 
     @property
     def identity(self) -> str:
@@ -87,30 +93,33 @@ class Life:
     @property
     def ending(self) -> bool:
         """Whether it has been ended, or is about to be."""
-        return bool(self._ended)
+        return self._ending
 
     def begin(self) -> Future[None]:
         """Begin; the result is there once startup has been published, or has failed for the first time."""
         try:
-            self._host = Visit() if self._plan.middleware is not None else borrow()
+            host = self._host = Visit() if self._plan.middleware is not None else borrow()
         except (OSError, RuntimeError) as error:
             # Too many files or threads: the program's affair, which it will hear of from elsewhere.
             failed = Future[None]()
-            self._counters.failures += 1
-            logger.warning("%s is not announced, nor will be: %s", self._plan.component, error)
-            failed.set_exception(ConnectionFailed(f"{self._plan.component} cannot be announced: {error}"))
+            failed.set_exception(self._hopeless(error))
             return failed
+        finally:
+            if self._host is None:
+                self._finish()
         if self._plan.middleware is None:
             endings.watch(self)
-        self._host.call(self._open)
-        return self._host.submit(self._announced())
+        host.call(self._open)
+        if self._ending:
+            host.call(self._close_once)
+        return host.submit(self._announced())
 
     def tell(self, say: Callable[[Announcer], object]) -> None:
         """Have its announcer say something."""
         if self._host is None:
             self._counters.dropped += 1
         else:
-            self._host.call(lambda: say(self._speaker))
+            self._host.call(self._say, say)
 
     def give_up(self) -> None:
         """Before `end`: where nobody may have heard of it so far, nobody shall."""
@@ -118,19 +127,17 @@ class Life:
 
     def end(self) -> Future[None]:
         """Begin to end. The result is there once shutdown was published or given up, and all let go."""
-        ended = Future[None]()
-        # In one step, whatever other threads do, or a signal handler that comes in between.
-        self._ended.append(ended)
-        if self._ended[0] is not ended:
-            return self._ended[0]
-        ended.set_running_or_notify_cancel()  # nobody who waits for it can cancel it
-        ended.add_done_callback(lambda _: endings.watch_no_more(self))
+        self._ending = True
         host = self._host
-        if host is None or host.dead:
-            ended.set_result(None)
-        else:
-            host.submit(self._close()).add_done_callback(lambda _: host.give_back(partial(ended.set_result, None)))
-        return ended
+        # Where there is none yet, `begin` is under way, and will look.
+        if host is not None and not self._ended.done():
+            if host.dead:
+                self._finish()
+            else:
+                with suppress(RuntimeError):  # its loop has been closed
+                    # Which of several ends is the first is decided there, where no signal comes in between.
+                    host.call(self._close_once)
+        return self._ended
 
     def settle(self) -> None:
         """Once it has ended: let go of what only its own thread and the main thread can."""
@@ -143,24 +150,35 @@ class Life:
         """Whether this is called where nothing must wait for its end, as it happens there."""
         return self._host is not None and self._host.here
 
-    @property
-    def _speaker(self) -> Announcer:
-        assert self._announcer is not None  # noqa: S101 - it was opened before
-        return self._announcer
+    def _say(self, what: Callable[[Announcer], object]) -> None:
+        if self._announcer is not None:
+            what(self._announcer)
+        else:
+            self._counters.dropped += 1
 
     def _open(self) -> None:
+        if self._announcer is not None or self._unopened is not None:
+            return
         plan = self._plan
-        self._announcer = Announcer(
-            component=plan.component,
-            version=plan.version,
-            identity=self._find_identity,
-            channel=self._channel(),
-            interval=plan.interval,
-            first=chance.uniform(0, plan.interval),
-            format=plan.format,
-            limit=plan.limit,
-            clock=plan.clock or self._around.clock,
-        )
+        try:
+            self._announcer = Announcer(
+                component=plan.component,
+                version=plan.version,
+                identity=self._find_identity,
+                channel=self._channel(),
+                interval=plan.interval,
+                first=chance.uniform(0, plan.interval),
+                format=plan.format,
+                limit=plan.limit,
+                clock=plan.clock or self._around.clock,
+            )
+        except Exception as error:  # noqa: BLE001 - of a clock of the program's own, or of options that cannot be
+            self._unopened = self._hopeless(error)
+
+    def _hopeless(self, error: Exception) -> ConnectionFailed:
+        self._counters.failures += 1
+        logger.warning("%s is not announced, nor will be: %s", self._plan.component, error)
+        return ConnectionFailed(f"{self._plan.component} cannot be announced: {error}")
 
     def _channel(self) -> Channel:
         plan, connect = self._plan, self._around.connect
@@ -169,11 +187,16 @@ class Life:
         assert isinstance(self._host, Engine)  # noqa: S101 - see `begin`
         options: dict[str, Any] = {**plan.connection, "environ": plan.environ}
         environ = None if plan.environ is None else tuple(sorted(plan.environ.items()))
-        self._key = (connect, plan.servers, environ, tuple(sorted(plan.connection.items())))
-        return self._host.line(self._key, partial(connect, plan.servers, **options))
+        key = (connect, plan.servers, environ, tuple(sorted(plan.connection.items())))
+        line = self._host.line(key, partial(connect, plan.servers, **options))
+        self._key = key
+        return line
 
     async def _announced(self) -> None:
-        await self._speaker.announced()
+        if self._announcer is not None:
+            await self._announcer.announced()
+        elif self._unopened is not None:
+            raise self._unopened
 
     async def _find_identity(self) -> str:
         name = self._plan.identity
@@ -182,14 +205,29 @@ class Life:
             name = await asyncio.to_thread(self._around.identity, config, self._plan.environ)
         return f"{name}/{os.getpid()}" if self._plan.per_process else name
 
+    def _close_once(self) -> None:
+        self._open()  # it may have been ended before
+        self._closing = self._closing or asyncio.create_task(self._close())
+
     async def _close(self) -> None:
-        quiet = self._given_up and not self._speaker.heard
+        assert self._host is not None  # noqa: S101 - this runs there
         try:
-            await self._speaker.close(0 if quiet else endings.CLOSE_SECONDS - LETTING_GO)
+            if self._announcer is not None:
+                await self._say_goodbye(self._announcer)
+        finally:
+            if isinstance(self._host, Engine) and self._key is not None:
+                await self._host.hang_up(self._key)
+            self._host.give_back(self._finish)
+
+    async def _say_goodbye(self, announcer: Announcer) -> None:
+        quiet = self._given_up and not announcer.heard
+        try:
+            await announcer.close(0 if quiet else endings.CLOSE_SECONDS - LETTING_GO)
         except LifecycleError as error:
             self.failure = error
             if not quiet:
                 logger.warning("the end of %s was not announced: %s", self._plan.component, error)
-        finally:
-            if isinstance(self._host, Engine):
-                await self._host.hang_up(self._key)
+
+    def _finish(self) -> None:
+        with suppress(InvalidStateError):
+            self._ended.set_result(None)

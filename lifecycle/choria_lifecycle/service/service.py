@@ -192,8 +192,9 @@ class Service:
             raise RuntimeError("a service on a middleware of your own lives in its event loop: use async with")
         if here and self._strict:
             raise RuntimeError("a strict service waits for its start, which an event loop must not: use async with")
-        life, announced = self._begin()
+        life = self._new()
         try:
+            announced = life.begin()
             if not here:
                 wait([announced], self._timeout)
                 self._check(announced)
@@ -240,13 +241,15 @@ class Service:
     async def __aenter__(self) -> Self:
         if self._plan.middleware is not None:
             self._plan.middleware.check_loop()
-        life, future = self._begin()
-        announced = asyncio.wrap_future(future)
+        life = self._new()
+        announced: asyncio.Future[None] | None = None
         try:
+            announced = asyncio.wrap_future(life.begin())
             await asyncio.wait({announced}, timeout=self._timeout)
             self._check(announced)
         except BaseException:
-            announced.cancel()
+            if announced is not None:
+                announced.cancel()
             life.give_up()
             await self._end_async(life)
             raise
@@ -282,13 +285,12 @@ class Service:
 
     # Both.
 
-    def _begin(self) -> tuple[Life, Future[None]]:
-        """Begin; returns the result of that as well, which is there once startup was published, or has failed."""
+    def _new(self) -> Life:
         if self._life is not None:
             raise RuntimeError("a service is started once: make another one")
         # The surroundings of now, and not of where it was made: a module's own service is made before a test begins.
         self._life = Life(self._plan, current())
-        return self._life, self._life.begin()
+        return self._life
 
     def _check(self, announced: Future[None] | asyncio.Future[None]) -> None:
         error: BaseException | None

@@ -448,6 +448,35 @@ def test_what_the_machine_refuses_harms_nobody(
         announcements.assert_types("startup")
 
 
+def test_a_clock_that_fails_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(FakeClock):
+        def now(self) -> float:
+            raise ZeroDivisionError("no clock")
+
+    with announcing():
+        with Service(*WHO, clock=Broken()) as billing:
+            billing.provisioned()
+        assert billing.counters == Counters(failures=1, dropped=1)
+        assert caplog.messages == ["billing is not announced, nor will be: no clock"]
+        with pytest.raises(ConnectionFailed, match="billing cannot be announced: no clock"):
+            Service(*WHO, clock=Broken(), strict=True).start()
+
+
+def test_stopped_while_it_starts() -> None:
+    """By another thread, or by a handler of signals: what was announced is over all the same."""
+    for _ in range(20):
+        with announcing() as announcements:
+            billing = Service(*WHO, timeout=5)
+            starting = threading.Thread(target=billing.start)
+            starting.start()
+            while billing._life is None:
+                pass
+            billing.stop()
+            starting.join()
+            announcements.assert_types(*TYPES)
+            assert not ours()
+
+
 # How long it takes.
 
 
