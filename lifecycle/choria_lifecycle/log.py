@@ -5,7 +5,28 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-__all__ = ["logger"]
+__all__ = ["logger", "warn_aloud"]
 
 logger: Final = logging.getLogger("choria_lifecycle")
 logger.addHandler(logging.NullHandler())
+
+
+def warn_aloud(text: str, *arguments: object) -> None:
+    """Warn; on standard error where the program has not configured its log."""
+    last = logging.lastResort if _unheard() else None
+    if last is not None:
+        logger.addHandler(last)
+    try:
+        logger.warning(text, *arguments)
+    finally:
+        if last is not None:
+            logger.removeHandler(last)
+
+
+def _unheard() -> bool:
+    at: logging.Logger | None = logger
+    while at is not None:
+        if any(not isinstance(handler, logging.NullHandler) for handler in at.handlers):
+            return False
+        at = at.parent if at.propagate else None
+    return True

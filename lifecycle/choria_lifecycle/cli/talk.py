@@ -83,7 +83,8 @@ def logged_line(text: str, level: str) -> str:
     from datetime import UTC, datetime
 
     moment = datetime.now(UTC).isoformat(timespec="milliseconds")
-    return json.dumps({"time": moment, "level": level, "message": text.removeprefix("lifecycle: ")})
+    message = text.removeprefix("lifecycle: ").removeprefix(f"{level}: ")
+    return json.dumps({"time": moment, "level": level, "message": message})
 
 
 def say(text: str, *, at: int = 0, level: str = "info") -> None:

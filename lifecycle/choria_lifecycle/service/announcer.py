@@ -32,6 +32,8 @@ _SHORTEST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 60.0
 # The same at the end, where there are seconds left.
 _LAST_PAUSE: Final = 0.1
+# At most, for an end that may never be confirmed.
+_CUT_OFF: Final = 0.5
 
 
 @dataclass(slots=True)
@@ -158,8 +160,10 @@ class Announcer:
             self._say(shutdown)
             self._emptied.clear()
             self._closing.set()
-            if self._tasks[0].done():  # as by a program that cancels whatever runs in its loop
+            if self._tasks[0].done():
+                # By a program that cancels whatever runs in its loop; what runs for the connection may be over as well.
                 self._tasks[0] = asyncio.create_task(self._speak())
+                within = min(within, _CUT_OFF)
             with suppress(TimeoutError):
                 async with asyncio.timeout(within):
                     await self._emptied.wait()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from choria_lifecycle.config.settings import ConnectionOptions
 from choria_lifecycle.errors import LifecycleError
-from choria_lifecycle.log import logger
+from choria_lifecycle.log import logger, warn_aloud
 from choria_lifecycle.service.engine import in_event_loop
 from choria_lifecycle.service.service import Service
 
@@ -56,9 +56,9 @@ class Announced:
     shutdown is published before the application begins to shut down, so that nobody who looks for the service finds one
     that has closed its database. Where the application fails, all that it says and raises goes through as it is; then
     nothing is announced, or shutdown follows. One that raises before it has asked for a message is taken for one
-    without a lifespan, and what it has raised is logged. A server that gives no lifespan, as `uvicorn --lifespan off`,
-    has nothing announced. Requests and websockets pass untouched. Under an event loop other than asyncio's, as trio's,
-    the start and the end wait in place.
+    without a lifespan, and what it has raised is logged, on standard error if nobody listens. A server that gives no
+    lifespan, as `uvicorn --lifespan off`, has nothing announced. Requests and websockets pass untouched. Under an event
+    loop other than asyncio's, as trio's, the start and the end wait in place.
 
     Each process announces for itself. Where a server runs several, they need `per_process`, or an announcement by the
     one that starts them; see docs/service.md.
@@ -100,12 +100,13 @@ class Announced:
             life = _Life(service, announced, receive, send)
             try:
                 await self._app(scope, life.receive, life.send)
-            except Exception:
+            except Exception as error:
                 # One without a lifespan raises, or returns, before it has asked for anything.
                 if life.asked:
                     raise
-                taken = "%s is taken for an application without a lifespan, as it raised before it had begun"
-                logger.warning(taken, service.component, exc_info=True)
+                taken = "%s is taken for an application without a lifespan, as it raised before it had begun: %s: %s"
+                warn_aloud(taken, service.component, type(error).__name__, error)
+                logger.debug("it raised", exc_info=True)
             await life.complete()
 
 

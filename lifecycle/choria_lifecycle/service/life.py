@@ -98,21 +98,26 @@ class Life:
     def begin(self) -> Future[None]:
         """Begin; the result is there once startup has been published, or has failed for the first time."""
         try:
-            host = self._host = Visit() if self._plan.middleware is not None else borrow()
+            host = Visit() if self._plan.middleware is not None else borrow()
         except (OSError, RuntimeError) as error:
             # Too many files or threads: the program's affair, which it will hear of from elsewhere.
             failed = Future[None]()
             failed.set_exception(self._hopeless(error))
+            self._finish()
             return failed
+        except BaseException:  # of a signal's handler
+            self._finish()
+            raise
+        try:
+            host.call(self._open, host)
+            announced = host.submit(self._announced())
         finally:
-            if self._host is None:
-                self._finish()
+            self._host = host  # from here on it can be ended
         if self._plan.middleware is None:
             endings.watch(self)
-        host.call(self._open)
         if self._ending:
-            host.call(self._close_once)
-        return host.submit(self._announced())
+            self.end()
+        return announced
 
     def tell(self, say: Callable[[Announcer], object]) -> None:
         """Have its announcer say something."""
@@ -156,7 +161,7 @@ class Life:
         else:
             self._counters.dropped += 1
 
-    def _open(self) -> None:
+    def _open(self, host: Engine | Visit) -> None:
         if self._announcer is not None or self._unopened is not None:
             return
         plan = self._plan
@@ -165,7 +170,7 @@ class Life:
                 component=plan.component,
                 version=plan.version,
                 identity=self._find_identity,
-                channel=self._channel(),
+                channel=self._channel(host),
                 interval=plan.interval,
                 first=chance.uniform(0, plan.interval),
                 format=plan.format,
@@ -180,15 +185,15 @@ class Life:
         logger.warning("%s is not announced, nor will be: %s", self._plan.component, error)
         return ConnectionFailed(f"{self._plan.component} cannot be announced: {error}")
 
-    def _channel(self) -> Channel:
+    def _channel(self, host: Engine | Visit) -> Channel:
         plan, connect = self._plan, self._around.connect
         if plan.middleware is not None:
             return Given(plan.middleware)
-        assert isinstance(self._host, Engine)  # noqa: S101 - see `begin`
+        assert isinstance(host, Engine)  # noqa: S101 - see `begin`
         options: dict[str, Any] = {**plan.connection, "environ": plan.environ}
         environ = None if plan.environ is None else tuple(sorted(plan.environ.items()))
         key = (connect, plan.servers, environ, tuple(sorted(plan.connection.items())))
-        line = self._host.line(key, partial(connect, plan.servers, **options))
+        line = host.line(key, partial(connect, plan.servers, **options))
         self._key = key
         return line
 
@@ -206,7 +211,8 @@ class Life:
         return f"{name}/{os.getpid()}" if self._plan.per_process else name
 
     def _close_once(self) -> None:
-        self._open()  # it may have been ended before
+        assert self._host is not None  # noqa: S101 - see `end`
+        self._open(self._host)  # it may have been ended before
         self._closing = self._closing or asyncio.create_task(self._close())
 
     async def _close(self) -> None:

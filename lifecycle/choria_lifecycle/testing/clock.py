@@ -58,9 +58,10 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         """Move the clock, and return once what became due meanwhile has been done, each at its own time.
 
-        In a service on the memory of `choria_lifecycle.testing` the events have been announced then; on a network they
-        are on their way. Services that speak in a thread of their own do so while an asynchronous test waits here; for
-        one with a middleware of the test's own event loop there is `advance_async`.
+        In a service on the memory of `choria_lifecycle.testing` the events have been announced then, unless more than a
+        dozen others were waiting; on a network they are on their way. Services that speak in a thread of their own do
+        so while an asynchronous test waits here; for one with a middleware of the test's own event loop there is
+        `advance_async`.
 
         Args:
             seconds: by how much.

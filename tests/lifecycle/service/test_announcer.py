@@ -18,6 +18,7 @@ from choria_lifecycle.service import announcer as module
 from choria_lifecycle.service import life
 from choria_lifecycle.service.announcer import Announcer
 from choria_lifecycle.service.channel import Given
+from choria_lifecycle.service.engine import Engine
 from choria_lifecycle.service.life import Life
 from choria_lifecycle.service.surroundings import current
 from choria_lifecycle.testing import FakeClock, MemoryMiddleware
@@ -447,7 +448,7 @@ def test_the_first_beat_is_uniform_within_the_interval(monkeypatch: pytest.Monke
     monkeypatch.setattr(life, "chance", random.Random(6))
     count = 4000
     for _ in range(count):
-        Life(Service("billing", "1.4.2", middleware=MemoryMiddleware())._plan, current())._open()
+        Life(Service("billing", "1.4.2", middleware=MemoryMiddleware())._plan, current())._open(Engine.__new__(Engine))
     assert all(0 <= first <= INTERVAL for first in firsts)
     spread = max(abs(first / INTERVAL - rank / count) for rank, first in enumerate(sorted(firsts)))
     assert spread < 1.95 / count**0.5

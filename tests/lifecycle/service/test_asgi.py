@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 from contextlib import asynccontextmanager
@@ -203,10 +204,20 @@ async def test_what_is_raised_before_the_lifespan_is_logged(server, seen, caplog
     """It may be that the application has no lifespan, or that it is broken."""
     host = Host(announced(refusing, server))
     assert await host.tell(STARTUP) == COMPLETE
-    [record] = caplog.records
-    assert record.getMessage().startswith("billing is taken for an application without a lifespan")
-    assert record.exc_info is not None
-    assert str(record.exc_info[1]) == "only HTTP is served here"
+    taken = "billing is taken for an application without a lifespan, as it raised before it had begun"
+    assert caplog.messages == [f"{taken}: ValueError: only HTTP is served here"]
+    await host.tell(SHUTDOWN)
+    await host.task
+
+
+async def test_where_nobody_configures_a_log_it_is_on_standard_error(
+    server, seen, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As with uvicorn as it comes."""
+    monkeypatch.setattr(logging.getLogger("choria_lifecycle"), "propagate", False)
+    host = Host(announced(refusing, server))
+    assert await host.tell(STARTUP) == COMPLETE
+    assert "had begun: ValueError: only HTTP is served here\n" in capsys.readouterr().err
     await host.tell(SHUTDOWN)
     await host.task
 
