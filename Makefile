@@ -6,8 +6,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
-# The test and bench workers share the machine with a nats-server; two cores are what CI has.
-JOBS ?= 2
+# Two cores are what CI has; many tests wait for a process or a server, so that a third worker has something to do.
+JOBS ?= 3
 # How long `make fuzz` looks for inputs; whether time grows faster than the input comes on top, about a minute.
 FUZZ_SECONDS ?= 120
 

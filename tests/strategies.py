@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import choria_schemas
 from choria_schemas.registry import CONTRACTS
 
-EXAMPLES = int(os.environ.get("LIFECYCLE_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("LIFECYCLE_EXAMPLES", "200"))
 
 TEXTS = st.one_of(
     st.text(max_size=20),
