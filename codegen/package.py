@@ -22,7 +22,7 @@ def render(contracts: Contracts) -> dict[str, bytes]:
         ContractError: Something cannot be translated after all.
     """
     files = {"py.typed": ""}
-    for template in ("__init__.py", "_contract.py", "_lazy.py"):
+    for template in ("__init__.py", "_contract.py", "lazy.py"):
         text = (_TEMPLATES / template).read_text(encoding="utf-8")
         files[template] = f"{_header(f'codegen/templates/{template}')}{text}"
     files["registry.py"] = _registry(contracts)
@@ -73,7 +73,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
 {imports}else:
-    from {NAME}._lazy import exports
+    from {NAME}.lazy import exports
 
     __getattr__, __dir__ = exports(globals(), {exported!r})
 

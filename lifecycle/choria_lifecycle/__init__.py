@@ -13,13 +13,10 @@ nothing else of it: each name is imported when it is first used, so that a comma
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from choria_lifecycle.codec import encode, parse
     from choria_lifecycle.connection import connect, publish_once
-    from choria_lifecycle.envelope import Format, detect_format
     from choria_lifecycle.errors import (
         AddressInUse,
         ConfigError,
@@ -33,7 +30,7 @@ if TYPE_CHECKING:
         OptionError,
         UnknownProtocol,
     )
-    from choria_lifecycle.event import (
+    from choria_lifecycle.events.factories import (
         EVENT_TYPES,
         Event,
         alive,
@@ -47,12 +44,56 @@ if TYPE_CHECKING:
         startup,
         upgraded,
     )
-    from choria_lifecycle.memory import InMemoryTransport
-    from choria_lifecycle.middleware import Delivery, Middleware
+    from choria_lifecycle.events.subjects import subject
+    from choria_lifecycle.middleware.memory import InMemoryTransport
+    from choria_lifecycle.middleware.middleware import Delivery, Middleware
     from choria_lifecycle.service.service import Service
-    from choria_lifecycle.subjects import subject
-    from choria_lifecycle.validation.finding import Finding
-    from choria_lifecycle.validation.validate import validate
+    from choria_lifecycle.wire.cloudevents import Format, detect_format
+    from choria_lifecycle.wire.codec import encode, parse
+    from choria_lifecycle.wire.finding import Finding
+    from choria_lifecycle.wire.verdict import validate
+else:
+    from choria_schemas.lazy import exports
+
+    _MODULES = {
+        "wire.codec": ("encode", "parse"),
+        "connection": ("connect", "publish_once"),
+        "wire.cloudevents": ("Format", "detect_format"),
+        "errors": (
+            "AddressInUse",
+            "ConfigError",
+            "ConnectionFailed",
+            "DeliveryFailed",
+            "InvalidEvent",
+            "LifecycleError",
+            "MissingExtra",
+            "NoStream",
+            "NotAuthorised",
+            "OptionError",
+            "UnknownProtocol",
+        ),
+        "events.factories": (
+            "EVENT_TYPES",
+            "Event",
+            "alive",
+            "describe",
+            "event_time",
+            "event_type",
+            "governor",
+            "new",
+            "provisioned",
+            "shutdown",
+            "startup",
+            "upgraded",
+        ),
+        "middleware.memory": ("InMemoryTransport",),
+        "middleware.middleware": ("Delivery", "Middleware"),
+        "service.service": ("Service",),
+        "events.subjects": ("subject",),
+        "wire.finding": ("Finding",),
+        "wire.verdict": ("validate",),
+    }
+    __getattr__, __dir__ = exports(globals(), {name: module for module, names in _MODULES.items() for name in names})
 
 __version__: Final = "0.1.0"
 
@@ -95,55 +136,3 @@ __all__ = [
     "upgraded",
     "validate",
 ]
-
-_MODULES: Final = {
-    "codec": ("encode", "parse"),
-    "connection": ("connect", "publish_once"),
-    "envelope": ("Format", "detect_format"),
-    "errors": (
-        "AddressInUse",
-        "ConfigError",
-        "ConnectionFailed",
-        "DeliveryFailed",
-        "InvalidEvent",
-        "LifecycleError",
-        "MissingExtra",
-        "NoStream",
-        "NotAuthorised",
-        "OptionError",
-        "UnknownProtocol",
-    ),
-    "event": (
-        "EVENT_TYPES",
-        "Event",
-        "alive",
-        "describe",
-        "event_time",
-        "event_type",
-        "governor",
-        "new",
-        "provisioned",
-        "shutdown",
-        "startup",
-        "upgraded",
-    ),
-    "memory": ("InMemoryTransport",),
-    "middleware": ("Delivery", "Middleware"),
-    "service.service": ("Service",),
-    "subjects": ("subject",),
-    "validation.finding": ("Finding",),
-    "validation.validate": ("validate",),
-}
-_HOME: Final = {name: module for module, names in _MODULES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from choria_lifecycle.config.resolve import choria_configuration, resolve
 from choria_lifecycle.config.settings import check_options
-from choria_lifecycle.envelope import Format
-from choria_lifecycle.middleware import Middleware
-from choria_lifecycle.receiver import LIMIT, LIMIT_BYTES
+from choria_lifecycle.middleware.middleware import Middleware
+from choria_lifecycle.middleware.subscription import LIMIT, LIMIT_BYTES
+from choria_lifecycle.wire.cloudevents import Format
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Mapping
     from typing import Unpack
 
     from choria_lifecycle.config.settings import ConnectionOptions, ConnectionSettings
-    from choria_lifecycle.event import Event
+    from choria_lifecycle.events.factories import Event
 
 __all__ = ["connect", "publish_once"]
 

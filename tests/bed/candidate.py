@@ -10,8 +10,8 @@ import json
 import sys
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.clock import steady
-from choria_lifecycle.election import Campaign
+from choria_lifecycle.election.campaign import Campaign
+from choria_lifecycle.support.clock import steady
 
 
 async def main(name: str, *urls: str) -> None:

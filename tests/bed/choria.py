@@ -113,7 +113,7 @@ class Broker:
         else:
             await close(writer)
         finally:
-            with contextlib.suppress(AttributeError):  # see choria_lifecycle.nats.stream.Socket.abort
+            with contextlib.suppress(AttributeError):  # see choria_lifecycle.nats.tcp.Socket.abort
                 writer.transport.abort()
 
     def _info(self, nonce: str) -> bytes:

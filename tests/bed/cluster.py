@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import nats as nats_py
 
-from choria_lifecycle import embedded
+from choria_lifecycle.demo import embedded
 
 from .faults import Proxy, running_proxy
 

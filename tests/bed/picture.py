@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from choria_lifecycle.tally.http import serve
-from choria_lifecycle.tally.listening import bind, url
+from choria_lifecycle.tally.web.http import serve
+from choria_lifecycle.tally.web.listening import bind, url
+from tests.bed import tally_states
 from tests.bed.browser import chromium
-from tests.lifecycle.tally import samples
+from tests.bed.paths import DOCS
 
 if TYPE_CHECKING:
     from choria_lifecycle.tally.status import Status
 
-PICTURE = Path(__file__).parents[2] / "docs" / "tally.png"
+PICTURE = DOCS / "tally.png"
 
 
 class _Source:
@@ -22,7 +22,7 @@ class _Source:
         return b""
 
     def status(self) -> Status:
-        return samples.typical()
+        return tally_states.typical()
 
     def unready(self) -> str:
         return ""

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from choria_lifecycle.clock import steady
+from choria_lifecycle.support.clock import steady
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Configurations of nats-server for `choria_lifecycle.embedded.nats_server`, and the files that its clients need.
+"""Configurations of nats-server for `choria_lifecycle.demo.embedded.nats_server`, and the files that its clients need.
 
 Each function returns a part of a configuration; join those that are needed with newlines. A server that is started
 again with the `port` of the one before, and another `tls`, has other certificates.

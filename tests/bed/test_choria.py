@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from choria_lifecycle import embedded
+from choria_lifecycle.demo import embedded
 
 from .certificates import Authority, server_context
 from .choria import Broker, choria_broker, client_token

@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from nats.aio.client import Client
 
-from choria_lifecycle import embedded
+from choria_lifecycle.demo import embedded
 
 from .certificates import Authority, Issued
 from .choria import choria_broker, client_token

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from choria_lifecycle.text import quoted
+from choria_lifecycle.support.text import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

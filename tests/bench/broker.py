@@ -39,7 +39,7 @@ class Wire:
 def wire(*, jetstream: bool = False) -> Iterator[Wire]:
     """Start a server, connect both clients."""
     import choria_lifecycle as lifecycle
-    from choria_lifecycle.embedded import nats_server
+    from choria_lifecycle.demo.embedded import nats_server
 
     with nats_server(jetstream=jetstream) as server, asyncio.Runner() as runner:
         stack = AsyncExitStack()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from time import perf_counter_ns
 
-from choria_lifecycle.event import Alive
+from choria_lifecycle.events.factories import Alive
 from choria_lifecycle.tally.exposition import Facts, render
 from choria_lifecycle.tally.recorder import EXPIRY, Recorder
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.golang import GoError, build
+from tests.bed.golang import GoError, build
 
 from .measure import Peer
 

@@ -79,7 +79,7 @@ def measure_instant(settings: Settings, go: golang.Toolchain, folder: Path) -> S
 @contextmanager
 def under_load(way: str, nodes: int) -> Iterator[tuple[RunningTally, Pouring]]:
     """A tally and what publishes to it."""
-    from choria_lifecycle.embedded import nats_server
+    from choria_lifecycle.demo.embedded import nats_server
 
     with ExitStack() as stack:
         server = stack.enter_context(nats_server())

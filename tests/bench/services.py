@@ -58,7 +58,7 @@ def measure_memory(settings: Settings, go: golang.Toolchain, folder: Path) -> Se
 
 def carried(name: str, services: int, seconds: int) -> dict[str, Any]:
     """Run so many services in a process of their own; see tests/bench/carrying.py."""
-    from choria_lifecycle.embedded import nats_server
+    from choria_lifecycle.demo.embedded import nats_server
 
     with nats_server(jetstream=False) as server:
         command = [sys.executable, "-m", "tests.bench.carrying", server.url, str(services), str(seconds)]

@@ -11,7 +11,7 @@ import jsonschema
 import pydantic
 import pytest
 
-from tests import oracle
+from tests.bed import oracle
 
 from . import archive, corpus, fleet, golang, loading, memory, models, replaying, services, tallying, validating
 from .measure import Peer, Ratio, Samples, Settings, WrongAnswerError, demand, take_turns

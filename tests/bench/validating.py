@@ -225,8 +225,8 @@ def _go_peer(reference: golang.Reference, lines: Archive) -> Peer:
 
 
 def ours(*, old: bool = True) -> Iterator[Reader]:
-    from choria_lifecycle.validation.files import Source
-    from choria_lifecycle.validation.survey import Counts, Policy, judge
+    from choria_lifecycle.validation.policy import Counts, Policy, judge
+    from choria_lifecycle.validation.source import Source
 
     def reading(*, warnings: bool) -> Read:
         policy = Policy(now=time.time(), warnings=warnings)

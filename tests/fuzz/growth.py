@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
-from choria_lifecycle.document import MAX_SIZE
+from choria_lifecycle.wire.jsontext import MAX_SIZE
 from tests.fuzz.failure import Failure
 
 if TYPE_CHECKING:

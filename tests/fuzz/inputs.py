@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from choria_lifecycle import Format, codec
+from choria_lifecycle import Format
+from choria_lifecycle.wire import codec
 from choria_schemas.registry import CONTRACTS
-from tests import strategies
+from tests.bed import strategies
 from tests.fuzz.families import ENVELOPE, FAMILIES, STARTUP
 
 if TYPE_CHECKING:

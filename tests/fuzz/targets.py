@@ -20,17 +20,19 @@ from typing import TYPE_CHECKING, Any
 from rfc3339_validator import validate_rfc3339
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle import codec, recording, subjects
-from choria_lifecycle.document import MAX_SIZE
-from choria_lifecycle.envelope import is_time
-from choria_lifecycle.options import check_component
-from choria_lifecycle.receiver import Delivery
-from choria_lifecycle.text import quoted, safe
-from choria_lifecycle.validation.files import Source
-from choria_lifecycle.validation.survey import Policy, judge
-from choria_lifecycle.view import Output, Style, View, Wanted
+from choria_lifecycle.events import subjects
+from choria_lifecycle.events.options import check_component
+from choria_lifecycle.middleware.subscription import Delivery
+from choria_lifecycle.support.text import quoted, safe
+from choria_lifecycle.validation.policy import Policy, judge
+from choria_lifecycle.validation.source import Source
+from choria_lifecycle.view import recording
+from choria_lifecycle.view.viewer import Output, Style, View, Wanted
+from choria_lifecycle.wire import codec
+from choria_lifecycle.wire.cloudevents import is_time
+from choria_lifecycle.wire.jsontext import MAX_SIZE
 from choria_schemas.lifecycle.v1 import Governor, Startup
-from tests import oracle
+from tests.bed import oracle
 from tests.fuzz import inputs
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle import codec
+from choria_lifecycle.wire import codec
 from choria_schemas.registry import CONTRACTS
-from tests import oracle, strategies
+from tests.bed import oracle, strategies
 from tests.fuzz.targets import agreed_verdict
 
 PROTOCOLS = sorted({contract.protocol for contract in CONTRACTS.values()})

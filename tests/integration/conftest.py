@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from choria_lifecycle import embedded
+from choria_lifecycle.demo import embedded
 from tests.bed.certificates import Authority
 
 if TYPE_CHECKING:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
 
-from choria_lifecycle.tally.http import serve
-from choria_lifecycle.tally.listening import bind, url
+from choria_lifecycle.tally.web.http import serve
+from choria_lifecycle.tally.web.listening import bind, url
+from tests.bed import tally_states
 from tests.bed.browser import chromium, find_chromium
-from tests.lifecycle.tally import samples
+from tests.bed.paths import DOCS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -27,7 +27,14 @@ pytestmark = [
 ]
 
 STATES = {
-    make.__name__: make for make in (samples.typical, samples.huge, samples.empty, samples.hostile, samples.troubled)
+    make.__name__: make
+    for make in (
+        tally_states.typical,
+        tally_states.huge,
+        tally_states.empty,
+        tally_states.hostile,
+        tally_states.troubled,
+    )
 }
 
 # Waits for an update that has begun by itself, then makes one.
@@ -41,7 +48,7 @@ class Source:
     """What the browser looks at."""
 
     def __init__(self) -> None:
-        self.state: Status = samples.typical()
+        self.state: Status = tally_states.typical()
 
     def metrics(self) -> bytes:
         return b""
@@ -115,7 +122,9 @@ async def test_it_keeps_up_by_itself(page: Page) -> None:
     async with serving() as (source, at):
         await page.load(at)
         await page.evaluate("window.loaded = 'once'")
-        source.state = samples.whole(samples.empty(components=[samples.component("server", **{"9.9": 7})]))
+        source.state = tally_states.whole(
+            tally_states.empty(components=[tally_states.component("server", **{"9.9": 7})])
+        )
         await page.until("document.title === '7 nodes · Lifecycle tally'")
         assert await page.evaluate("window.loaded") == "once"
         assert "9.9" in await page.evaluate("document.querySelector('main').innerText")
@@ -136,7 +145,7 @@ async def test_what_it_becomes_is_what_a_new_one_would_be(page: Page) -> None:
 
 async def test_who_reads_is_not_disturbed(page: Page) -> None:
     async with serving() as (source, at):
-        source.state = samples.huge()
+        source.state = tally_states.huge()
         await page.look(375, 600)
         await page.load(at)
         await page.evaluate("""
@@ -183,7 +192,7 @@ async def test_it_rests_in_a_hidden_tab(page: Page) -> None:
         page.requests.clear()
         await page.evaluate(UPDATE)
         assert at not in page.requests
-        source.state = samples.empty()
+        source.state = tally_states.empty()
         await page.evaluate("delete document.hidden, document.dispatchEvent(new Event('visibilitychange'))")
         await page.until("document.title === '0 nodes · Lifecycle tally'")
 
@@ -229,6 +238,6 @@ async def test_it_can_be_used_from_the_keyboard(page: Page) -> None:
 
 
 async def test_the_picture_in_the_readme() -> None:
-    picture = (Path(__file__).parents[2] / "docs" / "tally.png").read_bytes()
+    picture = (DOCS / "tally.png").read_bytes()
     assert picture.startswith(b"\x89PNG")
     assert len(picture) < 150_000

@@ -15,8 +15,8 @@ from typing import IO, TYPE_CHECKING
 import pytest
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle import embedded
 from choria_lifecycle.config.resolve import resolve
+from choria_lifecycle.demo import embedded
 from choria_lifecycle.nats import NatsTransport
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from choria_lifecycle.nats import NatsTransport
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from choria_lifecycle import embedded
+    from choria_lifecycle.demo import embedded
 
 SECONDS = 30
 COMMAND = [sys.executable, "-m", "choria_lifecycle"]

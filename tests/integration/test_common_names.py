@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle import embedded
 from choria_lifecycle.config.settings import ConnectionSettings, Verify
+from choria_lifecycle.demo import embedded
 from choria_lifecycle.nats import NatsTransport
 from tests.bed.certificates import Authority
 

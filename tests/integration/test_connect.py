@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle import embedded
 from choria_lifecycle.connection import connect, publish_once
+from choria_lifecycle.demo import embedded
 from tests.bed.faults import proxy
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ import nats as nats_py
 import pytest
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle import embedded
 from choria_lifecycle.connection import connect
-from choria_lifecycle.middleware import Middleware
-from choria_lifecycle.nats import backoff, transport
+from choria_lifecycle.demo import embedded
+from choria_lifecycle.middleware.middleware import Middleware
+from choria_lifecycle.nats import reconnect, transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,8 +166,8 @@ async def test_permission_withdrawn_while_subscribed() -> None:
 
 
 async def test_refused_after_a_reconnect(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backoff, "SHORTEST", 0.01)
-    monkeypatch.setattr(backoff, "LONGEST", 0.02)
+    monkeypatch.setattr(reconnect, "SHORTEST", 0.01)
+    monkeypatch.setattr(reconnect, "LONGEST", 0.02)
     with embedded.nats_server(permissions(""), jetstream=False) as first:
         async with opened(first) as middleware, middleware.events() as events, middleware.deliveries("other") as others:
             first.kill()

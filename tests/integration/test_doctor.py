@@ -14,9 +14,10 @@ import dns.asyncresolver
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from choria_lifecycle import doctor, embedded
+from choria_lifecycle import doctor
 from choria_lifecycle.config import discovery
 from choria_lifecycle.config import resolve as resolving
+from choria_lifecycle.demo import embedded
 from choria_lifecycle.doctor.rules import about_settings
 from choria_lifecycle.errors import ConfigError, ConnectionFailed, MissingExtra, NotAuthorised
 from tests.bed.certificates import Authority

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import nats as nats_py
 
-from choria_lifecycle.clock import steady
+from choria_lifecycle.support.clock import steady
 from tests.bed.cluster import cluster, lead_elsewhere, named, patiently
 from tests.bed.race import bucket, race, until
 
 if TYPE_CHECKING:
-    from choria_lifecycle import embedded
+    from choria_lifecycle.demo import embedded
     from tests.bed.cluster import Cluster
     from tests.bed.race import Candidate, Race
 

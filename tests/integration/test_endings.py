@@ -16,7 +16,7 @@ from choria_lifecycle.connection import connect
 from choria_schemas.lifecycle.v1 import Shutdown, Startup
 
 if TYPE_CHECKING:
-    from choria_lifecycle import embedded
+    from choria_lifecycle.demo import embedded
 
 PROGRAMS = Path(__file__).parent / "programs"
 

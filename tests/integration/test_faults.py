@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from dns.asyncresolver import Resolver
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle import embedded
 from choria_lifecycle.config import discovery
 from choria_lifecycle.connection import connect
-from choria_lifecycle.nats import backoff, connection
+from choria_lifecycle.demo import embedded
+from choria_lifecycle.nats import connection, reconnect
 from tests.bed import servers
 from tests.bed.certificates import LOOPBACK, Authority, Issued
 from tests.bed.choria import choria_broker
@@ -44,8 +44,8 @@ OTHER = Authority.create("Another CA")
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reconnect at once, for ever: what is tested is that, not how long the pauses are."""
-    monkeypatch.setattr(backoff, "SHORTEST", 0.01)
-    monkeypatch.setattr(backoff, "LONGEST", 0.02)
+    monkeypatch.setattr(reconnect, "SHORTEST", 0.01)
+    monkeypatch.setattr(reconnect, "LONGEST", 0.02)
 
 
 @pytest.fixture(autouse=True)

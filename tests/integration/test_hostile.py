@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import nats
 
-from choria_lifecycle import embedded
+from choria_lifecycle.demo import embedded
 from choria_lifecycle.tally.limits import Limits
 from tests.bed.tallies import running_tally
 

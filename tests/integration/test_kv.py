@@ -13,8 +13,8 @@ import pytest
 from nats.js.errors import KeyDeletedError, KeyNotFoundError, KeyWrongLastSequenceError
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle import embedded
-from choria_lifecycle.bucket import Held, KeyTaken
+from choria_lifecycle.demo import embedded
+from choria_lifecycle.middleware.bucket import Held, KeyTaken
 from tests.bed.faults import proxy
 from tests.bed.permissions import allowed
 from tests.bed.servers import User, users
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nats.js import JetStreamContext
     from nats.js.kv import KeyValue
 
-    from choria_lifecycle.bucket import Bucket
+    from choria_lifecycle.middleware.bucket import Bucket
 
 NUMBERS = count()
 WITHIN = 5.0

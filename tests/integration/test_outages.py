@@ -14,9 +14,9 @@ import nats as nats_py
 import pytest
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle import embedded
 from choria_lifecycle.connection import connect
-from choria_lifecycle.nats import backoff, connection, stream, transport
+from choria_lifecycle.demo import embedded
+from choria_lifecycle.nats import connection, reconnect, tcp, transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reconnect at once: what is tested is that, not how long the pauses are."""
-    monkeypatch.setattr(backoff, "SHORTEST", 0.01)
-    monkeypatch.setattr(backoff, "LONGEST", 0.02)
+    monkeypatch.setattr(reconnect, "SHORTEST", 0.01)
+    monkeypatch.setattr(reconnect, "LONGEST", 0.02)
 
 
 @pytest.fixture
@@ -284,7 +284,7 @@ async def test_nobody_reads_and_nobody_takes(frozen: embedded.Server, monkeypatc
 
 async def test_an_end_that_is_never_told_is_awaited_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """As of a connection whose TLS handshake failed; each wait would add a second to closing."""
-    monkeypatch.setattr(stream, "GOODBYE", 0.01)
+    monkeypatch.setattr(tcp, "GOODBYE", 0.01)
     waits = 0
 
     async def never() -> None:
@@ -293,7 +293,7 @@ async def test_an_end_that_is_never_told_is_awaited_once(monkeypatch: pytest.Mon
         await asyncio.Event().wait()
 
     writer = mock.Mock(wait_closed=never)
-    socket = stream.Socket()
+    socket = tcp.Socket()
     socket._io_writer = writer
     for _ in range(2):
         await socket.wait_closed()
@@ -423,7 +423,7 @@ async def test_pauses_between_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
         slept.append(delay)
         return await sleep(0)
 
-    monkeypatch.setattr(connection, "Backoff", lambda: backoff.Backoff(uniform))
+    monkeypatch.setattr(connection, "Backoff", lambda: reconnect.Backoff(uniform))
     monkeypatch.setattr(asyncio, "sleep", nap)
     with embedded.nats_server(jetstream=False) as first:
         async with connect(first.url, environ={}) as middleware:
@@ -484,8 +484,8 @@ async def lost(middleware: lifecycle.Middleware) -> None:
 
 
 def test_backoff_grows_and_stays_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backoff, "SHORTEST", 0.5)
-    monkeypatch.setattr(backoff, "LONGEST", 20.0)
+    monkeypatch.setattr(reconnect, "SHORTEST", 0.5)
+    monkeypatch.setattr(reconnect, "LONGEST", 20.0)
     bounds: list[tuple[float, float]] = []
 
     def uniform(low: float, high: float) -> float:
@@ -493,7 +493,7 @@ def test_backoff_grows_and_stays_within_bounds(monkeypatch: pytest.MonkeyPatch) 
         return high
 
     pool = [nats_py.aio.client.Server(uri=nats_py.aio.client.urlparse(f"nats://{host}:4222")) for host in "ab"]
-    chooses = backoff.Backoff(uniform)
+    chooses = reconnect.Backoff(uniform)
     chosen = [chooses(pool, {}) for _ in range(16)]
     assert [server.uri.hostname for server, _ in chosen if server] == ["a", "b"] * 8
     assert [delay for _, delay in chosen[1::2]] == [0.0] * 8

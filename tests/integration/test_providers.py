@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle import embedded
 from choria_lifecycle.connection import connect
+from choria_lifecycle.demo import embedded
 from tests.bed import puppet, servers
 from tests.bed.certificates import LOOPBACK, Authority
 from tests.bed.choria import choria_broker

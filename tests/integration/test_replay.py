@@ -15,10 +15,10 @@ import nats as nats_py
 import pytest
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle import embedded
 from choria_lifecycle.connection import connect
-from choria_lifecycle.middleware import Middleware
-from choria_lifecycle.nats import backoff, replay, streams
+from choria_lifecycle.demo import embedded
+from choria_lifecycle.middleware.middleware import Middleware
+from choria_lifecycle.nats import jetstream, reconnect, replay
 from choria_lifecycle.nats.client import Client
 from tests.bed.faults import running_proxy
 from tests.bed.permissions import allowed
@@ -37,8 +37,8 @@ STREAM: dict[str, Any] = {"name": "CHORIA_EVENTS", "subjects": ["choria.lifecycl
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Notice and mend at once: what is tested is that, not how long the pauses are."""
-    monkeypatch.setattr(backoff, "SHORTEST", 0.01)
-    monkeypatch.setattr(backoff, "LONGEST", 0.02)
+    monkeypatch.setattr(reconnect, "SHORTEST", 0.01)
+    monkeypatch.setattr(reconnect, "LONGEST", 0.02)
     monkeypatch.setattr(replay, "_HEARTBEAT", 0.2)
     monkeypatch.setattr(replay, "_SILENCE", 0.8)
     monkeypatch.setattr(replay, "_SHORTEST_PAUSE", 0.01)
@@ -61,7 +61,7 @@ def some(first: int, last: int) -> list[lifecycle.Event]:
 
 
 @asynccontextmanager
-async def jetstream(server: embedded.Server, *streams: dict[str, Any]) -> AsyncIterator[JetStreamContext]:
+async def serving_streams(server: embedded.Server, *streams: dict[str, Any]) -> AsyncIterator[JetStreamContext]:
     """nats-py's own view of a server, with these streams in it."""
     client = await nats_py.connect(server.url, allow_reconnect=False)
     context = client.jetstream()
@@ -92,7 +92,7 @@ async def store(server: embedded.Server, events: list[lifecycle.Event]) -> None:
 async def test_the_server_dies_and_comes_back(tmp_path: Path) -> None:
     sent = some(0, 3000)
     with embedded.nats_server(store=tmp_path) as first:
-        async with jetstream(first, STREAM):
+        async with serving_streams(first, STREAM):
             await store(first, sent[:2000])
         async with slow(first.url) as middleware, middleware.events(since=ALL) as events:
             found = await take(events, 700)
@@ -112,7 +112,7 @@ async def test_the_server_dies_and_comes_back(tmp_path: Path) -> None:
 async def test_the_connection_breaks_again_and_again(own: embedded.Server) -> None:
     sent = some(0, 4000)
     chance = random.Random(5)
-    async with jetstream(own, STREAM):
+    async with serving_streams(own, STREAM):
         await store(own, sent[:3000])
         with running_proxy(own.port) as proxy:
             async with slow(proxy.url, 500) as middleware, middleware.events(since=ALL) as events:
@@ -131,7 +131,7 @@ async def test_the_connection_breaks_again_and_again(own: embedded.Server) -> No
 
 
 async def test_what_is_stored_meanwhile_comes_afterwards(own: embedded.Server) -> None:
-    async with jetstream(own, STREAM):
+    async with serving_streams(own, STREAM):
         with running_proxy(own.port) as proxy:
             async with (
                 connect(proxy.url, environ={}) as middleware,
@@ -158,7 +158,7 @@ async def test_a_request_that_the_server_never_got(own: embedded.Server, monkeyp
         else:
             await real(self, subject, *arguments, **options)
 
-    async with jetstream(own, STREAM), connect(own.url, environ={}) as middleware:
+    async with serving_streams(own, STREAM), connect(own.url, environ={}) as middleware:
         lost = [1, 2]
         monkeypatch.setattr(Client, "publish", lose)
         async with middleware.events(since=ALL) as events:
@@ -173,7 +173,7 @@ async def test_a_request_that_the_server_never_got(own: embedded.Server, monkeyp
 async def test_messages_lost_on_their_way(own: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the server believes to have handed out, and did not reach us, is asked for again."""
     monkeypatch.setattr(replay, "_SILENCE", 10.0)  # or a busy machine makes another consumer
-    async with jetstream(own, STREAM) as context:
+    async with serving_streams(own, STREAM) as context:
         await store(own, some(0, 1000))
         async with connect(own.url, environ={}) as middleware, middleware.events(since=ALL) as events:
             found = await take(events, 10)
@@ -193,7 +193,7 @@ async def test_messages_lost_on_their_way(own: embedded.Server, monkeypatch: pyt
 
 
 async def test_the_consumer_is_deleted(own: embedded.Server) -> None:
-    async with jetstream(own, STREAM) as context:
+    async with serving_streams(own, STREAM) as context:
         await store(own, some(0, 300))
         async with slow(own.url) as middleware, middleware.events(since=ALL) as events:
             found = await take(events, 20)
@@ -208,7 +208,7 @@ async def test_the_consumer_is_deleted(own: embedded.Server) -> None:
 
 async def test_the_stream_is_deleted(own: embedded.Server) -> None:
     async with (
-        jetstream(own, STREAM) as context,
+        serving_streams(own, STREAM) as context,
         connect(own.url, environ={}) as middleware,
         middleware.events(since=ALL) as events,
     ):
@@ -224,7 +224,7 @@ async def test_the_stream_is_deleted(own: embedded.Server) -> None:
 
 @pytest.mark.parametrize("how", ["replaced", "purged"])
 async def test_messages_that_are_gone_are_a_gap(own: embedded.Server, how: str) -> None:
-    async with jetstream(own, STREAM) as context:
+    async with serving_streams(own, STREAM) as context:
         with running_proxy(own.port) as proxy:
             async with connect(proxy.url, environ={}) as middleware, middleware.events(since=ALL) as events:
                 await store(own, some(0, 3))
@@ -248,7 +248,7 @@ async def test_messages_that_are_gone_before_they_were_read_are_a_gap(
     own: embedded.Server, component: str | None
 ) -> None:
     """The consumer lives, and goes on after them without a word."""
-    async with jetstream(own, STREAM | {"max_msgs": 1000}), slow(own.url) as middleware:
+    async with serving_streams(own, STREAM | {"max_msgs": 1000}), slow(own.url) as middleware:
         await store(own, some(0, 1000))
         async with middleware.events(component=component, since=ALL) as events:
             found = [event.identity for event in await take(events, 10)]
@@ -262,7 +262,7 @@ async def test_messages_that_are_gone_before_they_were_read_are_a_gap(
 
 
 async def test_messages_of_others_are_no_gap(own: embedded.Server) -> None:
-    async with jetstream(own, STREAM), slow(own.url) as middleware:
+    async with serving_streams(own, STREAM), slow(own.url) as middleware:
         await store(own, [alive(number, ("server", "other")[number % 3 > 0]) for number in range(3000)])
         async with middleware.events(component="server", since=ALL) as events:
             assert len(await take(events, 1000)) == 1000
@@ -271,7 +271,7 @@ async def test_messages_of_others_are_no_gap(own: embedded.Server) -> None:
 
 
 async def test_a_message_larger_than_all_that_may_wait(own: embedded.Server) -> None:
-    async with jetstream(own, STREAM), connect(own.url, environ={}) as opened:
+    async with serving_streams(own, STREAM), connect(own.url, environ={}) as opened:
         await store(own, some(0, 5))
         middleware = Middleware(opened._transport, limit_bytes=10)
         async with middleware.events(since=ALL) as events:
@@ -282,7 +282,7 @@ async def test_a_message_larger_than_all_that_may_wait(own: embedded.Server) -> 
 
 async def test_nothing_is_left_behind(own: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay, "_SILENCE", 10.0)  # or a busy machine makes another consumer
-    async with jetstream(own, STREAM) as context:
+    async with serving_streams(own, STREAM) as context:
         await store(own, some(0, 500))
         async with slow(own.url) as middleware:
             for _ in range(3):
@@ -302,7 +302,7 @@ async def test_nothing_is_left_behind(own: embedded.Server, monkeypatch: pytest.
 
 
 async def test_begin_is_how_far_the_stream_reaches_back(own: embedded.Server) -> None:
-    async with jetstream(own, STREAM) as context, connect(own.url, environ={}) as middleware:
+    async with serving_streams(own, STREAM) as context, connect(own.url, environ={}) as middleware:
         async with middleware.events(since=ALL) as events:
             made = events.begin
         assert made is not None
@@ -336,7 +336,7 @@ async def test_begin_is_how_far_the_stream_reaches_back(own: embedded.Server) ->
 )
 async def test_streams_that_do_not_fit(own: embedded.Server, stored: list[list[str]], name: str, words: str) -> None:
     streams = [{"name": f"S{number}", "subjects": subjects} for number, subjects in enumerate(stored)]
-    async with jetstream(own, *streams), connect(own.url, environ={}) as middleware:
+    async with serving_streams(own, *streams), connect(own.url, environ={}) as middleware:
         with pytest.raises(lifecycle.NoStream, match=words):
             async with middleware.events(since=ALL, stream=name):
                 pytest.fail("entered")
@@ -353,8 +353,8 @@ async def test_clocks_that_are_apart(
     ahead: int,
     words: str | None,
 ) -> None:
-    async with jetstream(own, STREAM), connect(own.url, environ={}) as middleware:
-        monkeypatch.setattr(streams, "time", SimpleNamespace(time=lambda: time.time() + ahead))
+    async with serving_streams(own, STREAM), connect(own.url, environ={}) as middleware:
+        monkeypatch.setattr(jetstream, "time", SimpleNamespace(time=lambda: time.time() + ahead))
         async with middleware.events(since=ALL):
             pass
     warned = [record.getMessage() for record in caplog.records if "the clock of the server" in record.getMessage()]
@@ -365,7 +365,7 @@ async def test_clocks_that_are_apart(
 async def test_a_stream_that_keeps_the_last_of_each_subject(own: embedded.Server) -> None:
     """All alive events of a component have the same subject."""
     stream = STREAM | {"max_msgs_per_subject": 1}
-    async with jetstream(own, stream), connect(own.url, environ={}) as middleware:
+    async with serving_streams(own, stream), connect(own.url, environ={}) as middleware:
         with pytest.raises(lifecycle.NoStream, match=r"keeps the last 1 of .*max_msgs_per_subject to -1"):
             async with middleware.events(since=ALL):
                 pytest.fail("entered")

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from choria_lifecycle import embedded
 from choria_lifecycle.connection import connect
+from choria_lifecycle.demo import embedded
 from choria_schemas.lifecycle.v1 import Alive, Shutdown, Startup
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
 
-    from choria_lifecycle.receiver import Events
+    from choria_lifecycle.middleware.subscription import Events
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="lifecycle run is for Linux and macOS")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")

@@ -22,10 +22,10 @@ from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle import embedded
 from choria_lifecycle.cli.program import program
 from choria_lifecycle.config.resolve import choria_configuration, resolve
 from choria_lifecycle.connection import connect
+from choria_lifecycle.demo import embedded
 from tests.bed import servers
 from tests.bed.certificates import LOOPBACK, Authority
 from tests.bed.tokens import client_token, write_credentials

@@ -15,7 +15,7 @@ from choria_lifecycle.connection import connect
 from choria_schemas.lifecycle.v1 import Alive, Shutdown, Startup
 
 if TYPE_CHECKING:
-    from choria_lifecycle import embedded
+    from choria_lifecycle.demo import embedded
 
 PROGRAM = Path(__file__).parent / "programs" / "announced.py"
 # `make soak` runs them more often.

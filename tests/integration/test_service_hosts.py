@@ -13,24 +13,25 @@ import socket
 import sys
 from collections import Counter
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from choria_lifecycle.connection import connect
-from choria_lifecycle.event import event_type
+from choria_lifecycle.events.factories import event_type
 from choria_schemas.lifecycle.v1 import Alive
+from tests.bed.paths import DOCS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from pathlib import Path
 
-    from choria_lifecycle import embedded
-    from choria_lifecycle.event import Event
-    from choria_lifecycle.middleware import Middleware
-    from choria_lifecycle.receiver import Receiver
+    from choria_lifecycle.demo import embedded
+    from choria_lifecycle.events.factories import Event
+    from choria_lifecycle.middleware.middleware import Middleware
+    from choria_lifecycle.middleware.subscription import Receiver
 
-EXAMPLES = Path(__file__).parents[2] / "docs" / "service"
+EXAMPLES = DOCS / "service"
 # An example for gunicorn, which in a test also tells when a worker can be sent signals.
 CONFIGURATION = """
 import os

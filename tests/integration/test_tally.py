@@ -20,7 +20,7 @@ import nats as nats_py
 import pytest
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle import embedded
+from choria_lifecycle.demo import embedded
 from tests.bed.cluster import cluster, lead_elsewhere, patiently
 
 if TYPE_CHECKING:

@@ -27,10 +27,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle import embedded
 from choria_lifecycle.cli.program import program
 from choria_lifecycle.connection import connect, publish_once
-from choria_lifecycle.nats import backoff, client, stream, tls
+from choria_lifecycle.demo import embedded
+from choria_lifecycle.nats import client, reconnect, tcp, tls
 from tests.bed.certificates import LOOPBACK, Authority, server_context
 from tests.bed.tokens import client_token, write_credentials
 
@@ -203,7 +203,7 @@ def test_certificate_that_is_not_trusted(name: str, running: Any, files: Files) 
 
 async def test_failed_handshake_is_not_mourned(running: Any, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     """asyncio does not tell the end of such a connection; nobody may wait for that."""
-    for module in (stream, client):
+    for module in (tcp, client):
         monkeypatch.setattr(module, "GOODBYE", 60)
     urls = [f"tls://localhost:{running('good').port}", f"tls://{LOOPBACK}:{running('good').port}"]
     async with asyncio.timeout(SECONDS):
@@ -567,8 +567,8 @@ async def test_tls_stripped_in_between(secret: str, running: Any, files: Files) 
 
 async def test_tls_stripped_later(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that has to be made again is as careful as the first."""
-    monkeypatch.setattr(backoff, "SHORTEST", 0.01)
-    monkeypatch.setattr(backoff, "LONGEST", 0.02)
+    monkeypatch.setattr(reconnect, "SHORTEST", 0.01)
+    monkeypatch.setattr(reconnect, "LONGEST", 0.02)
     settings = f"{USERS}\ntls {{ {files.server('again')} }}"
     with embedded.nats_server(settings, jetstream=False) as first:
         options: dict[str, Any] = {"user": "alice", "password": "s3cret", "ca": files.ca(OURS, "ours"), "environ": {}}

@@ -23,8 +23,8 @@ from typing import IO, TYPE_CHECKING, Any
 import pytest
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle import embedded
 from choria_lifecycle.config.resolve import resolve
+from choria_lifecycle.demo import embedded
 from choria_lifecycle.nats import NatsTransport
 from choria_lifecycle.validation.parallel import SEGMENT
 

@@ -12,15 +12,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from choria_lifecycle.config.files import read
-from choria_lifecycle.config.keys import KEYS, Known, known
-from choria_lifecycle.config.syntax import convert
+from choria_lifecycle.config.choria.configuration import read
+from choria_lifecycle.config.choria.keys import KEYS, Known, known
+from choria_lifecycle.config.choria.syntax import convert
 from choria_lifecycle.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from choria_lifecycle.config.syntax import Kind
+    from choria_lifecycle.config.choria.syntax import Kind
 
     from .config_trees import Tree
     from .golang import Ask

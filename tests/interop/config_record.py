@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from choria_lifecycle.config import keys
+from choria_lifecycle.config.choria import keys
 
 from . import config
 from .config_texts import random_texts, texts

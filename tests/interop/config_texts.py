@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from choria_lifecycle.config.syntax import Kind
+    from choria_lifecycle.config.choria.syntax import Kind
 
 HOME = "/home/a"
 

@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from choria_lifecycle.config.keys import KEYS, known
+from choria_lifecycle.config.choria.keys import KEYS, known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.golang import GoError, build
+from tests.bed.golang import GoError, build
 
 __all__ = ["Ask", "GoError", "program"]
 

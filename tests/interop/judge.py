@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.codec import decode
+from choria_lifecycle.wire.codec import decode
 from choria_schemas.registry import CONTRACTS
 
 Record = dict[str, Any]

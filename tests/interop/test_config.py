@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from choria_lifecycle.config.keys import known
+from choria_lifecycle.config.choria.keys import known
 
 from . import config, config_record
 from .config_record import recorded_texts, recorded_trees

@@ -41,7 +41,8 @@ def test_type_checkers_and_python_see_the_same_names() -> None:
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert seen == {name: f"choria_lifecycle.{module}" for name, module in lifecycle._HOME.items()}
+    found = {name: f"choria_lifecycle.{module}" for module, names in lifecycle._MODULES.items() for name in names}
+    assert seen == found
     assert {*seen, "__version__"} == set(lifecycle.__all__)
 
 

@@ -33,7 +33,7 @@ def test_one_type_loads_that_type_and_the_standard_library():
     assert foreign(loaded) == set()
     assert of_ours(loaded) == {
         "choria_schemas",
-        "choria_schemas._lazy",
+        "choria_schemas.lazy",
         "choria_schemas.lifecycle",
         "choria_schemas.lifecycle.v1",
         "choria_schemas.lifecycle.v1.startup",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.bed.paths import ROOT
 
 
 @pytest.fixture(scope="module")

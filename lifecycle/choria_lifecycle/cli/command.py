@@ -8,11 +8,11 @@ from typing import IO, Any, Final
 
 import click
 
-from choria_lifecycle.cli.fitting import fitted
+from choria_lifecycle.cli.messages import logged, logged_line, printing, talk_options, verbosity
 from choria_lifecycle.cli.output import abandon
 from choria_lifecycle.cli.printer import PATIENCE
 from choria_lifecycle.cli.stop import Stop
-from choria_lifecycle.cli.talk import logged, logged_line, printing, talk_options, verbosity
+from choria_lifecycle.cli.wrapping import fitted
 from choria_lifecycle.errors import (
     AddressInUse,
     ConfigError,
@@ -23,7 +23,7 @@ from choria_lifecycle.errors import (
     NotAuthorised,
     OptionError,
 )
-from choria_lifecycle.text import safe
+from choria_lifecycle.support.text import safe
 
 __all__ = ["Command", "Failure"]
 

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from choria_lifecycle.cli.command import Command
+from choria_lifecycle.cli.messages import printer_of, say, verbosity
 from choria_lifecycle.cli.output import has_colors
 from choria_lifecycle.cli.parameters import COLOR, Connection, connection_options
 from choria_lifecycle.cli.program import COMMANDS
-from choria_lifecycle.cli.talk import printer_of, say, verbosity
 from choria_lifecycle.errors import ConnectionFailed, NotAuthorised
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from choria_lifecycle.cli.stop import Stop
-    from choria_lifecycle.config.checks import Check
-    from choria_lifecycle.config.show import Setting
+    from choria_lifecycle.doctor.checks import Check
+    from choria_lifecycle.doctor.effective import Setting
 
 __all__ = ["command"]
 
@@ -73,8 +73,8 @@ def command() -> None:
 @click.pass_context
 def show(ctx: click.Context, output: str, connection: Connection) -> None:
     """Print the settings."""
-    from choria_lifecycle.config.show import FILE
     from choria_lifecycle.doctor import show as in_force
+    from choria_lifecycle.doctor.effective import FILE
 
     arguments = connection.arguments()
     del arguments["timeout"]
@@ -88,9 +88,9 @@ def show(ctx: click.Context, output: str, connection: Connection) -> None:
 
 def _lines(settings: Sequence[Setting]) -> Iterator[str]:
     """The connection, the files, what is set in them, and what is at its default."""
-    from choria_lifecycle.config.keys import KEYS
-    from choria_lifecycle.config.reading import DEFAULT
-    from choria_lifecycle.config.show import FILE
+    from choria_lifecycle.config.choria.keys import KEYS
+    from choria_lifecycle.config.choria.reading import DEFAULT
+    from choria_lifecycle.doctor.effective import FILE
 
     keys = [each for each in settings if each.name in KEYS]
     connection = [each for each in settings if each.name not in KEYS and each.name != FILE]
@@ -114,7 +114,7 @@ def _lines(settings: Sequence[Setting]) -> Iterator[str]:
 
 def _setting(setting: Setting, width: int) -> Iterator[str]:
     """A setting with its origin, on a line of its own if it does not fit. No `#`: Choria has no comments there."""
-    from choria_lifecycle.config.reading import DEFAULT
+    from choria_lifecycle.config.choria.reading import DEFAULT
 
     line = f"  {setting.name:{width}} = {setting.value}".rstrip()
     origin = f"({setting.origin})" if setting.origin and setting.origin != DEFAULT else ""

@@ -11,22 +11,22 @@ import click
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.cli.command import Command, Failure
+from choria_lifecycle.cli.messages import printer_of, say
 from choria_lifecycle.cli.output import has_colors
 from choria_lifecycle.cli.parameters import COLOR, duration
 from choria_lifecycle.cli.printer import PATIENCE
 from choria_lifecycle.cli.program import COMMANDS
-from choria_lifecycle.cli.talk import printer_of, say
 from choria_lifecycle.cli.view import Screen
 from choria_lifecycle.config.resolve import resolve
-from choria_lifecycle.demo import Totals, play, simulate
-from choria_lifecycle.embedded import nats_server
-from choria_lifecycle.text import safe
-from choria_lifecycle.view import Style, View, Wanted
+from choria_lifecycle.demo.embedded import nats_server
+from choria_lifecycle.demo.fleet import Totals, play, simulate
+from choria_lifecycle.support.text import safe
+from choria_lifecycle.view.viewer import Style, View, Wanted
 
 if TYPE_CHECKING:
     from choria_lifecycle.cli.printer import Printer
     from choria_lifecycle.cli.stop import Stop
-    from choria_lifecycle.receiver import Deliveries
+    from choria_lifecycle.middleware.subscription import Deliveries
 
 __all__ = ["command"]
 

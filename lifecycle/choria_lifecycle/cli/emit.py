@@ -8,10 +8,10 @@ import click
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.cli.command import Command
+from choria_lifecycle.cli.messages import say
 from choria_lifecycle.cli.parameters import Connection, connection_options
 from choria_lifecycle.cli.program import COMMANDS
-from choria_lifecycle.cli.talk import say
-from choria_lifecycle.options import STAGES
+from choria_lifecycle.events.options import STAGES
 
 if TYPE_CHECKING:
     from choria_lifecycle.cli.stop import Stop

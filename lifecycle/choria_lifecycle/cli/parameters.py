@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from choria_lifecycle.cli.command import Failure
-from choria_lifecycle.text import quoted
+from choria_lifecycle.support.text import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

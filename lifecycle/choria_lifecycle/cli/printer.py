@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Final, TextIO
 
-from choria_lifecycle.cli.fitting import fitted
+from choria_lifecycle.cli.wrapping import fitted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

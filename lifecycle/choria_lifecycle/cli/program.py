@@ -11,8 +11,8 @@ import click
 from click.exceptions import Exit
 
 from choria_lifecycle import __version__
+from choria_lifecycle.cli.messages import talk_options
 from choria_lifecycle.cli.output import abandon
-from choria_lifecycle.cli.talk import talk_options
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from choria_lifecycle.text import safe
+from choria_lifecycle.support.text import safe
 
 __all__ = ["Progress"]
 

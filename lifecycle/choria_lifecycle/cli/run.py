@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from choria_lifecycle.cli.command import Command, Failure
+from choria_lifecycle.cli.messages import log_format, printer_of, verbosity
 from choria_lifecycle.cli.parameters import Connection, connection_options, duration
 from choria_lifecycle.cli.printer import PATIENCE
 from choria_lifecycle.cli.program import COMMANDS
-from choria_lifecycle.cli.talk import log_format, printer_of, verbosity
-from choria_lifecycle.envelope import Format
-from choria_lifecycle.event import startup
-from choria_lifecycle.log import logger
-from choria_lifecycle.text import quoted
+from choria_lifecycle.events.factories import startup
+from choria_lifecycle.support.log import logger
+from choria_lifecycle.support.text import quoted
+from choria_lifecycle.wire.cloudevents import Format
 
 if TYPE_CHECKING:
     from collections.abc import Callable

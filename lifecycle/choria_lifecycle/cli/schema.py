@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 
 from choria_lifecycle.cli.command import Command
 from choria_lifecycle.cli.program import COMMANDS
-from choria_lifecycle.text import quoted
+from choria_lifecycle.support.text import quoted
 from choria_schemas.registry import CONTRACTS, UPSTREAM_COMMIT, UPSTREAM_REPOSITORY
 
 if TYPE_CHECKING:

@@ -13,16 +13,16 @@ from click.core import ParameterSource
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.cli.command import Command
+from choria_lifecycle.cli.messages import log_format, say
 from choria_lifecycle.cli.parameters import CONNECTION_PARAMETERS, Connection, connection_options, duration
 from choria_lifecycle.cli.program import COMMANDS
-from choria_lifecycle.cli.talk import log_format, say
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Generator
 
     from choria_lifecycle.cli.stop import Stop
-    from choria_lifecycle.tally.tally import Options
+    from choria_lifecycle.tally.daemon import Options
 
 __all__ = ["command"]
 
@@ -111,10 +111,10 @@ def command(
     for package in ("aiohttp", "prometheus_client"):
         if importlib.util.find_spec(package) is None:
             raise lifecycle.MissingExtra("lifecycle tally", extra="cli")
-    from choria_lifecycle.tally.http import check_path
+    from choria_lifecycle.tally.daemon import Options
     from choria_lifecycle.tally.limits import Limits
-    from choria_lifecycle.tally.listening import bind, url
-    from choria_lifecycle.tally.tally import Options
+    from choria_lifecycle.tally.web.http import check_path
+    from choria_lifecycle.tally.web.listening import bind, url
 
     stop: Stop = ctx.obj
     _check(ctx, options, demo=demo)
@@ -172,7 +172,7 @@ def _limit(text: str) -> tuple[str, int]:
 @contextmanager
 def _fleet() -> Generator[dict[str, Any]]:
     """A private nats-server, as the arguments of `connect`."""
-    from choria_lifecycle.embedded import nats_server
+    from choria_lifecycle.demo.embedded import nats_server
 
     with nats_server() as server:
         # The user's own environment is about another server.
@@ -182,8 +182,8 @@ def _fleet() -> Generator[dict[str, Any]]:
 async def _run(
     what: Options, sockets: list[socket.socket], path: str, arguments: dict[str, Any], *, demo: bool
 ) -> None:
-    from choria_lifecycle.tally.http import serve
-    from choria_lifecycle.tally.tally import Tally
+    from choria_lifecycle.tally.daemon import Tally
+    from choria_lifecycle.tally.web.http import serve
 
     async with lifecycle.connect(**arguments) as middleware:
         tally = Tally(middleware, what, say=lambda text: say(f"lifecycle: {text}"))
@@ -203,7 +203,7 @@ async def _run(
 async def _play(url: str) -> None:
     """Let the simulated fleet live, story after story."""
     from choria_lifecycle.config.resolve import resolve
-    from choria_lifecycle.demo import play, simulate
+    from choria_lifecycle.demo.fleet import play, simulate
     from choria_lifecycle.nats import NatsTransport
 
     transport = await NatsTransport.open(resolve(url, name="lifecycle tally", environ={}), within=5)

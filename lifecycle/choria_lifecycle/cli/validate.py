@@ -16,23 +16,23 @@ from click.core import ParameterSource
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.cli.command import Command
-from choria_lifecycle.cli.desk import Desk, Enough, created
+from choria_lifecycle.cli.inputs import STDIN, read
+from choria_lifecycle.cli.messages import printer_of, say, verbosity
 from choria_lifecycle.cli.output import has_colors
 from choria_lifecycle.cli.parameters import COLOR, Connection, connection_options, duration
 from choria_lifecycle.cli.printer import PATIENCE
 from choria_lifecycle.cli.program import COMMANDS
-from choria_lifecycle.cli.reading import STDIN, read
-from choria_lifecycle.cli.talk import printer_of, say, verbosity
-from choria_lifecycle.subjects import PREFIX
-from choria_lifecycle.text import quoted
-from choria_lifecycle.transport import check_pattern
-from choria_lifecycle.validation.finding import CODES
+from choria_lifecycle.cli.results import Desk, Enough, created
+from choria_lifecycle.events.subjects import PREFIX
+from choria_lifecycle.middleware.transport import check_pattern
+from choria_lifecycle.support.text import quoted
+from choria_lifecycle.validation.policy import Policy, judge_message
 from choria_lifecycle.validation.report import Output
-from choria_lifecycle.validation.survey import Policy, judge_message
+from choria_lifecycle.wire.finding import CODES
 
 if TYPE_CHECKING:
     from choria_lifecycle.cli.stop import Stop
-    from choria_lifecycle.receiver import Counters
+    from choria_lifecycle.middleware.subscription import Counters
 
 __all__ = ["command"]
 

@@ -14,15 +14,15 @@ from click.core import ParameterSource
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.cli.command import Command, Failure
+from choria_lifecycle.cli.messages import printer_of, say
 from choria_lifecycle.cli.output import has_colors
 from choria_lifecycle.cli.parameters import COLOR, CONNECTION_PARAMETERS, Connection, connection_options, duration
 from choria_lifecycle.cli.printer import PATIENCE
 from choria_lifecycle.cli.program import COMMANDS
-from choria_lifecycle.cli.talk import printer_of, say
-from choria_lifecycle.recording import deliveries
-from choria_lifecycle.selection import Selection
-from choria_lifecycle.view import Output as Kind
-from choria_lifecycle.view import Style, View, Wanted
+from choria_lifecycle.middleware.selection import Selection
+from choria_lifecycle.view.recording import deliveries
+from choria_lifecycle.view.viewer import Output as Kind
+from choria_lifecycle.view.viewer import Style, View, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.cli.printer import Printer
     from choria_lifecycle.cli.stop import Stop
-    from choria_lifecycle.receiver import Deliveries, Delivery
+    from choria_lifecycle.middleware.subscription import Deliveries, Delivery
 
 __all__ = ["Screen", "command"]
 

@@ -7,10 +7,13 @@ import os
 import stat
 from typing import TYPE_CHECKING, NoReturn
 
+from choria_lifecycle.errors import ConfigError
+from choria_lifecycle.support.text import safe
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["contents"]
+__all__ = ["contents", "unreadable"]
 
 _MOST_BYTES = 1 << 20
 
@@ -28,6 +31,25 @@ def contents(path: Path, most: int = _MOST_BYTES) -> bytes:
         raise OSError(errno.EINVAL, "no file can have that name") from error
     with os.fdopen(descriptor, "rb") if _is_regular(descriptor) else _refused(descriptor) as file:
         return file.read(most + 1)
+
+
+def unreadable(path: Path, origin: str, error: OSError, remedy: str = "") -> ConfigError:
+    """The error for a file that settings name and that cannot be read.
+
+    Args:
+        path: the file.
+        origin: where its name comes from; empty if that is not known.
+        error: why it cannot be read.
+        remedy: how to get one, if there is none.
+    """
+    source = f" ({safe(origin)})" if origin else ""
+    if origin.startswith("provider puppet"):
+        remedy = "'choria enroll' gets it"
+    if isinstance(error, PermissionError):
+        remedy = "let this user read it"
+    elif not isinstance(error, FileNotFoundError):
+        remedy = "name a file"
+    return ConfigError(f"cannot read {path}{source}: {error.strerror or error}{'; ' if remedy else ''}{remedy}")
 
 
 def _is_regular(descriptor: int) -> bool:

@@ -6,10 +6,10 @@ import importlib.util
 import re
 from typing import TYPE_CHECKING
 
-from choria_lifecycle.chance import chance
 from choria_lifecycle.errors import MissingExtra
-from choria_lifecycle.log import logger
-from choria_lifecycle.text import safe
+from choria_lifecycle.support.jitter import chance
+from choria_lifecycle.support.log import logger
+from choria_lifecycle.support.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -6,19 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from choria_lifecycle.config.machine import Machine
+from choria_lifecycle.config.choria.machine import Machine
 from choria_lifecycle.config.settings import ConnectionSettings, Verify
 from choria_lifecycle.config.urls import read_urls, redacted
 from choria_lifecycle.errors import ConfigError
-from choria_lifecycle.log import logger
-from choria_lifecycle.text import safe
+from choria_lifecycle.support.log import logger
+from choria_lifecycle.support.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from os import PathLike
     from typing import Unpack
 
-    from choria_lifecycle.config.files import Configuration
+    from choria_lifecycle.config.choria.configuration import Configuration
     from choria_lifecycle.config.settings import ConnectionOptions
 
 __all__ = ["FALLBACK", "choria_configuration", "identity", "resolve"]
@@ -65,7 +65,7 @@ def choria_configuration(
     """
     if not config and (servers is not None or environ.get("NATS_URL")):
         return None
-    from choria_lifecycle.config.files import read
+    from choria_lifecycle.config.choria.configuration import read
 
     found = read(environ=environ, root=root, directory=directory, file=_path(str(config)) if config else None)
     if found.initial is None and not environ.get("CHORIA_SRV_DOMAIN"):
@@ -165,7 +165,7 @@ def _protected(
     configuration: Configuration, environ: Mapping[str, str], machine: Machine, *, plain: bool
 ) -> ConnectionSettings:
     """What a configuration says about who connects, and how that is protected."""
-    from choria_lifecycle.config.security import security
+    from choria_lifecycle.config.choria.security import security
 
     for problem in configuration.problems:
         # With an error Choria's own tools do not start either.

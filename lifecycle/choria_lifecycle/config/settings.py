@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from choria_lifecycle.config.urls import DEFAULT_SERVER
 from choria_lifecycle.errors import ConfigError, OptionError
-from choria_lifecycle.text import quoted
+from choria_lifecycle.support.text import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

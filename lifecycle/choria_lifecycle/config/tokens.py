@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from choria_lifecycle.config.checks import day, unreadable
-from choria_lifecycle.config.contents import contents
+from choria_lifecycle.config.contents import contents, unreadable
 from choria_lifecycle.errors import ConfigError, MissingExtra, NotAuthorised
-from choria_lifecycle.text import quoted
+from choria_lifecycle.support.clock import format_time
+from choria_lifecycle.support.text import quoted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,11 +94,13 @@ class Token:
         """
         if self.expires is not None and now > self.expires + LEEWAY:
             raise NotAuthorised(
-                f"the token {self.path} expired on {day(self.expires)}; "
+                f"the token {self.path} expired on {format_time(self.expires)}; "
                 "get a new one with 'choria login', or from who issued it"
             )
         if self.starts is not None and now < self.starts - LEEWAY:
-            raise NotAuthorised(f"the token {self.path} is not valid before {day(self.starts)}; is the clock right?")
+            raise NotAuthorised(
+                f"the token {self.path} is not valid before {format_time(self.starts)}; is the clock right?"
+            )
 
 
 def read_token(path: Path, origin: str = "") -> Token:

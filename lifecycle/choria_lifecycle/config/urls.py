@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from choria_lifecycle.errors import ConfigError
-from choria_lifecycle.log import logger
-from choria_lifecycle.text import safe
+from choria_lifecycle.support.log import logger
+from choria_lifecycle.support.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

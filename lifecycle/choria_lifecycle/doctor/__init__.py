@@ -8,11 +8,11 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from choria_lifecycle.config.checks import Check
-from choria_lifecycle.config.material import examine
 from choria_lifecycle.config.resolve import choria_configuration, resolve
-from choria_lifecycle.config.show import ERROR, Setting, effective
 from choria_lifecycle.doctor.brokers import ask_broker, ask_dns, unusable
+from choria_lifecycle.doctor.checks import Check
+from choria_lifecycle.doctor.effective import ERROR, Setting, effective
+from choria_lifecycle.doctor.files import examine
 from choria_lifecycle.doctor.rules import (
     CONFIGURATION,
     CONNECTION,
@@ -21,7 +21,7 @@ from choria_lifecycle.doctor.rules import (
     about_settings,
 )
 from choria_lifecycle.errors import ConfigError, LifecycleError
-from choria_lifecycle.text import safe
+from choria_lifecycle.support.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Mapping

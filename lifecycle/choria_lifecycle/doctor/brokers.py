@@ -6,11 +6,11 @@ import asyncio
 import importlib.util
 from typing import TYPE_CHECKING
 
-from choria_lifecycle.config.checks import Check
-from choria_lifecycle.config.material import EVENTS
+from choria_lifecycle.doctor.checks import Check
+from choria_lifecycle.doctor.files import EVENTS
 from choria_lifecycle.doctor.rules import CONNECTION
 from choria_lifecycle.errors import ConnectionFailed, LifecycleError, MissingExtra
-from choria_lifecycle.text import safe
+from choria_lifecycle.support.text import safe
 
 if TYPE_CHECKING:
     from choria_lifecycle.config.settings import ConnectionSettings
@@ -115,7 +115,7 @@ def _whom(peer: Peer) -> str:
     words = [f"{peer.name or 'a server without a name'}, NATS {peer.version or 'of no stated version'}"]
     words.append(peer.tls or "not encrypted")
     if peer.certificate and importlib.util.find_spec("cryptography") is not None:
-        from choria_lifecycle.config.certificates import described
+        from choria_lifecycle.doctor.certificates import described
 
         words.append(f"with the certificate of {described(peer.certificate)}")
     return ", ".join(words)

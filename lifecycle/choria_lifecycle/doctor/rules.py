@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from choria_lifecycle.config.checks import Check
-from choria_lifecycle.config.reading import exists
+from choria_lifecycle.config.choria.reading import exists
 from choria_lifecycle.config.settings import Verify
-from choria_lifecycle.text import safe
+from choria_lifecycle.doctor.checks import Check
+from choria_lifecycle.support.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from choria_lifecycle.config.files import Configuration
+    from choria_lifecycle.config.choria.configuration import Configuration
     from choria_lifecycle.config.settings import ConnectionSettings
 
 __all__ = ["CONFIGURATION", "CONNECTION", "about_configuration", "about_environment", "about_settings"]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import msgspec
 from nats import errors
 
-from choria_lifecycle.nats.causes import cause
+from choria_lifecycle.nats.diagnosis import cause
 from choria_lifecycle.nats.waiting import LostError, first
-from choria_lifecycle.text import safe
+from choria_lifecycle.support.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,16 +19,16 @@ from nats.protocol.command import pub_cmd
 from nats.protocol.parser import PERMISSIONS_ERR, STALE_CONNECTION
 
 from choria_lifecycle.errors import LifecycleError
-from choria_lifecycle.log import logger
-from choria_lifecycle.nats.stream import GOODBYE, Reader, Socket
-from choria_lifecycle.text import safe
+from choria_lifecycle.nats.tcp import GOODBYE, Reader, Socket
+from choria_lifecycle.support.log import logger
+from choria_lifecycle.support.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
     from ssl import SSLContext
     from urllib.parse import ParseResult
 
-    from choria_lifecycle.transport import Message
+    from choria_lifecycle.middleware.transport import Message
 
 __all__ = ["Client", "Peer", "Received"]
 

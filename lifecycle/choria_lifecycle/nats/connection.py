@@ -12,14 +12,14 @@ from nats import errors
 from choria_lifecycle.config.discovery import Brokers
 from choria_lifecycle.config.resolve import FALLBACK
 from choria_lifecycle.errors import ConnectionFailed, LifecycleError, NotAuthorised
-from choria_lifecycle.log import logger
-from choria_lifecycle.nats.backoff import Backoff
-from choria_lifecycle.nats.causes import CertificateRefusedError, cause, hint, is_refusal
 from choria_lifecycle.nats.client import Client
 from choria_lifecycle.nats.credentials import credentials, inbox
-from choria_lifecycle.nats.refusals import Refusals
+from choria_lifecycle.nats.diagnosis import CertificateRefusedError, cause, hint, is_refusal
+from choria_lifecycle.nats.permissions import Refusals
+from choria_lifecycle.nats.reconnect import Backoff
 from choria_lifecycle.nats.tls import tls_context
-from choria_lifecycle.text import safe
+from choria_lifecycle.support.log import logger
+from choria_lifecycle.support.text import safe
 
 if TYPE_CHECKING:
     from choria_lifecycle.config.settings import ConnectionSettings

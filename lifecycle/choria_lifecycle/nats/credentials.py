@@ -8,11 +8,11 @@ import importlib.util
 import time
 from typing import TYPE_CHECKING, Any
 
-from choria_lifecycle.config.checks import day
 from choria_lifecycle.config.tokens import LEEWAY, creds_end, need_cryptography, read_creds, read_seed, read_token
 from choria_lifecycle.config.tokens import sign as sign_choria
 from choria_lifecycle.errors import ConfigError, MissingExtra, NotAuthorised
 from choria_lifecycle.nats.tls import read
+from choria_lifecycle.support.clock import format_time
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,7 +75,7 @@ def _valid_creds(path: Path, origin: str) -> bytes:
     jwt, _ = read_creds(path, origin)
     end = creds_end(jwt)
     if end is not None and time.time() > end + LEEWAY:
-        raise NotAuthorised(f"the creds {path} expired on {day(end)}; get new ones from who issued them")
+        raise NotAuthorised(f"the creds {path} expired on {format_time(end)}; get new ones from who issued them")
     return jwt
 
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from choria_lifecycle.bucket import Held, KeyTaken, check_key, no_bucket
 from choria_lifecycle.errors import ConnectionFailed, NotAuthorised
-from choria_lifecycle.log import logger
+from choria_lifecycle.middleware.bucket import Held, KeyTaken, check_key, no_bucket
 from choria_lifecycle.nats.api import Api, NobodyError, RefusedError, UnansweredError
+from choria_lifecycle.support.log import logger
 
 if TYPE_CHECKING:
     from choria_lifecycle.errors import LifecycleError
@@ -62,7 +62,7 @@ class _Last(msgspec.Struct):
 
 
 class NatsBucket:
-    """A bucket on a server. See `choria_lifecycle.bucket.Bucket` for what its methods promise.
+    """A bucket on a server. See `choria_lifecycle.middleware.bucket.Bucket` for what its methods promise.
 
     Args:
         connection: where it is.

@@ -16,17 +16,17 @@ import msgspec
 from nats import errors
 
 from choria_lifecycle.errors import ConnectionFailed, LifecycleError, NoStream
-from choria_lifecycle.identifiers import uuid4
-from choria_lifecycle.log import logger
 from choria_lifecycle.nats.api import Api, RefusedError, UnansweredError
-from choria_lifecycle.nats.causes import cause
-from choria_lifecycle.nats.streams import NO_STREAM, Place, Streams, delivered
+from choria_lifecycle.nats.diagnosis import cause
+from choria_lifecycle.nats.jetstream import NO_STREAM, Place, Streams, delivered
 from choria_lifecycle.nats.waiting import LostError, first
-from choria_lifecycle.text import safe
+from choria_lifecycle.support.ids import uuid4
+from choria_lifecycle.support.log import logger
+from choria_lifecycle.support.text import safe
 
 if TYPE_CHECKING:
+    from choria_lifecycle.middleware.transport import ReplaySink
     from choria_lifecycle.nats.connection import Connection
-    from choria_lifecycle.transport import ReplaySink
 
 __all__ = ["NatsReplay"]
 
@@ -59,7 +59,7 @@ class _AgainError(Exception):
 
 
 class NatsReplay:
-    """A replay on a server. See `choria_lifecycle.transport.Transport.replay` for what it promises.
+    """A replay on a server. See `choria_lifecycle.middleware.transport.Transport.replay` for what it promises.
 
     Args:
         connection: where the stream is.

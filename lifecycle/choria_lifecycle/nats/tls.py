@@ -5,12 +5,11 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Final
 
-from choria_lifecycle.config.checks import unreadable
-from choria_lifecycle.config.contents import contents
+from choria_lifecycle.config.contents import contents, unreadable
 from choria_lifecycle.config.settings import Verify
 from choria_lifecycle.errors import ConfigError
-from choria_lifecycle.log import logger
-from choria_lifecycle.text import safe
+from choria_lifecycle.support.log import logger
+from choria_lifecycle.support.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING
 from nats import errors
 from nats.js.errors import APIError, NoStreamResponseError
 
-from choria_lifecycle.bucket import check_bucket
 from choria_lifecycle.errors import ConnectionFailed, DeliveryFailed
-from choria_lifecycle.log import logger
-from choria_lifecycle.nats.causes import cause
+from choria_lifecycle.middleware.bucket import check_bucket
+from choria_lifecycle.middleware.transport import check_messages, check_pattern, check_stream, no_stream
 from choria_lifecycle.nats.connection import Connection
+from choria_lifecycle.nats.diagnosis import cause
 from choria_lifecycle.nats.kv import NatsBucket
 from choria_lifecycle.nats.replay import NatsReplay
 from choria_lifecycle.nats.waiting import LostError, first, written
-from choria_lifecycle.text import safe
-from choria_lifecycle.transport import check_messages, check_pattern, check_stream, no_stream
+from choria_lifecycle.support.log import logger
+from choria_lifecycle.support.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from choria_lifecycle.bucket import Bucket
     from choria_lifecycle.config.settings import ConnectionSettings
     from choria_lifecycle.errors import LifecycleError, NotAuthorised
+    from choria_lifecycle.middleware.bucket import Bucket
+    from choria_lifecycle.middleware.transport import Message, Replay, ReplaySink, Sink, Subscription
     from choria_lifecycle.nats.client import Client, Peer
-    from choria_lifecycle.nats.refusals import RefusedSubscription
-    from choria_lifecycle.transport import Message, Replay, ReplaySink, Sink, Subscription
+    from choria_lifecycle.nats.permissions import RefusedSubscription
 
 __all__ = ["NatsTransport"]
 
@@ -47,7 +47,7 @@ _CLOSE_SECONDS = 3.0
 
 
 class NatsTransport:
-    """The transport protocol over NATS. See `choria_lifecycle.transport.Transport` for what its methods promise.
+    """The transport protocol over NATS.
 
     Nothing is buffered while the connection is down: a publish waits for it to come back, or fails having sent nothing.
     """

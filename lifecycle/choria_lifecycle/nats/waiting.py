@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
-from choria_lifecycle.nats.causes import cause
+from choria_lifecycle.nats.diagnosis import cause
 
 if TYPE_CHECKING:
     from typing import Any

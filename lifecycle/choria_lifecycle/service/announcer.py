@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from choria_lifecycle.errors import ConnectionFailed, InvalidEvent, LifecycleError, OptionError
-from choria_lifecycle.event import alive, provisioned, shutdown, startup, upgraded
-from choria_lifecycle.identifiers import uuid4
-from choria_lifecycle.log import logger
+from choria_lifecycle.events.factories import alive, provisioned, shutdown, startup, upgraded
+from choria_lifecycle.support.ids import uuid4
+from choria_lifecycle.support.log import logger
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from choria_lifecycle.envelope import Format
-    from choria_lifecycle.event import Event
-    from choria_lifecycle.service.channel import Channel
+    from choria_lifecycle.events.factories import Event
     from choria_lifecycle.service.clock import Clock
+    from choria_lifecycle.service.publisher import Channel
+    from choria_lifecycle.wire.cloudevents import Format
 
 __all__ = ["Announcer", "Counters"]
 

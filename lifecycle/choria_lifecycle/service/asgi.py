@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from choria_lifecycle.config.settings import ConnectionOptions
 from choria_lifecycle.errors import LifecycleError
-from choria_lifecycle.log import logger, warn_aloud
-from choria_lifecycle.service.engine import in_event_loop
+from choria_lifecycle.service.loop_thread import in_event_loop
 from choria_lifecycle.service.service import Service
+from choria_lifecycle.support.log import logger, warn_aloud
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
     from typing import Unpack
 
-    from choria_lifecycle.envelope import Format
     from choria_lifecycle.service.clock import Clock
+    from choria_lifecycle.wire.cloudevents import Format
 
 __all__ = ["ASGIApplication", "Announced", "ServiceOptions"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final, Protocol
 
-from choria_lifecycle.clock import steady
+from choria_lifecycle.support.clock import steady
 
 __all__ = ["Clock", "SystemClock"]
 

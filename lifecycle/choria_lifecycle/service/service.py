@@ -11,16 +11,16 @@ from inspect import signature
 from typing import TYPE_CHECKING, Final
 
 from choria_lifecycle.config.settings import check_options
-from choria_lifecycle.envelope import Format
 from choria_lifecycle.errors import ConnectionFailed, LifecycleError, OptionError
-from choria_lifecycle.event import startup, upgraded
-from choria_lifecycle.service import endings
+from choria_lifecycle.events.factories import startup, upgraded
+from choria_lifecycle.service import exit_hooks
 from choria_lifecycle.service.announcer import Announcer, Counters
-from choria_lifecycle.service.engine import in_event_loop
-from choria_lifecycle.service.life import Life, Plan
-from choria_lifecycle.service.origin import version_of
-from choria_lifecycle.service.surroundings import current
-from choria_lifecycle.text import quoted
+from choria_lifecycle.service.defaults import version_of
+from choria_lifecycle.service.environment import current
+from choria_lifecycle.service.lifetime import Life, Plan
+from choria_lifecycle.service.loop_thread import in_event_loop
+from choria_lifecycle.support.text import quoted
+from choria_lifecycle.wire.cloudevents import Format
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing import Self, Unpack
 
     from choria_lifecycle.config.settings import ConnectionOptions
-    from choria_lifecycle.middleware import Middleware
+    from choria_lifecycle.middleware.middleware import Middleware
     from choria_lifecycle.service.clock import Clock
 
 __all__ = ["INTERVAL", "Service"]
@@ -219,7 +219,7 @@ class Service:
         if life.here:
             return None  # the garbage collector came by, which comes in any thread
         try:
-            wait([ended], endings.CLOSE_SECONDS)
+            wait([ended], exit_hooks.CLOSE_SECONDS)
         finally:
             life.settle()
         return None if begun else life.failure
@@ -275,7 +275,7 @@ class Service:
         ended = life.end()
         waiting = asyncio.wrap_future(ended)
         try:
-            await asyncio.wait({waiting}, timeout=endings.CLOSE_SECONDS)
+            await asyncio.wait({waiting}, timeout=exit_hooks.CLOSE_SECONDS)
         except asyncio.CancelledError:
             waiting.cancel()
             ended.add_done_callback(lambda _: _soon(loop, life.settle))  # the end goes on without us

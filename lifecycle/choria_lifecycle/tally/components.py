@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from choria_lifecycle.event import Alive, Governor, Provisioned, Shutdown, Startup, Upgraded
+from choria_lifecycle.events.factories import Alive, Governor, Provisioned, Shutdown, Startup, Upgraded
 from choria_lifecycle.tally.labels import OTHER
 from choria_lifecycle.tally.nodes import Census, Nodes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from choria_lifecycle.event import Event
+    from choria_lifecycle.events.factories import Event
     from choria_lifecycle.tally.labels import Labels
 
 __all__ = ["EVENTS", "PRESENT", "Component", "Components", "Governors", "Summary"]

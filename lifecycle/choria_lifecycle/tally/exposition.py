@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import choria_lifecycle
 from choria_lifecycle.errors import ConfigError, MissingExtra
-from choria_lifecycle.text import quoted
+from choria_lifecycle.support.text import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,17 +8,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from choria_lifecycle.errors import ConnectionFailed, NoStream, NotAuthorised
-from choria_lifecycle.event import Event
-from choria_lifecycle.log import logger
-from choria_lifecycle.text import safe
+from choria_lifecycle.events.factories import Event
+from choria_lifecycle.support.log import logger
+from choria_lifecycle.support.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from choria_lifecycle.delivery import Counters, Delivery
     from choria_lifecycle.errors import LifecycleError
-    from choria_lifecycle.middleware import Middleware
-    from choria_lifecycle.receiver import Deliveries
+    from choria_lifecycle.middleware.delivery import Counters, Delivery
+    from choria_lifecycle.middleware.middleware import Middleware
+    from choria_lifecycle.middleware.subscription import Deliveries
     from choria_lifecycle.tally.recorder import Recorder
 
 __all__ = ["ALIVE_SECONDS", "Intake", "unread"]

@@ -7,9 +7,9 @@ import threading
 from dataclasses import fields
 from typing import TYPE_CHECKING, Final, get_args
 
-from choria_lifecycle.event import EVENT_TYPES, Event, describe, event_type
-from choria_lifecycle.testing.clock import FakeClock
-from choria_lifecycle.text import quoted
+from choria_lifecycle.events.factories import EVENT_TYPES, Event, describe, event_type
+from choria_lifecycle.support.text import quoted
+from choria_lifecycle.testing.fake_clock import FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from choria_lifecycle.codec import decode
-from choria_lifecycle.validation.finding import Finding, Severity
 from choria_lifecycle.validation.report import Output, line_maker
-from choria_lifecycle.validation.validate import validate
+from choria_lifecycle.wire.codec import decode
+from choria_lifecycle.wire.finding import Finding, Severity
+from choria_lifecycle.wire.verdict import validate
 
 if TYPE_CHECKING:
-    from choria_lifecycle.codec import MachineEvent
-    from choria_lifecycle.event import Event
+    from choria_lifecycle.events.factories import Event
+    from choria_lifecycle.wire.codec import MachineEvent
 
 __all__ = ["assert_valid"]
 

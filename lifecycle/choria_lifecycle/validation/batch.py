@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from choria_lifecycle.document import too_large
-from choria_lifecycle.validation.finding import Finding
+from choria_lifecycle.wire.finding import Finding
+from choria_lifecycle.wire.jsontext import too_large
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

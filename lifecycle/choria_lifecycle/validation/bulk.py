@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, Ty
 
 import msgspec
 
-from choria_lifecycle.decoders import REFUSED
-from choria_lifecycle.document import FLAT, MAX_SIZE, is_shallow
-from choria_lifecycle.envelope import Format, is_time, source_of
-from choria_lifecycle.options import is_token
-from choria_lifecycle.validation.advice import EARLIEST, LEEWAY, advise, old_spelling
-from choria_lifecycle.validation.rules import inspect
+from choria_lifecycle.events.options import is_token
+from choria_lifecycle.wire.check import inspect
+from choria_lifecycle.wire.cloudevents import Format, is_time, source_of
+from choria_lifecycle.wire.jsontext import FLAT, MAX_SIZE, is_shallow
+from choria_lifecycle.wire.quick import REFUSED
+from choria_lifecycle.wire.warnings import EARLIEST, LEEWAY, advise, old_spelling
 from choria_schemas.registry import CONTRACTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from choria_lifecycle.validation.finding import Finding
-    from choria_lifecycle.validation.rules import Inspection
+    from choria_lifecycle.wire.check import Inspection
+    from choria_lifecycle.wire.finding import Finding
     from choria_schemas.registry import Contract
 
 __all__ = ["NO_PROTOCOL", "UNKNOWN", "UNREADABLE", "Checked", "Kind", "check", "examine"]

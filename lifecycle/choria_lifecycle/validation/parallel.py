@@ -10,7 +10,7 @@ from itertools import islice
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
-from choria_lifecycle.validation.files import Segment, segments
+from choria_lifecycle.validation.source import Segment, segments
 from choria_lifecycle.validation.worker import Surveyed, Wanted, ask, start, survey
 
 if TYPE_CHECKING:

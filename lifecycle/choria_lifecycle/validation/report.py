@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 import msgspec
 
-from choria_lifecycle.text import safe, visible_json
-from choria_lifecycle.validation.finding import Finding, Severity
+from choria_lifecycle.support.text import safe, visible_json
+from choria_lifecycle.wire.finding import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

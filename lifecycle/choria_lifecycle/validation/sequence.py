@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from choria_lifecycle.validation.batch import Batch
-from choria_lifecycle.validation.finding import Finding
+from choria_lifecycle.wire.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

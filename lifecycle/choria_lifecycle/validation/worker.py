@@ -12,14 +12,14 @@ import sys
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Final
 
-from choria_lifecycle.validation.files import Source
-from choria_lifecycle.validation.survey import Part, judge
+from choria_lifecycle.validation.policy import Part, judge
+from choria_lifecycle.validation.source import Source
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from choria_lifecycle.validation.files import Segment
-    from choria_lifecycle.validation.survey import Policy
+    from choria_lifecycle.validation.policy import Policy
+    from choria_lifecycle.validation.source import Segment
 
 __all__ = ["HANDED_OVER", "Surveyed", "Wanted", "WorkerEnded", "ask", "serve", "start", "survey"]
 

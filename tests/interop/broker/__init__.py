@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import IO, TYPE_CHECKING, Any
 
-from tests.golang import GoError, build
+from tests.bed.golang import GoError, build
 
 from .process import SECONDS, process
 

@@ -9,7 +9,7 @@ import threading
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
-from tests.golang import GoError
+from tests.bed.golang import GoError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

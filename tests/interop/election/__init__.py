@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import nats
 
-from choria_lifecycle import embedded
+from choria_lifecycle.demo import embedded
+from tests.bed.golang import build
 from tests.bed.race import bucket, race, until
-from tests.golang import build
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -93,7 +93,7 @@ async def _each_is_evicted(field: _Field) -> None:
 
 
 # For how long two may lead: whoever is evicted learns so with a renewal, which a busy machine can hold up. What holds
-# where nothing is held up is shown in virtual time by tests/lifecycle/test_election.py.
+# where nothing is held up is shown in virtual time by tests/lifecycle/election/test_campaign.py.
 _CASES: dict[str, tuple[Callable[[_Field], Awaitable[None]], float]] = {
     "Go leads and is killed": (_go_is_killed, 0.0),
     "ours leads and leaves": (_ours_leaves, 0.0),

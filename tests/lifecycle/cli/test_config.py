@@ -11,8 +11,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from choria_lifecycle import doctor
-from choria_lifecycle.config.checks import Check
-from choria_lifecycle.config.keys import KEYS
+from choria_lifecycle.config.choria.keys import KEYS
+from choria_lifecycle.doctor.checks import Check
 from choria_lifecycle.errors import ConfigError, ConnectionFailed, MissingExtra, NotAuthorised
 from tests.bed.certificates import Authority
 from tests.bed.tokens import client_token, write_credentials

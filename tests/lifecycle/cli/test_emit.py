@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.config import machine
+from choria_lifecycle.config.choria import machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable

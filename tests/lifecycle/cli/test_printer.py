@@ -21,8 +21,8 @@ import click
 import pytest
 
 from choria_lifecycle.cli.command import Command, Failure
+from choria_lifecycle.cli.messages import printer_of
 from choria_lifecycle.cli.printer import Printer
-from choria_lifecycle.cli.talk import printer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

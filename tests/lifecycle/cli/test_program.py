@@ -10,7 +10,7 @@ import click
 import pytest
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.cli import talk
+from choria_lifecycle.cli import messages
 from choria_lifecycle.cli.command import Command
 from choria_lifecycle.cli.program import COMMANDS, program
 
@@ -186,4 +186,4 @@ def test_the_log_is_left_as_it_was(failing: Callable[..., Result]) -> None:
 
 
 def test_nothing_is_said_of_no_command() -> None:
-    assert talk.verbosity() == 0
+    assert messages.verbosity() == 0

@@ -22,21 +22,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.cli import reading
+from choria_lifecycle.cli import inputs
 from choria_lifecycle.cli.program import program
-from choria_lifecycle.document import MAX_SIZE
 from choria_lifecycle.validation import parallel, worker
-from choria_lifecycle.validation.files import Source
-from choria_lifecycle.validation.finding import CODES, Severity
-from tests import strategies
+from choria_lifecycle.validation.source import Source
+from choria_lifecycle.wire.finding import CODES, Severity
+from choria_lifecycle.wire.jsontext import MAX_SIZE
+from tests.bed import strategies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from click.testing import Result
 
-    from choria_lifecycle.transport import Sink, Subscription
-    from choria_lifecycle.validation.files import Segment
+    from choria_lifecycle.middleware.transport import Sink, Subscription
+    from choria_lifecycle.validation.source import Segment
 
     Run = Callable[..., Result]
 
@@ -544,11 +544,11 @@ def segments(size: int, limit: int) -> Iterator[list[int]]:
         yield Here(jobs)
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (parallel, reading):
+        for module in (parallel, inputs):
             patch.setattr(module, "SEGMENT", size)
-        for module in (worker, reading):
+        for module in (worker, inputs):
             patch.setattr(module, "Source", partial(Source, limit=limit))
-        patch.setattr(reading, "pool", pool)
+        patch.setattr(inputs, "pool", pool)
         yield pools
 
 

@@ -13,21 +13,21 @@ import pytest
 
 from choria_lifecycle import Format, Middleware, Service, detect_format, event_type
 from choria_lifecycle.errors import ConnectionFailed, DeliveryFailed, InvalidEvent, NotAuthorised
-from choria_lifecycle.memory import InMemoryTransport
+from choria_lifecycle.middleware.memory import InMemoryTransport
 from choria_lifecycle.service import announcer as module
-from choria_lifecycle.service import life
+from choria_lifecycle.service import lifetime
 from choria_lifecycle.service.announcer import Announcer
-from choria_lifecycle.service.channel import Given
-from choria_lifecycle.service.engine import Engine
-from choria_lifecycle.service.life import Life
-from choria_lifecycle.service.surroundings import current
+from choria_lifecycle.service.environment import current
+from choria_lifecycle.service.lifetime import Life
+from choria_lifecycle.service.loop_thread import Engine
+from choria_lifecycle.service.publisher import Given
 from choria_lifecycle.testing import FakeClock, MemoryMiddleware
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from choria_lifecycle.service.channel import Channel
-    from choria_lifecycle.transport import Message
+    from choria_lifecycle.middleware.transport import Message
+    from choria_lifecycle.service.publisher import Channel
 
 INTERVAL = 1800.0
 
@@ -444,8 +444,8 @@ def test_the_first_beat_is_uniform_within_the_interval(monkeypatch: pytest.Monke
         def __init__(self, **options: Any) -> None:
             firsts.append(options["first"])
 
-    monkeypatch.setattr(life, "Announcer", Noted)
-    monkeypatch.setattr(life, "chance", random.Random(6))
+    monkeypatch.setattr(lifetime, "Announcer", Noted)
+    monkeypatch.setattr(lifetime, "chance", random.Random(6))
     count = 4000
     for _ in range(count):
         Life(Service("billing", "1.4.2", middleware=MemoryMiddleware())._plan, current())._open(Engine.__new__(Engine))

@@ -14,11 +14,11 @@ from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response
 
-from choria_lifecycle import embedded
 from choria_lifecycle.connection import connect
+from choria_lifecycle.demo import embedded
 from choria_lifecycle.errors import ConnectionFailed, OptionError
-from choria_lifecycle.event import event_type
-from choria_lifecycle.service import endings
+from choria_lifecycle.events.factories import event_type
+from choria_lifecycle.service import exit_hooks
 from choria_lifecycle.service.asgi import Announced, ASGIApplication
 from choria_lifecycle.service.service import Service
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.websockets import WebSocket
 
-    from choria_lifecycle.middleware import Middleware
+    from choria_lifecycle.middleware.middleware import Middleware
 
 STARTUP, COMPLETE, FAILED = ({"type": f"lifespan.startup{end}"} for end in ("", ".complete", ".failed"))
 SHUTDOWN, OVER = ({"type": f"lifespan.shutdown{end}"} for end in ("", ".complete"))
@@ -294,7 +294,7 @@ async def test_strict_lets_the_startup_fail() -> None:
 
 
 async def test_strict_leaves_the_shutdown_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endings, "CLOSE_SECONDS", 1)
+    monkeypatch.setattr(exit_hooks, "CLOSE_SECONDS", 1)
     stopped: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from choria_lifecycle.service.clock import Clock, SystemClock
 from choria_lifecycle.testing import FakeClock
-from choria_lifecycle.testing import clock as module
+from choria_lifecycle.testing import fake_clock as module
 from tests.bed.background import background
 
 if TYPE_CHECKING:

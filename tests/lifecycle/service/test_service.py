@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle import Service, embedded
+from choria_lifecycle import Service
+from choria_lifecycle.demo import embedded
 from choria_lifecycle.errors import ConnectionFailed, LifecycleError, OptionError
-from choria_lifecycle.service import endings, service
+from choria_lifecycle.service import exit_hooks, service
 from choria_lifecycle.service.announcer import Counters
-from choria_lifecycle.service.surroundings import current, replaced
+from choria_lifecycle.service.environment import current, replaced
 from choria_lifecycle.testing import Announcements, FakeClock, MemoryMiddleware, announcing
 from tests.bed.background import background
 from tests.bed.faults import running_proxy
@@ -81,7 +82,7 @@ def _nothing_is_left() -> Iterator[None]:
     """No thread and no signal handler of a service outlives it, at any moment after its end."""
     yield
     assert not ours()
-    assert not endings._waiting
+    assert not exit_hooks._waiting
 
 
 @pytest.fixture(autouse=True)
@@ -496,7 +497,7 @@ def test_a_start_that_is_given_up_ends_at_once(silent: str) -> None:
 
 
 def test_the_start_takes_no_longer_than_it_may(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endings, "CLOSE_SECONDS", 1.2)
+    monkeypatch.setattr(exit_hooks, "CLOSE_SECONDS", 1.2)
 
     async def asynchronous(strict: bool) -> None:
         async with Service(*WHO, servers=silent, environ=ENVIRON, timeout=0.2, strict=strict):
@@ -676,7 +677,7 @@ def test_a_middleware_that_the_loop_ends_with() -> None:
 
 @pytest.mark.parametrize("error", [SystemExit(7), KeyboardInterrupt(), ValueError("on purpose")])
 async def test_what_ends_the_block_is_what_is_heard(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endings, "CLOSE_SECONDS", 1.2)
+    monkeypatch.setattr(exit_hooks, "CLOSE_SECONDS", 1.2)
     middleware = MemoryMiddleware()
 
     async def serve() -> None:
@@ -705,7 +706,7 @@ async def test_a_shutdown_that_was_not_published(
                 raise ConnectionFailed("the server is away")
             await super().publish(messages, within)
 
-    monkeypatch.setattr(endings, "CLOSE_SECONDS", 1.2)
+    monkeypatch.setattr(exit_hooks, "CLOSE_SECONDS", 1.2)
     async with Service(*WHO, middleware=lifecycle.Middleware(Leaving())):
         pass
     assert caplog.messages[-1] == "the end of billing was not announced: the server is away"

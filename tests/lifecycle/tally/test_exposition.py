@@ -17,8 +17,8 @@ from choria_lifecycle.errors import ConfigError, MissingExtra
 from choria_lifecycle.tally.exposition import CONTENT_TYPE, Facts, check_prefix, render
 from choria_lifecycle.tally.limits import Limits
 from choria_lifecycle.tally.recorder import EXPIRY, Recorder
-from tests.lifecycle.tally.events import event, run, transition
-from tests.strategies import EXAMPLES, TEXTS
+from tests.bed.strategies import EXAMPLES, TEXTS
+from tests.bed.tally_events import event, run, transition
 
 FACTS = Facts(
     connected=True,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.memory import InMemoryTransport
-from choria_lifecycle.middleware import Middleware
+from choria_lifecycle.middleware.memory import InMemoryTransport
+from choria_lifecycle.middleware.middleware import Middleware
 from choria_lifecycle.tally import intake as intake_module
 from choria_lifecycle.tally.intake import ALIVE_SECONDS, Intake
 from choria_lifecycle.tally.recorder import EXPIRY, Recorder

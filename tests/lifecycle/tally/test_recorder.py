@@ -15,11 +15,11 @@ from choria_lifecycle.tally.components import Summary
 from choria_lifecycle.tally.limits import LIMITS, Limits
 from choria_lifecycle.tally.nodes import SHARDS
 from choria_lifecycle.tally.recorder import EXPIRY, Recorder
-from tests.lifecycle.tally.events import event, run, transition
-from tests.strategies import EXAMPLES
+from tests.bed.strategies import EXAMPLES
+from tests.bed.tally_events import event, run, transition
 
 if TYPE_CHECKING:
-    from choria_lifecycle.event import Event
+    from choria_lifecycle.events.factories import Event
 
 MINUTE = 60.0
 

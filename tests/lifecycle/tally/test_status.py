@@ -6,10 +6,10 @@ import msgspec
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.tally.exposition import Facts
-from choria_lifecycle.tally.page import page
 from choria_lifecycle.tally.recorder import Recorder
 from choria_lifecycle.tally.status import status
-from tests.lifecycle.tally.events import event
+from choria_lifecycle.tally.web.page import page
+from tests.bed.tally_events import event
 
 STARTED = 1_795_000_000.0
 

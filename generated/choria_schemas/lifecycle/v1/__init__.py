@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from choria_schemas.lifecycle.v1.startup import Startup
     from choria_schemas.lifecycle.v1.upgraded import Upgraded
 else:
-    from choria_schemas._lazy import exports
+    from choria_schemas.lazy import exports
 
     __getattr__, __dir__ = exports(globals(), {'Alive': 'alive', 'Governor': 'governor', 'Provisioned': 'provisioned', 'Shutdown': 'shutdown', 'Startup': 'startup', 'Upgraded': 'upgraded'})
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from choria_schemas.machine.v1.transition import Transition
 else:
-    from choria_schemas._lazy import exports
+    from choria_schemas.lazy import exports
 
     __getattr__, __dir__ = exports(globals(), {'Transition': 'transition'})
 

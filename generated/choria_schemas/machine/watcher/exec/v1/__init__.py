@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from choria_schemas.machine.watcher.exec.v1.state import ExecState
 else:
-    from choria_schemas._lazy import exports
+    from choria_schemas.lazy import exports
 
     __getattr__, __dir__ = exports(globals(), {'ExecState': 'state'})
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from choria_schemas.machine.watcher.nagios.v1.state import NagiosState
 else:
-    from choria_schemas._lazy import exports
+    from choria_schemas.lazy import exports
 
     __getattr__, __dir__ = exports(globals(), {'NagiosState': 'state'})
 

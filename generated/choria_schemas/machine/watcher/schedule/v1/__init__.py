@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from choria_schemas.machine.watcher.schedule.v1.state import ScheduleState
 else:
-    from choria_schemas._lazy import exports
+    from choria_schemas.lazy import exports
 
     __getattr__, __dir__ = exports(globals(), {'ScheduleState': 'state'})
 

@@ -1,0 +1,169 @@
+"""How `lifecycle validate` reads files: one after the other, a large one with several processes."""
+
+from __future__ import annotations
+
+import stat
+import sys
+from contextlib import ExitStack, nullcontext
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final, TypeVar
+
+from choria_lifecycle.cli.command import Failure
+from choria_lifecycle.cli.messages import say
+from choria_lifecycle.cli.results import STANDARD_INPUT
+from choria_lifecycle.support.text import safe
+from choria_lifecycle.validation.bulk import check
+from choria_lifecycle.validation.parallel import SEGMENT, pool, surveyed
+from choria_lifecycle.validation.source import Source, is_divisible
+from choria_lifecycle.validation.worker import Wanted, WorkerEnded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
+
+    from choria_lifecycle.cli.results import Desk
+    from choria_lifecycle.cli.stop import Stop
+    from choria_lifecycle.validation.source import Segment
+
+    T = TypeVar("T")
+
+__all__ = ["STDIN", "read"]
+
+STDIN: Final = "-"
+"""Stands for standard input."""
+
+# The verbosity at which errors are still said.
+_ALWAYS: Final = -9
+
+
+class _FileFailed(Exception):
+    """A file cannot be read; the message says why."""
+
+
+def read(desk: Desk, stop: Stop, files: Iterable[str], jobs: int) -> int:
+    """Validate files, and return 2 if one of them could not be read, else 0.
+
+    Args:
+        desk: where everything goes.
+        stop: interrupts waiting for more.
+        files: their names, `STDIN` for standard input.
+        jobs: how many processes may share a file.
+
+    Raises:
+        Enough: there are as many errors as were asked for.
+    """
+    names = list(files)
+    code = before = 0
+    with stop.held():
+        # What the first check imports has dataclasses, which are made by exec; an interrupt in there has CPython end
+        # with SIGINT in the end, wherever it was caught.
+        check((), warnings=False, now=0.0)
+    sizes = [_size(name) for name in names]
+    known = [size for size in sizes if size is not None]
+    desk.progress.size = sum(known) if len(known) == len(names) else None
+    for name, size in zip(names, sizes, strict=True):
+        desk.progress.name = _place(name)
+        try:
+            if jobs > 1 and _can_be_shared(name, size):
+                _share(desk, stop, jobs, name, before)
+            else:
+                _read(desk, stop, name, before)
+        except _FileFailed as error:
+            code = 2
+            say(f"lifecycle: error: cannot read {safe(_place(name))}: {error}", at=_ALWAYS)
+        before += size or 0
+    return code
+
+
+def _place(name: str) -> str:
+    """Return what people call a file."""
+    return STANDARD_INPUT if name == STDIN else name
+
+
+def _size(name: str) -> int | None:
+    """Return the size of a plain file in bytes, None for everything else."""
+    try:
+        status = Path(name).stat()
+    except OSError:
+        return None
+    return status.st_size if name != STDIN and stat.S_ISREG(status.st_mode) else None
+
+
+def _can_be_shared(name: str, size: int | None) -> bool:
+    if size is not None and size <= SEGMENT:
+        return False
+    try:
+        if size is not None and is_divisible(name):
+            return True
+    except OSError as error:
+        raise _FileFailed(error.strerror or error) from error
+    if name == STDIN or (Path(name).exists() and not Path(name).is_dir()):
+        say(f"{safe(_place(name))} is read by one process: only plain files with a document a line can be shared")
+    return False
+
+
+def _read(desk: Desk, stop: Stop, name: str, before: int) -> None:
+    with _opened(name) as file:
+        if name == STDIN and sys.stdin.isatty():
+            say("reading standard input; Ctrl-D ends it")
+        source = Source(stop.reader(file), oversized=desk.oversized)
+        for batch in _translated(source):
+            with stop.held():
+                desk.judge(batch, _place(name))
+            desk.printer.wait()
+            desk.tick(before + source.position)
+
+
+def _opened(name: str) -> AbstractContextManager[IO[bytes]]:
+    return nullcontext(sys.stdin.buffer) if name == STDIN else _plain(name)
+
+
+def _plain(name: str) -> IO[bytes]:
+    try:
+        return Path(name).open("rb")
+    except OSError as error:
+        raise _FileFailed(error.strerror or error) from error
+
+
+def _share(desk: Desk, stop: Stop, jobs: int, name: str, before: int) -> None:
+    wanted = Wanted(
+        path=Path(name), policy=desk.policy, valid=desk.valid is not None, rejected=desk.rejects is not None
+    )
+    lines = 0
+    with ExitStack() as stack:
+        with stop.held():
+            others = stack.enter_context(pool(jobs))
+        try:
+            for each in _translated(surveyed(others, wanted)):
+                if each.part is None or desk.is_exceeded_by(each.part):
+                    lines += _reread(desk, stop, name, each.segment, lines)
+                else:
+                    with stop.held():
+                        desk.take(each.part, name, lines)
+                    lines += each.lines
+                desk.printer.wait()
+                desk.tick(before + each.segment[1])
+        except WorkerEnded:
+            raise Failure("one of the processes has ended before its time; --jobs 1 does without them") from None
+
+
+def _reread(desk: Desk, stop: Stop, name: str, segment: Segment, lines: int) -> int:
+    """Read a segment here, where what is too much to be handed over can be written, or only a part is wanted.
+
+    Returns:
+        How many lines it has.
+    """
+    with _plain(name) as file:
+        source = Source(file, oversized=desk.oversized, segment=segment)
+        for batch in _translated(source):
+            with stop.held():
+                desk.judge(batch, name, lines)
+            desk.printer.wait()
+    return source.lines
+
+
+def _translated(source: Iterable[T]) -> Iterator[T]:
+    try:
+        yield from source
+    except OSError as error:
+        raise _FileFailed(error.strerror or error) from error

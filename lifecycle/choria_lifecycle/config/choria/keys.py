@@ -1,0 +1,170 @@
+"""The keys of Choria's configuration: those that a client's connection needs, and the names of all others."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from choria_lifecycle.config.choria.syntax import Kind
+
+__all__ = ["KEYS", "PROVIDERS", "Key", "Known", "foreign", "known", "meant"]
+
+PROVIDERS = ("puppet", "file", "pkcs11", "certmanager", "choria")
+"""Choria's security providers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key that a client's connection needs (go-choria, config/config.go and config/choria.go).
+
+    Attributes:
+        name: the key as it stands in a configuration file.
+        kind: how its text is understood.
+        about: what it is for, in a short sentence.
+        default: its value where nothing sets it.
+        variable: the environment variable that takes the place of all files; empty if there is none.
+        choices: the values that are allowed; empty if all are.
+        secret: whether its value must not be shown.
+    """
+
+    name: str
+    kind: Kind
+    about: str
+    default: Any = ""
+    variable: str = ""
+    choices: tuple[str, ...] = ()
+    secret: bool = False
+
+
+_LIST: tuple[Key, ...] = (
+    Key("identity", "string", "The name of this node; derived from the host name if empty."),
+    Key("collectives", "comma_split", "The sub collectives this node takes part in.", ()),
+    Key("main_collective", "string", "The sub collective that inboxes are named after; the first one if empty."),
+    Key("plugin.choria.middleware_hosts", "comma_split", "The brokers, each as host:port.", ()),
+    Key("plugin.choria.use_srv", "bool", "Whether DNS is asked for brokers that are not set.", default=True),
+    Key(
+        "plugin.choria.srv_domain",
+        "string",
+        "The domain of the SRV records; facter's networking.domain if empty.",
+        variable="CHORIA_SRV_DOMAIN",
+    ),
+    Key(
+        "plugin.choria.federation.collectives",
+        "comma_split",
+        "The collectives of a federation; with any, its brokers are connected to.",
+        (),
+        variable="CHORIA_FED_COLLECTIVE",
+    ),
+    Key("plugin.choria.federation_middleware_hosts", "comma_split", "The brokers of the federation.", ()),
+    Key("plugin.choria.network.connect_timeout", "duration", "Seconds to connect in; at most 120.", 2.0),
+    Key("plugin.nats.user", "string", "A user of the broker.", variable="MCOLLECTIVE_NATS_USERNAME"),
+    Key("plugin.nats.pass", "string", "That user's password.", variable="MCOLLECTIVE_NATS_PASSWORD", secret=True),
+    Key(
+        "plugin.nats.credentials",
+        "string",
+        "A file with NATS credentials.",
+        variable="MCOLLECTIVE_NATS_CREDENTIALS",
+    ),
+    Key("plugin.security.provider", "string", "Who the client is, and how it shows it.", "puppet", choices=PROVIDERS),
+    Key(
+        "plugin.security.client_anon_tls",
+        "bool",
+        "Connect with a token of the request signer, and verify no broker.",
+        default=False,
+    ),
+    Key("plugin.security.server_anon_tls", "bool", "The same for servers, with a token of theirs.", default=False),
+    Key(
+        "plugin.security.cipher_suites",
+        "comma_split",
+        "The cipher suites that are allowed; all safe ones if empty.",
+        (),
+    ),
+    Key(
+        "plugin.security.ecc_curves",
+        "comma_split",
+        "The elliptic curves that are allowed; all usual ones if empty.",
+        (),
+    ),
+    Key(
+        "plugin.security.support_legacy_certificates",
+        "bool",
+        "Accept a broker whose certificate has its name in the common name only.",
+        default=False,
+    ),
+    Key(
+        "plugin.choria.ssldir", "path_string", "Puppet's directory of certificates and keys; found by itself if empty."
+    ),
+    Key("plugin.security.file.certificate", "path_string", "The client's certificate, for the provider file."),
+    Key("plugin.security.file.key", "path_string", "The key of that certificate."),
+    Key("plugin.security.file.ca", "path_string", "The certificates of the authorities to trust."),
+    Key("plugin.security.choria.token_file", "path_string", "The client's token, for the provider choria."),
+    Key("plugin.security.choria.seed_file", "path_string", "The seed that belongs to the token."),
+    Key("plugin.security.choria.certificate", "path_string", "The client's certificate, if the broker wants one too."),
+    Key("plugin.security.choria.key", "path_string", "The key of that certificate."),
+    Key("plugin.security.choria.ca", "path_string", "The authorities to trust; without this file, any broker is."),
+    Key("plugin.choria.security.request_signer.token_file", "path_string", "The token that choria login stores."),
+    Key("plugin.choria.security.request_signer.seed_file", "path_string", "The seed that belongs to that token."),
+    Key("plugin.choria.security.request_signer.url", "string", "The service that signs requests."),
+    Key("plugin.choria.security.request_signer.service", "bool", "Requests are signed over Choria.", default=False),
+    Key("plugin.choria.security.server.token_file", "path_string", "The token of a server."),
+    Key("plugin.choria.security.server.seed_file", "path_string", "The seed that belongs to that token."),
+)
+
+KEYS: Mapping[str, Key] = MappingProxyType({key.name: key for key in _LIST})
+"""The keys that a client's connection needs, by name."""
+
+
+class Known(NamedTuple):
+    """How Choria understands a key, and the values it allows; all if there are no choices."""
+
+    kind: Kind
+    choices: tuple[str, ...]
+
+
+@cache
+def known() -> Mapping[str, Known]:
+    """Every key that Choria itself has, for servers and brokers as well, by name (go-choria v0.30.2)."""
+    found: dict[str, Known] = {}
+    for line in resources.files("choria_lifecycle.config.choria").joinpath("known.txt").read_text("utf-8").splitlines():
+        if line and not line.startswith("#"):
+            name, kind, *choices = line.split(" ")
+            found[name] = Known(cast("Kind", kind), tuple(choices))
+    return MappingProxyType(found)
+
+
+# Options whose names hold a name that the administrator chose.
+_OPTIONS = re.compile(
+    r"plugin\.choria\.(?:adapter\.|network\.(?:gateway_remote|leafnode_remote|mapping)\.)"
+    r"|plugin\.security\.issuer\..+\.public$"
+)
+_OWN = ("plugin.choria.", "plugin.security.", "plugin.nats.", "plugin.login.")
+_LONGEST = 100
+
+
+def foreign(key: str) -> bool:
+    """Whether a key belongs to a plugin, which alone knows what it means."""
+    return bool(_OPTIONS.match(key)) or (key.startswith("plugin.") and not key.startswith(_OWN))
+
+
+def meant(key: str) -> str:
+    """The key of Choria that somebody who wrote another probably meant; empty if there is none like it."""
+    for prefix in ("plugin.", "plugin.choria."):
+        if f"{prefix}{key}" in known():
+            return f"{prefix}{key}"
+    written = key.lower()
+    start = "plugin." if written.startswith("plugin.") else ""
+    # What MCollective had and Choria has not, such as securityprovider, is like a key of a plugin, and means another.
+    names = [name.removeprefix(start) for name in known() if name.startswith("plugin.") == bool(start)]
+    written = written.removeprefix(start)
+    longer = [name for name in names if name.startswith(written)]
+    near = difflib.get_close_matches(written, names, n=1, cutoff=0.79) if len(key) <= _LONGEST else []
+    found = longer if len(longer) == 1 else near
+    return start + found[0] if found else ""

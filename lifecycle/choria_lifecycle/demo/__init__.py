@@ -1,0 +1,1 @@
+"""A simulated fleet on a private nats-server."""

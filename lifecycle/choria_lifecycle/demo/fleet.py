@@ -1,0 +1,237 @@
+"""A simulated fleet: nodes that start, live, upgrade under a governor, and stop, and now and then somebody's mistake.
+
+What it publishes follows from its arguments alone; only `play` knows of time passing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from operator import attrgetter
+from random import Random
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from uuid import UUID
+
+from choria_lifecycle.events.factories import Event, Upgraded, event_type, new
+from choria_lifecycle.events.subjects import PREFIX
+from choria_lifecycle.wire import codec
+from choria_lifecycle.wire.cloudevents import Format, detect_format
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from choria_lifecycle.middleware.middleware import Middleware
+    from choria_lifecycle.middleware.subscription import Delivery
+    from choria_lifecycle.middleware.transport import Transport
+
+__all__ = ["Mistake", "Sent", "Step", "Totals", "play", "simulate"]
+
+_PUBLISH_SECONDS: Final = 5.0
+
+# How many nodes may upgrade at once, and how long that takes as a share of the whole.
+_SLOTS: Final = 10
+_UPGRADE: Final = 0.04
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An event, to be published `at` seconds after the start."""
+
+    at: float
+    event: Event
+    format: Format
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """Bytes that are no event, to be published `at` seconds after the start."""
+
+    at: float
+    subject: str
+    data: bytes
+
+
+Step: TypeAlias = Sent | Mistake
+
+
+def simulate(nodes: int, seconds: float, *, seed: int, start: int) -> list[Step]:
+    """Return what a fleet publishes, in order.
+
+    Every node runs Choria's server, which writes CloudEvents; every fifth one also a service of its own, which writes
+    Choria's format. Every tenth was just provisioned, and two of three upgrade, if the governor lets them.
+
+    Args:
+        nodes: how many nodes there are.
+        seconds: how long the whole story takes.
+        seed: makes another story of the same kind.
+        start: when it begins, in Unix seconds.
+    """
+    fleet = _Fleet(seconds, Random(seed), start)  # noqa: S311 - a story, not a secret
+    for number in range(nodes):
+        identity = f"n{number + 1:02}.example.net"
+        fleet.server(identity, provisioned=number % 10 == 0, upgrades=number % 3 != 0)
+        if number % 5 == 0:
+            fleet.service(identity)
+    fleet.mistakes(max(3, nodes // 10))
+    return sorted(fleet.steps, key=attrgetter("at"))
+
+
+class _Fleet:
+    """Collects what the nodes of a fleet publish."""
+
+    def __init__(self, seconds: float, random: Random, start: int) -> None:
+        self.steps: list[Step] = []
+        self._seconds = seconds
+        self._random = random
+        self._start = start
+        self._slots: list[list[float]] = [[] for _ in range(_SLOTS)]
+
+    def server(self, identity: str, *, provisioned: bool, upgrades: bool) -> None:
+        """Choria's server on a node."""
+        ce, version = Format.CLOUDEVENTS, "0.30.1"
+        begin, middle, end = self._moments()
+        if provisioned:
+            self._send(begin - 0.02, "provisioned", ce, identity=identity, component="provision_mode_server")
+        self._send(begin, "startup", ce, identity=identity, component="server", version=version)
+        self._alive(begin, middle, ce, identity, "server", version)
+        if upgrades and self._admitted(middle, identity):
+            version, before = "0.30.2", version
+            common = {"identity": identity, "component": "server"}
+            self._send(middle + 0.01, "upgraded", ce, **common, version=before, new_version=version)
+            self._send(middle + 0.02, "shutdown", ce, **common)
+            self._send(middle + 0.03, "startup", ce, **common, version=version)
+        self._alive(middle + 0.03, end, ce, identity, "server", version)
+        self._send(end, "shutdown", ce, identity=identity, component="server")
+
+    def service(self, identity: str) -> None:
+        """A service of somebody's own on a node."""
+        begin, _, end = self._moments()
+        common: dict[str, Any] = {"identity": identity, "component": "billing"}
+        self._send(begin, "startup", Format.CHORIA, **common, version="1.4.2")
+        self._alive(begin, end, Format.CHORIA, identity, "billing", "1.4.2")
+        self._send(end, "shutdown", Format.CHORIA, **common)
+
+    def mistakes(self, count: int) -> None:
+        """Events that are none."""
+        options = {"id": self._unique(), "identity": "n00.example.net", "component": "server", "version": "0.30.1"}
+        event = new("startup", timestamp=self._start, **options)
+        good = codec.encode(event)
+        document = json.loads(good)
+        wrapped = json.loads(codec.encode(event, Format.CLOUDEVENTS))
+        kinds: list[bytes] = [
+            json.dumps({name: value for name, value in document.items() if name != "version"}).encode(),
+            json.dumps({**document, "timestamp": str(self._start)}).encode(),
+            # Shown as it is, this would clear the screen and look like another event.
+            json.dumps({"protocol": "\x1b[2J\n10:00:00 [startup] forged.example.net: server version 6.6.6"}).encode(),
+            good[: len(good) // 2],
+            json.dumps({**wrapped, "subject": "someone.else.example.net"}).encode(),
+        ]
+        for number in range(count):
+            at = self._random.uniform(0.1, 0.9) * self._seconds
+            self.steps.append(Mistake(at, f"{PREFIX}.startup.server", kinds[number % len(kinds)]))
+
+    def _moments(self) -> tuple[float, float, float]:
+        """When a node starts, changes and stops, as shares of the whole."""
+        uniform = self._random.uniform
+        return uniform(0.02, 0.2), uniform(0.4, 0.6), uniform(0.8, 1.0)
+
+    def _admitted(self, at: float, identity: str) -> bool:
+        """Ask the governor for a slot; where all are taken, none is to be had in time."""
+        common: dict[str, Any] = {"identity": identity, "component": "server", "governor": "UPGRADES"}
+        for slot, taken in enumerate(self._slots, 1):
+            if all(abs(at - other) > _UPGRADE for other in taken):
+                taken.append(at)
+                self._send(at, "governor", Format.CHORIA, **common, event_type="enter", sequence=slot)
+                self._send(at + _UPGRADE, "governor", Format.CHORIA, **common, event_type="exit", sequence=slot)
+                return True
+        self._send(at, "governor", Format.CHORIA, **common, event_type="timeouts")
+        return False
+
+    def _alive(self, begin: float, end: float, form: Format, identity: str, component: str, version: str) -> None:
+        at = begin + self._random.uniform(0.05, 0.15)
+        while at < end:
+            self._send(at, "alive", form, identity=identity, component=component, version=version)
+            at += 0.15
+
+    def _send(self, share: float, name: str, form: Format, **options: Any) -> None:
+        at = share * self._seconds
+        event = new(name, id=self._unique(), timestamp=self._start + int(at), **options)
+        self.steps.append(Sent(at, event, form))
+
+    def _unique(self) -> str:
+        return str(UUID(int=self._random.getrandbits(128), version=4))
+
+
+async def play(steps: Iterable[Step], middleware: Middleware, transport: Transport) -> None:
+    """Publish each step when its time has come.
+
+    Args:
+        steps: what `simulate` returned.
+        middleware: publishes the events, which it checks.
+        transport: what the middleware stands on; publishes the mistakes, which the middleware refuses.
+
+    Raises:
+        LifecycleError: whatever `Middleware.publish` raises.
+    """
+    clock = asyncio.get_running_loop().time
+    begin = clock()
+    for step in steps:
+        await asyncio.sleep(max(0.0, begin + step.at - clock()))
+        match step:
+            case Sent():
+                await middleware.publish(step.event, format=step.format, timeout=_PUBLISH_SECONDS)
+            case Mistake():
+                await transport.publish([(step.subject, step.data)], _PUBLISH_SECONDS)
+
+
+@dataclass(slots=True)
+class Totals:
+    """What a fleet has published, beside what was received of it.
+
+    Attributes:
+        published: the steps of the fleet.
+        received: the events that came, in the format they came in.
+        rejected: how many deliveries were no events.
+    """
+
+    published: list[Step]
+    received: Counter[tuple[Event, Format | None]] = field(default_factory=Counter)
+    rejected: int = 0
+
+    def count(self, delivery: Delivery) -> None:
+        """Take note of a delivery."""
+        if isinstance(delivery.event, Event):
+            self.received[delivery.event, detect_format(delivery.data)] += 1
+        else:
+            self.rejected += 1
+
+    @property
+    def deliveries(self) -> int:
+        """How many messages were received, whatever they were."""
+        return self.received.total() + self.rejected
+
+    @property
+    def agree(self) -> bool:
+        """Whether each event was received once, unchanged and in its format, and each mistake was rejected."""
+        events = Counter((step.event, step.format) for step in self.published if isinstance(step, Sent))
+        return events == self.received and self.deliveries == len(self.published)
+
+    def __iter__(self) -> Iterator[tuple[str, str, str, int, int]]:
+        """The rows of a table: type, component, version, and how often it was published and received."""
+        published = Counter(_row(step.event) for step in self.published if isinstance(step, Sent))
+        received: Counter[tuple[str, str, str]] = Counter()
+        for (event, _), times in self.received.items():
+            received[_row(event)] += times
+        for row in sorted({*published, *received}):
+            yield *row, published[row], received[row]
+        yield "malformed", "", "", len(self.published) - published.total(), self.rejected
+        yield "all", "", "", len(self.published), self.deliveries
+
+
+def _row(event: Event) -> tuple[str, str, str]:
+    version = getattr(event, "version", "-")
+    if isinstance(event, Upgraded):
+        version += f" to {event.new_version}"
+    return event_type(event), event.component, version

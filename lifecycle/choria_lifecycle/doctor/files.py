@@ -1,0 +1,193 @@
+"""What is wrong with the certificates, keys and tokens of a connection, as far as their files tell."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from choria_lifecycle.config.contents import contents
+from choria_lifecycle.config.tokens import LEEWAY, creds_end, public_key, read_creds, read_seed, read_token
+from choria_lifecycle.doctor.checks import Check, File
+from choria_lifecycle.errors import ConfigError, MissingExtra, NotAuthorised
+from choria_lifecycle.events.subjects import PREFIX
+from choria_lifecycle.support.clock import format_time
+from choria_lifecycle.support.text import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from choria_lifecycle.config.settings import ConnectionSettings
+    from choria_lifecycle.config.tokens import Token
+    from choria_lifecycle.doctor.checks import Severity
+
+__all__ = ["EVENTS", "examine"]
+
+EVENTS = f"{PREFIX}.>"
+"""What a view of all lifecycle events subscribes to."""
+
+_FILES = ("ca", "cert", "key", "creds", "nkey", "jwt", "seed")
+_SECRETS = {"key", "creds", "nkey", "seed"}
+_VIEWERS = {"events_viewer", "org_admin"}
+_CLIENT = "choria_client_id"
+
+# How much of a token's life is left when it is time for another; in seconds where its beginning is not known.
+_SOON_SHARE = 0.1
+_SOON_SECONDS = 86400.0
+
+
+def examine(settings: ConnectionSettings, now: float) -> Iterator[Check]:
+    """Look at every file that a connection needs, and tell what is well, too.
+
+    Args:
+        settings: the connection.
+        now: in Unix seconds.
+    """
+    files: dict[str, File] = {}
+    for kind in _FILES:
+        path: Path | None = getattr(settings, kind)
+        if path is None:
+            continue
+        try:
+            files[kind] = File(path, contents(path))
+        except OSError as error:
+            yield _say("error", path, f"cannot be read: {error.strerror or error}; {_advice(kind, settings, error)}")
+            continue
+        if kind in _SECRETS and os.name != "nt" and (mode := stat.S_IMODE(path.stat().st_mode)) & stat.S_IRWXO:
+            yield _say("warning", path, f"others may read this secret, its mode is {mode:04o}: chmod o-rwx this file")
+    yield from _certificates(files, now)
+    yield from _tokens(files, now)
+
+
+def _advice(kind: str, settings: ConnectionSettings, error: OSError) -> str:
+    origin = settings.origins.get(kind, "")
+    if isinstance(error, PermissionError):
+        return "let this user read it, or run this as its owner"
+    if origin.startswith("provider puppet"):
+        return (
+            f"'choria enroll' gets one for {safe(settings.name, 200)}; "
+            "or set MCOLLECTIVE_CERTNAME to the name of a certificate that is there"
+        )
+    if kind in {"jwt", "seed"}:
+        return f"its name is from {safe(origin)}; 'choria login' writes it, or who issues tokens hands it out"
+    return f"its name is from {safe(origin)}; correct it, or put the file there"
+
+
+def _certificates(files: Mapping[str, File], now: float) -> Iterator[Check]:
+    ca, cert, key = files.get("ca"), files.get("cert"), files.get("key")
+    if ca is None and cert is None:
+        return
+    if importlib.util.find_spec("cryptography") is None:
+        subject = ", ".join(safe(str(each.path)) for each in (ca, cert, key) if each is not None)
+        missing = MissingExtra(
+            "whether certificates are valid and belong together was not looked at: it", extra="choria"
+        )
+        yield Check("note", "files", subject, str(missing))
+        return
+    from choria_lifecycle.doctor import certificates
+
+    if ca is not None:
+        yield from certificates.authorities(ca, now)
+    if cert is not None:
+        yield from certificates.client(cert, key, ca, now)
+
+
+def _tokens(files: Mapping[str, File], now: float) -> Iterator[Check]:
+    token = seed = None
+    if (file := files.get("creds")) is not None:
+        yield _creds(file.path, now)
+    if (file := files.get("jwt")) is not None:
+        try:
+            token = read_token(file.path)
+        except ConfigError as error:
+            yield _say("error", file.path, safe(str(error)))
+        else:
+            yield from _token(token, now)
+    if (file := files.get("seed")) is not None:
+        try:
+            seed = read_seed(file.path)
+        except ConfigError as error:
+            yield _say("error", file.path, safe(str(error)))
+        else:
+            yield _seed(file.path, seed, token)
+
+
+def _creds(path: Path, now: float) -> Check:
+    try:
+        end = creds_end(read_creds(path)[0])
+    except ConfigError as error:
+        return _say("error", path, safe(str(error)))
+    if end is None:
+        return _say("ok", path, "a user's JWT and seed, which do not expire")
+    if now > end + LEEWAY:
+        message = f"the creds {safe(str(path))} expired on {format_time(end)}; get new ones from who issued them"
+        return Check("error", "files", safe(str(path)), message, NotAuthorised)
+    return _say("ok", path, f"a user's JWT and seed, valid until {format_time(end)}")
+
+
+def _token(token: Token, now: float) -> Iterator[Check]:
+    kind = "a token of" if token.purpose == _CLIENT else "a server's token, of"
+    whose = f"{kind} {safe(token.caller, 200)}"
+    try:
+        token.check_time(now)
+    except NotAuthorised as error:
+        yield _say("error", token.path, safe(str(error)))
+    else:
+        if token.expires is None:
+            yield _say("ok", token.path, f"{whose}, which does not expire")
+        elif token.expires - now < _soon(token.starts, token.expires):
+            yield _say(
+                "warning", token.path, f"{whose}, valid until {format_time(token.expires)} only: get another one soon"
+            )
+        else:
+            yield _say("ok", token.path, f"{whose}, valid until {format_time(token.expires)}")
+    if not token.public_key:
+        yield _say("error", token.path, "the token names no public key, and Choria's brokers refuse one without")
+    if not _VIEWERS & set(token.permissions) and not any(_covers(pattern, EVENTS) for pattern in token.subscribes):
+        yield _say(
+            "note",
+            token.path,
+            f"the token does not allow to view events: it has none of {', '.join(sorted(_VIEWERS))}, "
+            f"nor a subject that covers {EVENTS}",
+        )
+
+
+def _soon(starts: float | None, expires: float) -> float:
+    return _SOON_SECONDS if starts is None else _SOON_SHARE * (expires - starts)
+
+
+def _seed(path: Path, seed: bytes, token: Token | None) -> Check:
+    if token is None or not token.public_key:
+        return _say("ok", path, "a seed")
+    try:
+        own = public_key(seed)
+    except MissingExtra:
+        missing = MissingExtra("whether the seed belongs to the token was not looked at: it", extra="choria")
+        return _say("note", path, str(missing))
+    if own == token.public_key:
+        return _say("ok", path, "the seed of that token")
+    return _say(
+        "error",
+        path,
+        f"not the seed of the token {safe(str(token.path))}: use the two that were made together, "
+        "or get a token for this seed",
+    )
+
+
+def _covers(pattern: str, subject: str) -> bool:
+    """Whether a subject is among those of a pattern; both may have wildcards."""
+    parts, wanted = pattern.split("."), subject.split(".")
+    for index, part in enumerate(wanted):
+        if index >= len(parts):
+            return False
+        if parts[index] == ">":
+            return True
+        if parts[index] != part and (parts[index] != "*" or part == ">"):
+            return False
+    return len(parts) == len(wanted)
+
+
+def _say(severity: Severity, path: Path, message: str) -> Check:
+    return Check(severity, "files", safe(str(path)), message)

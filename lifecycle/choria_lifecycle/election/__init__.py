@@ -1,0 +1,1 @@
+"""One active program out of several."""

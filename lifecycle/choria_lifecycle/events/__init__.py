@@ -1,0 +1,1 @@
+"""Lifecycle events: factories, option checks, subjects and the one-line text."""

@@ -1,0 +1,45 @@
+"""The subject an event travels on: `choria.lifecycle.event.<type>.<component>`."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from choria_lifecycle.errors import OptionError
+from choria_lifecycle.events.factories import name_of
+from choria_lifecycle.events.options import check_component
+
+if TYPE_CHECKING:
+    from choria_lifecycle.events.factories import Event
+
+__all__ = ["PREFIX", "subject"]
+
+PREFIX: Final = "choria.lifecycle.event"
+"""The tokens that the subjects of all lifecycle events begin with (go-choria, lifecycle/lifecycle.go)."""
+
+
+def subject(event: Event) -> str:
+    """Return the subject that an event is published on.
+
+    Raises:
+        OptionError: the component cannot be one token of a subject. Choria itself lets dots, spaces and wildcards pass;
+            such an event is read like any other, and cannot be published from here.
+        TypeError: it is no lifecycle event.
+    """
+    cls: Any = type(event)
+    try:
+        return _cached(cls, event.component)
+    except (AttributeError, TypeError):  # no event, or a component that is no text
+        return _subject(cls, getattr(event, "component", None))
+
+
+def _subject(cls: Any, component: Any) -> str:
+    name = name_of(cls)
+    wrong = check_component(component)
+    if wrong:
+        raise OptionError(f"component {wrong}", invalid=("component",))
+    return f"{PREFIX}.{name}.{component}"
+
+
+# A fleet has few components and many events; making the text anew would cost three times as much (`make bench`).
+_cached = lru_cache(maxsize=1024)(_subject)

@@ -1,0 +1,1 @@
+"""Events over a transport: publish, subscribe and replay."""

@@ -1,0 +1,136 @@
+"""Which events a subscriber wants, and since when: as a subject for the server, and as a filter for what comes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from choria_lifecycle.errors import OptionError
+from choria_lifecycle.events.factories import EVENT_TYPES
+from choria_lifecycle.events.options import check_component
+from choria_lifecycle.events.subjects import PREFIX
+from choria_lifecycle.support.text import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Selection", "moment"]
+
+_TYPE_AT = PREFIX.count(".") + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A subject to subscribe to, and what to keep of the messages on it.
+
+    Attributes:
+        subject: the subject, with wildcards.
+        types: the event types asked for; empty for all.
+        components: the components asked for; empty for all.
+        local: whether the subject lets others through, so that `wants_subject` must look.
+        narrow: whether anything was asked for, so that `wants_event` must look.
+        since: from which time on a stream is replayed, in seconds since the epoch; None for what comes from now on.
+        stream: the name of that stream; empty for the one that stores the subject.
+    """
+
+    subject: str
+    types: frozenset[str] = frozenset()
+    components: frozenset[str] = frozenset()
+    local: bool = False
+    narrow: bool = False
+    since: float | None = None
+    stream: str = ""
+
+    @classmethod
+    def events(cls, type: str | Iterable[str] | None, component: str | Iterable[str] | None) -> Selection:  # noqa: A002
+        """Lifecycle events of some types and components; None for all.
+
+        One type and one component become tokens of the subject. Several are asked for with a wildcard and filtered
+        here: one subscription each would not keep the order between them. Without a component, or for one with dots
+        in it, as Go publishes them, `>` is asked for.
+
+        Raises:
+            OptionError: an unknown type, a component that cannot be part of a subject, or an empty list.
+        """
+        types = _names("type", type)
+        components = _names("component", component)
+        unknown = sorted(types.difference(EVENT_TYPES))
+        if unknown:
+            raise OptionError(
+                f"no event has the type {quoted(unknown[0])}: one of {', '.join(EVENT_TYPES)}", invalid=("type",)
+            )
+        for name in sorted(components):
+            for wrong in filter(None, map(check_component, name.split("."))):
+                raise OptionError(f"component {wrong}", invalid=("component",))
+        dotted = any("." in name for name in components)
+        if components and not dotted:
+            tokens = [*types] if len(types) == 1 else ["*"]
+            tokens += [*components] if len(components) == 1 else ["*"]
+        else:
+            tokens = [*types, ">"] if len(types) == 1 else [">"]
+        return cls(
+            subject=".".join([PREFIX, *tokens]),
+            types=types,
+            components=components,
+            local=len(types) > 1 or len(components) > 1 or dotted,
+            narrow=bool(types or components),
+        )
+
+    @classmethod
+    def anything(cls, subject: str) -> Selection:
+        """Everything on a subject, wildcards allowed."""
+        return cls(subject=subject)
+
+    def wants_subject(self, subject: str) -> bool:
+        """Whether the subject names a type and a component that were asked for."""
+        tokens = subject.split(".", _TYPE_AT + 1)
+        if len(tokens) != _TYPE_AT + 2:
+            return False
+        return (not self.types or tokens[_TYPE_AT] in self.types) and (
+            not self.components or tokens[_TYPE_AT + 1] in self.components
+        )
+
+    def wants_event(self, event: object) -> bool:
+        """Whether the event itself agrees: a subject is only what the sender says it is."""
+        return (not self.types or type(event).__name__.lower() in self.types) and (
+            not self.components or getattr(event, "component", None) in self.components
+        )
+
+
+def moment(since: datetime | timedelta | float) -> float:
+    """Read when a replay begins, as seconds since the epoch.
+
+    Args:
+        since: a time with its time zone, a length of time back from now, or seconds since the epoch.
+
+    Raises:
+        OptionError: it is none of these, or no calendar has it.
+    """
+    try:
+        if isinstance(since, datetime):
+            if since.tzinfo is None:
+                raise OptionError(f"since needs a time zone: {since.isoformat()}", invalid=("since",))
+            since = since.timestamp()
+        elif isinstance(since, timedelta):
+            if since < timedelta(0):
+                raise OptionError("since goes back from now: it cannot be negative", invalid=("since",))
+            since = max(0.0, time.time() - since.total_seconds())
+        if not since >= 0:
+            raise OptionError(f"since is a time from 1970 on, not {quoted(since)}", invalid=("since",))
+        datetime.fromtimestamp(since, UTC)
+    except (OverflowError, ValueError, TypeError, OSError) as error:
+        raise OptionError(
+            f"since is a datetime, a timedelta or a number, not {quoted(since)}", invalid=("since",)
+        ) from error
+    return float(since)
+
+
+def _names(option: str, value: str | Iterable[str] | None) -> frozenset[str]:
+    if value is None:
+        return frozenset()
+    names = frozenset([value] if isinstance(value, str) else value)
+    if not names:
+        raise OptionError(f"{option} names nothing to receive; leave it out to receive all", invalid=(option,))
+    return names

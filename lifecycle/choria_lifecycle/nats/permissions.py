@@ -1,0 +1,145 @@
+"""Who is told when the server refuses something without ending the connection."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from choria_lifecycle.errors import ConnectionFailed, LifecycleError, NotAuthorised
+from choria_lifecycle.support.text import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Generator
+
+__all__ = ["Refusals", "RefusedSubscription"]
+
+# The server quotes subjects as Go's %q does, and names the subscription's number only after a reload of its settings.
+_QUOTED = r'("(?:[^"\\]|\\.)*")'
+_VIOLATION = re.compile(
+    rf"permissions violation for (publish|subscription) to {_QUOTED}"
+    rf"(?: using queue {_QUOTED})?"
+    r'(?:.*\(sid "(\d+)"\))?',
+    re.IGNORECASE,
+)
+# Words that follow a SUB without naming it.
+_ANY_SUBSCRIPTION = re.compile(r"maximum subscriptions exceeded|invalid subject", re.IGNORECASE)
+
+
+class RefusedSubscription(NamedTuple):
+    """A subscription that the server does not keep.
+
+    Attributes:
+        subject: its subject.
+        queue: its queue group, or empty.
+        sid: its number, or None where the server does not say.
+        error: what to tell its owner.
+    """
+
+    subject: str
+    queue: str
+    sid: int | None
+    error: NotAuthorised
+
+
+class _Waiting(NamedTuple):
+    publishing: Collection[str]
+    subscribing: tuple[str, str] | None
+    inbox: bool
+    refused: asyncio.Future[LifecycleError]
+
+
+class Refusals:
+    """Knows who waits for the server to take something, and tells them if it does not.
+
+    Args:
+        inbox: what the subjects begin with on which answers come; a user may be denied them like any others.
+
+    Attributes:
+        inbox: the same.
+        on_subscription: called for each refused subscription, whether its owner waits or it was confirmed long ago;
+            returns whether it was known.
+    """
+
+    def __init__(self, inbox: str) -> None:
+        self.inbox = inbox
+        self._waiting: list[_Waiting] = []
+        self.on_subscription: Callable[[RefusedSubscription], bool] = lambda _: False
+
+    @contextmanager
+    def publishing(
+        self, subjects: Collection[str], *, inbox: bool = False
+    ) -> Generator[asyncio.Future[LifecycleError]]:
+        """While this lasts, learn whether the server refuses one of the subjects, or the inbox for acknowledgements.
+
+        Returns:
+            A future whose result, not its exception, is the error to raise.
+        """
+        with self._wait(_Waiting(subjects, None, inbox, _future())) as refused:
+            yield refused
+
+    @contextmanager
+    def subscribing(self, subject: str, queue: str) -> Generator[asyncio.Future[LifecycleError]]:
+        """The same for a subscription."""
+        with self._wait(_Waiting((), (subject, queue), False, _future())) as refused:
+            yield refused
+
+    @contextmanager
+    def _wait(self, entry: _Waiting) -> Generator[asyncio.Future[LifecycleError]]:
+        self._waiting.append(entry)
+        try:
+            yield entry.refused
+        finally:
+            # Not remove(), which compares: equal entries of two callers are still two.
+            self._waiting = [other for other in self._waiting if other.refused is not entry.refused]
+            entry.refused.cancel()
+
+    def tell(self, words: str) -> bool:
+        """Tell those concerned what the server said; False if nobody is."""
+        found = _VIOLATION.search(words)
+        if found is None:
+            return self._tell_subscribing(words)
+        subject = _unquoted(found[2])
+        if found[1].lower() == "publish":
+            error = NotAuthorised(f"the server does not allow this user to publish to {safe(subject)}")
+            return self._tell(error, [entry for entry in self._waiting if subject in entry.publishing])
+        error = NotAuthorised(f"the server does not allow this user to subscribe to {safe(subject)}")
+        queue = _unquoted(found[3]) if found[3] else ""
+        told = self._tell(
+            error,
+            [
+                entry
+                for entry in self._waiting
+                if entry.subscribing == (subject, queue) or (entry.inbox and subject.startswith(f"{self.inbox}."))
+            ],
+        )
+        sid = int(found[4]) if found[4] else None
+        return self.on_subscription(RefusedSubscription(subject, queue, sid, error)) or told
+
+    def _tell_subscribing(self, words: str) -> bool:
+        """Fail every subscription that is being entered: the server does not say which of them it has refused."""
+        if not _ANY_SUBSCRIPTION.search(words):
+            return False
+        error = ConnectionFailed(f"the server refused the subscription: {safe(words, 200)}")
+        return self._tell(error, [entry for entry in self._waiting if entry.subscribing is not None])
+
+    @staticmethod
+    def _tell(error: LifecycleError, entries: list[_Waiting]) -> bool:
+        for entry in entries:
+            if not entry.refused.done():
+                entry.refused.set_result(error)
+        return bool(entries)
+
+
+def _future() -> asyncio.Future[LifecycleError]:
+    return asyncio.get_running_loop().create_future()
+
+
+def _unquoted(text: str) -> str:
+    # For all that a subject may hold Go's quoting and JSON's are the same.
+    try:
+        return str(json.loads(text))
+    except ValueError:
+        return text[1:-1]

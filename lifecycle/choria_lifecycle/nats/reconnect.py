@@ -1,0 +1,55 @@
+"""Which server to try next after a lost connection, and when."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from choria_lifecycle.support.jitter import chance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nats.aio.client import Server
+
+__all__ = ["Backoff"]
+
+SHORTEST = 0.5
+LONGEST = 20.0
+
+
+class Backoff:
+    """Tries every server of the pool, then waits, longer each time, for ever.
+
+    Each pass over the pool begins with a pause, random between half a second and a ceiling that doubles from one second
+    to twenty: a fleet that has lost its broker does not come back in one instant. These are the bounds of Choria's own
+    client (go-choria, backoff/backoff.go).
+
+    It is nats-py's `reconnect_to_server_handler`, which is called before every attempt.
+
+    Args:
+        uniform: draws a number of seconds between two bounds.
+    """
+
+    def __init__(self, uniform: Callable[[float, float], float] = chance.uniform) -> None:
+        self._uniform = uniform
+        self._passes = 0
+        self._tried: set[str] = set()
+
+    def reset(self) -> None:
+        """Start over: a connection stands."""
+        self._passes = 0
+        self._tried.clear()
+
+    def __call__(self, servers: list[Server], info: dict[str, Any]) -> tuple[Server | None, float]:  # noqa: ARG002
+        """Choose the next server, and the seconds to wait before trying it."""
+        fresh = [server for server in servers if server.uri.netloc not in self._tried]
+        if not fresh:
+            self._tried.clear()
+            fresh = servers
+        delay = 0.0
+        if not self._tried:
+            ceiling = min(LONGEST, 2.0 ** min(self._passes, 5))
+            delay = self._uniform(SHORTEST, ceiling)
+            self._passes += 1
+        self._tried.add(fresh[0].uri.netloc)
+        return fresh[0], delay

@@ -1,0 +1,136 @@
+"""The two ends of nats-py's byte stream, the socket and the parser, where their own behaviour does not suffice."""
+# nats-py's annotations leave much open, which a strict checker reports at every use.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from nats import errors
+from nats.aio.transport import TcpTransport
+from nats.protocol.parser import ERR_RE, Parser
+
+from choria_lifecycle.nats.tls import check_common_name
+from choria_lifecycle.support.log import logger
+
+if TYPE_CHECKING:
+    from ssl import SSLContext, SSLObject
+    from urllib.parse import ParseResult
+
+__all__ = ["GOODBYE", "Reader", "Socket"]
+
+
+GOODBYE = 1.0
+"""How long a closed socket may take to say goodbye, in seconds."""
+
+
+class Socket(TcpTransport):
+    """A TCP connection that can be cut."""
+
+    tried: ParseResult | None = None
+    _given_up: asyncio.StreamWriter | None = None
+
+    @property
+    def encrypted(self) -> SSLObject | None:
+        """What encrypts the connection; None if nothing does."""
+        found: SSLObject | None = self._io_writer.get_extra_info("ssl_object") if self._io_writer is not None else None
+        return found
+
+    def __bool__(self) -> bool:
+        """True, or nats-py would put one of its own in its place before it first connects."""
+        return True
+
+    async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
+        """Connect, and let go of the attempt before: nats-py leaves it open if it failed after the TCP connection."""
+        self.tried = uri
+        self.abort()
+        await super().connect(uri, buffer_size, connect_timeout)
+
+    async def connect_tls(self, *arguments: Any, **named: Any) -> None:
+        """Encrypt the connection, and have asyncio know that: it would complain at the end of it otherwise."""
+        try:
+            await super().connect_tls(*arguments, **named)
+            self._check_name(*arguments[:2])
+        except BaseException:
+            # asyncio tells nobody of the end of a connection whose handshake failed.
+            self.abort()
+            self._given_up = self._io_writer
+            raise
+        protocol = self._io_writer.transport.get_protocol() if self._io_writer is not None else None
+        if protocol is not None:  # it has not ended in between
+            protocol._over_ssl = True  # type: ignore[attr-defined]  # noqa: SLF001 # pyright: ignore[reportAttributeAccessIssue]
+
+    def _check_name(self, host: str, context: SSLContext) -> None:
+        if not (context.hostname_checks_common_name and context.check_hostname):
+            return
+        try:
+            certificate = self.encrypted.getpeercert() if self.encrypted is not None else None
+        except (AttributeError, ValueError):  # asyncio has let go of a connection that has ended already
+            certificate = None
+        if not certificate:
+            raise errors.UnexpectedEOF
+        check_common_name(certificate, host)
+
+    async def readline(self) -> bytes:
+        """A line of the greeting, or the answer to it; nats-py takes a connection that ends there for a good one."""
+        line: bytes = await super().readline()  # type: ignore[no-untyped-call]
+        if not line.endswith(b"\n"):
+            raise errors.UnexpectedEOF
+        return line
+
+    def writelines(self, payload: list[bytes]) -> None:
+        """Send, as Python 3.11 does it.
+
+        asyncio's own, in Python 3.12 and in 3.13 before 3.13.8, holds back nobody who is too fast, and goes on watching
+        the descriptor of a connection that was lost: the next one, which has the same, would wait for five seconds
+        (cpython issues 127655 and 136234).
+        """
+        if self._io_writer is not None:
+            self._io_writer.write(b"".join(payload))
+
+    async def wait_closed(self) -> None:
+        """Wait until the socket is closed, but not for ever: a peer may take no more bytes."""
+        if self._io_writer is self._given_up:
+            return
+        # A task of its own, so that a caller's timeout does not cancel the future within, which others await too.
+        closed = asyncio.create_task(super().wait_closed())  # type: ignore[no-untyped-call]
+        closed.add_done_callback(_reported)
+        if not (await asyncio.wait({closed}, timeout=GOODBYE))[0]:
+            self.abort()
+            closed.cancel()
+            self._given_up = self._io_writer
+            await asyncio.wait({closed})
+
+    def abort(self) -> None:
+        """Close at once, dropping what was not sent."""
+        for writer in (self._io_writer, self._bare_io_writer):
+            if writer is not None:
+                # asyncio of Python 3.11.2, which is Debian 12's, fails so where TLS has ended already.
+                with suppress(AttributeError):
+                    writer.transport.abort()
+
+
+def _reported(closed: asyncio.Task[None]) -> None:
+    if not closed.cancelled() and (error := closed.exception()):
+        logger.debug("a closing connection reported %r", error)
+
+
+class Reader(Parser):
+    """Turns what a damaged byte stream does to nats-py into the one error that makes it reconnect."""
+
+    @property
+    def words(self) -> str:
+        """The server's error that is being handled, as it was sent: nats-py hands it on in lower case."""
+        found = ERR_RE.match(self.buf)
+        return found[1].decode().strip("'") if found is not None and found[1] is not None else ""
+
+    async def parse(self, data: bytes = b"") -> None:
+        """Take bytes from the server."""
+        try:
+            await super().parse(data)
+        except (errors.Error, OSError):
+            raise
+        except Exception as error:
+            raise errors.ProtocolError from error

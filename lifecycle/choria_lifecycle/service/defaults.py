@@ -1,0 +1,79 @@
+"""Who a service is, where its program does not say: the version of its distribution, the name of its node."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from choria_lifecycle.config.choria.machine import Machine
+from choria_lifecycle.config.resolve import choria_configuration, identity
+from choria_lifecycle.errors import ConfigError, OptionError
+from choria_lifecycle.support.text import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from os import PathLike
+
+__all__ = ["identity_here", "version_of"]
+
+
+def version_of(module: Mapping[str, Any]) -> str:
+    """Return the version of the distribution that a module belongs to.
+
+    Args:
+        module: the module's globals.
+
+    Raises:
+        OptionError: it belongs to none, as a script that is run by its path.
+    """
+    spec = module.get("__spec__")
+    name = str(getattr(spec, "name", None) or module.get("__package__") or module.get("__name__") or "")
+    package = name.partition(".")[0]
+    if package and package != "__main__":
+        found = _provider(package, str(module.get("__file__") or ""))
+        if found is not None:
+            return found.version
+    raise OptionError(
+        f"no installed distribution provides {quoted(name or 'this program')}: pass its version, as in version='1.4.2'",
+        missing=("version",),
+    )
+
+
+def _provider(package: str, file: str) -> metadata.Distribution | None:
+    """The distribution that has the file, or may have it: not all say what they consist of."""
+    # Most are called as their package is, and looking through all of them takes long.
+    with suppress(metadata.PackageNotFoundError):
+        same = metadata.distribution(package)
+        if _has(same, file):
+            return same
+    found = [metadata.distribution(name) for name in metadata.packages_distributions().get(package, ())]
+    owners = [each for each in found if _has(each, file)]
+    return next(iter(owners or filter(_may_have, found)), None)
+
+
+def _has(distribution: metadata.Distribution, file: str) -> bool:
+    return any(str(each.locate()) == file for each in distribution.files or ())
+
+
+def _may_have(distribution: metadata.Distribution) -> bool:
+    """Whether it has no list of its files, as those of Debian's packages, or one without those of an editable one."""
+    url = distribution.read_text("direct_url.json")
+    return not distribution.files or (url is not None and bool(json.loads(url).get("dir_info", {}).get("editable")))
+
+
+def identity_here(config: str | PathLike[str] | None, environ: Mapping[str, str] | None) -> str:
+    """Return the name of this node, as Choria has it; may take seconds.
+
+    Args:
+        config: a configuration file of Choria's; default the one that Choria's tools would find.
+        environ: where to look for variables; default `os.environ`.
+    """
+    environ = dict(os.environ if environ is None else environ)
+    environ.pop("NATS_URL", None)  # what this node is called does not depend on where its services connect
+    try:
+        return identity(choria_configuration(config=config, environ=environ))
+    except ConfigError:  # which connecting tells of
+        return Machine().identity

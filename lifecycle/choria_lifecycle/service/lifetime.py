@@ -1,0 +1,239 @@
+"""The life of a service: what its start begins, and its end finishes, in the thread or the loop where it speaks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from choria_lifecycle.errors import ConnectionFailed, LifecycleError
+from choria_lifecycle.service import exit_hooks
+from choria_lifecycle.service.announcer import Announcer, Counters
+from choria_lifecycle.service.loop_thread import Engine, Visit, borrow
+from choria_lifecycle.service.publisher import Given
+from choria_lifecycle.support.jitter import chance
+from choria_lifecycle.support.log import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping
+
+    from choria_lifecycle.config.settings import ConnectionOptions
+    from choria_lifecycle.middleware.middleware import Middleware
+    from choria_lifecycle.service.clock import Clock
+    from choria_lifecycle.service.environment import Surroundings
+    from choria_lifecycle.service.publisher import Channel
+    from choria_lifecycle.wire.cloudevents import Format
+
+__all__ = ["LETTING_GO", "Life", "Plan"]
+
+LETTING_GO: Final = 1.0
+"""Of the seconds for closing, what is left for letting go of the connection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a service was asked to be; see `Service`."""
+
+    component: str
+    version: str
+    identity: str | None
+    per_process: bool
+    middleware: Middleware | None
+    interval: float
+    format: Format
+    limit: int
+    clock: Clock | None
+    servers: str | tuple[str, ...] | None
+    environ: Mapping[str, str] | None
+    connection: ConnectionOptions
+
+
+class Life:
+    """A service from its start to its end. All of it may be called from any thread, and nothing waits.
+
+    Args:
+        plan: what the service is.
+        around: what it finds where the plan leaves something open.
+
+    Attributes:
+        failure: why its end was not announced, once it has ended.
+        ending: whether `end` was called.
+    """
+
+    def __init__(self, plan: Plan, around: Surroundings) -> None:
+        self.failure: LifecycleError | None = None
+        self._plan = plan
+        self._around = around
+        self._host: Engine | Visit | None = None
+        self._announcer: Announcer | None = None
+        self._unopened: ConnectionFailed | None = None  # why there is no announcer
+        self._counters = Counters()  # where there is no announcer
+        self._key: Hashable = None
+        self._given_up = False
+        self._ending = False
+        self._closing: asyncio.Task[None] | None = None
+        self._ended = Future[None]()
+        self._ended.set_running_or_notify_cancel()  # nobody who waits for it can cancel it
+        self._ended.add_done_callback(lambda _: exit_hooks.watch_no_more(self))
+
+    @property
+    def identity(self) -> str:
+        """The node, once that is known; else empty."""
+        return self._announcer.identity if self._announcer is not None else ""
+
+    @property
+    def counters(self) -> Counters:
+        """What became of its events."""
+        return self._announcer.counters if self._announcer is not None else self._counters
+
+    @property
+    def ending(self) -> bool:
+        """Whether it has been ended, or is about to be."""
+        return self._ending
+
+    def begin(self) -> Future[None]:
+        """Begin; the result is there once startup has been published, or has failed for the first time."""
+        try:
+            host = Visit() if self._plan.middleware is not None else borrow()
+        except (OSError, RuntimeError) as error:
+            # Too many files or threads: the program's affair, which it will hear of from elsewhere.
+            failed = Future[None]()
+            failed.set_exception(self._hopeless(error))
+            self._finish()
+            return failed
+        except BaseException:  # of a signal's handler
+            self._finish()
+            raise
+        try:
+            host.call(self._open, host)
+            announced = host.submit(self._announced())
+        finally:
+            self._host = host  # from here on it can be ended
+        if self._plan.middleware is None:
+            exit_hooks.watch(self)
+        if self._ending:
+            self.end()
+        return announced
+
+    def tell(self, say: Callable[[Announcer], object]) -> None:
+        """Have its announcer say something."""
+        if self._host is None:
+            self._counters.dropped += 1
+        else:
+            self._host.call(self._say, say)
+
+    def give_up(self) -> None:
+        """Before `end`: where nobody may have heard of it so far, nobody shall."""
+        self._given_up = True
+
+    def end(self) -> Future[None]:
+        """Begin to end. The result is there once shutdown was published or given up, and all let go."""
+        self._ending = True
+        host = self._host
+        # Where there is none yet, `begin` is under way, and will look.
+        if host is not None and not self._ended.done():
+            if host.dead:
+                self._finish()
+            else:
+                with suppress(RuntimeError):  # its loop has been closed
+                    # Which of several ends is the first is decided there, where no signal comes in between.
+                    host.call(self._close_once)
+        return self._ended
+
+    def settle(self) -> None:
+        """Once it has ended: let go of what only its own thread and the main thread can."""
+        exit_hooks.watch_no_more(self)
+        if self._host is not None:
+            self._host.join(LETTING_GO)
+
+    @property
+    def here(self) -> bool:
+        """Whether this is called where nothing must wait for its end, as it happens there."""
+        return self._host is not None and self._host.here
+
+    def _say(self, what: Callable[[Announcer], object]) -> None:
+        if self._announcer is not None:
+            what(self._announcer)
+        else:
+            self._counters.dropped += 1
+
+    def _open(self, host: Engine | Visit) -> None:
+        if self._announcer is not None or self._unopened is not None:
+            return
+        plan = self._plan
+        try:
+            self._announcer = Announcer(
+                component=plan.component,
+                version=plan.version,
+                identity=self._find_identity,
+                channel=self._channel(host),
+                interval=plan.interval,
+                first=chance.uniform(0, plan.interval),
+                format=plan.format,
+                limit=plan.limit,
+                clock=plan.clock or self._around.clock,
+            )
+        except Exception as error:  # noqa: BLE001 - of a clock of the program's own, or of options that cannot be
+            self._unopened = self._hopeless(error)
+
+    def _hopeless(self, error: Exception) -> ConnectionFailed:
+        self._counters.failures += 1
+        logger.warning("%s is not announced, nor will be: %s", self._plan.component, error)
+        return ConnectionFailed(f"{self._plan.component} cannot be announced: {error}")
+
+    def _channel(self, host: Engine | Visit) -> Channel:
+        plan, connect = self._plan, self._around.connect
+        if plan.middleware is not None:
+            return Given(plan.middleware)
+        assert isinstance(host, Engine)  # noqa: S101 - see `begin`
+        options: dict[str, Any] = {**plan.connection, "environ": plan.environ}
+        environ = None if plan.environ is None else tuple(sorted(plan.environ.items()))
+        key = (connect, plan.servers, environ, tuple(sorted(plan.connection.items())))
+        line = host.line(key, partial(connect, plan.servers, **options))
+        self._key = key
+        return line
+
+    async def _announced(self) -> None:
+        if self._announcer is not None:
+            await self._announcer.announced()
+        elif self._unopened is not None:
+            raise self._unopened
+
+    async def _find_identity(self) -> str:
+        name = self._plan.identity
+        if name is None:
+            config = self._plan.connection.get("config")
+            name = await asyncio.to_thread(self._around.identity, config, self._plan.environ)
+        return f"{name}/{os.getpid()}" if self._plan.per_process else name
+
+    def _close_once(self) -> None:
+        assert self._host is not None  # noqa: S101 - see `end`
+        self._open(self._host)  # it may have been ended before
+        self._closing = self._closing or asyncio.create_task(self._close())
+
+    async def _close(self) -> None:
+        assert self._host is not None  # noqa: S101 - this runs there
+        try:
+            if self._announcer is not None:
+                await self._say_goodbye(self._announcer)
+        finally:
+            if isinstance(self._host, Engine) and self._key is not None:
+                await self._host.hang_up(self._key)
+            self._host.give_back(self._finish)
+
+    async def _say_goodbye(self, announcer: Announcer) -> None:
+        quiet = self._given_up and not announcer.heard
+        try:
+            await announcer.close(0 if quiet else exit_hooks.CLOSE_SECONDS - LETTING_GO)
+        except LifecycleError as error:
+            self.failure = error
+            if not quiet:
+                logger.warning("the end of %s was not announced: %s", self._plan.component, error)
+
+    def _finish(self) -> None:
+        with suppress(InvalidStateError):
+            self._ended.set_result(None)

@@ -1,0 +1,115 @@
+"""Where a service's events go out: a middleware that is there, or a connection that is made and made again."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Final, Protocol
+
+from choria_lifecycle.errors import LifecycleError
+from choria_lifecycle.support.jitter import chance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from choria_lifecycle.middleware.middleware import Middleware
+
+__all__ = ["Channel", "Given", "Line"]
+
+# Between two attempts to connect.
+_SHORTEST: Final = 1.0
+_LONGEST: Final = 30.0
+
+
+class Channel(Protocol):
+    """Gives a middleware to publish with."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing can be published here any more."""
+        ...
+
+    async def middleware(self) -> Middleware:
+        """Return one that has been connected; it may be reconnecting.
+
+        Raises:
+            LifecycleError: there is none at the moment; what was tried and why is in its text.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of it. Does nothing the second time."""
+
+
+class Given:
+    """A middleware of the program's own, which closes it.
+
+    Args:
+        middleware: the middleware.
+    """
+
+    def __init__(self, middleware: Middleware) -> None:
+        self._middleware = middleware
+
+    @property
+    def gone(self) -> bool:
+        """See `Channel.gone`."""
+        return self._middleware.closed
+
+    async def middleware(self) -> Middleware:
+        """See `Channel.middleware`."""
+        return self._middleware
+
+    async def close(self) -> None:
+        """Leave it open."""
+
+
+class Line:
+    """A connection that is made when it is first needed, and tried again where it cannot be made.
+
+    The first attempt begins at once, further ones after pauses of 1 to 30 seconds, which grow; a connection that was
+    made once comes back by itself.
+
+    Args:
+        connect: makes a connection, as `choria_lifecycle.connect` does.
+    """
+
+    def __init__(self, connect: Callable[[], AbstractAsyncContextManager[Middleware]]) -> None:
+        self._connect = connect
+        self._stack = AsyncExitStack()
+        self._attempt: asyncio.Task[Middleware] | None = None
+        self._failures = 0
+
+    @property
+    def gone(self) -> bool:
+        """See `Channel.gone`: it is tried again for ever."""
+        return False
+
+    async def middleware(self) -> Middleware:
+        """See `Channel.middleware`; an attempt under way is waited for, also by several."""
+        attempt = self._attempt
+        if attempt is None or (attempt.done() and (attempt.cancelled() or attempt.exception())):
+            attempt = self._attempt = asyncio.create_task(self._connected())
+        # Who gives up waiting must not end it for the others.
+        await asyncio.wait({attempt})
+        return attempt.result()
+
+    async def _connected(self) -> Middleware:
+        if self._failures:
+            ceiling = min(_LONGEST, _SHORTEST * 2 ** min(self._failures - 1, 5))
+            await asyncio.sleep(chance.uniform(ceiling / 2, ceiling))
+        try:
+            middleware = await self._stack.enter_async_context(self._connect())
+        except LifecycleError:
+            self._failures += 1
+            raise
+        self._failures = 0
+        return middleware
+
+    async def close(self) -> None:
+        """Close the connection, or give up making one."""
+        if self._attempt is not None and not self._attempt.done():
+            self._attempt.cancel()
+            await asyncio.wait({self._attempt})
+        await self._stack.aclose()

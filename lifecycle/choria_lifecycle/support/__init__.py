@@ -1,0 +1,1 @@
+"""Small things that every package may use: safe text, random ids, clocks, logging, jitter and backoff."""

@@ -1,0 +1,262 @@
+"""The tally at work: what a middleware receives goes into a recorder, which answers whoever asks."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from choria_lifecycle.election.campaign import Campaign
+from choria_lifecycle.errors import ConnectionFailed, NotAuthorised
+from choria_lifecycle.support.log import logger
+from choria_lifecycle.tally.exposition import PREFIX, Facts, check_prefix, render
+from choria_lifecycle.tally.intake import Intake, unread
+from choria_lifecycle.tally.limits import Limits
+from choria_lifecycle.tally.recorder import EXPIRY, Recorder
+from choria_lifecycle.tally.status import status
+from choria_schemas.machine.v1 import Transition
+from choria_schemas.machine.watcher.exec.v1 import ExecState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from choria_lifecycle.middleware.middleware import Middleware
+    from choria_lifecycle.middleware.subscription import Deliveries
+    from choria_lifecycle.tally.status import Status
+
+__all__ = ["BUCKET", "REPLAY", "STREAM", "Options", "Tally"]
+
+REPLAY: Final = EXPIRY
+"""How many seconds back a replay begins, unless another time is given: as long as nodes are kept."""
+
+BUCKET: Final = "CHORIA_LEADER_ELECTION"
+"""Where Choria's programs hold their elections."""
+
+STREAM: Final = "CHORIA_EVENTS"
+"""The stream in which Choria's brokers store lifecycle events."""
+
+# The machine events that are counted: subject, what travels there, and what stands for them among the errors.
+_MACHINE_EVENTS: Final = (
+    ("choria.machine.transition", Transition, "transition"),
+    ("choria.machine.watcher.exec.state", ExecState, "exec_watcher"),
+)
+
+_SWEEP_SECONDS: Final = 60.0
+_PING_SECONDS: Final = 15.0
+_PATIENCE_SECONDS: Final = 5.0
+
+# Three pings without an answer.
+_ANSWERED_SECONDS: Final = 45.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a tally counts, and under which names.
+
+    Attributes:
+        components: the components to count; none for all.
+        prefix: what the names of the metrics begin with.
+        expiry: after how many seconds of silence a node is given up.
+        limits: how much is kept, whoever publishes.
+        replay: how many seconds back to begin in the stream; 0 to count from now on.
+        stream: the stream to begin in. Where it is missing, or may not be read, counting begins now.
+        election: the campaign in which several tallies elect the active one; empty for none, which is always active.
+        candidate: the name of this one there; empty for the host's.
+
+    Raises:
+        ConfigError: the prefix cannot be used.
+    """
+
+    components: tuple[str, ...] = ()
+    prefix: str = PREFIX
+    expiry: float = EXPIRY
+    limits: Limits = field(default_factory=Limits)
+    replay: float = REPLAY
+    stream: str = STREAM
+    election: str = ""
+    candidate: str = ""
+
+    def __post_init__(self) -> None:
+        check_prefix(self.prefix)
+
+
+class Tally:
+    """Counts what a middleware receives, and answers scrapes; a `tally.http.Source`.
+
+    Attributes:
+        recorder: what was counted.
+
+    Args:
+        middleware: where events come from; the caller closes it.
+        options: what to count.
+        say: is told what an operator wants to know; by default the log.
+
+    Raises:
+        OptionError: the election or the candidate has no name that can be used.
+    """
+
+    def __init__(self, middleware: Middleware, options: Options, say: Callable[[str], None] = logger.info) -> None:
+        self.recorder = Recorder(limits=options.limits, expiry=options.expiry, now=time.monotonic())
+        self._middleware = middleware
+        self._options = options
+        self._started = time.time()
+        self._intake = Intake(
+            middleware,
+            self.recorder,
+            components=options.components,
+            replay=options.replay,
+            stream=options.stream,
+            say=say,
+        )
+        self._machines: list[Deliveries] = []
+        self._say = say
+        self._campaign = (
+            Campaign(
+                middleware.bucket(BUCKET),
+                options.election,
+                options.candidate or socket.gethostname(),
+                changed=self._elected,
+            )
+            if options.election
+            else None
+        )
+        self._answered: float | None = None
+        self._unanswered = -math.inf
+
+    # What is asked for, in the event loop, at any time.
+
+    def metrics(self) -> bytes:
+        """The numbers, in Prometheus' text format."""
+        return render(self.recorder, self.facts(), prefix=self._options.prefix, now=time.monotonic())
+
+    def status(self) -> Status:
+        """The numbers, and how the tally is doing."""
+        return status(self.recorder, self.facts(), prefix=self._options.prefix, now=time.monotonic())
+
+    def unready(self) -> str:
+        """Why the tally is not ready; empty if it is connected, subscribed, and the broker has answered lately."""
+        facts = self.facts()
+        if not facts.connected:
+            return "not connected to a broker"
+        if not facts.subscribed:
+            return "not subscribed yet"
+        if facts.last_answer is None or facts.now - facts.last_answer > _ANSWERED_SECONDS:
+            return "the broker does not answer"
+        return ""
+
+    def facts(self) -> Facts:
+        """How the tally is doing."""
+        server = self._middleware.server
+        return Facts(
+            connected=bool(server),
+            server=server,
+            subscribed=self._intake.receiving,
+            last_answer=self._answered,
+            # Each subscription counts the same losses.
+            gaps=max([self._intake.gaps, *(received.counters.gaps for received in self._machines)]),
+            dropped=self._intake.dropped + sum(received.counters.dropped for received in self._machines),
+            active=self._campaign is None or self._campaign.leader,
+            election=self._options.election,
+            election_why=self._election_why(),
+            components=self._options.components,
+            complete=self._intake.complete,
+            replay=self._intake.state,
+            replayed=self._intake.replayed,
+            replay_why=self._intake.why,
+            started=self._started,
+            now=time.time(),
+        )
+
+    def _election_why(self) -> str:
+        if self._campaign is None:
+            return ""
+        return "the stream has not been read yet" if self._intake.catching_up else self._campaign.why
+
+    # The work.
+
+    async def run(self) -> None:
+        """Count until cancelled, or until the middleware closes.
+
+        Raises:
+            NotAuthorised: the broker does not allow to receive lifecycle events.
+            ConnectionFailed: it does not confirm a subscription.
+        """
+        async with AsyncExitStack() as stack:
+            work = [self._intake.run(), self._keep_sweeping(), self._keep_asking()]
+            if self._campaign is not None:
+                work.append(self._take_part(self._campaign))
+            for subject, kind, name in _MACHINE_EVENTS:
+                machines = self._middleware.deliveries(subject=subject)
+                try:
+                    self._machines.append(await stack.enter_async_context(machines))
+                except NotAuthorised as error:
+                    _warn(error)
+                else:
+                    work.append(self._count_machines(machines, kind, name))
+            tasks = [asyncio.create_task(each) for each in work]
+            try:
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _take_part(self, campaign: Campaign) -> None:
+        await self._intake.begun()  # who knows nothing yet is not to lead
+        async with campaign:
+            await asyncio.get_running_loop().create_future()
+
+    def _elected(self, won: bool) -> None:
+        name = self._options.election
+        why = self._campaign.why if self._campaign is not None else ""
+        self._say(
+            f"active: won the election {name}" if won else f"standby: lost the election {name}: {why or 'the end'}"
+        )
+
+    async def _count_machines(self, received: Deliveries, kind: type, name: str) -> None:
+        try:
+            async for delivery in received:
+                if isinstance(delivery.event, kind):
+                    self.recorder.take(delivery.event, time.monotonic())
+                else:
+                    self.recorder.failed(name)
+                    unread(delivery)
+        except NotAuthorised as error:
+            _warn(error)
+            await asyncio.get_running_loop().create_future()  # the rest goes on
+
+    async def _keep_sweeping(self) -> None:
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(_SWEEP_SECONDS)
+            now = time.monotonic()
+            # Who was cut off, or stopped, has first to read what was said meanwhile.
+            behind = self._intake.catching_up or now - self._unanswered < _SWEEP_SECONDS
+            if behind or now - before > 2 * _SWEEP_SECONDS:
+                continue
+            while self.recorder.sweep(time.monotonic()):  # noqa: ASYNC110 - it is work, not waiting
+                await asyncio.sleep(0)
+
+    async def _keep_asking(self) -> None:
+        while True:
+            await self._ping()
+            await asyncio.sleep(_PING_SECONDS)
+
+    async def _ping(self) -> None:
+        try:
+            await self._middleware.flush(timeout=_PATIENCE_SECONDS)
+        except ConnectionFailed as error:
+            self._unanswered = time.monotonic()
+            logger.debug("the broker did not answer: %s", error)
+        else:
+            self._answered = time.time()
+
+
+def _warn(error: NotAuthorised) -> None:
+    logger.warning("%s: these events are not counted", error)

@@ -1,0 +1,1 @@
+"""The tally over HTTP: metrics, status and the page."""

@@ -1,0 +1,48 @@
+"""The files that belong to the page: each at an address that names its content, so that browsers may keep it."""
+
+from __future__ import annotations
+
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import Final, NamedTuple
+
+__all__ = ["Asset", "assets", "build"]
+
+_KINDS: Final = {
+    "icon.svg": "image/svg+xml",
+    "page.css": "text/css; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
+}
+
+
+class Asset(NamedTuple):
+    """A file of the page.
+
+    Attributes:
+        path: where it is served.
+        kind: its media type.
+        data: what is in it.
+    """
+
+    path: str
+    kind: str
+    data: bytes
+
+
+@cache
+def assets() -> dict[str, Asset]:
+    """The files by their names."""
+    folder = files("choria_lifecycle.tally.web").joinpath("static")
+    return {name: _asset(name, kind, folder.joinpath(name).read_bytes()) for name, kind in _KINDS.items()}
+
+
+@cache
+def build() -> str:
+    """What changes with any of the files: a page that stays open over an update tells by it to load itself anew."""
+    return sha256("".join(each.path for each in assets().values()).encode()).hexdigest()[:12]
+
+
+def _asset(name: str, kind: str, data: bytes) -> Asset:
+    stem, _, ending = name.rpartition(".")
+    return Asset(f"/static/{stem}.{sha256(data).hexdigest()[:12]}.{ending}", kind, data)

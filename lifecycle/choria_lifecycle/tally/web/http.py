@@ -1,0 +1,253 @@
+"""The tally over HTTP: metrics for Prometheus, a page for people, and whether all is well. It needs aiohttp.
+
+A connection carries one request, and has one deadline, for its headers as for the last byte of the answer: nobody holds
+one by sending letter by letter, or by never reading.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+import msgspec
+from aiohttp import web
+
+from choria_lifecycle.errors import ConfigError
+from choria_lifecycle.support.log import logger
+from choria_lifecycle.support.text import quoted, safe
+from choria_lifecycle.tally.exposition import CONTENT_TYPE
+from choria_lifecycle.tally.web.assets import assets
+from choria_lifecycle.tally.web.page import page
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+
+    from choria_lifecycle.tally.status import Status
+
+__all__ = ["Source", "check_path", "serve"]
+
+_REQUEST_SECONDS: Final = 20.0
+
+# With one more at the same time, the oldest is dropped: whoever opens many holds them at the cost of his own.
+_MOST_CONNECTIONS: Final = 256
+
+# How long answers that have begun may still take when the server is to end. aiohttp waits that long, twice.
+_ENDING_SECONDS: Final = 0.25
+
+# How long a body is read on that nobody asked for, so that its sender gets to read the answer.
+_LINGERING_SECONDS: Final = 1.0
+
+# Below this, an answer fits into one packet anyway.
+_COMPRESSED_FROM: Final = 1400
+
+_TEXT: Final = "text/plain; charset=utf-8"
+_HTML: Final = "text/html; charset=utf-8"
+_JSON: Final = "application/json"
+_FRESH: Final = "no-store"
+_FOR_EVER: Final = "public, max-age=31536000, immutable"
+
+_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
+    " img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Connection": "close",
+    "Server": "choria-lifecycle",
+    "Vary": "Accept-Encoding",
+}
+
+_RESERVED: Final = frozenset({"/", "/api/v1/status", "/-/healthy", "/-/ready"})
+
+
+class Source(Protocol):
+    """What is served; it is asked in the loop, once for each request."""
+
+    def metrics(self) -> bytes:
+        """The numbers, in Prometheus' text format 0.0.4."""
+        ...
+
+    def status(self) -> Status:
+        """The numbers, and how the tally is doing."""
+        ...
+
+    def unready(self) -> str:
+        """Why the tally is not ready, in words that are safe to show; empty if it is."""
+        ...
+
+
+def check_path(path: str) -> str:
+    """Return the path to serve metrics at.
+
+    Raises:
+        ConfigError: it is no path, or something else is served there.
+    """
+    if path in _RESERVED or path.startswith("/static/"):
+        raise ConfigError(f"metrics cannot be served at {quoted(path)}: something else is; wanted is e.g. /metrics")
+    if not path.startswith("/") or not path.isascii() or not path.isprintable() or set(path) & set(' "#%<>?'):
+        raise ConfigError(f"metrics cannot be served at {quoted(path)}: that is no path; wanted is e.g. /metrics")
+    return path
+
+
+@asynccontextmanager
+async def serve(
+    source: Source, sockets: Iterable[socket.socket], telemetry_path: str = "/metrics"
+) -> AsyncGenerator[None]:
+    """Answer on sockets within the block; leaving it closes them, which takes less than a second.
+
+    Args:
+        source: what to serve.
+        sockets: sockets that listen, as `listening.bind` returns them.
+        telemetry_path: where the metrics are.
+
+    Raises:
+        ConfigError: the path cannot be used.
+    """
+    server = _Server(_Pages(source, check_path(telemetry_path)).answer)
+    loop = asyncio.get_running_loop()
+    listening = [await loop.create_server(server, sock=each) for each in sockets]
+    try:
+        yield
+    finally:
+        for each in listening:
+            each.close()
+        server.pre_shutdown()
+        try:
+            await server.shutdown(_ENDING_SECONDS)
+        finally:
+            server.drop_all()
+        # What was being accepted comes up a turn of the loop later, and an aborted socket is closed in the next.
+        for _ in range(3):
+            await asyncio.sleep(0)
+            server.drop_all()
+
+
+class _Answer(NamedTuple):
+    body: bytes
+    kind: str = _TEXT
+    status: HTTPStatus = HTTPStatus.OK
+    cached: str = _FRESH
+
+
+class _Pages:
+    """What is where."""
+
+    def __init__(self, source: Source, telemetry_path: str) -> None:
+        self._source = source
+        self._files = {asset.path: _Answer(asset.data, asset.kind, cached=_FOR_EVER) for asset in assets().values()}
+        self._routes: dict[str, Callable[[], Awaitable[_Answer]]] = {
+            "/": self._page,
+            "/api/v1/status": self._status,
+            "/-/healthy": self._healthy,
+            "/-/ready": self._ready,
+            telemetry_path: self._metrics,
+        }
+        here = f"a page at /, metrics at {telemetry_path}, JSON at /api/v1/status, and /-/healthy and /-/ready"
+        self._nothing = _Answer(f"Nothing is here. There is {here}.\n".encode(), status=HTTPStatus.NOT_FOUND)
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request."""
+        if request.method not in {"GET", "HEAD"}:
+            response = _response(_Answer(b"Only GET and HEAD are answered.\n", status=HTTPStatus.METHOD_NOT_ALLOWED))
+            response.headers["Allow"] = "GET, HEAD"
+            return response
+        if route := self._routes.get(request.path):
+            answer = await route()
+        else:
+            answer = self._files.get(request.path, self._nothing)
+        if len(answer.body) < _COMPRESSED_FROM or not _takes_gzip(request):
+            return _response(answer)
+        # In a thread, as everything that takes long: the loop has events to count.
+        response = _response(answer._replace(body=await asyncio.to_thread(gzip.compress, answer.body, 1)))
+        response.headers["Content-Encoding"] = "gzip"
+        return response
+
+    async def _page(self) -> _Answer:
+        status = self._source.status()
+        return _Answer((await asyncio.to_thread(page, status)).encode(), _HTML)
+
+    async def _status(self) -> _Answer:
+        return _Answer(msgspec.json.encode(self._source.status()) + b"\n", _JSON)
+
+    async def _metrics(self) -> _Answer:
+        return _Answer(self._source.metrics(), CONTENT_TYPE)
+
+    async def _healthy(self) -> _Answer:
+        return _Answer(b"healthy\n")
+
+    async def _ready(self) -> _Answer:
+        if why := self._source.unready():
+            return _Answer(f"not ready: {why}\n".encode(), status=HTTPStatus.SERVICE_UNAVAILABLE)
+        return _Answer(b"ready\n")
+
+
+class _Server(web.Server):
+    """aiohttp's server, with a deadline and a place in the queue for each connection."""
+
+    def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
+        super().__init__(handler)
+        self._open: dict[web.RequestHandler, tuple[asyncio.Transport, asyncio.TimerHandle]] = {}
+
+    def __call__(self) -> web.RequestHandler:
+        loop = asyncio.get_running_loop()
+        return _Connection(self, loop=loop, access_log=None, lingering_time=_LINGERING_SECONDS)  # type: ignore[arg-type]
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        if len(self._open) >= _MOST_CONNECTIONS:
+            self._drop(next(iter(self._open)))
+        deadline = asyncio.get_running_loop().call_later(_REQUEST_SECONDS, self._drop, handler)
+        self._open[handler] = transport, deadline
+
+    def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
+        super().connection_lost(handler, exc)
+        if handler in self._open:
+            self._open.pop(handler)[1].cancel()
+
+    def drop_all(self) -> None:
+        """Close what is still open, whatever it waits for."""
+        for handler in list(self._open):
+            self._drop(handler)
+
+    def _drop(self, handler: web.RequestHandler) -> None:
+        transport, deadline = self._open.pop(handler)
+        deadline.cancel()
+        transport.abort()
+
+
+class _Connection(web.RequestHandler):
+    """aiohttp's connection, that says what went wrong as the rest of the library does."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - it quotes the request
+    ) -> web.StreamResponse:
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            logger.error("cannot answer a request for %s: %s", safe(request.path, 100), safe(repr(exc)), exc_info=exc)
+        else:
+            logger.debug("refused a request from %s: %s", request.remote, safe(str(exc), 200))
+        phrase = HTTPStatus(status)
+        return _response(_Answer(f"{phrase.value} {phrase.phrase}\n".encode(), status=phrase))
+
+
+def _response(answer: _Answer) -> web.Response:
+    headers = {**_HEADERS, "Content-Type": answer.kind, "Cache-Control": answer.cached}
+    response = web.Response(body=answer.body, status=answer.status, headers=headers)
+    response.force_close()
+    return response
+
+
+def _takes_gzip(request: web.BaseRequest) -> bool:
+    for offered in request.headers.get("Accept-Encoding", "").lower().split(","):
+        coding, _, quality = offered.replace(" ", "").partition(";q=")
+        if coding == "gzip":
+            return quality.strip("0.") != "" if quality else True
+    return False

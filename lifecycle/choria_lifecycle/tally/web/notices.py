@@ -1,0 +1,104 @@
+"""What people must know to read the numbers right: why some may be too low, and what was left out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from choria_lifecycle.tally.web.markup import Html, age, foreign, join, number, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from choria_lifecycle.tally.status import Connection, Status
+
+__all__ = ["Notice", "notices"]
+
+# A connection is pinged every 20 s; one that answers none of three is as good as down.
+_SILENT_SECONDS: Final = 60.0
+
+# How many senders of what could not be read are named.
+_SOURCES: Final = 5
+
+_BEYOND: Final = {"nodes": "nodes beyond it are not counted", "label_bytes": "names beyond it are cut"}
+
+
+class Notice(NamedTuple):
+    """One of them.
+
+    Attributes:
+        kind: `error`, `warning` or `note`.
+        text: the sentences.
+    """
+
+    kind: str
+    text: Html
+
+
+def notices(status: Status) -> Iterator[Notice]:
+    """Return what there is to say, the worst first."""
+    yield from _connection(status["connection"], status["now"])
+    yield from _losses(status)
+    if status["role"] == "standby":
+        election = foreign(status["election"] or "")
+        if status["election_why"]:
+            why = foreign(status["election_why"])
+            yield _say("warning", "Standby, without a part in the election ", election, ": ", why, ".")
+        else:
+            yield _say("note", "Standby: another tally leads the election ", election, ". This one counts as well.")
+    yield from _beginning(status)
+
+
+def _say(kind: str, *parts: str) -> Notice:
+    return Notice(kind, join(parts))
+
+
+def _connection(connection: Connection, now: float) -> Iterator[Notice]:
+    answered = connection["last_answer"]
+    if not connection["up"]:
+        yield _say("error", "Not connected: what happens now is not counted. Connecting is tried again and again.")
+    elif not connection["subscribed"]:
+        yield _say("error", "Connected, but not subscribed yet: what happens now is not counted.")
+    elif answered is not None and now - answered > _SILENT_SECONDS:
+        yield _say("error", f"The broker does not answer; it last did {age(now - answered)}.")
+
+
+def _losses(status: Status) -> Iterator[Notice]:
+    if dropped := status["connection"]["dropped"]:
+        yield _say(
+            "warning",
+            f"{plural(dropped, 'message')} came faster than could be counted; a missed node counts when next heard.",
+        )
+    if gaps := status["connection"]["gaps"]:
+        yield _say(
+            "warning",
+            f"The connection was lost {plural(gaps, 'time')} since the start; what was sent meanwhile may be missing.",
+        )
+    for name, times in sorted(status["limits_hit"].items()):
+        if times:
+            beyond = _BEYOND.get(name, "what is beyond it is counted as “other”")
+            yield _say("warning", "The limit of ", foreign(name), f" was hit {plural(times, 'time')}: {beyond}.")
+    errors = sorted(((count, name) for name, count in status["errors"].items() if count), reverse=True)
+    if errors:
+        text: list[str] = [f"{plural(sum(count for count, _ in errors), 'message')} could not be read: "]
+        for count, name in errors[:_SOURCES]:
+            text += [foreign(name), f" {number(count)}, "]
+        others = len(errors) - _SOURCES
+        text[-1] = text[-1].rstrip(", ") + (f" and {others} more." if others > 0 else ".")
+        yield _say("warning", *text)
+
+
+def _beginning(status: Status) -> Iterator[Notice]:
+    replay = status["replay"]
+    if replay["state"] == "running":
+        yield _say("note", f"Reading what happened before the start: {plural(replay['events'], 'event')} so far.")
+    elif replay["state"] == "waiting":
+        why = foreign(replay["why"])
+        yield _say("warning", "Waiting for the stream, which keeps what happens meanwhile: ", why, ".")
+    elif not status["complete"]:
+        began = age(status["now"] - status["started"])
+        complete = "The counts are complete after one alive interval, half an hour or so, when each node was heard."
+        text: list[str] = [f"Counting began {began}. {complete}"]
+        if replay["state"] == "none":
+            reason = [" (", foreign(replay["why"]), ")"] if replay["why"] else []
+            text += [" There is no stream to read the past from", *reason, "."]
+        yield _say("note", *text)

@@ -1,0 +1,231 @@
+"""The page for people: the status as HTML, complete without JavaScript, which only replaces it by a newer one."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+from choria_lifecycle.tally.web.assets import assets, build
+from choria_lifecycle.tally.web.charts import bar, minutes, peak
+from choria_lifecycle.tally.web.markup import Html, age, foreign, moment, number, percent, plural, tag
+from choria_lifecycle.tally.web.notices import notices
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from choria_lifecycle.tally.status import Component, Expired, Status
+
+__all__ = ["page"]
+
+# How much is shown at once, and how much more is there to unfold; the rest is in the JSON.
+_COMPONENTS: Final = 12
+_ROWS: Final = 6
+_MORE_ROWS: Final = 24
+_EXPIRED: Final = 8
+
+_CHARTS: Final = (("startups", "Starts"), ("shutdowns", "Stops"), ("expiries", "Expired"), ("upgrades", "Upgrades"))
+_KINDS: Final = {"error": "Error", "warning": "Warning", "note": "Note"}
+
+
+def page(status: Status) -> str:
+    """Return the page.
+
+    Args:
+        status: what to show. Texts in it may be anything.
+    """
+    html = tag("html", _head(status), _body(status), lang="en", data_build=build())
+    return f"<!doctype html>\n{html}\n"
+
+
+def _head(status: Status) -> Html:
+    return tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("title", f"{plural(status['nodes'], 'node')} · Lifecycle tally"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        # Addresses are relative: the page may be behind a proxy, in a folder.
+        tag("link", rel="icon", href=_asset("icon.svg")),
+        tag("link", rel="stylesheet", href=_asset("page.css")),
+        Html(f'<script src="{_asset("page.js")}" defer></script>'),
+    )
+
+
+def _body(status: Status) -> Html:
+    main = tag(
+        "main",
+        _notices(status),
+        _summary(status),
+        _hour(status),
+        _components(status["components"]),
+        _expired(status["expired"], status["now"]),
+        _events(status),
+    )
+    # In the last paragraph the script says when it gets no answer.
+    return tag("body", _header(status), main, _footer(status), tag("p", id="live", role="status"))
+
+
+def _header(status: Status) -> Html:
+    connection = status["connection"]
+    if connection["up"]:
+        server = connection["server"].removeprefix("nats://")
+        state = tag("p", "Connected to ", foreign(server), class_="state up")
+    else:
+        state = tag("p", "Not connected", class_="state down")
+    chips = [state]
+    if status["election"] is not None:
+        role = "Standby" if status["role"] == "standby" else "Leader"
+        chips.append(tag("p", f"{role} of ", foreign(status["election"]), class_="state"))
+    as_of = tag("p", "as of ", moment(status["now"], seconds=True), class_="as-of")
+    return tag("header", tag("h1", "Lifecycle tally"), *chips, as_of)
+
+
+def _notices(status: Status) -> Html:
+    items = [
+        tag("li", tag("strong", _KINDS[notice.kind]), " ", tag("span", notice.text), class_=notice.kind)
+        for notice in notices(status)
+    ]
+    return tag("ul", *items, class_="notices", aria_label="Notices") if items else Html("")
+
+
+def _summary(status: Status) -> Html:
+    versions = sum(len(component["versions"]) for component in status["components"])
+    last = status["last_event"]
+    facts = (
+        ("Nodes", number(status["nodes"])),
+        ("Components", number(len(status["components"]))),
+        ("Versions", number(versions)),
+        ("Last event", "none yet" if last is None else moment(last, age(status["now"] - last), seconds=True)),
+    )
+    return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in facts), class_="summary")
+
+
+def _hour(status: Status) -> Html:
+    figures: list[Html] = []
+    for key, name in _CHARTS:
+        counts: Sequence[int] = status["minutes"][key]  # type: ignore[literal-required]
+        total = tag("span", number(sum(counts)), class_="total")
+        figures.append(
+            tag(
+                "figure",
+                tag("figcaption", tag("span", name, class_="what"), total),
+                minutes(counts, name),
+                tag("p", peak(counts), class_="peak"),
+            )
+        )
+    return tag("section", tag("h2", "The last hour"), tag("div", *figures, class_="hour"))
+
+
+def _components(components: Sequence[Component]) -> Html:
+    if not components:
+        empty = "No node has been heard yet. Each announces itself when it starts, and then every half hour or so."
+        return tag("section", tag("h2", "Nodes by version"), tag("p", empty, class_="empty"))
+    shown, more = components[:_COMPONENTS], components[_COMPONENTS:]
+    parts = [tag("h2", "Nodes by version"), tag("div", _all(components), *map(_component, shown), class_="components")]
+    if more:
+        title = _others("component", [(component["name"], component["nodes"]) for component in more])
+        parts.append(_folded(title, tag("div", *map(_component, more), class_="components")))
+    return tag("section", *parts)
+
+
+def _all(components: Sequence[Component]) -> Html:
+    """The components beside each other, where there are several."""
+    if len(components) < 2:
+        return Html("")
+    counts = [(component["name"], component["nodes"]) for component in components]
+    return tag("article", tag("h3", "All components"), *_top("component", counts))
+
+
+def _component(component: Component) -> Html:
+    counts = [(version["version"], version["nodes"]) for version in component["versions"]]
+    # By its key the script finds it again. Two names may be shown alike, and are two keys.
+    key = component["name"].encode("unicode_escape").decode("ascii")
+    return tag("article", tag("h3", foreign(component["name"])), *_top("version", counts), data_key=key)
+
+
+def _top(what: str, counts: Sequence[tuple[str, int]]) -> Iterator[Html]:
+    """How many nodes there are in all, and of what: the most at once, more to unfold, and that there are others."""
+    whole = _sum(counts)
+    yield tag("p", f"{plural(whole, 'node')}, {plural(len(counts), what)}", class_="about")
+    yield _table(what, counts[:_ROWS], whole)
+    if more := counts[_ROWS:]:
+        unfolded = [_table(what, more[:_MORE_ROWS], whole)]
+        if rest := more[_MORE_ROWS:]:
+            unfolded.append(tag("p", f"{_others(what, rest)}, in the JSON", class_="about"))
+        yield _folded(_others(what, more), *unfolded)
+
+
+def _others(what: str, counts: Sequence[tuple[str, int]]) -> str:
+    return f"{plural(len(counts), f'more {what}')}, {plural(_sum(counts), 'node')}"
+
+
+def _sum(counts: Iterable[tuple[str, int]]) -> int:
+    return sum(nodes for _, nodes in counts)
+
+
+def _table(what: str, counts: Iterable[tuple[str, int]], whole: int) -> Html:
+    # Thousands of rows in the largest of networks: made of as few pieces as can be.
+    rows = "".join(
+        f'<tr><th scope="row">{foreign(name)}</th><td class="share">{bar(nodes, whole)}</td>'
+        f"<td>{number(nodes)}</td>{tag('td', percent(nodes, whole))}</tr>"
+        for name, nodes in counts
+    )
+    head = f'<th scope="col">{what.title()}</th><td></td><th scope="col">Nodes</th><th scope="col">Share</th>'
+    return Html(f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>")
+
+
+def _expired(expired: Sequence[Expired], now: float) -> Html:
+    if not expired:
+        return Html("")
+    explained = tag("p", "Nodes that were not heard for so long that they are counted no more.", class_="about")
+    parts = [tag("h2", "Expired last"), explained, _gone(expired[:_EXPIRED], now)]
+    if more := expired[_EXPIRED:]:
+        parts.append(_folded(f"{number(len(more))} more", _gone(more, now)))
+    return tag("section", *parts, class_="expired")
+
+
+def _gone(expired: Iterable[Expired], now: float) -> Html:
+    items = (
+        tag(
+            "li",
+            foreign(each["identity"], class_="node"),
+            tag("span", foreign(each["component"]), " ", foreign(each["version"])),
+            tag("span", "last heard ", moment(each["seen"], age(now - each["seen"]), seconds=True)),
+            tag("span", "expired ", moment(each["expired"], age(now - each["expired"]), seconds=True)),
+        )
+        for each in expired
+    )
+    return tag("ol", *items)
+
+
+def _events(status: Status) -> Html:
+    events = {name: types for name, types in status["events"].items() if types}
+    if not events:
+        return Html("")
+    types = sorted(set(chain.from_iterable(events.values())))[:12]
+    head = tag("tr", tag("th", "Component", scope="col"), *(tag("th", foreign(name), scope="col") for name in types))
+    rows = (
+        tag("tr", tag("th", foreign(name), scope="row"), *(tag("td", number(counts.get(each, 0))) for each in types))
+        for name, counts in sorted(events.items())
+    )
+    table = tag("table", tag("thead", head), tag("tbody", *rows), class_="events")
+    scrolled = tag("div", table, class_="scrolled", tabindex="0", role="region", aria_label="Events since the start")
+    return tag("section", _folded("Events since the start, by component and type", scrolled))
+
+
+def _folded(title: str, *content: Html) -> Html:
+    return tag("details", tag("summary", title), *content)
+
+
+def _footer(status: Status) -> Html:
+    wanted = ", ".join("all components" if name == "*" else name for name in status["components_wanted"])
+    return tag(
+        "footer",
+        tag("p", "Counting ", foreign(wanted) if wanted else "no component", " since ", moment(status["started"])),
+        tag("p", "choria-lifecycle ", foreign(status["version"])),
+        tag("p", tag("a", "JSON", href="api/v1/status")),
+    )
+
+
+def _asset(name: str) -> str:
+    return assets()[name].path.removeprefix("/")

@@ -1,0 +1,214 @@
+"""Many documents judged: which of the findings count, what they make of a document, and how many there are of each."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from choria_lifecycle.validation.batch import Batch
+from choria_lifecycle.validation.bulk import UNREADABLE, Kind, check, examine
+from choria_lifecycle.wire.finding import CODES, Finding, Severity
+from choria_lifecycle.wire.jsontext import is_cut_off
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Counts", "Part", "Policy", "Said", "judge", "judge_message", "single"]
+
+Said: TypeAlias = "tuple[int, list[Finding]]"
+"""The number of a document, and what there is to say about it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What to look for, and which findings count.
+
+    Attributes:
+        now: the time, in seconds since 1970, that timestamps are compared with; None for the clock.
+        warnings: look for warnings and information too; errors alone are found faster.
+        warnings_as_errors: what has a warning is rejected.
+        codes: the codes of the findings that count; others are as if they had not been found.
+    """
+
+    now: float | None
+    warnings: bool = True
+    warnings_as_errors: bool = False
+    codes: frozenset[str] = frozenset(CODES)
+
+    @property
+    def time(self) -> float:
+        """The time to compare with now."""
+        return time.time() if self.now is None else self.now
+
+    def severity(self, code: str) -> Severity:
+        """How much a finding matters here."""
+        severity = CODES[code]
+        return Severity.ERROR if self.warnings_as_errors and severity is Severity.WARNING else severity
+
+    def counting(self, findings: list[Finding]) -> list[Finding]:
+        """Return those that count, as severe as they are here."""
+        if self.warnings and not self.warnings_as_errors and len(self.codes) == len(CODES):
+            return findings
+        return [
+            _as_error(finding) if self.severity(finding.code) is Severity.ERROR else finding
+            for finding in findings
+            if finding.code in self.codes and (self.warnings or finding.severity is Severity.ERROR)
+        ]
+
+
+def _as_error(finding: Finding) -> Finding:
+    return finding if finding.severity is Severity.ERROR else replace(finding, severity=Severity.ERROR)
+
+
+@dataclass(slots=True)
+class Counts:
+    """How many there are of what.
+
+    Attributes:
+        kinds: the documents that were valid and those that were rejected, by what they are.
+        codes: the findings, by code.
+        errors: the findings that are errors.
+        of_files: those of them that are about a file itself, and reject no document.
+    """
+
+    kinds: dict[Kind, list[int]] = field(default_factory=dict)
+    codes: Counter[str] = field(default_factory=Counter)
+    errors: int = 0
+    of_files: int = 0
+
+    @property
+    def valid(self) -> int:
+        """How many documents were valid."""
+        return sum(valid for valid, _ in self.kinds.values())
+
+    @property
+    def rejected(self) -> int:
+        """How many documents were rejected."""
+        return sum(rejected for _, rejected in self.kinds.values())
+
+    def count(self, kind: Kind, *, valid: int = 0, rejected: int = 0) -> None:
+        """Count documents."""
+        numbers = self.kinds.setdefault(kind, [0, 0])
+        numbers[0] += valid
+        numbers[1] += rejected
+
+    def add(self, other: Counts) -> None:
+        """Add what was counted elsewhere."""
+        for kind, (valid, rejected) in other.kinds.items():
+            self.count(kind, valid=valid, rejected=rejected)
+        self.codes.update(other.codes)
+        self.errors += other.errors
+        self.of_files += other.of_files
+
+
+@dataclass(slots=True)
+class Part:
+    """What became of some documents.
+
+    Attributes:
+        said: the documents about which there is something to say, in order.
+        counts: how many there were of what.
+        rejected: the documents that have errors, each with a line feed after it; one that is too long is only counted.
+        valid: all others, likewise.
+    """
+
+    said: list[Said] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+    rejected: list[bytes] = field(default_factory=list)
+    valid: list[bytes] = field(default_factory=list)
+
+    def say(self, number: int, findings: list[Finding]) -> bool:
+        """Add what there is to say about a document, and tell whether that rejects it."""
+        if not findings:
+            return False
+        self.said.append((number, findings))
+        self.counts.codes.update([finding.code for finding in findings])
+        errors = sum(finding.severity is Severity.ERROR for finding in findings)
+        self.counts.errors += errors
+        return errors > 0
+
+    def take(self, document: bytes, kind: Kind, *, rejected: bool) -> None:
+        """Add a document."""
+        self.counts.count(kind, valid=not rejected, rejected=rejected)
+        (self.rejected if rejected else self.valid).append(document)
+
+
+def judge(batch: Batch, policy: Policy) -> Part:
+    """Validate the documents of a batch."""
+    part, at = Part(), 0
+    numbers, documents = batch.numbers, batch.documents
+    checked = check(documents, warnings=policy.warnings, now=policy.time, is_ascii=batch.is_ascii)
+    for kind, number in checked.silent.items():
+        part.counts.count(kind, valid=number)
+    for index, kind, findings in checked.told:
+        last = batch.unfinished and index == len(documents) - 1
+        counting = policy.counting(_unless_cut_off(documents[index], findings) if last else findings)
+        part.valid += documents[at:index]
+        part.take(documents[index], kind, rejected=part.say(numbers[index], counting))
+        at = index + 1
+    part.valid += documents[at:]
+    if batch.findings:
+        _about_the_file(part, batch, policy)
+    return part
+
+
+def _unless_cut_off(document: bytes, findings: list[Finding]) -> list[Finding]:
+    """Return the findings about the last document of a file that does not end with a line end."""
+    code = findings[0].code if len(findings) == 1 else ""
+    if not is_cut_off(document) or not (
+        code == "input-json" or (code == "input-utf-8" and _ends_in_a_letter(document))
+    ):
+        return findings
+    message = "the file ends within this document: it was cut off, or is still being written"
+    return [Finding(code="input-truncated", path="$", rule="truncated", message=message)]
+
+
+def _ends_in_a_letter(document: bytes) -> bool:
+    """Tell whether all that a document lacks of UTF-8 are bytes at its end."""
+    try:
+        document.removesuffix(b"\n").decode()
+    except UnicodeDecodeError as error:
+        return error.reason == "unexpected end of data"
+    return False
+
+
+def _about_the_file(part: Part, batch: Batch, policy: Policy) -> None:
+    for number, finding in batch.findings:
+        rejected = part.say(number, policy.counting([finding]))
+        if finding.code == "input-size":  # its bytes have gone where they belong already
+            part.counts.count(_UNREADABLE, valid=not rejected, rejected=rejected)
+        elif rejected:
+            part.counts.of_files += 1
+    part.said.sort(key=_by_number)
+
+
+def judge_message(data: bytes, subject: str, number: int, policy: Policy) -> Part:
+    """Validate a message that was received on a subject."""
+    part = Part()
+    kind, findings = examine(data, warnings=policy.warnings, now=policy.time, subject=subject)
+    part.take(data + b"\n", kind, rejected=part.say(number, policy.counting(findings)))
+    return part
+
+
+def single(batch: Batch) -> Iterator[Batch]:
+    """Return the documents of a batch, and what is wrong with the file, one at a time and in order."""
+    last = len(batch.documents) - 1
+    batches = [
+        Batch([number], [document], unfinished=batch.unfinished and index == last)
+        for index, (number, document) in enumerate(zip(batch.numbers, batch.documents, strict=True))
+    ]
+    batches += [Batch([], [], findings=[each]) for each in batch.findings]
+    return iter(sorted(batches, key=_first))
+
+
+def _first(batch: Batch) -> int:
+    return batch.numbers[0] if batch.numbers else batch.findings[0][0]
+
+
+def _by_number(said: Said) -> int:
+    return said[0]
+
+
+_UNREADABLE: Final = Kind("-", UNREADABLE)

@@ -1,0 +1,258 @@
+"""Files and streams of JSON documents, taken apart block by block: memory does not grow with the file.
+
+Two layouts are told apart by how a file begins:
+
+- lines: each line is a document. Everything unintelligible is taken for that, as then the damage ends with the line.
+- values: a JSON array, each element of which is a document, or documents over several lines, as a person would look at
+  them; any number of these, one after the other.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from enum import Enum, auto
+from functools import partial
+from io import BytesIO
+from itertools import chain
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final, TypeAlias
+
+from choria_lifecycle.validation.batch import Batch, Partial
+from choria_lifecycle.validation.decompression import BLOCK, is_plain, peeked, unpacked
+from choria_lifecycle.validation.sequence import Values
+from choria_lifecycle.wire.finding import Finding
+from choria_lifecycle.wire.jsontext import MAX_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["Segment", "Source", "is_divisible", "segments"]
+
+Segment: TypeAlias = tuple[int, int]
+"""Where a part of a file begins and where it ends, in bytes."""
+
+_BLANK: Final = b" \t\r\n"
+_BOM: Final = b"\xef\xbb\xbf"
+_MOST_LINES: Final = 2000
+
+
+def _ignore(piece: bytes) -> None:
+    pass
+
+
+class Source:
+    """The documents in a file or stream, from where it stands; they can be gone through once.
+
+    A document comes out as soon as it can be read, also if others are still being written. Lines come unchanged:
+    together they are the file again, blank ones and a line feed at the end of the file aside.
+
+    Attributes:
+        position: how many bytes were taken from the stream.
+        lines: how many lines have ended, where each line is a document.
+
+    Args:
+        stream: a binary file that blocks until there is something to read, and not longer.
+        oversized: is given each document that is longer than the limit, in pieces, with a line feed after it. All
+            batches before that document have come by then, and its finding comes next.
+        limit: the greatest size of a document in bytes.
+        segment: read this part of the file only, as lines; they are counted from 1.
+    """
+
+    def __init__(
+        self,
+        stream: IO[bytes],
+        *,
+        oversized: Callable[[bytes], object] = _ignore,
+        limit: int = MAX_SIZE,
+        segment: Segment | None = None,
+    ) -> None:
+        self.position = 0
+        self.lines = 0
+        self._stream = stream
+        self._segment = segment
+        self._partial = Partial(limit, oversized)
+        self._failure: OSError | None = None
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Return the documents.
+
+        Raises:
+            OSError: it cannot be read; an `Unreadable` if its bytes are not what they should be. Everything before that
+                has come; what the last document has of it is unfinished.
+        """
+        blocks = self._blocks()
+        if self._segment is None:
+            layout, blocks = peeked(blocks, _layout)
+        else:
+            layout = _Layout.LINES
+        yield from self._lines(blocks) if layout is _Layout.LINES else self._values(blocks)
+        if self._failure is not None:
+            raise self._failure
+
+    def _blocks(self) -> Iterator[bytes]:
+        """Return what is in the file, up to where reading fails."""
+        try:
+            yield from self._taken() if self._segment is not None else unpacked(self._taken())
+        except OSError as failure:
+            self._failure = failure
+
+    def _taken(self) -> Iterator[bytes]:
+        # Of buffered streams, read() would wait for a full block.
+        read = getattr(self._stream, "read1", self._stream.read)
+        if self._segment is None:
+            rest = None
+        else:
+            begin, end = self._segment
+            self._stream.seek(begin)
+            rest = end - begin
+        while block := read(BLOCK if rest is None else min(BLOCK, rest)):
+            self.position += len(block)
+            if rest is not None:
+                rest -= len(block)
+            yield block
+
+    def _values(self, blocks: Iterator[bytes]) -> Iterator[Batch]:
+        head = next(blocks)
+        if head.startswith(_BOM):
+            self._partial.add(_BOM)
+        return Values(self._partial).batches(chain([head.removeprefix(_BOM)], blocks))
+
+    def _lines(self, blocks: Iterator[bytes]) -> Iterator[Batch]:
+        partial, limit = self._partial, self._partial.limit
+        for block in blocks:
+            lines = BytesIO(block).readlines()  # a few times faster than bytes.split
+            rest = b"" if block.endswith(b"\n") else lines.pop()
+            is_ascii = block.isascii()
+            if lines and partial.size:
+                partial.add(lines[0][:-1])
+                document = partial.take()
+                if isinstance(document, Finding):
+                    yield self._too_long(document)
+                    del lines[0]
+                else:
+                    lines[0] = document
+                    is_ascii = is_ascii and document.isascii()
+            # Looking at each line is slow, so look first whether that is needed.
+            longest = max(map(len, lines), default=0) - 1 if len(block) > limit else 0
+            if longest > limit or any(map(bytes.isspace, lines)):
+                yield from self._picked(lines)
+            elif lines:
+                # A block of very short lines has more findings than there is memory for.
+                for at in range(0, len(lines), _MOST_LINES):
+                    documents = lines[at : at + _MOST_LINES]
+                    first = self.lines + 1
+                    self.lines += len(documents)
+                    yield Batch(range(first, first + len(documents)), documents, is_ascii=is_ascii)
+            if rest:
+                partial.add(rest)
+        if partial.size:
+            document = partial.take()
+            number = self.lines + 1
+            if isinstance(document, Finding):
+                yield self._too_long(document)
+            elif document.strip(_BLANK):
+                yield Batch(range(number, number + 1), [document], unfinished=True)
+
+    def _picked(self, lines: list[bytes]) -> Iterator[Batch]:
+        """Return the lines that are neither blank nor too long."""
+        numbers: list[int] = []
+        documents: list[bytes] = []
+        for line in lines:
+            if len(line) - 1 > self._partial.limit:
+                if documents:
+                    yield Batch(numbers, documents)
+                    numbers, documents = [], []
+                self._partial.add(line[:-1])
+                yield self._too_long(self._partial.refuse())
+                continue
+            self.lines += 1
+            if line.strip(_BLANK):
+                numbers.append(self.lines)
+                documents.append(line)
+        if documents:
+            yield Batch(numbers, documents)
+
+    def _too_long(self, finding: Finding) -> Batch:
+        self.lines += 1
+        return Batch([], [], findings=[(self.lines, finding)])
+
+
+class _Layout(Enum):
+    LINES = auto()
+    VALUES = auto()
+
+
+def _layout(head: bytes, ended: bool) -> _Layout | None:
+    """Tell the layout of a file by its beginning; None if more of it is needed."""
+    ended = ended or len(head) >= BLOCK
+    if not ended and _BOM.startswith(head):
+        return None
+    text = head[:BLOCK].removeprefix(_BOM).lstrip(_BLANK)
+    if text.startswith(b"["):
+        return _Layout.VALUES
+    if not text.startswith(b"{"):
+        return _Layout.LINES if text or ended else None
+    line, line_end, following = text.partition(b"\n")
+    if line_end and line.rstrip(_BLANK)[-1:] not in _OPEN:
+        return _Layout.LINES
+    next_line = following.lstrip(_BLANK)
+    if not next_line:
+        return _Layout.LINES if ended else None
+    # After a line that was cut off, the next one begins with a brace; within a document, that one would be indented.
+    indented = following[-len(next_line) - 1 : -len(next_line)] in (b" ", b"\t")
+    return _Layout.VALUES if next_line[0] in _GOES_ON or (indented and next_line[0] == _BRACE) else _Layout.LINES
+
+
+_OPEN: Final = (b"{", b"[", b",", b":")
+_GOES_ON: Final = b'"}[]-0123456789tfn'
+_BRACE: Final = ord("{")
+
+
+def is_divisible(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file can be read in segments: a plain one with a document a line.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - nor opened, which could wait for a writer
+        return False
+    with Path(path).open("rb") as file:
+        blocks = iter(partial(file.read, BLOCK), b"")
+        head = next(blocks, b"")
+        layout, _ = peeked(chain([head], blocks), _layout)
+        return is_plain(head) and layout is _Layout.LINES
+
+
+def segments(path: str | os.PathLike[str], size: int) -> Iterator[Segment]:
+    """Cut a file that is divisible into segments, each of which begins and ends with a line.
+
+    Reading them in any order with `Source(file, segment=...)` gives what reading the file gives, apart from the numbers
+    of the lines: those of a segment follow the `lines` of all segments before it.
+
+    Args:
+        path: the file; what is appended to it while it is read is left out.
+        size: about how many bytes a segment has; a longer line makes it longer.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with Path(path).open("rb") as file:
+        end_of_file = file.seek(0, os.SEEK_END)
+        begin = 0
+        while begin < end_of_file:
+            end = min(begin + size, end_of_file)
+            if end < end_of_file:
+                end = _line_end(file, end - 1, end_of_file)
+            yield begin, end
+            begin = end
+
+
+def _line_end(file: IO[bytes], at: int, end_of_file: int) -> int:
+    """Return where the line ends that a byte is in."""
+    file.seek(at)
+    while at < end_of_file and (block := file.read(BLOCK)):
+        if found := block.find(b"\n") + 1:
+            return min(at + found, end_of_file)
+        at += len(block)
+    return end_of_file

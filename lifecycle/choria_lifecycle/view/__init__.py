@@ -1,0 +1,1 @@
+"""Show events, and record them."""

@@ -1,0 +1,134 @@
+"""Events in files: one JSON document a line, either as it was sent, or as a record that says when and where it came.
+
+    {"received":"2026-11-22T08:33:56.123456Z","subject":"choria.lifecycle.event.alive.server","format":"cloudevents","event":{...}}
+
+A record holds the event in Choria's own JSON, whatever format it came in, so that one filter finds its fields.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
+
+from choria_lifecycle.errors import InvalidEvent, UnknownProtocol
+from choria_lifecycle.middleware.subscription import Delivery
+from choria_lifecycle.support.text import quoted, visible_json
+from choria_lifecycle.wire import codec
+from choria_lifecycle.wire.cloudevents import Format, detect_format, is_time
+from choria_lifecycle.wire.jsontext import MAX_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from choria_lifecycle.events.factories import Event
+
+__all__ = ["MAX_LINE", "deliveries", "record"]
+
+MAX_LINE = 1024 * 1024
+"""The longest line in bytes that is looked at; an event has 64 kB at most, and escapes make up to six of one."""
+
+
+class _Record(msgspec.Struct, forbid_unknown_fields=True):
+    received: str | None
+    subject: str | None
+    format: Format | None
+    event: msgspec.Raw
+
+
+_encode = msgspec.json.Encoder().encode
+_read_record = msgspec.json.Decoder(_Record).decode
+
+
+def record(delivery: Delivery, event: Event) -> str:
+    """Return a delivery as a record, with everything that is not plainly visible written as an escape.
+
+    Args:
+        delivery: what was received; a receive time that is not a number, and an empty subject, stand for unknown.
+        event: the event in it.
+    """
+    line: str = _encode(
+        _Record(
+            received=None if math.isnan(delivery.received) else _text(delivery.received),
+            subject=delivery.subject or None,
+            format=detect_format(delivery.data),
+            event=msgspec.Raw(codec.encode(event)),
+        )
+    ).decode()
+    return visible_json(line)
+
+
+def deliveries(stream: IO[bytes]) -> Iterator[tuple[int, Delivery]]:
+    """Read documents and records, one a line, and yield each as it was delivered, with the number of its line.
+
+    Empty lines are passed over. Of a document nobody knows when and on which subject it came: its receive time is not a
+    number, and its subject is empty.
+
+    Args:
+        stream: a file, read line by line as it grows; a line of any length takes little memory.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    number = 0
+    while line := stream.readline(MAX_LINE):
+        number += 1
+        whole = len(line) < MAX_LINE or line.endswith(b"\n")
+        if not whole:
+            while (rest := stream.readline(MAX_LINE)) and not rest.endswith(b"\n"):
+                pass
+            error = InvalidEvent(f"the line has more than {MAX_LINE} bytes", rule="size")
+            yield number, Delivery("", b"", math.nan, None, error)
+        elif line := line.strip(b" \t\r\n"):
+            yield number, _delivery(line)
+
+
+def _delivery(line: bytes) -> Delivery:
+    try:
+        found = _read_record(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _decoded("", line, math.nan)
+    subject, data = found.subject or "", bytes(found.event)
+    try:
+        received = _time(found.received) if found.received is not None else math.nan
+    except ValueError:
+        message = f"received must be a time of RFC 3339, not {quoted(found.received)}"
+        return Delivery(subject, data, math.nan, None, InvalidEvent(message, path="$.received", rule="format"))
+    # An event of a legal size may have become longer by the escapes that `record` writes.
+    delivery = _decoded(subject, data, received, MAX_LINE)
+    if found.format is None or delivery.error is not None:
+        return delivery
+    return delivery._replace(data=_written(delivery.event, found.format))
+
+
+def _decoded(subject: str, data: bytes, received: float, max_size: int = MAX_SIZE) -> Delivery:
+    try:
+        return Delivery(subject, data, received, codec.decode(data, max_size), None)
+    except (InvalidEvent, UnknownProtocol) as error:
+        return Delivery(subject, data, received, None, error)
+
+
+def _written(event: Any, form: Format) -> bytes:
+    """Return an event as it came: without the escapes of a record, and in its envelope if it came in one."""
+    try:
+        return codec.encode(event, form)
+    except InvalidEvent:  # it states a time that an envelope made by us cannot state
+        return codec.encode(event)
+
+
+def _text(received: float) -> str:
+    return datetime.fromtimestamp(received, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _time(text: str) -> float:
+    """Read a time of RFC 3339; raises ValueError for any other, and for one that no calendar has in UTC."""
+    if not is_time(text):
+        raise ValueError("no time of RFC 3339")
+    received = datetime.fromisoformat(text.upper()).timestamp()
+    try:
+        datetime.fromtimestamp(received, UTC)
+    except OverflowError as error:
+        raise ValueError("outside of the calendar") from error
+    return received

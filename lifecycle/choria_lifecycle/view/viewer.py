@@ -1,0 +1,255 @@
+"""What a viewer shows of deliveries: which of them, in what words, and how many became what.
+
+Pure: deliveries in, lines out. Every line is safe to show on a terminal.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from fnmatch import translate
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from choria_lifecycle.errors import InvalidEvent
+from choria_lifecycle.events.factories import Event, describe, event_time, event_type
+from choria_lifecycle.support.text import safe
+from choria_lifecycle.view.recording import record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from choria_lifecycle.middleware.subscription import Counters, Delivery
+
+__all__ = ["Counts", "Line", "Output", "Style", "View", "Wanted"]
+
+
+class Output(StrEnum):
+    """How an event is shown."""
+
+    TEXT = "text"
+    """The line that Choria's viewers show."""
+
+    JSON = "json"
+    """One object a line, as `recording` has it."""
+
+    RAW = "raw"
+    """The document as it came, on one line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """How lines look.
+
+    Attributes:
+        output: how an event is shown.
+        color: whether the types of events are coloured.
+        color_rejected: whether what stands for a bad event is.
+        utc: show times in UTC instead of local time.
+        time_format: how to write a time, for strftime.
+        own_time: show the time that an event states, instead of when it was received.
+        terminal: raw documents go to a terminal, and are cleaned of control characters as all other lines are.
+    """
+
+    output: Output = Output.TEXT
+    color: bool = False
+    color_rejected: bool = False
+    utc: bool = False
+    time_format: str = "%H:%M:%S"
+    own_time: bool = False
+    terminal: bool = False
+
+
+class Wanted:
+    """Which events to show.
+
+    Args:
+        types: event types; none for all.
+        components: components; none for all.
+        identities: patterns for identities with `*`, `?` and `[...]`; none for all.
+    """
+
+    def __init__(
+        self, *, types: Iterable[str] = (), components: Iterable[str] = (), identities: Iterable[str] = ()
+    ) -> None:
+        self._types = frozenset(types)
+        self._components = frozenset(components)
+        patterns = [f"(?:{translate(pattern)})" for pattern in identities]
+        self._identity = re.compile("|".join(patterns)) if patterns else None
+
+    def __contains__(self, event: Event) -> bool:
+        return (
+            (not self._types or event_type(event) in self._types)
+            and (not self._components or event.component in self._components)
+            and (self._identity is None or self._identity.match(event.identity) is not None)
+        )
+
+
+class Line(NamedTuple):
+    """A line to show.
+
+    Attributes:
+        text: the line, without its end.
+        rejected: it says why a delivery is no event, and belongs on standard error.
+    """
+
+    text: str
+    rejected: bool
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of all that was received: received = shown + filtered + rejected + dropped.
+
+    Attributes:
+        received: what arrived.
+        shown: events that were shown.
+        filtered: events that were not asked for.
+        rejected: what is no valid lifecycle event.
+        dropped: what arrived faster than it could be shown, or was not read by whoever it was shown to.
+        gaps: how often the connection was lost and came back; what was published in between is in none of the others.
+    """
+
+    received: int = 0
+    shown: int = 0
+    filtered: int = 0
+    rejected: int = 0
+    dropped: int = 0
+    gaps: int = 0
+
+    def beside(self, counters: Counters, unread: int) -> Counts:
+        """Return these counts together with those of the subscription that the deliveries came from.
+
+        Args:
+            counters: the subscription's.
+            unread: how many messages have arrived and were never looked at; they count as not received.
+        """
+        return Counts(
+            received=counters.received - unread,
+            shown=self.shown,
+            filtered=self.filtered + counters.filtered,
+            rejected=self.rejected,
+            dropped=self.dropped + counters.dropped,
+            gaps=counters.gaps,
+        )
+
+    def __str__(self) -> str:
+        parts = (f"{getattr(self, name)} {name}" for name in ("shown", "filtered", "rejected", "dropped"))
+        text = f"received {self.received} = {' + '.join(parts)}"
+        if self.gaps:
+            times = "once" if self.gaps == 1 else f"{self.gaps} times"
+            text += f"; the connection was lost {times}, and what was published then was missed"
+        return text
+
+
+_TYPE_COLORS: Final = {
+    "alive": "2",  # faint: nearly all events are of this type
+    "governor": "33",
+    "provisioned": "35",
+    "shutdown": "31",
+    "startup": "32",
+    "upgraded": "36",
+}
+_REJECTED_COLOR: Final = "1;31"
+
+# Shown instead of a time that no calendar has.
+_NO_TIME: Final = "--:--:--"
+
+
+@dataclass(slots=True)
+class View:
+    """Shows deliveries, and counts them.
+
+    Attributes:
+        wanted: which events to show.
+        style: how.
+        counts: what became of the deliveries so far.
+    """
+
+    wanted: Wanted
+    style: Style
+    counts: Counts = field(default_factory=Counts)
+
+    def take(self, delivery: Delivery, place: str = "") -> Line | None:
+        """Return the line for a delivery, None if it was not asked for.
+
+        Args:
+            delivery: what was received, or read from a file.
+            place: where it was read, shown with what is wrong with it; by default when and on which subject it came.
+        """
+        self.counts.received += 1
+        try:
+            event = _lifecycle(delivery)
+            if event not in self.wanted:
+                self.counts.filtered += 1
+                return None
+            text = self._text(event, delivery)
+        except InvalidEvent as error:
+            self.counts.rejected += 1
+            return Line(self._rejected(delivery, error, place), rejected=True)
+        self.counts.shown += 1
+        return Line(text, rejected=False)
+
+    def _text(self, event: Event, delivery: Delivery) -> str:
+        match self.style.output:
+            case Output.JSON:
+                return record(delivery, event)
+            case Output.RAW:
+                return self._raw(delivery.data)
+            case Output.TEXT:
+                when = _own(event) if self.style.own_time else _utc(delivery.received)
+                tag = f"[{event_type(event)}]"
+                rest = describe(event).removeprefix(tag)
+                if self.style.color:
+                    tag = _colored(tag, _TYPE_COLORS[event_type(event)])
+                return f"{self._time(when)} {tag}{rest}"
+
+    def _raw(self, data: bytes) -> str:
+        # In a valid document a newline can only stand between two tokens, where a space means the same.
+        text = data.decode().replace("\r", " ").replace("\n", " ")
+        return safe(text) if self.style.terminal else text
+
+    def _rejected(self, delivery: Delivery, error: InvalidEvent, place: str) -> str:
+        tag = _colored("[rejected]", _REJECTED_COLOR) if self.style.color_rejected else "[rejected]"
+        reason = safe(str(error), 300)
+        if place:
+            return f"{safe(place)}: {tag} {reason}"
+        return f"{self._time(_utc(delivery.received))} {tag} {safe(delivery.subject, 200)}: {reason}"
+
+    def _time(self, when: datetime | None) -> str:
+        if when is None:
+            return _NO_TIME
+        if not self.style.utc:
+            # At the ends of the calendar local time may lie outside of it.
+            with suppress(OverflowError, ValueError, OSError):
+                when = when.astimezone()
+        return safe(when.strftime(self.style.time_format))
+
+
+def _lifecycle(delivery: Delivery) -> Event:
+    """Return the lifecycle event that was delivered; raises InvalidEvent with the reason where there is none."""
+    if isinstance(delivery.event, Event):
+        return delivery.event
+    if isinstance(delivery.error, InvalidEvent):
+        raise delivery.error
+    message = str(delivery.error or f"{getattr(delivery.event, 'protocol', 'this')} is no lifecycle event")
+    raise InvalidEvent(message, rule="protocol")
+
+
+def _own(event: Event) -> datetime | None:
+    """Return the time that an event states, None if that lies outside of the calendar: the event is still one."""
+    try:
+        return event_time(event)
+    except InvalidEvent:
+        return None
+
+
+def _utc(received: float) -> datetime:
+    return datetime.fromtimestamp(0 if math.isnan(received) else received, UTC)
+
+
+def _colored(text: str, color: str) -> str:
+    return f"\x1b[{color}m{text}\x1b[0m"

@@ -1,0 +1,116 @@
+"""One thing to say about a document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from choria_lifecycle.errors import InvalidEvent
+from choria_lifecycle.support.text import quoted, safe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["CODES", "Finding", "Severity", "Shown", "shown"]
+
+Shown: TypeAlias = str | int | float | bool | None
+
+
+class Severity(StrEnum):
+    """How much a finding matters."""
+
+    ERROR = "error"
+    """The contract is broken; `parse` raises exactly where there is one of these."""
+
+    WARNING = "warning"
+    """The contract is kept, and somebody will be surprised all the same."""
+
+    INFORMATION = "information"
+    """Nothing is wrong, and there is something to know."""
+
+
+_CODES: Final[Mapping[Severity, tuple[str, ...]]] = {
+    Severity.ERROR: (
+        "input-depth",
+        "input-json",
+        "input-size",
+        "input-truncated",
+        "input-type",
+        "input-utf-8",
+        "envelope-data",
+        "envelope-empty",
+        "envelope-nested",
+        "envelope-required",
+        "envelope-source",
+        "envelope-subject-differs",
+        "envelope-time",
+        "envelope-type",
+        "envelope-type-differs",
+        "envelope-version",
+        "schema-enum",
+        "schema-maximum",
+        "schema-minLength",
+        "schema-minimum",
+        "schema-required",
+        "schema-type",
+        "number-range",
+        "errors-cut",
+    ),
+    Severity.WARNING: (
+        "component-token",
+        "duplicate-key",
+        "envelope-extension",
+        "field-misspelt",
+        "id-uuid",
+        "protocol-old",
+        "subject-differs",
+        "timestamp-range",
+        "timestamp-unit",
+        "warnings-cut",
+    ),
+    Severity.INFORMATION: ("protocol-unknown",),
+}
+
+CODES: Final[Mapping[str, Severity]] = MappingProxyType(
+    {code: severity for severity, codes in _CODES.items() for code in codes}
+)
+"""Every code there is, with its severity; docs/validation.md has an example for each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing to say about a document, safe to show.
+
+    Attributes:
+        severity: how much it matters.
+        code: what kind of finding it is, one of `CODES`; stable between releases.
+        path: the JSON path of the place, `$` for the whole document.
+        rule: the rule that decided, a keyword of the schema (`required`) or one of ours (`size`).
+        value: the value that was found: numbers, booleans and null as they are; anything else as text, cleaned and cut.
+        message: what is wrong and what would be right.
+    """
+
+    severity: Severity = Severity.ERROR
+    code: str
+    path: str
+    rule: str
+    value: Shown = None
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message} [{self.code}]"
+
+    def error(self) -> InvalidEvent:
+        """Return the exception that says the same."""
+        return InvalidEvent(self.message, path=self.path, rule=self.rule, value=self.value)
+
+
+def shown(value: object) -> Shown:
+    """Return a value as a finding carries it."""
+    if isinstance(value, int) and value.bit_length() > 64:
+        return quoted(value, 40)
+    if value is None or isinstance(value, int | float):
+        return value
+    return safe(value, 100) if isinstance(value, str) else quoted(value, 100)

@@ -1,0 +1,192 @@
+"""The ways to read a document in one pass, straight into its class.
+
+Each either returns an event that keeps the whole contract, or raises one of `REFUSED`: then the document is wrong, or
+only unusual, and the thorough way in `validation.rules` decides.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from datetime import datetime
+from functools import cache
+from math import inf
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
+
+from choria_lifecycle.events.factories import EVENT_TYPES
+from choria_lifecycle.wire.cloudevents import Envelope, Format, is_time, peek, source_of
+from choria_schemas.registry import CONTRACTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from choria_lifecycle.events.factories import Event
+    from choria_schemas.registry import Contract
+
+
+__all__ = ["BYTE", "BY_BYTE", "CURRENT", "REFUSED", "by_header", "current"]
+
+REFUSED = (msgspec.MsgspecError, ValueError, RecursionError, LookupError, TypeError)
+"""What reading raises where it does not succeed: a header that is no text cannot be looked up, hence the last two."""
+
+
+def by_header(raw: bytes) -> Any:
+    """Read an event of any protocol, by what the header of the document says."""
+    raw.decode()  # msgspec does not look into fields that nobody reads
+    header = peek(raw)
+    if header.format is Format.CHORIA:
+        contract = CONTRACTS[header.protocol]  # type: ignore[index]
+        event = _native(contract.protocol)(raw)
+    else:
+        contract = CONTRACTS[header.type]  # type: ignore[index]
+        event = _unwrapped(_wrapped(contract.protocol)(raw))
+    keeps = _rules(contract.protocol)
+    if keeps is not None and not keeps(event):
+        raise LookupError
+    return current(event, contract)
+
+
+def current(event: Any, contract: Contract) -> Any:
+    """Return the event with the current spelling of its protocol."""
+    if event.protocol == contract.protocol:
+        return event
+    return dataclasses.replace(event, protocol=contract.protocol)
+
+
+@cache
+def _native(protocol: str) -> Callable[[bytes], Any]:
+    return msgspec.json.Decoder(CONTRACTS[protocol].cls).decode
+
+
+@cache
+def _wrapped(protocol: str) -> Callable[[bytes], Envelope[Any, Any, Any]]:
+    contract = CONTRACTS[protocol]
+    # Made of values that are known only now, which type checkers cannot follow.
+    envelope: Any = Envelope
+    literal: Any = Literal
+    wanted = envelope[literal[source_of(protocol)], literal[contract.protocols], contract.cls]
+    decode: Callable[[bytes], Envelope[Any, Any, Any]] = msgspec.json.Decoder(wanted).decode
+    return decode
+
+
+def _unwrapped(envelope: Envelope[Any, Any, Any]) -> Any:
+    """Return the event in an envelope, if the two agree as far as the decoder could not tell."""
+    event, subject, time = envelope.data, envelope.subject, envelope.time
+    if (subject is not None and subject != event.identity) or (time is not None and not is_time(time)):
+        raise LookupError
+    return event
+
+
+@cache
+def _rules(protocol: str, besides: str = "") -> Callable[[Any], bool] | None:
+    """Return what tells whether an event keeps what its types leave open, None where they leave nothing open.
+
+    Integers have 64 bits, as in Go, and some values and lengths have the bounds of the schema.
+
+    Args:
+        protocol: any spelling.
+        besides: a field that the caller sees to.
+
+    Raises:
+        LookupError: that is not all, and the validator has to see the document.
+    """
+    contract = CONTRACTS[protocol]
+    if contract.bounds is None:
+        raise LookupError
+    values: list[tuple[float, Callable[[Any], Any], float]] = []
+    lengths: list[tuple[float, Callable[[Any], Any], float]] = []
+    for name, wanted in contract.schema()["properties"].items():
+        if name == besides:
+            continue
+        bounds = {keyword: bound for field, keyword, bound in contract.bounds if field == name}
+        if "integer" in wanted.get("type", ()):
+            low, high = bounds.get("minimum", -(2**63)), bounds.get("maximum", 2**63 - 1)
+            values.append((max(low, -(2**63)), attrgetter(name), min(high, 2**63 - 1)))
+        elif bounds.keys() & {"minimum", "maximum"}:
+            values.append((bounds.get("minimum", -inf), attrgetter(name), bounds.get("maximum", inf)))
+        elif bounds:
+            lengths.append((bounds.get("minLength", 0), attrgetter(name), bounds.get("maxLength", inf)))
+    return _all_of(values, lengths) if values or lengths else None
+
+
+def _all_of(
+    values: list[tuple[float, Callable[[Any], Any], float]], lengths: list[tuple[float, Callable[[Any], Any], float]]
+) -> Callable[[Any], bool]:
+    def keeps(event: Any) -> bool:
+        return all(low <= get(event) <= high for low, get, high in values) and all(
+            low <= len(get(event)) <= high for low, get, high in lengths
+        )
+
+    if len(values) != 1 or len(lengths) != 1:
+        return keeps
+    # The governor's, without the loops, which take longer than the rest (`make bench`).
+    [(low, value_of, high)], [(least, text_of, most)] = values, lengths
+    return lambda event: low <= value_of(event) <= high and least <= len(text_of(event)) <= most
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Go's layout. It writes the protocol first, and the second letter of the type tells all types apart: sTartup, sHutdown,
+# pRovisioned, aLive, uPgraded, gOvernor. In an envelope that place is inside an id of 36 characters, and the byte
+# is a hexadecimal digit, which none of those letters is. A wrong guess is refused by the decoder.
+
+_LIFECYCLE: Final = "io.choria.lifecycle.v1."
+# From Python 3.14 on fromisoformat takes 24 for an hour, which RFC 3339 does not have.
+_TAKES_24: Final = sys.version_info >= (3, 14)
+_IN_ENVELOPE: Final = (
+    '{"specversion":"1.0","id":"00000000-0000-4000-8000-000000000000","source":"io.choria.lifecycle","type":"'
+)
+
+BYTE: Final = len('{"protocol":"' + _LIFECYCLE) + 1
+"""The place of the byte that tells how to read a document of Go's layout."""
+
+CURRENT: Final = frozenset(_LIFECYCLE + name for name in EVENT_TYPES)
+"""The protocols of lifecycle events as they are written today."""
+
+
+def _quick(protocol: str) -> Callable[[bytes], Event]:
+    decode, keeps = _native(protocol), _rules(protocol, besides="timestamp")
+    if keeps is None:
+        return decode
+
+    def checked(raw: bytes) -> Event:
+        event: Event = decode(raw)
+        if keeps(event):
+            return event
+        raise LookupError
+
+    return checked
+
+
+def _quick_envelope(raw: bytes) -> Event:
+    decode, keeps = _WRAPPED[raw[_WRAPPED_BYTE]]
+    envelope = decode(raw)
+    event: Event = envelope.data
+    time = envelope.time
+    # Go leaves out neither subject nor time, and writes times in one form: all separators in one look, and what stands
+    # between them is for fromisoformat, which raises ValueError. Whatever differs takes the longer way.
+    if envelope.subject != event.identity or time is None or len(time) != 20 or time[4::3] != "--T::Z":
+        raise LookupError
+    datetime.fromisoformat(time)
+    if _TAKES_24 and time[11:13] == "24":
+        raise LookupError
+    if keeps is not None and not keeps(event):
+        raise LookupError
+    return event
+
+
+_WRAPPED_BYTE: Final = len(_IN_ENVELOPE + _LIFECYCLE) + 1
+_WRAPPED: Final = {
+    ord(name[1]): (_wrapped(_LIFECYCLE + name), _rules(_LIFECYCLE + name, besides="timestamp")) for name in EVENT_TYPES
+}
+
+BY_BYTE: Final[Mapping[int, Callable[[bytes], Event]]] = {
+    **dict.fromkeys(b"0123456789abcdefABCDEF", _quick_envelope),
+    **{ord(name[1]): _quick(_LIFECYCLE + name) for name in EVENT_TYPES},
+}
+"""The function that reads a document of Go's layout with that byte.
+
+The caller sees to the document's UTF-8, its nesting, the spelling of its protocol and the range of its timestamp.
+"""

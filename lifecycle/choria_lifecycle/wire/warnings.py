@@ -1,0 +1,221 @@
+"""What is legal in an event and asks for trouble all the same.
+
+The rules are ours; where Choria's own readers decide otherwise than the contract does, the finding says so.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from functools import cache, lru_cache
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from choria_lifecycle.events.options import check_component
+from choria_lifecycle.events.subjects import PREFIX
+from choria_lifecycle.support.text import quoted, safe
+from choria_lifecycle.wire.check import MOST
+from choria_lifecycle.wire.cloudevents import Envelope, Format, source_of
+from choria_lifecycle.wire.finding import CODES, Finding, shown
+from choria_lifecycle.wire.jsontext import duplicates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from choria_lifecycle.wire.check import Inspection
+    from choria_schemas.registry import Contract
+
+__all__ = ["EARLIEST", "LEEWAY", "UUID", "advise", "old_spelling"]
+
+EARLIEST: Final = 946_684_800
+"""2000-01-01, in seconds since 1970: no event is older than that."""
+
+LEEWAY: Final = 86_400
+"""How many seconds a timestamp may be ahead of the clock."""
+
+UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
+
+
+def advise(raw: bytes, inspection: Inspection, subject: str | None, now: float) -> list[Finding]:
+    """Return the warnings about a document; of more than `MOST` there is one more finding that says so.
+
+    Args:
+        raw: the document.
+        inspection: what is known of it.
+        subject: the subject it was received on, if it is known.
+        now: the time, in seconds since 1970.
+    """
+    if inspection.document is None:
+        return []
+    try:
+        found = list(islice(_advise(raw, inspection, subject, now), MOST + 1))
+    except RecursionError:  # only a caller that is itself close to the interpreter's limit gets here
+        return []
+    if len(found) > MOST:
+        message = f"{MOST} warnings are listed, and there are more"
+        found[MOST:] = [_finding("warnings-cut", "$", message)]
+    return found
+
+
+def _advise(raw: bytes, inspection: Inspection, subject: str | None, now: float) -> Iterator[Finding]:
+    for path, key in duplicates(raw, MOST + 1):
+        message = (
+            f"the key {quoted(key, 100)} is there more than once; most readers take the last, some the first: leave one"
+        )
+        yield _finding("duplicate-key", f"${path}.{key}", message)
+    contract, event, opened = inspection.contract, inspection.event, inspection.opened
+    if contract is None or opened is None:
+        return
+    if opened.format is Format.CLOUDEVENTS:
+        yield from _about_envelope(contract, inspection.document or {}, opened.header)
+    path = opened.path
+    yield from _spelling(contract, event.get("protocol"), f"{path}.protocol")
+    yield from _id(event.get("id"), f"{path}.id")
+    if "component" in _fields(contract):
+        yield from _component(event.get("component"), f"{path}.component")
+    yield from _timestamp(event.get("timestamp"), f"{path}.timestamp", now)
+    yield from _misspelt(event, _fields(contract), path)
+    if subject is not None:
+        yield from _subject(contract, event, subject)
+
+
+def _finding(code: str, path: str, message: str, value: object = None) -> Finding:
+    return Finding(severity=CODES[code], code=code, path=path, rule=_RULES[code], value=shown(value), message=message)
+
+
+@cache
+def _fields(contract: Contract) -> frozenset[str]:
+    return frozenset(contract.schema()["properties"])
+
+
+def _about_envelope(contract: Contract, envelope: dict[str, Any], header: dict[str, str]) -> Iterator[Finding]:
+    yield from _spelling(contract, header.get("type"), "$.type")
+    yield from _misspelt(envelope, _ATTRIBUTES, "$")
+    for name in sorted(islice((name for name in envelope if not _ATTRIBUTE(name)), MOST)):
+        if name not in _ATTRIBUTES:
+            message = (
+                f"Choria's own readers refuse an envelope with the attribute {quoted(name, 100)}; "
+                "rename it, to letters and digits only"
+            )
+            yield _finding("envelope-extension", f"$.{safe(name, _LONG)}", message)
+
+
+def _spelling(contract: Contract, protocol: object, path: str) -> Iterable[Finding]:
+    if isinstance(protocol, str) and protocol in contract.protocols[1:]:
+        yield old_spelling(contract, protocol, path)
+
+
+@lru_cache(maxsize=64)
+def old_spelling(contract: Contract, protocol: str, path: str) -> Finding:
+    """Return the warning about a protocol in another spelling than today's."""
+    message = (
+        f"{protocol} is an old spelling, and Choria's own readers refuse an event with it; write {contract.protocol}"
+    )
+    return _finding("protocol-old", path, message, protocol)
+
+
+def _id(value: object, path: str) -> Iterable[Finding]:
+    if isinstance(value, str) and not UUID(value):
+        message = f"id should be a UUID, by which an event can be told from all others, not {quoted(value)}"
+        yield _finding("id-uuid", path, message, value)
+
+
+def _component(value: object, path: str) -> Iterable[Finding]:
+    wrong = check_component(value) if isinstance(value, str) else None
+    if wrong:
+        message = f"component {wrong.replace('must', 'should', 1)}"
+        yield _finding("component-token", path, message + ("" if value else ", as it is a token of the subject"), value)
+
+
+def _timestamp(value: object, path: str, now: float) -> Iterable[Finding]:
+    latest = now + LEEWAY
+    if not isinstance(value, int) or isinstance(value, bool) or EARLIEST <= value <= latest:
+        return
+    if not -(2**63) <= value < 2**63:  # an error already
+        return
+    for unit, factor in _UNITS.items():
+        if EARLIEST <= value // factor <= latest:
+            message = f"timestamp looks like {unit}; it is in seconds since 1970, and would be {value // factor}"
+            yield _finding("timestamp-unit", path, message, value)
+            return
+    end = "more than a day ahead of the clock here" if value > latest else "before the year 2000"
+    why = "was it never set?" if value == 0 else "is the clock of the sender right, and is it in seconds since 1970?"
+    yield _finding("timestamp-range", path, f"timestamp is {_when(value)}, {end}; {why}", value)
+
+
+def _when(seconds: int) -> str:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+    except (OverflowError, ValueError, OSError):
+        return quoted(seconds, 40)
+
+
+def _misspelt(members: dict[str, Any], known: frozenset[str], path: str) -> Iterator[Finding]:
+    # Names are compared letter by letter, for which neither the names nor their number may be left to a publisher.
+    extra = islice((name for name in members if name not in known and len(name) <= _LONG_NAME), _MOST_NAMES)
+    for name in sorted(extra):
+        near = _near(name, known)
+        if near is None:
+            continue
+        also = "which is there too" if near in members else "which is missing"
+        message = f"the contract has no field {quoted(name)}; did you mean {near}, {also}?"
+        if name.lower() == near:
+            message = f"the field is {near}, {also}; Choria's own readers take {quoted(name)} for it, others do not"
+        yield _finding("field-misspelt", f"{path}.{safe(name)}", message)
+
+
+@lru_cache(maxsize=1024)
+def _near(name: str, known: frozenset[str]) -> str | None:
+    """Return the known field that a name is likely to stand for, None if there is none."""
+    plain = _bare(name)
+    for field in sorted(known):
+        if _bare(field) == plain:
+            return field
+    # Short names are close to too many others: pid is not meant to be id.
+    fields = [field for field in sorted(known) if len(field) >= _SHORT_NAME]
+    near = get_close_matches(plain, fields, n=1, cutoff=0.85) if len(plain) >= _SHORT_NAME else []
+    return near[0] if near else None
+
+
+def _bare(name: str) -> str:
+    return _BARE("", name).lower()
+
+
+def _subject(contract: Contract, event: dict[str, Any], subject: str) -> Iterable[Finding]:
+    expected = _expected_subject(contract, event.get("component"))
+    if expected is not None and subject != expected:
+        message = f"it came on {quoted(subject, 100)} and belongs on {expected}, whose subscribers did not get it"
+        yield _finding("subject-differs", "$", message, subject)
+
+
+def _expected_subject(contract: Contract, component: object) -> str | None:
+    """Return the subject that Choria publishes such an event on, None where that cannot be told."""
+    if source_of(contract.protocol) == "io.choria.machine":
+        return contract.protocol.removeprefix("io.").replace(".v1.", ".")
+    if check_component(component):
+        return None
+    return f"{PREFIX}.{contract.protocol.rpartition('.')[2]}.{component}"
+
+
+_RULES: Final = {
+    "component-token": "token",
+    "duplicate-key": "duplicate",
+    "envelope-extension": "extension",
+    "field-misspelt": "spelling",
+    "id-uuid": "uuid",
+    "protocol-old": "spelling",
+    "subject-differs": "subject",
+    "timestamp-range": "range",
+    "timestamp-unit": "unit",
+    "warnings-cut": "limit",
+}
+_ATTRIBUTES: Final = frozenset(Envelope.__struct_fields__)
+# Lower case is what CloudEvents asks for; Go takes upper case too.
+_ATTRIBUTE = re.compile(r"[A-Za-z0-9]+").fullmatch
+_BARE = re.compile(r"[^A-Za-z0-9]").sub
+_LONG: Final = 200
+_LONG_NAME: Final = 40
+_SHORT_NAME: Final = 5
+_MOST_NAMES: Final = 25
+_UNITS: Final = {"milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}

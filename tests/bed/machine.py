@@ -1,0 +1,32 @@
+"""A machine whose name, facts and files a test decides."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from choria_lifecycle.config.choria.machine import Machine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["a_machine"]
+
+
+def _never(what: str) -> Callable[..., str]:
+    def asked(*_: object) -> str:
+        pytest.fail(f"{what} was asked")
+
+    return asked
+
+
+def a_machine(*, root: bool = False, facter: str | None = None, puppet: str | None = None) -> Machine:
+    """A machine called n1.example.net; facter and puppet may not be asked unless they have an answer."""
+    return Machine(
+        hostname=lambda: "n1.example.net",
+        reverse_dns=_never("DNS"),
+        facter=(lambda _: facter) if facter is not None else _never("facter"),
+        puppet=(lambda _: puppet) if puppet is not None else _never("puppet"),
+        privileged=lambda: root,
+    )

@@ -1,0 +1,162 @@
+"""docs/validation.md and the code say the same: every code with its severity, its examples, and the programs."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import choria_lifecycle as lifecycle
+import choria_schemas
+from choria_lifecycle.cli.validate import command
+from choria_lifecycle.validation.policy import Policy, judge
+from choria_lifecycle.validation.report import Output, line_maker
+from choria_lifecycle.validation.source import Source
+from choria_lifecycle.wire.finding import CODES
+from tests.bed.paths import DOCS
+
+PAGE = (DOCS / "validation.md").read_text("utf-8")
+PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+BASES = {
+    name: json.loads(text) for name, text in re.findall(r"`([A-Z])` is [^\n]*:\n\n```json\n(.*?)```", PAGE, re.DOTALL)
+}
+ROWS = re.findall(r"^\| `([\w-]+)` \| (error|warning|information) \| (.+?) \| (.+?) \| (.+?) \|$", PAGE, re.MULTILINE)
+EXAMPLES = [(code, which, cell) for code, _, _, bad, good in ROWS for which, cell in (("bad", bad), ("good", good))]
+
+
+class Example(NamedTuple):
+    """A cell of the table.
+
+    Attributes:
+        raw: the document.
+        subject: what it is sent on.
+        of_file: it is about the end of a file.
+    """
+
+    raw: bytes
+    subject: str | None
+    of_file: bool
+
+
+_SPAN = r"`[^`]+`(?: \xd7 [\d,]+)?"
+_STEP = rf"([^`]*?)[ ,]*({_SPAN}(?: {_SPAN})*)"
+
+
+def example(cell: str) -> Example:
+    """Make the document that a cell describes; the page says how it is written."""
+    assert re.fullmatch(f"(?:{_STEP})+", cell), cell
+    (way, name), *changes = [(words.strip(" ,"), _text(spans)) for words, spans in re.findall(_STEP, cell)]
+    assert way in {"", "in Latin-1:", "at the end of a file:"}, way
+    document: Any = BASES.get(name)
+    again, subject = "", None
+    for word, text in changes:
+        match word:
+            case "with":
+                document = document | json.loads(f"{{{text}}}")
+            case "without":
+                document = dict(document)
+                del document[text]
+            case "around":
+                document = document | {"data": BASES[text]}
+            case "and again":
+                again = f", {text}"
+            case "on":
+                subject = text
+            case _:
+                raise AssertionError(f"the page does not say what {word!r} means")
+    written = name if document is None else json.dumps(document, ensure_ascii=False).removesuffix("}") + again + "}"
+    return Example(written.encode("latin-1" if "Latin-1" in way else "utf-8"), subject, "file" in way)
+
+
+def _text(spans: str) -> str:
+    pairs = re.findall(r"`([^`]+)`(?: \xd7 ([\d,]+))?", spans)
+    return "".join(text * int(times.replace(",", "") or 1) for text, times in pairs)
+
+
+def in_a_file(raw: bytes) -> list[str]:
+    """Return the codes of what `lifecycle validate` finds in a file."""
+    parts = [judge(batch, Policy(now=time.time())) for batch in Source(io.BytesIO(raw))]
+    return [finding.code for part in parts for _, findings in part.said for finding in findings]
+
+
+def test_each_code_has_one_row_with_its_severity() -> None:
+    table = re.findall(r"^\| `([a-z]+-[\w-]+)` \| ", PAGE, re.MULTILINE)
+    assert table == [row[0] for row in ROWS]
+    assert [(code, severity) for code, severity, *_ in ROWS] == [(code, str(CODES[code])) for code in CODES]
+
+
+@pytest.mark.parametrize(("code", "which", "cell"), EXAMPLES, ids=[f"{code} {which}" for code, which, _ in EXAMPLES])
+def test_the_examples_are_what_they_say(code: str, which: str, cell: str) -> None:
+    raw, subject, of_file = example(cell)
+    if of_file:
+        found = in_a_file(raw)
+    else:
+        found = [finding.code for finding in lifecycle.validate(raw, subject)]
+        if subject is None:
+            assert in_a_file(raw + b"\n") == found
+    if which == "good":
+        assert not found
+    elif code.endswith("-cut"):  # it does not come alone
+        assert found[-1] == code
+    else:
+        assert found == [code]
+
+
+def test_the_documents_that_the_examples_change_are_right() -> None:
+    assert sorted(BASES) == ["C", "E", "G", "N"]
+    assert BASES["C"]["data"] == BASES["E"]
+    for document in BASES.values():
+        assert not lifecycle.validate(json.dumps(document))
+
+
+def test_every_code_in_the_sources_is_listed_and_no_other() -> None:
+    folder = Path(lifecycle.__file__).parent
+    sources = {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in folder.rglob("*.py")}
+    text = "\n".join(sources.values())
+    used = set(re.findall(r"(?:\bcode=|_finding\()\"([\w-]+)\"", text))
+    # What jsontext.py refuses, and what the validators that are compiled from the schemas can find.
+    assert set(re.findall(r"code=f\"([^\"]*)\"", text)) == {"input-{cause.rule}", "schema-{rule}"}
+    used |= {
+        f"input-{rule}" for rule in re.findall(r"raise InvalidEvent\(.*rule=\"([\w-]+)\"", sources["wire/jsontext.py"])
+    }
+    validators = Path(choria_schemas.__file__).parent.joinpath("_validate").rglob("*.py")
+    used |= {
+        f"schema-{rule}" for path in validators for rule in re.findall(r"rule='(\w+)'\)\)", path.read_text("utf-8"))
+    }
+    assert used == set(CODES)
+
+
+def test_the_programs_do_what_the_page_says() -> None:
+    shown, tested = PROGRAMS
+    said = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True).stdout
+    assert said.splitlines() == [line[2:] for line in shown.splitlines() if line.startswith("# ")]
+    names: dict[str, Any] = {}
+    exec(tested, names)
+    [name] = [name for name in names if name.startswith("test_")]
+    names[name]()
+
+
+def test_findings_look_as_the_page_shows_them() -> None:
+    names: dict[str, Any] = {}
+    exec(PROGRAMS[0], names)
+    line = line_maker(Output.TEXT, "events.ndjson")
+    lines = [line(17, finding) for finding in lifecycle.validate(names["event"])]
+    assert re.findall(r"^    (events\.ndjson:17: .*)$", PAGE, re.MULTILINE) == lines
+    fields = re.findall(r"^\| `(\w+)`(?:, or `(\w+)` for a message)? \|[^|]*\|$", PAGE, re.MULTILINE)
+    for live in (False, True):
+        shown = json.loads(line_maker(Output.JSON, "x", live=live)(1, lifecycle.validate(b"")[0]))
+        assert list(shown) == [(live and other) or name for name, other in fields]
+
+
+def test_options_and_links_exist() -> None:
+    options = {name for parameter in command.params for name in parameter.opts}
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", PAGE)) <= options
+    for target in re.findall(r"\]\(([^)]+)\)", PAGE):
+        assert (DOCS / target).exists(), target

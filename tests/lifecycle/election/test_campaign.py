@@ -1,0 +1,657 @@
+"""Elections in memory, at simulated times, over networks and programs that fail as told.
+
+What must hold, and is checked with each win, each loss and each write, and four times a second:
+
+1. At most one candidate leads at any instant, unless the key was deleted: then for no longer than its TTL.
+2. What the server has last is the leader's own value.
+3. The key is free after a clean end.
+4. Candidates without troubles have a leader within a bound.
+5. Wins less losses are 0 or 1, and 1 for the leader.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from dataclasses import dataclass, field
+from itertools import count, pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from choria_lifecycle.election.campaign import Campaign
+from choria_lifecycle.errors import ConnectionFailed, LifecycleError, NotAuthorised, OptionError
+from choria_lifecycle.middleware.bucket import Held, InMemoryBucket, KeyTaken
+from choria_lifecycle.support.clock import steady
+from tests.bed import virtual
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+KEY = "TALLY"
+TTL = 10.0
+RENEWAL = 0.25
+CONFIRMED = 0.75 + 0.2
+# A key that has just been written by nobody who is left, a campaign, its confirmation, and answers on their way.
+BOUND = TTL + 5 * 1.25 + CONFIRMED + 1.0
+TICK = 0.01
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+class Server(InMemoryBucket):
+    """A bucket that can be deleted, and made again."""
+
+    def __init__(self, ttl: float | None = TTL) -> None:
+        super().__init__("B", ttl, clock=now)
+
+    def vanish(self) -> None:
+        self._ttl = None
+
+    def make(self, ttl: float = TTL) -> None:
+        self._ttl = ttl
+        self.entries.clear()
+        self._revisions = count(1)
+
+    def holder(self) -> str | None:
+        last = self._last(KEY, self._ttl or 0.0) if self._ttl is not None else None
+        return last.value if last else None
+
+
+class Link:
+    """The way of one candidate to the server.
+
+    Attributes:
+        running: cleared while the program is stopped.
+        outward: seconds by which requests are late, which are carried out all the same; None loses them.
+        back: the same for answers.
+        refused: what the server refuses everything with.
+    """
+
+    def __init__(self, server: Server, looked_at: Callable[[], None]) -> None:
+        self.server = server
+        self.looked_at = looked_at
+        self.running = asyncio.Event()
+        self.running.set()
+        self.outward: float | None = 0.001
+        self.back: float | None = 0.001
+        self.refused: type[Exception] | None = None
+        self.asked = 0
+        self.losing = 0  # so many answers get lost from now on
+        self._late: set[asyncio.Future[Any]] = set()
+
+    async def _ask(self, within: float, what: Callable[[], Awaitable[Any]]) -> Any:
+        self.asked += 1
+        await self.running.wait()
+        if self.refused is not None:
+            raise self.refused("refused")
+
+        async def there_and_back() -> Any:
+            if self.outward is None:
+                await asyncio.Event().wait()
+            await asyncio.sleep(self.outward or 0.0)
+            answer: Any
+            try:
+                answer = await what()
+            except (KeyTaken, LifecycleError) as error:
+                answer = error
+            self.looked_at()
+            if self.back is None or self.losing:
+                self.losing = max(0, self.losing - 1)
+                await asyncio.Event().wait()
+            await asyncio.sleep(self.back or 0.0)
+            return answer
+
+        asked = asyncio.ensure_future(there_and_back())
+        self._late.add(asked)
+        asked.add_done_callback(self._late.discard)
+        await asyncio.wait([asked], timeout=within)
+        await self.running.wait()
+        if not asked.done():
+            raise ConnectionFailed("no answer in time")
+        answer = asked.result()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def ttl(self, within: float) -> float:
+        ttl: float = await self._ask(within, lambda: self.server.ttl(within))
+        return ttl
+
+    async def write(self, key: str, value: str, revision: int, token: str, within: float) -> Held:
+        held: Held = await self._ask(within, lambda: self.server.write(key, value, revision, token, within))
+        return held
+
+    async def release(self, key: str, revision: int, within: float) -> None:
+        await self._ask(within, lambda: self.server.release(key, revision, within))
+
+    async def end(self) -> None:
+        for asked in self._late:
+            asked.cancel()
+        await asyncio.gather(*self._late, return_exceptions=True)
+
+
+class Field:
+    """Candidates of one election, watched."""
+
+    def __init__(self, server: Server | None = None) -> None:
+        self.server = server or Server()
+        self.links: list[Link] = []
+        self.campaigns: list[Campaign] = []
+        self.alive: list[Campaign] = []
+        self.changes: list[tuple[float, int, bool]] = []
+        self.deleted = -1e9  # when somebody else last deleted the key
+        self.problems: list[str] = []
+
+    def candidate(self, *, rate: float = 1.0, **more: Any) -> Campaign:
+        number = len(self.campaigns)
+        self.links.append(Link(self.server, self.check))
+        loop = asyncio.get_running_loop()
+
+        def changed(won: bool) -> None:
+            self.changes.append((now(), number, won))
+            self.check()
+
+        campaign = Campaign(
+            self.links[-1],
+            KEY,
+            f"host{number}",
+            clock=lambda: loop.time() * rate,
+            changed=changed,
+            **more,
+        )
+        self.campaigns.append(campaign)
+        self.alive.append(campaign)
+        return campaign
+
+    @property
+    def leader(self) -> Campaign | None:
+        return next((campaign for campaign in self.alive if campaign.leader), None)
+
+    async def led(self, within: float = BOUND) -> Campaign:
+        """Wait until there is a leader."""
+        end = now() + within
+        while (leader := self.leader) is None:
+            assert now() < end, f"no leader within {within} s: {[each.why for each in self.campaigns]}"
+            await asyncio.sleep(TICK)
+        return leader
+
+    def evict(self) -> None:
+        self.deleted = now()
+        self.server.delete(KEY)
+
+    def vanish(self) -> None:
+        self.deleted = now()
+        self.server.vanish()
+
+    def make(self) -> None:
+        self.deleted = now()
+        self.server.make()
+
+    async def watch(self) -> None:
+        while not self.problems:
+            self.check()
+            await asyncio.sleep(0.25)
+        raise AssertionError("; ".join(self.problems[:3]))
+
+    def check(self) -> None:
+        leaders = [campaign._candidate for campaign in self.alive if campaign.leader]
+        if now() - self.deleted > TTL:
+            holder = self.server.holder()
+            if leaders not in ([], [holder]):
+                self.problems.append(f"at {now():.2f} {leaders} lead, {holder} has the key: {self.changes[-5:]}")
+        for campaign in self.campaigns:
+            if campaign.wins - campaign.losses not in ((1,) if campaign.leader else (0, 1)):
+                self.problems.append(f"{campaign.wins} wins, {campaign.losses} losses")
+
+    def stop(self, campaign: Campaign) -> None:
+        """Kill it: nothing is released."""
+        if campaign in self.alive:
+            assert campaign._task is not None
+            campaign._task.cancel()
+            self.alive.remove(campaign)
+
+
+def simulate(scenario: Callable[[Field], Awaitable[None]], server: Callable[[], Server] = Server) -> Field:
+    """Run a scenario in a field that is watched."""
+
+    async def main() -> Field:
+        course = Field(server())
+        watching = asyncio.create_task(course.watch())
+        acting = asyncio.ensure_future(scenario(course))
+        await asyncio.wait([watching, acting], return_when=asyncio.FIRST_COMPLETED)
+        for task in (watching, acting):
+            task.cancel()
+        for link in course.links:
+            link.running.set()
+            await link.end()
+        others = [campaign._task for campaign in course.campaigns if campaign._task is not None]
+        for other in others:
+            other.cancel()
+        for task in await asyncio.gather(watching, acting, *others, return_exceptions=True):
+            if isinstance(task, Exception):
+                raise task
+        return course
+
+    return virtual.run(main())
+
+
+def test_a_lone_candidate_leads_after_a_renewal_and_releases_the_key() -> None:
+    async def scenario(course: Field) -> None:
+        async with course.candidate() as campaign:
+            assert campaign.state == "candidate"
+            await asyncio.sleep(0.1)
+            assert course.server.holder() == "host0"
+            assert not campaign.leader
+            assert await course.led() is campaign
+            assert CONFIRMED < now() < CONFIRMED + 0.05
+            await asyncio.sleep(100)
+            assert (campaign.leader, campaign.state, campaign.why) == (True, "leader", "")
+            assert 395 < campaign.campaigns < 410
+        assert not campaign.leader
+        assert (campaign.wins, campaign.losses) == (1, 1)
+        assert course.server.holder() is None
+
+    assert [won for _, _, won in simulate(scenario).changes] == [True, False]
+
+
+def test_a_clean_end_hands_over_at_once() -> None:
+    async def scenario(course: Field) -> None:
+        async with course.candidate(interval=0.1) as second:
+            await course.led()
+            async with course.candidate(interval=0.1) as third:
+                await asyncio.sleep(1)
+                second._given = 50.0
+                await second.__aexit__(None, None, None)
+                left = now()
+                assert await course.led() is third
+                assert now() - left < 0.2
+
+    simulate(scenario)
+
+
+def test_a_leader_that_is_killed_is_followed_within_the_bound() -> None:
+    async def scenario(course: Field) -> None:
+        for _ in range(3):
+            await course.candidate().__aenter__()
+        for _ in range(2):
+            course.stop(await course.led())
+            stopped = now()
+            await course.led()
+            assert TTL - RENEWAL < now() - stopped < BOUND
+
+    simulate(scenario)
+
+
+@pytest.mark.parametrize("seconds", [1.0, TTL - 0.1, TTL + 0.1, 3 * TTL])
+def test_a_leader_that_was_stopped_does_not_lead_when_it_goes_on(seconds: float) -> None:
+    async def scenario(course: Field) -> None:
+        async with course.candidate() as first:
+            await course.led()
+            async with course.candidate(interval=0.2) as second:
+                course.links[0].running.clear()
+                await asyncio.sleep(seconds)
+                assert first.leader == (seconds < 0.9 * TTL)
+                course.links[0].running.set()
+                await asyncio.sleep(BOUND)
+                assert first.leader != second.leader
+                if seconds > TTL:
+                    assert second.leader
+                    assert (first.wins, first.losses) == (1, 1)
+
+    simulate(scenario)
+
+
+@pytest.mark.parametrize("ttl", [1.0, 5.0, TTL, 60.0])
+def test_two_answers_may_get_lost(ttl: float) -> None:
+    async def scenario(course: Field) -> None:
+        async with course.candidate() as campaign:
+            await course.led()
+            for _ in range(20):
+                await asyncio.sleep(random.uniform(0, RENEWAL))
+                course.links[0].losing = 2
+                while course.links[0].losing or campaign.why:
+                    assert campaign.leader
+                    await asyncio.sleep(TICK)
+                assert campaign.leader
+            assert (campaign.wins, campaign.losses) == (1, 0)
+
+    simulate(scenario, lambda: Server(ttl))
+
+
+def test_a_leader_without_answers_steps_down_before_its_key_expires_and_comes_back() -> None:
+    async def scenario(course: Field) -> None:
+        async with course.candidate() as campaign:
+            await course.led()
+            written = course.server.entries[KEY].written
+            course.links[0].outward = None
+            while campaign.wins == 1 and not campaign.losses:
+                written = course.server.entries[KEY].written
+                await asyncio.sleep(TICK)
+            assert 0.9 * TTL < now() - written < TTL
+            assert "was not renewed in time: no answer in time" in campaign.why
+            course.links[0].outward = 0.001
+            assert await course.led(TTL + 1) is campaign
+            assert (campaign.wins, campaign.losses) == (2, 1)
+
+    simulate(scenario)
+
+
+def test_a_candidate_whose_answer_was_lost_has_its_key_all_the_same() -> None:
+    async def scenario(course: Field) -> None:
+        campaign = course.candidate()
+        course.links[0].back = None
+        async with campaign:
+            await asyncio.sleep(3 * TTL)
+            course.links[0].back = 0.001
+            assert await course.led() is campaign
+
+    simulate(scenario)
+
+
+def test_a_clean_end_in_the_middle_of_a_write_leaves_no_key() -> None:
+    async def scenario(course: Field) -> None:
+        for after in range(1, 60):
+            async with course.candidate():
+                course.links[-1].outward = course.links[-1].back = 0.5
+                await asyncio.sleep(after * 0.1)
+            assert course.server.holder() is None
+
+    simulate(scenario)
+
+
+def test_an_end_takes_no_longer_than_two_seconds() -> None:
+    async def scenario(course: Field) -> None:
+        async with course.candidate() as campaign:
+            await course.led()
+            course.links[0].outward = None
+            left = now()
+        assert now() - left == pytest.approx(2.0, abs=0.01)
+        assert not campaign.leader
+
+    simulate(scenario)
+
+
+def test_a_bucket_that_is_not_there_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(course: Field) -> None:
+        async with course.candidate() as campaign:
+            await asyncio.sleep(100)
+            assert campaign.why.startswith("there is no bucket B")
+            assert campaign.wins == 0
+            assert 10 < course.links[0].asked < 30
+            course.server.make()
+            assert await course.led() is campaign
+            assert campaign.why == ""
+            course.vanish()
+            await asyncio.sleep(RENEWAL + 0.1)
+            assert not campaign.leader
+            assert campaign.why.startswith("there is no bucket B")
+            course.server.make()
+            assert await course.led() is campaign
+
+    with caplog.at_level(logging.WARNING, "choria_lifecycle"):
+        simulate(scenario, lambda: Server(None))
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2
+    assert all(each.startswith("no part in the election TALLY: there is no bucket B") for each in told)
+
+
+def test_what_is_not_permitted_is_told_once_and_asked_slowly(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(course: Field) -> None:
+        async with course.candidate() as campaign:
+            await course.led()
+            course.links[0].refused = NotAuthorised
+            asked = course.links[0].asked
+            await asyncio.sleep(RENEWAL + 0.1)
+            assert (campaign.leader, campaign.why) == (False, "refused")
+            await asyncio.sleep(300)
+            assert course.links[0].asked - asked < 15
+            course.links[0].refused = None
+            assert await course.led(40 + BOUND) is campaign
+
+    with caplog.at_level(logging.WARNING, "choria_lifecycle"):
+        simulate(scenario)
+    assert [record.getMessage() for record in caplog.records] == ["no part in the election TALLY: refused; trying on"]
+
+
+@pytest.mark.parametrize("ttl", [0.0, 0.5, 3601.0])
+def test_a_bucket_with_another_ttl_is_of_no_use(ttl: float, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(course: Field) -> None:
+        async with course.candidate() as campaign:
+            await asyncio.sleep(60)
+            assert "an election needs 1 s to 1 h: set plugin.choria" in campaign.why
+            assert campaign.wins == campaign.campaigns == 0
+            course.server.make()
+            assert await course.led() is campaign
+
+    with caplog.at_level(logging.WARNING, "choria_lifecycle"):
+        simulate(scenario, lambda: Server(ttl))
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(("ttl", "warned"), [(1.0, 1), (4.0, 1), (5.0, 0), (60.0, 0), (61.0, 1), (3600.0, 1)])
+def test_an_unusual_ttl_is_warned_of(ttl: float, warned: int, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(course: Field) -> None:
+        async with course.candidate():
+            await course.led()
+            assert now() == pytest.approx(min(ttl / 4, 0.75) + 0.2, abs=0.05)
+
+    with caplog.at_level(logging.WARNING, "choria_lifecycle"):
+        simulate(scenario, lambda: Server(ttl))
+    assert len(caplog.records) == warned
+
+
+def test_a_leader_learns_of_another_ttl() -> None:
+    """It would else lead for as long as it believed at first, and another one already."""
+
+    async def scenario(course: Field) -> None:
+        async with course.candidate(), course.candidate():
+            leader = await course.led()
+            course.server._ttl = 5.0
+            await asyncio.sleep(5.5)
+            assert course.leader is leader
+            course.links[course.campaigns.index(leader)].outward = None
+            await asyncio.sleep(5)
+            assert not leader.leader
+            assert await course.led(10 + BOUND) is not leader
+
+    simulate(scenario)
+
+
+def test_a_leader_renews_also_where_nobody_tells_the_ttl() -> None:
+    async def scenario(course: Field) -> None:
+        async with course.candidate() as campaign:
+            await course.led()
+
+            async def ttl(within: float) -> float:
+                raise ConnectionFailed("no answer in time")
+
+            campaign._bucket.ttl = ttl  # type: ignore[method-assign]
+            await asyncio.sleep(300)
+            assert (campaign.leader, campaign.losses) == (True, 0)
+
+    simulate(scenario)
+
+
+def test_an_eviction_never_makes_two_leaders_where_answers_come() -> None:
+    async def scenario(course: Field) -> None:
+        async with course.candidate(interval=0.1), course.candidate(interval=0.1), course.candidate(interval=0.1):
+            for _ in range(200):
+                await course.led()
+                await asyncio.sleep(random.uniform(0, 2 * CONFIRMED))
+                course.evict()
+                evicted = now()
+                while course.leader is not None:
+                    leaders = [campaign for campaign in course.campaigns if campaign.leader]
+                    assert len(leaders) == 1
+                    await asyncio.sleep(TICK)
+                assert now() - evicted < RENEWAL + 0.1
+
+    assert simulate(scenario).campaigns[0].wins > 20
+
+
+def test_a_defect_of_the_bucket_or_of_the_listener_does_not_end_the_campaign(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(course: Field) -> None:
+        def complain(won: bool) -> None:
+            raise ZeroDivisionError
+
+        campaign = course.candidate()
+        campaign._changed = complain
+        course.links[0].refused = ValueError
+        async with campaign:
+            await asyncio.sleep(1)
+            assert campaign.why == "unexpected: ValueError"
+            course.links[0].refused = None
+            assert await course.led(40 + BOUND) is campaign
+
+    with caplog.at_level(logging.ERROR, "choria_lifecycle"):
+        simulate(scenario)
+    assert len(caplog.records) == 3  # the defect, a win, a loss
+
+
+def test_what_ends_the_block_is_what_is_raised() -> None:
+    async def scenario(course: Field) -> None:
+        async def failing() -> None:
+            async with course.candidate():
+                await course.led()
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await failing()
+        assert course.server.holder() is None
+        entered = asyncio.Event()
+
+        async def leading() -> None:
+            async with course.candidate():
+                entered.set()
+                await asyncio.Event().wait()
+
+        for after in range(40):
+            task = asyncio.create_task(leading())
+            await entered.wait()
+            await asyncio.sleep(after * 0.1)
+            task.cancel()
+            assert isinstance((await asyncio.gather(task, return_exceptions=True))[0], asyncio.CancelledError)
+            assert course.server.holder() is None
+            entered.clear()
+
+    simulate(scenario)
+
+
+async def test_a_campaign_is_entered_once() -> None:
+    async with Campaign(InMemoryBucket("B", 10.0), KEY, "host") as campaign:
+        with pytest.raises(RuntimeError, match="make another one"):
+            await campaign.__aenter__()
+
+
+@pytest.mark.parametrize(
+    ("election", "candidate", "told"),
+    [
+        ("", "host", '"" is no key'),
+        ("a b", "host", '"a b" is no key'),
+        ("TALLY", "", '"" is no candidate'),
+        ("TALLY", " ", '" " is no candidate'),
+        ("TALLY", "a\nb", '"a\\\\nb" is no candidate'),
+        ("TALLY", "x" * 513, "is no candidate: a name is 1 to 512 bytes that can be read"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(election: str, candidate: str, told: str) -> None:
+    with pytest.raises(OptionError, match=told):
+        Campaign(InMemoryBucket("B", 10.0), election, candidate)
+
+
+def test_the_clock_goes_on() -> None:
+    times = [steady() for _ in range(1000)]
+    assert all(before <= after for before, after in pairwise(times))
+
+
+@dataclass
+class Trouble:
+    """Something that goes wrong with one candidate, or with all, for a while."""
+
+    at: float
+    what: str
+    who: int
+    seconds: float
+    amount: float = field(default=0.0)
+
+    async def happen(self, course: Field) -> None:
+        await asyncio.sleep(self.at)
+        link = course.links[self.who]
+        match self.what:
+            case "stop":
+                link.running.clear()
+                await asyncio.sleep(self.seconds)
+                link.running.set()
+            case "kill":
+                course.stop(course.campaigns[self.who])
+            case "cut":
+                link.outward = link.back = None
+            case "lose answers":
+                link.back = None
+            case "late":
+                link.outward, link.back = self.amount, self.amount / 2
+            case "late answers":
+                link.back = self.amount
+            case "evict":
+                course.evict()
+            case "delete":
+                course.vanish()
+                await asyncio.sleep(self.seconds)
+                course.make()
+        if self.what in ("cut", "lose answers", "late", "late answers"):
+            await asyncio.sleep(self.seconds)
+            link.outward = link.back = 0.001
+
+
+def troubles(*kinds: str) -> st.SearchStrategy[list[Trouble]]:
+    seconds = st.floats(0.0, 3 * TTL)
+    return st.lists(
+        st.builds(
+            Trouble, st.floats(0.0, 90.0), st.sampled_from(kinds), st.integers(0, 2), seconds, st.floats(0.0, 4.0)
+        ),
+        max_size=12,
+    )
+
+
+def suffer(course_of: list[Trouble], rates: tuple[float, float, float]) -> None:
+    async def scenario(course: Field) -> None:
+        for rate in rates:
+            course.candidate(rate=rate)
+        for campaign in course.campaigns:
+            await campaign.__aenter__()
+        await asyncio.gather(*(trouble.happen(course) for trouble in course_of))
+        for link in course.links:
+            link.outward = link.back = 0.001
+            link.running.set()
+        if course.alive:
+            # A request that is late may still take the key for a candidate that has given it up.
+            await course.led(2 * BOUND)
+            await asyncio.sleep(TTL)
+        for campaign in course.alive:
+            await campaign.__aexit__(None, None, None)
+        killed = [campaign._candidate for campaign in course.campaigns if campaign not in course.alive]
+        assert course.server.holder() in (None, *killed)
+
+    simulate(scenario)
+
+
+RATES = st.tuples(*[st.sampled_from([0.98, 1.0, 1.02])] * 3)
+
+
+@settings(max_examples=60)
+@given(troubles("stop", "kill", "cut", "lose answers", "late", "late answers"), RATES)
+@example([Trouble(3.0, "stop", 0, 9.9), Trouble(3.0, "stop", 1, 9.9), Trouble(3.0, "stop", 2, 9.9)], (1.0, 1.0, 1.0))
+def test_never_two_leaders(course_of: list[Trouble], rates: tuple[float, float, float]) -> None:
+    suffer(course_of, rates)
+
+
+@settings(max_examples=40)
+@given(troubles("stop", "cut", "lose answers", "late", "evict", "delete"), RATES)
+def test_never_two_leaders_for_longer_than_the_ttl(course_of: list[Trouble], rates: tuple[float, float, float]) -> None:
+    suffer(course_of, rates)

@@ -1,0 +1,418 @@
+"""What the middleware promises, over NATS and in memory alike."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import choria_lifecycle as lifecycle
+from choria_lifecycle.config.settings import ConnectionSettings
+from choria_lifecycle.demo import embedded
+from choria_lifecycle.middleware.memory import InMemoryTransport
+from choria_lifecycle.middleware.middleware import Middleware
+from choria_lifecycle.nats import NatsTransport
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterator
+
+    from choria_lifecycle.middleware.transport import Transport
+
+ME = {"identity": "n1.example.net", "component": "server"}
+MACHINE = (
+    b'{"protocol":"io.choria.machine.v1.transition","id":"x","identity":"n1.example.net","timestamp":1,'
+    b'"machine":"m","version":"1","transition":"t","from_state":"a","to_state":"b","info_source":"i"}'
+)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[embedded.Server]:
+    with embedded.nats_server() as running:
+        yield running
+
+
+@pytest.fixture(params=["memory", "nats"])
+async def transport(request: pytest.FixtureRequest) -> AsyncGenerator[Transport]:
+    made: Transport = InMemoryTransport()
+    if request.param == "nats":
+        url = request.getfixturevalue("server").url
+        made = await NatsTransport.open(ConnectionSettings(servers=(url,)), 5)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def middleware(transport: Transport) -> AsyncGenerator[Middleware]:
+    async with Middleware(transport, limit=100) as opened:
+        yield opened
+
+
+def startup(component: str = "server", version: str = "1.0.0") -> lifecycle.Event:
+    return lifecycle.startup(identity="n1.example.net", component=component, version=version)
+
+
+async def take(receiver: Any, count: int) -> list[Any]:
+    return [await anext(receiver) for _ in range(count)]
+
+
+def balanced(receiver: Any) -> bool:
+    counters = receiver.counters
+    seen = counters.delivered + counters.rejected + counters.filtered + counters.dropped
+    return bool(counters.received == seen + receiver.queued)
+
+
+async def test_an_event_travels(middleware: Middleware) -> None:
+    event = startup()
+    async with middleware.events() as events:
+        await middleware.publish(event)
+        assert await anext(events) == event
+    assert events.counters == lifecycle_counters(received=1, delivered=1)
+
+
+@pytest.mark.parametrize("format", list(lifecycle.Format))
+async def test_formats(middleware: Middleware, format: lifecycle.Format) -> None:
+    event = startup()
+    async with middleware.deliveries() as deliveries:
+        before = time.time()
+        await middleware.publish(event, format=format)
+        delivery = await anext(deliveries)
+    assert delivery.subject == "choria.lifecycle.event.startup.server"
+    assert lifecycle.detect_format(delivery.data) is format
+    assert (delivery.event, delivery.error) == (event, None)
+    assert before <= delivery.received <= time.time()
+
+
+async def test_order_is_kept(middleware: Middleware) -> None:
+    sent = [startup(version=str(number)) for number in range(90)]
+    async with middleware.events() as events:
+        await middleware.publish_many(sent[:80])
+        for event in sent[80:]:
+            await middleware.publish(event)
+        assert await take(events, 90) == sent
+
+
+async def test_publishing_nothing(middleware: Middleware) -> None:
+    await middleware.publish_many([])
+    await middleware.publish_many([], stored=True)
+
+
+ASKED = [
+    (None, None, "choria.lifecycle.event.>", {"a1", "a2", "s1", "s2"}),
+    ("alive", None, "choria.lifecycle.event.alive.>", {"a1", "a2"}),
+    (None, "one", "choria.lifecycle.event.*.one", {"a1", "s1"}),
+    ("alive", "one", "choria.lifecycle.event.alive.one", {"a1"}),
+    (["alive", "startup"], None, "choria.lifecycle.event.>", {"a1", "a2", "s1", "s2"}),
+    (["alive", "shutdown"], None, "choria.lifecycle.event.>", {"a1", "a2"}),
+    (None, ["one", "two"], "choria.lifecycle.event.*.*", {"a1", "a2", "s1", "s2"}),
+    ("alive", ("one", "three"), "choria.lifecycle.event.alive.*", {"a1"}),
+    (["alive", "startup"], "two", "choria.lifecycle.event.*.two", {"a2", "s2"}),
+]
+
+
+@pytest.mark.parametrize(("types", "components", "subject", "expected"), ASKED)
+async def test_filters(middleware: Middleware, types: Any, components: Any, subject: str, expected: set[str]) -> None:
+    sent = [
+        lifecycle.new(name, identity=f"{name[0]}{number}", component=component, version="1")
+        for name in ("alive", "startup")
+        for number, component in ((1, "one"), (2, "two"))
+    ]
+    async with middleware.events(types, components) as events, middleware.deliveries(None, types, components) as all_of:
+        assert events.subject == all_of.subject == subject
+        await middleware.publish_many(sent)
+        await middleware.flush()
+        assert {event.identity for event in await take(events, len(expected))} == expected
+        assert {delivery.event.identity for delivery in await take(all_of, len(expected))} == expected
+        await middleware.close()
+        assert [event async for event in events] == []
+        assert [delivery async for delivery in all_of] == []
+        for receiver in (events, all_of):
+            assert receiver.counters.delivered == len(expected)
+            assert receiver.counters.rejected == 0
+            assert receiver.queued == 0
+            assert balanced(receiver)
+
+
+async def test_a_subject_that_lies(middleware: Middleware, transport: Transport) -> None:
+    async with middleware.events("alive") as events:
+        await transport.publish([("choria.lifecycle.event.alive.server", lifecycle.encode(startup()))], 5)
+        await middleware.publish(lifecycle.alive(version="1", **ME))
+        assert type(await anext(events)).__name__ == "Alive"
+        assert events.counters.filtered == 1
+        assert balanced(events)
+
+
+async def test_components_with_dots_are_seen_without_a_filter(middleware: Middleware, transport: Transport) -> None:
+    data = lifecycle.encode(startup()).replace(b'"server"', b'"a.b"')
+    async with middleware.events("startup") as events:
+        await transport.publish([("choria.lifecycle.event.startup.a.b", data)], 5)
+        assert (await anext(events)).component == "a.b"
+
+
+async def test_what_is_no_event(middleware: Middleware, transport: Transport) -> None:
+    subject = "choria.lifecycle.event.startup.server"
+    bad = [(subject, b"{"), (subject, b'{"protocol":"io.choria.lifecycle.v1.nonesuch"}')]
+    async with middleware.events() as events, middleware.deliveries() as deliveries:
+        await transport.publish(bad, 5)
+        await middleware.publish(startup())
+        assert await anext(events)
+        received = await take(deliveries, 3)
+    assert [delivery.data for delivery in received[:2]] == [data for _, data in bad]
+    assert [type(delivery.error) for delivery in received] == [
+        lifecycle.InvalidEvent,
+        lifecycle.UnknownProtocol,
+        type(None),
+    ]
+    assert [delivery.event is None for delivery in received] == [True, True, False]
+    for receiver in (events, deliveries):
+        assert receiver.counters == lifecycle_counters(received=3, delivered=1, rejected=2)
+
+
+async def test_slow_program(middleware: Middleware) -> None:
+    sent = [startup(version=str(number)) for number in range(150)]
+    async with middleware.events() as events:
+        await middleware.publish_many(sent)
+        await middleware.flush()
+        assert events.queued == 100
+        assert events.counters.dropped == 50
+        assert await take(events, 100) == sent[:100]
+        await middleware.publish(sent[0])
+        assert await anext(events) == sent[0]
+        assert balanced(events)
+
+
+async def test_left_behind_is_counted(middleware: Middleware) -> None:
+    async with middleware.events() as events:
+        await middleware.publish_many([startup()] * 3)
+        await middleware.flush()
+        await anext(events)
+    assert (events.queued, events.counters.received) == (2, 3)
+    assert balanced(events)
+    assert [event async for event in events] == []
+    await middleware.publish(startup())
+    await middleware.flush()
+    assert events.counters.received == 3
+
+
+async def test_queue_group_shares(middleware: Middleware) -> None:
+    async with (
+        middleware.events(queue="workers") as one,
+        middleware.events(queue="workers") as two,
+        middleware.events() as everything,
+    ):
+        await middleware.publish_many([startup()] * 60)
+        await middleware.flush()
+        assert one.counters.received + two.counters.received == 60
+        assert one.counters.received
+        assert two.counters.received
+        assert everything.counters.received == 60
+
+
+async def test_iteration_ends_with_the_middleware(middleware: Middleware) -> None:
+    async with middleware.events() as events:
+        await middleware.publish_many([startup()] * 2)
+        collecting = asyncio.create_task(collect(events))
+        await middleware.flush()
+        await middleware.close()
+        assert len(await collecting) == 2
+
+
+async def collect(receiver: Any) -> list[Any]:
+    return [item async for item in receiver]
+
+
+async def test_closing_twice_and_using_it_then(middleware: Middleware) -> None:
+    await middleware.close()
+    await middleware.close()
+    assert middleware.server == ""
+    with pytest.raises(lifecycle.DeliveryFailed, match="closed") as raised:
+        await middleware.publish(startup())
+    assert not raised.value.may_arrive
+    with pytest.raises(lifecycle.ConnectionFailed, match="closed"):
+        async with middleware.events():
+            pytest.fail("subscribed")
+    with pytest.raises(lifecycle.ConnectionFailed):
+        await middleware.flush()
+
+
+async def test_entered_once(middleware: Middleware) -> None:
+    events = middleware.events()
+    with pytest.raises(RuntimeError, match="within its block"):
+        await anext(events)
+    async with events:
+        with pytest.raises(RuntimeError, match="entered once"):
+            await events.__aenter__()
+    with pytest.raises(RuntimeError, match="entered once"):
+        async with events:
+            pytest.fail("entered")
+
+
+@pytest.mark.parametrize(
+    ("options", "invalid"),
+    [
+        ({"type": "bogus"}, "type"),
+        ({"type": []}, "type"),
+        ({"type": ["alive", "*"]}, "type"),
+        ({"component": ""}, "component"),
+        ({"component": "*"}, "component"),
+        ({"component": "a..b"}, "component"),
+        ({"component": "a.*"}, "component"),
+        ({"component": ["a", ">"]}, "component"),
+        ({"component": []}, "component"),
+        ({"queue": "two words"}, "queue"),
+        ({"queue": "a\r\nPUB x 0"}, "queue"),
+    ],
+)
+async def test_unusable_filters(middleware: Middleware, options: dict[str, Any], invalid: str) -> None:
+    for method in (middleware.events, middleware.deliveries):
+        with pytest.raises(lifecycle.OptionError) as raised:
+            method(**options)
+        assert raised.value.invalid == (invalid,)
+
+
+@pytest.mark.parametrize("subject", ["", "a..b", "a.", ".a", "a b", "a.>.b", "a*", "a.b>", "a\r\nPUB x 0\r\n"])
+async def test_unusable_subjects(middleware: Middleware, subject: str) -> None:
+    with pytest.raises(lifecycle.OptionError):
+        middleware.deliveries(subject)
+
+
+async def test_subject_or_types(middleware: Middleware) -> None:
+    with pytest.raises(lifecycle.OptionError):
+        middleware.deliveries("a.>", type="alive")
+
+
+async def test_unusable_events_are_not_sent(middleware: Middleware, transport: Transport) -> None:
+    foreign = lifecycle.parse(lifecycle.encode(startup()).replace(b'"server"', b'"a b"'))
+    async with middleware.events() as events:
+        with pytest.raises(lifecycle.OptionError):
+            await middleware.publish_many([startup(), foreign])
+        await middleware.flush()
+        assert events.counters.received == 0
+
+
+@pytest.mark.parametrize("change", [{"timestamp": "now"}, {"version": 1}, {"protocol": "x"}, {"identity": "\ud800"}])
+async def test_events_that_break_their_contract_are_not_sent(middleware: Middleware, change: dict[str, Any]) -> None:
+    broken = dataclasses.replace(startup(), **change)
+    async with middleware.events() as events:
+        with pytest.raises((lifecycle.InvalidEvent, lifecycle.UnknownProtocol)):
+            await middleware.publish_many([startup(), broken])
+        await middleware.flush()
+        assert events.counters.received == 0
+
+
+async def test_what_nobody_would_read_is_not_sent(middleware: Middleware) -> None:
+    async with middleware.events() as events:
+        with pytest.raises(lifecycle.InvalidEvent, match="more than the 65536") as raised:
+            await middleware.publish_many([startup(), startup(version="x" * 65536)])
+        assert raised.value.rule == "size"
+        await middleware.flush()
+        assert events.counters.received == 0
+
+
+async def test_too_large_for_the_server(middleware: Middleware, transport: Transport) -> None:
+    subject = "choria.lifecycle.event.startup.server"
+    with pytest.raises(lifecycle.DeliveryFailed, match="at most 1048576") as raised:
+        await transport.publish([(subject, b"x" * 1_100_000)], 5)
+    assert not raised.value.may_arrive
+    assert raised.value.subject == subject
+
+
+async def test_a_component_with_dots_can_be_received(middleware: Middleware, transport: Transport) -> None:
+    event = dataclasses.replace(startup(), component="a.b")
+    async with middleware.events(component=["a.b", "c"]) as events, middleware.events(component="a.b") as other:
+        await middleware.publish(dataclasses.replace(event, component="a"))
+        await transport.publish([("choria.lifecycle.event.startup.a.b", lifecycle.encode(event))], 5)
+        await middleware.flush()
+        assert await anext(events) == event
+        assert await anext(other) == event
+        assert events.counters.received == events.counters.delivered + events.counters.filtered
+
+
+async def test_other_contracts_are_deliveries(middleware: Middleware, transport: Transport) -> None:
+    async with middleware.deliveries("choria.machine.>") as deliveries:
+        await transport.publish([("choria.machine.transition", MACHINE)], 5)
+        delivery = await anext(deliveries)
+        assert (delivery.subject, delivery.data) == ("choria.machine.transition", MACHINE)
+        assert type(delivery.event).__name__ == "Transition" or delivery.error is not None
+
+
+async def test_a_busy_consumer_lets_others_run(middleware: Middleware) -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    transport = InMemoryTransport()
+    async with Middleware(transport) as large, large.events() as events:
+        await large.publish_many([startup()] * 2000)
+        ticking = asyncio.create_task(other())
+        await take(events, 2000)
+        ticking.cancel()
+    assert turns >= 5
+
+
+async def test_gaps_are_counted() -> None:
+    transport = InMemoryTransport()
+    async with Middleware(transport) as middleware, middleware.events() as events:
+        transport.interrupt()
+        assert events.counters.gaps == 1
+
+
+async def test_refused_while_iterating() -> None:
+    transport = InMemoryTransport()
+    async with Middleware(transport) as middleware, middleware.events() as events:
+        waiting = asyncio.create_task(anext(events))
+        await asyncio.sleep(0)
+        transport.refuse(events.subject)
+        with pytest.raises(lifecycle.NotAuthorised, match="subscribe to"):
+            await waiting
+        again = middleware.events()
+        with pytest.raises(lifecycle.NotAuthorised):
+            await again.__aenter__()
+        assert [event async for event in again] == []  # rather than waiting for ever
+
+
+async def test_what_had_arrived_comes_before_the_refusal() -> None:
+    transport = InMemoryTransport()
+    async with Middleware(transport) as middleware, middleware.events() as events:
+        await middleware.publish(startup())
+        transport.refuse(events.subject)
+        await anext(events)
+        with pytest.raises(lifecycle.NotAuthorised):
+            await anext(events)
+    with pytest.raises(lifecycle.NotAuthorised):
+        await anext(events)
+
+
+async def test_what_waits_is_bounded_in_bytes() -> None:
+    event = startup(version="x" * 1000)
+    size = len(lifecycle.encode(event)) + len("choria.lifecycle.event.startup.server")
+    async with Middleware(InMemoryTransport(), limit_bytes=3 * size) as middleware, middleware.events() as events:
+        await middleware.publish_many([event] * 5)
+        assert (events.queued, events.counters.dropped) == (3, 2)
+        await take(events, 2)
+        await middleware.publish_many([event] * 3)
+        assert (events.queued, events.counters.dropped) == (3, 3)
+        assert balanced(events)
+        await take(events, 3)
+        await middleware.publish(startup(version="x" * 10_000))  # larger than all that may wait, and yet alone
+        assert events.queued == 1
+
+
+def test_one_loop_only() -> None:
+    middleware = Middleware(InMemoryTransport())
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+        first.run(middleware.publish(startup()))
+        with pytest.raises(RuntimeError, match="another event loop"):
+            second.run(middleware.publish(startup()))
+
+
+def lifecycle_counters(**values: int) -> Any:
+    from choria_lifecycle.middleware.middleware import Counters
+
+    return Counters(**values)

@@ -1,0 +1,295 @@
+"""What a replay promises, out of a stream on a server and in memory alike."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import nats as nats_py
+import pytest
+
+import choria_lifecycle as lifecycle
+from choria_lifecycle.config.settings import ConnectionSettings
+from choria_lifecycle.demo import embedded
+from choria_lifecycle.middleware.memory import InMemoryTransport
+from choria_lifecycle.middleware.middleware import Middleware
+from choria_lifecycle.middleware.transport import covers
+from choria_lifecycle.nats import NatsTransport
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterator
+
+    from choria_lifecycle.middleware.transport import Transport
+
+ALL = 0
+LIMIT = 100
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[embedded.Server]:
+    with embedded.nats_server() as running:
+        yield running
+
+
+@pytest.fixture(params=["memory", "nats"])
+async def transport(request: pytest.FixtureRequest) -> AsyncGenerator[Transport]:
+    if request.param == "memory":
+        made = InMemoryTransport()
+        yield made
+        await made.close()
+        return
+    url = request.getfixturevalue("server").url
+    client = await nats_py.connect(url)
+    await client.jetstream().add_stream(name="CHORIA_EVENTS", subjects=["choria.lifecycle.>"])
+    real = await NatsTransport.open(ConnectionSettings(servers=(url,)), 5)
+    yield real
+    await real.close()
+    await client.jetstream().delete_stream("CHORIA_EVENTS")
+    await client.close()
+
+
+@pytest.fixture
+async def middleware(transport: Transport) -> AsyncGenerator[Middleware]:
+    async with Middleware(transport, limit=LIMIT) as opened:
+        yield opened
+
+
+def alive(number: int, component: str = "server") -> lifecycle.Event:
+    return lifecycle.alive(identity=f"n{number}.example.net", component=component, version="1.0.0")
+
+
+async def take(receiver: Any, count: int) -> list[Any]:
+    return [await anext(receiver) for _ in range(count)]
+
+
+async def test_first_what_was_then_what_is(middleware: Middleware) -> None:
+    before = [alive(number) for number in range(3)]
+    await middleware.publish_many(before, stored=True)
+    later = [alive(number) for number in range(3, 6)]
+    begin = time.time()
+    async with middleware.deliveries(since=ALL) as deliveries, middleware.events(since=ALL) as events:
+        assert deliveries.replaying
+        first = await take(deliveries, 3)
+        assert not deliveries.replaying
+        await middleware.publish_many(later, stored=True)
+        found = first + await take(deliveries, 3)
+        assert await take(events, 6) == before + later
+        for counters in (deliveries.counters, events.counters):
+            assert (counters.received, counters.delivered, counters.replayed, counters.gaps) == (6, 6, 3, 0)
+    assert [delivery.event for delivery in found] == before + later
+    assert [delivery.replayed for delivery in found] == [True] * 3 + [False] * 3
+    assert [delivery.subject for delivery in found] == ["choria.lifecycle.event.alive.server"] * 6
+    times = [delivery.received for delivery in found]
+    assert times == sorted(times)
+    assert abs(times[0] - begin) < 30
+    assert times[3] >= begin - 0.1
+
+
+async def test_what_is_received_without_a_stream_is_not_replayed(middleware: Middleware) -> None:
+    async with middleware.deliveries() as deliveries:
+        assert not deliveries.replaying
+        await middleware.publish(alive(1), stored=True)  # or a server may store it in the stream of the next test
+        assert not (await anext(deliveries)).replayed
+        assert deliveries.counters.replayed == 0
+
+
+async def test_nothing_was_stored(middleware: Middleware) -> None:
+    async with middleware.events(since=ALL) as events:
+        assert not events.replaying
+        await middleware.publish(alive(1), stored=True)
+        assert (await anext(events)).identity == "n1.example.net"
+        assert events.counters.replayed == 0
+
+
+async def test_only_what_was_stored_since(middleware: Middleware) -> None:
+    await middleware.publish(alive(1), stored=True)
+    async with middleware.deliveries(since=ALL) as deliveries:
+        first = (await anext(deliveries)).received
+    between = first + 1e-3
+    while time.time() <= between:
+        await middleware.flush()
+    await middleware.publish(alive(2), stored=True)
+    wanted = [between, datetime.fromtimestamp(between, UTC), datetime.fromtimestamp(between).astimezone()]
+    for since in wanted:
+        async with middleware.events(since=since) as events:
+            assert (await anext(events)).identity == "n2.example.net"
+    async with middleware.events(since=timedelta(hours=1)) as events:
+        assert len(await take(events, 2)) == 2
+    async with middleware.events(since=timedelta(0)) as events:
+        await middleware.publish(alive(3), stored=True)
+        assert (await anext(events)).identity == "n3.example.net"
+
+
+async def test_types_and_components(middleware: Middleware) -> None:
+    sent = [alive(1), alive(2, "other"), lifecycle.shutdown(identity="n1.example.net", component="server")]
+    await middleware.publish_many(sent, stored=True)
+    asked = [
+        (None, "server", [sent[0], sent[2]]),
+        ("alive", None, sent[:2]),
+        (["alive", "shutdown"], ["server", "third"], [sent[0], sent[2]]),
+        ("startup", None, []),
+    ]
+    for types, components, expected in asked:
+        async with middleware.events(types, components, since=ALL) as events:
+            assert await take(events, len(expected)) == expected
+            await middleware.flush()
+            assert events.counters.delivered == len(expected)
+
+
+async def test_the_past_is_over_though_its_last_is_not_wanted(middleware: Middleware) -> None:
+    await middleware.publish_many([alive(1), alive(2, "other")], stored=True)
+    async with middleware.events(component=["server", "third"], since=ALL) as events, asyncio.timeout(10):
+        over = asyncio.create_task(events.replayed())
+        assert (await anext(events)).identity == "n1.example.net"
+        assert not over.done()
+        collecting = asyncio.create_task(anext(events))
+        await over
+        assert (events.replaying, collecting.done()) == (False, False)
+        await middleware.publish(alive(3), stored=True)
+        assert (await collecting).identity == "n3.example.net"
+    async with middleware.events() as plain:
+        await plain.replayed()
+    async with middleware.events(since=ALL) as left:
+        over = asyncio.create_task(left.replayed())
+    await over
+
+
+async def test_what_is_no_event(middleware: Middleware, transport: Transport) -> None:
+    await transport.publish_stored([("choria.lifecycle.event.alive.server", b"{")], 5)
+    await middleware.publish(alive(1), stored=True)
+    async with middleware.events(since=ALL) as events, middleware.deliveries(since=ALL) as deliveries:
+        assert (await anext(events)).identity == "n1.example.net"
+        assert events.counters.rejected == 1
+        bad, good = await take(deliveries, 2)
+    assert (type(bad.error), bad.replayed) == (lifecycle.InvalidEvent, True)
+    assert (good.error, good.replayed) == (None, True)
+
+
+async def test_nothing_is_lost_by_a_slow_program(middleware: Middleware) -> None:
+    sent = [alive(number) for number in range(10 * LIMIT)]
+    await middleware.publish_many(sent, stored=True)
+    async with middleware.events(since=ALL) as events:
+        for event in sent:
+            await middleware.flush()
+            assert events.queued <= LIMIT
+            assert await anext(events) == event
+        await middleware.publish_many(sent, stored=True)
+        assert await take(events, len(sent)) == sent
+        counters = events.counters
+        assert (counters.received, counters.replayed, counters.dropped) == (2 * len(sent), len(sent), 0)
+
+
+async def test_bytes_are_bounded_too(transport: Transport) -> None:
+    size = len(lifecycle.encode(alive(1))) + len("choria.lifecycle.event.alive.server")
+    sent = [alive(1)] * 50
+    async with Middleware(transport, limit_bytes=size) as middleware:
+        await middleware.publish_many(sent, stored=True)
+        async with middleware.events(since=ALL) as events:
+            for _ in sent:
+                await middleware.flush()
+                assert events.queued <= 1
+                await anext(events)
+
+
+async def test_closing_ends_it(middleware: Middleware) -> None:
+    await middleware.publish_many([alive(1)] * 2, stored=True)
+    async with middleware.events(since=ALL) as events:
+        assert len(await take(events, 2)) == 2
+        collecting = asyncio.create_task(anext(events, None))
+        await asyncio.sleep(0)
+        await middleware.close()
+        assert await collecting is None
+    with pytest.raises(lifecycle.ConnectionFailed, match="closed"):
+        async with middleware.events(since=ALL):
+            pytest.fail("entered")
+
+
+async def test_nothing_comes_after_the_block(middleware: Middleware) -> None:
+    await middleware.publish_many([alive(1)] * 3, stored=True)
+    async with middleware.events(since=ALL) as events:
+        await anext(events)
+    await middleware.publish(alive(2), stored=True)
+    await middleware.flush()
+    assert events.counters.received == 3
+    assert [event async for event in events] == []
+    assert not events.replaying
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"subject": "other.>"}, "no JetStream stream stores other.>"),
+        ({"subject": ">"}, None),
+        ({"stream": "NONE"}, "NONE"),
+    ],
+)
+async def test_no_stream(middleware: Middleware, options: dict[str, str], words: str | None) -> None:
+    with pytest.raises(lifecycle.NoStream, match=words):
+        async with middleware.deliveries(since=ALL, **options):
+            pytest.fail("entered")
+
+
+@pytest.mark.parametrize(
+    ("options", "invalid"),
+    [
+        ({"since": datetime(2026, 1, 1)}, "since"),  # noqa: DTZ001
+        ({"since": timedelta(seconds=-1)}, "since"),
+        ({"since": -1.0}, "since"),
+        ({"since": math.nan}, "since"),
+        ({"since": math.inf}, "since"),
+        ({"since": 1e30}, "since"),
+        ({"since": "80m"}, "since"),
+        ({"since": 0, "queue": "workers"}, "queue"),
+        ({"stream": "EVENTS"}, "stream"),
+        ({"since": 0, "stream": "a.b"}, "stream"),
+        ({"since": 0, "stream": "a b"}, "stream"),
+        ({"since": 0, "stream": "*"}, "stream"),
+    ],
+)
+async def test_options_that_cannot_be_used(middleware: Middleware, options: dict[str, Any], invalid: str) -> None:
+    for ask in (middleware.events, middleware.deliveries):
+        with pytest.raises(lifecycle.OptionError) as raised:
+            ask(**options)
+        assert raised.value.invalid == (invalid,)
+
+
+async def test_a_length_of_time_longer_than_the_calendar(middleware: Middleware) -> None:
+    await middleware.publish(alive(1), stored=True)
+    async with middleware.events(since=timedelta.max) as events:
+        assert (await anext(events)).identity == "n1.example.net"
+
+
+async def test_a_lost_connection_is_no_gap_in_memory() -> None:
+    transport = InMemoryTransport()
+    async with Middleware(transport) as middleware, middleware.events(since=ALL) as events:
+        transport.interrupt()
+        await middleware.publish(alive(1))
+        assert (await anext(events)).identity == "n1.example.net"
+        assert events.counters.gaps == 0
+
+
+@pytest.mark.parametrize(
+    ("pattern", "subject", "expected"),
+    [
+        ("a.>", "a.b", True),
+        ("a.>", "a.>", True),
+        ("a.>", "a.*.c", True),
+        ("a.>", "a", False),
+        ("a.>", ">", False),
+        ("a.*", "a.>", False),
+        ("a.*", "a.*", True),
+        ("a.*", "a.b", True),
+        ("a.b", "a.*", False),
+        ("a.b", "a.b", True),
+        ("a.b", "a.b.c", False),
+        ("a.b.c", "a.b", False),
+        (">", "a.b", True),
+        ("*.b", "*.b", True),
+        ("*.b", "*.c", False),
+    ],
+)
+def test_one_subject_within_another(pattern: str, subject: str, expected: bool) -> None:
+    assert covers(pattern, subject) is expected

@@ -1,0 +1,130 @@
+"""The in-memory transport, and the checks that every transport shares."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from choria_lifecycle.errors import DeliveryFailed, NotAuthorised, OptionError
+from choria_lifecycle.middleware.memory import InMemoryTransport
+from choria_lifecycle.middleware.transport import check_messages, check_pattern
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, bytes]] = []
+        self.ended = 0
+        self.failures: list[NotAuthorised] = []
+
+    def message(self, subject: str, data: bytes) -> None:
+        self.messages.append((subject, data))
+
+    def gap(self) -> None: ...
+
+    def failed(self, error: NotAuthorised) -> None:
+        self.failures.append(error)
+
+    def closed(self) -> None:
+        self.ended += 1
+
+
+@pytest.mark.parametrize(
+    ("pattern", "subject", "matches"),
+    [
+        ("a.b", "a.b", True),
+        ("a.b", "a.b.c", False),
+        ("a.*", "a.b", True),
+        ("a.*", "a.b.c", False),
+        ("a.*", "a", False),
+        ("*.b", "a.b", True),
+        ("a.*.c", "a.b.c", True),
+        ("a.>", "a.b", True),
+        ("a.>", "a.b.c", True),
+        ("a.>", "a", False),
+        (">", "a", True),
+        ("a+b", "aab", False),
+    ],
+)
+async def test_wildcards(pattern: str, subject: str, matches: bool) -> None:
+    transport, sink = InMemoryTransport(), Recorder()
+    await transport.subscribe(pattern, "", sink, 1)
+    await transport.publish([(subject, b"x")], 1)
+    assert sink.messages == ([(subject, b"x")] if matches else [])
+
+
+async def test_published_and_stored_can_be_looked_at() -> None:
+    transport = InMemoryTransport(streams=["kept.>"])
+    messages = [("kept.a", b"1"), ("gone.a", b"2")]
+    await transport.publish(messages, 1)
+    assert transport.published == messages
+    assert transport.stored == messages[:1]
+    await transport.publish_stored(messages[:1], 1)
+    with pytest.raises(DeliveryFailed, match=r"gone\.a") as raised:
+        await transport.publish_stored([messages[1], messages[0]], 1)
+    assert raised.value.may_arrive
+    assert transport.published[3:] == [messages[1], messages[0]]  # like a server, which has them by then
+    assert transport.stored == [messages[0]] * 3
+
+
+@pytest.mark.parametrize("stored", [False, True])
+async def test_publishing_lets_others_run(stored: bool) -> None:
+    transport = InMemoryTransport(streams=["a"])
+    ran = asyncio.Event()
+    asyncio.get_running_loop().call_soon(ran.set)
+    await (transport.publish_stored if stored else transport.publish)([("a", b"")], 1)
+    assert ran.is_set()
+
+
+async def test_refused_while_subscribed() -> None:
+    transport, refused, other = InMemoryTransport(), Recorder(), Recorder()
+    await transport.subscribe("a.*", "", refused, 1)
+    await transport.subscribe("a.b", "", other, 1)
+    transport.refuse("a.*")
+    await transport.publish([("a.b", b"x")], 1)
+    assert (refused.messages, len(refused.failures), refused.ended) == ([], 1, 0)
+    assert (other.messages, other.failures) == ([("a.b", b"x")], [])
+    with pytest.raises(NotAuthorised):
+        await transport.subscribe("a.*", "", refused, 1)
+
+
+async def test_queue_groups_take_turns() -> None:
+    transport = InMemoryTransport()
+    sinks = [Recorder(), Recorder()]
+    for sink in sinks:
+        await transport.subscribe("a", "group", sink, 1)
+    await transport.publish([("a", b"%d" % number) for number in range(4)], 1)
+    assert [[data for _, data in sink.messages] for sink in sinks] == [[b"0", b"2"], [b"1", b"3"]]
+
+
+async def test_unsubscribed_and_closed() -> None:
+    transport, left, stayed = InMemoryTransport(), Recorder(), Recorder()
+    subscription = await transport.subscribe("a", "", left, 1)
+    await transport.subscribe("a", "", stayed, 1)
+    await subscription.unsubscribe()
+    await subscription.unsubscribe()
+    await transport.publish([("a", b"x")], 1)
+    assert (left.messages, stayed.messages) == ([], [("a", b"x")])
+    assert transport.server == "memory"
+    await transport.close()
+    await transport.close()
+    assert (left.ended, stayed.ended, transport.server) == (0, 1, "")
+
+
+@pytest.mark.parametrize("subject", ["", ".", "a.", "a..b", "a b", "a\tb", "a\r\nSUB >", "a.*", ">", "a\x00"])
+def test_subjects_that_cannot_be_published_on(subject: str) -> None:
+    with pytest.raises(OptionError):
+        check_messages([("fine", b""), (subject, b"")], 10)
+
+
+def test_the_largest_message() -> None:
+    check_messages([("a", b"x" * 10)], 10)
+    with pytest.raises(DeliveryFailed, match="11 bytes") as raised:
+        check_messages([("a", b""), ("b", b"x" * 11)], 10)
+    assert (raised.value.subject, raised.value.may_arrive) == ("b", False)
+
+
+@pytest.mark.parametrize("subject", ["a", "a.b", "*", ">", "a.*.>", "*.*", "é.ü"])
+def test_subjects_that_can_be_subscribed_to(subject: str) -> None:
+    check_pattern(subject, "")
+    check_pattern(subject, "group.one")

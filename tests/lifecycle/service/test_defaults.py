@@ -1,0 +1,186 @@
+"""The version of the caller's distribution, and the name of the node as Choria has it."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from choria_lifecycle.config.choria.machine import Machine
+from choria_lifecycle.errors import OptionError
+from choria_lifecycle.service import defaults
+from choria_lifecycle.service.defaults import identity_here, version_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+MODULE = "from choria_lifecycle import Service\n\ndef service(*a, **o):\n    return Service('billing', *a, **o)\n"
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that packages are installed into, and imported from."""
+    modules = set(sys.modules)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    for name in set(sys.modules) - modules:
+        if name.partition(".")[0] in {"acme_billing", "acme"}:
+            del sys.modules[name]
+
+
+def install(site: Path, distribution: str, version: str, *files: str, top: str | None = None) -> None:
+    """Install it as pip does."""
+    for file in files:
+        (site / file).parent.mkdir(parents=True, exist_ok=True)
+        (site / file).write_text(MODULE)
+    info = site / f"{distribution.replace('-', '_')}-{version}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+    (info / "RECORD").write_text("".join(f"{file},,\n" for file in files))
+    if top is not None:
+        (info / "top_level.txt").write_text(f"{top}\n")
+    importlib.invalidate_caches()
+
+
+def made_by(module: str, *arguments: str) -> str:
+    return str(importlib.import_module(module).service(*arguments).version)
+
+
+@pytest.mark.parametrize("distribution", ["acme_billing", "acme-billing", "something-else"])
+@pytest.mark.parametrize("module", ["acme_billing", "acme_billing.web", "acme_billing.deep.down"])
+def test_the_distribution_that_provides_the_caller(site: Path, distribution: str, module: str) -> None:
+    files = ["acme_billing/__init__.py", "acme_billing/web.py", "acme_billing/deep/__init__.py"]
+    install(site, distribution, "1.4.2", *files, "acme_billing/deep/down.py")
+    assert made_by(module) == "1.4.2"
+    assert made_by(module, "2") == "2"
+
+
+def test_a_module_without_a_package(site: Path) -> None:
+    install(site, "something-else", "3.1", "acme_billing.py", top="acme_billing")
+    assert made_by("acme_billing") == "3.1"
+
+
+def test_several_distributions_share_a_namespace(site: Path) -> None:
+    for number, name in enumerate(("aaa", "mmm", "zzz")):
+        install(site, f"acme-{name}", f"{number}.0", f"acme/{name}/__init__.py", f"acme/{name}/web.py")
+    assert [made_by(f"acme.{name}.web") for name in ("aaa", "mmm", "zzz")] == ["0.0", "1.0", "2.0"]
+
+
+def test_one_that_is_called_as_the_namespace_is(site: Path) -> None:
+    install(site, "acme", "9.9.9", "acme/core.py")
+    install(site, "acme-billing", "1.4.2", "acme/billing/__init__.py")
+    assert (made_by("acme.billing"), made_by("acme.core")) == ("1.4.2", "9.9.9")
+
+
+def test_one_that_ships_the_same_name_is_not_meant(site: Path) -> None:
+    install(site, "acme-billing", "9.9.9", "acme_billing/other.py")
+    (site / "acme_billing" / "__init__.py").write_text(MODULE)
+    with pytest.raises(OptionError, match='no installed distribution provides "acme_billing"'):
+        made_by("acme_billing")
+
+
+@pytest.mark.parametrize("known", ["editable", "without a list"])
+def test_one_that_does_not_say_what_it_consists_of(site: Path, known: str) -> None:
+    """Those of Debian's packages have no list; that of an editable one has no file of the package."""
+    (site / "acme_billing.py").write_text(MODULE)
+    install(site, "something-else", "1.4.2", top="acme_billing")
+    info = site / "something_else-1.4.2.dist-info"
+    if known == "editable":
+        (info / "RECORD").write_text("__editable__.pth,,\n")
+        (info / "direct_url.json").write_text('{"dir_info":{"editable":true},"url":"file:///src"}')
+    else:
+        (info / "RECORD").unlink()
+    assert made_by("acme_billing") == "1.4.2"
+
+
+def test_no_distribution(site: Path) -> None:
+    (site / "acme_billing.py").write_text(MODULE)
+    with pytest.raises(OptionError) as caught:
+        made_by("acme_billing")
+    assert str(caught.value) == (
+        "no installed distribution provides \"acme_billing\": pass its version, as in version='1.4.2'"
+    )
+    assert caught.value.missing == ("version",)
+
+
+@pytest.mark.parametrize("module", [{}, {"__name__": "__main__"}, {"__name__": "__main__", "__spec__": None}])
+def test_a_script(module: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match=r"pass its version, as in version='1\.4\.2'"):
+        version_of(module)
+
+
+def test_a_program_that_is_run_as_a_module_or_by_its_path(site: Path) -> None:
+    install(site, "something-else", "1.4.2", "acme_billing/__init__.py", "acme_billing/run.py")
+    program = "import sys\nfrom choria_lifecycle import OptionError, Service\ntry:\n    print(Service('b').version)\n"
+    (site / "acme_billing" / "run.py").write_text(f"{program}except OptionError as error:\n    print(error)\n")
+    for arguments, said in (
+        (["-m", "acme_billing.run"], "1.4.2"),
+        (["acme_billing/run.py"], 'no installed distribution provides "__main__"'),
+    ):
+        ran = subprocess.run([sys.executable, *arguments], cwd=site, capture_output=True, text=True, timeout=20)
+        assert (ran.stdout.startswith(said), ran.stderr) == (True, ""), ran.stdout
+
+
+# The name of the node.
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """What this machine is called, by itself, DNS and facter."""
+
+    def called(host: str, dns: str = "", fqdn: str = "") -> None:
+        here = Machine(hostname=lambda: host, reverse_dns=lambda _: dns, facter=lambda _: fqdn)
+        for module in (defaults, importlib.import_module("choria_lifecycle.config.resolve")):
+            monkeypatch.setattr(module, "Machine", lambda: here)
+
+    return called
+
+
+@pytest.mark.parametrize(
+    ("names", "identity"),
+    [
+        (("n1.example.net", "other.example.net", "third.example.net"), "n1.example.net"),
+        (("n1.local", "n1.example.net.", "third.example.net"), "n1.example.net"),
+        (("n1", "localhost", "n1.example.net"), "n1.example.net"),
+        (("n1", "", ""), "n1"),
+    ],
+)
+@pytest.mark.usefixtures("no_choria")
+def test_the_identity_as_choria_derives_it(
+    machine: Callable[..., None], names: tuple[str, str, str], identity: str
+) -> None:
+    machine(*names)
+    assert identity_here(None, {"NATS_URL": "nats://127.0.0.1:4222"}) == identity
+
+
+@pytest.fixture
+def no_choria(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_identity_of_a_configuration_wins(tmp_path: Path, machine: Callable[..., None]) -> None:
+    machine("n1.example.net")
+    file = tmp_path / "client.conf"
+    file.write_text("identity = n9.example.net\n")
+    assert identity_here(file, {}) == "n9.example.net"
+    file.write_text("collectives = mcollective\n")
+    assert identity_here(str(file), {}) == "n1.example.net"
+
+
+def test_where_a_service_connects_does_not_change_its_name(tmp_path: Path, machine: Callable[..., None]) -> None:
+    machine("n1.example.net")
+    file = tmp_path / ".choriarc"
+    file.write_text("identity = n9.example.net\n")
+    for environ in ({}, {"NATS_URL": "nats://127.0.0.1:4222"}):
+        assert identity_here(None, {"HOME": str(tmp_path), **environ}) == "n9.example.net"
+
+
+def test_a_configuration_that_cannot_be_read_is_told_of_by_connecting(
+    tmp_path: Path, machine: Callable[..., None]
+) -> None:
+    machine("n1.example.net")
+    assert identity_here(tmp_path / "missing.conf", {}) == "n1.example.net"

@@ -1,0 +1,108 @@
+"""A tally at work over a transport in memory: what ends it, and what it does without."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+import choria_lifecycle as lifecycle
+from choria_lifecycle.middleware.memory import InMemoryTransport
+from choria_lifecycle.middleware.middleware import Middleware
+from choria_lifecycle.tally import daemon as tally_module
+from choria_lifecycle.tally.daemon import Options, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+
+async def until(happened: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not happened():  # noqa: ASYNC110 - the other side needs its turns
+            await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def at_work(transport: InMemoryTransport, options: Options) -> AsyncIterator[tuple[Tally, asyncio.Task[None]]]:
+    async with Middleware(transport) as middleware:
+        tally = Tally(middleware, options)
+        task = asyncio.create_task(tally.run())
+        await until(lambda: not tally.unready())
+        yield tally, task
+    async with asyncio.timeout(10):
+        await task
+
+
+@pytest.mark.parametrize("when", ["at the start", "later"])
+async def test_without_the_right_to_machine_events_it_does_the_rest(
+    when: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    transport = InMemoryTransport()
+    if when == "at the start":
+        transport.refuse("choria.machine.transition")
+    async with at_work(transport, Options()) as (tally, task):
+        transport.refuse("choria.machine.transition")
+        await until(lambda: "these events are not counted" in caplog.text)
+        await transport.publish([("choria.machine.watcher.exec.state", b"{")], 5)
+        await transport.publish([("choria.lifecycle.event.alive.server", b"{")], 5)
+        await until(lambda: tally.recorder.errors == {"exec_watcher": 1, "server": 1})
+        assert not task.done()
+    assert caplog.text.count("these events are not counted") == 1
+
+
+class Silent(InMemoryTransport):
+    """A transport that can be cut off.
+
+    Attributes:
+        silent: whether it is.
+    """
+
+    silent = False
+
+    async def flush(self, within: float) -> None:
+        if self.silent:
+            raise lifecycle.ConnectionFailed("no answer")
+        await super().flush(within)
+
+
+async def test_nobody_expires_while_it_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tally_module, "_PING_SECONDS", 0.0)
+    monkeypatch.setattr(tally_module, "_SWEEP_SECONDS", 0.05)
+    transport = Silent()
+    async with at_work(transport, Options()) as (tally, _):
+        swept = list[float]()
+        monkeypatch.setattr(tally.recorder, "sweep", swept.append)
+        await until(lambda: swept)
+        transport.silent = True
+        await until(lambda: tally._unanswered > 0)
+        cut_off, _ = time.monotonic(), swept.clear()
+        await until(lambda: time.monotonic() > cut_off + 0.3)
+        assert not swept
+        transport.silent = False
+        await until(lambda: swept)
+
+
+async def test_nobody_expires_while_the_past_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tally_module, "_SWEEP_SECONDS", 0.05)
+    async with Middleware(InMemoryTransport()) as middleware:
+        tally = Tally(middleware, Options())
+        swept = list[float]()
+        monkeypatch.setattr(tally.recorder, "sweep", swept.append)
+        sweeping = asyncio.create_task(tally._keep_sweeping())
+        begin = time.monotonic()
+        await until(lambda: time.monotonic() > begin + 0.3)
+        assert tally.facts().replay == "running"
+        assert not swept
+        sweeping.cancel()
+        await asyncio.gather(sweeping, return_exceptions=True)
+
+
+async def test_while_the_past_is_not_read_the_standby_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Middleware(InMemoryTransport()) as middleware:
+        tally = Tally(middleware, Options(election="TALLY"))
+        assert tally.facts().election_why == "the stream has not been read yet"
+        monkeypatch.setattr(tally._intake, "_none", True)
+        assert tally.facts().election_why == ""

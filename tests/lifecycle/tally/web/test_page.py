@@ -1,0 +1,421 @@
+"""The page as a parser of HTML reads it: what it says, and that what others chose is text in it and nothing else."""
+
+from __future__ import annotations
+
+import copy
+import doctest
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from html.parser import HTMLParser
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from choria_lifecycle.support.text import safe
+from choria_lifecycle.tally.web import charts, markup
+from choria_lifecycle.tally.web.assets import assets
+from choria_lifecycle.tally.web.page import page
+from tests.bed import tally_states
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from choria_lifecycle.tally.status import Status
+
+SAMPLES = {
+    make.__name__: make
+    for make in (
+        tally_states.empty,
+        tally_states.typical,
+        tally_states.huge,
+        tally_states.hostile,
+        tally_states.troubled,
+    )
+}
+
+
+@dataclass
+class Element:
+    name: str
+    attributes: dict[str, str]
+    content: list[Element | str] = field(default_factory=list)
+
+    def all(self, name: str = "", /, **attributes: str) -> Iterator[Element]:
+        """Those within it that have a name and attributes."""
+        for each in self.content:
+            if isinstance(each, Element):
+                if name in ("", each.name) and attributes.items() <= each.attributes.items():
+                    yield each
+                yield from each.all(name, **attributes)
+
+    def one(self, name: str = "", /, **attributes: str) -> Element:
+        [found] = self.all(name, **attributes)
+        return found
+
+    @property
+    def text(self) -> str:
+        return "".join(each if isinstance(each, str) else each.text for each in self.content)
+
+
+class Parser(HTMLParser):
+    """Reads HTML whose every element is closed, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.root = Element("", {})
+        self._open = [self.root]
+
+    def handle_decl(self, decl: str) -> None:
+        assert decl == "doctype html"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len({name for name, _ in attrs}) == len(attrs)
+        element = Element(tag, {name: value or "" for name, value in attrs})
+        self._open[-1].content.append(element)
+        if tag not in {"meta", "link"}:
+            self._open.append(element)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop().name == tag
+
+    def handle_data(self, data: str) -> None:
+        self._open[-1].content.append(data)
+
+    def close(self) -> None:
+        super().close()
+        assert self._open == [self.root]
+
+
+def parsed(status: Status) -> Element:
+    parser = Parser()
+    parser.feed(page(status))
+    parser.close()
+    return parser.root.one("html")
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_it_is_html_without_anything_foreign(name: str) -> None:
+    status = SAMPLES[name]()
+    before = copy.deepcopy(status)
+    html = parsed(status)
+    assert status == before
+    assert html.attributes["lang"] == "en"
+    assert html.one("title").text.endswith(" · Lifecycle tally")
+    assert html.one("meta", name="viewport").attributes["content"] == "width=device-width, initial-scale=1"
+    for element in html.all():
+        allowed = {
+            "class",
+            "id",
+            "role",
+            "title",
+            "datetime",
+            "scope",
+            "tabindex",
+            "data-key",
+            "aria-label",
+            "aria-hidden",
+        }
+        allowed |= {
+            "script": {"src", "defer"},
+            "link": {"rel", "href"},
+            "meta": {"charset", "name", "content"},
+            "a": {"href"},
+            "svg": {"viewbox", "preserveaspectratio"},
+            "rect": {"x", "y", "width", "height"},
+        }.get(element.name, set())
+        assert set(element.attributes) <= allowed
+    # Relative addresses, of files that are there: behind a proxy it may be in a folder.
+    files = {asset.path.removeprefix("/") for asset in assets().values()}
+    linked = [link.attributes["href"] for link in html.all("link")]
+    assert files == {*linked, html.one("script").attributes["src"]}
+    assert html.one("script").text == ""
+    assert [link.attributes["href"] for link in html.all("a")] == ["api/v1/status"]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_it_can_be_read_without_seeing_it(name: str) -> None:
+    html = parsed(SAMPLES[name]())
+    headings = [int(element.name[1]) for element in html.all() if re.fullmatch("h[1-6]", element.name)]
+    assert headings[0] == 1
+    assert headings.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(headings))
+    assert [element.name for element in html.one("body").content if isinstance(element, Element)] == [
+        "header",
+        "main",
+        "footer",
+        "p",
+    ]
+    for svg in html.all("svg"):
+        assert svg.attributes.get("aria-hidden") == "true" or (
+            svg.attributes["role"] == "img" and svg.attributes["aria-label"]
+        )
+    for table in html.all("table"):
+        assert all("scope" in header.attributes for header in table.all("th"))
+    ids = [element.attributes["id"] for element in html.all() if "id" in element.attributes]
+    assert len(set(ids)) == len(ids)
+    keys = [element.attributes["data-key"] for element in html.all("article") if "data-key" in element.attributes]
+    assert len(set(keys)) == len(keys)
+
+
+def test_what_others_chose_is_text() -> None:
+    html = parsed(tally_states.hostile())
+    shown = {element.text for element in html.all("bdi")}
+    assert {safe(text, 128) for text in tally_states.HOSTILE} <= shown
+    assert {safe(text * 9, 128) for text in tally_states.HOSTILE} <= shown
+    raw = page(tally_states.hostile())
+    raw.encode()
+    for char in set("".join(tally_states.HOSTILE)):
+        if not char.isprintable():
+            assert char not in raw.replace("\n", "")
+
+
+@cache
+def benign() -> set[str]:
+    """The elements of pages on which nothing is foreign."""
+    return {element.name for make in (tally_states.huge, tally_states.troubled) for element in parsed(make()).all()}
+
+
+@given(st.lists(st.text(max_size=140), unique=True, min_size=1, max_size=4))
+def test_any_text_is_text(names: list[str]) -> None:
+    status = tally_states.empty(
+        components=[tally_states.component(name, **dict.fromkeys(names, 1)) for name in names],
+        expired=[{"identity": name, "component": name, "version": name, "seen": 0.0, "expired": 1.0} for name in names],
+        events={name: dict.fromkeys(names, 1) for name in names},
+        errors=dict.fromkeys(names, 1),
+        limits_hit=dict.fromkeys(names, 1),
+        election=names[0],
+        components_wanted=names,
+        replay={"state": "none", "events": 0, "why": names[-1]},
+    )
+    html = parsed(tally_states.whole(status))
+    assert [node.text for node in html.all("bdi", **{"class": "node"})] == [safe(name, 128) for name in names]
+    assert len({article.attributes.get("data-key") for article in html.all("article")}) == len(
+        list(html.all("article"))
+    )
+    assert {element.name for element in html.all()} <= benign()
+
+
+def test_the_numbers() -> None:
+    status = tally_states.typical()
+    html = parsed(status)
+    facts = {each.one("dt").text: each.one("dd").text for each in html.one("dl").all("div")}
+    assert facts == {"Nodes": "15,301", "Components": "5", "Versions": "22", "Last event": "1 s ago"}
+    assert html.one("title").text == "15,301 nodes · Lifecycle tally"
+    assert html.one("p", **{"class": "state up"}).text == "Connected to broker1.example.net:4222"
+    overview, *articles = html.all("article")
+    assert rows(overview) == {each["name"]: each["nodes"] for each in status["components"]}
+    assert [article.attributes["data-key"] for article in articles] == [each["name"] for each in status["components"]]
+    for article, component in zip(articles, status["components"], strict=True):
+        assert rows(article) == {each["version"]: each["nodes"] for each in component["versions"]}
+    assert html.one("footer").text.startswith("Counting all components since 2026-11-")
+
+
+def rows(article: Element) -> dict[str, int]:
+    """The rows of its tables, whose bars and shares are what their numbers say."""
+    found: dict[str, int] = {}
+    about = next(article.all("p", **{"class": "about"}))
+    whole = int(about.text.split(" node")[0].replace(",", ""))
+    for body in article.all("tbody"):
+        for row in body.all("tr"):
+            nodes, share = (cell.text for cell in row.all("td") if not cell.attributes)
+            found[row.one("bdi").text] = count = int(nodes.replace(",", ""))
+            assert share == markup.percent(count, whole)
+            assert float(row.one("rect").attributes["width"]) == pytest.approx(100 * count / whole, abs=0.6)
+    return found
+
+
+def test_a_network_of_one_component_has_no_overview() -> None:
+    status = tally_states.whole(tally_states.empty(components=[tally_states.component("server", **{"1.0": 3})]))
+    [article] = parsed(status).all("article")
+    assert rows(article) == {"1.0": 3}
+    assert article.one("p", **{"class": "about"}).text == "3 nodes, 1 version"
+
+
+def test_the_last_hour() -> None:
+    status = tally_states.typical()
+    figures = list(parsed(status).one("div", **{"class": "hour"}).all("figure"))
+    assert [
+        (figure.one("span", **{"class": "what"}).text, figure.one("span", **{"class": "total"}).text)
+        for figure in figures
+    ] == [
+        ("Starts", "1,737"),
+        ("Stops", "1,694"),
+        ("Expired", "7"),
+        ("Upgrades", "6"),
+    ]
+    expired = figures[2].one("svg")
+    assert expired.attributes["aria-label"] == "Expired in each of the last 60 minutes: most 3 a minute, 15 min ago"
+    bars = {int(each.attributes["x"]) // 4: float(each.attributes["height"]) for each in expired.all("rect")}
+    assert bars == {7: 13.3, 31: 13.3, 32: 13.3, 44: 40, 51: 13.3}
+    for each in expired.all("rect"):
+        assert float(each.attributes["y"]) + float(each.attributes["height"]) == pytest.approx(40)
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ([], "none"),
+        ([0, 0], "none"),
+        ([0, 1], "most 1 a minute, just now"),
+        ([5, 1, 5, 0], "most 5 a minute, 1 min ago"),
+    ],
+)
+def test_the_peak(counts: list[int], said: str) -> None:
+    assert charts.peak(counts) == said
+
+
+def test_what_expired() -> None:
+    status = tally_states.typical()
+    [first, *_] = parsed(status).one("ol").all("li")
+    assert [part.text for part in first.content if isinstance(part, Element)] == [
+        "db7.fra1.example.net",
+        "server 0.29.4",
+        "last heard 89 min ago",
+        "expired 9 min ago",
+    ]
+    html = parsed(tally_states.huge())
+    assert [len(list(part.all("li"))) for part in html.all("ol")] == [8, 42]
+
+
+def test_the_events() -> None:
+    status = tally_states.typical()
+    table = parsed(status).one("table", **{"class": "events"})
+    head, *lines = ([cell.text for cell in row.content if isinstance(cell, Element)] for row in table.all("tr"))
+    types = head[1:]
+    assert types == sorted(types)
+    for name, *counts in lines:
+        said = {kind: int(count.replace(",", "")) for kind, count in zip(types, counts, strict=True) if count != "0"}
+        assert said == status["events"][name]
+
+
+def test_the_largest_is_folded_and_bounded() -> None:
+    status = tally_states.huge()
+    html = parsed(status)
+    assert len(page(status)) < 700_000
+    summaries = [element.text for element in html.all("summary")]
+    assert [text for text in summaries if "component" in text] == [
+        f"58 more components, {markup.plural(sum(each['nodes'] for each in status['components'][6:]), 'node')}",
+        f"52 more components, {markup.plural(sum(each['nodes'] for each in status['components'][12:]), 'node')}",
+        "Events since the start, by component and type",
+    ]
+    assert sum("250 more versions, " in text for text in summaries) == 64
+    for article in html.all("article", **{"data-key": status["components"][0]["name"]}):
+        versions = status["components"][0]["versions"]
+        assert rows(article) == {each["version"]: each["nodes"] for each in versions[:30]}
+        left = sum(each["nodes"] for each in versions[30:])
+        assert f"226 more versions, {markup.plural(left, 'node')}, in the JSON" in article.text
+
+
+def test_nothing_was_heard_yet() -> None:
+    html = parsed(tally_states.empty())
+    assert html.one("p", **{"class": "empty"}).text.startswith("No node has been heard yet.")
+    assert "none yet" in html.one("dl").text
+    assert not list(html.all("article"))
+    assert not list(html.all("ol"))
+
+
+CONNECTION = tally_states.empty()["connection"]
+BEGAN = (
+    "note Counting began 12 s ago. The counts are complete after one alive interval, half an hour or so, when each node"
+    " was heard."
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, ""),
+        (
+            {"connection": CONNECTION | {"up": False}},
+            "error Not connected: what happens now is not counted. Connecting is tried again and again.",
+        ),
+        (
+            {"connection": CONNECTION | {"subscribed": False}},
+            "error Connected, but not subscribed yet: what happens now is not counted.",
+        ),
+        (
+            {"connection": CONNECTION | {"last_answer": tally_states.NOW - 61}},
+            "error The broker does not answer; it last did 61 s ago.",
+        ),
+        ({"connection": CONNECTION | {"last_answer": None}}, ""),
+        (
+            {"connection": CONNECTION | {"dropped": 1}},
+            "warning 1 message came faster than could be counted; a missed node counts when next heard.",
+        ),
+        (
+            {"connection": CONNECTION | {"gaps": 2}},
+            "warning The connection was lost 2 times since the start; what was sent meanwhile may be missing.",
+        ),
+        (
+            {"limits_hit": {"versions": 1500, "governors": 0}},
+            "warning The limit of versions was hit 1,500 times: what is beyond it is counted as “other”.",
+        ),
+        ({"limits_hit": {"nodes": 1}}, "warning The limit of nodes was hit 1 time: nodes beyond it are not counted."),
+        (
+            {"limits_hit": {"label_bytes": 2}},
+            "warning The limit of label_bytes was hit 2 times: names beyond it are cut.",
+        ),
+        (
+            {"errors": {"server": 2, "transition": 40, "x": 0}},
+            "warning 42 messages could not be read: transition 40, server 2.",
+        ),
+        (
+            {"errors": {f"c{n}": n for n in range(1, 8)}},
+            "warning 28 messages could not be read: c7 7, c6 6, c5 5, c4 4, c3 3 and 2 more.",
+        ),
+        (
+            {"role": "standby", "election": "TALLY", "election_why": "there is no bucket <b>"},
+            "warning Standby, without a part in the election TALLY: there is no bucket <b>.",
+        ),
+        (
+            {"role": "standby", "election": "TALLY"},
+            "note Standby: another tally leads the election TALLY. This one counts as well.",
+        ),
+        (
+            {"complete": False, "replay": {"state": "running", "events": 1200, "why": ""}},
+            "note Reading what happened before the start: 1,200 events so far.",
+        ),
+        (
+            {"complete": False, "replay": {"state": "waiting", "events": 0, "why": "no answer from <b>"}},
+            "warning Waiting for the stream, which keeps what happens meanwhile: no answer from <b>.",
+        ),
+        ({"complete": False, "replay": {"state": "off", "events": 0, "why": ""}}, BEGAN),
+        (
+            {"complete": False},
+            f"{BEGAN} There is no stream to read the past from (the server has no stream CHORIA_EVENTS).",
+        ),
+    ],
+)
+def test_what_people_must_know(changes: dict[str, Any], said: str) -> None:
+    status = tally_states.empty(**{"complete": True} | changes)
+    found = [f"{item.attributes['class']} {item.one('span').text}" for item in parsed(status).all("li")]
+    assert found == ([said] if said else [])
+
+
+def test_all_is_well() -> None:
+    html = parsed(tally_states.typical())
+    assert not list(html.all("ul"))
+    assert html.one("p", **{"class": "state"}).text == "Leader of TALLY"
+
+
+def test_times_that_no_calendar_has() -> None:
+    parsed(tally_states.empty(now=1e300, started=-1e300, last_event=float("nan")))
+
+
+@pytest.mark.parametrize("module", [markup, charts], ids=lambda module: module.__name__)
+def test_the_examples_in_the_docstrings(module: Any) -> None:
+    failed, tried = doctest.testmod(module)
+    assert (failed, tried > 0) == (0, True)
+
+
+def test_a_file_keeps_its_address_as_long_as_its_content() -> None:
+    for name, asset in assets().items():
+        stem, ending = name.split(".")
+        assert re.fullmatch(rf"/static/{stem}\.[0-9a-f]{{12}}\.{ending}", asset.path)
+    # Nothing in them is fetched from elsewhere.
+    for asset in assets().values():
+        assert not re.search(rb"(?:https?:)?//(?!www\.w3\.org/2000/svg)\w", asset.data)

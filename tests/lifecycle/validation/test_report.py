@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import json
+import re
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import choria_lifecycle as lifecycle
+from choria_lifecycle.validation.report import Output, line_maker, summary
+from choria_lifecycle.wire import finding as findings
+from choria_lifecycle.wire.finding import Finding, Severity, Shown
+
+WRONG = Finding(
+    code="schema-type", path="$.identity", rule="type", value=5, message="identity must be of type string, not 5"
+)
+ODD = Finding(
+    severity=Severity.WARNING, code="id-uuid", path="$.id", rule="uuid", value="1", message="id should be a UUID"
+)
+NOTE = Finding(
+    severity=Severity.INFORMATION,
+    code="protocol-unknown",
+    path="$.protocol",
+    rule="protocol",
+    message="100% unknown: a,b",
+)
+NASTY = st.text(st.sampled_from('a/.:,=%\r\n\x1b\x7f\x9b\u202e\u2028"\\é漢\U000e0041 \ud800\udcff[]#')) | st.text()
+
+
+@pytest.mark.parametrize(
+    ("finding", "line"),
+    [
+        (WRONG, "events.ndjson:17: $.identity: identity must be of type string, not 5 [schema-type]"),
+        (ODD, "events.ndjson:17: $.id: warning: id should be a UUID [id-uuid]"),
+        (NOTE, "events.ndjson:17: $.protocol: information: 100% unknown: a,b [protocol-unknown]"),
+    ],
+)
+def test_text(finding: Finding, line: str) -> None:
+    assert line_maker(Output.TEXT, "events.ndjson")(17, finding) == line
+    assert line_maker(Output.TEXT, "a.b", live=True)(None, finding) == line.replace("events.ndjson:17", "a.b")
+
+
+@pytest.mark.parametrize(("finding", "color"), [(WRONG, 31), (ODD, 33), (NOTE, 36)])
+def test_text_in_colours(finding: Finding, color: int) -> None:
+    plain = line_maker(Output.TEXT, "f")(1, finding)
+    line = line_maker(Output.TEXT, "f", color=True)(1, finding)
+    assert line.startswith("\x1b[1mf:1\x1b[0m: $")
+    assert line.endswith(f" \x1b[{color}m[{finding.code}]\x1b[0m")
+    assert re.sub(r"\x1b\[\d+m", "", line) == plain
+
+
+def test_json() -> None:
+    assert line_maker(Output.JSON, "events.ndjson")(17, WRONG) == (
+        '{"file":"events.ndjson","line":17,"severity":"error","code":"schema-type","path":"$.identity","rule":"type",'
+        '"value":5,"message":"identity must be of type string, not 5"}'
+    )
+    live = json.loads(line_maker(Output.JSON, "a.b", live=True)(None, NOTE))
+    assert list(live) == ["subject", "number", "severity", "code", "path", "rule", "value", "message"]
+    assert (live["subject"], live["number"], live["value"]) == ("a.b", None, None)
+
+
+@pytest.mark.parametrize("value", [True, False, 1, 1.5, -(2**64) + 1, 2**64 - 1, "1", None])
+def test_values_stay_what_they_are_in_json(value: Shown) -> None:
+    finding = Finding(code="schema-type", path="$", rule="type", value=value, message="m")
+    found = json.loads(line_maker(Output.JSON, "f")(1, finding))["value"]
+    assert (found, type(found)) == (value, type(value))
+
+
+@given(NASTY)
+def test_names_can_be_read_back_from_json(name: str) -> None:
+    found = json.loads(line_maker(Output.JSON, name)(1, WRONG))["file"]
+    assert found == "".join(f"\\u{ord(char):x}" if "\ud800" <= char <= "\udfff" else char for char in name)
+
+
+@pytest.mark.parametrize(
+    ("finding", "line"),
+    [
+        (
+            WRONG,
+            "::error file=events.ndjson,line=17,title=schema-type::$.identity: identity must be of type string, not 5",
+        ),
+        (ODD, "::warning file=events.ndjson,line=17,title=id-uuid::$.id: id should be a UUID"),
+        (NOTE, "::notice file=events.ndjson,line=17,title=protocol-unknown::$.protocol: 100%25 unknown: a,b"),
+    ],
+)
+def test_annotations(finding: Finding, line: str) -> None:
+    assert line_maker(Output.GITHUB, "events.ndjson")(17, finding) == line
+
+
+def test_annotations_without_a_line_or_a_file() -> None:
+    assert line_maker(Output.GITHUB, "f")(None, ODD) == "::warning file=f,title=id-uuid::$.id: id should be a UUID"
+    live = line_maker(Output.GITHUB, "a.b", live=True)(17, ODD)
+    assert live == "::warning title=id-uuid::a.b: $.id: id should be a UUID"
+
+
+def command(line: str) -> tuple[str, dict[str, str], str]:
+    """Reads a command as ActionCommand.TryParseV2 of actions/runner does."""
+    assert line.startswith("::")
+    head, data = line[2:].split("::", 1)
+    name, _, properties = head.partition(" ")
+    found = dict(each.split("=", 1) for each in properties.strip().split(",") if each)
+    for escape, char in (("%0D", "\r"), ("%0A", "\n"), ("%3A", ":"), ("%2C", ","), ("%25", "%")):
+        found = {key: value.replace(escape, char) for key, value in found.items()}
+        if escape not in ("%3A", "%2C"):
+            data = data.replace(escape, char)
+    return name, found, data
+
+
+@given(st.text(st.sampled_from("a:,=%\r\n/.é"), min_size=1).filter(lambda name: name == name.strip()))
+def test_the_runner_reads_what_was_meant(name: str) -> None:
+    found = command(line_maker(Output.GITHUB, name)(17, NOTE))
+    assert found == (
+        "notice",
+        {"file": name, "line": "17", "title": NOTE.code},
+        f"{NOTE.path}: {NOTE.message}",
+    )
+
+
+DOCUMENTS = st.dictionaries(
+    st.sampled_from(["protocol", "id", "identity", "component", "timestamp", "version", "specversion", "data"]) | NASTY,
+    NASTY | st.integers() | st.floats() | st.none() | st.lists(NASTY, max_size=2),
+    max_size=6,
+).map(json.dumps)
+
+
+@given(DOCUMENTS | st.text(), NASTY, st.none() | st.integers(1, 10**9))
+def test_no_line_moves_the_cursor(document: str, place: str, number: int | None) -> None:
+    findings = lifecycle.validate(document)
+    for output, live in product(Output, (False, True)):
+        line = line_maker(output, place, live=live)
+        assert all(line(number, finding).isprintable() for finding in findings)
+
+
+CODES = {"schema-type": Severity.ERROR, "input-json": Severity.ERROR, "id-uuid": Severity.WARNING}
+
+
+def test_the_sum() -> None:
+    kinds = {
+        ("cloudevents", "alive"): [1_998_000, 0],
+        ("choria", "startup"): [1000, 500],
+        ("choria", "exec state"): [0, 0],
+        ("-", "unreadable"): [0, 500],
+    }
+    codes = {"id-uuid": 1_000_000, "input-json": 500, "schema-type": 501, "duplicate-key": 0}
+    assert summary(kinds, codes, CODES, 1.84) == [
+        "FORMAT       TYPE            VALID  REJECTED",
+        "choria       startup         1,000       500",
+        "-            unreadable          0       500",
+        "cloudevents  alive       1,998,000         0",
+        "",
+        "CODE         SEVERITY   FINDINGS",
+        "schema-type  error           501",
+        "input-json   error           500",
+        "id-uuid      warning   1,000,000",
+        "",
+        "checked 2,000,000 = 1,999,000 valid + 1,000 rejected, in 1.8 s",
+    ]
+
+
+def test_the_sum_where_all_is_fine() -> None:
+    assert summary({("choria", "alive"): [1, 0]}, {}, CODES, 0.04) == [
+        "FORMAT  TYPE   VALID  REJECTED",
+        "choria  alive      1         0",
+        "",
+        "checked 1 = 1 valid + 0 rejected, in 0.0 s",
+    ]
+    assert summary({}, {}, CODES, 0) == ["checked 0 = 0 valid + 0 rejected, in 0.0 s"]
+
+
+@given(
+    st.dictionaries(
+        st.tuples(st.sampled_from(["choria", "-"]), st.sampled_from(["alive", "startup"])),
+        st.lists(st.integers(0, 3), min_size=2, max_size=2),
+    ),
+    st.dictionaries(st.sampled_from(list(CODES)), st.integers(0, 2)),
+)
+def test_the_sum_does_not_depend_on_the_order_of_counting(kinds: dict[tuple[str, str], Any], codes: Any) -> None:
+    turned = (dict(reversed(kinds.items())), dict(reversed(codes.items())))
+    assert summary(kinds, codes, CODES, 1) == summary(*turned, CODES, 1)
+
+
+def test_the_sum_fits_into_80_columns() -> None:
+    codes = findings.CODES
+    kinds = {("cloudevents", "unknown protocol"): [10**8, 10**8]}
+    assert all(len(line) <= 80 for line in summary(kinds, dict.fromkeys(codes, 10**9), codes, 10**4))

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import io
+import json
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import choria_lifecycle as lifecycle
+from choria_lifecycle.middleware.subscription import Delivery
+from choria_lifecycle.view.recording import MAX_LINE, deliveries, record
+from choria_lifecycle.wire import codec
+from choria_lifecycle.wire.jsontext import MAX_SIZE
+
+EVENT = lifecycle.startup(identity="n1.example.net", component="server", version="1", id="a", timestamp=1795348800)
+SUBJECT = "choria.lifecycle.event.startup.server"
+
+
+def read(data: bytes) -> list[tuple[int, Delivery]]:
+    return list(deliveries(io.BytesIO(data)))
+
+
+@pytest.mark.parametrize("form", list(lifecycle.Format))
+def test_a_document_is_read_as_it_is(form: lifecycle.Format) -> None:
+    data = lifecycle.encode(EVENT, format=form)
+    [(number, delivery)] = read(data)
+    assert (number, delivery.subject, delivery.data, delivery.event, delivery.error) == (1, "", data, EVENT, None)
+    assert math.isnan(delivery.received)
+
+
+@given(
+    form=st.sampled_from(lifecycle.Format),
+    received=st.integers(0, 4 * 10**15).map(lambda micro: micro / 10**6),
+    subject=st.just(SUBJECT) | st.text(st.characters(codec="utf-8"), min_size=1),
+)
+def test_a_record_is_read_as_it_was_delivered(form: lifecycle.Format, received: float, subject: str) -> None:
+    sent = Delivery(subject, lifecycle.encode(EVENT, format=form), received, EVENT, None)
+    line = record(sent, EVENT)
+    assert line.isprintable()
+    [(_, delivery)] = read(line.encode())
+    assert delivery._replace(received=0.0) == sent._replace(received=0.0)
+    assert delivery.received == pytest.approx(received, abs=1e-6)
+
+
+def test_what_is_not_known_stays_unknown() -> None:
+    line = record(Delivery("", codec.encode(EVENT), math.nan, EVENT, None), EVENT)
+    [(_, delivery)] = read(line.encode())
+    assert math.isnan(delivery.received)
+    assert delivery.subject == ""
+
+
+def test_lines_are_numbered_and_empty_ones_passed_over() -> None:
+    data = codec.encode(EVENT)
+    found = read(b"\n" + data + b"\r\n  \n\t" + data + b"\nnonsense")
+    assert [(number, delivery.event) for number, delivery in found] == [(2, EVENT), (4, EVENT), (5, None)]
+
+
+@pytest.mark.parametrize("length", [MAX_LINE - 1, MAX_LINE, MAX_LINE + 1, 3 * MAX_LINE])
+def test_a_line_of_any_length_is_one_delivery(length: int) -> None:
+    data = codec.encode(EVENT)
+    found = read(b"x" * (length - 1) + b"\n" + data + b"\n")
+    assert [(number, delivery.event) for number, delivery in found] == [(1, None), (2, EVENT)]
+    assert isinstance(found[0][1].error, lifecycle.InvalidEvent)
+
+
+@pytest.mark.parametrize(
+    "received",
+    [
+        "yesterday",
+        "",
+        "2026-11-22T12:00:00",
+        "2026-11-22 12:00:00Z",
+        "2026-W47-7T12:00:00Z",
+        "0001-01-01T00:00:00+23:59",
+        "9999-12-31T23:59:59-00:01",
+        "9999-12-31T23:59:59.999999Z",
+        "2026-13-01T00:00:00Z",
+        "\x1b[2J\n12:00:00",
+    ],
+)
+def test_a_record_with_an_unusable_time(received: str) -> None:
+    line = json.dumps({"received": received, "subject": "s", "format": None, "event": json.loads(codec.encode(EVENT))})
+    [(_, delivery)] = read(line.encode())
+    assert delivery.event is None
+    assert isinstance(delivery.error, lifecycle.InvalidEvent)
+    assert delivery.error.path == "$.received"
+
+
+def test_a_record_of_what_is_no_event() -> None:
+    [(_, delivery)] = read(b'{"received":null,"subject":null,"format":"cloudevents","event":{"protocol":"x"}}')
+    assert isinstance(delivery.error, lifecycle.UnknownProtocol)
+
+
+def test_an_event_with_fields_like_those_of_a_record_is_none() -> None:
+    document = {**json.loads(codec.encode(EVENT)), "received": "x", "subject": "x", "format": "choria", "event": {}}
+    [(_, delivery)] = read(json.dumps(document).encode())
+    assert delivery.event == EVENT
+
+
+@given(st.binary(max_size=200))
+def test_nothing_but_an_error_comes_of_anything_else(data: bytes) -> None:
+    for _, delivery in read(data):
+        assert delivery.error is not None
+
+
+@given(
+    form=st.sampled_from(lifecycle.Format),
+    text=st.text(st.sampled_from('\x7f\x80\x9f\u202e\u2066\U000e0001\u2028\x1b"\\a\u00e9'), min_size=1, max_size=40),
+)
+def test_what_escapes_make_long_is_read_again(form: lifecycle.Format, text: str) -> None:
+    once, twice = (len(codec.encode(replace(EVENT, version=text * times), form)) for times in (1, 2))
+    each = twice - once
+    event = replace(EVENT, version=text * (1 + (MAX_SIZE - once) // each))
+    sent = Delivery(SUBJECT, codec.encode(event, form), 0.0, event, None)
+    assert MAX_SIZE - each < len(sent.data) <= MAX_SIZE
+    [(_, delivery)] = read(record(sent, event).encode())
+    assert delivery == sent
+
+
+def test_an_event_of_no_calendars_time_is_read_again() -> None:
+    event = replace(EVENT, timestamp=2**60)
+    data = codec.encode(EVENT, lifecycle.Format.CLOUDEVENTS).replace(
+        b'"timestamp":1795348800', b'"timestamp":%d' % 2**60
+    )
+    [(_, delivery)] = read(record(Delivery(SUBJECT, data, 0.0, event, None), event).encode())
+    assert (delivery.event, delivery.data) == (event, codec.encode(event))

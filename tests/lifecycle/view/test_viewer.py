@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import json
+import math
+import time
+import unicodedata
+from dataclasses import fields, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import choria_lifecycle as lifecycle
+from choria_lifecycle.middleware.subscription import Counters, Delivery
+from choria_lifecycle.view.viewer import Counts, Output, Style, View, Wanted
+from choria_lifecycle.wire import codec
+
+NOON = 1795348800  # 2026-11-22T12:00:00Z
+SUBJECT = "choria.lifecycle.event.startup.server"
+TRANSITION = (
+    b'{"protocol":"io.choria.machine.v1.transition","id":"1","identity":"n","timestamp":1,"version":"1",'
+    b'"machine":"m","transition":"t","from_state":"a","to_state":"b","info_source":"x"}'
+)
+BAD = b'{"protocol":"io.choria.lifecycle.v1.startup"}'
+
+
+def startup(**values: object) -> lifecycle.Event:
+    options = {"identity": "n1.example.net", "component": "server", "version": "0.30.1", "timestamp": NOON}
+    return lifecycle.startup(**{**options, **values})
+
+
+def delivery(data: bytes | lifecycle.Event, received: float = NOON + 1.25, subject: str = SUBJECT) -> Delivery:
+    data = data if isinstance(data, bytes) else codec.encode(data)
+    try:
+        return Delivery(subject, data, received, codec.decode(data), None)
+    except lifecycle.LifecycleError as error:
+        return Delivery(subject, data, received, None, error)
+
+
+def shown(event: bytes | lifecycle.Event, **style: object) -> str:
+    line = View(Wanted(), Style(**{"utc": True, **style})).take(delivery(event))
+    assert line is not None
+    return line.text
+
+
+def test_a_line_is_the_one_of_choria_with_the_time_of_receipt() -> None:
+    assert shown(startup()) == "12:00:01 [startup] n1.example.net: server version 0.30.1"
+
+
+def test_the_events_own_time_on_request() -> None:
+    assert shown(startup(), own_time=True).startswith("12:00:00 [startup] ")
+
+
+def test_local_time_unless_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        assert shown(startup(), utc=False).startswith("17:30:01 ")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize("timestamp", [-62135596800, 253402300799])
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/New_York"])
+def test_the_ends_of_the_calendar(timestamp: int, zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert " [startup] " in shown(startup(timestamp=timestamp), own_time=True, utc=False)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize("output", Output)
+def test_an_event_of_a_time_beyond_the_calendar_is_shown(output: Output) -> None:
+    view = View(Wanted(), Style(own_time=True, output=output))
+    line = view.take(delivery(startup(timestamp=2**60), received=math.nan), "events.ndjson:7")
+    assert line is not None
+    assert not line.rejected
+    assert view.counts == Counts(received=1, shown=1)
+    if output is Output.TEXT:
+        assert line.text.startswith("--:--:-- [startup] n1.example.net")
+    elif output is Output.JSON:
+        assert json.loads(line.text)["received"] is None
+
+
+def test_a_time_is_no_second_line() -> None:
+    assert shown(startup(), time_format="%H\n%M").startswith("12\\n00 [startup]")
+
+
+def test_time_format() -> None:
+    assert shown(startup(), time_format="%Y-%m-%dT%H:%M:%SZ").startswith("2026-11-22T12:00:01Z [startup]")
+
+
+def test_only_the_type_is_coloured() -> None:
+    assert shown(startup(), color=True) == ("12:00:01 \x1b[32m[startup]\x1b[0m n1.example.net: server version 0.30.1")
+
+
+def test_every_type_has_a_colour() -> None:
+    options = {"version": "1", "new_version": "2", "governor": "G", "event_type": "enter"}
+    for name in lifecycle.EVENT_TYPES:
+        cls = type(lifecycle.new(name, **_needed(name, options)))
+        assert cls.__name__.lower() == name
+        assert f"m[{name}]\x1b[0m " in shown(lifecycle.new(name, **_needed(name, options)), color=True)
+
+
+def _needed(name: str, options: dict[str, str]) -> dict[str, str]:
+    wanted = {
+        "startup": ["version"],
+        "alive": ["version"],
+        "upgraded": ["version", "new_version"],
+        "governor": ["governor", "event_type"],
+    }
+    return {"identity": "n1", "component": "c", **{option: options[option] for option in wanted.get(name, [])}}
+
+
+def test_why_a_delivery_is_no_event_and_where_it_came_from() -> None:
+    line = View(Wanted(), Style(utc=True)).take(delivery(BAD))
+    assert line is not None
+    assert line.rejected
+    assert line.text == f"12:00:01 [rejected] {SUBJECT}: $.id: id is missing; it is required, and of type string"
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"nonsense", "no JSON"),
+        (b'{"protocol":"io.choria.lifecycle.v9.startup"}', "io.choria.lifecycle.v9.startup"),
+        (
+            TRANSITION,
+            "io.choria.machine.v1.transition is no lifecycle event",
+        ),
+    ],
+)
+def test_other_things_that_come_on_the_subject(data: bytes, reason: str) -> None:
+    view = View(Wanted(), Style())
+    line = view.take(delivery(data))
+    assert line is not None
+    assert line.rejected
+    assert reason in line.text
+    assert view.counts == Counts(received=1, rejected=1)
+
+
+def test_what_is_not_wanted_is_counted() -> None:
+    view = View(Wanted(types=["startup", "alive"], components=["server"], identities=["n?.example.*", "db*"]), Style())
+    wanted = [
+        startup(),
+        startup(identity="db7"),
+        lifecycle.alive(identity="n2.example.net", component="server", version="1"),
+    ]
+    others = [
+        startup(identity="N1.EXAMPLE.NET"),
+        startup(identity="xn1.example.net"),
+        startup(component="billing"),
+        lifecycle.shutdown(identity="n1.example.net", component="server"),
+    ]
+    lines = [view.take(delivery(event)) for event in [*wanted, *others]]
+    assert [line is not None for line in lines] == [True] * 3 + [False] * 4
+    assert view.counts == Counts(received=7, shown=3, filtered=4)
+
+
+def test_json_is_a_record() -> None:
+    assert json.loads(shown(startup(id="abc"), output=Output.JSON)) == {
+        "received": "2026-11-22T12:00:01.250000Z",
+        "subject": SUBJECT,
+        "format": "choria",
+        "event": {
+            "protocol": "io.choria.lifecycle.v1.startup",
+            "id": "abc",
+            "identity": "n1.example.net",
+            "component": "server",
+            "timestamp": NOON,
+            "version": "0.30.1",
+        },
+    }
+
+
+def test_raw_is_the_document_on_one_line() -> None:
+    pretty = json.dumps(json.loads(codec.encode(startup())), indent=1).replace("\n", "\r\n").encode()
+    line = shown(pretty, output=Output.RAW)
+    assert "\n" not in line
+    assert "\r" not in line
+    assert json.loads(line) == json.loads(pretty)
+
+
+def test_raw_is_cleaned_for_a_terminal_only() -> None:
+    data = codec.encode(replace(startup(), identity="a\u202eb\x9b"))
+    assert shown(data, output=Output.RAW) == data.decode()
+    assert shown(data, output=Output.RAW, terminal=True).isprintable()
+
+
+hostile = st.text(
+    st.sampled_from('\x1b\n\r\t\x00\x7f\x85\x9b\u2028\u202e\u2066\u00ad\ue000\U000e0001[]: a"\\é'), max_size=12
+)
+
+
+@given(identity=hostile, component=hostile, version=hostile, output=st.sampled_from([Output.TEXT, Output.JSON]))
+def test_no_event_forges_a_line(identity: str, component: str, version: str, output: Output) -> None:
+    event = replace(startup(), identity=identity, component=component, version=version)
+    line = View(Wanted(), Style(output=output)).take(delivery(codec.encode(event)))
+    assert line is not None
+    assert not line.rejected
+    assert _plain(line.text)
+    if output is Output.JSON:
+        assert json.loads(line.text)["event"]["identity"] == identity
+
+
+@given(subject=hostile, protocol=hostile, key=hostile, value=hostile)
+def test_nothing_rejected_forges_a_line(subject: str, protocol: str, key: str, value: str) -> None:
+    document = json.dumps({"protocol": protocol, key: value}).encode()
+    line = View(Wanted(), Style()).take(delivery(document, subject=subject))
+    assert line is not None
+    assert line.rejected
+    assert _plain(line.text)
+
+
+def _plain(text: str) -> bool:
+    return not any(unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} for char in text)
+
+
+def test_the_closing_line_adds_up() -> None:
+    counts = Counts(shown=3, filtered=2, rejected=1).beside(
+        Counters(received=20, delivered=5, rejected=1, filtered=7, dropped=4, gaps=0), unread=3
+    )
+    assert str(counts) == "received 17 = 3 shown + 9 filtered + 1 rejected + 4 dropped"
+    assert counts.received == counts.shown + counts.filtered + counts.rejected + counts.dropped
+
+
+@pytest.mark.parametrize(("gaps", "text"), [(1, "lost once, "), (2, "lost 2 times, ")])
+def test_the_closing_line_tells_of_gaps(gaps: int, text: str) -> None:
+    assert text in str(Counts(gaps=gaps))
+
+
+def test_counts_have_nothing_that_the_closing_line_forgets() -> None:
+    text = str(Counts(gaps=1))
+    assert all(each.name in text for each in fields(Counts) if each.name != "gaps")
+
+
+def test_an_unknown_time_of_receipt_is_none() -> None:
+    line = View(Wanted(), Style(output=Output.JSON)).take(
+        delivery(codec.encode(startup()), received=math.nan, subject="")
+    )
+    assert line is not None
+    assert json.loads(line.text)["received"] is None
+    assert json.loads(line.text)["subject"] is None

@@ -1,0 +1,454 @@
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+
+import choria_lifecycle as lifecycle
+from choria_lifecycle import Format, InvalidEvent, UnknownProtocol
+from choria_lifecycle.wire import codec
+from choria_schemas.machine.v1 import Transition
+from choria_schemas.machine.watcher.nagios.v1 import NagiosState
+from tests.bed.samples import ENVELOPE, OPTIONS, STARTUP, TRANSITION, compact, every_type
+
+
+def made(name: str = "startup", **options: Any) -> lifecycle.Event:
+    return lifecycle.new(name, **OPTIONS[name] | {"id": STARTUP["id"], "timestamp": 1795336436} | options)
+
+
+# What go-choria 0.30.2 writes, byte for byte.
+GO = {
+    "alive": '"component":"server","timestamp":1795336436,"version":"0.30.2"}',
+    "governor": '"component":"server","timestamp":1795336436,"governor":"PUPPET","sequence":0,"event_type":"enter"}',
+    "provisioned": '"component":"server","timestamp":1795336436}',
+    "shutdown": '"component":"server","timestamp":1795336436}',
+    "startup": '"component":"server","timestamp":1795336436,"version":"0.30.2"}',
+    "upgraded": '"component":"server","timestamp":1795336436,"version":"0.30.1","new_version":"0.30.2"}',
+}
+
+
+@every_type
+def test_events_are_written_as_go_writes_them(name: str) -> None:
+    native = (
+        f'{{"protocol":"io.choria.lifecycle.v1.{name}","id":"{STARTUP["id"]}","identity":"n1.example.net",{GO[name]}'
+    )
+    assert codec.encode(made(name)).decode() == native
+    wrapped = (
+        f'{{"specversion":"1.0","id":"{STARTUP["id"]}","source":"io.choria.lifecycle",'
+        f'"type":"io.choria.lifecycle.v1.{name}","subject":"n1.example.net","datacontenttype":"application/json",'
+        f'"time":"2026-11-22T08:33:56Z","data":{native}}}'
+    )
+    assert codec.encode(made(name), Format.CLOUDEVENTS).decode() == wrapped
+    assert lifecycle.parse(native) == lifecycle.parse(wrapped) == made(name)
+
+
+@every_type
+@pytest.mark.parametrize("format", list(Format))
+def test_every_kind_of_buffer_is_read(name: str, format: Format) -> None:
+    event = made(name, identity="n1.example.net")
+    raw = codec.encode(event, format)
+    for data in (raw, bytearray(raw), memoryview(raw), raw.decode(), memoryview(raw + raw)[: len(raw)]):
+        assert lifecycle.parse(data) == event
+        assert codec.decode(data) == event
+    assert lifecycle.detect_format(raw) is format
+
+
+@every_type
+def test_the_old_spelling_is_read_as_the_current_one(name: str) -> None:
+    old = codec.encode(made(name)).replace(
+        f"io.choria.lifecycle.v1.{name}".encode(), f"choria:lifecycle:{name}:1".encode()
+    )
+    assert lifecycle.detect_format(old) is Format.CHORIA
+    assert lifecycle.parse(old) == made(name)
+    wrapped = ENVELOPE | {"data": json.loads(old)}
+    for spelling in (f"io.choria.lifecycle.v1.{name}", f"choria:lifecycle:{name}:1"):
+        assert lifecycle.parse(compact(wrapped | {"type": spelling})) == made(name)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"identity": "é漢😀\u2028<>&"},
+        {"identity": ""},
+        {"component": "with.dots and spaces"},
+        {"timestamp": -1},
+        {"timestamp": 2**63 - 1},
+        {"timestamp": -(2**63)},
+        {"extra": {"nested": [1, {"a": None}]}},
+        {"extra": "x" * 5000},
+        {"extra": 10**30},
+        {"data": 1, "type": 5, "source": None},
+    ],
+)
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": "), ("\n,\t", " :\r")])
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_any_layout_is_read(changes: dict[str, Any], separators: tuple[str, str], ascii_only: bool) -> None:
+    event = STARTUP | changes
+    expected = codec.decode(compact({name: event[name] for name in STARTUP}))
+    for document in (
+        event,
+        dict(reversed(event.items())),
+        ENVELOPE | {"data": event, "subject": event["identity"] or None},
+    ):
+        raw = json.dumps(document, separators=separators, ensure_ascii=ascii_only).encode()
+        assert lifecycle.parse(raw) == expected
+        assert all(finding.severity == "warning" for finding in lifecycle.validate(raw))
+
+
+def test_data_may_be_base64() -> None:
+    document = {name: value for name, value in ENVELOPE.items() if name != "data"}
+    document["data_base64"] = base64.b64encode(compact(STARTUP)).decode()
+    assert lifecycle.parse(compact(document)) == made()
+    assert lifecycle.parse(compact(document | {"data": None})) == made()
+    assert lifecycle.parse(compact(ENVELOPE | {"data_base64": None})) == made()
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "rule"),
+    [
+        ({"specversion": "0.3"}, "$.specversion", "enum"),
+        ({"specversion": 1.0}, "$.specversion", "type"),
+        ({"id": ""}, "$.id", "minLength"),
+        ({"id": 5}, "$.id", "type"),
+        ({"id": None}, "$.id", "type"),
+        ({"source": "io.choria.machine"}, "$.source", "envelope"),
+        ({"source": ""}, "$.source", "minLength"),
+        ({"type": "io.choria.lifecycle.v1.alive"}, "$.type", "envelope"),
+        ({"type": "com.example.other"}, "$.type", "envelope"),
+        ({"subject": "n2.example.net"}, "$.subject", "envelope"),
+        ({"subject": ""}, "$.subject", "minLength"),
+        ({"time": "yesterday"}, "$.time", "format"),
+        ({"time": "2026-11-22T08:33:56+0100"}, "$.time", "format"),
+        ({"time": 1795336436}, "$.time", "type"),
+        ({"datacontenttype": ""}, "$.datacontenttype", "minLength"),
+        ({"dataschema": 1}, "$.dataschema", "type"),
+        ({"data": None}, "$.data", "required"),
+        ({"data": json.dumps(STARTUP)}, "$.data", "type"),
+        ({"data": [STARTUP]}, "$.data", "type"),
+        ({"data_base64": "e30="}, "$.data_base64", "envelope"),
+        ({"data": None, "data_base64": "?"}, "$.data_base64", "base64"),
+        ({"data": None, "data_base64": "e30"}, "$.data_base64", "base64"),
+        ({"data": None, "data_base64": "/w=="}, "$.data_base64", "utf-8"),
+        ({"data": None, "data_base64": "W10="}, "$.data_base64", "type"),
+        ({"data": None, "data_base64": 5}, "$.data_base64", "type"),
+        ({"data": ENVELOPE}, "$.data", "envelope"),
+    ],
+)
+def test_a_broken_envelope_is_refused(changes: dict[str, Any], path: str, rule: str) -> None:
+    with pytest.raises(InvalidEvent) as caught:
+        lifecycle.parse(compact(ENVELOPE | changes))
+    assert (caught.value.path, caught.value.rule) == (path, rule)
+
+
+@pytest.mark.parametrize("name", ["specversion", "id", "source", "type"])
+def test_an_envelope_has_its_required_attributes(name: str) -> None:
+    document = {attribute: value for attribute, value in ENVELOPE.items() if attribute != name}
+    with pytest.raises(InvalidEvent) as caught:
+        lifecycle.parse(compact(document))
+    assert (caught.value.path, caught.value.rule) == (f"$.{name}", "required")
+
+
+@pytest.mark.parametrize("name", ["subject", "time", "datacontenttype"])
+@pytest.mark.parametrize("how", ["absent", "null"])
+def test_an_envelope_may_lack_the_others(name: str, how: str) -> None:
+    document: dict[str, Any] = ENVELOPE | {name: None}
+    if how == "absent":
+        del document[name]
+    assert lifecycle.parse(compact(document)) == made()
+
+
+def test_extensions_are_tolerated() -> None:
+    document = ENVELOPE | {"traceparent": "00-x", "trace_parent": 1, "dataschema": "https://x", "protocol": "https"}
+    assert lifecycle.parse(compact(document)) == made()
+    assert lifecycle.detect_format(compact(document)) is Format.CLOUDEVENTS
+
+
+def test_a_contradiction_names_both_values() -> None:
+    with pytest.raises(InvalidEvent, match=r"io\.choria\.lifecycle\.v1\.alive.*io\.choria\.lifecycle\.v1\.startup"):
+        lifecycle.parse(compact(ENVELOPE | {"type": "io.choria.lifecycle.v1.alive"}))
+    with pytest.raises(InvalidEvent, match=r'"n2".*"n1\.example\.net"'):
+        lifecycle.parse(compact(ENVELOPE | {"subject": "n2"}))
+
+
+def test_choria_s_own_format_wins() -> None:
+    both = STARTUP | {"specversion": "1.0", "source": "io.choria.lifecycle", "type": "x", "data": 5}
+    assert lifecycle.detect_format(compact(both)) is Format.CHORIA
+    assert lifecycle.parse(compact(both)) == made()
+
+
+BROKEN: list[tuple[bytes, str, str]] = [
+    (b"[]", "$", "type"),
+    (b"5", "$", "type"),
+    (b"{}", "$.protocol", "required"),
+    (compact({"protocol": 5}), "$.protocol", "type"),
+    (compact({"protocol": None}), "$.protocol", "type"),
+    (compact(STARTUP | {"timestamp": 1.0}), "$.timestamp", "type"),
+    (compact(STARTUP | {"timestamp": True}), "$.timestamp", "type"),
+    (compact(STARTUP | {"timestamp": "1"}), "$.timestamp", "type"),
+    (compact(STARTUP | {"timestamp": None}), "$.timestamp", "type"),
+    (compact(STARTUP).replace(b"1795336436", b"1e3"), "$.timestamp", "type"),
+    (compact(STARTUP).replace(b"1795336436", b"9" * 5000), "$.timestamp", "range"),
+    (compact(STARTUP | {"timestamp": 2**63}), "$.timestamp", "range"),
+    (compact(STARTUP | {"timestamp": -(2**63) - 1}), "$.timestamp", "range"),
+    (compact(STARTUP | {"identity": None}), "$.identity", "type"),
+    (compact(STARTUP | {"version": 5}), "$.version", "type"),
+    (compact({"IDENTITY": 1} | {k: v for k, v in STARTUP.items() if k != "identity"}), "$.identity", "required"),
+    (compact(STARTUP)[:-1] + b',"protocol":"io.choria.lifecycle.v1.alive","version":5}', "$.version", "type"),
+    (compact(STARTUP)[:-1] + b',"identity":5}', "$.identity", "type"),
+    (compact(STARTUP)[:-1] + b',"x":"\xff"}', "$", "utf-8"),
+    (compact(STARTUP)[:-1] + b',"x":"\\ud800"}', "$", "json"),
+    (compact(STARTUP)[:-1] + b',"x":NaN}', "$", "json"),
+    (compact(STARTUP) + b"x", "$", "json"),
+    (b"\xef\xbb\xbf" + compact(STARTUP), "$", "json"),
+    (compact(STARTUP)[:-1] + b',"x":' + b"[" * 1500 + b"]" * 1500 + b"}", "$", "depth"),
+    (compact(STARTUP)[:-1] + b',"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "$", "size"),
+    (compact(STARTUP | {"x": "x" * 10_000_000}), "$", "size"),
+]
+
+
+@pytest.mark.parametrize(
+    ("raw", "path", "rule"), BROKEN, ids=lambda value: repr(value[-30:]) if isinstance(value, bytes) else ""
+)
+def test_bad_input_is_refused_with_path_and_rule(raw: bytes, path: str, rule: str) -> None:
+    for read in (lifecycle.parse, codec.decode):
+        with pytest.raises(InvalidEvent) as caught:
+            read(raw)
+        assert (caught.value.path, caught.value.rule) == (path, rule)
+        assert str(caught.value).isprintable()
+    findings = lifecycle.validate(raw)
+    assert (findings[0].path, findings[0].rule) == (path, rule)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"sequence": -1}, {"governor": ""}, {"event_type": "timeout"}, {"sequence": 2**63}, {"sequence": 1.0}]
+)
+@pytest.mark.parametrize("format", list(Format))
+def test_what_the_types_cannot_say_is_checked(changes: dict[str, Any], format: Format) -> None:
+    document = json.loads(codec.encode(made("governor"), format))
+    event = document if format is Format.CHORIA else document["data"]
+    event.update(changes)
+    with pytest.raises(InvalidEvent) as caught:
+        lifecycle.parse(compact(document))
+    assert caught.value.path == ("$." if format is Format.CHORIA else "$.data.") + next(iter(changes))
+
+
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        "io.choria.lifecycle.v2.startup",
+        "io.choria.lifecycleX.v1.startup",
+        "io.choria.lifecycle.v1.nosuch",
+        "io.choria.machine.watcher.kv.v1.state",
+        "choria:lifecycle:startup:2",
+        "something else",
+    ],
+)
+def test_a_protocol_without_a_contract_is_unknown(protocol: str) -> None:
+    event = STARTUP | {"protocol": protocol}
+    for document in (event, ENVELOPE | {"type": protocol, "data": event}):
+        with pytest.raises(UnknownProtocol, match="no contract is held") as caught:
+            lifecycle.parse(compact(document))
+        assert caught.value.protocol == protocol
+        assert [finding.severity for finding in lifecycle.validate(compact(document))] == ["information"]
+
+
+def test_protocol_text_in_another_field_decides_nothing() -> None:
+    document = {"x": '"protocol":"io.choria.lifecycle.v1.alive"', **STARTUP}
+    assert lifecycle.parse(compact(document)) == made()
+
+
+def test_of_duplicate_keys_the_last_counts() -> None:
+    raw = compact(STARTUP)[:-1] + b',"version":"9","protocol":"io.choria.lifecycle.v1.alive"}'
+    event = lifecycle.parse(raw)
+    assert (lifecycle.event_type(event), getattr(event, "version", None)) == ("alive", "9")
+    raw = compact(ENVELOPE)[:-1] + b',"type":"io.choria.lifecycle.v1.alive"}'
+    with pytest.raises(InvalidEvent):
+        lifecycle.parse(raw)
+
+
+def test_the_limit_of_size_can_be_set() -> None:
+    raw = compact(STARTUP)
+    assert lifecycle.parse(raw, max_size=len(raw)) == made()
+    with pytest.raises(InvalidEvent, match="are more than the"):
+        lifecycle.parse(raw, max_size=len(raw) - 1)
+    large = compact(STARTUP | {"x": "x" * 100_000})
+    with pytest.raises(InvalidEvent):
+        lifecycle.parse(large)
+    assert lifecycle.parse(large, max_size=200_000) == made()
+
+
+def test_what_is_neither_bytes_nor_text_is_a_wrong_call() -> None:
+    for wrong in (None, 5, STARTUP, [b"x"]):
+        for read in (lifecycle.parse, codec.decode, lifecycle.validate, lifecycle.detect_format):
+            with pytest.raises(TypeError, match="read from bytes or text"):
+                read(wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "data", ["", "{", "[]", "5", "null", b"\xff", "\ud800", b"[" * 5000, {"protocol": 5}, {"specversion": "1.0"}]
+)
+def test_no_format(data: Any) -> None:
+    assert lifecycle.detect_format(compact(data) if isinstance(data, dict) else data) is None
+
+
+def test_machine_events_are_decoded_and_are_no_lifecycle_events() -> None:
+    envelope = ENVELOPE | {"source": "io.choria.machine", "type": TRANSITION["protocol"], "data": TRANSITION}
+    for document in (TRANSITION, envelope):
+        assert codec.decode(compact(document)) == Transition(**TRANSITION)  # type: ignore[arg-type]
+        assert all(finding.severity == "warning" for finding in lifecycle.validate(compact(document)))
+        with pytest.raises(UnknownProtocol, match="is no lifecycle event") as caught:
+            lifecycle.parse(compact(document))
+        assert caught.value.protocol == "io.choria.machine.v1.transition"
+    with pytest.raises(InvalidEvent, match=r"source must be \"io\.choria\.machine\""):
+        codec.decode(compact(envelope | {"source": "io.choria.lifecycle"}))
+
+
+def test_a_machine_event_is_written_as_go_writes_it() -> None:
+    event = Transition(**TRANSITION)  # type: ignore[arg-type]
+    first, second = (json.loads(codec.encode(event, Format.CLOUDEVENTS)) for _ in range(2))
+    assert list(first) == list(ENVELOPE)
+    assert list(first["data"]) == list(TRANSITION)
+    assert first["source"] == "io.choria.machine"
+    assert first["id"] not in {second["id"], event.id}
+    assert codec.decode(compact(first)) == event
+
+
+def test_an_absent_optional_field_is_left_out_and_a_null_one_is_kept() -> None:
+    event = NagiosState(
+        protocol="io.choria.machine.watcher.nagios.v1.state",
+        identity="n1",
+        id="1",
+        version="1",
+        timestamp=0,
+        type="nagios",
+        machine="m",
+        name="n",
+        plugin="p",
+        status="NOTCHECKED",
+        status_code=5,
+        output="",
+        check_time=-62135596800,
+        perfdata=None,
+        runtime=0.0,
+        annotations=None,
+    )
+    written = json.loads(codec.encode(event))
+    assert written["perfdata"] is None
+    assert written["annotations"] is None
+    assert "history" not in written
+    assert codec.decode(compact(written)) == event
+    full = written | {
+        "perfdata": [{"label": "a", "value": 1}],
+        "history": [
+            {"execute": "2026-11-22T08:33:56Z", "status": 0, "perfdata": [{"label": "a", "value": 1, "unit": "s"}]}
+        ],
+    }
+    again = json.loads(codec.encode(codec.decode(compact(full))))
+    assert again == full
+    assert "unit" not in again["perfdata"][0]
+
+
+def test_a_blank_identity_is_no_subject_of_an_envelope() -> None:
+    for blank in ("", "  "):
+        event = dataclasses.replace(made(), identity=blank)
+        written = codec.encode(event, Format.CLOUDEVENTS)
+        assert "subject" not in json.loads(written)
+        assert lifecycle.parse(written) == event
+
+
+@pytest.mark.parametrize(
+    ("changes", "format"),
+    [
+        ({"identity": "\ud800"}, Format.CHORIA),
+        ({"identity": object()}, Format.CHORIA),
+        ({"identity": 5}, Format.CLOUDEVENTS),
+        ({"timestamp": 2**63 - 1}, Format.CLOUDEVENTS),
+        ({"timestamp": "x"}, Format.CLOUDEVENTS),
+        ({"version": ({"a"}, {1: object()})}, Format.CHORIA),
+    ],
+)
+def test_what_cannot_be_written_is_an_invalid_event(changes: dict[str, Any], format: Format) -> None:
+    with pytest.raises(InvalidEvent):
+        codec.encode(dataclasses.replace(made(), **changes), format)
+
+
+def test_only_events_can_be_written() -> None:
+    for wrong in (STARTUP, None, Format.CHORIA, Transition):
+        with pytest.raises(TypeError, match="is no event"):
+            codec.encode(wrong)
+
+
+@pytest.mark.parametrize("name", ["choria", "cloudevents"])
+def test_a_format_may_be_given_by_name(name: str) -> None:
+    assert codec.encode(made(), name) == codec.encode(made(), Format(name))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", ["bogus", "CHORIA", None, 5, []])
+def test_an_unknown_format_is_refused(wrong: Any) -> None:
+    with pytest.raises(lifecycle.OptionError, match="there are choria, cloudevents") as caught:
+        codec.encode(made(), wrong)
+    assert caught.value.invalid == ("format",)
+
+
+def test_blanks_around_an_identity_are_no_part_of_the_subject() -> None:
+    event = dataclasses.replace(made(), identity=" n1 ")
+    written = codec.encode(event, Format.CLOUDEVENTS)
+    assert json.loads(written)["subject"] == "n1"
+    assert lifecycle.parse(written) == event
+    assert lifecycle.parse(written.replace(b'"subject":"n1"', b'"subject":" n1 "')) == event
+    with pytest.raises(InvalidEvent, match="contradicts the identity"):
+        lifecycle.parse(written.replace(b'"subject":"n1"', b'"subject":"n2"'))
+
+
+class Name(str):
+    __slots__ = ()
+
+
+class Number(int):
+    pass
+
+
+def test_what_inherits_from_text_and_numbers_is_written_as_such() -> None:
+    event = lifecycle.startup(identity=Name("n1"), component=Name("server"), version=Name("1"), timestamp=Number(5))
+    for written in (codec.encode(event), codec.encode(event, Format.CLOUDEVENTS)):
+        read = lifecycle.parse(written)
+        assert read == event
+        assert type(read.identity) is str
+        assert type(read.timestamp) is int
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_numbers_that_json_does_not_have_are_not_written(number: float) -> None:
+    state = NagiosState(
+        **dict.fromkeys(["identity", "id", "version", "machine", "name", "plugin", "output"], "x"),
+        protocol="io.choria.machine.watcher.nagios.v1.state",
+        type="nagios",
+        status="OK",
+        timestamp=0,
+        status_code=0,
+        check_time=0,
+        perfdata=[],
+        runtime=number,
+        annotations={},
+    )
+    with pytest.raises(InvalidEvent, match="is no number that JSON has"):
+        codec.encode(state)
+
+
+def test_validate_has_the_limit_of_parse() -> None:
+    large = compact(STARTUP | {"x": "x" * 100_000})
+    assert [finding.rule for finding in lifecycle.validate(large)] == ["size"]
+    assert lifecycle.validate(large, max_size=200_000) == []
+
+
+def test_a_document_of_its_own_protocol_is_no_envelope_for_any_reader() -> None:
+    for protocol, error in (("io.choria.lifecycle.v1.alive", InvalidEvent), ("io.choria.other", UnknownProtocol)):
+        raw = compact(ENVELOPE | {"protocol": protocol})
+        for read in (lifecycle.parse, codec.decode):
+            with pytest.raises(error):
+                read(raw)
+    assert lifecycle.parse(compact(ENVELOPE | {"protocol": "of another kind"})) == lifecycle.parse(compact(ENVELOPE))

@@ -1,0 +1,298 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+import choria_lifecycle as lifecycle
+from choria_lifecycle.wire.check import inspect
+from choria_lifecycle.wire.finding import Finding, Severity
+from choria_lifecycle.wire.warnings import EARLIEST, LEEWAY, advise
+from choria_schemas.registry import CONTRACTS
+from tests.bed.samples import ENVELOPE, STARTUP, TRANSITION, compact
+
+NOW = 1_800_000_000
+UPGRADED = STARTUP | {"protocol": "io.choria.lifecycle.v1.upgraded", "new_version": "1"}
+OLD = "choria:lifecycle:startup:1"
+
+
+def advice(document: Any, subject: str | None = None, now: float = NOW) -> list[Finding]:
+    raw = document if isinstance(document, bytes) else compact(document)
+    return advise(raw, inspect(raw), subject, now)
+
+
+def told(document: Any, subject: str | None = None, now: float = NOW) -> list[tuple[str, str]]:
+    return [(finding.path, finding.code) for finding in advice(document, subject, now)]
+
+
+@pytest.mark.parametrize("document", [STARTUP, ENVELOPE, TRANSITION, {"protocol": "other"}, {}, [], 5, b"{", b"\xff"])
+def test_of_most_documents_there_is_nothing_to_say(document: Any) -> None:
+    assert not advice(document)
+
+
+def test_a_warning_is_a_finding_like_others() -> None:
+    for document in (STARTUP | {"id": "1"}, STARTUP | {"timestamp": 5}, STARTUP | {"component": "\x1b"}):
+        [finding] = advice(document)
+        assert finding.severity is Severity.WARNING
+        assert finding.message.isprintable()
+        assert finding.value in {"1", 5, "\\x1b"}
+    findings = lifecycle.validate(compact(STARTUP | {"id": "1", "identity": 5, "timestamp": 1}))
+    assert [finding.severity for finding in findings] == ["error", "warning", "warning"]
+
+
+# ---- timestamps
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "code"),
+    [
+        (EARLIEST, None),
+        (EARLIEST - 1, "timestamp-range"),
+        (0, "timestamp-range"),
+        (-1, "timestamp-range"),
+        (NOW, None),
+        (NOW + LEEWAY, None),
+        (NOW + LEEWAY + 1, "timestamp-range"),
+        # The first and the last that make sense in another unit.
+        (EARLIEST * 1000 - 1, "timestamp-range"),
+        (EARLIEST * 1000, "timestamp-unit"),
+        ((NOW + LEEWAY) * 1000 + 999, "timestamp-unit"),
+        ((NOW + LEEWAY + 1) * 1000, "timestamp-range"),
+        (NOW * 10**6, "timestamp-unit"),
+        (NOW * 10**9 + 123_456_789, "timestamp-unit"),
+        (2**63 - 1, "timestamp-range"),
+        (-(2**63) + 1, "timestamp-range"),
+        # Errors of another kind.
+        (2**63, None),
+        (-(2**63) - 1, None),
+        (1.5, None),
+        (True, None),
+        (None, None),
+        ("0", None),
+    ],
+)
+def test_timestamps(timestamp: Any, code: str | None) -> None:
+    for document in (STARTUP, TRANSITION):
+        assert told(document | {"timestamp": timestamp}) == ([("$.timestamp", code)] if code else [])
+    assert told(ENVELOPE | {"data": STARTUP | {"timestamp": timestamp}}) == (
+        [("$.data.timestamp", code)] if code else []
+    )
+
+
+def test_a_timestamp_is_ahead_of_the_clock_that_is_given() -> None:
+    assert told(STARTUP, now=STARTUP["timestamp"] - LEEWAY) == []
+    assert told(STARTUP, now=STARTUP["timestamp"] - LEEWAY - 1) == [("$.timestamp", "timestamp-range")]
+
+
+@pytest.mark.parametrize(("factor", "unit"), [(10**3, "milli"), (10**6, "micro"), (10**9, "nano")])
+def test_a_unit_is_named_with_what_would_be_right(factor: int, unit: str) -> None:
+    [finding] = advice(STARTUP | {"timestamp": 1_700_000_000 * factor})
+    assert f"{unit}seconds" in finding.message
+    assert "1700000000" in finding.message
+
+
+# ---- ids and components
+
+
+@pytest.mark.parametrize("id_", [STARTUP["id"], STARTUP["id"].upper(), "0" * 8 + "-0000" * 3 + "-" + "f" * 12])
+def test_uuids(id_: str) -> None:
+    assert told(STARTUP | {"id": id_}) == []
+
+
+@pytest.mark.parametrize(
+    "id_", ["", "1", STARTUP["id"] + "\n", STARTUP["id"] + " ", STARTUP["id"].replace("-", ""), "g" + STARTUP["id"][1:]]
+)
+def test_ids_that_are_none(id_: str) -> None:
+    assert told(STARTUP | {"id": id_}) == [("$.id", "id-uuid")]
+    assert told(TRANSITION | {"id": id_}) == [("$.id", "id-uuid")]
+    assert told(ENVELOPE | {"id": id_ or "x"}) == []
+
+
+@pytest.mark.parametrize(
+    ("component", "is_token"),
+    [("server", True), ("A-Z_0", True), ("x" * 128, True), ("x" * 129, False)]
+    + [(text, False) for text in ("", " ", "a.b", "*", ">", "a b", "é", "a\n", "$SYS")],
+)
+def test_components(component: str, is_token: bool) -> None:
+    assert told(STARTUP | {"component": component}) == ([] if is_token else [("$.component", "component-token")])
+    assert told(TRANSITION | {"component": component}) == []  # none of its fields
+
+
+# ---- spelling
+
+
+@pytest.mark.parametrize(
+    "contract", {id(each): each for each in CONTRACTS.values()}.values(), ids=lambda each: each.protocol
+)
+def test_every_old_spelling_is_named_with_the_new_one(contract: Any) -> None:
+    for protocol in contract.protocols:
+        findings = [each for each in advice({"protocol": protocol}) if each.code == "protocol-old"]
+        assert len(findings) == (protocol != contract.protocol)
+        for finding in findings:
+            assert finding.path == "$.protocol"
+            assert finding.value == protocol
+            assert contract.protocol in finding.message
+
+
+def test_an_envelope_may_be_old_in_two_places() -> None:
+    event = STARTUP | {"protocol": OLD}
+    places = [("$.type", "protocol-old"), ("$.data.protocol", "protocol-old")]
+    assert told(ENVELOPE | {"type": OLD, "data": event}) == places
+    assert told(ENVELOPE | {"type": OLD}) == places[:1]
+    assert told(ENVELOPE | {"data": event}) == places[1:]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("verison", "version"),
+        ("VERSION", "version"),
+        ("Identity", "identity"),
+        ("newVersion", "new_version"),
+        ("new-version", "new_version"),
+        ("NewVersion", "new_version"),
+        ("timestmp", "timestamp"),
+        ("time_stamp", "timestamp"),
+        ("componnent", "component"),
+        ("_" * 33 + "version", "version"),  # of 40 characters
+    ],
+)
+def test_names_that_are_nearly_those_of_fields(name: str, meant: str) -> None:
+    [finding] = advice(UPGRADED | {name: "x"})
+    assert (finding.path, finding.code) == (f"$.{name}", "field-misspelt")
+    assert f"{meant}, which is there too" in finding.message
+    without = {key: value for key, value in UPGRADED.items() if key != meant}
+    [finding] = [each for each in advice(without | {name: "x"}) if each.code == "field-misspelt"]
+    assert f"{meant}, which is missing" in finding.message
+
+
+@pytest.mark.parametrize(
+    "name", ["", "x", "region", "build", "é", "event", "ident", "_" * 34 + "version", "version" * 10, "\x1b"]
+)
+def test_names_that_are_others(name: str) -> None:
+    assert told(STARTUP | {name: "x"}) == []
+
+
+def test_names_in_an_envelope() -> None:
+    assert told(ENVELOPE | {"datacontentype": "x"}) == [("$.datacontentype", "field-misspelt")]
+    assert told(ENVELOPE | {"data": STARTUP | {"verison": "x"}}) == [("$.data.verison", "field-misspelt")]
+    assert told(ENVELOPE | {"verison": "x"}) == []
+
+
+@pytest.mark.parametrize("name", ["trace_id", "trace-id", "", "a b", "é", "a.b", "x" * 500 + "_", "\x1b[2J"])
+def test_attributes_that_choria_refuses(name: str) -> None:
+    [finding] = advice(ENVELOPE | {name: "x"})
+    assert finding.code == "envelope-extension"
+    assert finding.path.isprintable()
+    assert len(finding.path) < 250
+    assert told(STARTUP | {name: "x"}) == []
+
+
+def test_attributes_that_choria_takes() -> None:
+    assert told(ENVELOPE | {"traceparent": "x", "TRACEPARENT": "x", "5": "x", "dataschema": "x:y"}) == []
+
+
+# ---- keys that are there more than once
+
+
+@pytest.mark.parametrize(
+    ("more", "paths"),
+    [
+        ('"version":"1"', ["$.version"]),
+        ('"version":"1","version":"2"', ["$.version"]),
+        ('"versio\\u006e":"1"', ["$.version"]),
+        (f'"version":"1","id":"{STARTUP["id"]}"', ["$.id", "$.version"]),
+        ('"x":1,"x":1', ["$.x"]),
+        ('"x":{"a":[0,{"b":1,"b":1}]}', ["$.x.a[1].b"]),
+        ('"x":"\\"version\\":"', []),
+        ('"x":{"version":1},"y":{"version":1}', []),
+    ],
+)
+def test_keys_that_are_there_more_than_once(more: str, paths: list[str]) -> None:
+    raw = compact(STARTUP)[:-1] + f",{more}}}".encode()
+    assert told(raw) == [(path, "duplicate-key") for path in paths]
+
+
+def test_keys_that_are_there_more_than_once_around_an_event() -> None:
+    inner = compact(STARTUP)[:-1] + b',"version":"1"}'
+    raw = (
+        compact(ENVELOPE | {"data": 0}).replace(b'"data":0', b'"data":' + inner)[:-1]
+        + b',"time":"2026-11-22T08:33:56Z"}'
+    )
+    assert told(raw) == [("$.time", "duplicate-key"), ("$.data.version", "duplicate-key")]
+    assert told(b'{"protocol":"other","a":1,"a":1}') == [("$.a", "duplicate-key")]
+
+
+# ---- subjects
+
+
+@pytest.mark.parametrize("type_", lifecycle.EVENT_TYPES)
+def test_the_subject_of_lifecycle_events(type_: str) -> None:
+    event = {"protocol": f"io.choria.lifecycle.v1.{type_}", "component": "billing"}
+    right = f"choria.lifecycle.event.{type_}.billing"
+    assert told(event, right) == []
+    for subject in ("", right + ".x", right.upper(), "choria.lifecycle.event.x.billing", f"prefix.{right}"):
+        [finding] = advice(event, subject)
+        assert (finding.path, finding.code, finding.value) == ("$", "subject-differs", subject)
+        assert right in finding.message
+
+
+@pytest.mark.parametrize(
+    ("protocol", "subject"),
+    [
+        ("io.choria.machine.v1.transition", "choria.machine.transition"),
+        ("io.choria.machine.watcher.exec.v1.state", "choria.machine.watcher.exec.state"),
+        ("io.choria.machine.watcher.nagios.v1.state", "choria.machine.watcher.nagios.state"),
+    ],
+)
+def test_the_subject_of_machine_events(protocol: str, subject: str) -> None:
+    assert told({"protocol": protocol}, subject) == []
+    assert told({"protocol": protocol}, f"{subject}.x") == [("$", "subject-differs")]
+
+
+def test_where_the_subject_cannot_be_told() -> None:
+    assert told({"protocol": "com.example"}, "x") == []
+    assert told({"protocol": STARTUP["protocol"]}, "x") == []
+    assert told(STARTUP | {"component": "a.b"}, "x") == [("$.component", "component-token")]
+    assert told(STARTUP | {"protocol": OLD}, "choria.lifecycle.event.startup.server") == [
+        ("$.protocol", "protocol-old")
+    ]
+
+
+# ---- hostile documents
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        compact(STARTUP | {f"version{number}": 1 for number in range(3000)}),
+        compact(ENVELOPE | {f"x_{number}": 1 for number in range(3000)}),
+        b'{"protocol":"io.choria.lifecycle.v1.startup",%s}' % b",".join(b'"%d":0,"%d":0' % (n, n) for n in range(2000)),
+        b'{"protocol":"x","a":%s}' % (b'{"a":0,"a":' * 200 + b"0" + b"}" * 200),
+    ],
+    ids=["names", "attributes", "keys", "depth"],
+)
+def test_there_is_an_end_to_warnings(raw: bytes) -> None:
+    findings = advice(raw)
+    assert 20 <= len(findings) <= 101
+    assert findings == advice(raw)
+    assert all(len(str(finding)) < 1500 for finding in findings)
+
+
+def test_warnings_are_alike_in_every_order_of_keys() -> None:
+    document = ENVELOPE | {
+        "a_b": 1,
+        "subjct": 1,
+        "data": STARTUP | {"id": "", "component": "", "verison": 1, "identty": 1},
+    }
+    turned = dict(reversed(document.items())) | {"data": dict(reversed(document["data"].items()))}  # type: ignore[attr-defined]
+    assert told(document) == told(json.dumps(turned).encode())
+    assert [code for _, code in told(document)] == [
+        "field-misspelt",
+        "envelope-extension",
+        "id-uuid",
+        "component-token",
+        "field-misspelt",
+        "field-misspelt",
+    ]
