@@ -1,8 +1,8 @@
-"""The command: `python -m codegen sync | generate | drift`.
+"""The command line: `python -m codegen sync | generate | drift`.
 
-Findings go to stdout, what went wrong to stderr. Exit status: 0 nothing to do or done, 1 there is a difference
-(`drift`, `sync --check`), 2 bad arguments or a contract that cannot be read or translated, 70 a bug in codegen itself,
-with its traceback.
+Findings go to stdout, errors to stderr. Exit status: 0 done or nothing to do, 1 differences found (`drift`,
+`sync --check`), 2 invalid arguments or a contract that cannot be read or translated, 70 a bug in codegen, with a
+traceback.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 
 _STATUS = (
-    "exit status: 0 nothing to do, or done; 1 there is a difference (drift, sync --check); 2 bad arguments, or a "
-    "contract that cannot be read or translated; 70 a bug in codegen, with its traceback"
+    "exit status: 0 done, or nothing to do; 1 differences found (drift, sync --check); 2 invalid arguments, or a "
+    "contract that cannot be read or translated; 70 a bug in codegen, with a traceback"
 )
 
 
@@ -31,8 +31,8 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     """Run one command.
 
     Args:
-        arguments: The command line without the program; the default is the process's own.
-        root: The folder that holds schemas/ and generated/.
+        arguments: The command line without the program name; the default is sys.argv[1:].
+        root: The folder that contains schemas/ and generated/.
 
     Returns:
         The exit status.
@@ -52,71 +52,79 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     except (UsageError, OSError) as error:
         print(f"{options.command}: {error}", file=sys.stderr)
         return 2
-    except Exception:  # noqa: BLE001 - Python would end with 1, and that says that there is a difference
+    except Exception:  # noqa: BLE001 - Python would exit with 1, which means that there are differences
         traceback.print_exc()
         return 70
 
 
 def _generate(generated: Path, rendered: dict[str, bytes]) -> int:
     differences = files.compare(generated, rendered)
-    files.replace(generated, {one.path: rendered.get(one.path) for one in differences})
+    files.replace(generated, {difference.path: rendered.get(difference.path) for difference in differences})
     verbs = {"differs": "rewritten", "missing": "written", "left over": "removed"}
-    for one in differences:
-        print(f"generated/{package.NAME}/{one.path}: {verbs[one.kind]}")
+    for difference in differences:
+        print(f"generated/{package.NAME}/{difference.path}: {verbs[difference.kind]}")
     print(f"generated/{package.NAME}: {len(rendered)} files, {len(differences)} changed")
     return 0
 
 
 def _drift(generated: Path, rendered: dict[str, bytes]) -> int:
     differences = files.compare(generated, rendered)
-    for one in differences:
-        print(f"generated/{package.NAME}/{one}")
+    for difference in differences:
+        print(f"generated/{package.NAME}/{difference}")
     if differences:
-        print(f"generated/ is not what schemas/ and codegen/ make: run `{package.COMMAND}`")
+        print(f"generated/ is out of date with schemas/ and codegen/: run `{package.COMMAND}`")
         return 1
     return 0
 
 
 def _sync(schemas: Path, options: argparse.Namespace) -> int:
-    update = sync.plan(schemas, options.origin, options.ref, options.commit)
-    for line in update.changes:
+    planned = sync.plan(schemas, options.origin, options.ref, options.commit)
+    for line in planned.changes:
         print(line)
-    for path in update.rewritten:
-        print(f"{path}: other text, same contract")
-    for path in update.edited:
-        print(f"{path}: not what the last sync wrote here; restored")
-    for path in update.unknown:
-        print(f"{path}: new file, neither used nor ignored: add it to [[use]] or [[ignore]] in schemas/upstream.lock")
+    for path in planned.rewritten:
+        print(f"{path}: new text, same contract")
+    for path in planned.edited:
+        print(f"{path}: edited since the last sync; sync restores it")
+    for path in planned.unknown:
+        print(f"{path}: new file, neither used nor ignored; add it to [[use]] or [[ignore]] in schemas/upstream.lock")
     if options.check:
-        print(f"{'differs from' if update.different else 'up to date with'} upstream commit {update.commit}")
-        if update.different:
-            print("next: `python -m codegen sync` with the same arguments, without --check")
-        return int(update.different)
-    sync.apply(schemas, update)
-    print(f"schemas/ {'brought up to' if update.different else 'holds'} upstream commit {update.commit}")
-    obstacles = sync.obstacles(schemas)
-    for problem in obstacles:
+        print(f"{'differs from' if planned.has_differences else 'up to date with'} upstream commit {planned.commit}")
+        if planned.has_differences:
+            print("next: run `python -m codegen sync` with the same arguments, without --check")
+        return int(planned.has_differences)
+    sync.apply(schemas, planned)
+    print(
+        f"schemas/ {'updated to' if planned.has_differences else 'is up to date with'} upstream commit {planned.commit}"
+    )
+    problems = sync.remaining_problems(schemas)
+    for problem in problems:
         print(f"to do: {problem}")
     print(
-        f"next: {'the above, then ' if obstacles else ''}`{package.COMMAND}`, `make test`, and an entry in CHANGELOG.md"
+        f"next: {'fix the above, then ' if problems else ''}run `{package.COMMAND}` and `make test`, "
+        "and add an entry to CHANGELOG.md"
     )
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m codegen", description="From Choria's JSON Schemas to Python.", epilog=_STATUS
+        prog="python -m codegen", description="Generate Python from Choria's JSON Schemas.", epilog=_STATUS
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    syncing = commands.add_parser("sync", help="bring schemas/ up to upstream, and say what that means")
+    syncing = commands.add_parser("sync", help="update schemas/ from upstream and describe the changes")
     syncing.add_argument(
-        "--from", dest="origin", metavar="PATH-OR-GIT-URL", help="default: the repository in upstream.lock"
+        "--from",
+        dest="origin",
+        metavar="PATH-OR-GIT-URL",
+        help="where to read from (default: the repository in upstream.lock)",
     )
     syncing.add_argument("--ref", help="branch, tag or commit of a git repository (default: HEAD)")
-    syncing.add_argument("--commit", metavar="HASH", help="the commit that a plain folder holds, or that --ref must be")
-    syncing.add_argument("--check", action="store_true", help="change nothing; exit 1 if there is a difference")
+    syncing.add_argument(
+        "--commit", metavar="HASH", help="commit that a plain folder holds, or that --ref must resolve to"
+    )
+    syncing.add_argument("--check", action="store_true", help="write nothing; exit with 1 if there are differences")
     commands.add_parser("generate", help="write generated/ from schemas/")
-    commands.add_parser("drift", help="exit 1 if generated/ is not what schemas/ make")
+    commands.add_parser("drift", help="exit with 1 if generated/ is out of date")
     return parser
 
 

@@ -1,7 +1,8 @@
-"""The form in which a contract is kept: all that validates, nothing that only describes.
+"""The canonical form of a contract: everything that validates, nothing that only describes.
 
-`title` and `id` stay verbatim, `format` stays as an annotation; `description`, `examples` and `default` go, because
-upstream copies them from event to event and many are wrong (descriptions.toml has ours). Every file says draft-04.
+`title` and `id` stay verbatim, `format` stays as an annotation. `description`, `examples` and `default` are dropped:
+upstream copies them from event to event and many are wrong (descriptions.toml replaces them). Every file declares
+draft-04.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ _METASCHEMAS = {
     "http://json-schema.org/draft-07/schema": Draft7Validator,
 }
 _ANNOTATIONS = frozenset({"description", "examples", "default", "$comment"})
-_ORDER = (
+_KEYWORD_ORDER = (
     "$schema", "id", "title", "$ref", "type", "enum", "format", "minimum", "maximum", "minLength", "maxLength",
     "minItems", "maxItems", "items", "additionalItems", "additionalProperties", "required", "properties", "definitions",
 )  # fmt: skip
+# Keywords by the kind of value that holds subschemas.
 _SCHEMA = frozenset({"items", "additionalItems", "additionalProperties", "not"})
 _SCHEMA_LIST = frozenset({"items", "allOf", "anyOf", "oneOf"})
 _SCHEMA_MAP = frozenset({"properties", "patternProperties", "definitions", "dependencies"})
@@ -34,13 +36,13 @@ def check(schema: dict[str, Any], file: str) -> None:
     """Check a schema against the metaschema that it names.
 
     Raises:
-        ContractError: It names none that is known here, or is not valid against it.
+        ContractError: The metaschema is unknown, or the schema is not valid against it.
     """
     declared = schema.get("$schema")
     metaschema = _METASCHEMAS.get(declared.rstrip("#")) if isinstance(declared, str) else None
     if metaschema is None:
         raise ContractError(
-            [Problem(file, "/$schema", f"is {declared!r}; known are {', '.join(sorted(_METASCHEMAS))}")]
+            [Problem(file, "/$schema", f"is {declared!r}; supported are {', '.join(sorted(_METASCHEMAS))}")]
         )
     error = best_match(metaschema(metaschema.META_SCHEMA).iter_errors(schema))
     if error is not None:
@@ -48,27 +50,26 @@ def check(schema: dict[str, Any], file: str) -> None:
         raise ContractError([Problem(file, pointer, f"is not valid against its metaschema: {error.message}")])
 
 
-def canonical(schema: dict[str, Any], file: str) -> dict[str, Any]:
-    """The canonical form of a schema, checked before against its own metaschema and after against draft-04's.
+def canonicalise(schema: dict[str, Any], file: str) -> dict[str, Any]:
+    """Return the canonical form of a schema, checking the input against its metaschema and the result against draft-04.
 
-    A keyword that is not translated stays: it is refused later, when a correction may have removed it.
+    Keywords that cannot be translated stay: they are refused later, after a correction may have removed them.
 
     Raises:
         ContractError: The schema is not valid against its metaschema.
     """
     check(schema, file)
-    form = _reduce(schema) | {"$schema": DRAFT_04}
-    form = _in_order(form)
+    form = _ordered(_strip_annotations(schema) | {"$schema": DRAFT_04})
     check(form, file)
     return form
 
 
 def render(form: dict[str, Any]) -> bytes:
-    """The bytes of a canonical form as they are kept."""
+    """Return the bytes of a canonical form as they are stored."""
     return (json.dumps(form, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode()
 
 
-def _reduce(schema: Any) -> Any:
+def _strip_annotations(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     form: dict[str, Any] = {}
@@ -76,22 +77,22 @@ def _reduce(schema: Any) -> Any:
         if keyword in _ANNOTATIONS:
             continue
         if keyword in _SCHEMA_MAP and isinstance(value, dict):
-            form[keyword] = {name: _reduce(member) for name, member in value.items()}
+            form[keyword] = {name: _strip_annotations(member) for name, member in value.items()}
         elif keyword in _SCHEMA_LIST and isinstance(value, list):
-            form[keyword] = [_reduce(member) for member in value]
+            form[keyword] = [_strip_annotations(member) for member in value]
         elif keyword in _SCHEMA:
-            form[keyword] = _reduce(value)
+            form[keyword] = _strip_annotations(value)
         else:
             form[keyword] = value
-    return _in_order(form)
+    return _ordered(form)
 
 
-def _in_order(form: dict[str, Any]) -> dict[str, Any]:
-    known = [keyword for keyword in _ORDER if keyword in form]
+def _ordered(form: dict[str, Any]) -> dict[str, Any]:
+    known = [keyword for keyword in _KEYWORD_ORDER if keyword in form]
     ordered = {keyword: form[keyword] for keyword in (*known, *sorted(form.keys() - set(known)))}
     properties, required = form.get("properties"), form.get("required")
     if isinstance(properties, dict) and isinstance(required, list):
-        # A set by meaning: in the order of the properties, so that an upstream that shuffles it changes nothing here.
-        places = {name: place for place, name in enumerate(properties)}
-        ordered["required"] = sorted(required, key=lambda name: (places.get(name, len(places)), name))
+        # `required` is a set: in the order of the properties, a reordering upstream makes no difference here.
+        positions = {name: position for position, name in enumerate(properties)}
+        ordered["required"] = sorted(required, key=lambda name: (positions.get(name, len(positions)), name))
     return ordered

@@ -1,4 +1,4 @@
-"""Dataclasses, made by datamodel-code-generator and checked before they are believed."""
+"""Dataclasses rendered by datamodel-code-generator; its output is checked before use."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from codegen.problems import ContractError, Problem
 from codegen.shape import Shape, build
 
 if TYPE_CHECKING:
-    from codegen.contract import Contract
+    from codegen.contract import EffectiveContract
 
 
-def render(contract: Contract, header: str) -> str:
-    """The module of a contract: its class, SCHEMA_ID, PROTOCOL and PROTOCOLS.
+def render(contract: EffectiveContract, header: str) -> str:
+    """Return the module of a contract: its class, SCHEMA_ID, PROTOCOL and PROTOCOLS.
 
     Raises:
-        ContractError: The generator made something else than was asked for.
+        ContractError: The generator's output differs from the request.
     """
     shape = build(contract)
     text = generate(
@@ -40,23 +40,27 @@ def render(contract: Contract, header: str) -> str:
         strict_refs=True,
         allow_remote_refs=False,
         disable_timestamp=True,
-        # Classes come before their users, so annotations can be evaluated at once: what they mean is never looked up.
+        # Classes are defined before they are used, so annotations can be evaluated at once and never resolved by name.
         disable_future_imports=True,
         custom_file_header=header,
         formatters=[],
     )
     if not isinstance(text, str):
         raise ContractError(
-            [Problem(contract.path, "", f"datamodel-code-generator gave {type(text).__name__}, not one module")]
+            [
+                Problem(
+                    contract.path, "", f"datamodel-code-generator returned {type(text).__name__} instead of one module"
+                )
+            ]
         )
-    text = _spaced(text) + _constants(contract, shape)
-    problem = _difference(text, shape)
+    text = _collapse_blank_lines(text) + _constants(contract, shape)
+    problem = _unexpected(text, shape)
     if problem:
         raise ContractError([Problem(contract.path, "", f"datamodel-code-generator {problem}")])
     return text
 
 
-def _constants(contract: Contract, shape: Shape) -> str:
+def _constants(contract: EffectiveContract, shape: Shape) -> str:
     exported = sorted(["PROTOCOL", "PROTOCOLS", "SCHEMA_ID", *shape.classes])
     return f'''
 
@@ -66,15 +70,15 @@ SCHEMA_ID: Final = {contract.schema["id"]!r}
 """The id of the schema."""
 
 PROTOCOL: Final = {contract.protocol!r}
-"""The protocol as it is written today."""
+"""The current spelling of the protocol."""
 
 PROTOCOLS: Final = {contract.protocols!r}
-"""Every spelling of the protocol that the schema accepts, today's first."""
+"""Every spelling of the protocol that the schema accepts, the current one first."""
 '''
 
 
-def _spaced(text: str) -> str:
-    """Without the generator's runs of blank lines; there are none inside its string literals."""
+def _collapse_blank_lines(text: str) -> str:
+    """Collapse runs of blank lines; the generator's string literals contain none."""
     lines: list[str] = []
     for line in text.split("\n"):
         if line or lines[-2:] != ["", ""]:
@@ -82,12 +86,12 @@ def _spaced(text: str) -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _difference(text: str, shape: Shape) -> str | None:
-    """What in a module is not as asked for: a class or field renamed, left out or reordered, a stray statement."""
+def _unexpected(text: str, shape: Shape) -> str | None:
+    """Return the first deviation from the request, such as a renamed or reordered field or a stray statement."""
     try:
         module = ast.parse(text)
     except (SyntaxError, ValueError) as error:
-        return f"made text that is not Python: {error}"
+        return f"wrote text that is not Python: {error}"
     classes: dict[str, tuple[str, ...]] = {}
     for statement in module.body:
         match statement:
@@ -97,8 +101,8 @@ def _difference(text: str, shape: Shape) -> str | None:
                     for member in body
                     if isinstance(member, ast.AnnAssign) and isinstance(member.target, ast.Name)
                 )
-                if not all(isinstance(member, ast.AnnAssign) or _is_text(member) for member in body):
-                    return f"put more into {name} than fields"
+                if not all(isinstance(member, ast.AnnAssign) or _is_docstring(member) for member in body):
+                    return f"wrote more than fields into {name}"
             case ast.ImportFrom(module="typing" | "dataclasses"):
                 pass
             case (
@@ -106,14 +110,14 @@ def _difference(text: str, shape: Shape) -> str | None:
                 | ast.AnnAssign(target=ast.Name(), annotation=ast.Name(id="Final"))
             ):
                 pass
-            case _ if not _is_text(statement):
+            case _ if not _is_docstring(statement):
                 return f"wrote an unexpected statement: {ast.unparse(statement)[:80]}"
     if classes != shape.classes:
-        return f"made {classes}, expected {shape.classes}"
+        return f"wrote the classes {classes}, expected {shape.classes}"
     return None
 
 
-def _is_text(statement: ast.stmt) -> bool:
+def _is_docstring(statement: ast.stmt) -> bool:
     match statement:
         case ast.Expr(value=ast.Constant(value=str())):
             return True

@@ -1,40 +1,47 @@
-"""A schemas folder, loaded and checked: one Contract for each file."""
+"""Load and check a schemas folder: one EffectiveContract for each file."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from codegen import canonical, corrections, descriptions, jsontext, lock, names, subset, tomltext
+from codegen import canonical, corrections, descriptions, lock, names, strict_json, strict_toml, subset
 from codegen.problems import ContractError, Problem
+
+if TYPE_CHECKING:
+    from codegen.descriptions import Description
 
 LOCAL = "local"
 """The folder of contracts that upstream does not publish."""
 
-_SOURCES = tomltext.table(
-    repository=tomltext.STRING, commit=tomltext.STRING, sources=tomltext.table_of(tomltext.STRING)
+_SOURCES = strict_toml.table(
+    {
+        "repository": strict_toml.STRING,
+        "commit": strict_toml.STRING,
+        "sources": strict_toml.table_of(strict_toml.STRING),
+    }
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Contract:
-    """One kind of event, ready to be translated.
+class EffectiveContract:
+    """The contract in force for one event type: a local schema, or upstream's with the corrections applied.
 
     Attributes:
-        path: The schema's path at upstream's, or where it would be.
+        path: Upstream's path of the schema, or the equivalent path of a local one.
         schema: The corrected schema in canonical form.
         source: Upstream's commit, or "local".
-        corrections: What was corrected, as pointer and reason.
-        described: The sentences, by the pointer of the object.
+        corrections: The applied corrections as (pointer, reason).
+        descriptions: The sentences, by the pointer of the object that they describe.
     """
 
     path: str
     schema: dict[str, Any]
     source: str
     corrections: tuple[tuple[str, str], ...]
-    described: dict[str, descriptions.Description]
+    descriptions: dict[str, Description]
 
     @property
     def protocol(self) -> str:
@@ -44,47 +51,48 @@ class Contract:
     @property
     def protocols(self) -> tuple[str, ...]:
         """Every spelling, the current one first."""
-        return (
-            self.protocol,
-            *(text for text in self.schema["properties"]["protocol"]["enum"] if text != self.protocol),
-        )
+        spellings = self.schema["properties"]["protocol"]["enum"]
+        return (self.protocol, *(spelling for spelling in spellings if spelling != self.protocol))
 
     @property
     def file(self) -> str:
-        """The file in the repository, for people."""
+        """The path of the schema in the repository, for display."""
         return f"schemas/{LOCAL}/{self.path}" if self.source == LOCAL else f"schemas/{self.path}"
 
 
 @dataclass(frozen=True, slots=True)
-class Contracts:
-    """Everything that is generated: the contracts by path, and where they come from."""
+class ContractSet:
+    """All contracts, sorted by path, and the origin of upstream's."""
 
     repository: str
     commit: str
-    all: tuple[Contract, ...]
+    all: tuple[EffectiveContract, ...]
 
 
-def load(schemas: Path) -> Contracts:
+def load(schemas: Path) -> ContractSet:
     """Load and check a schemas folder.
 
     Raises:
-        ContractError: With everything that stands in the way of a translation.
+        ContractError: The folder cannot be translated; every problem is listed.
     """
-    held = lock.read(schemas)
-    if not held.commit:
+    locked = lock.read(schemas)
+    if not locked.commit:
         raise ContractError([Problem(lock.NAME, "", "has no commit yet: run `python -m codegen sync`")])
     problems: list[Problem] = []
-    upstream = _upstream(schemas, held, problems)
-    local = _local(schemas, problems)
+    upstream = _load_upstream(schemas, locked, problems)
+    local = _load_local(schemas, problems)
     problems += [
         Problem(f"{LOCAL}/{path}", "", "is published by upstream too: remove the local file")
         for path in upstream.keys() & local.keys()
     ]
-    made = corrections.read(schemas)
-    corrected, found = corrections.apply(upstream | local, made)
+    correction_list = corrections.read(schemas)
+    corrected, not_applicable = corrections.apply(upstream | local, correction_list)
     described = descriptions.read(schemas)
-    problems += found
-    problems += [Problem(descriptions.NAME, f"/{path}", "is no schema") for path in described.keys() - corrected.keys()]
+    problems += not_applicable
+    problems += [
+        Problem(descriptions.NAME, f"/{path}", "describes a schema that does not exist: remove it")
+        for path in described.keys() - corrected.keys()
+    ]
     for path, schema in corrected.items():
         untranslatable = _check_corrected(schema, path)
         problems += untranslatable
@@ -94,15 +102,17 @@ def load(schemas: Path) -> Contracts:
         problems += names.check(list(corrected))
     if problems:
         raise ContractError(problems)
-    return Contracts(
-        held.repository,
-        held.commit,
+    return ContractSet(
+        locked.repository,
+        locked.commit,
         tuple(
-            Contract(
+            EffectiveContract(
                 path,
                 schema,
-                LOCAL if path in local else held.commit,
-                tuple((one.pointer, one.reason) for one in made if one.file == path),
+                LOCAL if path in local else locked.commit,
+                tuple(
+                    (correction.pointer, correction.reason) for correction in correction_list if correction.file == path
+                ),
                 described[path],
             )
             for path, schema in sorted(corrected.items())
@@ -110,52 +120,52 @@ def load(schemas: Path) -> Contracts:
     )
 
 
-def _upstream(schemas: Path, held: lock.Lock, problems: list[Problem]) -> dict[str, dict[str, Any]]:
-    """The files of the lock; one that is missing, strange or edited by hand is a problem."""
-    found: dict[str, dict[str, Any]] = {}
+def _load_upstream(schemas: Path, locked: lock.Lock, problems: list[Problem]) -> dict[str, dict[str, Any]]:
+    """Load the files that the lock lists; report those that are missing, unlisted or edited by hand."""
+    loaded: dict[str, dict[str, Any]] = {}
     present = _json_files(schemas, schemas, skip=LOCAL)
-    expected = {entry.path: entry for entry in held.files}
-    alien = f"is not in {lock.NAME}: what upstream does not have belongs under {LOCAL}/"
-    gone = f"is in {lock.NAME}, but missing: run `python -m codegen sync`"
-    problems += [Problem(path, "", alien) for path in present - expected.keys()]
-    problems += [Problem(path, "", gone) for path in expected.keys() - present]
+    expected = {entry.path: entry for entry in locked.files}
+    unlisted = f"is not in {lock.NAME}: move a contract that upstream does not publish to {LOCAL}/"
+    missing = f"is in {lock.NAME}, but missing: run `python -m codegen sync`"
+    problems += [Problem(path, "", unlisted) for path in present - expected.keys()]
+    problems += [Problem(path, "", missing) for path in expected.keys() - present]
     for path in sorted(expected.keys() & present):
         data = (schemas / path).read_bytes()
         if hashlib.sha256(data).hexdigest() != expected[path].canonical:
-            text = f"is not what sync wrote: undo the edit, and put what must differ into {corrections.NAME}"
-            problems.append(Problem(path, "", text))
+            edited = f"is not what sync wrote: undo the edit, and put differences from upstream into {corrections.NAME}"
+            problems.append(Problem(path, "", edited))
             continue
-        found[path] = jsontext.parse(data, path)
-    return found
+        loaded[path] = strict_json.parse(data, path)
+    return loaded
 
 
-def _local(schemas: Path, problems: list[Problem]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
+def _load_local(schemas: Path, problems: list[Problem]) -> dict[str, dict[str, Any]]:
+    loaded: dict[str, dict[str, Any]] = {}
     for path in sorted(_json_files(schemas / LOCAL, schemas / LOCAL)):
-        shown = f"{LOCAL}/{path}"
+        name = f"{LOCAL}/{path}"
         try:
             data = (schemas / LOCAL / path).read_bytes()
-            found[path] = canonical.canonical(jsontext.parse(data, shown), shown)
+            loaded[path] = canonical.canonicalise(strict_json.parse(data, name), name)
         except ContractError as error:
             problems += error.problems
             continue
-        if canonical.render(found[path]) != data:
-            problems.append(Problem(shown, "", "is not in canonical form (codegen/canonical.py)"))
-        problems += _check_sources(schemas / LOCAL / path, shown, found[path])
-    return found
+        if canonical.render(loaded[path]) != data:
+            problems.append(Problem(name, "", "is not in canonical form (codegen/canonical.py)"))
+        problems += _check_sources(schemas / LOCAL / path, name, loaded[path])
+    return loaded
 
 
-def _check_sources(file: Path, shown: str, schema: dict[str, Any]) -> list[Problem]:
-    """Nobody answers for a local contract: the file beside it says for each field where the fact comes from."""
-    beside = str(Path(shown).with_suffix(".toml"))
+def _check_sources(file: Path, name: str, schema: dict[str, Any]) -> list[Problem]:
+    """Check that the TOML file beside a local contract names a source for each field, as no upstream vouches for it."""
+    sources_name = str(Path(name).with_suffix(".toml"))
     try:
-        sources = tomltext.read(file.with_suffix(".toml"), beside, _SOURCES).get("sources", {})
+        sources = strict_toml.read(file.with_suffix(".toml"), sources_name, _SOURCES).get("sources", {})
     except ContractError as error:
         return list(error.problems)
-    fields = {f"/properties/{name}" for name in schema.get("properties", {})}
+    fields = {f"/properties/{field}" for field in schema.get("properties", {})}
     keywords = {f"/{keyword}" for keyword in schema}
-    return [Problem(beside, pointer, "is a field without a source") for pointer in fields - sources.keys()] + [
-        Problem(beside, pointer, "has a source, but the schema has nothing there")
+    return [Problem(sources_name, pointer, "is a field without a source") for pointer in fields - sources.keys()] + [
+        Problem(sources_name, pointer, "has a source, but the schema has nothing there")
         for pointer in sources.keys() - fields - keywords
     ]
 

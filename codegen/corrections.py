@@ -1,4 +1,4 @@
-"""schemas/corrections.toml: where upstream's schema contradicts what Choria sends."""
+"""schemas/corrections.toml: differences between upstream's schemas and what Choria sends."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from codegen import tomltext
-from codegen.jsontext import same
+from codegen import strict_toml
 from codegen.problems import ContractError, Problem
+from codegen.strict_json import json_equal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,21 +18,23 @@ NAME = "corrections.toml"
 
 _ABSENT: Any = object()
 
-# Anything that JSON has too; TOML's dates are no part of a schema.
-_JSON = {
+# Every TOML type that JSON has too; dates have no JSON equivalent.
+_JSON_VALUE = {
     "type": ["array", "boolean", "integer", "number", "object", "string"],
     "items": {"$ref": "#/definitions/json"},
     "additionalProperties": {"$ref": "#/definitions/json"},
 }
-_CORRECTION = tomltext.table(
-    ("file", "pointer", "reason"),
-    file=tomltext.STRING,
-    pointer=tomltext.STRING,
-    expected={"$ref": "#/definitions/json"},
-    value={"$ref": "#/definitions/json"},
-    reason=tomltext.STRING,
+_CORRECTION = strict_toml.table(
+    {
+        "file": strict_toml.STRING,
+        "pointer": strict_toml.STRING,
+        "expected": {"$ref": "#/definitions/json"},
+        "value": {"$ref": "#/definitions/json"},
+        "reason": strict_toml.STRING,
+    },
+    required=("file", "pointer", "reason"),
 )
-_FORM = tomltext.table(corrections=tomltext.list_of(_CORRECTION)) | {"definitions": {"json": _JSON}}
+_SCHEMA = strict_toml.table({"corrections": strict_toml.list_of(_CORRECTION)}) | {"definitions": {"json": _JSON_VALUE}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,10 @@ class Correction:
 
     Attributes:
         file: The schema, by upstream's path.
-        pointer: The place in it, as a JSON pointer.
-        expected: What upstream says there; absent when the key is to be added.
-        value: What it should say; absent when the key is to be removed.
-        reason: Why, in a sentence; users see it.
+        pointer: The location in the schema, as a JSON pointer.
+        expected: Upstream's value; absent if the key is to be added.
+        value: The corrected value; absent if the key is to be removed.
+        reason: The reason in one sentence, which is shown to users.
     """
 
     file: str
@@ -58,25 +60,25 @@ def read(schemas: Path) -> tuple[Correction, ...]:
     """Read the corrections of a schemas folder, in the order of the file.
 
     Raises:
-        ContractError: Not TOML, an unknown key, or a correction lacks something or changes nothing.
+        ContractError: The file is not TOML or has an unknown key, or a correction is incomplete or has no effect.
     """
     if not (schemas / NAME).exists():
         return ()
-    document = tomltext.read(schemas / NAME, NAME, _FORM)
+    document = strict_toml.read(schemas / NAME, NAME, _SCHEMA)
     problems: list[Problem] = []
     corrections: list[Correction] = []
     for number, table in enumerate(document.get("corrections", [])):
         expected, value = table.get("expected", _ABSENT), table.get("value", _ABSENT)
         if not all(table[key].strip() for key in ("file", "pointer", "reason")):
-            text = "file, pointer and reason must not be empty"
+            message = "file, pointer and reason must not be empty"
         elif not table["pointer"].startswith("/"):
-            text = "pointer must begin with a slash"
-        elif same_or_both_absent(expected, value):
-            text = "changes nothing: expected and value are the same, or both are missing"
+            message = "pointer must begin with a slash"
+        elif _equal(expected, value):
+            message = "has no effect: expected and value are equal, or both are missing"
         else:
             corrections.append(Correction(table["file"], table["pointer"], expected, value, table["reason"]))
             continue
-        problems.append(Problem(NAME, f"/corrections/{number}", text))
+        problems.append(Problem(NAME, f"/corrections/{number}", message))
     if problems:
         raise ContractError(problems)
     return tuple(corrections)
@@ -85,45 +87,44 @@ def read(schemas: Path) -> tuple[Correction, ...]:
 def apply(
     schemas: Mapping[str, dict[str, Any]], corrections: tuple[Correction, ...]
 ) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
-    """Correct copies of the schemas.
+    """Apply corrections to copies of the schemas.
 
     Returns:
-        The corrected schemas, and what stands in the way: a correction that no longer applies is a problem, because
-        upstream has changed just where it was wrong.
+        The corrected schemas, and a problem for each correction that no longer applies: upstream has changed exactly
+        what was wrong, so the correction needs a review.
     """
     corrected = copy.deepcopy(dict(schemas))
     problems: list[Problem] = []
     for correction in corrections:
         schema = corrected.get(correction.file)
-        text = "is corrected, but there is no such schema" if schema is None else _apply_one(schema, correction)
-        if text:
-            problems.append(Problem(correction.file, correction.pointer, f"{text} (see {NAME})"))
+        message = "is corrected, but there is no such schema" if schema is None else _apply_one(schema, correction)
+        if message:
+            problems.append(Problem(correction.file, correction.pointer, f"{message} (see {NAME})"))
     return corrected, problems
 
 
-def same_or_both_absent(one: object, other: object) -> bool:
-    """Whether a correction from the one to the other would do nothing."""
-    if one is _ABSENT or other is _ABSENT:
-        return one is other
-    return same(one, other)
+def _equal(left: object, right: object) -> bool:
+    if left is _ABSENT or right is _ABSENT:
+        return left is right
+    return json_equal(left, right)
 
 
 def _apply_one(schema: dict[str, Any], correction: Correction) -> str | None:
-    *parents, last = (step.replace("~1", "/").replace("~0", "~") for step in correction.pointer[1:].split("/"))
-    holder: Any = schema
+    *parents, key = (step.replace("~1", "/").replace("~0", "~") for step in correction.pointer[1:].split("/"))
+    parent: Any = schema
     for step in parents:
-        holder = holder.get(step) if isinstance(holder, dict) else None
-    if not isinstance(holder, dict):
+        parent = parent.get(step) if isinstance(parent, dict) else None
+    if not isinstance(parent, dict):
         return "is corrected, but the schema has nothing there"
-    found = holder.get(last, _ABSENT)
-    if not same_or_both_absent(found, correction.expected):
-        return f"is corrected, but has {_say(found)} where the correction expects {_say(correction.expected)}"
+    found = parent.get(key, _ABSENT)
+    if not _equal(found, correction.expected):
+        return f"is corrected, but has {_format(found)} where the correction expects {_format(correction.expected)}"
     if correction.value is _ABSENT:
-        del holder[last]
+        del parent[key]
     else:
-        holder[last] = copy.deepcopy(correction.value)
+        parent[key] = copy.deepcopy(correction.value)
     return None
 
 
-def _say(value: object) -> str:
+def _format(value: object) -> str:
     return "nothing" if value is _ABSENT else repr(value)

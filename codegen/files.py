@@ -1,4 +1,4 @@
-"""Trees of files: compared, and replaced so that a failure leaves them as they were."""
+"""Compare trees of files, and replace them without leaving a half-written tree behind."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Difference:
-    """One file that is not as it should be: it "differs", is "missing" or is "left over"."""
+    """One file that is not as expected; `kind` is "differs", "missing" or "left over"."""
 
     path: str
     kind: str
@@ -23,13 +23,13 @@ class Difference:
 
 
 def compare(root: Path, expected: Mapping[str, bytes]) -> list[Difference]:
-    """What is different under a folder. Python's own caches do not count.
+    """Return the differences between a folder and its expected content, ignoring `__pycache__`.
 
     Args:
         root: The folder.
-        expected: Every file that belongs there, by its path with slashes.
+        expected: The bytes of every file that belongs there, by path with forward slashes.
     """
-    present = {path.relative_to(root).as_posix(): path for path in root.rglob("*") if _counts(path)}
+    present = {path.relative_to(root).as_posix(): path for path in root.rglob("*") if _is_compared(path)}
     differences = [Difference(path, "left over") for path in present.keys() - expected.keys()]
     for path, data in expected.items():
         if path not in present:
@@ -39,26 +39,26 @@ def compare(root: Path, expected: Mapping[str, bytes]) -> list[Difference]:
     return sorted(differences)
 
 
-def replace(root: Path, wanted: Mapping[str, bytes | None]) -> None:
-    """Write files, in the order given, and remove those that are None; on any failure put everything back.
+def replace(root: Path, changes: Mapping[str, bytes | None]) -> None:
+    """Write or remove files in the order given; on any failure, restore all of them.
 
     Args:
-        root: The folder below which the paths are.
-        wanted: The new content by path; None removes the file, and folders that become empty with it.
+        root: The folder that the paths are relative to.
+        changes: The new bytes by path; None removes the file, and the folders that it leaves empty.
     """
     before: dict[str, bytes | None] = {}
     try:
-        for path, data in wanted.items():
+        for path, data in changes.items():
             target = root / path
             before[path] = target.read_bytes() if target.is_file() and not target.is_symlink() else None
-            _put(root, target, data)
+            _write_or_remove(root, target, data)
     except BaseException:
         for path, data in before.items():
-            _put(root, root / path, data)
+            _write_or_remove(root, root / path, data)
         raise
 
 
-def _put(root: Path, target: Path, data: bytes | None) -> None:
+def _write_or_remove(root: Path, target: Path, data: bytes | None) -> None:
     if data is None:
         target.unlink(missing_ok=True)
         folder = target.parent
@@ -67,14 +67,14 @@ def _put(root: Path, target: Path, data: bytes | None) -> None:
             folder = folder.parent
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    # Written beside and renamed: whoever reads meanwhile sees the old file or the new one.
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    # The rename is atomic: a concurrent reader sees either the old file or the new one.
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        beside.write_bytes(data)
-        beside.replace(target)
+        temporary.write_bytes(data)
+        temporary.replace(target)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
-def _counts(path: Path) -> bool:
+def _is_compared(path: Path) -> bool:
     return (path.is_symlink() or path.is_file()) and "__pycache__" not in path.parts

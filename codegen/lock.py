@@ -1,4 +1,4 @@
-"""schemas/upstream.lock: where the contract comes from, which files are used, and what upstream's bytes were."""
+"""schemas/upstream.lock: the origin of the contract, the files taken from it, and the digests of their bytes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from codegen import tomltext
+from codegen import strict_toml
 from codegen.problems import ContractError, Problem
 
 if TYPE_CHECKING:
@@ -16,49 +16,58 @@ if TYPE_CHECKING:
 
 NAME = "upstream.lock"
 
-_PATTERNS = tomltext.list_of(tomltext.table(("path", "reason"), path=tomltext.STRING, reason=tomltext.STRING))
-_ENTRY = ("path", "blob", "sha256", "canonical")
-_FORM = tomltext.table(
-    ("source",),
-    source=tomltext.table(
-        ("repository", "commit", "watch"),
-        repository=tomltext.STRING,
-        commit=tomltext.STRING,
-        watch=tomltext.list_of(tomltext.STRING),
-    ),
-    use=_PATTERNS,
-    ignore=_PATTERNS,
-    files=tomltext.list_of(tomltext.table(_ENTRY, **dict.fromkeys(_ENTRY, tomltext.STRING))),
+_PATTERN_KEYS = ("path", "reason")
+_ENTRY_KEYS = ("path", "blob", "sha256", "canonical")
+_PATTERNS = strict_toml.list_of(
+    strict_toml.table(dict.fromkeys(_PATTERN_KEYS, strict_toml.STRING), required=_PATTERN_KEYS)
+)
+_SCHEMA = strict_toml.table(
+    {
+        "source": strict_toml.table(
+            {
+                "repository": strict_toml.STRING,
+                "commit": strict_toml.STRING,
+                "watch": strict_toml.list_of(strict_toml.STRING),
+            },
+            required=("repository", "commit", "watch"),
+        ),
+        "use": _PATTERNS,
+        "ignore": _PATTERNS,
+        "files": strict_toml.list_of(
+            strict_toml.table(dict.fromkeys(_ENTRY_KEYS, strict_toml.STRING), required=_ENTRY_KEYS)
+        ),
+    },
+    required=("source",),
 )
 
-_HEAD = """\
-# Written by `python -m codegen sync`. By hand only: repository, watch, [[use]] and [[ignore]], which sync keeps.
-# Upstream's JSON files in the watched folders are either used or ignored; sync names those that are neither.
+_HEADER = """\
+# Written by `python -m codegen sync`. Edit only repository, watch, [[use]] and [[ignore]], which sync keeps.
+# Each of upstream's JSON files in the watched folders must be used or ignored; sync lists those that are neither.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """Files of upstream's, and why they are used or ignored. `*` does not cross a slash."""
+    """A glob for upstream's paths, with the reason to use or ignore them; `*` does not match a slash."""
 
     path: str
     reason: str
 
     def matches(self, path: str) -> bool:
-        """Whether a path is meant."""
-        mine, theirs = self.path.split("/"), path.split("/")
-        return len(mine) == len(theirs) and all(map(fnmatch.fnmatchcase, theirs, mine))
+        """Return whether the pattern matches a path."""
+        globs, parts = self.path.split("/"), path.split("/")
+        return len(globs) == len(parts) and all(map(fnmatch.fnmatchcase, parts, globs))
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Entry:
-    """One file that was taken.
+class LockedFile:
+    """One file taken from upstream.
 
     Attributes:
         path: Upstream's path, which is also the path below schemas/.
-        blob: git's id of upstream's bytes.
-        sha256: The digest of upstream's bytes.
-        canonical: The digest of the canonical form, so that an edit by hand is noticed.
+        blob: The git blob id of upstream's bytes.
+        sha256: The SHA-256 digest of upstream's bytes.
+        canonical: The SHA-256 digest of the canonical form, which detects manual edits.
     """
 
     path: str
@@ -69,37 +78,37 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """The lock file as values. `commit` is empty and `files` has nothing before the first sync."""
+    """The content of the lock file; `commit` and `files` are empty before the first sync."""
 
     repository: str
     watch: tuple[str, ...]
     use: tuple[Pattern, ...]
     ignore: tuple[Pattern, ...]
     commit: str = ""
-    files: tuple[Entry, ...] = field(default=())
+    files: tuple[LockedFile, ...] = field(default=())
 
     def watches(self, path: str) -> bool:
-        """Whether a path of upstream's must be either used or ignored."""
+        """Return whether one of upstream's paths must be either used or ignored."""
         return path.endswith(".json") and path.startswith(self.watch)
 
     def uses(self, path: str) -> bool:
-        """Whether a path of upstream's is part of the contract."""
+        """Return whether one of upstream's paths is part of the contract."""
         return self.watches(path) and not self.ignores(path) and any(pattern.matches(path) for pattern in self.use)
 
     def ignores(self, path: str) -> bool:
-        """Whether a path of upstream's is left out on purpose."""
+        """Return whether one of upstream's paths is left out on purpose."""
         return any(pattern.matches(path) for pattern in self.ignore)
 
     def render(self) -> str:
-        """The text of the lock file; the same values give the same text."""
-        lines = [_HEAD, "[source]", f"repository = {_text(self.repository)}", f"commit = {_text(self.commit)}"]
-        lines += [f"watch = [{', '.join(map(_text, self.watch))}]"]
+        """Return the text of the lock file; equal locks give equal text."""
+        lines = [_HEADER, "[source]", f"repository = {_quote(self.repository)}", f"commit = {_quote(self.commit)}"]
+        lines += [f"watch = [{', '.join(map(_quote, self.watch))}]"]
         for table, patterns in (("use", self.use), ("ignore", self.ignore)):
             for pattern in patterns:
-                lines += ["", f"[[{table}]]", f"path = {_text(pattern.path)}", f"reason = {_text(pattern.reason)}"]
+                lines += ["", f"[[{table}]]", f"path = {_quote(pattern.path)}", f"reason = {_quote(pattern.reason)}"]
         for entry in sorted(self.files):
-            lines += ["", "[[files]]", f"path = {_text(entry.path)}", f"blob = {_text(entry.blob)}"]
-            lines += [f"sha256 = {_text(entry.sha256)}", f"canonical = {_text(entry.canonical)}"]
+            lines += ["", "[[files]]", f"path = {_quote(entry.path)}", f"blob = {_quote(entry.blob)}"]
+            lines += [f"sha256 = {_quote(entry.sha256)}", f"canonical = {_quote(entry.canonical)}"]
         return "\n".join(lines) + "\n"
 
 
@@ -107,9 +116,9 @@ def read(schemas: Path) -> Lock:
     """Read the lock file of a schemas folder.
 
     Raises:
-        ContractError: It is missing, not TOML, lacks something, or has a key that sync would not keep.
+        ContractError: The file is missing, not TOML or incomplete, or has a key that sync would drop.
     """
-    document = tomltext.read(schemas / NAME, NAME, _FORM)
+    document = strict_toml.read(schemas / NAME, NAME, _SCHEMA)
     source = document["source"]
     lock = Lock(
         repository=source["repository"],
@@ -117,7 +126,7 @@ def read(schemas: Path) -> Lock:
         use=tuple(Pattern(**table) for table in document.get("use", ())),
         ignore=tuple(Pattern(**table) for table in document.get("ignore", ())),
         commit=source["commit"],
-        files=tuple(Entry(**table) for table in document.get("files", ())),
+        files=tuple(LockedFile(**table) for table in document.get("files", ())),
     )
     if lock.commit and not is_commit(lock.commit):
         raise ContractError([Problem(NAME, "", f"commit {lock.commit!r} is not the full hash of a commit")])
@@ -125,20 +134,20 @@ def read(schemas: Path) -> Lock:
 
 
 def is_commit(text: str) -> bool:
-    """Whether a text is the full hash of a git commit (SHA-1 or SHA-256)."""
+    """Return whether a text is the full hash of a git commit (SHA-1 or SHA-256)."""
     return len(text) in (40, 64) and all(digit in "0123456789abcdef" for digit in text)
 
 
-def entry(path: str, data: bytes, form: bytes) -> Entry:
-    """The lock's entry for a file: upstream's bytes and the canonical form that is kept of it."""
-    return Entry(path, blob_id(data), hashlib.sha256(data).hexdigest(), hashlib.sha256(form).hexdigest())
+def locked_file(path: str, data: bytes, form: bytes) -> LockedFile:
+    """Return the lock's entry for a file, given upstream's bytes and their canonical form."""
+    return LockedFile(path, blob_id(data), hashlib.sha256(data).hexdigest(), hashlib.sha256(form).hexdigest())
 
 
 def blob_id(data: bytes) -> str:
-    """The id git gives to these bytes, computed without git."""
+    """Return the git blob id of these bytes, computed without git."""
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
-def _text(value: str) -> str:
-    # TOML's basic string is JSON's, but for U+007F, which TOML wants escaped.
+def _quote(value: str) -> str:
+    # A TOML basic string is a JSON string, except that TOML requires U+007F to be escaped.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,4 +1,4 @@
-"""From a schema's path to the names of its module and class."""
+"""Derive the names of a module and a class from the path of a schema."""
 
 from __future__ import annotations
 
@@ -16,46 +16,45 @@ if TYPE_CHECKING:
 
 _PART = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _VERSION = re.compile(r"v[0-9]+", re.ASCII)
-# Names of the generated package itself; a family of the same name would take their place.
-_TAKEN = frozenset({"registry", *templates.__all__})
+# Names of the generated package itself, which a family of the same name would shadow.
+_RESERVED = frozenset({"registry", *templates.__all__})
 
 
 def check(paths: Sequence[str]) -> list[Problem]:
-    """Why paths cannot be modules: `choria/`, a family, folders, a version and a name, in plain lower-case words."""
+    """Return the paths that cannot become modules: not choria/FAMILY/.../vN/NAME.json in lower-case identifiers."""
     problems: list[Problem] = []
     for path in paths:
         parts = PurePosixPath(path).with_suffix("").parts
         if len(parts) < 4 or parts[0] != "choria" or not _VERSION.fullmatch(parts[-2]):
-            problems.append(Problem(path, "", "is not at choria/FAMILY/.../vN/NAME.json, so there is no module for it"))
-        elif parts[1] in _TAKEN:
-            text = f"would take the place of choria_schemas.{parts[1]}, so there is no module for it"
-            problems.append(Problem(path, "", text))
+            problems.append(Problem(path, "", "is not at choria/FAMILY/.../vN/NAME.json, so it cannot become a module"))
+        elif parts[1] in _RESERVED:
+            message = f"would shadow choria_schemas.{parts[1]}, so it cannot become a module"
+            problems.append(Problem(path, "", message))
         elif not all(_PART.fullmatch(part) for part in parts) or any(map(keyword.iskeyword, parts)):
-            problems.append(
-                Problem(path, "", "has a part that is no lower-case identifier, so there is no module for it")
-            )
+            message = "has a part that is not a lower-case identifier, so it cannot become a module"
+            problems.append(Problem(path, "", message))
     if not problems:
-        counted = Counter((package_of(path), class_name(path)) for path in paths)
+        uses = Counter((package_of(path), class_name(path)) for path in paths)
         problems += [
             Problem(path, "", f"would be a second class {class_name(path)} in {package_of(path)}")
             for path in paths
-            if counted[package_of(path), class_name(path)] > 1
+            if uses[package_of(path), class_name(path)] > 1
         ]
     return problems
 
 
 def module_path(path: str) -> str:
-    """The module of a schema, as a path in the generated package without its suffix: `lifecycle/v1/startup`."""
+    """Return the module of a schema as a path in the generated package, without suffix: `lifecycle/v1/startup`."""
     return str(PurePosixPath(path).with_suffix("").relative_to("choria"))
 
 
 def package_of(path: str) -> str:
-    """The folder of a schema's module: `lifecycle/v1`."""
+    """Return the folder of a schema's module: `lifecycle/v1`."""
     return str(PurePosixPath(module_path(path)).parent)
 
 
 def class_name(path: str) -> str:
-    """The class of a schema: the words of its path without family, version and `watcher`.
+    """Return the class name of a schema: the words of its path without family, version and `watcher`.
 
     >>> class_name("choria/lifecycle/v1/startup.json")
     'Startup'
@@ -63,9 +62,9 @@ def class_name(path: str) -> str:
     'ExecState'
     """
     _, _family, *words = PurePosixPath(path).with_suffix("").parts
-    return "".join(pascal(word) for word in words if word != "watcher" and not _VERSION.fullmatch(word))
+    return "".join(pascal_case(word) for word in words if word != "watcher" and not _VERSION.fullmatch(word))
 
 
-def pascal(word: str) -> str:
-    """A name as a class would have it: `check_time` becomes `CheckTime`."""
+def pascal_case(word: str) -> str:
+    """Convert a snake_case name to PascalCase: `check_time` becomes `CheckTime`."""
     return "".join(part[:1].upper() + part[1:] for part in word.split("_"))

@@ -6,7 +6,7 @@ from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
 from codegen import classes, names, validators
-from codegen.contract import LOCAL, Contract, Contracts
+from codegen.contract import LOCAL, ContractSet, EffectiveContract
 from codegen.shape import bounds
 
 NAME = "choria_schemas"
@@ -15,11 +15,11 @@ COMMAND = "python -m codegen generate"
 _TEMPLATES = Path(__file__).with_name("templates")
 
 
-def render(contracts: Contracts) -> dict[str, bytes]:
-    """All files of the package, by their path in it.
+def render(contracts: ContractSet) -> dict[str, bytes]:
+    """Return the bytes of every file of the package, by its path in the package.
 
     Raises:
-        ContractError: Something cannot be translated after all.
+        ContractError: The output of a generator is not as expected.
     """
     files = {"py.typed": ""}
     for template in ("__init__.py", "_contract.py", "lazy.py"):
@@ -40,14 +40,14 @@ def _header(origin: str) -> str:
     return f"# Generated from {origin}.\n# Do not edit: change the source and run `{COMMAND}`.\n"
 
 
-def _origin(contract: Contract, contracts: Contracts) -> str:
+def _origin(contract: EffectiveContract, contracts: ContractSet) -> str:
     if contract.source == LOCAL:
         return f"{contract.file}, which upstream does not publish"
     return f"{contract.file}, upstream commit {contracts.commit}"
 
 
-def _packages(contracts: Contracts) -> dict[str, str]:
-    """The `__init__.py` of each folder; one with modules in it re-exports their classes."""
+def _packages(contracts: ContractSet) -> dict[str, str]:
+    """Return the `__init__.py` of each folder; a folder with modules re-exports their classes."""
     members: dict[str, dict[str, str]] = defaultdict(dict)
     for contract in contracts.all:
         module = PurePosixPath(names.module_path(contract.path))
@@ -55,7 +55,7 @@ def _packages(contracts: Contracts) -> dict[str, str]:
         for folder in module.parents:
             for tree in (PurePosixPath(), PurePosixPath("_validate"), PurePosixPath("_schema")):
                 members.setdefault(str(tree / folder), {})
-    del members["."]  # the package itself has a template
+    del members["."]  # the package's own __init__.py is a template
     return {f"{folder}/__init__.py": _package(folder, modules) for folder, modules in members.items()}
 
 
@@ -67,7 +67,7 @@ def _package(folder: str, modules: dict[str, str]) -> str:
     imports = "".join(
         f"    from {NAME}.{folder.replace('/', '.')}.{module} import {name}\n" for name, module in exported.items()
     )
-    return f'''{header}"""Every class of this folder; the module of a class is imported when its name is first used."""
+    return f'''{header}"""The classes of this folder; each one's module is imported on first use."""
 
 from typing import TYPE_CHECKING
 
@@ -81,12 +81,12 @@ __all__ = {list(exported)!r}
 '''
 
 
-def _registry(contracts: Contracts) -> str:
+def _registry(contracts: ContractSet) -> str:
     entries = "".join(_entry(contract) for contract in contracts.all)
     header = _header(f"the files in schemas/ (codegen/{Path(__file__).name})")
-    return f'''{header}"""Every contract by its protocol, in each spelling.
+    return f'''{header}"""All contracts by protocol, in every spelling.
 
-Importing this imports no class, no validator and no schema; each is imported on first use.
+Classes, validators and schemas are imported on first use, not by importing this module.
 """
 
 from __future__ import annotations
@@ -100,10 +100,10 @@ from {NAME}._contract import Contract
 __all__ = ['CONTRACTS', 'Contract', 'UPSTREAM_COMMIT', 'UPSTREAM_REPOSITORY']
 
 UPSTREAM_REPOSITORY: Final = {contracts.repository!r}
-"""Where upstream's schemas come from."""
+"""The git repository of upstream's schemas."""
 
 UPSTREAM_COMMIT: Final = {contracts.commit!r}
-"""The commit they were taken at."""
+"""The commit of that repository from which the schemas were taken."""
 
 _ALL: Final = (
 {entries})
@@ -115,7 +115,7 @@ CONTRACTS: Final[Mapping[str, Contract]] = MappingProxyType(
 '''
 
 
-def _entry(contract: Contract) -> str:
+def _entry(contract: EffectiveContract) -> str:
     corrections = "".join(f"            ({pointer!r}, {reason!r}),\n" for pointer, reason in contract.corrections)
     return f"""    Contract(
         protocol={contract.protocol!r},

@@ -1,4 +1,4 @@
-"""What can be wrong with a contract, said with the file and the place in it."""
+"""Problems of a contract, each with its file and its location in the file."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing that stops the translation.
+    """One reason why a contract cannot be translated.
 
     Attributes:
-        file: The file in question, relative to schemas/ or to upstream's root.
-        pointer: The place in it as a JSON pointer; empty for the file as a whole.
-        text: What is wrong and, where it is not plain, what to do about it.
+        file: The file, relative to schemas/ or to upstream's root.
+        pointer: The location in the file as a JSON pointer; empty for the file as a whole.
+        message: What is wrong and, unless it is obvious, how to fix it.
     """
 
     file: str
     pointer: str
-    text: str
+    message: str
 
     def __str__(self) -> str:
-        # Names come from foreign files: escaped, they cannot forge a second line or move a terminal's cursor.
-        place = f"{self.file}#{self.pointer}" if self.pointer else self.file
-        return f"{printable(place)}: {printable(self.text)}"
+        # Names come from foreign files: once escaped, they cannot forge a second line or move the terminal's cursor.
+        location = f"{self.file}#{self.pointer}" if self.pointer else self.file
+        return f"{escape_unprintable(location)}: {escape_unprintable(self.message)}"
 
 
 class ContractError(Exception):
-    """The contract cannot be used; `problems` says why, all of them and not only the first."""
+    """The contract cannot be used; `problems` lists every reason, not only the first."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(problems))
@@ -38,20 +38,20 @@ class ContractError(Exception):
 
 
 class UsageError(Exception):
-    """The command cannot do what it was asked: bad arguments, or something that cannot be read."""
+    """The command cannot run: invalid arguments, or upstream cannot be read."""
 
 
-def printable(text: str) -> str:
-    """Text with every character that is not printable escaped, as repr() would."""
+def escape_unprintable(text: str) -> str:
+    """Escape every unprintable character as repr() does."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def shorten(text: str, limit: int = 80) -> str:
-    """Text that is too long to be read, without its middle."""
+    """Cut the middle out of a text longer than `limit` characters."""
     half = limit // 2
     return text if len(text) <= limit else f"{text[:half]} [...] {text[-half:]}"
 
 
 def escape_pointer(token: str) -> str:
-    """One step of a JSON pointer (RFC 6901)."""
+    """Escape one reference token of a JSON pointer (RFC 6901)."""
     return token.replace("~", "~0").replace("/", "~1")

@@ -1,7 +1,8 @@
-"""The part of JSON Schema draft-04 that is translated: a closed list of keywords and names; all else is refused.
+"""The supported subset of JSON Schema draft-04: a closed list of keywords and names; everything else is refused.
 
-Kept small on purpose. A keyword is on the list when the dataclass, the compiled validator and the oracle in the tests
-agree on it. `pattern` is not: Python's `$` also matches before a final newline, and only the compiler mends that.
+The subset is small on purpose: a keyword is supported once the dataclass, the compiled validator and the oracle in the
+tests agree on it. `pattern` is not, because Python's `$` also matches before a final newline, which only the compiler
+corrects.
 """
 
 from __future__ import annotations
@@ -24,39 +25,43 @@ TYPES = frozenset({"array", "boolean", "integer", "null", "number", "object", "s
 
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 _REF = re.compile(r"#/definitions/([^/]+)")
-# Inside a class body these names would be found before the ones its own annotations mean.
+# A field with one of these names would shadow the name that the annotations in its class refer to.
 _USED_IN_ANNOTATIONS = frozenset({"Any", "Literal", "bool", "dict", "float", "int", "list", "str"})
 
 
 def check(schema: dict[str, Any], file: str) -> list[Problem]:
-    """Everything in a canonical, corrected schema that cannot be translated exactly."""
+    """Return everything in a canonical, corrected schema that cannot be translated exactly."""
     title = "io." + file.removesuffix(".json").replace("/", ".")
     protocols = schema.get("properties", {}).get("protocol", {}).get("enum", [])
-    found = list(_Walk(file, schema.get("definitions", {})).schema(schema, "", root=True))
+    found = list(_SubsetChecker(file, schema.get("definitions", {})).schema(schema, "", root=True))
     if schema.get("type") != "object":
         found.append(Problem(file, "/type", "must be 'object'"))
     if schema.get("title") != title:
-        found.append(Problem(file, "/title", f"is {schema.get('title')!r}, but the file's path makes it {title!r}"))
+        found.append(
+            Problem(file, "/title", f"is {schema.get('title')!r}, but the path of the file requires {title!r}")
+        )
     if not isinstance(schema.get("id"), str):
         found.append(Problem(file, "/id", "is missing"))
     if title not in protocols or "protocol" not in schema.get("required", []):
-        found.append(Problem(file, "/properties/protocol", f"must be required, an enum, and name the title {title!r}"))
+        found.append(
+            Problem(file, "/properties/protocol", f"must be required, and an enum that contains the title {title!r}")
+        )
     return found
 
 
 def name_problem(name: str) -> str | None:
-    """Why a name of the contract's cannot be a name in Python, or None if it can."""
+    """Return why a name cannot be used in the generated Python, or None if it can."""
     if not _IDENTIFIER.fullmatch(name):
-        return "is no plain identifier (a letter, then letters, digits and _)"
+        return "is not a plain identifier (a letter, then letters, digits and _)"
     if keyword.iskeyword(name):
-        return "is a keyword of Python's"
+        return "is a Python keyword"
     if name in _USED_IN_ANNOTATIONS:
-        return "hides a name that annotations use"
+        return "shadows a name that annotations use"
     return None
 
 
-class _Walk:
-    """One pass over one schema."""
+class _SubsetChecker:
+    """A single pass over one schema."""
 
     def __init__(self, file: str, definitions: dict[str, Any]) -> None:
         self.file = file
@@ -70,21 +75,23 @@ class _Walk:
         for unknown in sorted(schema.keys() - allowed):
             yield self.problem(
                 f"{pointer}/{escape_pointer(unknown)}",
-                f"keyword {unknown!r} is not one that codegen translates"
+                f"keyword {unknown!r} is not supported"
                 + (" here" if unknown in ROOT_KEYWORDS else "")
-                + "; teach it in codegen/subset.py, or correct the schema in corrections.toml",
+                + "; add it to codegen/subset.py, or correct the schema in corrections.toml",
             )
         if "$ref" in schema:
             yield from self.reference(schema, pointer, ())
             return
-        yield from self.type_and_values(schema, pointer)
+        yield from self.type_and_enum(schema, pointer)
         yield from self.members(schema, pointer)
         if root:
-            yield from self.named(schema.get("definitions", {}), f"{pointer}/definitions")
+            yield from self.named_schemas(schema.get("definitions", {}), f"{pointer}/definitions")
+            # fastjsonschema lower-cases definition names to name its functions.
             lower = [name.lower() for name in self.definitions]
-            # Validators name their functions in lower case.
             yield from (
-                self.problem(f"{pointer}/definitions/{escape_pointer(name)}", "differs from another only by case")
+                self.problem(
+                    f"{pointer}/definitions/{escape_pointer(name)}", "differs from another definition only in case"
+                )
                 for name in self.definitions
                 if lower.count(name.lower()) > 1
             )
@@ -94,37 +101,39 @@ class _Walk:
         if len(schema) > 1:
             yield self.problem(pointer, "has keywords beside $ref, which draft-04 ignores")
         elif not target or target[1] not in self.definitions:
-            yield self.problem(f"{pointer}/$ref", f"points to {schema['$ref']!r}, not to a definition of this file")
+            yield self.problem(
+                f"{pointer}/$ref", f"refers to {schema['$ref']!r}, which is not a definition in this file"
+            )
         elif target[1] in seen:
-            yield self.problem(f"{pointer}/$ref", "is a circle")
+            yield self.problem(f"{pointer}/$ref", "is a circular reference")
         else:
             for inner in _references(self.definitions[target[1]]):
                 yield from self.reference(inner, pointer, (*seen, target[1]))
 
-    def type_and_values(self, schema: dict[str, Any], pointer: str) -> Iterator[Problem]:
-        kinds = schema.get("type")
-        if isinstance(kinds, list):
-            if len(kinds) != 2 or "null" not in kinds:
-                yield self.problem(
-                    f"{pointer}/type", f"is {kinds!r}; several types are translated only as one type and 'null'"
-                )
-        elif kinds is not None and kinds not in TYPES:
-            yield self.problem(f"{pointer}/type", f"is {kinds!r}, which is no type")
+    def type_and_enum(self, schema: dict[str, Any], pointer: str) -> Iterator[Problem]:
+        types = schema.get("type")
+        if isinstance(types, list):
+            if len(types) != 2 or "null" not in types:
+                yield self.problem(f"{pointer}/type", f"is {types!r}; the only supported union is one type and 'null'")
+        elif types is not None and types not in TYPES:
+            yield self.problem(f"{pointer}/type", f"is {types!r}, which is not a JSON Schema type")
         if "enum" in schema:
             if not all(isinstance(value, str) for value in schema["enum"]):
                 yield self.problem(f"{pointer}/enum", "has values that are not strings")
-            if kinds not in (None, "string"):
-                yield self.problem(f"{pointer}/enum", f"stands beside the type {kinds!r}; only 'string' is translated")
-        for applicator, kind in (("properties", "object"), ("additionalProperties", "object"), ("items", "array")):
-            if applicator in schema and kind not in (kinds if isinstance(kinds, list) else [kinds]):
-                yield self.problem(f"{pointer}/{applicator}", f"needs the type {kind!r} beside it")
-        # Draft-04 gives it a meaning only beside a list of items, which is refused; a schema in it would have none.
+            if types not in (None, "string"):
+                yield self.problem(
+                    f"{pointer}/enum", f"is combined with the type {types!r}; only 'string' is supported"
+                )
+        for applicator, type_ in (("properties", "object"), ("additionalProperties", "object"), ("items", "array")):
+            if applicator in schema and type_ not in (types if isinstance(types, list) else [types]):
+                yield self.problem(f"{pointer}/{applicator}", f"requires the type {type_!r}")
+        # In draft-04 it has a meaning only beside a list of items, which is refused.
         if not isinstance(schema.get("additionalItems", False), bool):
-            yield self.problem(f"{pointer}/additionalItems", "is a schema, which means nothing here")
+            yield self.problem(f"{pointer}/additionalItems", "is a schema, which has no effect here")
 
     def members(self, schema: dict[str, Any], pointer: str) -> Iterator[Problem]:
         properties = schema.get("properties", {})
-        yield from self.named(properties, f"{pointer}/properties")
+        yield from self.named_schemas(properties, f"{pointer}/properties")
         for name in schema.get("required", []):
             if name not in properties:
                 yield self.problem(f"{pointer}/required", f"names {name!r}, which is not among the properties")
@@ -133,16 +142,16 @@ class _Walk:
         if not isinstance(schema.get("additionalProperties", True), bool):
             yield from self.schema(schema["additionalProperties"], f"{pointer}/additionalProperties")
 
-    def named(self, schemas: dict[str, Any], pointer: str) -> Iterator[Problem]:
+    def named_schemas(self, schemas: dict[str, Any], pointer: str) -> Iterator[Problem]:
         for name, schema in schemas.items():
-            place = f"{pointer}/{escape_pointer(name)}"
+            location = f"{pointer}/{escape_pointer(name)}"
             reason = name_problem(name)
             if reason:
-                yield self.problem(place, f"the name {name!r} {reason}")
-            yield from self.schema(schema, place)
+                yield self.problem(location, f"the name {name!r} {reason}")
+            yield from self.schema(schema, location)
 
-    def problem(self, pointer: str, text: str) -> Problem:
-        return Problem(self.file, pointer, text)
+    def problem(self, pointer: str, message: str) -> Problem:
+        return Problem(self.file, pointer, message)
 
 
 def _references(node: Any) -> Iterator[dict[str, Any]]:

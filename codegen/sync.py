@@ -1,4 +1,4 @@
-"""Bring schemas/ up to upstream: all of it, or nothing."""
+"""Bring schemas/ up to date with upstream, completely or not at all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from codegen import canonical, changes, contract, files, jsontext, lock, names, upstream
+from codegen import canonical, changes, contract, files, lock, names, strict_json, upstream
 from codegen.problems import ContractError, Problem
 
 if TYPE_CHECKING:
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Update:
-    """What a sync found, before anything is written.
+class SyncPlan:
+    """The result of comparing schemas/ with upstream; nothing is written yet.
 
     Attributes:
         commit: Upstream's commit.
-        changes: What changes in the contract, a line each.
-        rewritten: Files whose bytes differ while the contract does not: other wording, other layout.
+        changes: The changes of the contract, one line each.
+        rewritten: Files whose bytes differ although the contract does not, such as new wording or layout.
         unknown: Upstream's files that are neither used nor ignored.
-        edited: Files here that are not what the last sync wrote.
-        writes: What to write below schemas/; None removes.
+        edited: Files in schemas/ that differ from what the last sync wrote.
+        writes: The bytes to write by path below schemas/; None removes the file.
     """
 
     commit: str
@@ -34,50 +34,50 @@ class Update:
     writes: dict[str, bytes | None]
 
     @property
-    def different(self) -> bool:
-        """Whether anybody needs to act; a commit that touched none of our files is no reason."""
+    def has_differences(self) -> bool:
+        """Whether schemas/ is out of date; a new commit that touches none of the files in use does not count."""
         return bool(self.changes or self.rewritten or self.unknown or self.edited)
 
 
-def plan(schemas: Path, origin: str | None, ref: str | None, commit: str | None) -> Update:
-    """Read upstream and work out what to do.
+def plan(schemas: Path, origin: str | None, ref: str | None, commit: str | None) -> SyncPlan:
+    """Read upstream and plan an update.
 
     Args:
         schemas: The schemas folder.
-        origin: A folder or git URL; the default is the repository in the lock.
+        origin: A folder or git URL; the default is the repository in the lock file.
         ref: See `upstream.read`.
         commit: See `upstream.read`.
 
     Raises:
         UsageError: Upstream cannot be read.
-        ContractError: A file of upstream's is not usable; all of those are named.
+        ContractError: Some of upstream's files are not usable; all of them are listed.
     """
-    held = lock.read(schemas)
-    # An empty text is no default: it is a mistake, such as a variable that is not set.
-    origin = held.repository if origin is None else origin
-    snapshot = upstream.read(origin, ref, commit, held.watches)
-    taken: dict[str, dict[str, Any]] = {}
+    locked = lock.read(schemas)
+    # Only None selects the default: an empty string is a mistake, such as an unset shell variable.
+    origin = locked.repository if origin is None else origin
+    snapshot = upstream.read(origin, ref, commit, locked.watches)
+    fetched: dict[str, dict[str, Any]] = {}
     problems: list[Problem] = []
-    for path in filter(held.uses, sorted(snapshot.files)):
+    for path in filter(locked.uses, sorted(snapshot.files)):
         try:
-            taken[path] = canonical.canonical(jsontext.parse(snapshot.files[path], path), path)
+            fetched[path] = canonical.canonicalise(strict_json.parse(snapshot.files[path], path), path)
         except ContractError as error:
             problems += error.problems
-    problems += names.check(list(taken))
-    if not taken and not problems:
-        problems.append(Problem(origin, "", "has none of the schemas that the lock uses"))
+    problems += names.check(list(fetched))
+    if not fetched and not problems:
+        problems.append(Problem(origin, "", f"has none of the schemas that {lock.NAME} uses"))
     if problems:
         raise ContractError(problems)
-    return _compare(schemas, held, snapshot, taken)
+    return _compare(schemas, locked, snapshot, fetched)
 
 
-def apply(schemas: Path, update: Update) -> None:
-    """Write an update; if that fails, schemas/ is as it was."""
-    files.replace(schemas, update.writes)
+def apply(schemas: Path, planned: SyncPlan) -> None:
+    """Carry out a plan; on failure, restore schemas/."""
+    files.replace(schemas, planned.writes)
 
 
-def obstacles(schemas: Path) -> tuple[Problem, ...]:
-    """What a person must do before `generate` accepts the folder: sentences to write, corrections to revise ..."""
+def remaining_problems(schemas: Path) -> tuple[Problem, ...]:
+    """Return what a person must fix before `generate` accepts the folder, such as missing sentences."""
     try:
         contract.load(schemas)
     except ContractError as error:
@@ -85,33 +85,38 @@ def obstacles(schemas: Path) -> tuple[Problem, ...]:
     return ()
 
 
-def _compare(schemas: Path, held: lock.Lock, snapshot: upstream.Snapshot, taken: dict[str, dict[str, Any]]) -> Update:
-    forms = {path: canonical.render(form) for path, form in taken.items()}
-    entries = {path: lock.entry(path, snapshot.files[path], form) for path, form in forms.items()}
+def _compare(
+    schemas: Path, locked: lock.Lock, snapshot: upstream.Snapshot, fetched: dict[str, dict[str, Any]]
+) -> SyncPlan:
+    rendered = {path: canonical.render(form) for path, form in fetched.items()}
+    entries = {path: lock.locked_file(path, snapshot.files[path], form) for path, form in rendered.items()}
     before: dict[str, dict[str, Any]] = {}
     edited: list[str] = []
-    known = {entry.path: entry for entry in held.files}
+    known = {entry.path: entry for entry in locked.files}
     for path, entry in known.items():
         data = (schemas / path).read_bytes() if (schemas / path).is_file() else b""
         if hashlib.sha256(data).hexdigest() == entry.canonical:
-            before[path] = jsontext.parse(data, path)
+            before[path] = strict_json.parse(data, path)
         else:
             edited.append(path)
-            before[path] = taken.get(path, {})
-    found = changes.describe(before, taken)
+            before[path] = fetched.get(path, {})
     rewritten = [
         path
-        for path in taken
+        for path in fetched
         if path in known
         and path not in edited
         and known[path].sha256 != entries[path].sha256
-        and before[path] == taken[path]
+        and before[path] == fetched[path]
     ]
-    unknown = [path for path in snapshot.files if not held.uses(path) and not held.ignores(path)]
-    gone: dict[str, bytes | None] = dict.fromkeys(known.keys() - taken.keys())
-    text = replace(held, commit=snapshot.commit, files=tuple(entries.values())).render()
-    # The lock comes last: with an old lock beside new files, the next command says so.
-    writes = gone | forms | {lock.NAME: text.encode()}
-    return Update(
-        snapshot.commit, tuple(found), tuple(rewritten), tuple(sorted(unknown)), tuple(sorted(edited)), writes
+    unknown = [path for path in snapshot.files if not locked.uses(path) and not locked.ignores(path)]
+    removed: dict[str, bytes | None] = dict.fromkeys(known.keys() - fetched.keys())
+    new_lock = replace(locked, commit=snapshot.commit, files=tuple(entries.values())).render()
+    return SyncPlan(
+        commit=snapshot.commit,
+        changes=tuple(changes.describe(before, fetched)),
+        rewritten=tuple(rewritten),
+        unknown=tuple(sorted(unknown)),
+        edited=tuple(sorted(edited)),
+        # The lock comes last: after an interruption, an old lock beside new files is detected by the next command.
+        writes=removed | rendered | {lock.NAME: new_lock.encode()},
     )

@@ -1,4 +1,4 @@
-"""Upstream's files at one commit: from a git repository, near or far, or from a plain folder."""
+"""Read upstream's files at one commit, from a local or remote git repository or from a plain folder."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codegen.jsontext import MAX_BYTES
 from codegen.lock import blob_id, is_commit
 from codegen.problems import ContractError, Problem, UsageError
+from codegen.strict_json import MAX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 GIT_TIMEOUT = 300
-"""Seconds for one git command."""
+"""Timeout of one git command, in seconds."""
 
-# git must not ask anybody anything, must not run transport helpers such as ext::, and must not take the caller's
-# repository (a hook exports GIT_DIR) for the one that is asked about.
+# git must not prompt, must not run transport helpers such as ext::, and must not operate on the caller's repository (a
+# hook exports GIT_DIR).
 _GIT_ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_ASKPASS": "",
@@ -36,44 +36,46 @@ _REGULAR_FILES = ("100644", "100755")
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The chosen files of one commit, with their bytes by path."""
+    """The selected files of one commit, as bytes by path."""
 
     commit: str
     files: dict[str, bytes]
 
 
-def read(origin: str, ref: str | None, commit: str | None, wanted: Callable[[str], bool]) -> Snapshot:
+def read(origin: str, ref: str | None, commit: str | None, select: Callable[[str], bool]) -> Snapshot:
     """Read upstream's files.
 
-    A git repository is read from its objects, never from its working tree: what is recorded as a commit is that commit.
+    A git repository is read from its objects, never from its working tree, so that the result is exactly the commit.
 
     Args:
         origin: A folder or a git URL.
-        ref: Branch, tag or commit; the default is HEAD. Only for git.
-        commit: The commit that a plain folder holds; for git, the commit that `ref` must turn out to be.
-        wanted: Which paths to read.
+        ref: A branch, tag or commit of a git repository; the default is HEAD.
+        commit: The commit that a plain folder holds; for git, the commit that `ref` must resolve to.
+        select: Returns True for each path to read.
 
     Raises:
-        UsageError: The arguments do not fit together, or it cannot be read.
-        ContractError: A wanted path is no regular file, or too large.
+        UsageError: The arguments contradict each other, or upstream cannot be read.
+        ContractError: A selected file is not a regular file, or too large.
     """
     if commit is not None and not is_commit(commit):
         raise UsageError(f"--commit {commit!r} is not the full hash of a commit")
     name = "HEAD" if ref is None else ref
     for option, text in (("--from", origin), ("--ref", name)):
-        # git would read it as an option.
+        # git would take a leading dash for an option.
         if text.startswith("-") or not text.isprintable() or not text.strip():
-            raise UsageError(f"{option} {text!r} is not usable")
+            raise UsageError(
+                f"{option} {text!r} is not usable: it must be one line, not empty, and not begin with a dash"
+            )
     folder = Path(origin)
     if folder.is_dir() and not _is_repository(folder):
         if commit is None or ref is not None:
-            raise UsageError(f"{origin} is a plain folder: give --commit, the commit it holds, and no --ref")
-        return Snapshot(commit, dict(_read_folder(folder, wanted)))
+            raise UsageError(f"{origin} is a plain folder: pass the commit that it holds as --commit, and no --ref")
+        return Snapshot(commit, dict(_read_folder(folder, select)))
     with _repository(origin, name) as (repository, fetched):
         found = _git(repository, "rev-parse", "--verify", "--end-of-options", f"{fetched}^{{commit}}").decode().strip()
         if commit is not None and found != commit:
-            raise UsageError(f"{name} of {origin} is the commit {found}, not {commit}")
-        return Snapshot(found, dict(_read_commit(repository, found, wanted)))
+            raise UsageError(f"{name} of {origin} is commit {found}, not {commit}")
+        return Snapshot(found, dict(_read_commit(repository, found, select)))
 
 
 def _is_repository(folder: Path) -> bool:
@@ -82,7 +84,7 @@ def _is_repository(folder: Path) -> bool:
 
 @contextmanager
 def _repository(origin: str, ref: str) -> Iterator[tuple[Path, str]]:
-    """A folder that git understands and the name of the wanted commit in it; what is far is fetched first."""
+    """Yield a local repository and the name of the commit in it, fetching a remote one first."""
     if Path(origin).is_dir():
         yield Path(origin), ref
         return
@@ -94,10 +96,10 @@ def _repository(origin: str, ref: str) -> Iterator[tuple[Path, str]]:
         yield Path(folder), "FETCH_HEAD"
 
 
-def _read_folder(folder: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+def _read_folder(folder: Path, select: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
     for path in sorted(folder.rglob("*.json")):
         name = path.relative_to(folder).as_posix()
-        if not wanted(name):
+        if not select(name):
             continue
         if path.is_symlink() or not path.is_file():
             raise ContractError([Problem(name, "", "is not a regular file")])
@@ -106,12 +108,12 @@ def _read_folder(folder: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[
         yield name, path.read_bytes()
 
 
-def _read_commit(repository: Path, commit: str, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+def _read_commit(repository: Path, commit: str, select: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
     for line in _git(repository, "ls-tree", "-r", "-z", "--long", "--full-tree", commit).split(b"\0")[:-1]:
-        facts, _, raw = line.partition(b"\t")
-        mode, _kind, blob, size = facts.decode("ascii").split()
+        metadata, _, raw = line.partition(b"\t")
+        mode, _kind, blob, size = metadata.decode("ascii").split()
         name = raw.decode("utf-8", "backslashreplace")
-        if not wanted(name):
+        if not select(name):
             continue
         if mode not in _REGULAR_FILES:
             raise ContractError([Problem(name, "", "is not a regular file")])
@@ -119,7 +121,7 @@ def _read_commit(repository: Path, commit: str, wanted: Callable[[str], bool]) -
             raise ContractError([Problem(name, "", f"is larger than {MAX_BYTES} bytes")])
         data = _git(repository, "cat-file", "blob", blob)
         if len(blob) == 40 and blob_id(data) != blob:
-            raise ContractError([Problem(name, "", f"does not have the content that its git id {blob} stands for")])
+            raise ContractError([Problem(name, "", f"does not match its git blob id {blob}")])
         yield name, data
 
 
@@ -127,13 +129,13 @@ def _git(repository: Path, *arguments: str) -> bytes:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | _GIT_ENVIRONMENT
     command = ["git", "-C", str(repository), *arguments]
     try:
-        done = subprocess.run(  # noqa: S603 - a fixed program, a list of arguments, options guarded above
+        done = subprocess.run(  # noqa: S603 - a fixed program, no shell, options refused above
             command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=GIT_TIMEOUT, check=False
         )
     except FileNotFoundError:
-        raise UsageError("git is not installed, and only a plain folder can be read without it") from None
+        raise UsageError("git is not installed; without it, only a plain folder can be read") from None
     except subprocess.TimeoutExpired:
-        raise UsageError(f"git {arguments[0]} took more than {GIT_TIMEOUT} s") from None
+        raise UsageError(f"git {arguments[0]} timed out after {GIT_TIMEOUT} s") from None
     if done.returncode:
         cause = done.stderr.decode("utf-8", "replace").strip() or f"exit status {done.returncode}"
         raise UsageError(f"git {arguments[0]} failed: {cause}")

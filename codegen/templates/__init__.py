@@ -1,10 +1,10 @@
-"""What Choria publishes as JSON Schema, as Python: one module for each schema, at the path of the schema.
+"""Choria's JSON Schemas as Python: one module for each schema, at the path of the schema.
 
-Types are plain frozen dataclasses; importing one imports nothing outside the standard library:
+Types are plain frozen dataclasses. Importing one imports nothing outside the standard library:
 
     from choria_schemas.lifecycle.v1 import Startup
 
-`choria_schemas.registry` finds the class, the validator and the schema of a protocol.
+`choria_schemas.registry` maps a protocol to its class, validator and schema.
 """
 
 from typing import TYPE_CHECKING
@@ -16,21 +16,21 @@ __all__ = ["schema"]
 
 
 def schema(protocol: str) -> "dict[str, Any]":
-    """The contract in force for a protocol: upstream's JSON Schema with the corrections applied.
+    """Return the JSON Schema in force for a protocol: upstream's with the corrections applied, or a local one.
 
     Args:
-        protocol: In either spelling, for example "io.choria.lifecycle.v1.startup".
+        protocol: Any spelling of the protocol, such as "io.choria.lifecycle.v1.startup".
 
     Returns:
-        A copy that is the caller's own.
+        A fresh copy.
 
     Raises:
-        KeyError: There is no contract for this protocol.
+        KeyError: The protocol has no contract.
     """
     from choria_schemas.registry import CONTRACTS
 
     contract = CONTRACTS.get(protocol)
     if contract is None:
-        known = ", ".join(sorted({each.protocol for each in CONTRACTS.values()}))
-        raise KeyError(f"no contract for the protocol {protocol!r}; there is one for each of {known}")
+        known = ", ".join(sorted({contract.protocol for contract in CONTRACTS.values()}))
+        raise KeyError(f"no contract for the protocol {protocol!r}; known protocols are {known}")
     return contract.schema()

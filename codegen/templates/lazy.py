@@ -1,4 +1,4 @@
-"""Names of a package that are imported when they are first used (PEP 562)."""
+"""Lazy imports: the names of a package are imported on first use (PEP 562)."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 def exports(
     namespace: "dict[str, Any]", modules: dict[str, str]
 ) -> "tuple[Callable[[str], Any], Callable[[], list[str]]]":
-    """The `__getattr__` and `__dir__` of a package.
+    """Return the `__getattr__` and `__dir__` of a package.
 
     Args:
         namespace: The package's globals.
-        modules: Each name with the module of the package that has it.
+        modules: The submodule that defines each name.
     """
     package = namespace["__name__"]
 
@@ -23,9 +23,9 @@ def exports(
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module = f"{package}.{modules[name]}"
-        __import__(module)  # importlib, for its import_module, would cost more than the module itself
+        __import__(module)  # importing importlib for its import_module would cost more than the module itself
         value = getattr(sys.modules[module], name)
-        namespace[name] = value  # the next use does not come here
+        namespace[name] = value  # later uses bypass __getattr__
         return value
 
     def dir_() -> list[str]:

@@ -1,6 +1,6 @@
 # Generated from codegen/templates/_contract.py.
 # Do not edit: change the source and run `python -m codegen generate`.
-"""One entry of the registry."""
+"""The entries of the registry."""
 
 from __future__ import annotations
 
@@ -18,46 +18,46 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
-    """What is agreed about one kind of event."""
+    """The contract of one event type."""
 
     protocol: str
-    """The protocol as it is written today."""
+    """The current spelling of the protocol."""
     protocols: tuple[str, ...]
-    """Every spelling of the protocol, today's first."""
+    """Every spelling of the protocol, the current one first."""
     schema_id: str
     """The id of the schema."""
     path: str
     """The path of the schema, such as "choria/lifecycle/v1/startup.json"."""
     source: str
-    """The upstream commit the schema was taken at, or "local" where upstream publishes none."""
+    """The upstream commit of the schema, or "local" if upstream does not publish one."""
     bounds: tuple[tuple[str, str, float], ...] | None
-    """What the types of `cls` leave open, as (field, keyword, bound); None where only `violations` can tell."""
+    """The bounds that the types of `cls` do not enforce, as (field, keyword, bound); None if only `violations` can."""
     corrections: tuple[tuple[str, str], ...]
-    """Where the schema differs from upstream's, as JSON pointers, each with the reason."""
+    """The differences from upstream's schema, as (JSON pointer, reason)."""
     class_name: str
     """The name of `cls`."""
 
     @property
     def cls(self) -> type[Any]:
         """The dataclass."""
-        found: type[Any] = getattr(import_module(_module(self.path)), self.class_name)
-        return found
+        cls: type[Any] = getattr(import_module(_module(self.path)), self.class_name)
+        return cls
 
     def schema(self) -> dict[str, Any]:
-        """The corrected schema; a copy that is the caller's own."""
-        made: dict[str, Any] = import_module(_module(self.path, "_schema.")).schema()
-        return made
+        """Return a fresh copy of the corrected schema."""
+        schema: dict[str, Any] = import_module(_module(self.path, "_schema.")).schema()
+        return schema
 
     def violations(self, document: object) -> tuple[JsonSchemaValueException, ...]:
-        """Everything in which a decoded JSON document breaks the schema; nothing if it is valid.
+        """Return every violation of the schema by a decoded JSON document; empty if it is valid.
 
-        The search ends early when hundreds were found.
+        Validation stops after a few hundred violations.
 
         Args:
-            document: What json.loads or its like returned: dict, list, str, int, float, bool or None.
+            document: A value as returned by json.loads: dict, list, str, int, float, bool or None.
 
         Returns:
-            The findings, each with `name`, `rule`, `rule_definition` and `value`.
+            The violations, each with `name`, `rule`, `rule_definition` and `value`.
         """
         validate, errors = _validator(self.path)
         try:

@@ -1,8 +1,8 @@
 # Generated from the files in schemas/ (codegen/package.py).
 # Do not edit: change the source and run `python -m codegen generate`.
-"""Every contract by its protocol, in each spelling.
+"""All contracts by protocol, in every spelling.
 
-Importing this imports no class, no validator and no schema; each is imported on first use.
+Classes, validators and schemas are imported on first use, not by importing this module.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from choria_schemas._contract import Contract
 __all__ = ['CONTRACTS', 'Contract', 'UPSTREAM_COMMIT', 'UPSTREAM_REPOSITORY']
 
 UPSTREAM_REPOSITORY: Final = 'https://github.com/choria-io/schemas'
-"""Where upstream's schemas come from."""
+"""The git repository of upstream's schemas."""
 
 UPSTREAM_COMMIT: Final = 'c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8'
-"""The commit they were taken at."""
+"""The commit of that repository from which the schemas were taken."""
 
 _ALL: Final = (
     Contract(
@@ -90,7 +90,7 @@ _ALL: Final = (
         source='c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8',
         bounds=(),
         corrections=(
-            ('/additionalProperties', 'All other events are open; a field that a newer Choria adds must not make its transitions invalid.'),
+            ('/additionalProperties', 'All other events allow unknown fields; a field added by a newer Choria must not make its transitions invalid.'),
         ),
         class_name='Transition',
     ),
@@ -122,10 +122,10 @@ _ALL: Final = (
         source='c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8',
         bounds=None,
         corrections=(
-            ('/definitions/perfdata/type', 'Go sends null where there is no performance data, for one before the first check.'),
-            ('/properties/annotations/type', 'Go sends null for a machine that sets no annotations.'),
-            ('/properties/status/enum', 'NOTCHECKED is sent before the first check, and SKIPPED is the other state that Nagios itself does not have.'),
-            ('/properties/status_code/maximum', '4 stands for SKIPPED, 5 for NOTCHECKED.'),
+            ('/definitions/perfdata/type', 'Go sends null if there is no performance data, such as before the first check.'),
+            ('/properties/annotations/type', 'Go sends null for a machine without annotations.'),
+            ('/properties/status/enum', 'Choria adds two states to those of Nagios: NOTCHECKED, sent before the first check, and SKIPPED.'),
+            ('/properties/status_code/maximum', '4 is SKIPPED, 5 is NOTCHECKED.'),
         ),
         class_name='NagiosState',
     ),
@@ -137,7 +137,7 @@ _ALL: Final = (
         source='c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8',
         bounds=(),
         corrections=(
-            ('/properties/type/enum', "Schedule watchers send their own type; with upstream's copy from the file watcher none of their events is valid."),
+            ('/properties/type/enum', "Schedule watchers send their own type; upstream's enum, copied from the file watcher, rejects all their events."),
         ),
         class_name='ScheduleState',
     ),

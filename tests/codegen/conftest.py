@@ -1,4 +1,4 @@
-"""A small project of its own for each test: an upstream folder, schemas/ and generated/, driven through the command."""
+"""A small project for each test: an upstream folder, schemas/ and generated/, driven through the command line."""
 
 from __future__ import annotations
 
@@ -35,31 +35,31 @@ reason = "not an event"
 
 
 def event(path: str = PING, **fields: Any) -> dict[str, Any]:
-    """A schema with a protocol and a name, and further properties as given."""
+    """Return a schema with the fields `protocol` and `name`, and further ones as given."""
     title = "io." + path.removesuffix(".json").replace("/", ".")
     return {
         "$schema": "http://json-schema.org/draft-04/schema#",
         "id": f"https://example.net/{path}",
         "title": title,
-        "description": "upstream's words",
+        "description": "upstream's wording",
         "type": "object",
         "required": ["protocol", "name"],
         "properties": {
             "protocol": {"type": "string", "enum": ["old:ping:1", title]},
-            "name": {"type": "string", "description": "upstream's words", "default": "x"},
+            "name": {"type": "string", "description": "upstream's wording", "default": "x"},
             **fields,
         },
     }
 
 
 def quoted(text: str) -> str:
-    """A text as TOML writes it: as JSON does, but for one character."""
+    """Quote a text for TOML, which differs from JSON in one character."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a command did."""
+    """The outcome of a command."""
 
     status: int
     out: str
@@ -67,7 +67,7 @@ class Result:
 
 
 class Project:
-    """A root folder with everything the command needs."""
+    """A root folder with everything that the command needs."""
 
     def __init__(self, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.root = root
@@ -81,18 +81,18 @@ class Project:
         self.describe(event())
 
     def publish(self, schema: dict[str, Any] | bytes, path: str = PING) -> None:
-        """Make a file of upstream's say this."""
+        """Write one of upstream's files."""
         target = self.upstream / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(schema if isinstance(schema, bytes) else json.dumps(schema).encode())
 
     def describe(self, schema: dict[str, Any], path: str = PING, **sentences: str) -> None:
-        """Write a sentence for all that the schemas described so far have."""
+        """Write a sentence for each object and field of a schema."""
         lines = []
-        for pointer, found in descriptions.objects_of(schema):
+        for pointer, object_ in descriptions.walk_objects(schema):
             table = json.dumps(path) + (f".objects.{json.dumps(pointer)}" if pointer else "")
             lines += [f"[{table}]", 'sentence = "Something."', f"[{table}.fields]"]
-            for name in found["properties"]:
+            for name in object_["properties"]:
                 sentence = sentences.get(name, "A field.")
                 lines.append(f"{quoted(name)} = {quoted(sentence)}")
         target = self.schemas / "descriptions.toml"
@@ -104,36 +104,36 @@ class Project:
         (self.schemas / "corrections.toml").write_text(text)
 
     def run(self, *arguments: str) -> Result:
-        """Run a command of codegen's."""
+        """Run one of codegen's commands."""
         self._capsys.readouterr()
         try:
             status = main(arguments, self.root)
-        except SystemExit as ended:
-            status = ended.code if isinstance(ended.code, int) else 1
+        except SystemExit as exit_:
+            status = exit_.code if isinstance(exit_.code, int) else 1
         captured = self._capsys.readouterr()
         return Result(status, captured.out, captured.err)
 
     def sync(self, *arguments: str) -> Result:
-        """Take what upstream's folder has."""
+        """Sync from upstream's folder."""
         return self.run("sync", "--from", str(self.upstream), "--commit", COMMIT, *arguments)
 
     def generate(self) -> Result:
-        """Sync, then generate; the result of the first that failed."""
+        """Sync, then generate; return the result of the first command that fails, or of the last."""
         synced = self.sync()
         return synced if synced.status else self.run("generate")
 
     def text(self, module: str) -> str:
-        """A generated file."""
+        """Return the text of a generated file."""
         return (self.package / module).read_text(encoding="utf-8")
 
     def load(self, module: str) -> dict[str, Any]:
-        """Execute a generated module, apart from the installed package."""
+        """Execute a generated module, isolated from the installed package, and return its globals."""
         namespace: dict[str, Any] = {"__name__": f"isolated.{module}"}
         exec(compile(self.text(module), module, "exec", dont_inherit=True), namespace)
         return namespace
 
     def bytes(self) -> dict[str, bytes]:
-        """Everything under schemas/ and generated/."""
+        """Return the bytes of every file under schemas/ and generated/."""
         folders = (self.schemas, self.package)
         return {
             str(path.relative_to(self.root)): path.read_bytes()
@@ -145,11 +145,11 @@ class Project:
 
 @pytest.fixture
 def project(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Project:
-    """A project whose upstream publishes one event; nothing is synced yet."""
+    """A project whose upstream publishes one event, before the first sync."""
     return Project(tmp_path, capsys)
 
 
 @pytest.fixture
 def make_event() -> Callable[..., dict[str, Any]]:
-    """`event()`, for tests that need a schema to change."""
+    """The function `event`, for tests that change a schema."""
     return event

@@ -1,4 +1,4 @@
-"""drift says what differs, what is missing and what is left over, and nothing else moves it."""
+"""`drift` reports files that differ, are missing or are left over, and nothing else."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ def generated(project):
     return project
 
 
-def test_says_nothing_when_all_is_as_it_should_be(generated):
+def test_reports_nothing_if_nothing_differs(generated):
     result = generated.run("drift")
     assert (result.status, result.out, result.err) == (0, "", "")
 
 
 def test_the_repository_itself_has_no_drift():
     root = Path(__file__).parents[2]
-    done = subprocess.run([sys.executable, "-m", "codegen", "drift"], cwd=root, capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    completed = subprocess.run([sys.executable, "-m", "codegen", "drift"], cwd=root, capture_output=True, text=True)
+    assert (completed.returncode, completed.stdout, completed.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize("name", [MODULE, "registry.py", "py.typed", f"_validate/{MODULE}", "lifecycle/__init__.py"])
-def test_names_a_file_that_differs(generated, name):
+def test_reports_a_file_that_differs(generated, name):
     target = generated.package / name
     target.write_bytes(target.read_bytes() + b" ")
     result = generated.run("drift")
@@ -46,14 +46,14 @@ def test_a_changed_line_ending_differs(generated):
     assert generated.run("drift").status == 1
 
 
-def test_names_a_file_that_is_missing(generated):
+def test_reports_a_missing_file(generated):
     (generated.package / MODULE).unlink()
     result = generated.run("drift")
     assert (result.status, f"{MODULE}: missing" in result.out) == (1, True)
 
 
 @pytest.mark.parametrize("name", ["lifecycle/v1/stale.py", "other/stale.py", "data.json", ".hidden"])
-def test_names_a_file_that_is_left_over(generated, name):
+def test_reports_a_left_over_file(generated, name):
     target = generated.package / name
     target.parent.mkdir(exist_ok=True)
     target.write_text("")
@@ -61,7 +61,7 @@ def test_names_a_file_that_is_left_over(generated, name):
     assert (result.status, f"choria_schemas/{name}: left over" in result.out) == (1, True)
 
 
-def test_a_link_is_not_the_file(generated, tmp_path):
+def test_a_symlink_differs_from_the_file(generated, tmp_path):
     target, elsewhere = generated.package / MODULE, tmp_path / "elsewhere.py"
     elsewhere.write_bytes(target.read_bytes())
     target.unlink()
@@ -69,28 +69,28 @@ def test_a_link_is_not_the_file(generated, tmp_path):
     assert generated.run("drift").status == 1
 
 
-def test_does_not_mind_what_python_caches(generated):
+def test_ignores_python_caches(generated):
     cache = generated.package / "lifecycle" / "__pycache__"
     cache.mkdir()
     (cache / "ping.cpython-311.pyc").write_bytes(b"")
     assert generated.run("drift").status == 0
 
 
-def test_changes_nothing(generated):
+def test_writes_nothing(generated):
     (generated.package / MODULE).write_text("")
     before = generated.bytes()
     generated.run("drift")
     assert generated.bytes() == before
 
 
-def test_everything_is_missing_before_the_first_generate(project):
+def test_every_file_is_missing_before_the_first_generate(project):
     project.sync()
     result = project.run("drift")
     assert (result.status, f"{MODULE}: missing" in result.out) == (1, True)
 
 
 @pytest.mark.parametrize("damage", ["change", "remove", "leave over"])
-def test_generate_mends_what_drift_finds(generated, damage):
+def test_generate_repairs_what_drift_reports(generated, damage):
     before = generated.bytes()
     target = generated.package / MODULE
     match damage:
@@ -117,7 +117,7 @@ def test_a_changed_contract_is_drift(generated, make_event):
     assert (result.status, f"{MODULE}: differs" in result.out) == (1, True)
 
 
-def test_an_upstream_file_edited_here_is_refused(generated):
+def test_a_hand_edited_upstream_file_is_refused(generated):
     target = generated.schemas / "choria/lifecycle/v1/ping.json"
     target.write_text(target.read_text().replace("old:ping:1", "older:ping:1"))
     result = generated.run("drift")
@@ -125,17 +125,17 @@ def test_an_upstream_file_edited_here_is_refused(generated):
     assert "choria/lifecycle/v1/ping.json: is not what sync wrote" in result.err
 
 
-def test_a_failure_while_writing_leaves_everything_as_it_was(generated, monkeypatch):
+def test_a_failed_write_is_rolled_back(generated, monkeypatch):
     for name in ("lifecycle/v1/ping.py", "registry.py"):
         (generated.package / name).write_text("# damaged\n")
     before = generated.bytes()
-    put, written = Path.write_bytes, []
+    write_bytes, written = Path.write_bytes, []
 
     def fail_once(path, data):
         written.append(path)
         if len(written) == 2:
             raise OSError("disk full")
-        return put(path, data)
+        return write_bytes(path, data)
 
     monkeypatch.setattr(Path, "write_bytes", fail_once)
     result = generated.run("generate")
@@ -144,7 +144,7 @@ def test_a_failure_while_writing_leaves_everything_as_it_was(generated, monkeypa
 
 
 @pytest.mark.parametrize(("seed", "locale"), [("0", "C"), ("4711", "C.UTF-8")])
-def test_the_bytes_depend_on_neither_hash_seed_nor_locale(project, make_event, seed, locale, tmp_path):
+def test_output_is_independent_of_hash_seed_and_locale(project, make_event, seed, locale, tmp_path):
     schema = make_event(
         unit={"enum": ["é", "\u2028", "b", "a"]},
         list={"type": "array"},
@@ -162,22 +162,22 @@ def test_the_bytes_depend_on_neither_hash_seed_nor_locale(project, make_event, s
         "PYTHONCOERCECLOCALE": "0",
     }
     program = "import sys, pathlib, codegen.__main__ as c; sys.exit(c.main(['drift'], pathlib.Path(sys.argv[1])))"
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path)],
         env=environment,
         cwd=Path(__file__).parents[2],
         capture_output=True,
         encoding="utf-8",
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (completed.returncode, completed.stdout, completed.stderr) == (0, "", "")
 
 
-def test_a_usage_error_is_two(project):
+def test_a_usage_error_exits_with_2(project):
     assert project.run("wobble").status == 2
     assert project.run().status == 2
 
 
-def test_a_bug_is_neither_a_difference_nor_a_bad_contract(generated, monkeypatch):
+def test_a_bug_exits_with_70_and_a_traceback(generated, monkeypatch):
     monkeypatch.setattr("codegen.contract.load", lambda schemas: 1 / 0)
     result = generated.run("drift")
     assert (result.status, result.out) == (70, "")
@@ -185,12 +185,12 @@ def test_a_bug_is_neither_a_difference_nor_a_bad_contract(generated, monkeypatch
     assert result.err.endswith("ZeroDivisionError: division by zero\n")
 
 
-def test_the_help_says_what_each_status_means(project):
+def test_help_explains_each_exit_status(project):
     result = project.run("--help")
     assert result.status == 0
     assert all(f" {status} " in " ".join(result.out.split()).partition("exit status:")[2] for status in (0, 1, 2, 70))
 
 
-def test_without_a_sync_generate_says_what_to_do(project):
+def test_generate_before_the_first_sync_says_what_to_run(project):
     result = project.run("generate")
     assert (result.status, "run `python -m codegen sync`" in result.err) == (2, True)

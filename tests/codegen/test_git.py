@@ -1,4 +1,4 @@
-"""Upstream read from git: the commit's own content, at a ref, from a folder or a URL."""
+"""Reading upstream from git: the content of a commit, at a ref, from a folder or a URL."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ PING = "choria/lifecycle/v1/ping.json"
 
 @pytest.fixture
 def git(project, make_event):
-    """A function that runs git in upstream's folder, which is a repository with one commit, tagged v1."""
-    identity = {f"GIT_{who}_{what}": "x@example.net" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    """A function that runs git in upstream's folder, a repository with one commit tagged v1."""
+    identity = {f"GIT_{role}_{key}": "x@example.net" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
     environment = {"PATH": os.environ["PATH"], "HOME": str(project.root), **identity}
 
     def run(*arguments):
@@ -31,13 +31,13 @@ def git(project, make_event):
 
 def test_reads_a_checkout_at_head_and_records_the_commit(project, git):
     assert project.run("sync", "--from", str(project.upstream)).status == 0
-    held = lock.read(project.schemas)
-    assert held.commit == git("rev-parse", "HEAD")
-    assert held.files[0].blob == git("rev-parse", f"HEAD:{PING}")
-    assert held.repository == "https://example.net/schemas"
+    locked = lock.read(project.schemas)
+    assert locked.commit == git("rev-parse", "HEAD")
+    assert locked.files[0].blob == git("rev-parse", f"HEAD:{PING}")
+    assert locked.repository == "https://example.net/schemas"
 
 
-def test_reads_the_commit_and_not_what_lies_in_the_working_tree(project, git, make_event):
+def test_reads_the_commit_rather_than_the_working_tree(project, git, make_event):
     project.publish(make_event(unfinished={"type": "string"}))
     assert project.run("sync", "--from", str(project.upstream)).status == 0
     assert "unfinished" not in (project.schemas / PING).read_text()
@@ -63,25 +63,25 @@ def test_a_bare_repository_is_a_repository(project, git):
     assert project.run("sync", "--from", str(bare)).status == 0
 
 
-def test_the_commit_can_be_demanded(project, git):
+def test_commit_option_requires_that_commit(project, git):
     head = git("rev-parse", "HEAD")
     assert project.run("sync", "--from", str(project.upstream), "--commit", head).status == 0
     result = project.run("sync", "--from", str(project.upstream), "--commit", "0" * 40)
-    assert (result.status, f"is the commit {head}, not {'0' * 40}" in result.err) == (2, True)
+    assert (result.status, f"is commit {head}, not {'0' * 40}" in result.err) == (2, True)
 
 
 @pytest.mark.parametrize("form", ["{0}", "file://{0}"])
-def test_a_ref_that_is_not_there_is_a_usage_error(project, git, form):
+def test_an_unknown_ref_is_a_usage_error(project, git, form):
     result = project.run("sync", "--from", form.format(project.upstream), "--ref", "nowhere")
     assert (result.status, result.err.startswith("sync: git ")) == (2, True)
 
 
-def test_a_repository_that_is_not_there_is_a_usage_error(project):
+def test_a_missing_repository_is_a_usage_error(project):
     result = project.run("sync", "--from", f"file://{project.root}/absent")
     assert (result.status, "git fetch failed" in result.err) == (2, True)
 
 
-def test_a_link_in_the_commit_is_refused(project, git):
+def test_a_symlink_in_the_commit_is_refused(project, git):
     (project.upstream / "choria/lifecycle/v1/link.json").symlink_to("/etc/hostname")
     git("add", ".")
     git("commit", "--quiet", "--message=link")
@@ -89,7 +89,7 @@ def test_a_link_in_the_commit_is_refused(project, git):
     assert (result.status, "link.json: is not a regular file" in result.err) == (2, True)
 
 
-def test_the_callers_own_repository_is_not_taken_for_upstream(project, git, monkeypatch):
+def test_git_dir_in_the_environment_is_ignored(project, git, monkeypatch):
     monkeypatch.setenv("GIT_DIR", str(project.root / "somewhere.git"))
     assert project.run("sync", "--from", str(project.upstream)).status == 0
 
@@ -101,16 +101,16 @@ def test_without_git_a_plain_folder_still_works(project, monkeypatch, tmp_path):
     assert (result.status, "git is not installed" in result.err) == (2, True)
 
 
-def test_git_that_hangs_is_ended(project, monkeypatch):
+def test_git_that_hangs_times_out(project, monkeypatch):
     def hang(*arguments, timeout, **options):
         raise subprocess.TimeoutExpired("git", timeout)
 
     monkeypatch.setattr(upstream.subprocess, "run", hang)
     result = project.run("sync", "--from", "https://example.net/schemas")
-    assert (result.status, "took more than" in result.err) == (2, True)
+    assert (result.status, "timed out after" in result.err) == (2, True)
 
 
-def test_the_default_is_the_repository_of_the_lock(project, monkeypatch):
+def test_the_default_origin_is_the_repository_of_the_lock(project, monkeypatch):
     seen = []
     monkeypatch.setattr(upstream, "_git", lambda repository, *arguments: seen.append(arguments) or b"")
     project.run("sync")

@@ -1,4 +1,4 @@
-"""Hostile names and texts are honoured as they are or refused with file and place; they are never text that runs."""
+"""Hostile names and texts are kept verbatim or refused with their file and location, and are never executed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codegen import classes, package, validators
-from codegen.contract import Contract, Contracts
+from codegen.contract import ContractSet, EffectiveContract
 from codegen.descriptions import Description
 
 PING = "choria/lifecycle/v1/ping.json"
@@ -22,7 +22,7 @@ CALL = "__import__('builtins').owned.append(1)"
 
 
 def words(text):
-    """The words of a text, as a list."""
+    """Split a text into words, which keeps long lists short."""
     return text.split()
 
 
@@ -92,14 +92,14 @@ TEXTS = [
 
 @pytest.fixture(autouse=True)
 def owned(monkeypatch):
-    """What hostile text would append to if it ran."""
+    """Fail if hostile text was executed, which appends to `builtins.owned`."""
     monkeypatch.setattr(builtins, "owned", [], raising=False)
     yield
     assert builtins.owned == []
 
 
 def check_generated(project, schema):
-    """All modules load, and the validator agrees with jsonschema on every text in every field."""
+    """Check that all modules load, and that the validator agrees with jsonschema on every text in every field."""
     modules = [path.relative_to(project.package).as_posix() for path in project.package.rglob("*.py")]
     for module in modules:
         assert ast.parse(project.text(module))
@@ -122,7 +122,7 @@ def check_generated(project, schema):
     return loaded
 
 
-def published(project, schema, **sentences):
+def generate(project, schema, **sentences):
     project.publish(schema)
     project.describe(schema, **sentences)
     return project.generate()
@@ -132,9 +132,9 @@ def canonical_of(project):
     return json.loads((project.schemas / PING).read_text(encoding="utf-8"))
 
 
-def test_values_of_an_enum_are_honoured(project, make_event):
+def test_enum_values_are_kept(project, make_event):
     values = sorted(set(TEXTS))
-    result = published(project, make_event(choice={"type": "string", "enum": values}))
+    result = generate(project, make_event(choice={"type": "string", "enum": values}))
     assert (result.status, result.err) == (0, "")
     loaded = check_generated(project, canonical_of(project))
     (field,) = [field for field in dataclasses.fields(loaded["Ping"]) if field.name == "choice"]
@@ -142,55 +142,55 @@ def test_values_of_an_enum_are_honoured(project, make_event):
     assert literal.__args__ == tuple(values)
 
 
-def test_spellings_of_a_protocol_are_honoured(project, make_event):
+def test_protocol_spellings_are_kept(project, make_event):
     schema = make_event()
     schema["properties"]["protocol"]["enum"] = [*sorted(set(TEXTS)), schema["title"]]
-    assert published(project, schema).status == 0
+    assert generate(project, schema).status == 0
     loaded = check_generated(project, canonical_of(project))
     assert loaded["PROTOCOLS"] == (schema["title"], *sorted(set(TEXTS)))
     assert loaded["PROTOCOL"] == schema["title"]
 
 
 @pytest.mark.parametrize("text", ["".join(TEXTS), *TEXTS[-13:]])
-def test_an_id_and_a_format_are_honoured(project, make_event, text):
+def test_id_and_format_are_kept(project, make_event, text):
     schema = make_event(size={"type": "string", "format": text}) | {"id": text}
-    assert published(project, schema).status == 0
+    assert generate(project, schema).status == 0
     kept = canonical_of(project)
-    # jsonschema resolves references against the id, which no text like these is fit for; it is no part of the verdict.
+    # Without jsonschema as the oracle: it resolves references against the id, which is not a URI here.
     assert project.load(f"_schema/{MODULE}")["schema"]() == kept
     assert project.load(MODULE)["SCHEMA_ID"] == text
     project.load(f"_validate/{MODULE}")["validate"]({"protocol": "old:ping:1", "name": "n", "size": "x"})
     assert ast.parse(project.text("registry.py"))
 
 
-def test_a_reason_for_a_correction_is_honoured(project, make_event):
+def test_the_reason_of_a_correction_is_kept(project, make_event):
     reason = "".join(TEXTS)
     quoted = json.dumps(reason, ensure_ascii=False).replace("\x7f", "\\u007f")
     project.correct(
         f'[[corrections]]\nfile = "{PING}"\npointer = "/properties/name/type"\nexpected = "string"\n'
         f'value = "integer"\nreason = {quoted}\n'
     )
-    assert published(project, make_event()).status == 0
+    assert generate(project, make_event()).status == 0
     registry = ast.parse(project.text("registry.py"))
     constants = {node.value for node in ast.walk(registry) if isinstance(node, ast.Constant)}
     assert reason in constants
 
 
-def test_what_upstream_describes_goes_nowhere(project, make_event):
+def test_upstream_descriptions_are_dropped(project, make_event):
     schema = make_event(size={"type": "string", "description": "".join(TEXTS), "default": TEXTS, "examples": TEXTS})
     schema |= {"description": f'"""\n{CALL}\n', "default": CALL}
-    assert published(project, schema).status == 0
+    assert generate(project, schema).status == 0
     assert CALL.encode() not in b"".join(project.bytes().values())
     check_generated(project, canonical_of(project))
 
 
 @pytest.mark.parametrize("text", [text for text in TEXTS if text != "x" * 5000])
-def test_a_title_is_the_protocol_or_refused(project, make_event, text):
+def test_a_title_other_than_the_protocol_is_refused(project, make_event, text):
     for title in (text, f"io.choria.lifecycle.v1.ping{text}"):
         schema = make_event() | {"title": title}
         schema["properties"]["protocol"]["enum"].append(title)
         project.publish(schema)
-        assert project.sync().status in (0, 2)  # an enum may not say a thing twice
+        assert project.sync().status in (0, 2)  # 2: the values of an enum must be unique
         result = project.run("generate")
         assert result.status == 2 or title == "io.choria.lifecycle.v1.ping"
         assert all(line.isprintable() for line in result.err.splitlines())
@@ -200,13 +200,13 @@ def test_a_title_is_the_protocol_or_refused(project, make_event, text):
 NAMES = [
     *(text for text in TEXTS if (text and not text.isalpha()) or text in ("class", "None", "é")),
     *("a b", "a-b", "a.b", "a/b", "a~b", "9a", "_a", "\u017f", "\uff4eame"),
-    *words("_ __init__ __slots__ __dict__ __doc__ def lambda True import async"),
-    *words("str int float bool list dict Any Literal"),
+    *["_", "__init__", "__slots__", "__dict__", "__doc__", "def", "lambda", "True", "import", "async"],
+    *["str", "int", "float", "bool", "list", "dict", "Any", "Literal"],
 ]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_that_is_none_in_python_is_refused(project, make_event, name):
+def test_a_name_that_python_cannot_use_is_refused(project, make_event, name):
     for schema in (
         make_event(**{name: {"type": "string"}}),
         make_event() | {"definitions": {name: {"type": "string"}}},
@@ -222,7 +222,7 @@ def test_a_name_that_is_none_in_python_is_refused(project, make_event, name):
         assert not project.package.exists()
 
 
-LOOKALIKES = words("""
+HARMLESS_NAMES = words("""
 type id match case self cls object dataclass field Final property annotations copy json schema validate
 data errors e re Decimal NoneType custom_formats name_prefix data_keys is_dict x a__b mro items keys
 model_config PROTOCOL SCHEMA_ID PROTOCOLS print set len isinstance sorted tuple locals definitions
@@ -230,10 +230,10 @@ properties description default required enum title typing const nullable
 """)
 
 
-@pytest.mark.parametrize("name", LOOKALIKES)
-def test_a_name_that_only_looks_dangerous_is_honoured(project, make_event, name):
+@pytest.mark.parametrize("name", HARMLESS_NAMES)
+def test_a_name_that_only_looks_dangerous_is_kept(project, make_event, name):
     schema = make_event(**{name: {"type": "integer"}}, zz={"type": "array", "items": {"type": "string"}})
-    result = published(project, schema)
+    result = generate(project, schema)
     assert (result.status, result.err) == (0, "")
     loaded = check_generated(project, canonical_of(project))
     made = loaded["Ping"](**{"protocol": "old:ping:1", "name": "n", "zz": ["z"], name: 3})
@@ -242,21 +242,21 @@ def test_a_name_that_only_looks_dangerous_is_honoured(project, make_event, name)
 
 
 @pytest.mark.parametrize("name", ["any", "literal", "final", "none", "true", "PROTOCOL", "ping"])
-def test_an_object_that_would_hide_a_name_of_the_module_is_refused(project, make_event, name):
+def test_an_object_that_shadows_a_name_of_the_module_is_refused(project, make_event, name):
     schema = make_event(**{name: {"type": "object", "properties": {"a": {"type": "string"}}}})
-    result = published(project, schema)
+    result = generate(project, schema)
     assert (result.status, f"{PING}#/properties/{name}: would be " in result.err) == (2, True)
     assert not project.package.exists()
 
 
-def test_a_field_that_is_named_like_a_class_of_another_object_is_refused(project, make_event):
+def test_a_field_named_like_the_class_of_another_object_is_refused(project, make_event):
     part = {"type": "object", "properties": {"a": {"type": "string"}}}
-    result = published(project, make_event(part=part, Part={"type": "string"}))
+    result = generate(project, make_event(part=part, Part={"type": "string"}))
     assert (result.status, f"{PING}: has a field and a class Part" in result.err) == (2, True)
 
 
-def test_a_name_that_is_the_class_is_refused(project, make_event):
-    result = published(project, make_event(Ping={"type": "integer"}))
+def test_a_field_named_like_its_class_is_refused(project, make_event):
+    result = generate(project, make_event(Ping={"type": "integer"}))
     assert (result.status, f"{PING}: has a field and a class Ping" in result.err) == (2, True)
 
 
@@ -275,23 +275,23 @@ def test_a_name_that_is_the_class_is_refused(project, make_event):
         " ",
     ],
 )
-def test_a_sentence_that_would_not_read_as_written_is_refused(project, make_event, sentence):
-    result = published(project, make_event(), name=sentence)
+def test_a_sentence_that_a_docstring_cannot_hold_is_refused(project, make_event, sentence):
+    result = generate(project, make_event(), name=sentence)
     assert (result.status, "descriptions.toml#/choria~1lifecycle~1v1~1ping.json/name: " in result.err) == (2, True)
 
 
 @pytest.mark.parametrize(
-    "sentence", ["It's {not} a %s format {0}.", "A # is no comment.", "Ünïcode: größer \U0001f600."]
+    "sentence", ["It's {not} a %s format {0}.", "A # is not a comment.", "Ünïcode: größer \U0001f600."]
 )
-def test_a_strange_sentence_is_honoured(project, make_event, sentence):
-    assert published(project, make_event(), name=sentence).status == 0
+def test_an_unusual_sentence_is_kept(project, make_event, sentence):
+    assert generate(project, make_event(), name=sentence).status == 0
     module = ast.parse(project.text(MODULE))
     assert sentence in {node.value for node in ast.walk(module) if isinstance(node, ast.Constant)}
 
 
 def contract_of(schema):
     fields = {"protocol": "A.", "choice": "B."}
-    return Contract(PING, schema, "local", (), {"": Description("An event.", fields)})
+    return EffectiveContract(PING, schema, "local", (), {"": Description("An event.", fields)})
 
 
 def execute(text, namespace):
@@ -300,7 +300,7 @@ def execute(text, namespace):
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, unique=True), st.text())
-def test_any_text_in_an_enum_is_honoured(values, other):
+def test_any_text_in_an_enum_is_kept(values, other):
     title = "io.choria.lifecycle.v1.ping"
     schema = {
         "$schema": "http://json-schema.org/draft-04/schema#",
@@ -326,4 +326,4 @@ def test_any_text_in_an_enum_is_honoured(values, other):
     made: dict = {}
     execute(validators.render_schema(contract, ""), made)
     assert made["schema"]() == schema
-    assert compile(package._registry(Contracts("r", "c", (contract,))), "registry", "exec")
+    assert compile(package._registry(ContractSet("r", "c", (contract,))), "registry", "exec")

@@ -1,4 +1,4 @@
-"""The closed list: a schema is either translated exactly or refused with file and place."""
+"""The supported subset: a schema is either translated exactly or refused with its file and location."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MODULE = "lifecycle/v1/ping.py"
 
 
 def validator(project):
-    """`valid(document)` by the compiled validator of the project's event."""
+    """Return a function that applies the compiled validator of the project's event."""
     compiled = project.load(f"_validate/{MODULE}")
 
     def valid(document):
@@ -71,22 +71,22 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(
-    ("schema", "place"), REFUSED, ids=lambda value: json.dumps(value) if isinstance(value, dict) else ""
+    ("schema", "pointer"), REFUSED, ids=lambda value: json.dumps(value) if isinstance(value, dict) else ""
 )
-def test_what_is_not_translated_is_refused_with_file_and_place(project, make_event, schema, place):
-    whole = make_event(field=schema) | {"definitions": {"ok": {"type": "string"}}}
-    project.publish(whole)
-    project.describe(whole)
+def test_unsupported_schemas_are_refused_with_file_and_location(project, make_event, schema, pointer):
+    event_schema = make_event(field=schema) | {"definitions": {"ok": {"type": "string"}}}
+    project.publish(event_schema)
+    project.describe(event_schema)
     assert project.sync().status == 0
     before = project.bytes()
     result = project.run("generate")
     assert result.status == 2
-    assert f"{PING}#/properties/field{place}: " in result.err
+    assert f"{PING}#/properties/field{pointer}: " in result.err
     assert project.bytes() == before
 
 
 @pytest.mark.parametrize(
-    ("change", "place"),
+    ("change", "pointer"),
     [
         (lambda s: s.update(type="array"), "/type"),
         (lambda s: s.pop("type"), "/type"),
@@ -109,16 +109,16 @@ def test_what_is_not_translated_is_refused_with_file_and_place(project, make_eve
         (lambda s: s.update(definitions={"a-b": {}}), "/definitions/a-b"),
     ],
 )
-def test_an_event_that_is_none_is_refused_with_file_and_place(project, make_event, change, place):
+def test_an_invalid_event_schema_is_refused_with_file_and_location(project, make_event, change, pointer):
     schema = make_event()
     change(schema)
     project.publish(schema)
     assert project.sync().status == 0
     result = project.run("generate")
-    assert (result.status, f"{PING}#{place}: " in result.err) == (2, True), result.err
+    assert (result.status, f"{PING}#{pointer}: " in result.err) == (2, True), result.err
 
 
-def test_a_keyword_can_be_corrected_away(project, make_event):
+def test_a_correction_can_remove_an_unsupported_keyword(project, make_event):
     schema = make_event(size={"type": "string", "pattern": "x"})
     project.publish(schema)
     project.describe(schema)
@@ -128,8 +128,8 @@ def test_a_keyword_can_be_corrected_away(project, make_event):
     assert project.generate().status == 0
 
 
-# Each with documents to try in the field, and whether the types alone enforce it.
-TRANSLATED = [
+# (schema, whether types alone enforce it, values to try in the field)
+SUPPORTED = [
     ({"type": "string"}, False, ["", "a", 1, None, True]),
     ({"type": "integer"}, False, [0, -1, 2**70, 1.0, 1.5, True, "1", None]),
     ({"type": "number"}, False, [0, 1.5, True, "1", None]),
@@ -180,25 +180,25 @@ TRANSLATED = [
 
 
 @pytest.mark.parametrize(
-    ("schema", "exact", "values"), TRANSLATED, ids=lambda value: json.dumps(value) if isinstance(value, dict) else ""
+    ("schema", "exact", "values"), SUPPORTED, ids=lambda value: json.dumps(value) if isinstance(value, dict) else ""
 )
 @pytest.mark.parametrize("required", [True, False])
-def test_what_is_translated_is_honoured_exactly(project, make_event, schema, exact, values, required):
-    whole = make_event(field=schema)
-    whole["definitions"] = {
+def test_supported_schemas_are_enforced_exactly(project, make_event, schema, exact, values, required):
+    event_schema = make_event(field=schema)
+    event_schema["definitions"] = {
         "ok": {"type": "string", "minLength": 1},
         "part": {"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]},
     }
-    whole["required"] += ["field"] if required else []
-    project.publish(whole)
-    project.describe(whole)
+    event_schema["required"] += ["field"] if required else []
+    project.publish(event_schema)
+    project.describe(event_schema)
     assert project.generate().status == 0
     valid = validator(project)
-    oracle = jsonschema.Draft4Validator(whole)
+    oracle = jsonschema.Draft4Validator(event_schema)
     module = project.load(MODULE)
     decoder = msgspec.json.Decoder(module["Ping"])
     base = {"protocol": "old:ping:1", "name": "n"}
-    marked = "bounds=()," in project.text("registry.py")
+    types_suffice = "bounds=()," in project.text("registry.py")
     for document in [base, base | {"other": 1}, *(base | {"field": value} for value in values)]:
         expected = oracle.is_valid(document)
         assert valid(document) is expected, document
@@ -207,27 +207,27 @@ def test_what_is_translated_is_honoured_exactly(project, make_event, schema, exa
             by_types = True
         except msgspec.ValidationError:
             by_types = False
-        # Types may accept more where the contract is not marked exact, and never less.
-        assert by_types is expected or (by_types and not marked), document
+        # Types may accept more than the schema unless they suffice, and never less.
+        assert by_types is expected or (by_types and not types_suffice), document
     if not required:
-        assert marked is exact
+        assert types_suffice is exact
 
 
-def test_minimum_and_closed_objects_are_marked_as_more_than_types(project, make_event):
-    whole = make_event() | {"additionalProperties": False}
-    project.publish(whole)
-    project.describe(whole)
+def test_a_closed_object_needs_the_validator(project, make_event):
+    event_schema = make_event() | {"additionalProperties": False}
+    project.publish(event_schema)
+    project.describe(event_schema)
     assert project.generate().status == 0
     assert "bounds=None," in project.text("registry.py")
     assert not validator(project)({"protocol": "old:ping:1", "name": "n", "more": 1})
 
 
-def test_objects_in_an_event_become_classes_of_their_own(project, make_event):
+def test_nested_objects_become_classes(project, make_event):
     part = {"type": "object", "properties": {"b": {"type": "string"}, "a": {"type": "string"}}, "required": ["a"]}
-    whole = make_event(check_part=part, parts={"type": "array", "items": {"$ref": "#/definitions/part"}})
-    whole["definitions"] = {"part": part}
-    project.publish(whole)
-    project.describe(whole)
+    event_schema = make_event(check_part=part, parts={"type": "array", "items": {"$ref": "#/definitions/part"}})
+    event_schema["definitions"] = {"part": part}
+    project.publish(event_schema)
+    project.describe(event_schema)
     assert project.generate().status == 0
     module = project.load(MODULE)
     assert [field.name for field in dataclasses.fields(module["CheckPart"])] == ["a", "b"]
@@ -236,16 +236,16 @@ def test_objects_in_an_event_become_classes_of_their_own(project, make_event):
     assert items.__args__ == (module["Part"],)
 
 
-def test_two_objects_of_one_name_are_refused(project, make_event):
+def test_two_objects_with_the_same_class_name_are_refused(project, make_event):
     part = {"type": "object", "properties": {"a": {"type": "string"}}}
-    whole = make_event(part=part, parts={"type": "array", "items": {"$ref": "#/definitions/part"}})
-    whole["definitions"] = {"part": part}
-    project.publish(whole)
-    project.describe(whole)
+    event_schema = make_event(part=part, parts={"type": "array", "items": {"$ref": "#/definitions/part"}})
+    event_schema["definitions"] = {"part": part}
+    project.publish(event_schema)
+    project.describe(event_schema)
     result = project.generate()
     assert (result.status, f"{PING}#" in result.err, "a second Part" in result.err) == (2, True, True)
 
 
-def test_the_list_of_keywords_has_no_annotation_that_the_canonical_form_removes():
+def test_no_supported_keyword_is_stripped_from_the_canonical_form():
     assert not subset.KEYWORDS & canonical._ANNOTATIONS
-    assert set(canonical._ORDER) == subset.KEYWORDS | subset.ROOT_KEYWORDS
+    assert set(canonical._KEYWORD_ORDER) == subset.KEYWORDS | subset.ROOT_KEYWORDS

@@ -1,4 +1,4 @@
-"""sync takes upstream's files, says what changed, and does all of it or nothing."""
+"""`sync` fetches upstream's files, describes the changes, and applies all of them or none."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from codegen import changes, lock
 
 PING = "choria/lifecycle/v1/ping.json"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+USABLE = "it must be one line, not empty, and not begin with a dash"
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def synced(project):
     return project
 
 
-def test_keeps_the_canonical_form_and_the_lock(synced):
+def test_writes_the_canonical_form_and_the_lock(synced):
     kept = json.loads((synced.schemas / PING).read_text())
     assert kept["title"] == "io.choria.lifecycle.v1.ping"
     assert "description" not in json.dumps(kept)
@@ -34,14 +35,14 @@ def test_keeps_the_canonical_form_and_the_lock(synced):
     assert lock.read(synced.schemas).commit == COMMIT
 
 
-def test_a_second_sync_finds_nothing(synced):
+def test_a_second_sync_changes_nothing(synced):
     before = synced.bytes()
     result = synced.sync()
     assert (result.status, synced.bytes()) == (0, before)
     assert synced.sync("--check").status == 0
 
 
-def test_an_upstream_that_only_moved_on_is_no_difference(synced):
+def test_a_commit_that_touches_no_used_file_is_not_a_difference(synced):
     moved = "f" * 40
     arguments = ("sync", "--from", str(synced.upstream), "--commit", moved)
     assert synced.run(*arguments, "--check").status == 0
@@ -51,7 +52,7 @@ def test_an_upstream_that_only_moved_on_is_no_difference(synced):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "line"),
     [
         (lambda s: s["properties"].update(size={"type": "integer"}), "io.choria.lifecycle.v1.ping: field size added\n"),
         (
@@ -66,10 +67,10 @@ def test_an_upstream_that_only_moved_on_is_no_difference(synced):
         (lambda s: s["properties"]["protocol"]["enum"].append("newer"), "field protocol: value 'newer' added\n"),
         (
             lambda s: s["properties"].update(name={"type": "integer"}),
-            "field name: type was 'string', is 'integer' (breaking)\n",
+            "field name: type changed from 'string' to 'integer' (breaking)\n",
         ),
         (lambda s: s["properties"]["name"].update(minLength=1), "field name: minLength 1 added (breaking)\n"),
-        (lambda s: s.update(additionalProperties=False), "closed, other fields are no longer allowed (breaking)\n"),
+        (lambda s: s.update(additionalProperties=False), "closed: other fields are no longer allowed (breaking)\n"),
         (
             lambda s: s["properties"]["list"]["items"]["properties"].update(new={"type": "string"}),
             "field list[].new added\n",
@@ -78,11 +79,11 @@ def test_an_upstream_that_only_moved_on_is_no_difference(synced):
             lambda s: s["properties"]["list"]["items"].update(required=["old"]),
             "field list[].old now required (breaking)\n",
         ),
-        (lambda s: s.update(description="better words"), f"{PING}: other text, same contract\n"),
-        (lambda s: s["required"].reverse(), f"{PING}: other text, same contract\n"),
+        (lambda s: s.update(description="better wording"), f"{PING}: new text, same contract\n"),
+        (lambda s: s["required"].reverse(), f"{PING}: new text, same contract\n"),
     ],
 )
-def test_says_what_changed_in_the_words_of_the_contract(project, make_event, change, said):
+def test_describes_what_changed(project, make_event, change, line):
     schema = make_event(
         extra={"type": "string", "enum": ["a", "b"]},
         list={"type": "array", "items": {"type": "object", "properties": {"old": {"type": "string"}}}},
@@ -93,61 +94,69 @@ def test_says_what_changed_in_the_words_of_the_contract(project, make_event, cha
     change(schema)
     project.publish(schema)
     checked = project.sync("--check")
-    assert (checked.status, said in checked.out) == (1, True), checked.out
+    assert (checked.status, line in checked.out) == (1, True), checked.out
     assert project.bytes() == before
     done = project.sync()
-    assert (done.status, said in done.out) == (0, True)
+    assert (done.status, line in done.out) == (0, True)
     assert project.sync("--check").status == 0
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "line"),
     [
-        ({"type": "integer"}, {"type": ["integer", "null"]}, "type was 'integer', is ['integer', 'null'] (breaking)"),
+        (
+            {"type": "integer"},
+            {"type": ["integer", "null"]},
+            "type changed from 'integer' to ['integer', 'null'] (breaking)",
+        ),
         ({"type": "integer"}, {}, "type 'integer' removed (breaking)"),
         ({}, {"type": "integer"}, "type 'integer' added (breaking)"),
-        ({"minimum": 1}, {"minimum": 2}, "minimum was 1, is 2 (breaking)"),
-        ({"minimum": 2}, {"minimum": 1}, "minimum was 2, is 1"),
+        ({"minimum": 1}, {"minimum": 2}, "minimum changed from 1 to 2 (breaking)"),
+        ({"minimum": 2}, {"minimum": 1}, "minimum changed from 2 to 1"),
         ({"minimum": 2}, {}, "minimum 2 removed"),
         ({}, {"maximum": 2}, "maximum 2 added (breaking)"),
-        ({"maximum": 2}, {"maximum": 1.5}, "maximum was 2, is 1.5 (breaking)"),
-        ({"maximum": 1}, {"maximum": 2}, "maximum was 1, is 2"),
-        ({"minLength": 1}, {"minLength": 2}, "minLength was 1, is 2 (breaking)"),
-        ({"maxLength": 2}, {"maxLength": 1}, "maxLength was 2, is 1 (breaking)"),
-        ({"minItems": 1}, {"minItems": 2}, "minItems was 1, is 2 (breaking)"),
-        ({"maxItems": 2}, {"maxItems": 1}, "maxItems was 2, is 1 (breaking)"),
+        ({"maximum": 2}, {"maximum": 1.5}, "maximum changed from 2 to 1.5 (breaking)"),
+        ({"maximum": 1}, {"maximum": 2}, "maximum changed from 1 to 2"),
+        ({"minLength": 1}, {"minLength": 2}, "minLength changed from 1 to 2 (breaking)"),
+        ({"maxLength": 2}, {"maxLength": 1}, "maxLength changed from 2 to 1 (breaking)"),
+        ({"minItems": 1}, {"minItems": 2}, "minItems changed from 1 to 2 (breaking)"),
+        ({"maxItems": 2}, {"maxItems": 1}, "maxItems changed from 2 to 1 (breaking)"),
         ({}, {"enum": ["a"]}, "enum ['a'] added (breaking)"),
         ({"enum": ["a"]}, {}, "enum ['a'] removed"),
         ({"enum": ["a", "b"]}, {"enum": ["b", "c"]}, "value 'a' removed (breaking)"),
         ({}, {"pattern": "^a"}, "pattern '^a' added (breaking)"),
-        ({"format": "ipv4"}, {"format": "ipv6"}, "format was 'ipv4', is 'ipv6'"),
-        ({}, {"additionalProperties": False}, "closed, other fields are no longer allowed (breaking)"),
+        ({"format": "ipv4"}, {"format": "ipv6"}, "format changed from 'ipv4' to 'ipv6'"),
+        ({}, {"additionalProperties": False}, "closed: other fields are no longer allowed (breaking)"),
         ({"additionalProperties": False}, {}, "additionalProperties False removed"),
         ({}, {"additionalProperties": {"type": "string"}}, "additionalProperties {'type': 'string'} added (breaking)"),
-        ({"additionalProperties": False}, {"additionalProperties": True}, "additionalProperties was False, is True"),
+        (
+            {"additionalProperties": False},
+            {"additionalProperties": True},
+            "additionalProperties changed from False to True",
+        ),
         ({}, {"items": {"minimum": 1}}, "items {'minimum': 1} added (breaking)"),
         ({}, {"$ref": "#/definitions/a"}, "$ref '#/definitions/a' added (breaking)"),
     ],
 )
-def test_a_change_that_old_events_may_not_survive_is_breaking(old, new, said):
+def test_a_change_that_can_invalidate_events_is_breaking(old, new, line):
     before, after = ({PING: {"title": "t", "properties": {"x": schema}}} for schema in (old, new))
-    assert f"t: field x: {said}" in changes.describe(before, after)
+    assert f"t: field x: {line}" in changes.describe(before, after)
 
 
-def test_what_is_below_a_definition_or_another_field_has_its_own_line():
+def test_changes_of_definitions_and_other_fields_have_their_own_lines():
     before = {PING: {"title": "t", "additionalProperties": {"minimum": 1}, "definitions": {"a": {}, "gone": {}}}}
     after = {
         PING: {"title": "t", "additionalProperties": {"minimum": 2}, "definitions": {"a": {"minimum": 1}, "b": {}}}
     }
     assert changes.describe(before, after) == [
-        "t: field *: minimum was 1, is 2 (breaking)",
+        "t: field *: minimum changed from 1 to 2 (breaking)",
         "t: field (a): minimum 1 added (breaking)",
         "t: definition gone removed",
         "t: definition b added",
     ]
 
 
-def test_a_long_value_is_cut():
+def test_a_long_value_is_shortened():
     text = "x" * 5000
     schemas = [{PING: {"title": text, "enum": [letter + text], "id": text + letter}} for letter in "ab"]
     lines = changes.describe(*schemas)
@@ -156,7 +165,7 @@ def test_a_long_value_is_cut():
     assert "'axxx" in lines[1]
 
 
-def test_a_new_event_type_is_named_and_what_to_do_next(synced, make_event):
+def test_a_new_event_type_is_reported_with_the_next_steps(synced, make_event):
     path = "choria/lifecycle/v1/pong.json"
     synced.publish(make_event(path), path)
     result = synced.sync()
@@ -170,7 +179,7 @@ def test_a_new_event_type_is_named_and_what_to_do_next(synced, make_event):
     assert "class Pong:" in synced.text("lifecycle/v1/pong.py")
 
 
-def test_a_removed_event_type_goes_and_takes_its_modules_along(synced, make_event):
+def test_a_removed_event_type_loses_its_modules(synced, make_event):
     path = "choria/lifecycle/v1/pong.json"
     synced.publish(make_event(path), path)
     synced.describe(make_event(path), path)
@@ -185,19 +194,19 @@ def test_a_removed_event_type_goes_and_takes_its_modules_along(synced, make_even
     assert not (synced.package / "lifecycle/v1/pong.py").exists()
 
 
-def test_a_new_file_that_nobody_decided_about_is_named(synced, make_event):
+def test_a_file_neither_used_nor_ignored_is_reported(synced, make_event):
     synced.publish(make_event(), "choria/lifecycle/v2/ping.json")
     for result in (synced.sync("--check"), synced.sync()):
         assert "choria/lifecycle/v2/ping.json: new file, neither used nor ignored" in result.out
     assert synced.sync("--check").status == 1
-    held = synced.schemas / "upstream.lock"
-    held.write_text(held.read_text() + '[[ignore]]\npath = "choria/lifecycle/v2/*.json"\nreason = "later"\n')
+    lock_file = synced.schemas / "upstream.lock"
+    lock_file.write_text(lock_file.read_text() + '[[ignore]]\npath = "choria/lifecycle/v2/*.json"\nreason = "later"\n')
     assert synced.sync("--check").status == 0
     synced.sync()
-    assert 'reason = "later"' in held.read_text()
+    assert 'reason = "later"' in lock_file.read_text()
 
 
-def test_an_ignored_file_may_be_anything(synced):
+def test_an_ignored_file_is_not_parsed(synced):
     synced.publish(b"\xff not json", "choria/lifecycle/v1/manifest.json")
     assert synced.sync("--check").status == 0
 
@@ -236,7 +245,7 @@ def test_an_ignored_file_may_be_anything(synced):
         ),
     ],
 )
-def test_a_file_that_is_no_schema_is_refused_and_nothing_is_written(synced, make_event, data, reason):
+def test_an_invalid_schema_is_refused_and_nothing_is_written(synced, make_event, data, reason):
     synced.publish(make_event(size={"type": "integer"}))
     synced.publish(data, "choria/lifecycle/v1/bad.json")
     before = synced.bytes()
@@ -250,23 +259,23 @@ def test_a_file_that_is_no_schema_is_refused_and_nothing_is_written(synced, make
 @pytest.mark.parametrize(
     "name", ["Ping.json", "a b.json", "class.json", "9.json", "x;y.json", "é.json", "a\nb.json", "__init__.json"]
 )
-def test_a_path_that_cannot_be_a_module_is_refused(synced, make_event, name):
+def test_a_path_that_cannot_become_a_module_is_refused(synced, make_event, name):
     synced.publish(make_event(), f"choria/lifecycle/v1/{name}")
     result = synced.sync()
-    assert (result.status, "there is no module for it" in result.err) == (2, True)
+    assert (result.status, "it cannot become a module" in result.err) == (2, True)
     assert result.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("family", ["schema", "registry"])
-def test_a_family_that_would_hide_a_name_of_the_package_is_refused(project, make_event, family):
-    held = project.schemas / "upstream.lock"
-    held.write_text(held.read_text().replace("choria/lifecycle/v1/*.json", "choria/*/v1/*.json"))
+def test_a_family_that_shadows_a_name_of_the_package_is_refused(project, make_event, family):
+    lock_file = project.schemas / "upstream.lock"
+    lock_file.write_text(lock_file.read_text().replace("choria/lifecycle/v1/*.json", "choria/*/v1/*.json"))
     project.publish(make_event(), f"choria/{family}/v1/ping.json")
     result = project.sync()
-    assert (result.status, f"would take the place of choria_schemas.{family}" in result.err) == (2, True)
+    assert (result.status, f"would shadow choria_schemas.{family}" in result.err) == (2, True)
 
 
-def test_two_files_that_would_be_one_class_are_refused(synced, make_event):
+def test_two_files_with_the_same_class_name_are_refused(synced, make_event):
     for name in ("a_b.json", "aB.json", "a__b.json"):
         synced.publish(make_event(), f"choria/lifecycle/v1/{name}")
     (synced.upstream / "choria/lifecycle/v1/aB.json").unlink()
@@ -274,7 +283,7 @@ def test_two_files_that_would_be_one_class_are_refused(synced, make_event):
     assert (result.status, "would be a second class AB" in result.err) == (2, True)
 
 
-def test_a_link_in_upstreams_folder_is_refused(synced, tmp_path):
+def test_a_symlink_in_upstreams_folder_is_refused(synced, tmp_path):
     (synced.upstream / "choria/lifecycle/v1/link.json").symlink_to("/etc/hostname")
     result = synced.sync()
     assert (result.status, "link.json: is not a regular file" in result.err) == (2, True)
@@ -288,17 +297,17 @@ def test_an_empty_upstream_does_not_empty_the_contract(synced, tmp_path):
     assert synced.bytes() == before
 
 
-def test_a_failure_while_writing_leaves_schemas_as_they_were(synced, make_event, monkeypatch):
+def test_a_failed_write_is_rolled_back(synced, make_event, monkeypatch):
     synced.publish(make_event(size={"type": "integer"}))
     before = synced.bytes()
-    put, written = Path.write_bytes, []
+    write_bytes, written = Path.write_bytes, []
 
     def fail_at_the_lock(path, data):
         written.append(path)
         if "upstream.lock" in path.name:
             monkeypatch.undo()
             raise OSError("disk full")
-        return put(path, data)
+        return write_bytes(path, data)
 
     monkeypatch.setattr(Path, "write_bytes", fail_at_the_lock)
     result = synced.sync()
@@ -306,11 +315,11 @@ def test_a_failure_while_writing_leaves_schemas_as_they_were(synced, make_event,
     assert synced.bytes() == before
 
 
-def test_an_edit_by_hand_is_named_and_undone(synced):
+def test_a_manual_edit_is_reported_and_undone(synced):
     kept = synced.schemas / PING
     original = kept.read_text()
     kept.write_text(original.replace("old:ping:1", "older"))
-    assert f"{PING}: not what the last sync wrote here" in synced.sync("--check").out
+    assert f"{PING}: edited since the last sync" in synced.sync("--check").out
     assert synced.sync().status == 0
     assert kept.read_text() == original
 
@@ -331,9 +340,9 @@ def test_an_edit_by_hand_is_named_and_undone(synced):
         ["--from", "https://127.0.0.1:1/x", "--ref=--upload-pack=touch {root}/owned"],
     ],
 )
-def test_arguments_that_make_no_sense_are_a_usage_error(synced, arguments, tmp_path):
+def test_invalid_arguments_are_a_usage_error(synced, arguments, tmp_path):
     before = synced.bytes()
-    result = synced.run("sync", *(one.format(upstream=synced.upstream, root=tmp_path) for one in arguments))
+    result = synced.run("sync", *(text.format(upstream=synced.upstream, root=tmp_path) for text in arguments))
     assert (result.status, result.out) == (2, "")
     assert result.err.startswith("sync: ")
     assert synced.bytes() == before
@@ -344,17 +353,17 @@ def test_arguments_that_make_no_sense_are_a_usage_error(synced, arguments, tmp_p
 def test_an_empty_argument_is_not_the_default(synced, option, monkeypatch):
     monkeypatch.setattr("codegen.upstream._git", lambda *arguments: pytest.fail("git was run"))
     result = synced.run("sync", f"{option}=")
-    assert (result.status, result.err) == (2, f"sync: {option} '' is not usable\n")
+    assert (result.status, result.err) == (2, f"sync: {option} '' is not usable: {USABLE}\n")
 
 
 @pytest.mark.parametrize("option", ["--from", "--ref"])
-def test_an_argument_that_git_would_take_for_an_option_never_reaches_git(synced, option, monkeypatch):
+def test_an_argument_that_git_would_read_as_an_option_never_reaches_git(synced, option, monkeypatch):
     monkeypatch.setattr("codegen.upstream._git", lambda *arguments: pytest.fail("git was run"))
     result = synced.run("sync", "--from", "https://127.0.0.1:1/x@y", f"{option}=--upload-pack=x://y@z")
     assert (result.status, f"{option} '--upload-pack=x://y@z' is not usable" in result.err) == (2, True)
 
 
-def test_a_correction_that_no_longer_applies_is_named_by_sync_and_stops_generate(synced, make_event):
+def test_a_correction_that_no_longer_applies_is_reported_by_sync_and_stops_generate(synced, make_event):
     schema = make_event(size={"type": "string"})
     synced.publish(schema)
     synced.describe(schema)
@@ -373,7 +382,7 @@ def test_a_correction_that_no_longer_applies_is_named_by_sync_and_stops_generate
     assert (refused.status, "is corrected, but has 'integer'" in refused.err) == (2, True)
 
 
-def test_a_local_contract_that_upstream_publishes_meanwhile_is_refused(synced):
+def test_a_local_contract_that_upstream_now_publishes_is_refused(synced):
     local = synced.schemas / "local" / PING
     local.parent.mkdir(parents=True)
     local.write_bytes((synced.schemas / PING).read_bytes())

@@ -1,4 +1,4 @@
-"""Every contract, with an example of what Choria sends for it."""
+"""Every contract, with an example of what Choria sends."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WATCHER = {
     "machine": "mail",
     "name": "check",
 }
-_OWN: dict[str, dict[str, Any]] = {
+_EXAMPLES: dict[str, dict[str, Any]] = {
     "io.choria.lifecycle.v1.startup": _LIFECYCLE | {"version": "0.30.2"},
     "io.choria.lifecycle.v1.shutdown": _LIFECYCLE,
     "io.choria.lifecycle.v1.provisioned": _LIFECYCLE,
@@ -54,7 +54,7 @@ _OWN: dict[str, dict[str, Any]] = {
     "io.choria.machine.watcher.file.v1.state": _WATCHER
     | {"type": "file", "path": "/etc/motd", "previous_outcome": "changed"},
     "io.choria.machine.watcher.schedule.v1.state": _WATCHER | {"type": "schedule", "state": "on"},
-    # Before the first check: the zero time of Go's, and null for what is not there yet.
+    # Before the first check: Go's zero time, and null for missing values.
     "io.choria.machine.watcher.nagios.v1.state": _WATCHER
     | {
         "type": "nagios",
@@ -79,11 +79,11 @@ def contract(request: pytest.FixtureRequest) -> Contract:
 
 @pytest.fixture
 def document(contract: Contract) -> dict[str, Any]:
-    """What Choria sends under this contract; also the order of its keys is Choria's."""
-    return copy.deepcopy(_OWN[contract.protocol]) | {"protocol": contract.protocol}
+    """An event as Choria sends it under this contract, with its keys in Choria's order."""
+    return copy.deepcopy(_EXAMPLES[contract.protocol]) | {"protocol": contract.protocol}
 
 
 @pytest.fixture
 def sample() -> Callable[[str], dict[str, Any]]:
-    """What Choria sends under a protocol."""
-    return lambda protocol: copy.deepcopy(_OWN[protocol]) | {"protocol": protocol}
+    """A function that returns an event as Choria sends it under a protocol."""
+    return lambda protocol: copy.deepcopy(_EXAMPLES[protocol]) | {"protocol": protocol}

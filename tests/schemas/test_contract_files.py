@@ -1,4 +1,4 @@
-"""The contract in schemas/: canonical, complete, and without a sentence of upstream's."""
+"""The contract in schemas/: canonical, complete, and free of upstream's descriptions."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ FILES = sorted(SCHEMAS.rglob("*.json"))
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(SCHEMAS).as_posix())
 def test_every_file_is_in_canonical_form(file):
     schema = json.loads(file.read_bytes())
-    assert canonical.render(canonical.canonical(schema, file.name)) == file.read_bytes()
+    assert canonical.render(canonical.canonicalise(schema, file.name)) == file.read_bytes()
     assert not re.search(r'"(description|default|examples)": ["{\[]', file.read_text(encoding="utf-8"))
 
 
-def test_the_lock_names_what_is_there_and_where_from():
-    held = lock.read(SCHEMAS)
-    assert held.repository == "https://github.com/choria-io/schemas"
-    assert held.render() == (SCHEMAS / "upstream.lock").read_text(encoding="utf-8")
-    assert {entry.path for entry in held.files} | {"local/choria/lifecycle/v1/governor.json"} == {
+def test_the_lock_lists_every_file_and_the_origin():
+    locked = lock.read(SCHEMAS)
+    assert locked.repository == "https://github.com/choria-io/schemas"
+    assert locked.render() == (SCHEMAS / "upstream.lock").read_text(encoding="utf-8")
+    assert {entry.path for entry in locked.files} | {"local/choria/lifecycle/v1/governor.json"} == {
         file.relative_to(SCHEMAS).as_posix() for file in FILES
     }
-    assert held.ignores("choria/machine/v1/manifest.json")
-    assert all(pattern.reason for pattern in held.use + held.ignore)
+    assert locked.ignores("choria/machine/v1/manifest.json")
+    assert all(pattern.reason for pattern in locked.use + locked.ignore)
 
 
-def test_the_contract_is_whole():
+def test_the_contract_is_complete():
     assert len(contract.load(SCHEMAS).all) == len(FILES) == 11
 
 
-def test_each_sentence_about_time_names_its_unit():
+def test_each_sentence_about_a_time_names_the_unit():
     described = tomllib.loads((SCHEMAS / "descriptions.toml").read_text(encoding="utf-8"))
     for file, table in described.items():
         assert "seconds since 1970 (UTC)" in table["fields"]["timestamp"], file

@@ -1,4 +1,4 @@
-"""pydantic, msgspec, cattrs and FastAPI take the types as they are."""
+"""msgspec, pydantic, cattrs and FastAPI accept the generated types unchanged."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_pydantic_reads_and_writes(contract, document):
         adapter.validate_python(document | {"protocol": "other"})
 
 
-def test_pydantic_takes_it_as_a_field(contract, document):
+def test_pydantic_accepts_it_as_a_field(contract, document):
     model = pydantic.create_model("Holder", event=(contract.cls, ...))
     made = model.model_validate({"event": document})
     assert made.event == contract.cls(**document)
@@ -52,7 +52,7 @@ def test_cattrs_reads_and_writes(contract, document):
         converter.structure(document | {"protocol": "other"}, contract.cls)
 
 
-async def test_fastapi_takes_it_as_a_body(contract, document):
+async def test_fastapi_accepts_it_as_a_body(contract, document):
     app = fastapi.FastAPI()
     event = contract.cls
 
@@ -63,8 +63,8 @@ async def test_fastapi_takes_it_as_a_body(contract, document):
     receive.__annotations__ = {"body": event, "return": event}
     app.post("/")(receive)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as client:
-        answer = await client.post("/", json=document)
-        assert (answer.status_code, answer.json()) == (200, document)
+        response = await client.post("/", json=document)
+        assert (response.status_code, response.json()) == (200, document)
         refused = await client.post("/", json=document | {"timestamp": "soon"})
         assert refused.status_code == 422
         described = (await client.get("/openapi.json")).json()

@@ -1,4 +1,4 @@
-"""What an import loads: a type nothing outside the standard library, the registry no type."""
+"""The modules that an import loads: types need only the standard library, and the registry loads no type."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from choria_schemas.registry import CONTRACTS
 
 
 def loaded_by(statement):
-    """The modules that a statement adds to those of a bare interpreter."""
+    """Return the modules that a statement loads in a fresh interpreter."""
     program = f"import sys; before = set(sys.modules); {statement}; print(*(set(sys.modules) - before))"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    return set(done.stdout.split())
+    completed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(completed.stdout.split())
 
 
 def foreign(modules):
-    """Those outside the standard library and this package."""
+    """Return the top-level packages outside the standard library and this package."""
     roots = {module.partition(".")[0] for module in modules}
     return roots - set(sys.stdlib_module_names) - {"choria_schemas"}
 
 
-def of_ours(modules):
+def own(modules):
     return {module for module in modules if module.startswith("choria_schemas")}
 
 
 def test_one_type_loads_that_type_and_the_standard_library():
     loaded = loaded_by("from choria_schemas.lifecycle.v1 import Startup")
     assert foreign(loaded) == set()
-    assert of_ours(loaded) == {
+    assert own(loaded) == {
         "choria_schemas",
         "choria_schemas.lazy",
         "choria_schemas.lifecycle",
@@ -49,12 +49,12 @@ def test_all_types_load_nothing_outside_the_standard_library():
 
 
 @pytest.mark.parametrize("module", ["choria_schemas", "choria_schemas.registry", "choria_schemas.lifecycle.v1"])
-def test_the_ways_in_load_no_type_validator_or_schema(module):
+def test_entry_modules_load_no_type_validator_or_schema(module):
     loaded = loaded_by(f"import {module}")
     assert foreign(loaded) == set()
     assert not {
         name
-        for name in of_ours(loaded)
+        for name in own(loaded)
         if "_validate" in name or "_schema." in name or name.endswith((".startup", ".state"))
     }
 
@@ -65,5 +65,5 @@ def test_a_schema_loads_no_validator():
     assert "choria_schemas._validate" not in loaded
 
 
-def test_the_package_says_that_it_is_typed():
+def test_the_package_has_a_typed_marker():
     assert resources.files("choria_schemas").joinpath("py.typed").is_file()

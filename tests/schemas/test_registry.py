@@ -1,4 +1,4 @@
-"""The registry finds everything by protocol, in each spelling."""
+"""The registry maps every spelling of a protocol to its contract."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_has_every_contract_under_every_spelling(contract):
     assert set(contract.protocols) == set(contract.schema()["properties"]["protocol"]["enum"])
 
 
-def test_knows_the_twelve_spellings_of_lifecycle_events_and_the_five_of_machines():
+def test_has_twelve_spellings_of_lifecycle_events_and_five_of_machines():
     types = ("alive", "governor", "provisioned", "shutdown", "startup", "upgraded")
     watchers = ("exec", "file", "nagios", "schedule")
     assert set(CONTRACTS) == {
@@ -37,19 +37,19 @@ def test_is_read_only(contract):
         contract.bounds = None
 
 
-def test_says_where_it_comes_from(contract):
+def test_a_contract_names_its_source(contract):
     local = contract.protocol.endswith(".governor")
     assert contract.source == ("local" if local else registry.UPSTREAM_COMMIT)
     assert registry.UPSTREAM_REPOSITORY == "https://github.com/choria-io/schemas"
     assert len(registry.UPSTREAM_COMMIT) == 40
 
 
-def test_marks_what_types_alone_enforce():
+def test_bounds_mark_what_types_do_not_enforce():
     inexact = {contract.class_name for contract in CONTRACTS.values() if contract.bounds != ()}
     assert inexact == {"Governor", "NagiosState"}
 
 
-def test_shows_the_corrections():
+def test_a_contract_lists_its_corrections():
     corrected = {
         contract.class_name: [pointer for pointer, _ in contract.corrections] for contract in CONTRACTS.values()
     }
@@ -76,20 +76,20 @@ def test_the_schema_is_a_fresh_copy_of_the_corrected_contract(contract):
     assert choria_schemas.schema(contract.protocol) == contract.schema() != first
 
 
-def test_a_protocol_without_a_contract_is_a_key_error_that_helps():
+def test_an_unknown_protocol_is_a_key_error_that_lists_the_known_ones():
     with pytest.raises(
         KeyError, match=r"no contract for the protocol 'io\.choria\.gone'.*io\.choria\.lifecycle\.v1\.startup"
     ):
         choria_schemas.schema("io.choria.gone")
 
 
-def test_a_contract_has_the_attributes_that_others_rely_on():
+def test_a_contract_has_exactly_the_public_attributes():
     names = [field.name for field in dataclasses.fields(Contract)]
     assert names == ["protocol", "protocols", "schema_id", "path", "source", "bounds", "corrections", "class_name"]
     assert Contract.__slots__ == tuple(names)
 
 
-def test_violations_names_every_finding_with_rule_and_value():
+def test_violations_lists_every_violation_with_rule_and_value():
     contract = CONTRACTS["choria:lifecycle:governor:1"]
     found = contract.violations(
         {"protocol": "choria:lifecycle:governor:1", "id": 1, "governor": "", "sequence": -1, "event_type": "timeout"}
@@ -105,13 +105,13 @@ def test_violations_names_every_finding_with_rule_and_value():
     assert (error.value, error.rule_definition) == (-1, 0)
 
 
-def test_violations_changes_nothing(contract, document):
+def test_violations_does_not_modify_the_document(contract, document):
     before = repr(document)
     assert contract.violations(document) == ()
     assert repr(document) == before
 
 
-@pytest.mark.parametrize("thing", [None, [], "x", 1, True, 1.5])
-def test_what_is_no_object_violates(contract, thing):
-    (error,) = contract.violations(thing)
+@pytest.mark.parametrize("value", [None, [], "x", 1, True, 1.5])
+def test_a_value_that_is_not_an_object_is_a_violation(contract, value):
+    (error,) = contract.violations(value)
     assert (error.name, error.rule) == ("data", "type")

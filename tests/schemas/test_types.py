@@ -1,4 +1,4 @@
-"""The generated classes: plain frozen data, with the fields of the wire in the order of the wire."""
+"""The generated classes: plain frozen data, with the fields in wire order."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ BASE = ["protocol", "id", "identity", "component", "timestamp"]
 MACHINE = ["protocol", "identity", "id", "version", "timestamp"]
 WATCHER = [*MACHINE, "type", "machine", "name"]
 
-# The order in which Go's encoder writes them.
-GO = {
+# The order in which Go's encoder writes the fields.
+GO_ORDER = {
     "Startup": [*BASE, "version"],
     "Shutdown": BASE,
     "Provisioned": BASE,
@@ -44,21 +44,21 @@ def module_of(contract):
     return import_module(contract.cls.__module__)
 
 
-def test_every_event_has_its_class_at_the_mirrored_path(contract):
+def test_every_class_is_at_the_path_of_its_schema(contract):
     path = contract.path.removeprefix("choria/").removesuffix(".json").replace("/", ".")
     assert contract.cls.__module__ == f"choria_schemas.{path}"
-    assert contract.cls.__name__ in GO
+    assert contract.cls.__name__ in GO_ORDER
 
 
-def test_there_is_no_class_that_is_not_listed_here():
+def test_every_class_is_listed_here():
     from choria_schemas.registry import CONTRACTS
 
-    assert {contract.cls.__name__ for contract in CONTRACTS.values()} == set(GO)
+    assert {contract.cls.__name__ for contract in CONTRACTS.values()} == set(GO_ORDER)
 
 
-def test_fields_stand_in_the_order_of_go(contract, document):
+def test_fields_are_in_the_order_of_go(contract, document):
     names = [field.name for field in dataclasses.fields(contract.cls)]
-    assert names == GO[contract.cls.__name__]
+    assert names == GO_ORDER[contract.cls.__name__]
     if contract.cls is not NagiosState:
         assert names == list(document)
 
@@ -70,10 +70,10 @@ def test_required_fields_have_no_default_and_optional_ones_are_none(contract):
         assert field.default is (dataclasses.MISSING if field.name in required else None)
 
 
-@pytest.mark.parametrize("part", [Perfdata, History])
-def test_parts_are_frozen_too(part):
-    assert part.__dataclass_params__.frozen
-    assert part.__slots__ == tuple(field.name for field in dataclasses.fields(part))
+@pytest.mark.parametrize("cls", [Perfdata, History])
+def test_nested_classes_are_frozen_too(cls):
+    assert cls.__dataclass_params__.frozen
+    assert cls.__slots__ == tuple(field.name for field in dataclasses.fields(cls))
 
 
 def test_is_frozen_slotted_and_keyword_only(contract, document):
@@ -95,7 +95,7 @@ def test_is_plain_data(contract):
     assert contract.cls.__bases__ == (object,)
 
 
-def test_protocol_names_every_spelling_and_the_module_says_which_is_current(contract):
+def test_protocol_accepts_every_spelling_and_the_module_names_the_current_one(contract):
     module, enum = module_of(contract), contract.schema()["properties"]["protocol"]["enum"]
     annotation = next(field.type for field in dataclasses.fields(contract.cls) if field.name == "protocol")
     assert set(annotation.__args__) == set(enum)
@@ -106,7 +106,7 @@ def test_protocol_names_every_spelling_and_the_module_says_which_is_current(cont
     assert set(module.__all__) >= {"PROTOCOL", "PROTOCOLS", "SCHEMA_ID", contract.cls.__name__}
 
 
-def test_every_class_and_field_says_what_it_is(contract):
+def test_every_class_and_field_has_a_docstring(contract):
     tree = ast.parse(inspect.getsource(module_of(contract)))
     for statement in tree.body:
         if isinstance(statement, ast.ClassDef):
@@ -118,14 +118,14 @@ def test_every_class_and_field_says_what_it_is(contract):
                 assert isinstance(text, ast.Expr)
 
 
-def test_the_header_says_where_it_comes_from_and_how_to_change_it(contract):
+def test_the_header_names_the_source_and_how_to_change_it(contract):
     head = inspect.getsource(module_of(contract)).splitlines()[:2]
     assert contract.path in head[0]
     assert contract.source in head[0]
     assert head[1] == "# Do not edit: change the source and run `python -m codegen generate`."
 
 
-def test_a_shutdown_does_not_say_that_something_started():
+def test_the_shutdown_module_does_not_mention_a_start():
     assert "start" not in inspect.getsource(sys.modules[Shutdown.__module__])
 
 
@@ -147,7 +147,7 @@ def test_events_can_be_keys(contract, document):
         assert {contract.cls(**document): 1}[contract.cls(**document)] == 1
 
 
-def test_works_in_match():
+def test_events_work_in_a_match_statement():
     event = Governor(
         protocol="io.choria.lifecycle.v1.governor",
         id="i",
@@ -179,7 +179,7 @@ def test_a_folder_exports_its_classes_and_nothing_else():
         from choria_schemas.lifecycle.v1 import Gone  # noqa: F401
 
 
-def test_a_module_of_a_folder_can_still_be_imported_by_its_name():
+def test_a_module_of_a_folder_can_be_imported_by_name():
     from choria_schemas.lifecycle.v1 import startup
 
     assert startup.Startup is Startup

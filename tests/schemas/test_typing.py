@@ -1,4 +1,4 @@
-"""The types as a user's checker sees them, from outside."""
+"""The types as a user's type checker sees them."""
 
 from __future__ import annotations
 
@@ -27,10 +27,12 @@ from choria_schemas.lifecycle.v1 import Starting  # wrong: no such name
 """
 
 
-def test_mypy_accepts_what_is_right_and_names_what_is_wrong(tmp_path):
+def test_mypy_reports_exactly_the_wrong_lines(tmp_path):
     file = tmp_path / "program.py"
     file.write_text(PROGRAM)
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={tmp_path}", str(file)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    found = {int(number) for number in re.findall(r"^program\.py:(\d+): error:", done.stdout, re.MULTILINE)}
-    assert found == {number for number, line in enumerate(PROGRAM.splitlines(), 1) if "# wrong" in line}, done.stdout
+    completed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    found = {int(number) for number in re.findall(r"^program\.py:(\d+): error:", completed.stdout, re.MULTILINE)}
+    assert found == {number for number, line in enumerate(PROGRAM.splitlines(), 1) if "# wrong" in line}, (
+        completed.stdout
+    )

@@ -1,4 +1,4 @@
-"""Three readers of one contract give one verdict: the compiled validator, the types, and jsonschema as the oracle."""
+"""The compiled validator and the types agree with the oracle, jsonschema, on every document."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ANYTHING = st.recursive(
 
 
 def values(schema, root):
-    """Values that are likely valid, with anything else among them."""
+    """Generate values that are mostly valid."""
     if "$ref" in schema:
         return values(root["definitions"][schema["$ref"].rpartition("/")[2]], root)
     kinds = schema.get("type", "string")
@@ -58,20 +58,20 @@ def values(schema, root):
 
 
 def documents(schema, root):
-    """Objects with the fields of a schema, some missing, some strange, some more."""
+    """Generate objects with the fields of a schema; some lack fields, have invalid values or extra fields."""
     fields = {name: values(member, root) for name, member in schema["properties"].items()}
     required = {name: fields[name] for name in schema.get("required", ())}
     optional = {name: member for name, member in fields.items() if name not in required}
-    whole = st.fixed_dictionaries(required, optional=optional)
+    complete = st.fixed_dictionaries(required, optional=optional)
     partial = st.fixed_dictionaries({}, optional=fields)
     extra = st.dictionaries(TEXT | st.sampled_from(["Protocol", "data", "x-y"]), ANYTHING, max_size=2)
     return st.integers(0, 5).flatmap(
         lambda dice: (
             partial
             if dice == 0
-            else st.builds(lambda more, object_: more | object_, extra, whole)
+            else st.builds(lambda more, object_: more | object_, extra, complete)
             if dice == 1
-            else whole
+            else complete
         )
     )
 
@@ -87,7 +87,7 @@ def decoder(contract):
 
 
 def verdicts(contract, document):
-    """Valid by the oracle, by the compiled validator, by the types."""
+    """Return whether a document is valid according to the oracle, the compiled validator and the types."""
     try:
         decoder(contract).decode(json.dumps(document))
         typed = True
@@ -96,7 +96,7 @@ def verdicts(contract, document):
     return oracle(contract).is_valid(document), not contract.violations(document), typed
 
 
-def test_all_readers_agree(contract):
+def test_all_verdicts_agree(contract):
     schema = contract.schema()
 
     @settings(max_examples=EXAMPLES, deadline=None)
@@ -104,22 +104,22 @@ def test_all_readers_agree(contract):
     def agree(document):
         expected, compiled, typed = verdicts(contract, document)
         assert compiled is expected
-        # Where the schema says more than types can, types accept more, and never less.
+        # Types may accept more than a schema with bounds, and never less.
         assert typed is expected or (typed and contract.bounds != ())
 
     agree()
 
 
 def mutations(schema, document):
-    """Each field left out, null and of each other kind."""
-    strange = [None, True, False, 0, -1, 6, 1.0, 1.5, 2**64, "", "x", [], {}, [None], [{}], {"a": 1}, {"a": "b"}]
+    """Yield the document with each field removed, null, or of another type."""
+    unexpected = [None, True, False, 0, -1, 6, 1.0, 1.5, 2**64, "", "x", [], {}, [None], [{}], {"a": 1}, {"a": "b"}]
     for name in [*schema["properties"], "unknown"]:
         yield {key: value for key, value in document.items() if key != name}
-        for value in strange:
+        for value in unexpected:
             yield document | {name: value}
 
 
-def test_all_readers_agree_on_each_field_gone_wrong(contract, document):
+def test_all_verdicts_agree_if_one_field_is_wrong(contract, document):
     valid = 0
     for mutation in mutations(contract.schema(), document):
         expected, compiled, typed = verdicts(contract, mutation)
@@ -129,13 +129,13 @@ def test_all_readers_agree_on_each_field_gone_wrong(contract, document):
     assert valid > 0
 
 
-def test_findings_are_where_the_oracle_finds_them(contract, document):
+def test_violations_have_the_location_that_the_oracle_reports(contract, document):
     for mutation in mutations(contract.schema(), document):
-        theirs = {
+        expected = {
             error.absolute_path[0] if error.absolute_path else "" for error in oracle(contract).iter_errors(mutation)
         }
-        ours = {(error.path[1:] or [""])[0] for error in contract.violations(mutation)}
-        assert ours == theirs
+        found = {(error.path[1:] or [""])[0] for error in contract.violations(mutation)}
+        assert found == expected
 
 
 def test_what_choria_sends_is_valid(contract, document):
@@ -149,12 +149,12 @@ def test_both_spellings_are_valid_and_other_protocols_are_not(contract, document
         assert verdicts(contract, document | {"protocol": other}) == (False, False, False)
 
 
-def test_further_fields_are_legal_everywhere(contract, document):
+def test_additional_fields_are_allowed_everywhere(contract, document):
     assert verdicts(contract, document | {"unknown": {"a": [1]}}) == (True, True, True)
 
 
 @pytest.mark.parametrize("number", [1.0, True, False, "1", None, [1]])
-def test_only_an_integer_is_an_integer(contract, document, number):
+def test_only_integers_are_valid_integers(contract, document, number):
     assert verdicts(contract, document | {"timestamp": number}) == (False, False, False)
 
 
@@ -175,11 +175,11 @@ def test_a_format_is_an_annotation(sample):
         ("io.choria.lifecycle.v1.governor", {"sequence": 0, "event_type": "timeouts"}),
     ],
 )
-def test_what_upstreams_schemas_refuse_though_choria_sends_it_is_valid(sample, protocol, change):
+def test_events_that_only_upstreams_schema_refuses_are_valid(sample, protocol, change):
     assert verdicts(CONTRACTS[protocol], sample(protocol) | change) == (True, True, True)
 
 
-def test_findings_in_parts_have_the_place_in_the_document(sample):
+def test_violations_in_nested_objects_have_the_full_path(sample):
     contract = CONTRACTS["io.choria.machine.watcher.nagios.v1.state"]
     document = sample(contract.protocol)
     document["history"] = [{"execute": "t", "status": 0, "perfdata": [{"label": "a", "value": "1", "unit": "furlong"}]}]

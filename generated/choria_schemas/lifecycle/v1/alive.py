@@ -9,19 +9,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Alive:
-    """A Choria component is still running; servers say so every half hour, before 0.29 every hour."""
+    """A Choria component is still running; servers send this heartbeat every 30 minutes, hourly before 0.29."""
     protocol: Literal['choria:lifecycle:alive:1', 'io.choria.lifecycle.v1.alive']
-    """Which contract this event follows."""
+    """The protocol that identifies the event type."""
     id: str
-    """Identifies the event; Choria's servers choose it once and send it with all alive events of a run."""
+    """The UUID of the event; Choria's servers generate it once and reuse it for all alive events of a run."""
     identity: str
     """The node on which the component is running."""
     component: str
-    """What is running, for example server."""
+    """The component that is running, for example server."""
     timestamp: int
-    """A time in seconds since 1970 (UTC); Choria's servers send the start of their run with all its alive events."""
+    """A time in seconds since 1970 (UTC); Choria's servers send their start time in all alive events of a run."""
     version: str
-    """The version of the component that is running."""
+    """The version of the component."""
 
 
 __all__ = ['Alive', 'PROTOCOL', 'PROTOCOLS', 'SCHEMA_ID']
@@ -30,7 +30,7 @@ SCHEMA_ID: Final = 'https://choria.io/schemas/choria/lifecycle/v1/alive.json'
 """The id of the schema."""
 
 PROTOCOL: Final = 'io.choria.lifecycle.v1.alive'
-"""The protocol as it is written today."""
+"""The current spelling of the protocol."""
 
 PROTOCOLS: Final = ('io.choria.lifecycle.v1.alive', 'choria:lifecycle:alive:1')
-"""Every spelling of the protocol that the schema accepts, today's first."""
+"""Every spelling of the protocol that the schema accepts, the current one first."""

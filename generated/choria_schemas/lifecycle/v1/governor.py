@@ -9,23 +9,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Governor:
-    """Something happened to a slot of a governor, which limits how many run the same task at once."""
+    """A slot of a governor, which limits concurrency, was acquired, released, revoked, or not acquired in time."""
     protocol: Literal['choria:lifecycle:governor:1', 'io.choria.lifecycle.v1.governor']
-    """Which contract this event follows."""
+    """The protocol that identifies the event type."""
     id: str
-    """Tells this event from all others; a random UUID."""
+    """A random UUID that identifies the event."""
     identity: str
-    """The node that the slot belongs to; for an eviction, the name under which the evicted slot was held."""
+    """The node that the slot belongs to; for an eviction, the name of the evicted slot's holder."""
     component: str
-    """What uses the governor, for example CLI or the name of an autonomous agent."""
+    """The component that uses the governor, for example CLI or the name of an autonomous agent."""
     timestamp: int
-    """When the event was made, in seconds since 1970 (UTC)."""
+    """When the event was created, in seconds since 1970 (UTC)."""
     governor: str
     """The name of the governor; never empty."""
     sequence: int
-    """The number of the slot; 0 where there is none, as after a timeout."""
+    """The number of the slot; 0 if there is no slot, as after a timeout."""
     event_type: Literal['enter', 'exit', 'timeouts', 'eviction']
-    """What happened: a slot was obtained (enter), given back (exit), not obtained in time (timeouts), or taken away by an administrator (eviction)."""
+    """The stage: the slot was acquired (enter), released (exit), not acquired in time (timeouts), or revoked by an administrator (eviction)."""
 
 
 __all__ = ['Governor', 'PROTOCOL', 'PROTOCOLS', 'SCHEMA_ID']
@@ -34,7 +34,7 @@ SCHEMA_ID: Final = 'urn:choria-lifecycle:schema:io.choria.lifecycle.v1.governor'
 """The id of the schema."""
 
 PROTOCOL: Final = 'io.choria.lifecycle.v1.governor'
-"""The protocol as it is written today."""
+"""The current spelling of the protocol."""
 
 PROTOCOLS: Final = ('io.choria.lifecycle.v1.governor', 'choria:lifecycle:governor:1')
-"""Every spelling of the protocol that the schema accepts, today's first."""
+"""Every spelling of the protocol that the schema accepts, the current one first."""

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Provisioned:
-    """A node has received its configuration and is about to restart with it."""
+    """A node has been provisioned and is about to restart with its new configuration."""
     protocol: Literal['choria:lifecycle:provisioned:1', 'io.choria.lifecycle.v1.provisioned']
-    """Which contract this event follows."""
+    """The protocol that identifies the event type."""
     id: str
-    """Tells this event from all others; a random UUID."""
+    """A random UUID that identifies the event."""
     identity: str
-    """The node that has been provisioned."""
+    """The node that was provisioned."""
     component: str
-    """What has been provisioned, for example provision_mode_server."""
+    """The component that was provisioned, for example provision_mode_server."""
     timestamp: int
-    """When the provisioning was complete, in seconds since 1970 (UTC)."""
+    """When provisioning completed, in seconds since 1970 (UTC)."""
 
 
 __all__ = ['PROTOCOL', 'PROTOCOLS', 'Provisioned', 'SCHEMA_ID']
@@ -28,7 +28,7 @@ SCHEMA_ID: Final = 'https://choria.io/schemas/choria/lifecycle/v1/provisioned.js
 """The id of the schema."""
 
 PROTOCOL: Final = 'io.choria.lifecycle.v1.provisioned'
-"""The protocol as it is written today."""
+"""The current spelling of the protocol."""
 
 PROTOCOLS: Final = ('io.choria.lifecycle.v1.provisioned', 'choria:lifecycle:provisioned:1')
-"""Every spelling of the protocol that the schema accepts, today's first."""
+"""Every spelling of the protocol that the schema accepts, the current one first."""

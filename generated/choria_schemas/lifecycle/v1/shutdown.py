@@ -9,17 +9,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shutdown:
-    """A Choria component has stopped in good order."""
+    """A Choria component has shut down cleanly."""
     protocol: Literal['choria:lifecycle:shutdown:1', 'io.choria.lifecycle.v1.shutdown']
-    """Which contract this event follows."""
+    """The protocol that identifies the event type."""
     id: str
-    """Tells this event from all others; a random UUID."""
+    """A random UUID that identifies the event."""
     identity: str
-    """The node on which the component has stopped."""
+    """The node on which the component shut down."""
     component: str
-    """What has stopped, for example server."""
+    """The component that shut down, for example server."""
     timestamp: int
-    """When the component stopped, in seconds since 1970 (UTC)."""
+    """When the component shut down, in seconds since 1970 (UTC)."""
 
 
 __all__ = ['PROTOCOL', 'PROTOCOLS', 'SCHEMA_ID', 'Shutdown']
@@ -28,7 +28,7 @@ SCHEMA_ID: Final = 'https://choria.io/schemas/choria/lifecycle/v1/shutdown.json'
 """The id of the schema."""
 
 PROTOCOL: Final = 'io.choria.lifecycle.v1.shutdown'
-"""The protocol as it is written today."""
+"""The current spelling of the protocol."""
 
 PROTOCOLS: Final = ('io.choria.lifecycle.v1.shutdown', 'choria:lifecycle:shutdown:1')
-"""Every spelling of the protocol that the schema accepts, today's first."""
+"""Every spelling of the protocol that the schema accepts, the current one first."""

@@ -11,17 +11,17 @@ from dataclasses import dataclass
 class Startup:
     """A Choria component has started."""
     protocol: Literal['choria:lifecycle:startup:1', 'io.choria.lifecycle.v1.startup']
-    """Which contract this event follows."""
+    """The protocol that identifies the event type."""
     id: str
-    """Tells this event from all others; a random UUID."""
+    """A random UUID that identifies the event."""
     identity: str
-    """The node on which the component has started."""
+    """The node on which the component started."""
     component: str
-    """What has started, for example server."""
+    """The component that started, for example server."""
     timestamp: int
     """When the component started, in seconds since 1970 (UTC)."""
     version: str
-    """The version of the component that has started."""
+    """The version of the component."""
 
 
 __all__ = ['PROTOCOL', 'PROTOCOLS', 'SCHEMA_ID', 'Startup']
@@ -30,7 +30,7 @@ SCHEMA_ID: Final = 'https://choria.io/schemas/choria/lifecycle/v1/startup.json'
 """The id of the schema."""
 
 PROTOCOL: Final = 'io.choria.lifecycle.v1.startup'
-"""The protocol as it is written today."""
+"""The current spelling of the protocol."""
 
 PROTOCOLS: Final = ('io.choria.lifecycle.v1.startup', 'choria:lifecycle:startup:1')
-"""Every spelling of the protocol that the schema accepts, today's first."""
+"""Every spelling of the protocol that the schema accepts, the current one first."""

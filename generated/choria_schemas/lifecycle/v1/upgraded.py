@@ -11,17 +11,17 @@ from dataclasses import dataclass
 class Upgraded:
     """A Choria component has installed another version of itself."""
     protocol: Literal['choria:lifecycle:upgraded:1', 'io.choria.lifecycle.v1.upgraded']
-    """Which contract this event follows."""
+    """The protocol that identifies the event type."""
     id: str
-    """Tells this event from all others; a random UUID."""
+    """A random UUID that identifies the event."""
     identity: str
     """The node on which the component was upgraded."""
     component: str
-    """What was upgraded, for example provision_mode_server."""
+    """The component that was upgraded, for example provision_mode_server."""
     timestamp: int
-    """When the upgrade was done, in seconds since 1970 (UTC)."""
+    """When the upgrade completed, in seconds since 1970 (UTC)."""
     version: str
-    """The version that was replaced, which is the one still running."""
+    """The version that was replaced, which is still running."""
     new_version: str
     """The version that was installed."""
 
@@ -32,7 +32,7 @@ SCHEMA_ID: Final = 'https://choria.io/schemas/choria/lifecycle/v1/upgraded.json'
 """The id of the schema."""
 
 PROTOCOL: Final = 'io.choria.lifecycle.v1.upgraded'
-"""The protocol as it is written today."""
+"""The current spelling of the protocol."""
 
 PROTOCOLS: Final = ('io.choria.lifecycle.v1.upgraded', 'choria:lifecycle:upgraded:1')
-"""Every spelling of the protocol that the schema accepts, today's first."""
+"""Every spelling of the protocol that the schema accepts, the current one first."""

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Transition:
-    """An autonomous agent has gone from one state to another."""
+    """An autonomous agent has changed its state."""
     protocol: Literal['io.choria.machine.v1.transition']
-    """Which contract this event follows."""
+    """The protocol that identifies the event type."""
     identity: str
     """The node on which the autonomous agent runs."""
     id: str
-    """The running instance of the autonomous agent; the same in all its events."""
+    """The ID of the running instance of the autonomous agent; the same in all its events."""
     version: str
     """The version of the autonomous agent."""
     timestamp: int
@@ -25,9 +25,9 @@ class Transition:
     transition: str
     """The name of the transition that fired."""
     from_state: str
-    """The state that was left."""
+    """The state before the transition."""
     to_state: str
-    """The state that was entered."""
+    """The state after the transition."""
 
 
 __all__ = ['PROTOCOL', 'PROTOCOLS', 'SCHEMA_ID', 'Transition']
@@ -36,7 +36,7 @@ SCHEMA_ID: Final = 'https://choria.io/schemas/choria/machine/v1/transition_notif
 """The id of the schema."""
 
 PROTOCOL: Final = 'io.choria.machine.v1.transition'
-"""The protocol as it is written today."""
+"""The current spelling of the protocol."""
 
 PROTOCOLS: Final = ('io.choria.machine.v1.transition',)
-"""Every spelling of the protocol that the schema accepts, today's first."""
+"""Every spelling of the protocol that the schema accepts, the current one first."""

@@ -52,7 +52,7 @@ def validate(data, custom_formats={}, name_prefix=None):
 
 
 class _Errors(list):
-    # Ends the search when there are enough.
+    # Stops the validation at a limit.
     def append(self, error):
         super().append(error)
         if len(self) >= 200:

@@ -1,6 +1,6 @@
 # Generated from the files in schemas/ (codegen/package.py).
 # Do not edit: change the source and run `python -m codegen generate`.
-"""Every class of this folder; the module of a class is imported when its name is first used."""
+"""The classes of this folder; each one's module is imported on first use."""
 
 from typing import TYPE_CHECKING
 

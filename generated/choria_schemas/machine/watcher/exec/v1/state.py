@@ -9,19 +9,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExecState:
-    """What a watcher of an autonomous agent saw when it last ran its command."""
+    """The result of the last command run by an autonomous agent's exec watcher."""
     protocol: Literal['io.choria.machine.watcher.exec.v1.state']
-    """Which contract this event follows."""
+    """The protocol that identifies the event type."""
     identity: str
     """The node on which the autonomous agent runs."""
     id: str
-    """The running instance of the autonomous agent; the same in all its events."""
+    """The ID of the running instance of the autonomous agent; the same in all its events."""
     version: str
     """The version of the autonomous agent."""
     timestamp: int
     """When this state was reported, in seconds since 1970 (UTC)."""
     type: Literal['exec']
-    """The kind of watcher, here exec."""
+    """The type of watcher, here exec."""
     machine: str
     """The name of the autonomous agent."""
     name: str
@@ -29,9 +29,9 @@ class ExecState:
     command: str
     """The command that the watcher runs."""
     previous_outcome: Literal['unknown', 'skipped', 'error', 'success']
-    """How the last run ended; unknown before the first."""
+    """The outcome of the last run; unknown before the first."""
     previous_run_time: int
-    """How long the last run took, in nanoseconds; 0 before the first."""
+    """The duration of the last run in nanoseconds; 0 before the first."""
 
 
 __all__ = ['ExecState', 'PROTOCOL', 'PROTOCOLS', 'SCHEMA_ID']
@@ -40,7 +40,7 @@ SCHEMA_ID: Final = 'https://choria.io/schemas/choria/machine/watcher/exec/v1/sta
 """The id of the schema."""
 
 PROTOCOL: Final = 'io.choria.machine.watcher.exec.v1.state'
-"""The protocol as it is written today."""
+"""The current spelling of the protocol."""
 
 PROTOCOLS: Final = ('io.choria.machine.watcher.exec.v1.state',)
-"""Every spelling of the protocol that the schema accepts, today's first."""
+"""Every spelling of the protocol that the schema accepts, the current one first."""

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileState:
-    """What a watcher of an autonomous agent saw when it last looked at its file."""
+    """The result of the last file check by an autonomous agent's file watcher."""
     protocol: Literal['io.choria.machine.watcher.file.v1.state']
-    """Which contract this event follows."""
+    """The protocol that identifies the event type."""
     identity: str
     """The node on which the autonomous agent runs."""
     id: str
-    """The running instance of the autonomous agent; the same in all its events."""
+    """The ID of the running instance of the autonomous agent; the same in all its events."""
     version: str
     """The version of the autonomous agent."""
     timestamp: int
     """When this state was reported, in seconds since 1970 (UTC)."""
     type: Literal['file']
-    """The kind of watcher, here file."""
+    """The type of watcher, here file."""
     machine: str
     """The name of the autonomous agent."""
     name: str
@@ -29,7 +29,7 @@ class FileState:
     path: str
     """The file that is watched."""
     previous_outcome: Literal['unknown', 'skipped', 'error', 'unchanged', 'changed']
-    """Whether the file had changed at the last look; unknown before the first."""
+    """Whether the file had changed at the last check; unknown before the first."""
 
 
 __all__ = ['FileState', 'PROTOCOL', 'PROTOCOLS', 'SCHEMA_ID']
@@ -38,7 +38,7 @@ SCHEMA_ID: Final = 'https://choria.io/schemas/choria/machine/watcher/file/v1/sta
 """The id of the schema."""
 
 PROTOCOL: Final = 'io.choria.machine.watcher.file.v1.state'
-"""The protocol as it is written today."""
+"""The current spelling of the protocol."""
 
 PROTOCOLS: Final = ('io.choria.machine.watcher.file.v1.state',)
-"""Every spelling of the protocol that the schema accepts, today's first."""
+"""Every spelling of the protocol that the schema accepts, the current one first."""

@@ -9,61 +9,61 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Perfdata:
-    """One measurement that the plugin reported."""
+    """One performance value that the plugin reported."""
     label: str
-    """What was measured."""
+    """The name of the measurement."""
     value: float
-    """The number as the plugin wrote it, not converted from its unit."""
+    """The value as the plugin wrote it, not converted from its unit."""
     unit: Literal['', 's', 'ms', 'us', '%', 'B', 'KB', 'MB', 'TB', 'c'] | None = None
-    """The unit as the plugin wrote it; empty for a bare number."""
+    """The unit as the plugin wrote it; empty if there is none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class History:
     """One of the most recent checks."""
     execute: str
-    """When the check was run, as RFC 3339 text."""
+    """When the check ran, as an RFC 3339 timestamp."""
     status: int
-    """The result as a number: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, 4 SKIPPED."""
+    """The numeric result: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, 4 SKIPPED."""
     perfdata: list[Perfdata] | None = None
-    """The measurements that the plugin reported; None if it reported none."""
+    """The performance data that the plugin reported; None if it reported none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NagiosState:
-    """The result of the last check by a Nagios plugin that a watcher of an autonomous agent runs."""
+    """The result of the last Nagios plugin run by an autonomous agent's nagios watcher."""
     protocol: Literal['io.choria.machine.watcher.nagios.v1.state']
-    """Which contract this event follows."""
+    """The protocol that identifies the event type."""
     identity: str
     """The node on which the autonomous agent runs."""
     id: str
-    """The running instance of the autonomous agent; the same in all its events."""
+    """The ID of the running instance of the autonomous agent; the same in all its events."""
     version: str
     """The version of the autonomous agent."""
     timestamp: int
     """When this state was reported, in seconds since 1970 (UTC)."""
     type: Literal['nagios']
-    """The kind of watcher, here nagios."""
+    """The type of watcher, here nagios."""
     machine: str
     """The name of the autonomous agent."""
     name: str
     """The name of the watcher."""
     plugin: str
-    """The plugin that is run, with its arguments."""
+    """The command line of the plugin."""
     status: Literal['OK', 'CRITICAL', 'WARNING', 'UNKNOWN', 'SKIPPED', 'NOTCHECKED']
-    """The result in words; NOTCHECKED before the first check."""
+    """The result of the check; NOTCHECKED before the first."""
     status_code: int
-    """The result as a number: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, 4 SKIPPED, 5 NOTCHECKED."""
+    """The numeric result: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, 4 SKIPPED, 5 NOTCHECKED."""
     output: str
-    """What the plugin printed."""
+    """The output of the plugin."""
     check_time: int
-    """When the check was run, in seconds since 1970 (UTC); before the first check the year 1, a large negative number."""
+    """When the check ran, in seconds since 1970 (UTC); before the first check, a large negative number for the year 1."""
     perfdata: list[Perfdata] | None
-    """The measurements that the plugin reported; None or empty if it reported none."""
+    """The performance data that the plugin reported; None or empty if it reported none."""
     runtime: float
-    """How long the check took, in seconds."""
+    """The duration of the check in seconds."""
     annotations: dict[str, str] | None
-    """Texts that the autonomous agent adds for whoever reads the event; None if it adds none."""
+    """Annotations that the autonomous agent defines for consumers of the event; None if it defines none."""
     history: list[History] | None = None
     """The most recent checks."""
 
@@ -74,7 +74,7 @@ SCHEMA_ID: Final = 'https://choria.io/schemas/choria/machine/watcher/nagios/v1/s
 """The id of the schema."""
 
 PROTOCOL: Final = 'io.choria.machine.watcher.nagios.v1.state'
-"""The protocol as it is written today."""
+"""The current spelling of the protocol."""
 
 PROTOCOLS: Final = ('io.choria.machine.watcher.nagios.v1.state',)
-"""Every spelling of the protocol that the schema accepts, today's first."""
+"""Every spelling of the protocol that the schema accepts, the current one first."""

@@ -9,25 +9,25 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScheduleState:
-    """Whether the schedule of an autonomous agent's watcher is on."""
+    """The state of the schedule of an autonomous agent's schedule watcher."""
     protocol: Literal['io.choria.machine.watcher.schedule.v1.state']
-    """Which contract this event follows."""
+    """The protocol that identifies the event type."""
     identity: str
     """The node on which the autonomous agent runs."""
     id: str
-    """The running instance of the autonomous agent; the same in all its events."""
+    """The ID of the running instance of the autonomous agent; the same in all its events."""
     version: str
     """The version of the autonomous agent."""
     timestamp: int
     """When this state was reported, in seconds since 1970 (UTC)."""
     type: Literal['schedule']
-    """The kind of watcher, here schedule."""
+    """The type of watcher, here schedule."""
     machine: str
     """The name of the autonomous agent."""
     name: str
     """The name of the watcher."""
     state: Literal['unknown', 'skipped', 'off', 'on']
-    """Whether the schedule is on or off; unknown before the watcher has looked, skipped where it did not act."""
+    """Whether the schedule is on or off; unknown before the first check, skipped if the watcher did not act."""
 
 
 __all__ = ['PROTOCOL', 'PROTOCOLS', 'SCHEMA_ID', 'ScheduleState']
@@ -36,7 +36,7 @@ SCHEMA_ID: Final = 'https://choria.io/schemas/choria/machine/watcher/schedule/v1
 """The id of the schema."""
 
 PROTOCOL: Final = 'io.choria.machine.watcher.schedule.v1.state'
-"""The protocol as it is written today."""
+"""The current spelling of the protocol."""
 
 PROTOCOLS: Final = ('io.choria.machine.watcher.schedule.v1.state',)
-"""Every spelling of the protocol that the schema accepts, today's first."""
+"""Every spelling of the protocol that the schema accepts, the current one first."""

@@ -1,4 +1,4 @@
-"""The TOML files that people write, read strictly: what is not understood is refused, never passed over."""
+"""Strict TOML, for the files that people write: an unknown key is an error, never ignored."""
 
 from __future__ import annotations
 
@@ -8,44 +8,48 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft4Validator
 
-from codegen.jsontext import MAX_DEPTH, depth
 from codegen.problems import ContractError, Problem, escape_pointer, shorten
+from codegen.strict_json import MAX_DEPTH, nesting_depth
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from jsonschema import ValidationError
 
-STRING = {"type": "string"}
+STRING: dict[str, Any] = {"type": "string"}
 
 
-def table(required: tuple[str, ...] = (), **keys: Any) -> dict[str, Any]:
-    """The schema of a table with these keys and no others."""
-    needed = {"required": list(required)} if required else {}
-    return {"type": "object", "properties": keys, "additionalProperties": False} | needed
+def table(keys: Mapping[str, dict[str, Any]], required: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the schema of a table with exactly these keys, given with their schemas."""
+    return {
+        "type": "object",
+        "properties": dict(keys),
+        "additionalProperties": False,
+        **({"required": list(required)} if required else {}),
+    }
 
 
 def table_of(member: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a table whose keys are names."""
+    """Return the schema of a table with arbitrary keys."""
     return {"type": "object", "additionalProperties": member}
 
 
 def list_of(member: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a list."""
+    """Return the schema of an array."""
     return {"type": "array", "items": member}
 
 
-def read(file: Path, name: str, form: dict[str, Any]) -> dict[str, Any]:
+def read(file: Path, name: str, schema: dict[str, Any]) -> dict[str, Any]:
     """Read one file.
 
     Args:
-        file: Where it is.
+        file: The path of the file.
         name: Its name, for messages.
-        form: A JSON Schema of what it may say.
+        schema: The JSON Schema that its content must satisfy.
 
     Raises:
-        ContractError: Missing, not TOML, or not of this form; everything that is out of form is named.
+        ContractError: The file is missing, is not TOML, or violates the schema; every violation is listed.
     """
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"), parse_float=_finite)
@@ -53,28 +57,28 @@ def read(file: Path, name: str, form: dict[str, Any]) -> dict[str, Any]:
         raise ContractError([Problem(name, "", "is missing")]) from None
     except RecursionError:
         raise ContractError([Problem(name, "", "cannot be read: nested too deeply")]) from None
-    except (OSError, ValueError) as error:  # not UTF-8, not TOML, or an integer with more digits than int() takes
+    except (OSError, ValueError) as error:  # not UTF-8, not TOML, or an integer with more digits than int() accepts
         raise ContractError([Problem(name, "", f"cannot be read: {error}")]) from None
-    if depth(document) > MAX_DEPTH:
-        raise ContractError([Problem(name, "", f"is nested more than {MAX_DEPTH} deep")])
+    if nesting_depth(document) > MAX_DEPTH:
+        raise ContractError([Problem(name, "", f"is nested more than {MAX_DEPTH} levels deep")])
     problems = [
-        Problem(name, pointer, text)
-        for error in Draft4Validator(form).iter_errors(document)
-        for pointer, text in _said(error)
+        Problem(name, pointer, message)
+        for error in Draft4Validator(schema).iter_errors(document)
+        for pointer, message in _explain(error)
     ]
     if problems:
         raise ContractError(problems)
     return document
 
 
-def _said(error: ValidationError) -> Iterator[tuple[str, str]]:
+def _explain(error: ValidationError) -> Iterator[tuple[str, str]]:
     pointer = "".join(f"/{escape_pointer(str(step))}" for step in error.absolute_path)
     if error.validator != "additionalProperties":
         yield pointer, shorten(error.message, 200)
         return
     known = error.schema["properties"]
     for key in error.instance.keys() - known.keys():
-        yield f"{pointer}/{escape_pointer(key)}", f"is an unknown key; known are {', '.join(known)}"
+        yield f"{pointer}/{escape_pointer(key)}", f"is an unknown key; known keys are {', '.join(known)}"
 
 
 def _finite(text: str) -> float:
