@@ -85,7 +85,8 @@ class Page:
     async def call(self, method: str, **parameters: object) -> dict[str, Any]:
         """Call a method of the protocol; RuntimeError with what the browser says against it."""
         self._number += 1
-        answer = self._answers[self._number] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._answers[self._number] = answer
         await self._socket.send_json({"id": self._number, "method": method, "params": parameters})
         async with asyncio.timeout(_SECONDS):
             return await answer

@@ -69,7 +69,7 @@ def empty(**changes: Any) -> Status:
         "errors": {},
         "limits_hit": {},
     }
-    return status | changes  # type: ignore[return-value,operator]
+    return status | changes  # type: ignore[return-value]
 
 
 def typical() -> Status:

@@ -121,8 +121,14 @@ def _readers(kind: str) -> Iterator[Reader]:
     yield Reader(OURS, parse, asdict, "checks the contract, returns frozen dataclasses", normalises=True)
     yield Reader(ORJSON, orjson.loads, opened, "checks nothing, returns dictionaries")
 
-    pydantic = {"native": models.native, "cloudevents": models.cloudevent, "mixed": _either(models)}[kind]
-    yield Reader("pydantic", pydantic, lambda model: getattr(model, "data", model).model_dump(), "TypeAdapter, models")
+    models_read: dict[str, Callable[[bytes], Any]] = {
+        "native": models.native,
+        "cloudevents": models.cloudevent,
+        "mixed": _either(models),
+    }
+    yield Reader(
+        "pydantic", models_read[kind], lambda model: getattr(model, "data", model).model_dump(), "TypeAdapter, models"
+    )
 
     compilers: dict[str, tuple[Callable[[Fields], Callable[[Any], object]], str]] = {
         "orjson + fastjsonschema": (lambda schema: fastjsonschema.compile(deepcopy(schema)), "the same schemas"),
@@ -142,7 +148,7 @@ def _validating(
     """Decode, choose the validator by the protocol, validate."""
     import choria_schemas
 
-    validators = {}
+    validators: dict[str | tuple[str, str], Callable[[Any], object]] = {}
     for name in corpus.TYPES:
         schema = choria_schemas.schema(corpus.PROTOCOL + name)
         wrapped = compiler(_envelope_schema(schema))

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
@@ -27,7 +27,7 @@ _BATCH = 5000
 _STORED_SECONDS = 30.0
 
 Keep = Callable[[Any], object]
-Way = Callable[[Keep], Awaitable[int]]
+Way = Callable[[Keep], Coroutine[Any, Any, int]]
 
 
 def measure(settings: Settings, go: golang.Toolchain, folder: Path) -> Section:

@@ -1,7 +1,8 @@
 """What was measured, as tables: aligned for a terminal and in Markdown at once, since the same text serves both."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from .measure import Peer, Ratio, Samples
 
@@ -123,10 +124,28 @@ class Section:
         return [shown, show(samples.best), median, times, self.notes.get(name, "")]
 
 
-def section(title: str, unit: str, peers: Sequence[Peer], samples: dict[str, Samples], **rest: object) -> Section:
+def section(
+    title: str,
+    unit: str,
+    peers: Sequence[Peer],
+    samples: dict[str, Samples],
+    *,
+    targets: Sequence[Target] = (),
+    missing: Mapping[str, str] = MappingProxyType({}),
+    remarks: Sequence[str] = (),
+) -> Section:
     """A section whose first peer is ours, with the peers' notes."""
     notes = {peer.name: peer.note for peer in peers}
-    return Section(title=title, unit=unit, ours=peers[0].name, samples=samples, notes=notes, **rest)
+    return Section(
+        title=title,
+        unit=unit,
+        ours=peers[0].name,
+        samples=samples,
+        notes=notes,
+        targets=targets,
+        missing=dict(missing),
+        remarks=remarks,
+    )
 
 
 def verdict_table(verdicts: Iterable[Verdict]) -> list[str]:

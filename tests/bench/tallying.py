@@ -43,7 +43,7 @@ def measure(settings: Settings, go: golang.Toolchain, folder: Path) -> Section:
     """Measure alive events of nodes that are known, which nearly all events are."""
     fields = [each for each in corpus.fleet(settings.size * 6) if corpus.event_type(each) == "alive"]
     # Each as its message brings it: with texts of its own.
-    events = [parse(corpus.dumps(each)) for each in fields]
+    events = [event for each in fields if isinstance(event := parse(corpus.dumps(each)), Alive)]
     ordinary, kept = _Labels(), _Children()
     peers = [
         looping(OURS, _timed(_recorder(events)), events),

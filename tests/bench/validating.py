@@ -291,7 +291,7 @@ def _schemas() -> tuple[Fields, dict[str, Fields]]:
 def _by_protocol(compiler: Callable[[Fields], Any]) -> tuple[Any, dict[str, tuple[str, Any]]]:
     """What validates an envelope, and by protocol, in either spelling, the type and what validates its events."""
     envelope, schemas = _schemas()
-    contracts = {}
+    contracts: dict[str, tuple[str, Any]] = {}
     for name, schema in schemas.items():
         contract = name, compiler(schema)
         contracts |= {PROTOCOL + name: contract, f"choria:lifecycle:{name}:1": contract}

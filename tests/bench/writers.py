@@ -93,13 +93,14 @@ def _ours(form: Any) -> Callable[[Groups], Sent]:
     encode, subject = lifecycle.encode, lifecycle.subject
 
     def loop(groups: Groups) -> Sent:
+        event: lifecycle.Event
         for make, group in (lifecycle.shutdown, groups["shutdown"]), (lifecycle.provisioned, groups["provisioned"]):
             for _, _, identity, component, _ in group:
                 event = make(identity=identity, component=component)
                 sent = subject(event), encode(event, form)
-        for make, group in (lifecycle.startup, groups["startup"]), (lifecycle.alive, groups["alive"]):
+        for make_versioned, group in (lifecycle.startup, groups["startup"]), (lifecycle.alive, groups["alive"]):
             for _, _, identity, component, extra in group:
-                event = make(identity=identity, component=component, version=extra["version"])
+                event = make_versioned(identity=identity, component=component, version=extra["version"])
                 sent = subject(event), encode(event, form)
         for _, _, identity, component, extra in groups["upgraded"]:
             event = lifecycle.upgraded(

@@ -43,7 +43,8 @@ _SEEDS = [path.read_bytes() for path in corpus()] + [family.of(600) for family i
 # Go's layout, for which there are ways of their own in the library.
 _WRITTEN = list(dict.fromkeys(raw for known in _SEEDS for raw in _written(known)))
 _NAMES = ["protocol", *ENVELOPE, "data_base64", "dataschema", "identity", "timestamp", "version", ""]
-_VALUES = [None, True, 0, -1.5, 2**63, "", "é\x1b", [], {}, STARTUP, ENVELOPE, "io.choria.x", "1.0", *_PROTOCOLS]
+_VALUES: list[object] = [None, True, 0, -1.5, 2**63, "", "é\x1b", [], {}, STARTUP, ENVELOPE]
+_VALUES += ["io.choria.x", "1.0", *_PROTOCOLS]
 _CHARACTERS = "\x00\n \x1b\x7f.*>-:Z1a\u0661\u202e"
 # What parsers, validators and terminals stumble over.
 _PIECES = [

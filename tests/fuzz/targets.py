@@ -352,7 +352,12 @@ def _delivered(raw: bytes) -> Delivery:
 
 def _events_of(text: str) -> list[Any]:
     """Return events that no document could say: constructors check nothing."""
-    return [cls(**{field.name: text for field in dataclasses.fields(cls)}) for cls in (Governor, Startup)]
+
+    def make(cls: type[Governor | Startup]) -> Any:
+        fields: dict[str, Any] = {field.name: text for field in dataclasses.fields(cls)}
+        return cls(**fields)
+
+    return [make(cls) for cls in (Governor, Startup)]
 
 
 def _is_plain(*texts: str) -> None:

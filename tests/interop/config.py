@@ -126,7 +126,8 @@ def here(tree: Tree, base: Path) -> Record:
         "files": [str(file) for file in found.files],
         "errors": ["an error"] if errors else [],
     }
-    return _anywhere(own, base)
+    record: Record = _anywhere(own, base)
+    return record
 
 
 def aspects(go: Record, own: Record) -> dict[str, tuple[Any, Any]]:
@@ -182,7 +183,8 @@ def _answer(answer: Record, base: Path) -> Record:
     found["values"][_TIMEOUT] /= 1e9
     if "identity" not in found["raw"]:
         found["values"]["identity"] = "what the machine says"
-    return _anywhere(found, base)
+    record: Record = _anywhere(found, base)
+    return record
 
 
 def _anywhere(value: Any, base: Path) -> Any:

@@ -52,9 +52,9 @@ class Tree:
                     path.symlink_to(str(target).replace("@", str(base)))
                 case {"base64": data}:
                     path.write_bytes(base64.b64decode(str(data)))
-                case {"of": text, "times": times, **around}:
-                    whole = str(around.get("before", "")) + str(text) * int(times) + str(around.get("after", ""))
-                    path.write_bytes(whole.encode())
+                case {"of": text, "times": times}:
+                    before, after = content.get("before", ""), content.get("after", "")
+                    path.write_bytes(f"{before}{str(text) * int(times)}{after}".encode())
         (base / self.directory).mkdir(parents=True, exist_ok=True)
 
     def start(self, base: Path) -> str:

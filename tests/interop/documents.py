@@ -319,10 +319,10 @@ def _envelopes() -> Iterator[Row]:
     yield row("dataschema null", _wrapped(dataschema=None))
     for name in ("trace_parent", "trace-parent", "träce", "a b"):
         yield row(f"an extension named {name}", _wrapped(**{name: "x"}), "names")
-    for value in (True, 5, 1.5, None):
-        yield row(f"an extension of {json.dumps(value)}", _wrapped(extra=value))
-    for value in ([1], {"a": 1}):
-        yield row(f"an extension of {json.dumps(value)}", _wrapped(extra=value), "values")
+    for scalar in (True, 5, 1.5, None):
+        yield row(f"an extension of {json.dumps(scalar)}", _wrapped(extra=scalar))
+    for nested in ([1], {"a": 1}):
+        yield row(f"an extension of {json.dumps(nested)}", _wrapped(extra=nested), "values")
     yield row("an attribute without a name before the data", plain.replace(b'"data":', b'"":1,"data":'), "nameless")
     yield row("text at the end", plain + b"x", "tail")
     yield row("a newline at the end", plain + b"\n")

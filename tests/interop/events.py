@@ -248,7 +248,7 @@ def machine() -> Iterator[Exchange]:
             ("<>&, U+2028 and U+2029", "<b>&\u2028\u2029", {"body": "escapes"}),
         ):
             texts = {name: text for name in (*_AGENT, *values) if name in _AGENT_TEXTS}
-            yield one(about, kind, values | texts, **differs)
+            yield one(about, kind, values | texts, fresh=False, **differs)
     nagios = _STATES["nagios"]
     yield one("a negative timestamp", "transition", _STATES["transition"] | {"timestamp": -1})
     yield one("a negative timestamp", "exec", _STATES["exec"] | {"timestamp": -1})

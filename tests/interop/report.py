@@ -82,7 +82,7 @@ def _markdown(head: Head, events: list[Record], rows: list[Record]) -> Iterator[
     yield ""
     yield "| differs in | events | why | for example |"
     yield "|---|--:|---|---|"
-    examples = {}
+    examples: dict[tuple[str, str], str] = {}
     for record in events:
         for pair in record.get("reasons", {}).items():
             examples.setdefault(pair, record["name"])
