@@ -35,7 +35,7 @@ class SyncPlan:
 
     @property
     def has_differences(self) -> bool:
-        """Whether schemas/ is out of date; a new commit that touches none of the files in use does not count."""
+        """True if schemas/ is out of date; a new commit that touches none of the files in use does not count."""
         return bool(self.changes or self.rewritten or self.unknown or self.edited)
 
 

@@ -1,4 +1,4 @@
-"""What a schemas folder needs besides the schemas: a lock file, sentences, and sources for local contracts."""
+"""The files of a schemas folder besides the schemas: the lock, the sentences, and the sources of local contracts."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class FileState:
     path: str
     """The file that is watched."""
     previous_outcome: Literal['unknown', 'skipped', 'error', 'unchanged', 'changed']
-    """Whether the file had changed at the last check; unknown before the first."""
+    """The outcome of the last check, such as changed; unknown before the first."""
 
 
 __all__ = ['FileState', 'PROTOCOL', 'PROTOCOLS', 'SCHEMA_ID']

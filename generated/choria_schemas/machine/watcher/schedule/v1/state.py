@@ -27,7 +27,7 @@ class ScheduleState:
     name: str
     """The name of the watcher."""
     state: Literal['unknown', 'skipped', 'off', 'on']
-    """Whether the schedule is on or off; unknown before the first check, skipped if the watcher did not act."""
+    """The state of the schedule: on or off; unknown before the first check, skipped if the watcher did not act."""
 
 
 __all__ = ['PROTOCOL', 'PROTOCOLS', 'SCHEMA_ID', 'ScheduleState']
