@@ -241,19 +241,19 @@ def deployed(site: Site, part: str) -> None:
                 lay_files(site, "Puppet or OpenVox")
             made = lay_out(site.home / ".puppetlabs/etc/puppet/ssl", PUPPET, "alice.mcollective")
             site.publisher |= {"ca": made.ca, "cert": made.certificate, "key": made.key}
-        case "An authority of your own":
+        case "Your own certificate authority":
             pair = "alice.mcollective", "/etc/choria/tls/alice.pem", "/etc/choria/tls/alice.key"
         case "Kubernetes":
             pair = "events.mcollective", "/etc/choria/tls/tls.crt", "/etc/choria/tls/tls.key"
             site.write("/etc/choria/tls/ca.crt", OURS.pem)
-        case "Tokens of an organisation's issuer":
+        case "Tokens from an organisation issuer":
             tokened(site)
         case "AAA service":
             tokened(site)
         case "Plain NATS":
             site.publisher |= {"ca": site.write("/etc/nats/ca.pem", OURS.pem), "user": "billing", "password": "s3cret"}
             site.write("/home/alice/.nats-password", "s3cret\n", 0o600)
-    if part in {"An authority of your own", "Tokens of an organisation's issuer"}:
+    if part in {"Your own certificate authority", "Tokens from an organisation issuer"}:
         site.write("/etc/choria/tls/ca.pem", OURS.pem)
     if pair:
         site.publisher |= site.pair(OURS.issue(pair[0]), *pair[1:]) | {"ca": site.write("/ca.pem", OURS.pem)}
@@ -430,8 +430,8 @@ EXAMPLES: dict[str, list[Callable[[Site], None]]] = {
     "In short": [puppet_broker],
     "Where the brokers come from": [in_dns],
     "Puppet or OpenVox": [puppet_broker, no_certificate, may_not_view],
-    "An authority of your own": [own_broker, other_authority],
-    "Tokens of an organisation's issuer": [Site.start_choria, forbidden, unknown_issuer],
+    "Your own certificate authority": [own_broker, other_authority],
+    "Tokens from an organisation issuer": [Site.start_choria, forbidden, unknown_issuer],
     "AAA service": [Site.start_choria, expired],
     "Kubernetes": [certmanager, own_broker, no_secret],
     "Plain NATS": [passwords, creds, an_nkey, certificates],
@@ -455,7 +455,7 @@ def test_commands_print_what_the_page_shows(site: Site, part: str, number: int) 
         assert shown(output).fullmatch(plain(said)), f"{command}\n{said}"
 
 
-PUPPETS, OWN, TOKENS = "Puppet or OpenVox", "An authority of your own", "Tokens of an organisation's issuer"
+PUPPETS, OWN, TOKENS = "Puppet or OpenVox", "Your own certificate authority", "Tokens from an organisation issuer"
 
 # What leads to each row of the table of errors, in the order of the page: the deployment, what is wrong, the command.
 ERRORS: list[tuple[str, Callable[[Site], object], str]] = [
@@ -608,7 +608,7 @@ def test_a_service_connects_with_copies_of_the_nodes_certificate(site: Site) -> 
 
 
 def test_the_initial_files(site: Site) -> None:
-    rows = re.findall(r"^\| \d \| `(.+?)` \| (yes|no)\b", PARTS["Which settings count"], re.MULTILINE)
+    rows = re.findall(r"^\| \d \| `(.+?)` \| (yes|no)\b", PARTS["Precedence"], re.MULTILINE)
     assert rows[0] == ("--config FILE", "yes")
     for path, plugins in reversed(rows):
         named = path == "--config FILE"
@@ -622,9 +622,7 @@ def test_the_initial_files(site: Site) -> None:
         assert len(found.files) == (2 if plugins == "yes" else 1)
 
 
-SYNTAX = re.findall(
-    r"^\| `([^`]+)` \| `([\w.]+)` = `([^`]+)` \| [^|]+ \|$", PARTS["Which settings count"], re.MULTILINE
-)
+SYNTAX = re.findall(r"^\| `([^`]+)` \| `([\w.]+)` = `([^`]+)` \| [^|]+ \|$", PARTS["Precedence"], re.MULTILINE)
 
 
 @pytest.mark.parametrize(("line", "key", "value"), SYNTAX)

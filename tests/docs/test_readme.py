@@ -107,7 +107,7 @@ def test_a_strict_checker_has_nothing_to_say(tmp_path: Path) -> None:
 def test_a_program_says_what_is_wrong() -> None:
     page = (DOCS / "connecting.md").read_text("utf-8")
     [program] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    for url, said in (("nats://127.0.0.1:1", "to be tried again later: cannot"), ("http://a", "settings to correct: ")):
+    for url, said in (("nats://127.0.0.1:1", "try again later: cannot"), ("http://a", "check the settings: ")):
         environment = os.environ | {"NATS_URL": url}
         done = subprocess.run(
             [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=20
