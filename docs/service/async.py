@@ -1,4 +1,4 @@
-"""An asynchronous service: the same, in an event loop."""
+"""An asynchronous service, announced from an event loop."""
 
 import asyncio
 

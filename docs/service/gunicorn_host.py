@@ -1,4 +1,4 @@
-"""gunicorn.conf.py: one announcement for all workers, by the process that starts them."""
+"""gunicorn.conf.py: one announcement for all workers, from the master."""
 
 from typing import Any
 

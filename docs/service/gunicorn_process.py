@@ -1,4 +1,4 @@
-"""gunicorn.conf.py: each worker announces itself, as n1.example.net/4711."""
+"""gunicorn.conf.py: one announcement per worker, as n1.example.net/4711."""
 
 from typing import Any
 

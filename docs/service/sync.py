@@ -1,4 +1,4 @@
-"""A synchronous service: it is announced for as long as the block lasts."""
+"""A synchronous service, announced while its block runs."""
 
 import threading
 

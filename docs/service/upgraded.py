@@ -1,4 +1,4 @@
-"""The end of a deployment, which tells that another version runs now."""
+"""Publish an upgraded event at the end of a deployment."""
 
 import choria_lifecycle as lifecycle
 

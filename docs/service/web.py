@@ -1,4 +1,4 @@
-"""A FastAPI application; Starlette's have the same method."""
+"""A FastAPI application; Starlette applications have the same method."""
 
 import os
 

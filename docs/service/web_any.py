@@ -1,4 +1,4 @@
-"""Any other ASGI application, one without a lifespan too."""
+"""Any other ASGI application, with or without a lifespan."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""A FastAPI application with a lifespan of its own, which decides when it is announced."""
+"""A FastAPI application whose own lifespan decides when to announce it."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager

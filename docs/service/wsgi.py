@@ -1,4 +1,4 @@
-"""A WSGI application, which stands for one of Django or Flask: nothing in it is about events."""
+"""A WSGI application without any event code, standing in for a Django or Flask application."""
 
 import os
 from collections.abc import Iterable

@@ -96,7 +96,7 @@ def test_names_exist() -> None:
 
 def test_the_figures_are_those_of_the_code() -> None:
     defaults = {name: parameter.default for name, parameter in inspect.signature(Service).parameters.items()}
-    assert f"for {defaults['timeout']:g} seconds at most (`timeout=`)" in PAGE
+    assert f"for at most {defaults['timeout']:g} seconds (`timeout=`)" in PAGE
     assert f"Every {defaults['interval'] / 60:g} minutes (`interval=`" in PAGE
     assert f"the newest {defaults['limit']} events (`limit=`)" in PAGE
 
