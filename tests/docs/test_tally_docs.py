@@ -466,7 +466,7 @@ async def served(ask: Callable[[int], Any]) -> Any:
 
 
 async def test_paths_are_there() -> None:
-    named = [spans(path)[0] for path, _ in rows("What is served")]
+    named = [spans(path)[0] for path, _ in rows("HTTP endpoints")]
     [caddy], [nginx] = blocks("caddyfile"), blocks("nginx")
     [free] = re.findall(r"@people not path (.*)", caddy)
     proxied = re.findall(r"proxy_pass http://127\.0\.0\.1:8080(\S+);", nginx)
