@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from choria_lifecycle.events.factories import Alive, Event, Governor, Provisioned, Shutdown, Startup, Upgraded
 from choria_schemas.machine.v1 import Transition
 from choria_schemas.machine.watcher.exec.v1 import ExecState
@@ -26,7 +28,8 @@ def event(kind: str, identity: str = "n1", version: str = "1.0", component: str 
     values = {"version": version, "new_version": "2.0", "governor": "PUPPET", "sequence": 1, "event_type": "enter"}
     more = {name: (values | fields)[name] for name in _MORE.get(kind, ())}
     protocol = f"io.choria.lifecycle.v1.{kind}"
-    return TYPES[kind](protocol=protocol, id="id", identity=identity, component=component, timestamp=1, **more)
+    made: Event = TYPES[kind](protocol=protocol, id="id", identity=identity, component=component, timestamp=1, **more)
+    return made
 
 
 def transition(machine: str = "puppet", former: str = "idle", latter: str = "run", **fields: str) -> Transition:
@@ -42,7 +45,12 @@ def transition(machine: str = "puppet", former: str = "idle", latter: str = "run
     )
 
 
-def run(outcome: str = "success", nanoseconds: int = 1_500_000_000, name: str = "check", **fields: str) -> ExecState:
+def run(
+    outcome: Literal["unknown", "skipped", "error", "success"] = "success",
+    nanoseconds: int = 1_500_000_000,
+    name: str = "check",
+    **fields: str,
+) -> ExecState:
     values = {"version": "1.2.3", "machine": "puppet", "identity": "n1", "command": "/bin/true"} | fields
     return ExecState(
         protocol="io.choria.machine.watcher.exec.v1.state",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from choria_lifecycle.config.settings import ConnectionSettings
+    from choria_lifecycle.middleware.subscription import Events
 
     from .broker import Choria, Client
 
@@ -189,7 +190,7 @@ def _plan(settings: ConnectionSettings) -> dict[str, Any]:
     }
 
 
-async def _subscribed(stack: AsyncExitStack, middleware: lifecycle.Middleware) -> lifecycle.Events | None:
+async def _subscribed(stack: AsyncExitStack, middleware: lifecycle.Middleware) -> Events | None:
     try:
         return await stack.enter_async_context(middleware.events())
     except lifecycle.NotAuthorised:
