@@ -27,7 +27,7 @@ __all__ = ["connect", "publish_once"]
 async def connect(
     servers: str | Iterable[str] | None = None,
     *,
-    timeout: float = 5,  # noqa: ASYNC109
+    timeout: float = 5,
     limit: int = LIMIT,
     limit_bytes: int = LIMIT_BYTES,
     environ: Mapping[str, str] | None = None,

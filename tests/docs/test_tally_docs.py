@@ -91,7 +91,7 @@ def exposed() -> dict[str, Family]:
     for each in (transition(), run(), run("error")):
         recorder.take(each, 0.0)
     recorder.failed("server")
-    assert not recorder.sweep(2 * EXPIRY, within=SECONDS)
+    assert not recorder.sweep(2 * EXPIRY, timeout=SECONDS)
     recorder.take(event("alive"), 2 * EXPIRY)
     text = render(recorder, Facts(connected=True, started=0.0, now=1.0), now=2 * EXPIRY).decode()
     found: dict[str, Family] = {}

@@ -96,7 +96,7 @@ def view(start: Callable[..., Running], server: embedded.Server) -> Callable[...
 
 async def publish(url: str, *payloads: bytes, subject: str) -> None:
     """Publish bytes, whatever they are."""
-    transport = await NatsTransport.open(resolve(url, environ={}), within=5)
+    transport = await NatsTransport.open(resolve(url, environ={}), timeout=5)
     try:
         await transport.publish([(subject, data) for data in payloads], 5)
     finally:

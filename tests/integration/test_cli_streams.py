@@ -215,7 +215,7 @@ def test_what_the_encoding_lacks_is_escaped_and_fits(file: Path) -> None:
 
 
 async def publish(url: str, component: str, *payloads: bytes) -> None:
-    transport = await NatsTransport.open(resolve(url, environ={}), within=5)
+    transport = await NatsTransport.open(resolve(url, environ={}), timeout=5)
     try:
         await transport.publish([(f"choria.lifecycle.event.startup.{component}", data) for data in payloads], 5)
     finally:

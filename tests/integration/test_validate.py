@@ -581,7 +581,7 @@ SUBJECT = "choria.lifecycle.event.startup."
 
 async def publish(url: str, subject: str, *payloads: bytes) -> None:
     """Publish bytes, whatever they are."""
-    transport = await NatsTransport.open(resolve(url, environ={}), within=5)
+    transport = await NatsTransport.open(resolve(url, environ={}), timeout=5)
     try:
         await transport.publish([(subject, data) for data in payloads], 10)
     finally:

@@ -71,7 +71,7 @@ async def _show(screen: Screen, totals: Totals, url: str, seconds: float) -> Non
 
     # The user's own environment is about another server.
     settings = resolve(url, name="lifecycle demo", environ={})
-    transport = await NatsTransport.open(settings, within=5)
+    transport = await NatsTransport.open(settings, timeout=5)
     async with (
         lifecycle.Middleware(transport) as publisher,
         lifecycle.connect(url, name="lifecycle demo", environ={}) as viewer,

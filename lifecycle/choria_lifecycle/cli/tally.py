@@ -206,7 +206,7 @@ async def _play(url: str) -> None:
     from choria_lifecycle.demo.fleet import play, simulate
     from choria_lifecycle.nats import NatsTransport
 
-    transport = await NatsTransport.open(resolve(url, name="lifecycle tally", environ={}), within=5)
+    transport = await NatsTransport.open(resolve(url, name="lifecycle tally", environ={}), timeout=5)
     async with lifecycle.Middleware(transport) as publisher:
         seed = 0
         while True:

@@ -62,19 +62,19 @@ class Brokers:
         self._asked = float("-inf")
         self._found: list[Record] = []
 
-    async def find(self, now: float, within: float) -> list[str]:
+    async def find(self, now: float, timeout: float) -> list[str]:
         """The URLs of the brokers, at most 32, best first; empty if DNS knows none.
 
         Args:
             now: seconds on a monotonic clock. An answer is used for 5 seconds.
-            within: seconds until there has to be an answer.
+            timeout: seconds until there has to be an answer.
         """
         if now - self._asked >= _FRESH_SECONDS:
-            self._found = await self._ask(within)
+            self._found = await self._ask(timeout)
             self._asked = now
         return ordered(self._found, self._uniform)[:_MOST_BROKERS]
 
-    async def _ask(self, within: float) -> list[Record]:
+    async def _ask(self, timeout: float) -> list[Record]:
         from dns.asyncresolver import Resolver
         from dns.exception import DNSException, Timeout
         from dns.resolver import NXDOMAIN, NoAnswer
@@ -84,7 +84,7 @@ class Brokers:
             try:
                 # A new one reads which name servers there are by now.
                 resolver = self._resolver or Resolver()
-                answer = await resolver.resolve(name, "SRV", lifetime=within / len(self._names))
+                answer = await resolver.resolve(name, "SRV", lifetime=timeout / len(self._names))
             except (NXDOMAIN, NoAnswer):
                 reason = "no such record"
             except Timeout:

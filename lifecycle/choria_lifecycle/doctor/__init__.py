@@ -63,7 +63,7 @@ def show(
 async def check(
     servers: str | Iterable[str] | None = None,
     *,
-    timeout: float = 5,  # noqa: ASYNC109
+    timeout: float = 5,
     environ: Mapping[str, str] | None = None,
     **options: Unpack[ConnectionOptions],
 ) -> list[Check]:
@@ -84,7 +84,7 @@ async def check(
 async def checks(
     servers: str | Iterable[str] | None = None,
     *,
-    timeout: float = 5,  # noqa: ASYNC109
+    timeout: float = 5,
     environ: Mapping[str, str] | None = None,
     **options: Unpack[ConnectionOptions],
 ) -> AsyncGenerator[Check]:

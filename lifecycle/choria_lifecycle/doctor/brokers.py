@@ -33,12 +33,12 @@ def unusable(settings: ConnectionSettings) -> LifecycleError | None:
     return None
 
 
-async def ask_dns(settings: ConnectionSettings, within: float) -> tuple[list[Check], tuple[str, ...]]:
+async def ask_dns(settings: ConnectionSettings, timeout: float) -> tuple[list[Check], tuple[str, ...]]:
     """What DNS says about brokers, and the brokers there are.
 
     Args:
         settings: the connection.
-        within: seconds for each name.
+        timeout: seconds for each name.
     """
     from choria_lifecycle.config.discovery import Brokers
 
@@ -48,7 +48,7 @@ async def ask_dns(settings: ConnectionSettings, within: float) -> tuple[list[Che
             asked = Brokers((name,))
         except MissingExtra as error:
             return [Check("error", "dns", f"SRV {safe(name, 200)}", str(error), MissingExtra)], ()
-        urls = await asked.find(asyncio.get_running_loop().time(), within)
+        urls = await asked.find(asyncio.get_running_loop().time(), timeout)
         if urls:
             found.append(Check("ok", "dns", f"SRV {safe(name, 200)}", f"names {safe(', '.join(urls))}"))
             return found, tuple(urls)
@@ -79,12 +79,12 @@ class _Nothing:
         """See `Sink`."""
 
 
-async def ask_broker(settings: ConnectionSettings, within: float) -> list[Check]:
+async def ask_broker(settings: ConnectionSettings, timeout: float) -> list[Check]:
     """What a broker says: whether it lets us in, and whether it lets us subscribe to events.
 
     Args:
         settings: the connection, to this broker only.
-        within: seconds for the connection, and again for the subscription.
+        timeout: seconds for the connection, and again for the subscription.
     """
     from choria_lifecycle.nats import NatsTransport
 
@@ -92,7 +92,7 @@ async def ask_broker(settings: ConnectionSettings, within: float) -> list[Check]
     clock = asyncio.get_running_loop().time
     began = clock()
     try:
-        transport = await NatsTransport.open(settings, within)
+        transport = await NatsTransport.open(settings, timeout)
     except LifecycleError as error:
         return [Check("error", "broker", url, str(error).removeprefix(f"cannot connect to {url}: "), type(error))]
     try:
@@ -100,7 +100,7 @@ async def ask_broker(settings: ConnectionSettings, within: float) -> list[Check]
             Check("ok", "broker", url, f"connected in {1000 * (clock() - began):.0f} ms to {_whom(transport.peer)}")
         ]
         try:
-            subscription = await transport.subscribe(EVENTS, "", _Nothing(), within)
+            subscription = await transport.subscribe(EVENTS, "", _Nothing(), timeout)
             await subscription.unsubscribe()
         except LifecycleError as error:
             found.append(Check("error", "broker", url, f"{error}: events cannot be viewed", type(error)))

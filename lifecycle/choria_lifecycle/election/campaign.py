@@ -176,9 +176,9 @@ class Campaign:
         terms = self._terms
         if terms is None or not self._won:
             terms = await self._measured(MOST_SECONDS)
-        within = terms.answer if not self._won else max(0.0, min(terms.answer, self._until - self._clock()))
+        timeout = terms.answer if not self._won else max(0.0, min(terms.answer, self._until - self._clock()))
         first = not self._revision
-        handed_over = await self._write(terms, within)
+        handed_over = await self._write(terms, timeout)
         self.why = self._warned = ""
         if first and not handed_over:
             return terms.confirmation  # its last holder may not know yet
@@ -197,21 +197,21 @@ class Campaign:
                 terms = await self._measured(max(0.0, self._sent + RENEWAL_SECONDS - self._clock()))
                 self._until = min(self._until, self._sent + terms.lease)
 
-    async def _measured(self, within: float) -> Terms:
+    async def _measured(self, timeout: float) -> Terms:
         """Look how long the bucket keeps keys."""
-        terms = Terms(await self._bucket.ttl(within))
+        terms = Terms(await self._bucket.ttl(timeout))
         self._measured_at = self._clock()
         if terms != self._terms and not terms.usual:
             logger.warning("election %s: keys are kept for %g s, 5 s to 1 min are usual", self._election, terms.ttl)
         self._terms = terms
         return terms
 
-    async def _write(self, terms: Terms, within: float) -> bool:
+    async def _write(self, terms: Terms, timeout: float) -> bool:
         """Write the key; returns whether it was handed over."""
         if not self._token:
             self._token, self._sent = uuid4(), self._clock()
             self.campaigns += 1
-        held = await self._bucket.write(self._election, self._candidate, self._revision, self._token, within)
+        held = await self._bucket.write(self._election, self._candidate, self._revision, self._token, timeout)
         self._lapse()  # the answer came after the time was over, where this process was stopped in between
         self._revision, self._token = held.revision, ""
         self._until = self._sent + terms.lease

@@ -43,11 +43,11 @@ class Bucket(Protocol):
     NotAuthorised where the server refuses; and NoStream where the bucket is not there.
     """
 
-    async def ttl(self, within: float) -> float:
+    async def ttl(self, timeout: float) -> float:
         """Return for how long a key is kept after it was written, in seconds; 0 is for ever."""
         ...
 
-    async def write(self, key: str, value: str, revision: int, token: str, within: float) -> Held:
+    async def write(self, key: str, value: str, revision: int, token: str, timeout: float) -> Held:
         """Write a key, if nobody else did since.
 
         Args:
@@ -55,14 +55,14 @@ class Bucket(Protocol):
             value: what to write.
             revision: the revision that is to be replaced; 0 for a key that is not there, or was deleted.
             token: names this write: who asks again with the same token after no answer gets the answer of before.
-            within: how long to wait for the answer, in seconds.
+            timeout: how long to wait for the answer, in seconds.
 
         Raises:
             KeyTaken: the key is there, or has another revision.
         """
         ...
 
-    async def release(self, key: str, revision: int, within: float) -> None:
+    async def release(self, key: str, revision: int, timeout: float) -> None:
         """Delete a key that has this revision, and say so to who writes it next.
 
         Raises:
@@ -97,25 +97,25 @@ class InMemoryBucket:
         self._clock = clock
         self._revisions = count(1)
 
-    async def ttl(self, within: float) -> float:  # noqa: ARG002 - nothing to wait for
+    async def ttl(self, timeout: float) -> float:  # noqa: ARG002 - nothing to wait for
         """See `Bucket.ttl`."""
         if self._ttl is None:
             raise no_bucket(self._name)
         return self._ttl
 
-    async def write(self, key: str, value: str, revision: int, token: str, within: float) -> Held:
+    async def write(self, key: str, value: str, revision: int, token: str, timeout: float) -> Held:
         """See `Bucket.write`."""
         check_key(key)
-        last = self._last(key, await self.ttl(within))
+        last = self._last(key, await self.ttl(timeout))
         if last is not None and last.token == token:
             return Held(last.revision, handed_over=False)
         if revision != (0 if last is None or last.value is None else last.revision):
             raise KeyTaken(key)
         return Held(self._put(key, value, token), handed_over=last is not None and last.released)
 
-    async def release(self, key: str, revision: int, within: float) -> None:
+    async def release(self, key: str, revision: int, timeout: float) -> None:
         """See `Bucket.release`."""
-        last = self._last(key, await self.ttl(within))
+        last = self._last(key, await self.ttl(timeout))
         if last is None or last.revision != revision:
             raise KeyTaken(key)
         self._put(key, None, "", released=True)

@@ -66,14 +66,14 @@ class InMemoryTransport:
         """`memory` until it is closed."""
         return "memory" if self._open else ""
 
-    async def publish(self, messages: Sequence[Message], within: float) -> None:  # noqa: ARG002 - nothing to wait for
+    async def publish(self, messages: Sequence[Message], timeout: float) -> None:  # noqa: ARG002 - nothing to wait for
         """See `Transport.publish`."""
         self._check(messages)
         for message in messages:
             self._deliver(message)
         await asyncio.sleep(0)
 
-    async def publish_stored(self, messages: Sequence[Message], within: float) -> None:  # noqa: ARG002
+    async def publish_stored(self, messages: Sequence[Message], timeout: float) -> None:  # noqa: ARG002
         """See `Transport.publish_stored`."""
         self._check(messages)
         for message in messages:
@@ -83,7 +83,7 @@ class InMemoryTransport:
             if not self._is_stored(subject):
                 raise no_stream(subject)
 
-    async def subscribe(self, subject: str, queue: str, sink: Sink, within: float) -> Subscription:  # noqa: ARG002
+    async def subscribe(self, subject: str, queue: str, sink: Sink, timeout: float) -> Subscription:  # noqa: ARG002
         """See `Transport.subscribe`."""
         check_pattern(subject, queue)
         if not self._open:
@@ -99,7 +99,7 @@ class InMemoryTransport:
         subject: str,
         since: float,
         sink: ReplaySink,
-        within: float,  # noqa: ARG002
+        timeout: float,  # noqa: ARG002
         stream: str = "",
     ) -> Replay:
         """See `Transport.replay`. Its streams have no names."""
@@ -120,7 +120,7 @@ class InMemoryTransport:
         check_bucket(name)
         return self._buckets.get(name) or InMemoryBucket(name, None)
 
-    async def flush(self, within: float) -> None:  # noqa: ARG002
+    async def flush(self, timeout: float) -> None:  # noqa: ARG002
         """See `Transport.flush`: everything published has arrived already."""
         if not self._open:
             raise ConnectionFailed("the transport is closed")

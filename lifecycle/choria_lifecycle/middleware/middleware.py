@@ -64,7 +64,7 @@ class Middleware:
         *,
         format: Format = Format.CHORIA,  # noqa: A002 - the name users know
         stored: bool = False,
-        timeout: float = 5,  # noqa: ASYNC109
+        timeout: float = 5,
     ) -> None:
         """Publish an event, and return once the server has it.
 
@@ -93,7 +93,7 @@ class Middleware:
         *,
         format: Format = Format.CHORIA,  # noqa: A002
         stored: bool = False,
-        timeout: float = 5,  # noqa: ASYNC109
+        timeout: float = 5,
     ) -> None:
         """Publish events in order with a single confirmation, which is many times faster than one by one.
 
@@ -195,7 +195,7 @@ class Middleware:
         self.check_loop()
         return self._transport.bucket(name)
 
-    async def flush(self, timeout: float = 5) -> None:  # noqa: ASYNC109
+    async def flush(self, timeout: float = 5) -> None:
         """Return once the server has answered: what it had sent before is then in the subscriptions.
 
         Raises:

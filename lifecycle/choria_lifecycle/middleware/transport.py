@@ -119,7 +119,7 @@ class Transport(Protocol):
         """Where this is connected to, safe to show; empty while it is not connected."""
         ...
 
-    async def publish(self, messages: Sequence[Message], within: float) -> None:
+    async def publish(self, messages: Sequence[Message], timeout: float) -> None:
         """Send messages in order and return once the server has confirmed that it has read them all.
 
         Raises:
@@ -128,7 +128,7 @@ class Transport(Protocol):
             OptionError: a subject is none that NATS takes.
         """
 
-    async def publish_stored(self, messages: Sequence[Message], within: float) -> None:
+    async def publish_stored(self, messages: Sequence[Message], timeout: float) -> None:
         """Send messages and return once a stream has acknowledged every one of them.
 
         Raises:
@@ -136,14 +136,14 @@ class Transport(Protocol):
             NotAuthorised: the server refused a subject.
         """
 
-    async def subscribe(self, subject: str, queue: str, sink: Sink, within: float) -> Subscription:
+    async def subscribe(self, subject: str, queue: str, sink: Sink, timeout: float) -> Subscription:
         """Subscribe and return once the server has confirmed it: what is published from then on arrives.
 
         Args:
             subject: what to receive; `*` stands for one token, `>` at the end for one or more.
             queue: members of one queue group share the messages among them; empty for everything.
             sink: what is told of messages, losses and gaps.
-            within: how long to wait for the confirmation.
+            timeout: how long to wait for the confirmation.
 
         Raises:
             ConnectionFailed: no server confirmed in time.
@@ -152,7 +152,7 @@ class Transport(Protocol):
         """
         ...
 
-    async def replay(self, subject: str, since: float, sink: ReplaySink, within: float, stream: str = "") -> Replay:
+    async def replay(self, subject: str, since: float, sink: ReplaySink, timeout: float, stream: str = "") -> Replay:
         """Hand over what a stream has stored, in order, each message once, and go on with what it stores then.
 
         While the connection is lost nothing is missed: the replay goes on after the last message it has handed over.
@@ -161,7 +161,7 @@ class Transport(Protocol):
             subject: what to receive, as for `subscribe`.
             since: from which time on, in seconds since the epoch, by the time of the stream.
             sink: what is told of messages, and for how many it has room.
-            within: how long entering may take.
+            timeout: how long entering may take.
             stream: the stream's name; by default the one that stores the subject.
 
         Raises:
@@ -180,7 +180,7 @@ class Transport(Protocol):
         """
         ...
 
-    async def flush(self, within: float) -> None:
+    async def flush(self, timeout: float) -> None:
         """Return once the server has answered: whatever it had sent before has then reached the sinks.
 
         Raises:

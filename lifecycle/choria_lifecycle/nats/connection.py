@@ -47,7 +47,7 @@ class Connection:
         closing: whether `close` was called.
     """
 
-    def __init__(self, settings: ConnectionSettings, within: float) -> None:
+    def __init__(self, settings: ConnectionSettings, timeout: float) -> None:
         self._brokers = Brokers(settings.srv) if settings.srv else None
         self.client = Client(
             lambda: tls_context(settings),
@@ -59,8 +59,8 @@ class Connection:
         self.refusals = Refusals(inbox(settings))
         self.closing = False
         self._settings = settings
-        self._within = within
-        self._deadline = asyncio.get_running_loop().time() + within
+        self._within = timeout
+        self._deadline = asyncio.get_running_loop().time() + timeout
         self._backoff = Backoff()
         self._up = asyncio.Event()
         self._opening = True
@@ -71,7 +71,7 @@ class Connection:
         self._mourned: asyncio.Future[Exception] | None = None
 
     @classmethod
-    async def open(cls, settings: ConnectionSettings, within: float) -> Connection:
+    async def open(cls, settings: ConnectionSettings, timeout: float) -> Connection:
         """Connect to one of the servers, each of which is tried once.
 
         Raises:
@@ -80,15 +80,15 @@ class Connection:
             ConfigError: a file with credentials cannot be used.
             MissingExtra: the credentials, or finding the servers, need an optional package.
         """
-        self = cls(settings, within)
+        self = cls(settings, timeout)
         client = self.client
         arguments = credentials(settings)
         if settings.tls:
             tls_context(settings)  # what is wrong with it is not a server's fault
         failed: LifecycleError | None = None
         try:
-            async with asyncio.timeout(within):
-                self._servers = client.usable(await self._find(within / 2)) or list(settings.servers)
+            async with asyncio.timeout(timeout):
+                self._servers = client.usable(await self._find(timeout / 2)) or list(settings.servers)
                 if not self._servers:
                     self._fail(errors.NoServersError())
                 await client.connect(
@@ -135,11 +135,11 @@ class Connection:
         logger.debug("connected to %s", self.server)
         return self
 
-    async def _find(self, within: float = _RECONNECT_STEP_SECONDS) -> list[str]:
+    async def _find(self, timeout: float = _RECONNECT_STEP_SECONDS) -> list[str]:
         """The brokers that DNS knows now; empty if it knows none, or is not to be asked."""
         if self._brokers is None:
             return []
-        return await self._brokers.find(asyncio.get_running_loop().time(), within)
+        return await self._brokers.find(asyncio.get_running_loop().time(), timeout)
 
     @property
     def server(self) -> str:

@@ -74,14 +74,14 @@ class NatsBucket:
         self._name = name
         self._may_read = True
 
-    async def ttl(self, within: float) -> float:
+    async def ttl(self, timeout: float) -> float:
         """See `Bucket.ttl`."""
-        return (await self._config(_deadline(within))).max_age / _NANOSECONDS
+        return (await self._config(_deadline(timeout))).max_age / _NANOSECONDS
 
-    async def write(self, key: str, value: str, revision: int, token: str, within: float) -> Held:
+    async def write(self, key: str, value: str, revision: int, token: str, timeout: float) -> Held:
         """See `Bucket.write`."""
         check_key(key)
-        deadline = _deadline(within)
+        deadline = _deadline(timeout)
         try:
             return Held(await self._put(key, value, deadline, revision, token), handed_over=False)
         except KeyTaken:
@@ -95,10 +95,10 @@ class NatsBucket:
             raise KeyTaken(key)
         return Held(await self._put(key, value, deadline, last.seq, token), handed_over=_RELEASED in headers)
 
-    async def release(self, key: str, revision: int, within: float) -> None:
+    async def release(self, key: str, revision: int, timeout: float) -> None:
         """See `Bucket.release`."""
         check_key(key)
-        await self._put(key, "", _deadline(within), revision, "", {_OPERATION: "DEL", _RELEASED: "1"})
+        await self._put(key, "", _deadline(timeout), revision, "", {_OPERATION: "DEL", _RELEASED: "1"})
 
     async def _config(self, deadline: float) -> _Config:
         try:
@@ -156,8 +156,8 @@ class NatsBucket:
         return ConnectionFailed(f"bucket {self._name}: {error}")
 
 
-def _deadline(within: float) -> float:
-    return asyncio.get_running_loop().time() + within
+def _deadline(timeout: float) -> float:
+    return asyncio.get_running_loop().time() + timeout
 
 
 def _headers(encoded: str) -> dict[str, str]:

@@ -100,7 +100,7 @@ class NatsReplay:
         """See `Replay.begin`."""
         return self._place.begin
 
-    async def start(self, stream: str, within: float) -> None:
+    async def start(self, stream: str, timeout: float) -> None:
         """Begin; returns once there is a consumer.
 
         Raises:
@@ -108,7 +108,7 @@ class NatsReplay:
             ConnectionFailed: no answer came in time.
             NotAuthorised: the server does not allow it.
         """
-        deadline = self._now() + within
+        deadline = self._now() + timeout
         try:
             await self._streams.find(self._place, stream, deadline)
             self._sid = await self._connection.client.listen(f"{self._inbox}.*", "", self._receive)

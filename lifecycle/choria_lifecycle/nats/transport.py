@@ -61,7 +61,7 @@ class NatsTransport:
         connection.refusals.on_subscription = self._fail_refused
 
     @classmethod
-    async def open(cls, settings: ConnectionSettings, within: float) -> NatsTransport:
+    async def open(cls, settings: ConnectionSettings, timeout: float) -> NatsTransport:
         """Connect; the caller closes.
 
         Raises:
@@ -70,7 +70,7 @@ class NatsTransport:
             ConfigError: a file with credentials cannot be used.
             MissingExtra: the credentials need an optional package.
         """
-        return cls(await Connection.open(settings, within))
+        return cls(await Connection.open(settings, timeout))
 
     @property
     def server(self) -> str:
@@ -82,9 +82,9 @@ class NatsTransport:
         """Who this is connected to, and how that is protected."""
         return self._connection.client.peer
 
-    async def publish(self, messages: Sequence[Message], within: float) -> None:
+    async def publish(self, messages: Sequence[Message], timeout: float) -> None:
         """See `Transport.publish`."""
-        deadline = asyncio.get_running_loop().time() + within
+        deadline = asyncio.get_running_loop().time() + timeout
         await self._ready(messages, deadline)
         client = self._connection.client
         lost = client.lost
@@ -96,13 +96,13 @@ class NatsTransport:
                 await written(client, refused, lost, deadline)
                 await first(client.ping(), refused, lost, deadline)
             except TimeoutError as error:
-                raise _undelivered(messages, f"no confirmation within {within:g} s") from error
+                raise _undelivered(messages, f"no confirmation within {timeout:g} s") from error
             except LostError as error:
                 raise _undelivered(messages, cause(error)) from error
 
-    async def publish_stored(self, messages: Sequence[Message], within: float) -> None:
+    async def publish_stored(self, messages: Sequence[Message], timeout: float) -> None:
         """See `Transport.publish_stored`."""
-        deadline = asyncio.get_running_loop().time() + within
+        deadline = asyncio.get_running_loop().time() + timeout
         await self._ready(messages, deadline)
         client = self._connection.client
         jetstream = client.jetstream()
@@ -113,14 +113,14 @@ class NatsTransport:
                 for start in range(0, len(messages), _UNACKNOWLEDGED):
                     # Not its publish_async, which waits for ever where a stream refuses a message.
                     waiting = [
-                        asyncio.create_task(jetstream.publish(subject, data, timeout=within))
+                        asyncio.create_task(jetstream.publish(subject, data, timeout=timeout))
                         for subject, data in messages[start : start + _UNACKNOWLEDGED]
                     ]
                     for (subject, _), acknowledged in zip(messages[start:], waiting, strict=False):
                         await first(acknowledged, refused, lost, deadline)
                         _check_acknowledged(subject, acknowledged)
             except TimeoutError as error:
-                reason = f"no stream acknowledged within {within:g} s, is there one for this subject?"
+                reason = f"no stream acknowledged within {timeout:g} s, is there one for this subject?"
                 raise _undelivered(messages, reason) from error
             except (errors.Error, LostError) as error:
                 raise _undelivered(messages, cause(error)) from error
@@ -129,10 +129,10 @@ class NatsTransport:
                     task.cancel()
                 await asyncio.gather(*waiting, return_exceptions=True)
 
-    async def subscribe(self, subject: str, queue: str, sink: Sink, within: float) -> Subscription:
+    async def subscribe(self, subject: str, queue: str, sink: Sink, timeout: float) -> Subscription:
         """See `Transport.subscribe`."""
         check_pattern(subject, queue)
-        deadline = asyncio.get_running_loop().time() + within
+        deadline = asyncio.get_running_loop().time() + timeout
         if not await self._connected(deadline):
             raise ConnectionFailed(f"not subscribed to {subject}: {self._connection.state}")
         client = self._connection.client
@@ -149,7 +149,7 @@ class NatsTransport:
                 raise
         return subscription
 
-    async def replay(self, subject: str, since: float, sink: ReplaySink, within: float, stream: str = "") -> Replay:
+    async def replay(self, subject: str, since: float, sink: ReplaySink, timeout: float, stream: str = "") -> Replay:
         """See `Transport.replay`."""
         check_pattern(subject, "")
         if stream:
@@ -157,7 +157,7 @@ class NatsTransport:
         if self._closing is not None:
             raise ConnectionFailed(f"no replay of {subject}: {self._connection.state}")
         replay = NatsReplay(self._connection, subject, since, sink, self._replays)
-        await replay.start(stream, within)
+        await replay.start(stream, timeout)
         return replay
 
     def bucket(self, name: str) -> Bucket:
@@ -165,13 +165,13 @@ class NatsTransport:
         check_bucket(name)
         return NatsBucket(self._connection, name)
 
-    async def flush(self, within: float) -> None:
+    async def flush(self, timeout: float) -> None:
         """See `Transport.flush`."""
-        deadline = asyncio.get_running_loop().time() + within
+        deadline = asyncio.get_running_loop().time() + timeout
         try:
             await self._confirm(None, deadline)
         except TimeoutError as error:
-            raise ConnectionFailed(f"no server answered within {within:g} s: {self._connection.state}") from error
+            raise ConnectionFailed(f"no server answered within {timeout:g} s: {self._connection.state}") from error
 
     async def close(self) -> None:
         """See `Transport.close`; takes 5 seconds at most, also if the server is gone or answers no more."""

@@ -139,14 +139,14 @@ class Announcer:
         self._say(upgraded, version=self.version, new_version=new_version)
         self.version = new_version
 
-    async def close(self, within: float) -> None:
+    async def close(self, timeout: float) -> None:
         """Say that the service ends, and wait until all has been said.
 
         Heartbeats that still wait are left out. Where all attempts failed, nobody knows of it, and where the channel is
         gone, nobody will: nothing is waited for.
 
         Args:
-            within: seconds to wait at most.
+            timeout: seconds to wait at most.
 
         Raises:
             LifecycleError: the shutdown event was not published.
@@ -163,13 +163,13 @@ class Announcer:
             if self._tasks[0].done():
                 # By a program that cancels whatever runs in its loop; what runs for the connection may be over as well.
                 self._tasks[0] = asyncio.create_task(self._speak())
-                within = min(within, _CUT_OFF)
+                timeout = min(timeout, _CUT_OFF)
             with suppress(TimeoutError):
-                async with asyncio.timeout(within):
+                async with asyncio.timeout(timeout):
                     await self._emptied.wait()
             if self._queue:
                 self.counters.dropped += len(self._queue)
-                raise self._trouble or ConnectionFailed(f"nothing was confirmed within {within:g} s")
+                raise self._trouble or ConnectionFailed(f"nothing was confirmed within {timeout:g} s")
         finally:
             self._announced.cancel()
             for task in self._tasks:

@@ -107,14 +107,14 @@ class Engine:
         else:
             done()
 
-    def join(self, within: float) -> None:
+    def join(self, timeout: float) -> None:
         """Return once the thread is gone, if it has ended, so that who looks for threads left behind finds none.
 
         Args:
-            within: seconds to wait at most.
+            timeout: seconds to wait at most.
         """
         if self._ended.done() and not self.here:
-            self._thread.join(within)
+            self._thread.join(timeout)
 
     def _run(self) -> None:
         # In 3.12.0 to 3.12.2 no thread can be started at the interpreter's exit, as Runner does to end an executor.
@@ -169,7 +169,7 @@ class Visit:
         """See `Engine.give_back`."""
         done()
 
-    def join(self, within: float) -> None:
+    def join(self, timeout: float) -> None:
         """See `Engine.join`."""
 
 

@@ -138,12 +138,12 @@ class Recorder:
         if found is not None:
             found.seconds += seconds
 
-    def sweep(self, now: float, within: float = 0.005) -> bool:
+    def sweep(self, now: float, budget: float = 0.005) -> bool:
         """Give up nodes that were not heard for too long; goes on where it stopped the last time.
 
         Args:
             now: the time.
-            within: stop after about so many seconds. A 256th of the nodes of a component is always looked at.
+            budget: stop after about so many seconds. A 256th of the nodes of a component is always looked at.
 
         Returns:
             True if more is to do: call again once other tasks have had their turn. False once all was looked at: call
@@ -152,7 +152,7 @@ class Recorder:
         if not self._due:
             self._due = list(self._components.values())
         begin = at = self._clock()
-        while self._due and at - begin < within:
+        while self._due and at - begin < budget:
             component = self._due[-1]
             self._expire(component, now)
             before, at = at, self._clock()

@@ -97,7 +97,7 @@ class Announcements:
         type: str,  # noqa: A002
         *,
         count: int = 1,
-        timeout: float = 5.0,  # noqa: ASYNC109
+        timeout: float = 5.0,
         **fields: object,
     ) -> Event:
         """Wait likewise, while the event loop goes on.

@@ -116,11 +116,11 @@ async def _waited(ours: Candidate) -> None:
     assert not any(line["leader"] for line in ours.said)
 
 
-async def _led(field: _Field, candidate: Candidate, within: float) -> None:
+async def _led(field: _Field, candidate: Candidate, timeout: float) -> None:
     started = time.monotonic()
     await field.race.led_by(candidate)
     took = time.monotonic() - started
-    assert took < within, f"led after {took:.1f} s, not within {within:g} s"
+    assert took < timeout, f"led after {took:.1f} s, not within {timeout:g} s"
 
 
 def compare() -> dict[str, str]:

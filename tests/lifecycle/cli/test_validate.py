@@ -613,8 +613,8 @@ class Flood(lifecycle.InMemoryTransport):
         super().__init__()
         self._payloads, self._then = payloads, then
 
-    async def subscribe(self, subject: str, queue: str, sink: Sink, within: float) -> Subscription:
-        subscription = await super().subscribe(subject, queue, sink, within)
+    async def subscribe(self, subject: str, queue: str, sink: Sink, timeout: float) -> Subscription:
+        subscription = await super().subscribe(subject, queue, sink, timeout)
         for payload in self._payloads:
             sink.message("choria.lifecycle.event.startup.server", payload)
         asyncio.get_running_loop().call_soon(self._then)

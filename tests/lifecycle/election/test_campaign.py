@@ -85,7 +85,7 @@ class Link:
         self.losing = 0  # so many answers get lost from now on
         self._late: set[asyncio.Future[Any]] = set()
 
-    async def _ask(self, within: float, what: Callable[[], Awaitable[Any]]) -> Any:
+    async def _ask(self, timeout: float, what: Callable[[], Awaitable[Any]]) -> Any:
         self.asked += 1
         await self.running.wait()
         if self.refused is not None:
@@ -110,7 +110,7 @@ class Link:
         asked = asyncio.ensure_future(there_and_back())
         self._late.add(asked)
         asked.add_done_callback(self._late.discard)
-        await asyncio.wait([asked], timeout=within)
+        await asyncio.wait([asked], timeout=timeout)
         await self.running.wait()
         if not asked.done():
             raise ConnectionFailed("no answer in time")
@@ -119,16 +119,16 @@ class Link:
             raise answer
         return answer
 
-    async def ttl(self, within: float) -> float:
-        ttl: float = await self._ask(within, lambda: self.server.ttl(within))
+    async def ttl(self, timeout: float) -> float:
+        ttl: float = await self._ask(timeout, lambda: self.server.ttl(timeout))
         return ttl
 
-    async def write(self, key: str, value: str, revision: int, token: str, within: float) -> Held:
-        held: Held = await self._ask(within, lambda: self.server.write(key, value, revision, token, within))
+    async def write(self, key: str, value: str, revision: int, token: str, timeout: float) -> Held:
+        held: Held = await self._ask(timeout, lambda: self.server.write(key, value, revision, token, timeout))
         return held
 
-    async def release(self, key: str, revision: int, within: float) -> None:
-        await self._ask(within, lambda: self.server.release(key, revision, within))
+    async def release(self, key: str, revision: int, timeout: float) -> None:
+        await self._ask(timeout, lambda: self.server.release(key, revision, timeout))
 
     async def end(self) -> None:
         for asked in self._late:
@@ -173,11 +173,11 @@ class Field:
     def leader(self) -> Campaign | None:
         return next((campaign for campaign in self.alive if campaign.leader), None)
 
-    async def led(self, within: float = BOUND) -> Campaign:
+    async def led(self, timeout: float = BOUND) -> Campaign:
         """Wait until there is a leader."""
-        end = now() + within
+        end = now() + timeout
         while (leader := self.leader) is None:
-            assert now() < end, f"no leader within {within} s: {[each.why for each in self.campaigns]}"
+            assert now() < end, f"no leader within {timeout} s: {[each.why for each in self.campaigns]}"
             await asyncio.sleep(TICK)
         return leader
 
@@ -468,7 +468,7 @@ def test_a_leader_renews_also_where_nobody_tells_the_ttl() -> None:
         async with course.candidate() as campaign:
             await course.led()
 
-            async def ttl(within: float) -> float:
+            async def ttl(timeout: float) -> float:
                 raise ConnectionFailed("no answer in time")
 
             campaign._bucket.ttl = ttl  # type: ignore[method-assign]

@@ -48,11 +48,11 @@ class Broken(InMemoryTransport):
         self.arrives = False
         self.changed = asyncio.Event()
 
-    async def publish(self, messages: Sequence[Message], within: float) -> None:
+    async def publish(self, messages: Sequence[Message], timeout: float) -> None:
         self.tried += [data for _, data in messages]
         self.changed.set()
         if self.away is None or self.arrives:
-            await super().publish(messages, within)
+            await super().publish(messages, timeout)
         if self.away is not None:
             raise self.away
 
@@ -341,8 +341,8 @@ async def test_what_may_just_be_arriving_is_followed_by_its_end() -> None:
     """The server has startup and has not confirmed it yet, after an attempt that failed."""
 
     class Slow(Broken):
-        async def publish(self, messages: Sequence[Message], within: float) -> None:
-            await super().publish(messages, within)
+        async def publish(self, messages: Sequence[Message], timeout: float) -> None:
+            await super().publish(messages, timeout)
             await confirmed.wait()
 
     confirmed, transport = asyncio.Event(), Slow(lost())

@@ -340,7 +340,7 @@ async def test_no_broker_leaves_nothing_in_the_loop() -> None:
 
 def lost() -> lifecycle.Middleware:
     class Lost(lifecycle.InMemoryTransport):
-        async def publish(self, messages: object, within: float) -> None:
+        async def publish(self, messages: object, timeout: float) -> None:
             raise ConnectionFailed("the server is away")
 
     return lifecycle.Middleware(Lost())
@@ -701,10 +701,10 @@ async def test_a_shutdown_that_was_not_published(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Leaving(lifecycle.InMemoryTransport):
-        async def publish(self, messages: Any, within: float) -> None:
+        async def publish(self, messages: Any, timeout: float) -> None:
             if ".shutdown." in messages[0][0]:
                 raise ConnectionFailed("the server is away")
-            await super().publish(messages, within)
+            await super().publish(messages, timeout)
 
     monkeypatch.setattr(exit_hooks, "CLOSE_SECONDS", 1.2)
     async with Service(*WHO, middleware=lifecycle.Middleware(Leaving())):

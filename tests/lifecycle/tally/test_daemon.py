@@ -62,10 +62,10 @@ class Silent(InMemoryTransport):
 
     silent = False
 
-    async def flush(self, within: float) -> None:
+    async def flush(self, timeout: float) -> None:
         if self.silent:
             raise lifecycle.ConnectionFailed("no answer")
-        await super().flush(within)
+        await super().flush(timeout)
 
 
 async def test_nobody_expires_while_it_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
