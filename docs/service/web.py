@@ -4,10 +4,10 @@ import os
 
 from fastapi import FastAPI
 
-from choria_lifecycle.service.asgi import Announced
+from choria_lifecycle.service.asgi import LifecycleASGIMiddleware
 
 app = FastAPI()
-app.add_middleware(Announced, component="billing", version="1.4.2", per_process=True)
+app.add_middleware(LifecycleASGIMiddleware, component="billing", version="1.4.2", per_process=True)
 
 
 @app.get("/")

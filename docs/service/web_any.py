@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from choria_lifecycle.service.asgi import Announced
+from choria_lifecycle.service.asgi import LifecycleASGIMiddleware
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -13,4 +13,4 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"%d" % os.getpid()})
 
 
-app = Announced(application, component="billing", version="1.4.2", per_process=True)
+app = LifecycleASGIMiddleware(application, component="billing", version="1.4.2", per_process=True)

@@ -22,7 +22,7 @@ async def main(name: str, *urls: str) -> None:
             while not ended.done():
                 at, leader, after = steady(), campaign.leader, steady()
                 if after - at < 0.005:  # else it was stopped in between, and nobody knows when it led
-                    say(at, leader=leader, why=campaign.why)
+                    say(at, leader=leader, why=campaign.reason)
                 await asyncio.sleep(0.01)
         say(steady(), leader=campaign.leader, wins=campaign.wins, losses=campaign.losses)
 

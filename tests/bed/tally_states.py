@@ -6,7 +6,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from choria_lifecycle.tally.status import Component, Status
+    from choria_lifecycle.tally.status import ComponentStatus, Status
 
 NOW = 1_795_000_000.0
 
@@ -24,7 +24,7 @@ HOSTILE = [
 ]
 
 
-def component(name: str, **versions: int) -> Component:
+def component(name: str, **versions: int) -> ComponentStatus:
     listed = sorted(versions.items(), key=lambda item: -item[1])
     return {
         "name": name,

@@ -11,7 +11,7 @@ from pathlib import Path
 from time import perf_counter_ns
 
 from choria_lifecycle.events.factories import Alive
-from choria_lifecycle.tally.exposition import Facts, render
+from choria_lifecycle.tally.exposition import TallyState, render
 from choria_lifecycle.tally.recorder import EXPIRY, Recorder
 
 COMPONENTS, VERSIONS = 64, 256
@@ -20,7 +20,7 @@ COMPONENTS, VERSIONS = 64, 256
 _PERIOD = 1800.0
 _COHORTS = 30
 _PAGE = 4096
-_FACTS = Facts(connected=True, started=0.0, now=0.0)
+_FACTS = TallyState(connected=True, started=0.0, now=0.0)
 
 
 def alive(number: int, components: int, versions: int) -> Alive:
@@ -75,7 +75,7 @@ def _worst(nodes: int, rounds: int) -> dict[str, object]:
 
 def _take(recorder: Recorder, events: Iterable[tuple[Alive, float]]) -> None:
     for event, at in events:
-        recorder.take(event, at)
+        recorder.record(event, at)
 
 
 def _slowest(recorder: Recorder, now: float) -> int:
@@ -83,7 +83,7 @@ def _slowest(recorder: Recorder, now: float) -> int:
     slowest, more = 0, True
     while more:
         begin = perf_counter_ns()
-        more = recorder.sweep(now)
+        more = recorder.expire(now)
         slowest = max(slowest, perf_counter_ns() - begin)
     return slowest
 

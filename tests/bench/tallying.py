@@ -64,14 +64,14 @@ def measure(settings: Settings, go: golang.Toolchain, folder: Path) -> Section:
 def _recorder(events: Sequence[Alive]) -> Recorder:
     recorder = Recorder(now=0.0)
     for event in events:
-        recorder.take(event, 0.0)
+        recorder.record(event, 0.0)
     demand(sum(recorder.good.values()) == recorder.nodes == len(events), OURS, f"counted {recorder.good}")
     return recorder
 
 
 def _plain(recorder: Recorder) -> Callable[[Sequence[Alive]], None]:
     def loop(events: Sequence[Alive]) -> None:
-        take, now = recorder.take, time.monotonic()
+        take, now = recorder.record, time.monotonic()
         for event in events:
             take(event, now)
 
@@ -80,7 +80,7 @@ def _plain(recorder: Recorder) -> Callable[[Sequence[Alive]], None]:
 
 def _timed(recorder: Recorder) -> Callable[[Sequence[Alive]], None]:
     def loop(events: Sequence[Alive]) -> None:
-        take, spent, now, clock = recorder.take, recorder.spent, time.monotonic(), time.perf_counter
+        take, spent, now, clock = recorder.record, recorder.add_time, time.monotonic(), time.perf_counter
         for event in events:
             begin = clock()
             take(event, now)

@@ -225,17 +225,17 @@ def _go_peer(reference: golang.Reference, lines: Archive) -> Peer:
 
 
 def ours(*, old: bool = True) -> Iterator[Reader]:
-    from choria_lifecycle.validation.policy import Counts, Policy, judge
-    from choria_lifecycle.validation.source import Source
+    from choria_lifecycle.validation.policy import DocumentCounts, Policy, validate_batch
+    from choria_lifecycle.validation.source import DocumentSource
 
     def reading(*, warnings: bool) -> Read:
         policy = Policy(now=time.time(), warnings=warnings)
 
         def read(path: Path) -> Mapping[str, int]:
-            counts = Counts()
+            counts = DocumentCounts()
             with path.open("rb") as file:
-                for batch in Source(file):
-                    counts.add(judge(batch, policy).counts)
+                for batch in DocumentSource(file):
+                    counts.add(validate_batch(batch, policy).counts)
             passed: Counter[str] = Counter()
             for (_, name), (valid, _) in counts.kinds.items():
                 passed[name] += valid

@@ -39,7 +39,7 @@ import choria_lifecycle as lifecycle
 from choria_lifecycle import connection, doctor
 from choria_lifecycle.cli.program import program
 from choria_lifecycle.config import resolve
-from choria_lifecycle.config.choria.configuration import read
+from choria_lifecycle.config.choria.configuration import read_configuration
 from choria_lifecycle.config.choria.keys import KEYS
 from choria_lifecycle.config.choria.machine import Machine
 from choria_lifecycle.config.settings import Verify
@@ -357,14 +357,14 @@ def nothing(site: Site) -> None:
 
 def unreadable(site: Site) -> None:
     """As a file is to a user who may not read it; the one who runs the tests may be root, who may read all."""
-    own = nats_tls.contents
+    own = nats_tls.read_regular
 
     def contents(path: Path) -> bytes:
         if "private_keys" in path.parts:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
         return own(path)
 
-    site.patch.setattr(nats_tls, "contents", contents)
+    site.patch.setattr(nats_tls, "read_regular", contents)
 
 
 def no_user(site: Site) -> None:
@@ -617,7 +617,9 @@ def test_the_initial_files(site: Site) -> None:
         Path(file).touch()
         (Path(file).parent / "plugin.d").mkdir(exist_ok=True)
         (Path(file).parent / "plugin.d" / "choria.cfg").touch()
-        found = read(environ=os.environ, root=site.root, directory=site.root, file=Path(file) if named else None)
+        found = read_configuration(
+            environ=os.environ, root=site.root, directory=site.root, file=Path(file) if named else None
+        )
         assert str(found.initial) == file
         assert len(found.files) == (2 if plugins == "yes" else 1)
 
@@ -628,7 +630,7 @@ SYNTAX = re.findall(r"^\| `([^`]+)` \| `([\w.]+)` = `([^`]+)` \| [^|]+ \|$", PAR
 @pytest.mark.parametrize(("line", "key", "value"), SYNTAX)
 def test_lines_mean_what_the_page_says(site: Site, line: str, key: str, value: str) -> None:
     file = site.write("/etc/choria/client.conf", f"{line}\n")
-    found = read(environ={"HOME": "/home/alice"}, root=site.root, directory=site.root, file=file).get(key)
+    found = read_configuration(environ={"HOME": "/home/alice"}, root=site.root, directory=site.root, file=file).get(key)
     assert (list(found) if isinstance(found, tuple) else found) == json.loads(value)
 
 

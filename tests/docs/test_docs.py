@@ -16,9 +16,9 @@ import pytest
 import choria_lifecycle as lifecycle
 import choria_schemas
 from choria_lifecycle.cli.validate import command
-from choria_lifecycle.validation.policy import Policy, judge
-from choria_lifecycle.validation.report import Output, line_maker
-from choria_lifecycle.validation.source import Source
+from choria_lifecycle.validation.policy import Policy, validate_batch
+from choria_lifecycle.validation.report import ReportFormat, line_maker
+from choria_lifecycle.validation.source import DocumentSource
 from choria_lifecycle.wire.finding import CODES
 from tests.bed.paths import DOCS
 
@@ -82,7 +82,7 @@ def _text(spans: str) -> str:
 
 def in_a_file(raw: bytes) -> list[str]:
     """Return the codes of what `lifecycle validate` finds in a file."""
-    parts = [judge(batch, Policy(now=time.time())) for batch in Source(io.BytesIO(raw))]
+    parts = [validate_batch(batch, Policy(now=time.time())) for batch in DocumentSource(io.BytesIO(raw))]
     return [finding.code for part in parts for _, findings in part.said for finding in findings]
 
 
@@ -146,12 +146,12 @@ def test_the_programs_do_what_the_page_says() -> None:
 def test_findings_look_as_the_page_shows_them() -> None:
     names: dict[str, Any] = {}
     exec(PROGRAMS[0], names)
-    line = line_maker(Output.TEXT, "events.ndjson")
+    line = line_maker(ReportFormat.TEXT, "events.ndjson")
     lines = [line(17, finding) for finding in lifecycle.validate(names["event"])]
     assert re.findall(r"^    (events\.ndjson:17: .*)$", PAGE, re.MULTILINE) == lines
     fields = re.findall(r"^\| `(\w+)`(?:, or `(\w+)` for a message)? \|[^|]*\|$", PAGE, re.MULTILINE)
     for live in (False, True):
-        shown = json.loads(line_maker(Output.JSON, "x", live=live)(1, lifecycle.validate(b"")[0]))
+        shown = json.loads(line_maker(ReportFormat.JSON, "x", live=live)(1, lifecycle.validate(b"")[0]))
         assert list(shown) == [(live and other) or name for name, other in fields]
 
 

@@ -23,7 +23,7 @@ from choria_lifecycle.config.settings import ConnectionOptions
 from choria_lifecycle.connection import connect
 from choria_lifecycle.demo import embedded
 from choria_lifecycle.events.factories import event_type
-from choria_lifecycle.service.announcer import Counters
+from choria_lifecycle.service.announcer import AnnouncerCounters
 from choria_lifecycle.service.asgi import ServiceOptions
 from tests.bed.paths import DOCS
 
@@ -88,7 +88,7 @@ def test_names_exist() -> None:
     options = inspect.signature(Service).parameters.keys() | ConnectionOptions.__annotations__.keys()
     assert set(re.findall(r"`(\w+)=[^`]*`", PAGE)) <= options
     assert set(re.findall(r"`service\.(\w+)", PAGE)) == {"provisioned", "upgraded", "counters"}
-    assert all(f"`{name}`" in PAGE for name in Counters.__slots__)
+    assert all(f"`{name}`" in PAGE for name in AnnouncerCounters.__slots__)
     for target, part in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", PAGE):
         assert (DOCS / target).exists(), target
         assert not part or re.search(rf"^#+ {part.replace('-', ' ')}$", PAGE, re.MULTILINE | re.IGNORECASE), part

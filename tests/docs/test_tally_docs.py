@@ -30,8 +30,8 @@ from choria_lifecycle.cli.tally import command
 from choria_lifecycle.config import resolve
 from choria_lifecycle.config.choria.machine import Machine
 from choria_lifecycle.demo import embedded
-from choria_lifecycle.middleware.bucket import KeyTaken
-from choria_lifecycle.tally.exposition import Facts, render
+from choria_lifecycle.middleware.bucket import RevisionConflict
+from choria_lifecycle.tally.exposition import TallyState, render
 from choria_lifecycle.tally.limits import Limits
 from choria_lifecycle.tally.recorder import EXPIRY, Recorder
 from choria_lifecycle.tally.web.http import serve
@@ -87,13 +87,13 @@ def exposed() -> dict[str, Family]:
     """What a tally exposes that has seen everything there is."""
     recorder = Recorder(now=0.0)
     for kind in ("startup", "shutdown", "alive", "provisioned", "upgraded", "governor"):
-        recorder.take(event(kind), 0.0)
+        recorder.record(event(kind), 0.0)
     for each in (transition(), run(), run("error")):
-        recorder.take(each, 0.0)
-    recorder.failed("server")
-    assert not recorder.sweep(2 * EXPIRY, timeout=SECONDS)
-    recorder.take(event("alive"), 2 * EXPIRY)
-    text = render(recorder, Facts(connected=True, started=0.0, now=1.0), now=2 * EXPIRY).decode()
+        recorder.record(each, 0.0)
+    recorder.record_error("server")
+    assert not recorder.expire(2 * EXPIRY, budget=SECONDS)
+    recorder.record(event("alive"), 2 * EXPIRY)
+    text = render(recorder, TallyState(connected=True, started=0.0, now=1.0), now=2 * EXPIRY).decode()
     found: dict[str, Family] = {}
     for name, kind, samples in re.findall(r"^# TYPE (\w+) (\w+)\n((?:[^#].*\n)*)", text, re.MULTILINE):
         assert samples, f"{name} has no sample"
@@ -373,7 +373,9 @@ def test_limits_are_those_of_the_table() -> None:
     listed = [(spans(name)[0], int(default)) for name, default, _ in rows("Limits")]
     assert listed == [(field.name, field.default) for field in fields(Limits)]
     assert {spans(name)[0] for name, *_ in rows("Limits")} == set(
-        re.findall(r'limit="(\w+)"', render(Recorder(now=0), Facts(connected=True, started=0, now=0), now=0).decode())
+        re.findall(
+            r'limit="(\w+)"', render(Recorder(now=0), TallyState(connected=True, started=0, now=0), now=0).decode()
+        )
     )
 
 
@@ -611,7 +613,7 @@ async def test_what_the_table_grants_is_enough_for_an_election(streams: Callable
             held = await bucket.write("TALLY", "tally-1", 0, "a", 5)
             held = await bucket.write("TALLY", "tally-1", held.revision, "b", 5)
             await bucket.release("TALLY", held.revision, 5)
-            assert (await bucket.write("TALLY", "tally-2", 0, "c", 5)).handed_over
+            assert (await bucket.write("TALLY", "tally-2", 0, "c", 5)).previous_released
 
 
 async def test_without_reading_the_bucket_a_clean_end_is_not_seen(streams: Callable[..., Any]) -> None:
@@ -621,7 +623,7 @@ async def test_without_reading_the_bucket_a_clean_end_is_not_seen(streams: Calla
             bucket = middleware.bucket("CHORIA_LEADER_ELECTION")
             held = await bucket.write("TALLY", "tally-1", 0, "a", 5)
             await bucket.release("TALLY", held.revision, 5)
-            with pytest.raises(KeyTaken):
+            with pytest.raises(RevisionConflict):
                 await bucket.write("TALLY", "tally-2", 0, "c", 5)
 
 

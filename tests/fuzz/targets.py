@@ -24,10 +24,10 @@ from choria_lifecycle.events import subjects
 from choria_lifecycle.events.options import check_component
 from choria_lifecycle.middleware.subscription import Delivery
 from choria_lifecycle.support.text import quoted, safe
-from choria_lifecycle.validation.policy import Policy, judge
-from choria_lifecycle.validation.source import Source
+from choria_lifecycle.validation.policy import Policy, validate_batch
+from choria_lifecycle.validation.source import DocumentSource
 from choria_lifecycle.view import recording
-from choria_lifecycle.view.viewer import Output, Style, View, Wanted
+from choria_lifecycle.view.viewer import Style, View, ViewFormat, Wanted
 from choria_lifecycle.wire import codec
 from choria_lifecycle.wire.cloudevents import is_time
 from choria_lifecycle.wire.jsontext import MAX_SIZE
@@ -214,7 +214,7 @@ def safe_text(raw: bytes) -> Iterator[None]:
 def view(raw: bytes) -> Iterator[None]:
     """A viewer shows one plain line for each document, from the network and from files, whatever is in it."""
     deliveries = [("", _delivered(raw)), *(("a:1", delivery) for _, delivery in recording.deliveries(io.BytesIO(raw)))]
-    views = [View(Wanted(), Style(output=output, own_time=True, utc=True, terminal=True)) for output in Output]
+    views = [View(Wanted(), Style(output=output, own_time=True, utc=True, terminal=True)) for output in ViewFormat]
     lines = [view.take(delivery, place) for view in views for place, delivery in deliveries]
     yield
     texts = [line.text for line in lines if line]
@@ -256,8 +256,8 @@ def _surveyed(stream: io.BytesIO, *, warnings: bool = True) -> tuple[list[Any], 
     valid: list[bytes] = []
     policy = Policy(now=1_795_336_436.0, warnings=warnings)
     try:
-        for batch in Source(stream):
-            part = judge(batch, policy)
+        for batch in DocumentSource(stream):
+            part = validate_batch(batch, policy)
             said += part.said
             rejected += part.rejected
             valid += part.valid

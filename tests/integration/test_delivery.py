@@ -106,7 +106,7 @@ async def test_only_the_one_who_is_refused_is_told(particular: embedded.Server) 
             *(middleware.publish(lifecycle.startup(component=name, **STARTUP)) for name in ("WEB", "web")),
             return_exceptions=True,
         )
-        assert middleware._transport._connection.refusals._waiting == []
+        assert middleware._transport._connection.permissions._waiting == []
     assert [isinstance(outcome, lifecycle.NotAuthorised) for outcome in outcomes] == [False, True] * 4
     assert "subscribe to x.Y" in str(outcomes[3])
 

@@ -14,7 +14,7 @@ from nats.js.errors import KeyDeletedError, KeyNotFoundError, KeyWrongLastSequen
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.demo import embedded
-from choria_lifecycle.middleware.bucket import Held, KeyTaken
+from choria_lifecycle.middleware.bucket import RevisionConflict, WriteResult
 from tests.bed.faults import proxy
 from tests.bed.permissions import allowed
 from tests.bed.servers import User, users
@@ -74,10 +74,10 @@ async def test_what_we_write_nats_py_reads(server: embedded.Server) -> None:
         again = await ours.write(KEY, "hôst", held.revision, "b", WITHIN)
         assert (await theirs.get(KEY)).value == "hôst".encode()
         assert again.revision > held.revision
-        assert not again.handed_over
-        with pytest.raises(KeyTaken):
+        assert not again.previous_released
+        with pytest.raises(RevisionConflict):
             await ours.write(KEY, "other", held.revision, "c", WITHIN)
-        with pytest.raises(KeyTaken):
+        with pytest.raises(RevisionConflict):
             await ours.write(KEY, "other", 0, "d", WITHIN)
         with pytest.raises(KeyWrongLastSequenceError):
             await theirs.create(KEY, b"other")
@@ -90,9 +90,9 @@ async def test_what_we_write_nats_py_reads(server: embedded.Server) -> None:
 async def test_what_nats_py_writes_we_respect(server: embedded.Server) -> None:
     async with both(server) as (ours, theirs):
         revision = await theirs.create(KEY, b"theirs")
-        with pytest.raises(KeyTaken):
+        with pytest.raises(RevisionConflict):
             await ours.write(KEY, "host", 0, "a", WITHIN)
-        with pytest.raises(KeyTaken):
+        with pytest.raises(RevisionConflict):
             await ours.release(KEY, revision + 1, WITHIN)
         revision = await theirs.update(KEY, b"again", revision)
         assert (await ours.write(KEY, "host", revision, "b", WITHIN)).revision == revision + 1
@@ -104,7 +104,7 @@ async def test_a_key_that_was_deleted_can_be_written_and_was_not_handed_over(ser
         await ours.write(KEY, "host", 0, "a", WITHIN)
         await (theirs.delete(KEY) if way == "delete" else theirs.purge(KEY))
         held = await ours.write(KEY, "host", 0, "b", WITHIN)
-        assert not held.handed_over
+        assert not held.previous_released
         assert (await theirs.get(KEY)).value == b"host"
 
 
@@ -112,11 +112,11 @@ async def test_a_key_that_was_released_is_handed_over_once(server: embedded.Serv
     async with both(server) as (ours, _):
         held = await ours.write(KEY, "host", 0, "a", WITHIN)
         await ours.release(KEY, held.revision, WITHIN)
-        with pytest.raises(KeyTaken):
+        with pytest.raises(RevisionConflict):
             await ours.release(KEY, held.revision, WITHIN)
         held = await ours.write(KEY, "other", 0, "b", WITHIN)
-        assert held.handed_over
-        assert not (await ours.write(KEY, "other", held.revision, "c", WITHIN)).handed_over
+        assert held.previous_released
+        assert not (await ours.write(KEY, "other", held.revision, "c", WITHIN)).previous_released
 
 
 async def test_a_write_that_is_asked_for_again_was_done_once(server: embedded.Server) -> None:
@@ -144,12 +144,12 @@ async def test_a_key_expires_and_can_be_written_anew(server: embedded.Server, mo
             while True:
                 try:
                     found = await ours.write(KEY, "other", 0, "b", WITHIN)
-                except KeyTaken:
+                except RevisionConflict:
                     await asyncio.sleep(0.05)
                     continue
                 break
         assert found.revision > held.revision
-        assert not found.handed_over
+        assert not found.previous_released
         assert (await theirs.get(KEY)).value == b"other"
 
 
@@ -207,16 +207,16 @@ async def test_a_candidate_by_choria_s_rights_may_write_and_not_read() -> None:
             ours = middleware.bucket(name)
             assert await ours.ttl(WITHIN) == 60.0
             held = await ours.write(KEY, "host", 0, "a", WITHIN)
-            with pytest.raises(KeyTaken):  # a single server compares revisions before it looks for duplicates
+            with pytest.raises(RevisionConflict):  # a single server compares revisions before it looks for duplicates
                 await ours.write(KEY, "host", 0, "a", WITHIN)
             started = asyncio.get_running_loop().time()
             for token in ("b", "c"):
-                with pytest.raises(KeyTaken):
+                with pytest.raises(RevisionConflict):
                     await ours.write(KEY, "host", 0, token, WITHIN)
             assert asyncio.get_running_loop().time() - started < WITHIN / 2  # nothing is waited for in vain
             held = await ours.write(KEY, "host", held.revision, "d", WITHIN)
             await ours.release(KEY, held.revision, WITHIN)
-            with pytest.raises(KeyTaken):  # what is there cannot be seen: it ends with the TTL
+            with pytest.raises(RevisionConflict):  # what is there cannot be seen: it ends with the TTL
                 await ours.write(KEY, "host", 0, "e", WITHIN)
             assert await theirs.create(KEY, b"theirs")
             with pytest.raises(lifecycle.NoStream):
@@ -251,7 +251,7 @@ async def test_the_connection_is_lost_between_a_write_and_its_answer(server: emb
             revision = held.revision
 
 
-async def _answered(ours: Bucket, revision: int, token: str) -> Held:
+async def _answered(ours: Bucket, revision: int, token: str) -> WriteResult:
     async with asyncio.timeout(WITHIN):
         while True:
             try:

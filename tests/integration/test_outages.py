@@ -284,7 +284,7 @@ async def test_nobody_reads_and_nobody_takes(frozen: embedded.Server, monkeypatc
 
 async def test_an_end_that_is_never_told_is_awaited_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """As of a connection whose TLS handshake failed; each wait would add a second to closing."""
-    monkeypatch.setattr(tcp, "GOODBYE", 0.01)
+    monkeypatch.setattr(tcp, "CLOSE_TIMEOUT", 0.01)
     waits = 0
 
     async def never() -> None:
@@ -293,7 +293,7 @@ async def test_an_end_that_is_never_told_is_awaited_once(monkeypatch: pytest.Mon
         await asyncio.Event().wait()
 
     writer = mock.Mock(wait_closed=never)
-    socket = tcp.Socket()
+    socket = tcp.CuttableTransport()
     socket._io_writer = writer
     for _ in range(2):
         await socket.wait_closed()

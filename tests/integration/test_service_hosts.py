@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.demo import embedded
     from choria_lifecycle.events.factories import Event
     from choria_lifecycle.middleware.middleware import Middleware
-    from choria_lifecycle.middleware.subscription import Receiver
+    from choria_lifecycle.middleware.subscription import Subscription
 
 EXAMPLES = DOCS / "service"
 # An example for gunicorn, which in a test also tells when a worker can be sent signals.
@@ -142,7 +142,7 @@ async def run(url: str, *command: str) -> AsyncGenerator[Host]:
 
 
 @asynccontextmanager
-async def watch(server: embedded.Server) -> AsyncGenerator[tuple[Middleware, Receiver]]:
+async def watch(server: embedded.Server) -> AsyncGenerator[tuple[Middleware, Subscription]]:
     async with connect(server.url, environ={}) as middleware, middleware.events(component="billing") as events:
         yield middleware, events
 
@@ -150,7 +150,7 @@ async def watch(server: embedded.Server) -> AsyncGenerator[tuple[Middleware, Rec
 Found = dict[str, list[str]]
 
 
-async def seen(middleware: Middleware, events: Receiver, before: Found | None = None) -> Found:
+async def seen(middleware: Middleware, events: Subscription, before: Found | None = None) -> Found:
     """Return what has come so far, by identity."""
     await middleware.flush()
     found = before or {}
@@ -269,12 +269,12 @@ async def test_uvicorn(server: embedded.Server, kind: str, number: signal.Signal
 async def test_uvicorn_is_interrupted_twice(server: embedded.Server, tmp_path: Path) -> None:
     (tmp_path / "hanging.py").write_text(
         "import asyncio, web_any\n"
-        "from choria_lifecycle.service.asgi import Announced\n"
+        "from choria_lifecycle.service.asgi import LifecycleASGIMiddleware\n"
         "async def hang(scope, receive, send):\n"
         "    assert scope['type'] == 'http'\n"
         "    print('asked', file=__import__('sys').stderr, flush=True)\n"
         "    await asyncio.Event().wait()\n"
-        "app = Announced(hang, component='billing', version='1.4.2')\n"
+        "app = LifecycleASGIMiddleware(hang, component='billing', version='1.4.2')\n"
     )
     command = ["uvicorn", "--fd", "{fd}", "--app-dir", str(tmp_path), "hanging:app"]
     async with watch(server) as (middleware, events), run(server.url, *command) as host:
@@ -330,9 +330,9 @@ async def test_uvicorn_serves_without_a_broker() -> None:
 @pytest.mark.parametrize("lifespan", ["auto", "on"])
 async def test_strict_keeps_uvicorn_from_serving(tmp_path: Path, lifespan: str) -> None:
     (tmp_path / "strict.py").write_text(
-        "from choria_lifecycle.service.asgi import Announced\n"
+        "from choria_lifecycle.service.asgi import LifecycleASGIMiddleware\n"
         "from web_any import application\n"
-        "app = Announced(application, 'billing', '1.4.2', strict=True)\n"
+        "app = LifecycleASGIMiddleware(application, 'billing', '1.4.2', strict=True)\n"
     )
     command = ["uvicorn", "--fd", "{fd}", "--app-dir", str(tmp_path), "--lifespan", lifespan, "strict:app"]
     async with run(NOWHERE, *command) as host:

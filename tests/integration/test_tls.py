@@ -204,7 +204,7 @@ def test_certificate_that_is_not_trusted(name: str, running: Any, files: Files) 
 async def test_failed_handshake_is_not_mourned(running: Any, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     """asyncio does not tell the end of such a connection; nobody may wait for that."""
     for module in (tcp, client):
-        monkeypatch.setattr(module, "GOODBYE", 60)
+        monkeypatch.setattr(module, "CLOSE_TIMEOUT", 60)
     urls = [f"tls://localhost:{running('good').port}", f"tls://{LOOPBACK}:{running('good').port}"]
     async with asyncio.timeout(SECONDS):
         with pytest.raises(lifecycle.ConnectionFailed):

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from choria_lifecycle.config.choria.configuration import read
+from choria_lifecycle.config.choria.configuration import read_configuration
 from choria_lifecycle.config.choria.keys import KEYS, Known, known
 from choria_lifecycle.config.choria.syntax import convert
 from choria_lifecycle.errors import ConfigError
@@ -20,7 +20,7 @@ from choria_lifecycle.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from choria_lifecycle.config.choria.syntax import Kind
+    from choria_lifecycle.config.choria.syntax import ValueKind
 
     from .config_trees import Tree
     from .golang import Ask
@@ -116,7 +116,7 @@ def here(tree: Tree, base: Path) -> Record:
     """Read a configuration that was built below a directory."""
     try:
         with chdir(base / tree.directory):
-            found = read(environ=tree.variables(base), root=base, file=Path(tree.start(base)))
+            found = read_configuration(environ=tree.variables(base), root=base, file=Path(tree.start(base)))
     except ConfigError:
         return {"refuses": ["the file"]}
     errors = [problem for problem in found.problems if problem.severity == "error"]
@@ -199,7 +199,7 @@ def _anywhere(value: Any, base: Path) -> Any:
     return value
 
 
-def own_value(kind: Kind, text: str, home: str) -> Record:
+def own_value(kind: ValueKind, text: str, home: str) -> Record:
     """Understand a text here."""
     try:
         value = convert(kind, text, home=home)
@@ -208,7 +208,7 @@ def own_value(kind: Kind, text: str, home: str) -> Record:
     return {"is": list(value) if isinstance(value, tuple) else value}
 
 
-def texts_differ(kind: Kind, go: Record, own: Record) -> bool:
+def texts_differ(kind: ValueKind, go: Record, own: Record) -> bool:
     """Whether the two sides differ over a text, other than for a reason.
 
     Go takes a truth that is none for false, and its durations overflow; here both are refused.
@@ -220,7 +220,7 @@ def texts_differ(kind: Kind, go: Record, own: Record) -> bool:
     return not (go == {"refuses": True} or (kind == "duration" and "292 years" in own["refuses"]))
 
 
-def understand(ask: Ask, wanted: Iterable[tuple[Kind, str, str]]) -> list[Record]:
+def understand(ask: Ask, wanted: Iterable[tuple[ValueKind, str, str]]) -> list[Record]:
     """Let both sides understand each text."""
     cases = list(wanted)
     answers = ask(

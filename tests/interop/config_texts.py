@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from choria_lifecycle.config.choria.syntax import Kind
+    from choria_lifecycle.config.choria.syntax import ValueKind
 
 HOME = "/home/a"
 
 _LISTS = ("a", "a,b:c", " a , b : c ", ",", ":", "a,", ":a", ",,::", "a b", "\xa0a\xa0,\x1cb", "\u00e4,\U0001f600")
 _PATHS = ("a", "/a", "~", "~/a", "~b/c", " ~/a ", "a~", "~~", "$HOME/a", "\xa0~/a\xa0", "/a b", "..", "~\u00e4")
 
-TEXTS: dict[Kind, tuple[str, ...]] = {
+TEXTS: dict[ValueKind, tuple[str, ...]] = {
     "string": ("a", " a ", "a=b", "~", "\u00e4", "\0"),
     "int": (
         *("0", "7", "-7", "+7", "007", "-0", "", " 7", "7 ", "1.0", "1e3", "0x10", "1_000", "\u0667", "--7", "+", "x"),
@@ -59,7 +59,7 @@ TEXTS: dict[Kind, tuple[str, ...]] = {
     "strings": _LISTS,
 }
 
-_PIECES: dict[Kind, tuple[str, ...]] = {
+_PIECES: dict[ValueKind, tuple[str, ...]] = {
     "int": (*"0123456789", "+", "-", " ", "_", "99999999"),
     "bool": ("y", "es", "n", "o", "t", "rue", "f", "alse", "1", "0", "Y", "ES", "T", "F", " ", "\xa0"),
     "duration": (
@@ -86,14 +86,14 @@ _PIECES: dict[Kind, tuple[str, ...]] = {
 _SEPARATED = ("a", "b", ",", ":", " ", "\t", "\xa0", "\u2003", "\x1c", ",,")
 
 
-def texts() -> Iterator[tuple[Kind, str, str]]:
+def texts() -> Iterator[tuple[ValueKind, str, str]]:
     """Return kinds, texts and home directories that were picked by hand."""
     for kind, each in TEXTS.items():
         yield from ((kind, text, HOME) for text in each)
     yield from (("path_string", text, "") for text in ("a", "~", "~/a", " ~", "~b"))
 
 
-def random_texts(seed: int, count: int) -> Iterator[tuple[Kind, str, str]]:
+def random_texts(seed: int, count: int) -> Iterator[tuple[ValueKind, str, str]]:
     """Return about as many of each kind at random, none of them blank: no file has such a value."""
     rng = random.Random(seed)
     for kind in TEXTS:

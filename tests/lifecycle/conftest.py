@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from choria_lifecycle.config.choria.configuration import read
+from choria_lifecycle.config.choria.configuration import read_configuration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,6 +22,6 @@ def configured(tmp_path: Path) -> Callable[..., Configuration]:
     def write(keys: Mapping[str, str], environ: Mapping[str, str] | None = None) -> Configuration:
         file = tmp_path / "client.conf"
         file.write_text("".join(f"{key} = {value}\n" for key, value in keys.items()))
-        return read(environ=environ or {}, root=tmp_path, directory=tmp_path, file=file)
+        return read_configuration(environ=environ or {}, root=tmp_path, directory=tmp_path, file=file)
 
     return write

@@ -10,9 +10,9 @@ import click
 
 from choria_lifecycle.cli.messages import logged, logged_line, printing, talk_options, verbosity
 from choria_lifecycle.cli.output import abandon
-from choria_lifecycle.cli.printer import PATIENCE
-from choria_lifecycle.cli.stop import Stop
-from choria_lifecycle.cli.wrapping import fitted
+from choria_lifecycle.cli.printer import READER_TIMEOUT
+from choria_lifecycle.cli.stop import Signals
+from choria_lifecycle.cli.wrapping import wrap
 from choria_lifecycle.errors import (
     AddressInUse,
     ConfigError,
@@ -54,14 +54,14 @@ class Failure(click.ClickException):
         """Write the line."""
         text = self._line
         if file is None and sys.stderr.isatty():
-            text = fitted(text, shutil.get_terminal_size().columns)
+            text = wrap(text, shutil.get_terminal_size().columns)
         click.echo(text, file=file, err=file is None)
 
 
 class Command(click.Command):
     """A command with -v and -q, whose function returns an exit code or nothing.
 
-    The function may take the context's `obj`, a `Stop`, to run coroutines; errors of the library, signals and a closed
+    The function may take the context's `obj`, a `Signals`, to run coroutines; library errors, signals and a closed
     pipe end it as the exit codes in `program` say.
     """
 
@@ -71,7 +71,7 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> None:
         """Run the function and end the context with its exit code."""
-        stop = ctx.obj = Stop()
+        stop = ctx.obj = Signals()
         try:
             with stop.listening(), printing(ctx) as printer, logged():
                 try:
@@ -80,7 +80,7 @@ class Command(click.Command):
                     printer.drain(printer.patience)
                     printer.check()
                 finally:
-                    printer.finish(PATIENCE if stop.signal else printer.patience)
+                    printer.finish(READER_TIMEOUT if stop.signal else printer.patience)
         except KeyboardInterrupt:
             abandon(sys.stdout)
             code = stop.exit_code

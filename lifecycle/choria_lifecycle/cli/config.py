@@ -13,14 +13,14 @@ import click
 from choria_lifecycle.cli.command import Command
 from choria_lifecycle.cli.messages import printer_of, say, verbosity
 from choria_lifecycle.cli.output import has_colors
-from choria_lifecycle.cli.parameters import COLOR, Connection, connection_options
+from choria_lifecycle.cli.parameters import COLOR, ConnectionArguments, connection_options
 from choria_lifecycle.cli.program import COMMANDS
 from choria_lifecycle.errors import ConnectionFailed, NotAuthorised
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from choria_lifecycle.cli.stop import Stop
+    from choria_lifecycle.cli.stop import Signals
     from choria_lifecycle.doctor.checks import Check
     from choria_lifecycle.doctor.effective import Setting
 
@@ -71,7 +71,7 @@ def command() -> None:
 @_OUTPUT
 @connection_options
 @click.pass_context
-def show(ctx: click.Context, output: str, connection: Connection) -> None:
+def show(ctx: click.Context, output: str, connection: ConnectionArguments) -> None:
     """Print the settings."""
     from choria_lifecycle.doctor import show as in_force
     from choria_lifecycle.doctor.effective import FILE
@@ -135,9 +135,9 @@ def _folded(title: str, names: Sequence[str]) -> Iterator[str]:
 @COLOR
 @connection_options
 @click.pass_context
-def check(ctx: click.Context, output: str, color: str, connection: Connection) -> int:
+def check(ctx: click.Context, output: str, color: str, connection: ConnectionArguments) -> int:
     """Print what is found, and say how bad it is."""
-    stop: Stop = ctx.obj
+    stop: Signals = ctx.obj
     colors = output == "text" and has_colors(color)
     found: list[Check] = []
 

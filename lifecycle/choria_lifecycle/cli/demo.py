@@ -14,18 +14,18 @@ from choria_lifecycle.cli.command import Command, Failure
 from choria_lifecycle.cli.messages import printer_of, say
 from choria_lifecycle.cli.output import has_colors
 from choria_lifecycle.cli.parameters import COLOR, duration
-from choria_lifecycle.cli.printer import PATIENCE
+from choria_lifecycle.cli.printer import READER_TIMEOUT
 from choria_lifecycle.cli.program import COMMANDS
 from choria_lifecycle.cli.view import Screen
 from choria_lifecycle.config.resolve import resolve
 from choria_lifecycle.demo.embedded import nats_server
-from choria_lifecycle.demo.fleet import Totals, play, simulate
+from choria_lifecycle.demo.fleet import Totals, publish_schedule, simulate
 from choria_lifecycle.support.text import safe
 from choria_lifecycle.view.viewer import Style, View, Wanted
 
 if TYPE_CHECKING:
     from choria_lifecycle.cli.printer import Printer
-    from choria_lifecycle.cli.stop import Stop
+    from choria_lifecycle.cli.stop import Signals
     from choria_lifecycle.middleware.subscription import Deliveries
 
 __all__ = ["command"]
@@ -49,9 +49,9 @@ _LATE_SECONDS = 15.0
 @click.pass_context
 def command(ctx: click.Context, nodes: int, seconds: float, seed: int, color: str) -> None:
     """Show the fleet, then the totals."""
-    stop: Stop = ctx.obj
+    stop: Signals = ctx.obj
     printer = printer_of(ctx)
-    printer.patience = PATIENCE
+    printer.patience = READER_TIMEOUT
     colors = has_colors(color)
     style = Style(color=colors, color_rejected=color == "always" or (colors and sys.stderr.isatty()))
     totals = Totals(simulate(nodes, seconds, seed=seed, start=int(time.time())))
@@ -61,7 +61,7 @@ def command(ctx: click.Context, nodes: int, seconds: float, seed: int, color: st
         with screen.summed_up():
             stop.run(_show(screen, totals, server.url, seconds))
     _print(totals, printer)
-    if not totals.agree:
+    if not totals.matches:
         raise Failure("what was received is not what was published")
     say("what was received is what was published: each event once, unchanged, in its format")
 
@@ -79,7 +79,7 @@ async def _show(screen: Screen, totals: Totals, url: str, seconds: float) -> Non
     ):
         screen.received = received
         with screen.printer.watched():
-            playing = asyncio.create_task(play(totals.published, publisher, transport))
+            playing = asyncio.create_task(publish_schedule(totals.published, publisher, transport))
             watching = asyncio.create_task(_watch(screen, totals, received))
             try:
                 done, _ = await asyncio.wait(

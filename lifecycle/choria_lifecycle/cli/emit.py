@@ -9,12 +9,12 @@ import click
 import choria_lifecycle as lifecycle
 from choria_lifecycle.cli.command import Command
 from choria_lifecycle.cli.messages import say
-from choria_lifecycle.cli.parameters import Connection, connection_options
+from choria_lifecycle.cli.parameters import ConnectionArguments, connection_options
 from choria_lifecycle.cli.program import COMMANDS
-from choria_lifecycle.events.options import STAGES
+from choria_lifecycle.events.options import GOVERNOR_EVENT_TYPES
 
 if TYPE_CHECKING:
-    from choria_lifecycle.cli.stop import Stop
+    from choria_lifecycle.cli.stop import Signals
 
 __all__ = ["command"]
 
@@ -41,7 +41,7 @@ it may still arrive. Nothing is sent twice.
 @click.option("--governor", help="The name of the governor; for governor.")
 @click.option(
     "--event-type",
-    type=click.Choice(STAGES),
+    type=click.Choice(GOVERNOR_EVENT_TYPES),
     help="What happened to the slot; for governor.",
 )
 @click.option("--sequence", type=int, help="The slot; for governor.  [default: 0]")
@@ -66,11 +66,11 @@ def command(
     wire_format: str,
     stored: bool,
     dry_run: bool,
-    connection: Connection,
+    connection: ConnectionArguments,
     **options: Any,
 ) -> None:
     """Publish, or print what would be published."""
-    stop: Stop = ctx.obj
+    stop: Signals = ctx.obj
     given = {name: value for name, value in options.items() if value is not None}
     if "identity" not in given:
         given["identity"] = connection.identity()
@@ -84,6 +84,8 @@ def command(
     say(f"published on {subject}: {lifecycle.describe(event)}", at=1)
 
 
-async def _publish(event: lifecycle.Event, form: lifecycle.Format, stored: bool, connection: Connection) -> None:
+async def _publish(
+    event: lifecycle.Event, form: lifecycle.Format, stored: bool, connection: ConnectionArguments
+) -> None:
     async with lifecycle.connect(**connection.arguments()) as middleware:
         await middleware.publish(event, format=form, stored=stored, timeout=connection.timeout)

@@ -12,22 +12,22 @@ from choria_lifecycle.cli.command import Failure
 from choria_lifecycle.cli.messages import say
 from choria_lifecycle.cli.results import STANDARD_INPUT
 from choria_lifecycle.support.text import safe
-from choria_lifecycle.validation.bulk import check
-from choria_lifecycle.validation.parallel import SEGMENT, pool, surveyed
-from choria_lifecycle.validation.source import Source, is_divisible
-from choria_lifecycle.validation.worker import Wanted, WorkerEnded
+from choria_lifecycle.validation.bulk import check_batch
+from choria_lifecycle.validation.parallel import SEGMENT, pool, validate_file
+from choria_lifecycle.validation.source import DocumentSource, is_divisible
+from choria_lifecycle.validation.worker import Job, WorkerEnded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
 
-    from choria_lifecycle.cli.results import Desk
-    from choria_lifecycle.cli.stop import Stop
+    from choria_lifecycle.cli.results import ResultSorter
+    from choria_lifecycle.cli.stop import Signals
     from choria_lifecycle.validation.source import Segment
 
     T = TypeVar("T")
 
-__all__ = ["STDIN", "read"]
+__all__ = ["STDIN", "read_inputs"]
 
 STDIN: Final = "-"
 """Stands for standard input."""
@@ -40,7 +40,7 @@ class _FileFailed(Exception):
     """A file cannot be read; the message says why."""
 
 
-def read(desk: Desk, stop: Stop, files: Iterable[str], jobs: int) -> int:
+def read_inputs(desk: ResultSorter, stop: Signals, files: Iterable[str], jobs: int) -> int:
     """Validate files, and return 2 if one of them could not be read, else 0.
 
     Args:
@@ -50,14 +50,14 @@ def read(desk: Desk, stop: Stop, files: Iterable[str], jobs: int) -> int:
         jobs: how many processes may share a file.
 
     Raises:
-        Enough: there are as many errors as were asked for.
+        ErrorLimitReached: there are as many errors as were asked for.
     """
     names = list(files)
     code = before = 0
-    with stop.held():
+    with stop.deferred():
         # What the first check imports has dataclasses, which are made by exec; an interrupt in there has CPython end
         # with SIGINT in the end, wherever it was caught.
-        check((), warnings=False, now=0.0)
+        check_batch((), warnings=False, now=0.0)
     sizes = [_size(name) for name in names]
     known = [size for size in sizes if size is not None]
     desk.progress.size = sum(known) if len(known) == len(names) else None
@@ -102,13 +102,13 @@ def _can_be_shared(name: str, size: int | None) -> bool:
     return False
 
 
-def _read(desk: Desk, stop: Stop, name: str, before: int) -> None:
+def _read(desk: ResultSorter, stop: Signals, name: str, before: int) -> None:
     with _opened(name) as file:
         if name == STDIN and sys.stdin.isatty():
             say("reading standard input; Ctrl-D ends it")
-        source = Source(stop.reader(file), oversized=desk.oversized)
+        source = DocumentSource(stop.reader(file), oversized=desk.oversized)
         for batch in _translated(source):
-            with stop.held():
+            with stop.deferred():
                 desk.judge(batch, _place(name))
             desk.printer.wait()
             desk.tick(before + source.position)
@@ -125,20 +125,18 @@ def _plain(name: str) -> IO[bytes]:
         raise _FileFailed(error.strerror or error) from error
 
 
-def _share(desk: Desk, stop: Stop, jobs: int, name: str, before: int) -> None:
-    wanted = Wanted(
-        path=Path(name), policy=desk.policy, valid=desk.valid is not None, rejected=desk.rejects is not None
-    )
+def _share(desk: ResultSorter, stop: Signals, jobs: int, name: str, before: int) -> None:
+    wanted = Job(path=Path(name), policy=desk.policy, valid=desk.valid is not None, rejected=desk.rejects is not None)
     lines = 0
     with ExitStack() as stack:
-        with stop.held():
+        with stop.deferred():
             others = stack.enter_context(pool(jobs))
         try:
-            for each in _translated(surveyed(others, wanted)):
+            for each in _translated(validate_file(others, wanted)):
                 if each.part is None or desk.is_exceeded_by(each.part):
                     lines += _reread(desk, stop, name, each.segment, lines)
                 else:
-                    with stop.held():
+                    with stop.deferred():
                         desk.take(each.part, name, lines)
                     lines += each.lines
                 desk.printer.wait()
@@ -147,16 +145,16 @@ def _share(desk: Desk, stop: Stop, jobs: int, name: str, before: int) -> None:
             raise Failure("one of the processes has ended before its time; --jobs 1 does without them") from None
 
 
-def _reread(desk: Desk, stop: Stop, name: str, segment: Segment, lines: int) -> int:
+def _reread(desk: ResultSorter, stop: Signals, name: str, segment: Segment, lines: int) -> int:
     """Read a segment here, where what is too much to be handed over can be written, or only a part is wanted.
 
     Returns:
         How many lines it has.
     """
     with _plain(name) as file:
-        source = Source(file, oversized=desk.oversized, segment=segment)
+        source = DocumentSource(file, oversized=desk.oversized, segment=segment)
         for batch in _translated(source):
-            with stop.held():
+            with stop.deferred():
                 desk.judge(batch, name, lines)
             desk.printer.wait()
     return source.lines

@@ -17,7 +17,7 @@ from choria_lifecycle.support.text import quoted
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-__all__ = ["COLOR", "CONNECTION_PARAMETERS", "Connection", "connection_options", "duration"]
+__all__ = ["COLOR", "CONNECTION_PARAMETERS", "ConnectionArguments", "connection_options", "duration"]
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART: Final = r"(\d+(?:\.\d+)?)(ms|s|m|h|d)"
@@ -50,7 +50,7 @@ COLOR: Final = click.option(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
+class ConnectionArguments:
     """Where to connect to, and as whom, as far as flags say so; `choria_lifecycle.connect` looks for the rest."""
 
     server: tuple[str, ...] = ()
@@ -163,7 +163,7 @@ def connection_options(
     @wraps(function)
     def gathered(*positional: Any, **named: Any) -> int | None:
         given = {name: named.pop(name) for name in options}
-        return function(*positional, connection=Connection(**given), **named)
+        return function(*positional, connection=ConnectionArguments(**given), **named)
 
     decorated: Callable[..., int | None] = gathered
     for option in reversed(options.values()):

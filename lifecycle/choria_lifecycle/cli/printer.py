@@ -15,14 +15,14 @@ from contextlib import contextmanager, suppress
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Final, TextIO
 
-from choria_lifecycle.cli.wrapping import fitted
+from choria_lifecycle.cli.wrapping import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-__all__ = ["PATIENCE", "Channel", "Printer"]
+__all__ = ["READER_TIMEOUT", "OutputChannel", "Printer"]
 
-PATIENCE: Final = 1.0
+READER_TIMEOUT: Final = 1.0
 """How many seconds a reader may take nothing before it counts as gone, where a command has to end."""
 
 # How often, in seconds, whoever waits for a reader looks up.
@@ -40,7 +40,7 @@ _STATUS: Final = b""
 _ERASE: Final = b"\r\x1b[K"
 
 
-class Channel:
+class OutputChannel:
     """Standard output or standard error.
 
     Attributes:
@@ -78,13 +78,13 @@ class Channel:
         """
         data = text.encode(self.encoding, "backslashreplace")
         if fit and self.terminal:
-            data = fitted(data.decode(self.encoding), self.columns).encode(self.encoding)
+            data = wrap(data.decode(self.encoding), self.columns).encode(self.encoding)
         return data + b"\n"
 
     def row_of(self, text: str) -> bytes:
         """Return what fits of a line into one row of the terminal, without the last column, as it is written."""
         text = text.encode(self.encoding, "backslashreplace").decode(self.encoding)
-        return fitted(text, self.columns - 1).partition("\n")[0].encode(self.encoding)
+        return wrap(text, self.columns - 1).partition("\n")[0].encode(self.encoding)
 
     def write(self, data: memoryview) -> int:
         """Write the beginning of some bytes, and return how many they were.
@@ -132,11 +132,11 @@ class Printer:
     """
 
     def __init__(self) -> None:
-        self.out = Channel(sys.stdout, "standard output")
-        self.err = Channel(sys.stderr, "standard error")
+        self.out = OutputChannel(sys.stdout, "standard output")
+        self.err = OutputChannel(sys.stderr, "standard error")
         self.patience: float | None = None
         self._changed = Condition()
-        self._waiting: deque[tuple[Channel, bytes]] = deque()
+        self._waiting: deque[tuple[OutputChannel, bytes]] = deque()
         self._size = 0
         self._pieces = 0
         self._has_status = self.err.terminal and os.environ.get("TERM") != "dumb"
@@ -149,7 +149,7 @@ class Printer:
         self._failed: Callable[[], object] = _nothing
 
     def line(self, text: str, *, fit: bool = True) -> None:
-        """Write a line to standard output; see `Channel.bytes_of`.
+        """Write a line to standard output; see `OutputChannel.bytes_of`.
 
         Raises:
             BrokenPipeError: nobody reads any more.
@@ -226,7 +226,7 @@ class Printer:
             self._changed.notify_all()
         if self._thread is not None:
             # Bounded: a signal that came in between may have left the lock taken, and the process has to end.
-            self._thread.join(PATIENCE)
+            self._thread.join(READER_TIMEOUT)
 
     @contextmanager
     def watched(self) -> Generator[None]:
@@ -266,7 +266,7 @@ class Printer:
             self._failed = _nothing
             unwatch()
 
-    def _put(self, channel: Channel, data: bytes) -> None:
+    def _put(self, channel: OutputChannel, data: bytes) -> None:
         if channel.dead:
             return
         with self._changed:
@@ -295,7 +295,7 @@ class Printer:
         # Half of it, so that the two threads do not take turns for every line.
         return self._size > _LIMIT // 2 and self.out.failure is None
 
-    def _forget(self, channel: Channel) -> None:
+    def _forget(self, channel: OutputChannel) -> None:
         """Leave a channel that takes nothing, and the thread that is stuck with it, to themselves."""
         channel.forgotten = True
         self._waiting = deque(each for each in self._waiting if each[0] is not channel)
@@ -305,7 +305,7 @@ class Printer:
             self._start()
 
     def _work(self) -> None:
-        channel: Channel | None = None
+        channel: OutputChannel | None = None
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._ended)
@@ -328,7 +328,7 @@ class Printer:
                 self._changed.notify_all()
                 self._tell(self._awake)
 
-    def _next(self) -> tuple[Channel, int, bytes]:
+    def _next(self) -> tuple[OutputChannel, int, bytes]:
         """The next lines that a pipe takes as a whole, or the next one if that is longer, or the status line."""
         channel, data = self._waiting[0]
         lines = [data]
@@ -341,7 +341,7 @@ class Printer:
                 lines.append(more)
         return channel, len(lines), b"".join(lines)
 
-    def _write(self, channel: Channel, data: bytes) -> bool:
+    def _write(self, channel: OutputChannel, data: bytes) -> bool:
         rest = memoryview(data)
         try:
             while rest and not channel.dead:

@@ -9,10 +9,10 @@ from typing import IO, TYPE_CHECKING, Final
 
 from choria_lifecycle.cli.command import Failure
 from choria_lifecycle.cli.messages import say, verbosity
-from choria_lifecycle.cli.printer import PATIENCE
+from choria_lifecycle.cli.printer import READER_TIMEOUT
 from choria_lifecycle.cli.progress import Progress
-from choria_lifecycle.validation.policy import Counts, Part, Policy, judge, single
-from choria_lifecycle.validation.report import Output, line_maker, summary
+from choria_lifecycle.validation.policy import BatchResult, DocumentCounts, Policy, split, validate_batch
+from choria_lifecycle.validation.report import ReportFormat, line_maker, summary
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from choria_lifecycle.cli.printer import Printer
     from choria_lifecycle.validation.batch import Batch
 
-__all__ = ["STANDARD_INPUT", "Desk", "Enough", "created"]
+__all__ = ["STANDARD_INPUT", "ErrorLimitReached", "ResultSorter", "created"]
 
 STANDARD_INPUT: Final = "standard input"
 """The place of what is read there."""
 
 
-class Enough(Exception):
+class ErrorLimitReached(Exception):
     """There are as many errors as were asked for."""
 
 
@@ -61,7 +61,7 @@ def _writing(file: IO[bytes]) -> Generator[None]:
 
 
 @dataclass(slots=True, kw_only=True)
-class Desk:
+class ResultSorter:
     """Where everything comes together.
 
     Attributes:
@@ -78,7 +78,7 @@ class Desk:
     """
 
     policy: Policy
-    output: Output
+    output: ReportFormat
     printer: Printer
     color: bool = False
     quiet: bool = False
@@ -86,26 +86,26 @@ class Desk:
     rejects: IO[bytes] | None = None
     valid: IO[bytes] | None = None
     progress: Progress = field(default_factory=lambda: Progress(started=time.monotonic()))
-    counts: Counts = field(default_factory=Counts)
+    counts: DocumentCounts = field(default_factory=DocumentCounts)
 
     def judge(self, batch: Batch, place: str, before: int = 0) -> None:
         """Validate a batch and take what became of it.
 
         Raises:
-            Enough: with this, or with a part of it.
+            ErrorLimitReached: with this, or with a part of it.
         """
-        part = judge(batch, self.policy)
+        part = validate_batch(batch, self.policy)
         if self.is_exceeded_by(part):
-            for each in single(batch):
-                self.take(judge(each, self.policy), place, before)
+            for each in split(batch):
+                self.take(validate_batch(each, self.policy), place, before)
         else:
             self.take(part, place, before)
 
-    def is_exceeded_by(self, part: Part) -> bool:
+    def is_exceeded_by(self, part: BatchResult) -> bool:
         """Tell whether a part has the last error that was asked for; it must then be taken document by document."""
         return self.most is not None and self.counts.errors + part.counts.errors >= self.most
 
-    def take(self, part: Part, place: str, before: int = 0, *, live: bool = False) -> None:
+    def take(self, part: BatchResult, place: str, before: int = 0, *, live: bool = False) -> None:
         """Write and count what became of some documents.
 
         Args:
@@ -115,7 +115,7 @@ class Desk:
             live: the place is a subject.
 
         Raises:
-            Enough: with this.
+            ErrorLimitReached: with this.
             Failure: a document cannot be written.
             OSError: a finding cannot be written.
         """
@@ -124,11 +124,11 @@ class Desk:
         self._keep(self.valid, part.valid)
         if part.said and not self.quiet:
             # GitHub would look for a file of that name.
-            is_no_file = live or (self.output is Output.GITHUB and place == STANDARD_INPUT)
+            is_no_file = live or (self.output is ReportFormat.GITHUB and place == STANDARD_INPUT)
             line = line_maker(self.output, place, live=is_no_file, color=self.color)
             self._say([line(number + before, each) for number, findings in part.said for each in findings])
         if self.most is not None and self.counts.errors >= self.most:
-            raise Enough
+            raise ErrorLimitReached
 
     def oversized(self, piece: bytes) -> None:
         """Take a piece of a document that is too long to be held; see `validation.files.Source`."""
@@ -152,7 +152,7 @@ class Desk:
     def sum_up(self) -> None:
         """Say what became of all, unless nobody reads any more."""
         self.printer.status(None)
-        self.printer.drain(PATIENCE)
+        self.printer.drain(READER_TIMEOUT)
         if isinstance(self.printer.out.failure, BrokenPipeError):
             return
         severities = {code: self.policy.severity(code) for code in self.counts.codes}

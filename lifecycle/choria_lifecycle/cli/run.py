@@ -14,8 +14,8 @@ import click
 
 from choria_lifecycle.cli.command import Command, Failure
 from choria_lifecycle.cli.messages import log_format, printer_of, verbosity
-from choria_lifecycle.cli.parameters import Connection, connection_options, duration
-from choria_lifecycle.cli.printer import PATIENCE
+from choria_lifecycle.cli.parameters import ConnectionArguments, connection_options, duration
+from choria_lifecycle.cli.printer import READER_TIMEOUT
 from choria_lifecycle.cli.program import COMMANDS
 from choria_lifecycle.events.factories import startup
 from choria_lifecycle.support.log import logger
@@ -75,7 +75,7 @@ def command(
     identity: str | None,
     interval: float,
     wire_format: str,
-    connection: Connection,
+    connection: ConnectionArguments,
 ) -> int:
     """Run the program to its end, and end as it did."""
     if sys.platform == "win32":
@@ -99,7 +99,7 @@ def command(
     code = child.wait()
     announcement.over.set()
     told = child.linger(announcement.done.is_set, _SECONDS)
-    printer_of(ctx).drain(PATIENCE)
+    printer_of(ctx).drain(READER_TIMEOUT)
     from choria_lifecycle.service.child import end_as
 
     code = end_as(code)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
     from types import FrameType
 
-__all__ = ["Stop"]
+__all__ = ["Signals"]
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
-class Stop:
+class Signals:
     """Turns a signal into the cancellation of a coroutine, or into KeyboardInterrupt where none is running.
 
     asyncio does that for SIGINT alone. A second signal interrupts whatever is going on.
@@ -106,7 +106,7 @@ class Stop:
                 os.read(self._wake, 512)
 
     @contextmanager
-    def held(self) -> Generator[None]:
+    def deferred(self) -> Generator[None]:
         """Within this, no signal interrupts; one that came raises KeyboardInterrupt afterwards.
 
         For what must happen as a whole, such as counting an event and showing it, and takes no time.

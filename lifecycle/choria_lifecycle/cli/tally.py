@@ -14,14 +14,14 @@ from click.core import ParameterSource
 import choria_lifecycle as lifecycle
 from choria_lifecycle.cli.command import Command
 from choria_lifecycle.cli.messages import log_format, say
-from choria_lifecycle.cli.parameters import CONNECTION_PARAMETERS, Connection, connection_options, duration
+from choria_lifecycle.cli.parameters import CONNECTION_PARAMETERS, ConnectionArguments, connection_options, duration
 from choria_lifecycle.cli.program import COMMANDS
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Generator
 
-    from choria_lifecycle.cli.stop import Stop
+    from choria_lifecycle.cli.stop import Signals
     from choria_lifecycle.tally.daemon import Options
 
 __all__ = ["command"]
@@ -104,7 +104,7 @@ def command(
     path: str,
     limits: tuple[str, ...],
     demo: bool,
-    connection: Connection,
+    connection: ConnectionArguments,
     **options: Any,
 ) -> int:
     """Tally until a signal comes."""
@@ -116,7 +116,7 @@ def command(
     from choria_lifecycle.tally.web.http import check_path
     from choria_lifecycle.tally.web.listening import bind, url
 
-    stop: Stop = ctx.obj
+    stop: Signals = ctx.obj
     _check(ctx, options, demo=demo)
     for name in ("election", "candidate"):
         options[name] = options[name] or ""
@@ -203,7 +203,7 @@ async def _run(
 async def _play(url: str) -> None:
     """Let the simulated fleet live, story after story."""
     from choria_lifecycle.config.resolve import resolve
-    from choria_lifecycle.demo.fleet import play, simulate
+    from choria_lifecycle.demo.fleet import publish_schedule, simulate
     from choria_lifecycle.nats import NatsTransport
 
     transport = await NatsTransport.open(resolve(url, name="lifecycle tally", environ={}), timeout=5)
@@ -211,4 +211,6 @@ async def _play(url: str) -> None:
         seed = 0
         while True:
             seed += 1
-            await play(simulate(_DEMO_NODES, _DEMO_SECONDS, seed=seed, start=int(time.time())), publisher, transport)
+            await publish_schedule(
+                simulate(_DEMO_NODES, _DEMO_SECONDS, seed=seed, start=int(time.time())), publisher, transport
+            )

@@ -16,22 +16,22 @@ from click.core import ParameterSource
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.cli.command import Command
-from choria_lifecycle.cli.inputs import STDIN, read
+from choria_lifecycle.cli.inputs import STDIN, read_inputs
 from choria_lifecycle.cli.messages import printer_of, say, verbosity
 from choria_lifecycle.cli.output import has_colors
-from choria_lifecycle.cli.parameters import COLOR, Connection, connection_options, duration
-from choria_lifecycle.cli.printer import PATIENCE
+from choria_lifecycle.cli.parameters import COLOR, ConnectionArguments, connection_options, duration
+from choria_lifecycle.cli.printer import READER_TIMEOUT
 from choria_lifecycle.cli.program import COMMANDS
-from choria_lifecycle.cli.results import Desk, Enough, created
-from choria_lifecycle.events.subjects import PREFIX
+from choria_lifecycle.cli.results import ErrorLimitReached, ResultSorter, created
+from choria_lifecycle.events.subjects import SUBJECT_PREFIX
 from choria_lifecycle.middleware.transport import check_pattern
 from choria_lifecycle.support.text import quoted
-from choria_lifecycle.validation.policy import Policy, judge_message
-from choria_lifecycle.validation.report import Output
+from choria_lifecycle.validation.policy import Policy, validate_message
+from choria_lifecycle.validation.report import ReportFormat
 from choria_lifecycle.wire.finding import CODES
 
 if TYPE_CHECKING:
-    from choria_lifecycle.cli.stop import Stop
+    from choria_lifecycle.cli.stop import Signals
     from choria_lifecycle.middleware.subscription import Counters
 
 __all__ = ["command"]
@@ -76,8 +76,8 @@ def _codes(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 @click.argument("files", nargs=-1, metavar="[FILE...|-]", type=click.Path(allow_dash=True))
 @click.option(
     "--output",
-    type=click.Choice([each.value for each in Output]),
-    default=Output.TEXT.value,
+    type=click.Choice([each.value for each in ReportFormat]),
+    default=ReportFormat.TEXT.value,
     show_default=True,
     help="How findings are written. json: one object a line. github: annotations of a GitHub workflow.",
 )
@@ -106,7 +106,7 @@ def _codes(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     help="How many processes read a large plain file with a document a line; no help where most lines are bad.",
 )
 @click.option(
-    "--subject", help=f"The subject to validate messages on.  [default with --server or --config: {PREFIX}.>]"
+    "--subject", help=f"The subject to validate messages on.  [default with --server or --config: {SUBJECT_PREFIX}.>]"
 )
 @click.option("--count", type=click.IntRange(min=1), help="End after this many messages.")
 @click.option("--for", "seconds", type=duration, help="Validate messages for this time.")
@@ -129,7 +129,7 @@ def command(
     count: int | None,
     seconds: float | None,
     color: str,
-    connection: Connection,
+    connection: ConnectionArguments,
 ) -> int:
     """Validate until all files are read, or enough messages were."""
     if no_warnings and warnings_as_errors:
@@ -138,9 +138,9 @@ def command(
     if not codes:
         raise click.UsageError("--select and --ignore leave no code to look for", ctx)
     is_live = subject is not None or bool(connection.server or connection.config)
-    subject = f"{PREFIX}.>" if subject is None else subject
+    subject = f"{SUBJECT_PREFIX}.>" if subject is None else subject
     _check_options(ctx, files, rejects, valid, is_live=is_live)
-    desk = Desk(
+    desk = ResultSorter(
         policy=Policy(
             # One time for all of a file, so that the number of processes makes no difference; what may go on for days
             # is compared with the clock.
@@ -150,25 +150,25 @@ def command(
             # What was not looked at to the end is not taken for valid, whatever is asked for.
             codes=codes | (_CUTS - ignore),
         ),
-        output=Output(output),
+        output=ReportFormat(output),
         printer=printer_of(ctx),
         color=has_colors(color),
         quiet=verbosity() < -1,
         most=max_errors,
     )
-    if desk.output is not Output.TEXT:
+    if desk.output is not ReportFormat.TEXT:
         desk.printer.out.encoding = "utf-8"
-    stop: Stop = ctx.obj
+    stop: Signals = ctx.obj
     code = 0
     try:
         with created(rejects) as desk.rejects, created(valid) as desk.valid:
             if is_live:
                 if seconds is not None:  # then it ends, whether or not somebody reads
-                    desk.printer.patience = PATIENCE
+                    desk.printer.patience = READER_TIMEOUT
                 code = stop.run(_watch(desk, connection, subject, count, seconds))
             else:
-                code = read(desk, stop, files or (STDIN,), jobs)
-    except Enough:
+                code = read_inputs(desk, stop, files or (STDIN,), jobs)
+    except ErrorLimitReached:
         say(f"ended after {desk.counts.errors:,} errors; there may be more")
     except KeyboardInterrupt:
         desk.sum_up()
@@ -179,7 +179,9 @@ def command(
     return code or (1 if desk.counts.errors else 0)
 
 
-async def _watch(desk: Desk, connection: Connection, subject: str, count: int | None, seconds: float | None) -> int:
+async def _watch(
+    desk: ResultSorter, connection: ConnectionArguments, subject: str, count: int | None, seconds: float | None
+) -> int:
     """Validate messages; return the exit code if that is not for the findings to say."""
     check_pattern(subject, "")  # what is wrong with it is said before connecting
     number = 0
@@ -193,7 +195,7 @@ async def _watch(desk: Desk, connection: Connection, subject: str, count: int | 
                 async with asyncio.timeout(seconds):
                     async for delivery in received:
                         number += 1
-                        part = judge_message(delivery.data, delivery.subject, number, desk.policy)
+                        part = validate_message(delivery.data, delivery.subject, number, desk.policy)
                         desk.take(part, delivery.subject, live=True)
                         if number == count:
                             break

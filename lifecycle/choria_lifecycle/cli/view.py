@@ -16,20 +16,26 @@ import choria_lifecycle as lifecycle
 from choria_lifecycle.cli.command import Command, Failure
 from choria_lifecycle.cli.messages import printer_of, say
 from choria_lifecycle.cli.output import has_colors
-from choria_lifecycle.cli.parameters import COLOR, CONNECTION_PARAMETERS, Connection, connection_options, duration
-from choria_lifecycle.cli.printer import PATIENCE
+from choria_lifecycle.cli.parameters import (
+    COLOR,
+    CONNECTION_PARAMETERS,
+    ConnectionArguments,
+    connection_options,
+    duration,
+)
+from choria_lifecycle.cli.printer import READER_TIMEOUT
 from choria_lifecycle.cli.program import COMMANDS
 from choria_lifecycle.middleware.selection import Selection
 from choria_lifecycle.view.recording import deliveries
-from choria_lifecycle.view.viewer import Output as Kind
 from choria_lifecycle.view.viewer import Style, View, Wanted
+from choria_lifecycle.view.viewer import ViewFormat as Kind
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from contextlib import AbstractContextManager
 
     from choria_lifecycle.cli.printer import Printer
-    from choria_lifecycle.cli.stop import Stop
+    from choria_lifecycle.cli.stop import Signals
     from choria_lifecycle.middleware.subscription import Deliveries, Delivery
 
 __all__ = ["Screen", "command"]
@@ -97,7 +103,7 @@ class Screen:
         except BrokenPipeError:
             raise
         except KeyboardInterrupt:
-            self._sum_up(PATIENCE)
+            self._sum_up(READER_TIMEOUT)
             raise
         except BaseException:
             self._sum_up(self.printer.patience)
@@ -166,10 +172,10 @@ def command(
     time_format: str,
     color: str,
     source: str | None,
-    connection: Connection,
+    connection: ConnectionArguments,
 ) -> int:
     """Show events until enough were shown, the time is over, or the file ends."""
-    stop: Stop = ctx.obj
+    stop: Signals = ctx.obj
     kind = Kind(output)
     style = Style(
         output=kind,
@@ -186,7 +192,7 @@ def command(
     if kind is not Kind.TEXT:
         printer.out.encoding = "utf-8"
     if seconds is not None:  # then it ends, whether or not somebody reads
-        printer.patience = PATIENCE
+        printer.patience = READER_TIMEOUT
     try:
         if source is not None:
             _refuse_live_options(ctx)
@@ -207,11 +213,11 @@ def _refuse_live_options(ctx: click.Context) -> None:
             raise click.UsageError(f"--{option} has no meaning with --input", ctx)
 
 
-def _replay(screen: Screen, source: str, count: int | None, stop: Stop) -> None:
+def _replay(screen: Screen, source: str, count: int | None, stop: Signals) -> None:
     counts, name = screen.view.counts, "standard input" if source == "-" else source
     with _opened(source, name) as stream, screen.summed_up():
         for number, delivery in _deliveries(stop.reader(stream), name):
-            with stop.held():
+            with stop.deferred():
                 screen.show(delivery, f"{name}:{number}")
             screen.printer.wait()
             if counts.shown == count:
@@ -238,7 +244,7 @@ def _unreadable(name: str, error: OSError) -> Failure:
 
 async def _watch(
     screen: Screen,
-    connection: Connection,
+    connection: ConnectionArguments,
     types: tuple[str, ...],
     components: tuple[str, ...],
     count: int | None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["fitted"]
+__all__ = ["wrap"]
 
 _MARK: Final = "    | "
 _LEAST: Final = len(_MARK) + 2
@@ -14,7 +14,7 @@ _LEAST: Final = len(_MARK) + 2
 _UNIT = re.compile(r"\x1b\[[0-9;]*m|.", re.DOTALL).findall
 
 
-def fitted(text: str, columns: int) -> str:
+def wrap(text: str, columns: int) -> str:
     """Return a line, broken and marked where the terminal would break it.
 
     Where the terminal does, the rest begins at the left edge, and an event could be written so that its rest looks like

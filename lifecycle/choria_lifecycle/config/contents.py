@@ -13,12 +13,12 @@ from choria_lifecycle.support.text import safe
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["contents", "unreadable"]
+__all__ = ["read_regular", "unreadable_file"]
 
 _MOST_BYTES = 1 << 20
 
 
-def contents(path: Path, most: int = _MOST_BYTES) -> bytes:
+def read_regular(path: Path, most: int = _MOST_BYTES) -> bytes:
     """What is in a file, at most so many bytes and one more. A pipe, an endless device or a directory is none.
 
     Raises:
@@ -33,7 +33,7 @@ def contents(path: Path, most: int = _MOST_BYTES) -> bytes:
         return file.read(most + 1)
 
 
-def unreadable(path: Path, origin: str, error: OSError, remedy: str = "") -> ConfigError:
+def unreadable_file(path: Path, origin: str, error: OSError, remedy: str = "") -> ConfigError:
     """The error for a file that settings name and that cannot be read.
 
     Args:

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from choria_lifecycle.errors import MissingExtra
-from choria_lifecycle.support.jitter import chance
+from choria_lifecycle.support.jitter import jitter
 from choria_lifecycle.support.log import logger
 from choria_lifecycle.support.text import safe
 
@@ -51,7 +51,7 @@ class Brokers:
         names: Sequence[str],
         *,
         resolver: Resolver | None = None,
-        uniform: Callable[[float, float], float] = chance.uniform,
+        uniform: Callable[[float, float], float] = jitter.uniform,
     ) -> None:
         if importlib.util.find_spec("dns") is None:
             raise MissingExtra(f"finding brokers by {safe(names[0], 200)}", extra="choria")
@@ -106,7 +106,7 @@ class Brokers:
         return []
 
 
-def ordered(records: Iterable[Record], uniform: Callable[[float, float], float] = chance.uniform) -> list[str]:
+def ordered(records: Iterable[Record], uniform: Callable[[float, float], float] = jitter.uniform) -> list[str]:
     """The URLs of SRV records in the order in which to try them (RFC 2782).
 
     A lower priority comes first; among equal ones each is drawn in proportion to its weight, one of weight 0 rarely.

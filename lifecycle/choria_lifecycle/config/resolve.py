@@ -65,9 +65,11 @@ def choria_configuration(
     """
     if not config and (servers is not None or environ.get("NATS_URL")):
         return None
-    from choria_lifecycle.config.choria.configuration import read
+    from choria_lifecycle.config.choria.configuration import read_configuration
 
-    found = read(environ=environ, root=root, directory=directory, file=_path(str(config)) if config else None)
+    found = read_configuration(
+        environ=environ, root=root, directory=directory, file=_path(str(config)) if config else None
+    )
     if found.initial is None and not environ.get("CHORIA_SRV_DOMAIN"):
         for problem in found.problems:
             logger.warning("%s: %s", safe(problem.place), problem.message)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from choria_lifecycle.config.contents import contents, unreadable
+from choria_lifecycle.config.contents import read_regular, unreadable_file
 from choria_lifecycle.errors import ConfigError, MissingExtra, NotAuthorised
 from choria_lifecycle.support.clock import format_time
 from choria_lifecycle.support.text import quoted
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "LEEWAY",
+    "CLOCK_LEEWAY",
     "Token",
     "creds_end",
     "need_cryptography",
@@ -37,7 +37,7 @@ __all__ = [
     "sign",
 ]
 
-LEEWAY = 5.0
+CLOCK_LEEWAY = 5.0
 """How many seconds the clocks of an issuer and of this machine may differ, as in Choria."""
 
 _CLIENT = "choria_client_id"
@@ -92,12 +92,12 @@ class Token:
         Raises:
             NotAuthorised: it has expired, or is not valid yet.
         """
-        if self.expires is not None and now > self.expires + LEEWAY:
+        if self.expires is not None and now > self.expires + CLOCK_LEEWAY:
             raise NotAuthorised(
                 f"the token {self.path} expired on {format_time(self.expires)}; "
                 "get a new one with 'choria login', or from who issued it"
             )
-        if self.starts is not None and now < self.starts - LEEWAY:
+        if self.starts is not None and now < self.starts - CLOCK_LEEWAY:
             raise NotAuthorised(
                 f"the token {self.path} is not valid before {format_time(self.starts)}; is the clock right?"
             )
@@ -224,9 +224,9 @@ def creds_end(jwt: bytes) -> float | None:
 
 def _read(path: Path, origin: str, remedy: str) -> str:
     try:
-        found = contents(path, _MOST_BYTES)
+        found = read_regular(path, _MOST_BYTES)
     except OSError as error:
-        raise unreadable(path, origin, error, remedy) from error
+        raise unreadable_file(path, origin, error, remedy) from error
     if len(found) > _MOST_BYTES:
         raise ConfigError(f"{path} has more than {_MOST_BYTES} bytes: that is no token and no seed")
     return found.decode(errors="replace")

@@ -1,6 +1,6 @@
 """A simulated fleet: nodes that start, live, upgrade under a governor, and stop, and now and then somebody's mistake.
 
-What it publishes follows from its arguments alone; only `play` knows of time passing.
+What it publishes follows from its arguments alone; only `publish_schedule` knows of time passing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from uuid import UUID
 
 from choria_lifecycle.events.factories import Event, Upgraded, event_type, new
-from choria_lifecycle.events.subjects import PREFIX
+from choria_lifecycle.events.subjects import SUBJECT_PREFIX
 from choria_lifecycle.wire import codec
 from choria_lifecycle.wire.cloudevents import Format, detect_format
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.middleware.subscription import Delivery
     from choria_lifecycle.middleware.transport import Transport
 
-__all__ = ["Mistake", "Sent", "Step", "Totals", "play", "simulate"]
+__all__ = ["FleetStep", "MalformedMessage", "Sent", "Totals", "publish_schedule", "simulate"]
 
 _PUBLISH_SECONDS: Final = 5.0
 
@@ -45,7 +45,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
+class MalformedMessage:
     """Bytes that are no event, to be published `at` seconds after the start."""
 
     at: float
@@ -53,10 +53,10 @@ class Mistake:
     data: bytes
 
 
-Step: TypeAlias = Sent | Mistake
+FleetStep: TypeAlias = Sent | MalformedMessage
 
 
-def simulate(nodes: int, seconds: float, *, seed: int, start: int) -> list[Step]:
+def simulate(nodes: int, seconds: float, *, seed: int, start: int) -> list[FleetStep]:
     """Return what a fleet publishes, in order.
 
     Every node runs Choria's server, which writes CloudEvents; every fifth one also a service of its own, which writes
@@ -82,7 +82,7 @@ class _Fleet:
     """Collects what the nodes of a fleet publish."""
 
     def __init__(self, seconds: float, random: Random, start: int) -> None:
-        self.steps: list[Step] = []
+        self.steps: list[FleetStep] = []
         self._seconds = seconds
         self._random = random
         self._start = start
@@ -130,7 +130,7 @@ class _Fleet:
         ]
         for number in range(count):
             at = self._random.uniform(0.1, 0.9) * self._seconds
-            self.steps.append(Mistake(at, f"{PREFIX}.startup.server", kinds[number % len(kinds)]))
+            self.steps.append(MalformedMessage(at, f"{SUBJECT_PREFIX}.startup.server", kinds[number % len(kinds)]))
 
     def _moments(self) -> tuple[float, float, float]:
         """When a node starts, changes and stops, as shares of the whole."""
@@ -164,7 +164,7 @@ class _Fleet:
         return str(UUID(int=self._random.getrandbits(128), version=4))
 
 
-async def play(steps: Iterable[Step], middleware: Middleware, transport: Transport) -> None:
+async def publish_schedule(steps: Iterable[FleetStep], middleware: Middleware, transport: Transport) -> None:
     """Publish each step when its time has come.
 
     Args:
@@ -182,7 +182,7 @@ async def play(steps: Iterable[Step], middleware: Middleware, transport: Transpo
         match step:
             case Sent():
                 await middleware.publish(step.event, format=step.format, timeout=_PUBLISH_SECONDS)
-            case Mistake():
+            case MalformedMessage():
                 await transport.publish([(step.subject, step.data)], _PUBLISH_SECONDS)
 
 
@@ -196,7 +196,7 @@ class Totals:
         rejected: how many deliveries were no events.
     """
 
-    published: list[Step]
+    published: list[FleetStep]
     received: Counter[tuple[Event, Format | None]] = field(default_factory=Counter)
     rejected: int = 0
 
@@ -213,7 +213,7 @@ class Totals:
         return self.received.total() + self.rejected
 
     @property
-    def agree(self) -> bool:
+    def matches(self) -> bool:
         """Whether each event was received once, unchanged and in its format, and each mistake was rejected."""
         events = Counter((step.event, step.format) for step in self.published if isinstance(step, Sent))
         return events == self.received and self.deliveries == len(self.published)

@@ -12,7 +12,7 @@ from choria_lifecycle.config.resolve import choria_configuration, resolve
 from choria_lifecycle.doctor.brokers import ask_broker, ask_dns, unusable
 from choria_lifecycle.doctor.checks import Check
 from choria_lifecycle.doctor.effective import ERROR, Setting, effective
-from choria_lifecycle.doctor.files import examine
+from choria_lifecycle.doctor.files import check_files
 from choria_lifecycle.doctor.rules import (
     CONFIGURATION,
     CONNECTION,
@@ -112,7 +112,7 @@ async def checks(
             yield Check("error", "settings", CONNECTION, f"there can be none: {safe(str(error))}", type(error))
         return
     wrong = False
-    for found in (*about_settings(settings), *examine(settings, time.time())):
+    for found in (*about_settings(settings), *check_files(settings, time.time())):
         wrong = wrong or found.severity == "error"
         yield found
     reason = unusable(settings)

@@ -7,7 +7,7 @@ import importlib.util
 from typing import TYPE_CHECKING
 
 from choria_lifecycle.doctor.checks import Check
-from choria_lifecycle.doctor.files import EVENTS
+from choria_lifecycle.doctor.files import LIFECYCLE_EVENTS
 from choria_lifecycle.doctor.rules import CONNECTION
 from choria_lifecycle.errors import ConnectionFailed, LifecycleError, MissingExtra
 from choria_lifecycle.support.text import safe
@@ -100,12 +100,12 @@ async def ask_broker(settings: ConnectionSettings, timeout: float) -> list[Check
             Check("ok", "broker", url, f"connected in {1000 * (clock() - began):.0f} ms to {_whom(transport.peer)}")
         ]
         try:
-            subscription = await transport.subscribe(EVENTS, "", _Nothing(), timeout)
+            subscription = await transport.subscribe(LIFECYCLE_EVENTS, "", _Nothing(), timeout)
             await subscription.unsubscribe()
         except LifecycleError as error:
             found.append(Check("error", "broker", url, f"{error}: events cannot be viewed", type(error)))
         else:
-            found.append(Check("ok", "broker", url, f"lets this user view {EVENTS}"))
+            found.append(Check("ok", "broker", url, f"lets this user view {LIFECYCLE_EVENTS}"))
     finally:
         await transport.close()
     return found

@@ -18,7 +18,7 @@ from choria_lifecycle.support.text import safe
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from choria_lifecycle.doctor.checks import File, Severity
+    from choria_lifecycle.doctor.checks import CheckSeverity, File
 
 __all__ = ["authorities", "client", "described"]
 
@@ -119,7 +119,7 @@ def _certificates(data: bytes) -> Sequence[x509.Certificate] | str:
     return found
 
 
-def _time(certificate: x509.Certificate, now: float) -> tuple[Severity, str]:
+def _time(certificate: x509.Certificate, now: float) -> tuple[CheckSeverity, str]:
     starts, ends = certificate.not_valid_before_utc.timestamp(), _ends(certificate)
     if now > ends:
         return "error", f"expired on {format_time(ends)}: renew it"
@@ -168,5 +168,5 @@ def _name(name: x509.Name) -> str:
     return safe(name.rfc4514_string(), 200) or "nobody"
 
 
-def _say(severity: Severity, file: File, message: str) -> Check:
+def _say(severity: CheckSeverity, file: File, message: str) -> Check:
     return Check(severity, "files", safe(str(file.path)), message)

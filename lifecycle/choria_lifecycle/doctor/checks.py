@@ -9,13 +9,13 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.errors import LifecycleError
 
-__all__ = ["Check", "File", "Severity", "Step"]
+__all__ = ["Check", "CheckSeverity", "CheckStep", "File"]
 
-Severity = Literal["ok", "note", "warning", "error"]
+CheckSeverity = Literal["ok", "note", "warning", "error"]
 """error for what Choria or a broker refuses, warning for what will fail some day or has no effect, note for what may be
 left as it is."""
 
-Step = Literal["configuration", "settings", "files", "dns", "broker"]
+CheckStep = Literal["configuration", "settings", "files", "dns", "broker"]
 """What is looked at, in this order: Choria's configuration, the connection it makes, the files that it names, DNS, and
 each broker."""
 
@@ -31,8 +31,8 @@ class Check(NamedTuple):
         error: the kind of error that `connect` ends with because of it; None if it does not.
     """
 
-    severity: Severity
-    step: Step
+    severity: CheckSeverity
+    step: CheckStep
     subject: str
     message: str
     error: type[LifecycleError] | None = None

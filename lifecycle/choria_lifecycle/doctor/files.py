@@ -7,11 +7,11 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from choria_lifecycle.config.contents import contents
-from choria_lifecycle.config.tokens import LEEWAY, creds_end, public_key, read_creds, read_seed, read_token
+from choria_lifecycle.config.contents import read_regular
+from choria_lifecycle.config.tokens import CLOCK_LEEWAY, creds_end, public_key, read_creds, read_seed, read_token
 from choria_lifecycle.doctor.checks import Check, File
 from choria_lifecycle.errors import ConfigError, MissingExtra, NotAuthorised
-from choria_lifecycle.events.subjects import PREFIX
+from choria_lifecycle.events.subjects import SUBJECT_PREFIX
 from choria_lifecycle.support.clock import format_time
 from choria_lifecycle.support.text import safe
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.config.settings import ConnectionSettings
     from choria_lifecycle.config.tokens import Token
-    from choria_lifecycle.doctor.checks import Severity
+    from choria_lifecycle.doctor.checks import CheckSeverity
 
-__all__ = ["EVENTS", "examine"]
+__all__ = ["LIFECYCLE_EVENTS", "check_files"]
 
-EVENTS = f"{PREFIX}.>"
+LIFECYCLE_EVENTS = f"{SUBJECT_PREFIX}.>"
 """What a view of all lifecycle events subscribes to."""
 
 _FILES = ("ca", "cert", "key", "creds", "nkey", "jwt", "seed")
@@ -38,7 +38,7 @@ _SOON_SHARE = 0.1
 _SOON_SECONDS = 86400.0
 
 
-def examine(settings: ConnectionSettings, now: float) -> Iterator[Check]:
+def check_files(settings: ConnectionSettings, now: float) -> Iterator[Check]:
     """Look at every file that a connection needs, and tell what is well, too.
 
     Args:
@@ -51,7 +51,7 @@ def examine(settings: ConnectionSettings, now: float) -> Iterator[Check]:
         if path is None:
             continue
         try:
-            files[kind] = File(path, contents(path))
+            files[kind] = File(path, read_regular(path))
         except OSError as error:
             yield _say("error", path, f"cannot be read: {error.strerror or error}; {_advice(kind, settings, error)}")
             continue
@@ -121,7 +121,7 @@ def _creds(path: Path, now: float) -> Check:
         return _say("error", path, safe(str(error)))
     if end is None:
         return _say("ok", path, "a user's JWT and seed, which do not expire")
-    if now > end + LEEWAY:
+    if now > end + CLOCK_LEEWAY:
         message = f"the creds {safe(str(path))} expired on {format_time(end)}; get new ones from who issued them"
         return Check("error", "files", safe(str(path)), message, NotAuthorised)
     return _say("ok", path, f"a user's JWT and seed, valid until {format_time(end)}")
@@ -145,12 +145,14 @@ def _token(token: Token, now: float) -> Iterator[Check]:
             yield _say("ok", token.path, f"{whose}, valid until {format_time(token.expires)}")
     if not token.public_key:
         yield _say("error", token.path, "the token names no public key, and Choria's brokers refuse one without")
-    if not _VIEWERS & set(token.permissions) and not any(_covers(pattern, EVENTS) for pattern in token.subscribes):
+    if not _VIEWERS & set(token.permissions) and not any(
+        _covers(pattern, LIFECYCLE_EVENTS) for pattern in token.subscribes
+    ):
         yield _say(
             "note",
             token.path,
             f"the token does not allow to view events: it has none of {', '.join(sorted(_VIEWERS))}, "
-            f"nor a subject that covers {EVENTS}",
+            f"nor a subject that covers {LIFECYCLE_EVENTS}",
         )
 
 
@@ -189,5 +191,5 @@ def _covers(pattern: str, subject: str) -> bool:
     return len(parts) == len(wanted)
 
 
-def _say(severity: Severity, path: Path, message: str) -> Check:
+def _say(severity: CheckSeverity, path: Path, message: str) -> Check:
     return Check(severity, "files", safe(str(path)), message)

@@ -22,9 +22,9 @@ import random
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from choria_lifecycle.election.timing import MOST_SECONDS, RENEWAL_SECONDS, STAND_DOWN_SECONDS, Terms
+from choria_lifecycle.election.timing import MOST_SECONDS, RENEWAL_SECONDS, STAND_DOWN_SECONDS, Timing
 from choria_lifecycle.errors import ConfigError, ConnectionFailed, LifecycleError, NoStream, NotAuthorised, OptionError
-from choria_lifecycle.middleware.bucket import KeyTaken, check_key
+from choria_lifecycle.middleware.bucket import RevisionConflict, check_key
 from choria_lifecycle.support.clock import steady
 from choria_lifecycle.support.ids import uuid4
 from choria_lifecycle.support.log import logger
@@ -70,7 +70,7 @@ class Campaign:
         campaigns: how often it asked for the key, renewals included.
         wins: how often it became the leader.
         losses: how often it ceased to be, clean ends included.
-        why: what keeps it from campaigning, or why it has lost, in words; empty while all is well.
+        reason: what keeps it from campaigning, or why it has lost, in words; empty while all is well.
 
     Raises:
         OptionError: no key can have this name, or no candidate.
@@ -93,7 +93,7 @@ class Campaign:
         self.campaigns = 0
         self.wins = 0
         self.losses = 0
-        self.why = ""
+        self.reason = ""
         self._bucket = bucket
         self._election = election
         self._candidate = candidate
@@ -101,7 +101,7 @@ class Campaign:
         self._changed = changed
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
-        self._terms: Terms | None = None  # not known
+        self._terms: Timing | None = None  # not known
         self._measured_at = 0.0
         self._warned = ""
         # The revision that we have written, and until when it is ours; 0 for none.
@@ -140,7 +140,7 @@ class Campaign:
         try:
             async with asyncio.timeout(_RELEASE_SECONDS):
                 await self._release()
-        except (KeyTaken, LifecycleError, TimeoutError) as failed:
+        except (RevisionConflict, LifecycleError, TimeoutError) as failed:
             logger.debug("election %s: the key was not released: %s", self._election, failed)
 
     async def _release(self) -> None:
@@ -154,13 +154,13 @@ class Campaign:
         while True:
             try:
                 pause = await self._round()
-            except KeyTaken:
+            except RevisionConflict:
                 pause = self._taken()
             except ConnectionFailed as error:
                 # It may have been written: the same token, and the same revision, until there is an answer.
-                self.why = str(error)
+                self.reason = str(error)
                 self._lapse()
-                pause = _RETRY_SECONDS if self._terms is None else min(_RETRY_SECONDS, self._terms.answer / 4)
+                pause = _RETRY_SECONDS if self._terms is None else min(_RETRY_SECONDS, self._terms.write_timeout / 4)
             except (NoStream, ConfigError) as error:
                 pause = self._stand_down(str(error))
             except NotAuthorised as error:
@@ -176,10 +176,12 @@ class Campaign:
         terms = self._terms
         if terms is None or not self._won:
             terms = await self._measured(MOST_SECONDS)
-        timeout = terms.answer if not self._won else max(0.0, min(terms.answer, self._until - self._clock()))
+        timeout = (
+            terms.write_timeout if not self._won else max(0.0, min(terms.write_timeout, self._until - self._clock()))
+        )
         first = not self._revision
         handed_over = await self._write(terms, timeout)
-        self.why = self._warned = ""
+        self.reason = self._warned = ""
         if first and not handed_over:
             return terms.confirmation  # its last holder may not know yet
         if not self._won:
@@ -197,16 +199,16 @@ class Campaign:
                 terms = await self._measured(max(0.0, self._sent + RENEWAL_SECONDS - self._clock()))
                 self._until = min(self._until, self._sent + terms.lease)
 
-    async def _measured(self, timeout: float) -> Terms:
+    async def _measured(self, timeout: float) -> Timing:
         """Look how long the bucket keeps keys."""
-        terms = Terms(await self._bucket.ttl(timeout))
+        terms = Timing(await self._bucket.ttl(timeout))
         self._measured_at = self._clock()
         if terms != self._terms and not terms.usual:
             logger.warning("election %s: keys are kept for %g s, 5 s to 1 min are usual", self._election, terms.ttl)
         self._terms = terms
         return terms
 
-    async def _write(self, terms: Terms, timeout: float) -> bool:
+    async def _write(self, terms: Timing, timeout: float) -> bool:
         """Write the key; returns whether it was handed over."""
         if not self._token:
             self._token, self._sent = uuid4(), self._clock()
@@ -215,20 +217,20 @@ class Campaign:
         self._lapse()  # the answer came after the time was over, where this process was stopped in between
         self._revision, self._token = held.revision, ""
         self._until = self._sent + terms.lease
-        return held.handed_over
+        return held.previous_released
 
     def _taken(self) -> float:
         """Somebody else has the key, or has deleted it."""
         stale = self._revision and not self._won
         self._forget()
-        self.why = self._warned = ""
+        self.reason = self._warned = ""
         self._lose("somebody else took the key, or deleted it")
         return 0.0 if stale else self._interval
 
     def _stand_down(self, why: str) -> float:
         """The key cannot be asked for: warn once, and go on trying."""
         self._forget()
-        self.why = why
+        self.reason = why
         self._lose(why)
         if self._warned != why:
             self._warned = why
@@ -241,11 +243,11 @@ class Campaign:
     def _lapse(self) -> None:
         """Note that the time of a leader is over."""
         if self._won and not self.leader:
-            self._lose(f"the key was not renewed in time: {self.why or 'this program was stopped'}")
+            self._lose(f"the key was not renewed in time: {self.reason or 'this program was stopped'}")
 
     def _lose(self, why: str) -> None:
         if self._won:
-            self.why = why
+            self.reason = why
             self._won = False
             self.losses += 1
             self._tell(won=False)

@@ -7,7 +7,7 @@ from typing import Final
 
 from choria_lifecycle.errors import ConfigError
 
-__all__ = ["MOST_SECONDS", "RENEWAL_SECONDS", "STAND_DOWN_SECONDS", "Terms"]
+__all__ = ["MOST_SECONDS", "RENEWAL_SECONDS", "STAND_DOWN_SECONDS", "Timing"]
 
 MOST_SECONDS: Final = 5.0
 """The longest of all waits but those for a key to expire."""
@@ -40,7 +40,7 @@ _INTERVAL: Final = 0.75
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class Timing:
     """What is to be kept to; all in seconds.
 
     Attributes:
@@ -76,7 +76,7 @@ class Terms:
         return min(self.ttl * _CONFIRM, _CONFIRM_SECONDS)
 
     @property
-    def answer(self) -> float:
+    def write_timeout(self) -> float:
         """The most to wait for the answer to a write."""
         return min(self.ttl * _ANSWER, MOST_SECONDS)
 

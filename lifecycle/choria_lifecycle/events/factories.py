@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from choria_lifecycle.errors import InvalidEvent, OptionError
-from choria_lifecycle.events.options import maker
+from choria_lifecycle.events.options import event_factory
 from choria_lifecycle.support.text import quoted, safe
 from choria_schemas.lifecycle.v1 import alive as _alive
 from choria_schemas.lifecycle.v1 import governor as _governor
@@ -32,14 +32,14 @@ __all__ = [
     "describe",
     "event_time",
     "event_type",
+    "from_unix",
     "governor",
-    "name_of",
     "new",
     "provisioned",
     "shutdown",
     "startup",
+    "type_name",
     "upgraded",
-    "utc",
 ]
 
 Alive = _alive.Alive
@@ -59,12 +59,12 @@ _NAMES: Final[Mapping[type, str]] = {
 EVENT_TYPES: Final = tuple(_NAMES.values())
 """The names of the event types, sorted."""
 
-_make_alive = maker(Alive, _alive.PROTOCOL, _NAMES)
-_make_governor = maker(Governor, _governor.PROTOCOL, _NAMES)
-_make_provisioned = maker(Provisioned, _provisioned.PROTOCOL, _NAMES)
-_make_shutdown = maker(Shutdown, _shutdown.PROTOCOL, _NAMES)
-_make_startup = maker(Startup, _startup.PROTOCOL, _NAMES)
-_make_upgraded = maker(Upgraded, _upgraded.PROTOCOL, _NAMES)
+_make_alive = event_factory(Alive, _alive.PROTOCOL, _NAMES)
+_make_governor = event_factory(Governor, _governor.PROTOCOL, _NAMES)
+_make_provisioned = event_factory(Provisioned, _provisioned.PROTOCOL, _NAMES)
+_make_shutdown = event_factory(Shutdown, _shutdown.PROTOCOL, _NAMES)
+_make_startup = event_factory(Startup, _startup.PROTOCOL, _NAMES)
+_make_upgraded = event_factory(Upgraded, _upgraded.PROTOCOL, _NAMES)
 
 
 def startup(**options: Unpack[VersionOptions]) -> Startup:
@@ -174,10 +174,10 @@ def event_type(event: Event) -> str:
     Raises:
         TypeError: it is no lifecycle event.
     """
-    return name_of(type(event))
+    return type_name(type(event))
 
 
-def name_of(cls: type[Event]) -> str:
+def type_name(cls: type[Event]) -> str:
     """Return the name of the type whose events have this class; raises TypeError for any other class."""
     try:
         return _NAMES[cls]
@@ -194,10 +194,10 @@ def event_time(event: Event) -> datetime:
         InvalidEvent: the timestamp lies outside the years 1 to 9999.
     """
     event_type(event)
-    return utc(event.timestamp)
+    return from_unix(event.timestamp)
 
 
-def utc(timestamp: int) -> datetime:
+def from_unix(timestamp: int) -> datetime:
     """Return Unix seconds as a time in UTC; raises InvalidEvent outside the years 1 to 9999."""
     try:
         return _EPOCH + timedelta(seconds=timestamp)

@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     E = TypeVar("E", Alive, Governor, Provisioned, Shutdown, Startup, Upgraded)
 
 __all__ = [
-    "STAGES",
+    "GOVERNOR_EVENT_TYPES",
     "BaseOptions",
     "GovernorOptions",
     "UpgradedOptions",
     "VersionOptions",
     "check_component",
+    "event_factory",
     "is_token",
-    "maker",
     "options_of",
 ]
 
@@ -105,7 +105,7 @@ _DEFAULTS: Final[Mapping[str, Callable[[], object]]] = {
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]").search
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,128}").fullmatch
-STAGES: Final[tuple[str, ...]] = get_args(get_type_hints(Governor)["event_type"])
+GOVERNOR_EVENT_TYPES: Final[tuple[str, ...]] = get_args(get_type_hints(Governor)["event_type"])
 """What a governor event can be about, in the words of the contract."""
 
 
@@ -148,7 +148,11 @@ def _check_sequence(value: object) -> str | None:
 
 
 def _check_stage(value: object) -> str | None:
-    return None if value in STAGES else f"must be one of {', '.join(STAGES)}, not {quoted(value)}"
+    return (
+        None
+        if value in GOVERNOR_EVENT_TYPES
+        else f"must be one of {', '.join(GOVERNOR_EVENT_TYPES)}, not {quoted(value)}"
+    )
 
 
 _CHECKS: Final[Mapping[str, Callable[[object], str | None]]] = {
@@ -169,7 +173,7 @@ def options_of(cls: type) -> tuple[str, ...]:
     return tuple(field.name for field in fields(cls) if field.name != "protocol")
 
 
-def maker(cls: type[E], protocol: str, siblings: Iterable[type]) -> Callable[[dict[str, Any]], E]:
+def event_factory(cls: type[E], protocol: str, siblings: Iterable[type]) -> Callable[[dict[str, Any]], E]:
     """Return the function that makes an event of a class from a dictionary of options, or raises one OptionError.
 
     Args:
@@ -217,7 +221,11 @@ def maker(cls: type[E], protocol: str, siblings: Iterable[type]) -> Callable[[di
         if set_sequence is not None:  # a governor event has two options that are more than text
             sequence = options.get("sequence", 0)
             given -= "sequence" in options
-            if type(sequence) is not int or not 0 <= sequence < 2**63 or options["event_type"] not in STAGES:
+            if (
+                type(sequence) is not int
+                or not 0 <= sequence < 2**63
+                or options["event_type"] not in GOVERNOR_EVENT_TYPES
+            ):
                 return thorough(options)
         plain = given == count and joined.isprintable() and " " not in joined and all(values)
         if not plain or not is_token(values[1]):

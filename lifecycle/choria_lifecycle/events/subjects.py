@@ -6,15 +6,15 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from choria_lifecycle.errors import OptionError
-from choria_lifecycle.events.factories import name_of
+from choria_lifecycle.events.factories import type_name
 from choria_lifecycle.events.options import check_component
 
 if TYPE_CHECKING:
     from choria_lifecycle.events.factories import Event
 
-__all__ = ["PREFIX", "subject"]
+__all__ = ["SUBJECT_PREFIX", "subject"]
 
-PREFIX: Final = "choria.lifecycle.event"
+SUBJECT_PREFIX: Final = "choria.lifecycle.event"
 """The tokens that the subjects of all lifecycle events begin with (go-choria, lifecycle/lifecycle.go)."""
 
 
@@ -34,11 +34,11 @@ def subject(event: Event) -> str:
 
 
 def _subject(cls: Any, component: Any) -> str:
-    name = name_of(cls)
+    name = type_name(cls)
     wrong = check_component(component)
     if wrong:
         raise OptionError(f"component {wrong}", invalid=("component",))
-    return f"{PREFIX}.{name}.{component}"
+    return f"{SUBJECT_PREFIX}.{name}.{component}"
 
 
 # A fleet has few components and many events; making the text anew would cost three times as much (`make bench`).

@@ -13,26 +13,26 @@ from choria_lifecycle.support.text import quoted
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Bucket", "Held", "InMemoryBucket", "KeyTaken", "check_bucket", "check_key", "no_bucket"]
+__all__ = ["Bucket", "InMemoryBucket", "RevisionConflict", "WriteResult", "check_bucket", "check_key", "no_bucket"]
 
 # What NATS' clients take for the two.
 _KEY = re.compile(r"[-/_=a-zA-Z0-9]+(?:\.[-/_=a-zA-Z0-9]+)*").fullmatch
 _BUCKET = re.compile(r"[-_a-zA-Z0-9]+").fullmatch
 
 
-class Held(NamedTuple):
+class WriteResult(NamedTuple):
     """A key that was written.
 
     Attributes:
         revision: what the next write of it has to name.
-        handed_over: whether its holder before had let go of it with `Bucket.release`.
+        previous_released: whether its holder before had let go of it with `Bucket.release`.
     """
 
     revision: int
-    handed_over: bool
+    previous_released: bool
 
 
-class KeyTaken(Exception):
+class RevisionConflict(Exception):
     """A key was not written: it has another revision than the one named."""
 
 
@@ -47,7 +47,7 @@ class Bucket(Protocol):
         """Return for how long a key is kept after it was written, in seconds; 0 is for ever."""
         ...
 
-    async def write(self, key: str, value: str, revision: int, token: str, timeout: float) -> Held:
+    async def write(self, key: str, value: str, revision: int, token: str, timeout: float) -> WriteResult:
         """Write a key, if nobody else did since.
 
         Args:
@@ -58,7 +58,7 @@ class Bucket(Protocol):
             timeout: how long to wait for the answer, in seconds.
 
         Raises:
-            KeyTaken: the key is there, or has another revision.
+            RevisionConflict: the key is there, or has another revision.
         """
         ...
 
@@ -66,7 +66,7 @@ class Bucket(Protocol):
         """Delete a key that has this revision, and say so to who writes it next.
 
         Raises:
-            KeyTaken: it has another.
+            RevisionConflict: it has another.
         """
 
 
@@ -103,21 +103,21 @@ class InMemoryBucket:
             raise no_bucket(self._name)
         return self._ttl
 
-    async def write(self, key: str, value: str, revision: int, token: str, timeout: float) -> Held:
+    async def write(self, key: str, value: str, revision: int, token: str, timeout: float) -> WriteResult:
         """See `Bucket.write`."""
         check_key(key)
         last = self._last(key, await self.ttl(timeout))
         if last is not None and last.token == token:
-            return Held(last.revision, handed_over=False)
+            return WriteResult(last.revision, previous_released=False)
         if revision != (0 if last is None or last.value is None else last.revision):
-            raise KeyTaken(key)
-        return Held(self._put(key, value, token), handed_over=last is not None and last.released)
+            raise RevisionConflict(key)
+        return WriteResult(self._put(key, value, token), previous_released=last is not None and last.released)
 
     async def release(self, key: str, revision: int, timeout: float) -> None:
         """See `Bucket.release`."""
         last = self._last(key, await self.ttl(timeout))
         if last is None or last.revision != revision:
-            raise KeyTaken(key)
+            raise RevisionConflict(key)
         self._put(key, None, "", released=True)
 
     def delete(self, key: str) -> None:

@@ -36,7 +36,7 @@ class Delivery(NamedTuple):
 class Counters:
     """What became of the messages of one subscription.
 
-    At any time received = delivered + rejected + filtered + dropped + queued, where queued is `Receiver.queued`.
+    At any time received = delivered + rejected + filtered + dropped + queued, where queued is `Subscription.queued`.
 
     Attributes:
         received: messages that arrived.

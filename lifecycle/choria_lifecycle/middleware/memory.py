@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from choria_lifecycle.middleware.bucket import Bucket
-    from choria_lifecycle.middleware.transport import Message, Replay, ReplaySink, Sink, Subscription
+    from choria_lifecycle.middleware.transport import Interest, Message, Replay, ReplaySink, Sink
 
 __all__ = ["InMemoryTransport"]
 
@@ -83,7 +83,7 @@ class InMemoryTransport:
             if not self._is_stored(subject):
                 raise no_stream(subject)
 
-    async def subscribe(self, subject: str, queue: str, sink: Sink, timeout: float) -> Subscription:  # noqa: ARG002
+    async def subscribe(self, subject: str, queue: str, sink: Sink, timeout: float) -> Interest:  # noqa: ARG002
         """See `Transport.subscribe`."""
         check_pattern(subject, queue)
         if not self._open:
@@ -211,7 +211,7 @@ class _MemoryReplay:
         self._caught_up = False
 
     def resume(self) -> None:
-        while self in self._siblings and self._next < len(self._stored) and min(self.sink.room()) > 0:
+        while self in self._siblings and self._next < len(self._stored) and min(self.sink.capacity()) > 0:
             subject, data = self._stored[self._next]
             at, history = self._times[self._next], self._next < self._history
             self._next += 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from choria_lifecycle.errors import OptionError
 from choria_lifecycle.events.subjects import subject as subject_of
-from choria_lifecycle.middleware.selection import Selection, moment
+from choria_lifecycle.middleware.selection import Selection, parse_since
 from choria_lifecycle.middleware.subscription import LIMIT, LIMIT_BYTES, Counters, Deliveries, Delivery, Events
 from choria_lifecycle.middleware.transport import check_pattern, check_stream
 from choria_lifecycle.wire import codec
@@ -243,7 +243,7 @@ def _since(selection: Selection, queue: str, since: datetime | timedelta | float
         raise OptionError("a replay is not shared: give either since or queue", invalid=("queue",))
     if stream:
         check_stream(stream)
-    return replace(selection, since=moment(since), stream=stream)
+    return replace(selection, since=parse_since(since), stream=stream)
 
 
 def _message(event: Event, format: Format) -> Message:  # noqa: A002

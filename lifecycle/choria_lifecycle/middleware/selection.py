@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 from choria_lifecycle.errors import OptionError
 from choria_lifecycle.events.factories import EVENT_TYPES
 from choria_lifecycle.events.options import check_component
-from choria_lifecycle.events.subjects import PREFIX
+from choria_lifecycle.events.subjects import SUBJECT_PREFIX
 from choria_lifecycle.support.text import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Selection", "moment"]
+__all__ = ["Selection", "parse_since"]
 
-_TYPE_AT = PREFIX.count(".") + 1
+_TYPE_AT = SUBJECT_PREFIX.count(".") + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Selection:
         else:
             tokens = [*types, ">"] if len(types) == 1 else [">"]
         return cls(
-            subject=".".join([PREFIX, *tokens]),
+            subject=".".join([SUBJECT_PREFIX, *tokens]),
             types=types,
             components=components,
             local=len(types) > 1 or len(components) > 1 or dotted,
@@ -99,7 +99,7 @@ class Selection:
         )
 
 
-def moment(since: datetime | timedelta | float) -> float:
+def parse_since(since: datetime | timedelta | float) -> float:
     """Read when a replay begins, as seconds since the epoch.
 
     Args:

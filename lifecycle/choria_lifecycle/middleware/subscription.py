@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from choria_lifecycle.errors import LifecycleError
     from choria_lifecycle.events.factories import Event
     from choria_lifecycle.middleware.selection import Selection
-    from choria_lifecycle.middleware.transport import Replay, Subscription, Transport
+    from choria_lifecycle.middleware.transport import Interest, Replay, Transport
 
-__all__ = ["LIMIT", "LIMIT_BYTES", "Counters", "Deliveries", "Delivery", "Events", "Receiver"]
+__all__ = ["LIMIT", "LIMIT_BYTES", "Counters", "Deliveries", "Delivery", "Events", "Subscription"]
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ LIMIT_BYTES = 64 * 1024 * 1024
 _TURN = 256
 
 
-class Receiver(ABC, Generic[T]):
+class Subscription(ABC, Generic[T]):
     """A subscription: an asynchronous context manager, iterated within its block.
 
     Entering subscribes and waits until the server has confirmed; leaving unsubscribes, and discards what is still
@@ -73,7 +73,7 @@ class Receiver(ABC, Generic[T]):
         self._timeout = timeout
         self._waiting: deque[tuple[str, bytes, float]] = deque()
         self._wake = asyncio.Event()
-        self._subscription: Subscription | None = None
+        self._subscription: Interest | None = None
         self._replay: Replay | None = None
         self._begin: float | None = None
         self._full = False
@@ -171,7 +171,7 @@ class Receiver(ABC, Generic[T]):
                 self._bytes -= len(subject) + len(data)
                 if self._replay is not None:
                     self._popped(self._replay)
-                taken = self._take(subject, data, received)
+                taken = self._handle(subject, data, received)
                 if taken is not None:
                     return taken
             if self._failure is not None:
@@ -200,7 +200,7 @@ class Receiver(ABC, Generic[T]):
         return len(self._waiting) > self._limit // 2 or self._bytes > self._limit_bytes // 2
 
     @abstractmethod
-    def _take(self, subject: str, data: bytes, received: float) -> T | None:
+    def _handle(self, subject: str, data: bytes, received: float) -> T | None:
         """What to hand out for a message, None to go on with the next. Counts it either way."""
 
     # The transport's side: see choria_lifecycle.middleware.transport, Sink and ReplaySink.
@@ -217,7 +217,7 @@ class Receiver(ABC, Generic[T]):
         self._waiting.append((subject, data, time.time()))
         self._wake.set()
 
-    def room(self) -> tuple[int, int]:
+    def capacity(self) -> tuple[int, int]:
         """Say how much may come; nothing until half of what waits has been handed out."""
         self._full = self._half_full
         return (0, 0) if self._full else (self._limit - len(self._waiting), self._limit_bytes - self._bytes)
@@ -253,10 +253,10 @@ class Receiver(ABC, Generic[T]):
         self._wake.set()
 
 
-class Events(Receiver["Event"]):
+class Events(Subscription["Event"]):
     """Lifecycle events, and nothing else; what is invalid or was not asked for is counted."""
 
-    def _take(self, subject: str, data: bytes, received: float) -> Event | None:  # noqa: ARG002 - no Delivery here
+    def _handle(self, subject: str, data: bytes, received: float) -> Event | None:  # noqa: ARG002 - no Delivery here
         counters = self.counters
         selection = self._selection
         if selection.local and not selection.wants_subject(subject):
@@ -275,10 +275,10 @@ class Events(Receiver["Event"]):
         return event
 
 
-class Deliveries(Receiver[Delivery]):
+class Deliveries(Subscription[Delivery]):
     """Every message, valid or not, as a `Delivery`."""
 
-    def _take(self, subject: str, data: bytes, received: float) -> Delivery | None:
+    def _handle(self, subject: str, data: bytes, received: float) -> Delivery | None:
         counters = self.counters
         selection = self._selection
         if selection.local and not selection.wants_subject(subject):

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from choria_lifecycle.middleware.bucket import Bucket
 
 __all__ = [
+    "Interest",
     "Message",
     "Replay",
     "ReplaySink",
     "Sink",
-    "Subscription",
     "Transport",
     "check_messages",
     "check_pattern",
@@ -62,7 +62,7 @@ class Sink(Protocol):
 class ReplaySink(Protocol):
     """What a replay reports to; like `Sink`, and nothing is handed over that it has no room for."""
 
-    def room(self) -> tuple[int, int]:
+    def capacity(self) -> tuple[int, int]:
         """How many messages, and how many bytes of them, may come now. After zeros `Replay.resume` is called."""
         ...
 
@@ -89,14 +89,14 @@ class ReplaySink(Protocol):
         """The transport has closed; nothing follows."""
 
 
-class Subscription(Protocol):
+class Interest(Protocol):
     """Interest in a subject, held until `unsubscribe`."""
 
     async def unsubscribe(self) -> None:
         """Stop receiving. Does nothing the second time, or once the transport has closed."""
 
 
-class Replay(Subscription, Protocol):
+class Replay(Interest, Protocol):
     """A subscription to what a stream has stored, and stores from now on.
 
     Attributes:
@@ -136,7 +136,7 @@ class Transport(Protocol):
             NotAuthorised: the server refused a subject.
         """
 
-    async def subscribe(self, subject: str, queue: str, sink: Sink, timeout: float) -> Subscription:
+    async def subscribe(self, subject: str, queue: str, sink: Sink, timeout: float) -> Interest:
         """Subscribe and return once the server has confirmed it: what is published from then on arrives.
 
         Args:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import msgspec
 from nats import errors
 
-from choria_lifecycle.nats.diagnosis import cause
-from choria_lifecycle.nats.waiting import LostError, first
+from choria_lifecycle.nats.diagnosis import diagnose
+from choria_lifecycle.nats.waiting import LostError, wait_confirmed
 from choria_lifecycle.support.text import safe
 
 if TYPE_CHECKING:
@@ -104,17 +104,17 @@ class Api:
             raise UnansweredError(connection.state)
         client, lost = connection.client, connection.client.lost
         remaining = max(0.0, deadline - asyncio.get_running_loop().time())
-        with connection.refusals.publishing({subject}, inbox=True) as refused:
+        with connection.permissions.publishing({subject}, inbox=True) as refused:
             asked = asyncio.create_task(client.request(subject, data, timeout=remaining, headers=headers))
             try:
-                await first(asked, refused, lost, deadline)
+                await wait_confirmed(asked, refused, lost, deadline)
                 answer = await asked
             except errors.NoRespondersError as error:
                 raise NobodyError(f"nobody answers on {subject}: JetStream is not enabled, or not ready") from error
             except TimeoutError as error:
                 raise UnansweredError(f"no answer on {subject} in time") from error
             except (LostError, errors.Error) as error:
-                raise UnansweredError(cause(error)) from error
+                raise UnansweredError(diagnose(error)) from error
             finally:
                 asked.cancel()
                 await asyncio.gather(asked, return_exceptions=True)

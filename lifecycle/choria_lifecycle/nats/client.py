@@ -19,7 +19,7 @@ from nats.protocol.command import pub_cmd
 from nats.protocol.parser import PERMISSIONS_ERR, STALE_CONNECTION
 
 from choria_lifecycle.errors import LifecycleError
-from choria_lifecycle.nats.tcp import GOODBYE, Reader, Socket
+from choria_lifecycle.nats.tcp import CLOSE_TIMEOUT, CuttableTransport, StrictParser
 from choria_lifecycle.support.log import logger
 from choria_lifecycle.support.text import safe
 
@@ -86,9 +86,9 @@ class Client(BaseClient):
         self._encrypted = encrypted
         self._gossip = gossip
         self._brokers = brokers
-        self._socket = Socket()  # type: ignore[no-untyped-call]
+        self._socket = CuttableTransport()  # type: ignore[no-untyped-call]
         self._transport = self._socket
-        self._ps = self._parser = Reader(self)
+        self._ps = self._parser = StrictParser(self)
         self._over = False
         self._listeners: dict[int, Received] = {}
         self.on_connect: Callable[[], None] = lambda: None
@@ -222,7 +222,7 @@ class Client(BaseClient):
         tasks = set(self._tasks())
         try:
             if self._flush_queue is not None:  # it has begun to connect
-                async with asyncio.timeout(GOODBYE):
+                async with asyncio.timeout(CLOSE_TIMEOUT):
                     await self.close()
         except (TimeoutError, OSError, errors.Error) as error:
             logger.debug("the connection did not close and was cut: %r", error)
@@ -234,7 +234,7 @@ class Client(BaseClient):
             for task in tasks:
                 task.cancel()
         if tasks:
-            await asyncio.wait(tasks, timeout=GOODBYE)
+            await asyncio.wait(tasks, timeout=CLOSE_TIMEOUT)
         # One of them may have connected in the same turn in which it was cancelled.
         self._socket.abort()
         await self._socket.wait_closed()

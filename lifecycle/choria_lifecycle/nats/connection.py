@@ -14,8 +14,8 @@ from choria_lifecycle.config.resolve import FALLBACK
 from choria_lifecycle.errors import ConnectionFailed, LifecycleError, NotAuthorised
 from choria_lifecycle.nats.client import Client
 from choria_lifecycle.nats.credentials import credentials, inbox
-from choria_lifecycle.nats.diagnosis import CertificateRefusedError, cause, hint, is_refusal
-from choria_lifecycle.nats.permissions import Refusals
+from choria_lifecycle.nats.diagnosis import CertificateRefusedError, diagnose, hint, is_refusal
+from choria_lifecycle.nats.permissions import PermissionWatcher
 from choria_lifecycle.nats.reconnect import Backoff
 from choria_lifecycle.nats.tls import tls_context
 from choria_lifecycle.support.log import logger
@@ -43,7 +43,7 @@ class Connection:
 
     Attributes:
         client: the client.
-        refusals: who is told what the server refuses.
+        permissions: who is told what the server refuses.
         closing: whether `close` was called.
     """
 
@@ -56,7 +56,7 @@ class Connection:
             gossip=settings.tls or not settings.local,
             brokers=self._find if self._brokers else None,
         )
-        self.refusals = Refusals(inbox(settings))
+        self.permissions = PermissionWatcher(inbox(settings))
         self.closing = False
         self._settings = settings
         self._within = timeout
@@ -105,7 +105,7 @@ class Connection:
                     connect_timeout=self._step(len(self._servers)),  # type: ignore[arg-type]
                     ping_interval=_PING_SECONDS,
                     max_outstanding_pings=_PINGS_OUTSTANDING,
-                    inbox_prefix=self.refusals.inbox,
+                    inbox_prefix=self.permissions.inbox,
                     # Nothing is buffered while disconnected; and nats-py never waits within publish, where it would
                     # swallow a cancellation.
                     pending_size=-1,
@@ -154,7 +154,7 @@ class Connection:
             return "the middleware is closed"
         if self._stands:
             return "the server does not answer"
-        reason = f" ({cause(self._last_error)})" if self._last_error is not None else ""
+        reason = f" ({diagnose(self._last_error)})" if self._last_error is not None else ""
         return f"the connection is lost{reason} and has not come back in time"
 
     def close(self) -> None:
@@ -204,7 +204,7 @@ class Connection:
     def _unreachable(self) -> LifecycleError:
         late = f" within {self._within:g} s"
         reasons = [
-            f"{server}: {cause(error)}{late if isinstance(error, TimeoutError) and not error.args else ''}"
+            f"{server}: {diagnose(error)}{late if isinstance(error, TimeoutError) and not error.args else ''}"
             for server, error in self._failures
         ]
         if self._brokers is not None and self._brokers.failure:
@@ -227,12 +227,12 @@ class Connection:
         if self._opening:
             # Raised through nats-py's own loop, which would otherwise try for ever.
             self._fail(error)
-        elif self.refusals.tell(str(error).removeprefix("nats: ")):
+        elif self.permissions.dispatch(str(error).removeprefix("nats: ")):
             pass  # whoever waits gets it as an exception
         else:
             error = self._meant(error)
             self._last_error = error
-            text = cause(error)
+            text = diagnose(error)
             # The same at each attempt of an outage is no news.
             level = logging.DEBUG if self.closing or text in self._told else logging.WARNING
             self._told.add(text)
@@ -244,7 +244,7 @@ class Connection:
             self._mourned = self.client.lost
             reason = self.client.lost.result() if self.client.lost.done() else errors.StaleConnectionError()
             self._last_error = reason
-            logger.warning("lost the connection to NATS: %s; reconnecting", cause(reason))
+            logger.warning("lost the connection to NATS: %s; reconnecting", diagnose(reason))
 
     async def _on_reconnect(self) -> None:
         self._backoff.reset()

@@ -8,10 +8,10 @@ import importlib.util
 import time
 from typing import TYPE_CHECKING, Any
 
-from choria_lifecycle.config.tokens import LEEWAY, creds_end, need_cryptography, read_creds, read_seed, read_token
+from choria_lifecycle.config.tokens import CLOCK_LEEWAY, creds_end, need_cryptography, read_creds, read_seed, read_token
 from choria_lifecycle.config.tokens import sign as sign_choria
 from choria_lifecycle.errors import ConfigError, MissingExtra, NotAuthorised
-from choria_lifecycle.nats.tls import read
+from choria_lifecycle.nats.tls import read_file
 from choria_lifecycle.support.clock import format_time
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _valid(path: Path, origin: str) -> str:
 def _valid_creds(path: Path, origin: str) -> bytes:
     jwt, _ = read_creds(path, origin)
     end = creds_end(jwt)
-    if end is not None and time.time() > end + LEEWAY:
+    if end is not None and time.time() > end + CLOCK_LEEWAY:
         raise NotAuthorised(f"the creds {path} expired on {format_time(end)}; get new ones from who issued them")
     return jwt
 
@@ -103,7 +103,7 @@ def check_seed(path: Path, origin: str = "") -> None:
     import nkeys
 
     try:
-        nkeys.from_seed(bytearray(read(path, origin).strip()))
+        nkeys.from_seed(bytearray(read_file(path, origin).strip()))
     except (nkeys.NkeysError, ValueError):
         # Without its cause, whose traceback holds what was read.
         raise ConfigError(f"{path} holds no NATS seed") from None

@@ -15,7 +15,7 @@ from choria_lifecycle.support.text import safe
 if TYPE_CHECKING:
     from choria_lifecycle.config.settings import ConnectionSettings
 
-__all__ = ["CertificateRefusedError", "cause", "hint", "is_refusal"]
+__all__ = ["CertificateRefusedError", "diagnose", "hint", "is_refusal"]
 
 # OpenSSL's numbers, X509_V_ERR_*, of what is found when a certificate is verified.
 _NOT_YET_VALID: Final = 9
@@ -50,7 +50,7 @@ def is_refusal(error: Exception) -> bool:
     return isinstance(error, errors.Error) and ("authorization" in text or "authentication" in text)
 
 
-def cause(error: Exception) -> str:
+def diagnose(error: Exception) -> str:
     """Say in a few words why a connection failed or was lost."""
     if is_refusal(error):
         return "the server refused the credentials"

@@ -18,7 +18,7 @@ from choria_lifecycle.support.text import safe
 if TYPE_CHECKING:
     from choria_lifecycle.nats.api import Api
 
-__all__ = ["NO_STREAM", "Delivered", "Place", "Streams", "delivered"]
+__all__ = ["NO_STREAM", "Delivered", "StreamCursor", "Streams", "delivered"]
 
 NO_STREAM: Final = 10059
 """JetStream's number for a stream that is not there (nats-server, server/errors.json)."""
@@ -91,7 +91,7 @@ def delivered(reply: bytes) -> Delivered | None:
 
 
 @dataclass(slots=True)
-class Place:
+class StreamCursor:
     """Where a reader is in a stream.
 
     Attributes:
@@ -101,7 +101,7 @@ class Place:
         stream: the name of the stream.
         created: when the stream was made, as the server says; another one of the same name has another time.
         last: the number of the last message it has read; 0 before the first.
-        boundary: the number of the last message that was there when it began.
+        last_at_start: the number of the last message that was there when it began.
         begin: from when on the stream had all messages then, in seconds since the epoch.
     """
 
@@ -110,13 +110,13 @@ class Place:
     stream: str = ""
     created: str = ""
     last: int = 0
-    boundary: int = 0
+    last_at_start: int = 0
     begin: float = 0.0
 
-    def passed(self, number: int, time: int) -> bool:
+    def advance(self, number: int, time: int) -> bool:
         """Note that a message was read; returns whether it was there when the reader began."""
         self.last, self.time = number, time
-        return number <= self.boundary
+        return number <= self.last_at_start
 
 
 class Streams:
@@ -129,7 +129,7 @@ class Streams:
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    async def find(self, place: Place, name: str, deadline: float) -> None:
+    async def find(self, place: StreamCursor, name: str, deadline: float) -> None:
         """Fill in which stream to read, and how far it goes at the moment.
 
         Args:
@@ -164,21 +164,21 @@ class Streams:
                 "have the same: set its max_msgs_per_subject to -1"
             )
         _compare_clocks(info.ts)
-        place.created, place.boundary = info.created, info.state.last_seq
+        place.created, place.last_at_start = info.created, info.state.last_seq
         place.begin = max(place.time / 1e9, _reaches_back(info))
 
-    async def consumer(self, place: Place, name: str, deadline: float) -> tuple[bool, int]:
+    async def consumer(self, place: StreamCursor, name: str, deadline: float) -> tuple[bool, int]:
         """Make a consumer that goes on where the reader is.
 
         Returns:
             Whether messages in between are missed for good, and how many there are to read.
         """
         info = await self._info(place.stream, deadline)
-        other = info.created != place.created or info.state.last_seq < max(place.last, place.boundary)
+        other = info.created != place.created or info.state.last_seq < max(place.last, place.last_at_start)
         missed = other or 0 < place.last < info.state.first_seq - 1
         if other:
             # Numbers begin anew; what matters is what was stored since.
-            place.created, place.last, place.boundary, place.time = info.created, 0, 0, place.time + 1
+            place.created, place.last, place.last_at_start, place.time = info.created, 0, 0, place.time + 1
         start: dict[str, object] = (
             {"deliver_policy": "by_start_sequence", "opt_start_seq": place.last + 1}
             if place.last
@@ -201,7 +201,7 @@ class Streams:
         )
         return missed, made.num_pending
 
-    async def lost(self, place: Place, last: int, deadline: float) -> bool:
+    async def lost(self, place: StreamCursor, last: int, deadline: float) -> bool:
         """Whether the stream has let go of messages after one that was read."""
         return (await self._info(place.stream, deadline)).state.first_seq > last + 1
 

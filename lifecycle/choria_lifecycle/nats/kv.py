@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from choria_lifecycle.errors import ConnectionFailed, NotAuthorised
-from choria_lifecycle.middleware.bucket import Held, KeyTaken, check_key, no_bucket
+from choria_lifecycle.middleware.bucket import RevisionConflict, WriteResult, check_key, no_bucket
 from choria_lifecycle.nats.api import Api, NobodyError, RefusedError, UnansweredError
 from choria_lifecycle.support.log import logger
 
@@ -78,22 +78,24 @@ class NatsBucket:
         """See `Bucket.ttl`."""
         return (await self._config(_deadline(timeout))).max_age / _NANOSECONDS
 
-    async def write(self, key: str, value: str, revision: int, token: str, timeout: float) -> Held:
+    async def write(self, key: str, value: str, revision: int, token: str, timeout: float) -> WriteResult:
         """See `Bucket.write`."""
         check_key(key)
         deadline = _deadline(timeout)
         try:
-            return Held(await self._put(key, value, deadline, revision, token), handed_over=False)
-        except KeyTaken:
+            return WriteResult(await self._put(key, value, deadline, revision, token), previous_released=False)
+        except RevisionConflict:
             last = await self._last(key, deadline)
             if last is None:
                 raise
         headers = _headers(last.hdrs)
         if headers.get(_WRITE_ID) == token:
-            return Held(last.seq, handed_over=False)  # it was stored, and the answer got lost
+            return WriteResult(last.seq, previous_released=False)  # it was stored, and the answer got lost
         if revision or not (headers.get(_OPERATION) in ("DEL", "PURGE") or _EXPIRED in headers):
-            raise KeyTaken(key)
-        return Held(await self._put(key, value, deadline, last.seq, token), handed_over=_RELEASED in headers)
+            raise RevisionConflict(key)
+        return WriteResult(
+            await self._put(key, value, deadline, last.seq, token), previous_released=_RELEASED in headers
+        )
 
     async def release(self, key: str, revision: int, timeout: float) -> None:
         """See `Bucket.release`."""
@@ -120,7 +122,7 @@ class NatsBucket:
         except RefusedError as error:
             # Where a write is still under way, and nobody knows how it ends, the server has other numbers.
             if error.code == _OTHER_REVISION:
-                raise KeyTaken(key) from error
+                raise RevisionConflict(key) from error
             raise self._meant(error) from error
         except UnansweredError as error:
             if isinstance(error, NobodyError):

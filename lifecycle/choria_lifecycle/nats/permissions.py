@@ -14,7 +14,7 @@ from choria_lifecycle.support.text import safe
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator
 
-__all__ = ["Refusals", "RefusedSubscription"]
+__all__ = ["PermissionWatcher", "RefusedSubscription"]
 
 # The server quotes subjects as Go's %q does, and names the subscription's number only after a reload of its settings.
 _QUOTED = r'("(?:[^"\\]|\\.)*")'
@@ -51,7 +51,7 @@ class _Waiting(NamedTuple):
     refused: asyncio.Future[LifecycleError]
 
 
-class Refusals:
+class PermissionWatcher:
     """Knows who waits for the server to take something, and tells them if it does not.
 
     Args:
@@ -96,7 +96,7 @@ class Refusals:
             self._waiting = [other for other in self._waiting if other.refused is not entry.refused]
             entry.refused.cancel()
 
-    def tell(self, words: str) -> bool:
+    def dispatch(self, words: str) -> bool:
         """Tell those concerned what the server said; False if nobody is."""
         found = _VIOLATION.search(words)
         if found is None:

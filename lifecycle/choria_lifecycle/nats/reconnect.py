@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from choria_lifecycle.support.jitter import chance
+from choria_lifecycle.support.jitter import jitter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ class Backoff:
         uniform: draws a number of seconds between two bounds.
     """
 
-    def __init__(self, uniform: Callable[[float, float], float] = chance.uniform) -> None:
+    def __init__(self, uniform: Callable[[float, float], float] = jitter.uniform) -> None:
         self._uniform = uniform
         self._passes = 0
         self._tried: set[str] = set()

@@ -17,9 +17,9 @@ from nats import errors
 
 from choria_lifecycle.errors import ConnectionFailed, LifecycleError, NoStream
 from choria_lifecycle.nats.api import Api, RefusedError, UnansweredError
-from choria_lifecycle.nats.diagnosis import cause
-from choria_lifecycle.nats.jetstream import NO_STREAM, Place, Streams, delivered
-from choria_lifecycle.nats.waiting import LostError, first
+from choria_lifecycle.nats.diagnosis import diagnose
+from choria_lifecycle.nats.jetstream import NO_STREAM, StreamCursor, Streams, delivered
+from choria_lifecycle.nats.waiting import LostError, wait_confirmed
 from choria_lifecycle.support.ids import uuid4
 from choria_lifecycle.support.log import logger
 from choria_lifecycle.support.text import safe
@@ -76,7 +76,7 @@ class NatsReplay:
         self._siblings = siblings
         self._connection = connection
         self._streams = Streams(Api(connection))
-        self._place = Place(subject, int(since * 1e9))
+        self._place = StreamCursor(subject, int(since * 1e9))
         self._caught_up = False
         self._task: asyncio.Task[None] | None = None
         self._looks: set[asyncio.Task[None]] = set()
@@ -127,7 +127,7 @@ class NatsReplay:
         self._room.set()
 
     async def unsubscribe(self) -> None:
-        """See `Subscription.unsubscribe`."""
+        """See `Interest.unsubscribe`."""
         await self.stop()
         await self._connection.client.unlisten(self._sid)
 
@@ -139,7 +139,7 @@ class NatsReplay:
             try:
                 await client.publish(f"$JS.API.CONSUMER.DELETE.{self._place.stream}.{consumer.decode()}")
             except errors.Error as error:
-                logger.debug("a consumer was left behind: %s", cause(error))
+                logger.debug("a consumer was left behind: %s", diagnose(error))
 
     async def stop(self) -> None:
         """End the task, and let go of the consumer; nothing is handed over from now on."""
@@ -206,7 +206,7 @@ class NatsReplay:
             LostError: neither can the server.
         """
         self._room.clear()
-        messages, size = self.sink.room()
+        messages, size = self.sink.capacity()
         if messages <= 0 or size <= 0:
             await self._room.wait()
             return
@@ -229,11 +229,11 @@ class NatsReplay:
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._place.stream}.{self._consumer.decode()}"
         self._end = asyncio.get_running_loop().create_future()
         self._heard = self._now()
-        with self._connection.refusals.publishing({subject}) as refused:
+        with self._connection.permissions.publishing({subject}) as refused:
             await client.publish(subject, data, reply=f"{self._inbox}.{self._number}")
             while True:
                 try:
-                    await first(self._end, refused, lost, self._heard + _SILENCE)
+                    await wait_confirmed(self._end, refused, lost, self._heard + _SILENCE)
                 except TimeoutError:
                     if self._now() - self._heard >= _SILENCE:
                         raise _AgainError("the server says nothing") from None
@@ -260,9 +260,9 @@ class NatsReplay:
             looking.add_done_callback(self._looks.discard)
         self._received += 1
         self._came += 1
-        history = self._place.passed(message.number, message.time)
+        history = self._place.advance(message.number, message.time)
         self.sink.stored(subject.decode(errors="replace"), data, message.time / 1e9, history)
-        if not self._caught_up and (not message.pending or message.number >= self._place.boundary):
+        if not self._caught_up and (not message.pending or message.number >= self._place.last_at_start):
             self._history_over()
         if self._came == self._batch:
             self._finish(b"", b"")

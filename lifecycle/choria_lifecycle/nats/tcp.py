@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from ssl import SSLContext, SSLObject
     from urllib.parse import ParseResult
 
-__all__ = ["GOODBYE", "Reader", "Socket"]
+__all__ = ["CLOSE_TIMEOUT", "CuttableTransport", "StrictParser"]
 
 
-GOODBYE = 1.0
+CLOSE_TIMEOUT = 1.0
 """How long a closed socket may take to say goodbye, in seconds."""
 
 
-class Socket(TcpTransport):
+class CuttableTransport(TcpTransport):
     """A TCP connection that can be cut."""
 
     tried: ParseResult | None = None
@@ -97,7 +97,7 @@ class Socket(TcpTransport):
         # A task of its own, so that a caller's timeout does not cancel the future within, which others await too.
         closed = asyncio.create_task(super().wait_closed())  # type: ignore[no-untyped-call]
         closed.add_done_callback(_reported)
-        if not (await asyncio.wait({closed}, timeout=GOODBYE))[0]:
+        if not (await asyncio.wait({closed}, timeout=CLOSE_TIMEOUT))[0]:
             self.abort()
             closed.cancel()
             self._given_up = self._io_writer
@@ -117,7 +117,7 @@ def _reported(closed: asyncio.Task[None]) -> None:
         logger.debug("a closing connection reported %r", error)
 
 
-class Reader(Parser):
+class StrictParser(Parser):
     """Turns what a damaged byte stream does to nats-py into the one error that makes it reconnect."""
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Final
 
-from choria_lifecycle.config.contents import contents, unreadable
+from choria_lifecycle.config.contents import read_regular, unreadable_file
 from choria_lifecycle.config.settings import Verify
 from choria_lifecycle.errors import ConfigError
 from choria_lifecycle.support.log import logger
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.config.settings import ConnectionSettings
 
-__all__ = ["check_common_name", "read", "tls_context"]
+__all__ = ["check_common_name", "read_file", "tls_context"]
 
 # The suites of TLS 1.2 that Go has, under the names of OpenSSL; those of TLS 1.3 cannot be chosen, in Go neither.
 _SUITES: Final = {
@@ -54,7 +54,7 @@ def tls_context(settings: ConnectionSettings) -> ssl.SSLContext:
     for name in ("ca", "cert", "key"):
         path = getattr(settings, name)
         if path is not None:
-            read(path, settings.origins.get(name, ""))
+            read_file(path, settings.origins.get(name, ""))
     try:
         context = ssl.create_default_context(cafile=settings.ca)
     except ssl.SSLError as error:
@@ -114,13 +114,13 @@ def _choose_ciphers(context: ssl.SSLContext, names: tuple[str, ...]) -> None:
             raise ConfigError(f"this OpenSSL has none of the configured cipher suites: {', '.join(known)}") from error
 
 
-def read(path: Path, origin: str = "") -> bytes:
+def read_file(path: Path, origin: str = "") -> bytes:
     """The contents of a file that settings name.
 
     Raises:
         ConfigError: it cannot be read; the message says where its name comes from, if that is known.
     """
     try:
-        return contents(path)
+        return read_regular(path)
     except OSError as error:
-        raise unreadable(path, origin, error) from error
+        raise unreadable_file(path, origin, error) from error

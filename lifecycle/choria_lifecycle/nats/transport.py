@@ -14,10 +14,10 @@ from choria_lifecycle.errors import ConnectionFailed, DeliveryFailed
 from choria_lifecycle.middleware.bucket import check_bucket
 from choria_lifecycle.middleware.transport import check_messages, check_pattern, check_stream, no_stream
 from choria_lifecycle.nats.connection import Connection
-from choria_lifecycle.nats.diagnosis import cause
+from choria_lifecycle.nats.diagnosis import diagnose
 from choria_lifecycle.nats.kv import NatsBucket
 from choria_lifecycle.nats.replay import NatsReplay
-from choria_lifecycle.nats.waiting import LostError, first, written
+from choria_lifecycle.nats.waiting import LostError, wait_confirmed, wait_flushed
 from choria_lifecycle.support.log import logger
 from choria_lifecycle.support.text import safe
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.config.settings import ConnectionSettings
     from choria_lifecycle.errors import LifecycleError, NotAuthorised
     from choria_lifecycle.middleware.bucket import Bucket
-    from choria_lifecycle.middleware.transport import Message, Replay, ReplaySink, Sink, Subscription
+    from choria_lifecycle.middleware.transport import Interest, Message, Replay, ReplaySink, Sink
     from choria_lifecycle.nats.client import Client, Peer
     from choria_lifecycle.nats.permissions import RefusedSubscription
 
@@ -58,7 +58,7 @@ class NatsTransport:
         self._replays: list[NatsReplay] = []
         self._closing: asyncio.Future[None] | None = None
         connection.client.on_connect = self._count_gap
-        connection.refusals.on_subscription = self._fail_refused
+        connection.permissions.on_subscription = self._fail_refused
 
     @classmethod
     async def open(cls, settings: ConnectionSettings, timeout: float) -> NatsTransport:
@@ -88,17 +88,17 @@ class NatsTransport:
         await self._ready(messages, deadline)
         client = self._connection.client
         lost = client.lost
-        with self._connection.refusals.publishing({subject for subject, _ in messages}) as refused:
+        with self._connection.permissions.publishing({subject for subject, _ in messages}) as refused:
             try:
                 rest = iter(messages)
                 while client.enqueue(rest, _CHUNK):
-                    await written(client, refused, lost, deadline)
-                await written(client, refused, lost, deadline)
-                await first(client.ping(), refused, lost, deadline)
+                    await wait_flushed(client, refused, lost, deadline)
+                await wait_flushed(client, refused, lost, deadline)
+                await wait_confirmed(client.ping(), refused, lost, deadline)
             except TimeoutError as error:
                 raise _undelivered(messages, f"no confirmation within {timeout:g} s") from error
             except LostError as error:
-                raise _undelivered(messages, cause(error)) from error
+                raise _undelivered(messages, diagnose(error)) from error
 
     async def publish_stored(self, messages: Sequence[Message], timeout: float) -> None:
         """See `Transport.publish_stored`."""
@@ -108,7 +108,7 @@ class NatsTransport:
         jetstream = client.jetstream()
         lost = client.lost
         waiting: list[asyncio.Task[object]] = []
-        with self._connection.refusals.publishing({subject for subject, _ in messages}, inbox=True) as refused:
+        with self._connection.permissions.publishing({subject for subject, _ in messages}, inbox=True) as refused:
             try:
                 for start in range(0, len(messages), _UNACKNOWLEDGED):
                     # Not its publish_async, which waits for ever where a stream refuses a message.
@@ -117,26 +117,26 @@ class NatsTransport:
                         for subject, data in messages[start : start + _UNACKNOWLEDGED]
                     ]
                     for (subject, _), acknowledged in zip(messages[start:], waiting, strict=False):
-                        await first(acknowledged, refused, lost, deadline)
+                        await wait_confirmed(acknowledged, refused, lost, deadline)
                         _check_acknowledged(subject, acknowledged)
             except TimeoutError as error:
                 reason = f"no stream acknowledged within {timeout:g} s, is there one for this subject?"
                 raise _undelivered(messages, reason) from error
             except (errors.Error, LostError) as error:
-                raise _undelivered(messages, cause(error)) from error
+                raise _undelivered(messages, diagnose(error)) from error
             finally:
                 for task in waiting:
                     task.cancel()
                 await asyncio.gather(*waiting, return_exceptions=True)
 
-    async def subscribe(self, subject: str, queue: str, sink: Sink, timeout: float) -> Subscription:
+    async def subscribe(self, subject: str, queue: str, sink: Sink, timeout: float) -> Interest:
         """See `Transport.subscribe`."""
         check_pattern(subject, queue)
         deadline = asyncio.get_running_loop().time() + timeout
         if not await self._connected(deadline):
             raise ConnectionFailed(f"not subscribed to {subject}: {self._connection.state}")
         client = self._connection.client
-        with self._connection.refusals.subscribing(subject, queue) as refused:
+        with self._connection.permissions.subscribing(subject, queue) as refused:
             subscription = _NatsSubscription(self._subscriptions, client, sink, subject, queue)
             try:
                 await subscription.subscribe()
@@ -205,11 +205,11 @@ class NatsTransport:
         await client.stop_receiving()
         lost, deadline = client.lost, asyncio.get_running_loop().time() + _CLOSE_SECONDS
         try:
-            await written(client, None, lost, deadline)
-            await first(client.ping(), None, lost, deadline)
+            await wait_flushed(client, None, lost, deadline)
+            await wait_confirmed(client.ping(), None, lost, deadline)
             for replay in replays:
                 await replay.stop()  # which deletes its consumer
-            await written(client, None, lost, deadline)
+            await wait_flushed(client, None, lost, deadline)
         except LostError as error:
             logger.debug("lost the connection while closing: %s", error)
 
@@ -238,8 +238,8 @@ class NatsTransport:
             client = self._connection.client
             lost = client.lost
             try:
-                await written(client, refused, lost, deadline)
-                await first(client.ping(), refused, lost, deadline)
+                await wait_flushed(client, refused, lost, deadline)
+                await wait_confirmed(client.ping(), refused, lost, deadline)
             except LostError:
                 continue
             return
@@ -251,7 +251,7 @@ class NatsTransport:
 
     def _fail_refused(self, refused: RefusedSubscription) -> bool:
         """End what the server refuses, be it long after it was confirmed; False if it is not known here."""
-        if refused.subject.startswith(f"{self._connection.refusals.inbox}."):
+        if refused.subject.startswith(f"{self._connection.permissions.inbox}."):
             self._connection.client.forget_inbox()
         concerned = [
             subscription
@@ -295,7 +295,7 @@ class _NatsSubscription:
         self.sink.failed(error)
 
     async def unsubscribe(self) -> None:
-        """See `Subscription.unsubscribe`."""
+        """See `Interest.unsubscribe`."""
         if self._siblings.pop(self._sid, None) is not None:
             await self._client.unlisten(self._sid)
 

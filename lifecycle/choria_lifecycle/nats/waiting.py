@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
-from choria_lifecycle.nats.diagnosis import cause
+from choria_lifecycle.nats.diagnosis import diagnose
 
 if TYPE_CHECKING:
     from typing import Any
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.errors import LifecycleError
     from choria_lifecycle.nats.client import Client
 
-__all__ = ["LostError", "first", "written"]
+__all__ = ["LostError", "wait_confirmed", "wait_flushed"]
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ class LostError(Exception):
     """The connection that something was sent on is gone; its confirmation can no longer come."""
 
 
-async def first(
+async def wait_confirmed(
     wanted: asyncio.Future[T],
     refused: asyncio.Future[LifecycleError] | None,
     lost: asyncio.Future[Exception],
@@ -45,15 +45,15 @@ async def first(
     if wanted.done():
         return
     if lost.done():
-        raise LostError(cause(lost.result()))
+        raise LostError(diagnose(lost.result()))
     if not done:
         raise TimeoutError
 
 
-async def written(
+async def wait_flushed(
     client: Client, refused: asyncio.Future[LifecycleError] | None, lost: asyncio.Future[Exception], deadline: float
 ) -> None:
     """Wait until all that was queued has been handed to the socket of the same connection. Raises as `first` does."""
-    await first(client.written(), refused, lost, deadline)
+    await wait_confirmed(client.written(), refused, lost, deadline)
     if lost.done():  # what waits in the queue is handed to the next connection
-        raise LostError(cause(lost.result()))
+        raise LostError(diagnose(lost.result()))

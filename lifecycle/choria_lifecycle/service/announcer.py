@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.events.factories import Event
     from choria_lifecycle.service.clock import Clock
-    from choria_lifecycle.service.publisher import Channel
+    from choria_lifecycle.service.publisher import PublisherSource
     from choria_lifecycle.wire.cloudevents import Format
 
-__all__ = ["Announcer", "Counters"]
+__all__ = ["Announcer", "AnnouncerCounters"]
 
 # For one publish, a lost connection that comes back included.
 _PUBLISH_SECONDS: Final = 5.0
@@ -37,7 +37,7 @@ _CUT_OFF: Final = 0.5
 
 
 @dataclass(slots=True)
-class Counters:
+class AnnouncerCounters:
     """What became of a service's events.
 
     Attributes:
@@ -88,14 +88,14 @@ class Announcer:
         component: str,
         version: str,
         identity: Callable[[], Awaitable[str]],
-        channel: Channel,
+        channel: PublisherSource,
         interval: float,
         first: float,
         format: Format,  # noqa: A002 - the name users know
         limit: int,
         clock: Clock,
     ) -> None:
-        self.counters = Counters()
+        self.counters = AnnouncerCounters()
         self.version = version
         self.identity = ""
         self._component = component
@@ -114,11 +114,11 @@ class Announcer:
         self._known = False
         self._seconds = _SHORTEST_PAUSE
         self._announced: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._say(startup, version=version)
-        self._tasks = [asyncio.create_task(self._speak()), asyncio.create_task(self._beat())]
+        self._enqueue(startup, version=version)
+        self._tasks = [asyncio.create_task(self._publish_loop()), asyncio.create_task(self._heartbeat_loop())]
 
     @property
-    def heard(self) -> bool:
+    def may_be_known(self) -> bool:
         """Whether anything may have reached a broker, whether that was confirmed or not."""
         return self._known
 
@@ -132,11 +132,11 @@ class Announcer:
 
     def provisioned(self) -> None:
         """Say that the node has been provisioned."""
-        self._say(provisioned)
+        self._enqueue(provisioned)
 
     def upgraded(self, new_version: str) -> None:
         """Say that another version runs from now on."""
-        self._say(upgraded, version=self.version, new_version=new_version)
+        self._enqueue(upgraded, version=self.version, new_version=new_version)
         self.version = new_version
 
     async def close(self, timeout: float) -> None:
@@ -154,15 +154,15 @@ class Announcer:
         try:
             self._tasks[1].cancel()
             self._leave_out_heartbeats(0)
-            if (self._trouble is not None and not self._known) or self._channel.gone:
+            if (self._trouble is not None and not self._known) or self._channel.closed:
                 self.counters.dropped += len(self._queue)
                 raise self._trouble or ConnectionFailed("the middleware was closed before")
-            self._say(shutdown)
+            self._enqueue(shutdown)
             self._emptied.clear()
             self._closing.set()
             if self._tasks[0].done():
                 # By a program that cancels whatever runs in its loop; what runs for the connection may be over as well.
-                self._tasks[0] = asyncio.create_task(self._speak())
+                self._tasks[0] = asyncio.create_task(self._publish_loop())
                 timeout = min(timeout, _CUT_OFF)
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout):
@@ -176,7 +176,7 @@ class Announcer:
                 task.cancel()
             await asyncio.wait(self._tasks)
 
-    def _say(self, make: Callable[..., Event], **options: object) -> None:
+    def _enqueue(self, make: Callable[..., Event], **options: object) -> None:
         if len(self._queue) >= self._limit:
             self._queue.popleft()
             self.counters.dropped += 1
@@ -184,14 +184,14 @@ class Announcer:
         self._queue.append(_Said(make, options | fixed))
         self._filled.set()
 
-    async def _beat(self) -> None:
+    async def _heartbeat_loop(self) -> None:
         beats = 0
         while True:
             await self._clock.sleep_until(self._first + beats * self._interval)
             if self._trouble is not None:
                 # A broker that comes back is not to hear of the past from all of its clients at once.
                 self._leave_out_heartbeats(1)
-            self._say(alive, version=self.version)
+            self._enqueue(alive, version=self.version)
             # Those that were slept through, as with the lid closed, are not made up for.
             beats = max(beats, math.floor((self._clock.now() - self._first) / self._interval)) + 1
 
@@ -201,7 +201,7 @@ class Announcer:
         self._queue = deque(waiting[:first] + [said for said in waiting[first:] if said.make is not alive])
         self.counters.dropped += len(waiting) - len(self._queue)
 
-    async def _speak(self) -> None:
+    async def _publish_loop(self) -> None:
         while True:
             while self._queue:
                 await self._try(self._queue[0])
@@ -247,7 +247,7 @@ class Announcer:
         else:
             logger.debug("%s is not announced: %s", self._component, error)
         self._trouble = error
-        if self._closing.is_set() and (not self._known or self._channel.gone):
+        if self._closing.is_set() and (not self._known or self._channel.closed):
             self._emptied.set()  # given up: see `close`
         if not self._announced.done():
             self._announced.set_exception(error)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.service.clock import Clock
     from choria_lifecycle.wire.cloudevents import Format
 
-__all__ = ["ASGIApplication", "Announced", "ServiceOptions"]
+__all__ = ["ASGIApplication", "LifecycleASGIMiddleware", "ServiceOptions"]
 
 # Frameworks and servers each have types of their own for these; a scope and a message are Any to suit all of them.
 _Receive = Callable[[], Awaitable[Any]]
@@ -47,10 +47,12 @@ class ServiceOptions(ConnectionOptions, total=False):
     environ: Mapping[str, str] | None
 
 
-class Announced:
-    """Announces an ASGI application while it runs: `app = Announced(app, component="billing", version="1.4.2")`.
+class LifecycleASGIMiddleware:
+    """Announces an ASGI application while it runs.
 
-    Or as middleware: `app.add_middleware(Announced, component="billing", version="1.4.2")`. It lives by the lifespan
+        app = LifecycleASGIMiddleware(app, component="billing", version="1.4.2")
+
+    Or as middleware: `app.add_middleware(LifecycleASGIMiddleware, component="billing", ...)`. It lives by the lifespan
     that the server gives to the application, and goes along with the application's own, if there is one: startup is
     published once the application has said that its startup is complete, and the server is told so after that;
     shutdown is published before the application begins to shut down, so that nobody who looks for the service finds one

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from choria_lifecycle.middleware.middleware import Middleware
     from choria_lifecycle.service.clock import Clock
 
-__all__ = ["Surroundings", "current", "replaced"]
+__all__ = ["Environment", "current_environment", "replaced"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Environment:
     """What a service finds where it was not told otherwise.
 
     Attributes:
@@ -36,13 +36,13 @@ class Surroundings:
     clock: Clock
 
 
-def current() -> Surroundings:
+def current_environment() -> Environment:
     """Return those of a service that is started now."""
     return _current
 
 
 @contextmanager
-def replaced(surroundings: Surroundings) -> Generator[None]:
+def replaced(surroundings: Environment) -> Generator[None]:
     """Give these to every service of this process, in whatever thread, that is started within the block."""
     global _current  # noqa: PLW0603 - one per process, as the services' connection is
     before, _current = _current, surroundings
@@ -52,4 +52,4 @@ def replaced(surroundings: Surroundings) -> Generator[None]:
         _current = before
 
 
-_current = Surroundings(connect=connect, identity=identity_here, clock=SystemClock())
+_current = Environment(connect=connect, identity=identity_here, clock=SystemClock())

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from choria_lifecycle.errors import ConnectionFailed, LifecycleError
 from choria_lifecycle.service import exit_hooks
-from choria_lifecycle.service.announcer import Announcer, Counters
-from choria_lifecycle.service.loop_thread import Engine, Visit, borrow
-from choria_lifecycle.service.publisher import Given
-from choria_lifecycle.support.jitter import chance
+from choria_lifecycle.service.announcer import Announcer, AnnouncerCounters
+from choria_lifecycle.service.loop_thread import CallerLoop, LoopThread, acquire
+from choria_lifecycle.service.publisher import Borrowed
+from choria_lifecycle.support.jitter import jitter
 from choria_lifecycle.support.log import logger
 
 if TYPE_CHECKING:
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from choria_lifecycle.config.settings import ConnectionOptions
     from choria_lifecycle.middleware.middleware import Middleware
     from choria_lifecycle.service.clock import Clock
-    from choria_lifecycle.service.environment import Surroundings
-    from choria_lifecycle.service.publisher import Channel
+    from choria_lifecycle.service.environment import Environment
+    from choria_lifecycle.service.publisher import PublisherSource
     from choria_lifecycle.wire.cloudevents import Format
 
-__all__ = ["LETTING_GO", "Life", "Plan"]
+__all__ = ["LETTING_GO", "Run", "ServiceConfig"]
 
 LETTING_GO: Final = 1.0
 """Of the seconds for closing, what is left for letting go of the connection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class ServiceConfig:
     """What a service was asked to be; see `Service`."""
 
     component: str
@@ -52,7 +52,7 @@ class Plan:
     connection: ConnectionOptions
 
 
-class Life:
+class Run:
     """A service from its start to its end. All of it may be called from any thread, and nothing waits.
 
     Args:
@@ -64,14 +64,14 @@ class Life:
         ending: whether `end` was called.
     """
 
-    def __init__(self, plan: Plan, around: Surroundings) -> None:
+    def __init__(self, plan: ServiceConfig, around: Environment) -> None:
         self.failure: LifecycleError | None = None
         self._plan = plan
         self._around = around
-        self._host: Engine | Visit | None = None
+        self._host: LoopThread | CallerLoop | None = None
         self._announcer: Announcer | None = None
         self._unopened: ConnectionFailed | None = None  # why there is no announcer
-        self._counters = Counters()  # where there is no announcer
+        self._counters = AnnouncerCounters()  # where there is no announcer
         self._key: Hashable = None
         self._given_up = False
         self._ending = False
@@ -86,7 +86,7 @@ class Life:
         return self._announcer.identity if self._announcer is not None else ""
 
     @property
-    def counters(self) -> Counters:
+    def counters(self) -> AnnouncerCounters:
         """What became of its events."""
         return self._announcer.counters if self._announcer is not None else self._counters
 
@@ -98,7 +98,7 @@ class Life:
     def begin(self) -> Future[None]:
         """Begin; the result is there once startup has been published, or has failed for the first time."""
         try:
-            host = Visit() if self._plan.middleware is not None else borrow()
+            host = CallerLoop() if self._plan.middleware is not None else acquire()
         except (OSError, RuntimeError) as error:
             # Too many files or threads: the program's affair, which it will hear of from elsewhere.
             failed = Future[None]()
@@ -119,7 +119,7 @@ class Life:
             self.end()
         return announced
 
-    def tell(self, say: Callable[[Announcer], object]) -> None:
+    def call(self, say: Callable[[Announcer], object]) -> None:
         """Have its announcer say something."""
         if self._host is None:
             self._counters.dropped += 1
@@ -144,16 +144,16 @@ class Life:
                     host.call(self._close_once)
         return self._ended
 
-    def settle(self) -> None:
+    def join(self) -> None:
         """Once it has ended: let go of what only its own thread and the main thread can."""
         exit_hooks.watch_no_more(self)
         if self._host is not None:
             self._host.join(LETTING_GO)
 
     @property
-    def here(self) -> bool:
+    def on_loop_thread(self) -> bool:
         """Whether this is called where nothing must wait for its end, as it happens there."""
-        return self._host is not None and self._host.here
+        return self._host is not None and self._host.on_loop_thread
 
     def _say(self, what: Callable[[Announcer], object]) -> None:
         if self._announcer is not None:
@@ -161,7 +161,7 @@ class Life:
         else:
             self._counters.dropped += 1
 
-    def _open(self, host: Engine | Visit) -> None:
+    def _open(self, host: LoopThread | CallerLoop) -> None:
         if self._announcer is not None or self._unopened is not None:
             return
         plan = self._plan
@@ -172,7 +172,7 @@ class Life:
                 identity=self._find_identity,
                 channel=self._channel(host),
                 interval=plan.interval,
-                first=chance.uniform(0, plan.interval),
+                first=jitter.uniform(0, plan.interval),
                 format=plan.format,
                 limit=plan.limit,
                 clock=plan.clock or self._around.clock,
@@ -185,15 +185,15 @@ class Life:
         logger.warning("%s is not announced, nor will be: %s", self._plan.component, error)
         return ConnectionFailed(f"{self._plan.component} cannot be announced: {error}")
 
-    def _channel(self, host: Engine | Visit) -> Channel:
+    def _channel(self, host: LoopThread | CallerLoop) -> PublisherSource:
         plan, connect = self._plan, self._around.connect
         if plan.middleware is not None:
-            return Given(plan.middleware)
-        assert isinstance(host, Engine)  # noqa: S101 - see `begin`
+            return Borrowed(plan.middleware)
+        assert isinstance(host, LoopThread)  # noqa: S101 - see `begin`
         options: dict[str, Any] = {**plan.connection, "environ": plan.environ}
         environ = None if plan.environ is None else tuple(sorted(plan.environ.items()))
         key = (connect, plan.servers, environ, tuple(sorted(plan.connection.items())))
-        line = host.line(key, partial(connect, plan.servers, **options))
+        line = host.connection(key, partial(connect, plan.servers, **options))
         self._key = key
         return line
 
@@ -221,12 +221,12 @@ class Life:
             if self._announcer is not None:
                 await self._say_goodbye(self._announcer)
         finally:
-            if isinstance(self._host, Engine) and self._key is not None:
-                await self._host.hang_up(self._key)
-            self._host.give_back(self._finish)
+            if isinstance(self._host, LoopThread) and self._key is not None:
+                await self._host.disconnect(self._key)
+            self._host.release(self._finish)
 
     async def _say_goodbye(self, announcer: Announcer) -> None:
-        quiet = self._given_up and not announcer.heard
+        quiet = self._given_up and not announcer.may_be_known
         try:
             await announcer.close(0 if quiet else exit_hooks.CLOSE_SECONDS - LETTING_GO)
         except LifecycleError as error:

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from choria_lifecycle.service.publisher import Line
+from choria_lifecycle.service.publisher import Owned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Hashable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     P = ParamSpec("P")
 
-__all__ = ["Engine", "Visit", "borrow", "in_event_loop"]
+__all__ = ["CallerLoop", "LoopThread", "acquire", "in_event_loop"]
 
 T = TypeVar("T")
 
@@ -31,8 +31,8 @@ T = TypeVar("T")
 _CLOSE_SECONDS: Final = 0.5
 
 
-class Engine:
-    """An event loop in a thread of its own, and the connections made in it; `borrow` returns a process's only one."""
+class LoopThread:
+    """An event loop in a thread of its own, and the connections made in it; `acquire` returns a process's only one."""
 
     def __init__(self) -> None:
         self._pid = os.getpid()
@@ -60,13 +60,13 @@ class Engine:
         """Have a function called there, without waiting."""
         self._loop.call_soon_threadsafe(lambda: what(*arguments, **named))
 
-    def line(self, key: Hashable, connect: Callable[[], AbstractAsyncContextManager[Middleware]]) -> Line:
-        """Return the connection of a key; to be called there, and followed by `hang_up`."""
-        shared = self._lines.setdefault(key, _Shared(Line(connect)))
+    def connection(self, key: Hashable, connect: Callable[[], AbstractAsyncContextManager[Middleware]]) -> Owned:
+        """Return the connection of a key; to be called there, and followed by `disconnect`."""
+        shared = self._lines.setdefault(key, _Shared(Owned(connect)))
         shared.users += 1
         return shared.line
 
-    async def hang_up(self, key: Hashable) -> None:
+    async def disconnect(self, key: Hashable) -> None:
         """Close the connection of a key if nobody else has it; to be called there.
 
         What was said has been confirmed, or given up: a server that answers no more is not waited for.
@@ -85,11 +85,11 @@ class Engine:
         return self._pid != os.getpid()
 
     @property
-    def here(self) -> bool:
+    def on_loop_thread(self) -> bool:
         """Whether this is its thread, in which nothing must wait for it."""
         return threading.current_thread() is self._thread
 
-    def give_back(self, done: Callable[[], object]) -> None:
+    def release(self, done: Callable[[], object]) -> None:
         """Note that a service has ended; with the last one the thread ends.
 
         Args:
@@ -113,7 +113,7 @@ class Engine:
         Args:
             timeout: seconds to wait at most.
         """
-        if self._ended.done() and not self.here:
+        if self._ended.done() and not self.on_loop_thread:
             self._thread.join(timeout)
 
     def _run(self) -> None:
@@ -129,7 +129,7 @@ class Engine:
             self._ended.set_result(None)
 
     @classmethod
-    def borrow(cls) -> Engine:
+    def acquire(cls) -> LoopThread:
         """See the function of this name."""
         global _current  # noqa: PLW0603 - one per process
         with _lock:
@@ -139,44 +139,44 @@ class Engine:
             return _current
 
 
-def borrow() -> Engine:
+def acquire() -> LoopThread:
     """Return the engine of this process, which is started for the first; give it back when done.
 
     Raises:
         OSError: there are too many open files.
         RuntimeError: there are too many threads.
     """
-    return Engine.borrow()
+    return LoopThread.acquire()
 
 
-class Visit:
+class CallerLoop:
     """The event loop that runs here, which is the program's own, in an engine's place."""
 
-    dead = here = False
+    dead = on_loop_thread = False
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """See `Engine.submit`."""
+        """See `LoopThread.submit`."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def call(self, what: Callable[P, object], /, *arguments: P.args, **named: P.kwargs) -> None:
-        """See `Engine.call`."""
+        """See `LoopThread.call`."""
         self._loop.call_soon_threadsafe(lambda: what(*arguments, **named))
 
-    def give_back(self, done: Callable[[], object]) -> None:
-        """See `Engine.give_back`."""
+    def release(self, done: Callable[[], object]) -> None:
+        """See `LoopThread.release`."""
         done()
 
     def join(self, timeout: float) -> None:
-        """See `Engine.join`."""
+        """See `LoopThread.join`."""
 
 
 class _Shared:
     """A connection that services share."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Owned) -> None:
         self.line = line
         self.users = 0
 
@@ -209,11 +209,11 @@ class _Daemons(ThreadPoolExecutor):
         return future
 
 
-_current: Engine | None = None
+_current: LoopThread | None = None
 # A signal handler may come here while the thread that it interrupts is here too.
 _lock = threading.RLock()
 # A child has the parent's sockets as well; closed there, or collected, they would disturb the parent's event loop.
-_inherited: Final[list[Engine]] = []
+_inherited: Final[list[LoopThread]] = []
 
 
 def _forget() -> None:

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final, Protocol
 
 from choria_lifecycle.errors import LifecycleError
-from choria_lifecycle.support.jitter import chance
+from choria_lifecycle.support.jitter import jitter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.middleware.middleware import Middleware
 
-__all__ = ["Channel", "Given", "Line"]
+__all__ = ["Borrowed", "Owned", "PublisherSource"]
 
 # Between two attempts to connect.
 _SHORTEST: Final = 1.0
 _LONGEST: Final = 30.0
 
 
-class Channel(Protocol):
+class PublisherSource(Protocol):
     """Gives a middleware to publish with."""
 
     @property
-    def gone(self) -> bool:
+    def closed(self) -> bool:
         """Whether nothing can be published here any more."""
         ...
 
@@ -42,7 +42,7 @@ class Channel(Protocol):
         """Let go of it. Does nothing the second time."""
 
 
-class Given:
+class Borrowed:
     """A middleware of the program's own, which closes it.
 
     Args:
@@ -53,19 +53,19 @@ class Given:
         self._middleware = middleware
 
     @property
-    def gone(self) -> bool:
-        """See `Channel.gone`."""
+    def closed(self) -> bool:
+        """See `PublisherSource.closed`."""
         return self._middleware.closed
 
     async def middleware(self) -> Middleware:
-        """See `Channel.middleware`."""
+        """See `PublisherSource.middleware`."""
         return self._middleware
 
     async def close(self) -> None:
         """Leave it open."""
 
 
-class Line:
+class Owned:
     """A connection that is made when it is first needed, and tried again where it cannot be made.
 
     The first attempt begins at once, further ones after pauses of 1 to 30 seconds, which grow; a connection that was
@@ -82,12 +82,12 @@ class Line:
         self._failures = 0
 
     @property
-    def gone(self) -> bool:
-        """See `Channel.gone`: it is tried again for ever."""
+    def closed(self) -> bool:
+        """See `PublisherSource.closed`: it is tried again for ever."""
         return False
 
     async def middleware(self) -> Middleware:
-        """See `Channel.middleware`; an attempt under way is waited for, also by several."""
+        """See `PublisherSource.middleware`; an attempt under way is waited for, also by several."""
         attempt = self._attempt
         if attempt is None or (attempt.done() and (attempt.cancelled() or attempt.exception())):
             attempt = self._attempt = asyncio.create_task(self._connected())
@@ -98,7 +98,7 @@ class Line:
     async def _connected(self) -> Middleware:
         if self._failures:
             ceiling = min(_LONGEST, _SHORTEST * 2 ** min(self._failures - 1, 5))
-            await asyncio.sleep(chance.uniform(ceiling / 2, ceiling))
+            await asyncio.sleep(jitter.uniform(ceiling / 2, ceiling))
         try:
             middleware = await self._stack.enter_async_context(self._connect())
         except LifecycleError:

@@ -14,10 +14,10 @@ from choria_lifecycle.config.settings import check_options
 from choria_lifecycle.errors import ConnectionFailed, LifecycleError, OptionError
 from choria_lifecycle.events.factories import startup, upgraded
 from choria_lifecycle.service import exit_hooks
-from choria_lifecycle.service.announcer import Announcer, Counters
+from choria_lifecycle.service.announcer import Announcer, AnnouncerCounters
 from choria_lifecycle.service.defaults import version_of
-from choria_lifecycle.service.environment import current
-from choria_lifecycle.service.lifetime import Life, Plan
+from choria_lifecycle.service.environment import current_environment
+from choria_lifecycle.service.lifetime import Run, ServiceConfig
 from choria_lifecycle.service.loop_thread import in_event_loop
 from choria_lifecycle.support.text import quoted
 from choria_lifecycle.wire.cloudevents import Format
@@ -108,7 +108,7 @@ class Service:
                 raise OptionError(f"{name} is a number above 0, not {quoted(value)}", invalid=(name,))
         if middleware is not None and (servers is not None or connection):
             raise OptionError("give either a middleware, or where to connect", invalid=("middleware",))
-        self._plan = Plan(
+        self._plan = ServiceConfig(
             component=component,
             version=version,
             identity=identity,
@@ -125,7 +125,7 @@ class Service:
         self._version = version
         self._timeout = timeout
         self._strict = strict
-        self._life: Life | None = None
+        self._life: Run | None = None
 
     @property
     def component(self) -> str:
@@ -144,9 +144,9 @@ class Service:
         return found or ("" if self._plan.per_process else self._plan.identity or "")
 
     @property
-    def counters(self) -> Counters:
+    def counters(self) -> AnnouncerCounters:
         """What became of its events."""
-        return self._life.counters if self._life is not None else Counters()
+        return self._life.counters if self._life is not None else AnnouncerCounters()
 
     # What it may say in between.
 
@@ -156,7 +156,7 @@ class Service:
         Raises:
             RuntimeError: the service does not run.
         """
-        self._running.tell(Announcer.provisioned)
+        self._running.call(Announcer.provisioned)
 
     def upgraded(self, new_version: str) -> None:
         """Say that another version runs from now on, which alive events name then. Returns at once; for any thread.
@@ -166,11 +166,11 @@ class Service:
             RuntimeError: the service does not run.
         """
         upgraded(identity="checked", component=self.component, version=self._version, new_version=new_version)
-        self._running.tell(lambda announcer: announcer.upgraded(new_version))
+        self._running.call(lambda announcer: announcer.upgraded(new_version))
         self._version = new_version
 
     @property
-    def _running(self) -> Life:
+    def _running(self) -> Run:
         if self._life is None or self._life.ending:
             raise RuntimeError(f"the service {self.component} does not run")
         return self._life
@@ -212,16 +212,16 @@ class Service:
         if self._life is not None and self._plan.middleware is None:
             self._raise(self._end(self._life))
 
-    def _end(self, life: Life) -> LifecycleError | None:
+    def _end(self, life: Run) -> LifecycleError | None:
         """Wait for the end, and return why it was not announced; nothing for an end that somebody else has begun."""
         begun = life.ending
         ended = life.end()
-        if life.here:
+        if life.on_loop_thread:
             return None  # the garbage collector came by, which comes in any thread
         try:
             wait([ended], exit_hooks.CLOSE_SECONDS)
         finally:
-            life.settle()
+            life.join()
         return None if begun else life.failure
 
     def __enter__(self) -> Self:
@@ -269,7 +269,7 @@ class Service:
         if kind is None:
             self._raise(failure)
 
-    async def _end_async(self, life: Life) -> LifecycleError | None:
+    async def _end_async(self, life: Run) -> LifecycleError | None:
         """See `_end`."""
         begun, loop = life.ending, asyncio.get_running_loop()
         ended = life.end()
@@ -278,18 +278,18 @@ class Service:
             await asyncio.wait({waiting}, timeout=exit_hooks.CLOSE_SECONDS)
         except asyncio.CancelledError:
             waiting.cancel()
-            ended.add_done_callback(lambda _: _soon(loop, life.settle))  # the end goes on without us
+            ended.add_done_callback(lambda _: _soon(loop, life.join))  # the end goes on without us
             raise
-        life.settle()
+        life.join()
         return None if begun else life.failure
 
     # Both.
 
-    def _new(self) -> Life:
+    def _new(self) -> Run:
         if self._life is not None:
             raise RuntimeError("a service is started once: make another one")
         # The surroundings of now, and not of where it was made: a module's own service is made before a test begins.
-        self._life = Life(self._plan, current())
+        self._life = Run(self._plan, current_environment())
         return self._life
 
     def _check(self, announced: Future[None] | asyncio.Future[None]) -> None:

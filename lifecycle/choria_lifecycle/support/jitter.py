@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from typing import Final
 
-__all__ = ["chance"]
+__all__ = ["jitter"]
 
-chance: Final = random.SystemRandom()
+jitter: Final = random.SystemRandom()
 """The operating system's: a program that seeds `random`, as every one of a fleet may do alike, is not disturbed by this
 library, nor the other way round."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from choria_lifecycle.events.factories import Alive, Governor, Provisioned, Shutdown, Startup, Upgraded
 from choria_lifecycle.tally.labels import OTHER
-from choria_lifecycle.tally.nodes import Census, Nodes
+from choria_lifecycle.tally.nodes import NodeCounter, Nodes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from choria_lifecycle.events.factories import Event
     from choria_lifecycle.tally.labels import Labels
 
-__all__ = ["EVENTS", "PRESENT", "Component", "Components", "Governors", "Summary"]
+__all__ = ["EVENT_COUNTERS", "PRESENT", "Component", "Components", "Governors", "Summary"]
 
-EVENTS: Final = (Alive, Startup, Shutdown, Governor, Provisioned, Upgraded)
+EVENT_COUNTERS: Final = (Alive, Startup, Shutdown, Governor, Provisioned, Upgraded)
 """The classes of lifecycle events, the most frequent first."""
 
 PRESENT: Final = (Alive, Startup)
@@ -51,11 +51,11 @@ class Component:
 
     __slots__ = ("expired", "name", "nodes", "seconds", "shared", "sweeping", "sweeps", "types")
 
-    def __init__(self, name: str, labels: Labels, census: Census) -> None:
+    def __init__(self, name: str, labels: Labels, census: NodeCounter) -> None:
         self.name = name
         self.shared = name == OTHER
         self.nodes = Nodes(labels, census)
-        self.types: dict[type[Event], int] = dict.fromkeys(EVENTS, 0)
+        self.types: dict[type[Event], int] = dict.fromkeys(EVENT_COUNTERS, 0)
         self.seconds = 0.0
         self.expired = 0
         self.sweeps = 0
@@ -104,7 +104,7 @@ class Components(dict[str, Component]):
     def __init__(self, labels: Labels) -> None:
         super().__init__()
         self._labels = labels
-        self.census = Census()
+        self.census = NodeCounter()
 
     def __missing__(self, name: str) -> Component:
         name = self._labels.admit(self, self._labels.value(name), "components", OTHER)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from choria_lifecycle.election.campaign import Campaign
 from choria_lifecycle.errors import ConnectionFailed, NotAuthorised
 from choria_lifecycle.support.log import logger
-from choria_lifecycle.tally.exposition import PREFIX, Facts, check_prefix, render
+from choria_lifecycle.tally.exposition import METRIC_PREFIX, TallyState, check_prefix, render
 from choria_lifecycle.tally.intake import Intake, unread
 from choria_lifecycle.tally.limits import Limits
 from choria_lifecycle.tally.recorder import EXPIRY, Recorder
@@ -72,7 +72,7 @@ class Options:
     """
 
     components: tuple[str, ...] = ()
-    prefix: str = PREFIX
+    prefix: str = METRIC_PREFIX
     expiry: float = EXPIRY
     limits: Limits = field(default_factory=Limits)
     replay: float = REPLAY
@@ -148,10 +148,10 @@ class Tally:
             return "the broker does not answer"
         return ""
 
-    def facts(self) -> Facts:
+    def facts(self) -> TallyState:
         """How the tally is doing."""
         server = self._middleware.server
-        return Facts(
+        return TallyState(
             connected=bool(server),
             server=server,
             subscribed=self._intake.receiving,
@@ -161,7 +161,7 @@ class Tally:
             dropped=self._intake.dropped + sum(received.counters.dropped for received in self._machines),
             active=self._campaign is None or self._campaign.leader,
             election=self._options.election,
-            election_why=self._election_why(),
+            election_reason=self._election_why(),
             components=self._options.components,
             complete=self._intake.complete,
             replay=self._intake.state,
@@ -174,7 +174,7 @@ class Tally:
     def _election_why(self) -> str:
         if self._campaign is None:
             return ""
-        return "the stream has not been read yet" if self._intake.catching_up else self._campaign.why
+        return "the stream has not been read yet" if self._intake.catching_up else self._campaign.reason
 
     # The work.
 
@@ -214,7 +214,7 @@ class Tally:
 
     def _elected(self, won: bool) -> None:
         name = self._options.election
-        why = self._campaign.why if self._campaign is not None else ""
+        why = self._campaign.reason if self._campaign is not None else ""
         self._say(
             f"active: won the election {name}" if won else f"standby: lost the election {name}: {why or 'the end'}"
         )
@@ -223,9 +223,9 @@ class Tally:
         try:
             async for delivery in received:
                 if isinstance(delivery.event, kind):
-                    self.recorder.take(delivery.event, time.monotonic())
+                    self.recorder.record(delivery.event, time.monotonic())
                 else:
-                    self.recorder.failed(name)
+                    self.recorder.record_error(name)
                     unread(delivery)
         except NotAuthorised as error:
             _warn(error)
@@ -240,7 +240,7 @@ class Tally:
             behind = self._intake.catching_up or now - self._unanswered < _SWEEP_SECONDS
             if behind or now - before > 2 * _SWEEP_SECONDS:
                 continue
-            while self.recorder.sweep(time.monotonic()):  # noqa: ASYNC110 - it is work, not waiting
+            while self.recorder.expire(time.monotonic()):  # noqa: ASYNC110 - it is work, not waiting
                 await asyncio.sleep(0)
 
     async def _keep_asking(self) -> None:

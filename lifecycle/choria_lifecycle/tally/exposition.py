@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from choria_lifecycle.tally.components import Summary
     from choria_lifecycle.tally.recorder import Recorder
 
-__all__ = ["CONTENT_TYPE", "PREFIX", "Facts", "check_prefix", "render"]
+__all__ = ["CONTENT_TYPE", "METRIC_PREFIX", "TallyState", "check_prefix", "render"]
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 """What a scraper is told that it gets."""
 
-PREFIX: Final = "lifecycle_tally"
+METRIC_PREFIX: Final = "lifecycle_tally"
 """What the names of metrics begin with, unless something else is asked for."""
 
 _PREFIX: Final = re.compile("[a-zA-Z_:][a-zA-Z0-9_:]*")
@@ -37,7 +37,7 @@ _PLAIN: Final = re.compile(r'[^\\"\n]*')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class TallyState:
     """What a tally knows beside the numbers of its recorder. Times are in seconds since the epoch.
 
     Attributes:
@@ -49,7 +49,7 @@ class Facts:
         dropped: messages thrown away because the program was too slow.
         active: whether this tally leads, or takes part in no election.
         election: the campaign it takes part in; empty for none.
-        election_why: what keeps it from taking part, or why it no longer leads, safe to show; empty while all is well.
+        election_reason: why it takes no part, or no longer leads, safe to show; empty while all is well.
         components: the components that were asked for; none for all.
         complete: whether every node that is alive must have been counted by now.
         replay: what became of rebuilding from a stream: `off`, `waiting` for one that cannot be read yet, `running`,
@@ -68,7 +68,7 @@ class Facts:
     dropped: int = 0
     active: bool = True
     election: str = ""
-    election_why: str = ""
+    election_reason: str = ""
     components: tuple[str, ...] = ()
     complete: bool = False
     replay: str = "off"
@@ -91,7 +91,7 @@ def check_prefix(prefix: str) -> str:
     return prefix
 
 
-def render(recorder: Recorder, facts: Facts, *, prefix: str = PREFIX, now: float) -> bytes:
+def render(recorder: Recorder, facts: TallyState, *, prefix: str = METRIC_PREFIX, now: float) -> bytes:
     """Return the numbers as text.
 
     Args:
@@ -159,7 +159,7 @@ def _watcher(machine: str, version: str, watcher: str) -> dict[str, str]:
     return {"machine": machine, "version": version, "watcher": watcher}
 
 
-def _tally(text: _Text, recorder: Recorder, facts: Facts, now: float) -> None:
+def _tally(text: _Text, recorder: Recorder, facts: TallyState, now: float) -> None:
     """What the Go tally does not have."""
     text.family(
         "last_event_age_seconds", "gauge", "How long ago the last event was received; nothing before the first."

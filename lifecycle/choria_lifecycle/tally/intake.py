@@ -187,14 +187,14 @@ class Intake:
         event = delivery.event
         now, age = time.monotonic(), time.time() - delivery.received
         if delivery.replayed:
-            self._recorder.restore(event, now, age)
+            self._recorder.replay(event, now, age)
         elif isinstance(event, Event):
             begin = time.perf_counter()
             # What a stream kept during an outage is as old as it is; but none of it is from before the start.
-            self._recorder.take(event, max(self._entered, now - max(age, 0.0)))
-            self._recorder.spent(event.component, time.perf_counter() - begin)
+            self._recorder.record(event, max(self._entered, now - max(age, 0.0)))
+            self._recorder.add_time(event.component, time.perf_counter() - begin)
         else:
-            self._recorder.failed(delivery.subject.rpartition(".")[2])
+            self._recorder.record_error(delivery.subject.rpartition(".")[2])
             unread(delivery)
 
 

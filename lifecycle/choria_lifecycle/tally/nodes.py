@@ -16,7 +16,7 @@ from choria_lifecycle.tally.labels import OTHER
 if TYPE_CHECKING:
     from choria_lifecycle.tally.labels import Labels
 
-__all__ = ["SHARDS", "Census", "Gone", "Nodes"]
+__all__ = ["SHARDS", "ExpiredNode", "NodeCounter", "Nodes"]
 
 SHARDS: Final = 256
 """How many parts there are."""
@@ -29,7 +29,7 @@ _LONGEST_UNICODE: Final = 32
 _SHOWN: Final = 16
 
 
-class Census:
+class NodeCounter:
     """How many nodes there are, of all components together."""
 
     __slots__ = ("nodes",)
@@ -38,7 +38,7 @@ class Census:
         self.nodes = 0
 
 
-class Gone(NamedTuple):
+class ExpiredNode(NamedTuple):
     """A node that was not heard for too long; `minute` is when it last was."""
 
     identity: str
@@ -77,7 +77,7 @@ class Nodes:
 
     __slots__ = ("_bits", "_census", "_free", "_labels", "_mask", "_other", "_shards", "_slots", "_versions")
 
-    def __init__(self, labels: Labels, census: Census) -> None:
+    def __init__(self, labels: Labels, census: NodeCounter) -> None:
         self._labels = labels
         self._census = census
         self._bits = labels.limits.versions.bit_length()
@@ -134,7 +134,7 @@ class Nodes:
         if stamp is not None:
             self._leave(stamp)
 
-    def expire(self, number: int, oldest: int, most: int) -> tuple[int, list[Gone]]:
+    def expire(self, number: int, oldest: int, most: int) -> tuple[int, list[ExpiredNode]]:
         """Forget the nodes of one part that were last heard before a minute.
 
         Args:
@@ -154,7 +154,7 @@ class Nodes:
             self._shards[number] = dict(shard)  # a dict keeps the room that it once needed
         counts = Counter(stamp for _, stamp in old)
         names = {stamp: self._leave(stamp, nodes) for stamp, nodes in counts.items()}
-        return len(old), [Gone(identity, names[stamp], stamp >> self._bits) for identity, stamp in old[-most:]]
+        return len(old), [ExpiredNode(identity, names[stamp], stamp >> self._bits) for identity, stamp in old[-most:]]
 
     def versions(self) -> dict[str, int]:
         """Return how many nodes run each version; versions without nodes are not in it."""

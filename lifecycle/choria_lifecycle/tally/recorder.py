@@ -10,8 +10,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from choria_lifecycle.events.factories import Alive, Governor, Shutdown, Startup, Upgraded, name_of
-from choria_lifecycle.tally.components import EVENTS, PRESENT, Components, Governors, Summary
+from choria_lifecycle.events.factories import Alive, Governor, Shutdown, Startup, Upgraded, type_name
+from choria_lifecycle.tally.components import EVENT_COUNTERS, PRESENT, Components, Governors, Summary
 from choria_lifecycle.tally.history import EXPIRED, MINUTE, Expired, History
 from choria_lifecycle.tally.labels import OTHER, Labels
 from choria_lifecycle.tally.limits import Limits
@@ -77,7 +77,7 @@ class Recorder:
         self._due: list[Component] = []
         self._shard = 0
 
-    def take(self, event: object, now: float) -> None:
+    def record(self, event: object, now: float) -> None:
         """Count an event that has just been received.
 
         Args:
@@ -94,7 +94,7 @@ class Recorder:
                 self.history.row(now).upgrades += 1
             if type(event) is Startup:
                 self.history.row(now).startups += 1
-        elif isinstance(event, EVENTS):
+        elif isinstance(event, EVENT_COUNTERS):
             self._count(event, now)
         elif isinstance(event, Transition):
             self.machines.transition(event)
@@ -104,7 +104,7 @@ class Recorder:
             return
         self.last_event = now
 
-    def restore(self, event: object, now: float, age: float) -> None:
+    def replay(self, event: object, now: float, age: float) -> None:
         """Rebuild nodes and versions from what a stream has stored, oldest first; nothing is counted.
 
         Args:
@@ -121,7 +121,7 @@ class Recorder:
         else:
             component.nodes.see(identity, event.version, self._minute_of(now - max(age, 0.0)))
 
-    def failed(self, component: str) -> None:
+    def record_error(self, component: str) -> None:
         """Count a payload that could not be read.
 
         Args:
@@ -132,13 +132,13 @@ class Recorder:
             name = self._labels.admit(self.errors, name, "components", OTHER)
         self.errors[name] = self.errors.get(name, 0) + 1
 
-    def spent(self, component: str, seconds: float) -> None:
+    def add_time(self, component: str, seconds: float) -> None:
         """Add to the time that was spent on the lifecycle events of a component, once one was taken."""
         found = self._components.get(component) or self._components.get(OTHER)
         if found is not None:
             found.seconds += seconds
 
-    def sweep(self, now: float, budget: float = 0.005) -> bool:
+    def expire(self, now: float, budget: float = 0.005) -> bool:
         """Give up nodes that were not heard for too long; goes on where it stopped the last time.
 
         Args:
@@ -180,7 +180,7 @@ class Recorder:
     def types(self) -> Mapping[tuple[str, str], int]:
         """Lifecycle events by component and type."""
         return {
-            (component.name, name_of(kind)): count
+            (component.name, type_name(kind)): count
             for component in self._components.values()
             for kind, count in component.types.items()
             if count

@@ -9,10 +9,19 @@ import choria_lifecycle
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from choria_lifecycle.tally.exposition import Facts
+    from choria_lifecycle.tally.exposition import TallyState
     from choria_lifecycle.tally.recorder import Recorder
 
-__all__ = ["Component", "Connection", "Expired", "Minutes", "Replay", "Status", "Version", "status"]
+__all__ = [
+    "ComponentStatus",
+    "ConnectionStatus",
+    "ExpiredStatus",
+    "Minutes",
+    "ReplayStatus",
+    "Status",
+    "Version",
+    "status",
+]
 
 
 class Version(TypedDict):
@@ -22,7 +31,7 @@ class Version(TypedDict):
     nodes: int
 
 
-class Component(TypedDict):
+class ComponentStatus(TypedDict):
     """The nodes of a component, and its versions, those with most nodes first."""
 
     name: str
@@ -30,7 +39,7 @@ class Component(TypedDict):
     versions: list[Version]
 
 
-class Connection(TypedDict):
+class ConnectionStatus(TypedDict):
     """How the connection is; `last_answer` is when a broker last answered, in Unix seconds."""
 
     up: bool
@@ -41,7 +50,7 @@ class Connection(TypedDict):
     last_answer: float | None
 
 
-class Replay(TypedDict):
+class ReplayStatus(TypedDict):
     """What became of reading the past from a stream.
 
     `state` is `off`, `waiting` for a stream that cannot be read yet, `running`, `done`, or `none` where there is no
@@ -63,7 +72,7 @@ class Minutes(TypedDict):
     upgrades: list[int]
 
 
-class Expired(TypedDict):
+class ExpiredStatus(TypedDict):
     """A node that was not heard any more; times are in Unix seconds."""
 
     identity: str
@@ -84,20 +93,20 @@ class Status(TypedDict):
     election: str | None
     election_why: str
     components_wanted: list[str]
-    connection: Connection
+    connection: ConnectionStatus
     complete: bool
-    replay: Replay
+    replay: ReplayStatus
     last_event: float | None
     nodes: int
-    components: list[Component]
+    components: list[ComponentStatus]
     minutes: Minutes
-    expired: list[Expired]
+    expired: list[ExpiredStatus]
     events: dict[str, dict[str, int]]
     errors: dict[str, int]
     limits_hit: dict[str, int]
 
 
-def status(recorder: Recorder, facts: Facts, *, prefix: str, now: float) -> Status:
+def status(recorder: Recorder, facts: TallyState, *, prefix: str, now: float) -> Status:
     """Return what a tally knows.
 
     Args:
@@ -120,7 +129,7 @@ def status(recorder: Recorder, facts: Facts, *, prefix: str, now: float) -> Stat
         "started": facts.started,
         "role": "active" if facts.active else "standby",
         "election": facts.election or None,
-        "election_why": facts.election_why,
+        "election_why": facts.election_reason,
         "components_wanted": list(facts.components) or ["*"],
         "connection": {
             "up": facts.connected,
@@ -143,7 +152,7 @@ def status(recorder: Recorder, facts: Facts, *, prefix: str, now: float) -> Stat
     }
 
 
-def _component(name: str, versions: Mapping[str, int]) -> Component:
+def _component(name: str, versions: Mapping[str, int]) -> ComponentStatus:
     # The most nodes first; among as many, the version that sorts last, which mostly is the newest.
     ordered = sorted(versions.items(), key=lambda item: (item[1], item[0]), reverse=True)
     listed: list[Version] = [{"version": version, "nodes": nodes} for version, nodes in ordered]
@@ -161,7 +170,7 @@ def _minutes(recorder: Recorder, now: float, of_day: float) -> Minutes:
     }
 
 
-def _expired(recorder: Recorder, of_day: float) -> list[Expired]:
+def _expired(recorder: Recorder, of_day: float) -> list[ExpiredStatus]:
     return [
         {
             # A lone surrogate has no place in JSON.

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, Ty
 import msgspec
 
 from choria_lifecycle.events.options import is_token
-from choria_lifecycle.wire.check import inspect
+from choria_lifecycle.wire.check import check_document
 from choria_lifecycle.wire.cloudevents import Format, is_time, source_of
 from choria_lifecycle.wire.jsontext import FLAT, MAX_SIZE, is_shallow
-from choria_lifecycle.wire.quick import REFUSED
-from choria_lifecycle.wire.warnings import EARLIEST, LEEWAY, advise, old_spelling
+from choria_lifecycle.wire.quick import DECODE_ERRORS
+from choria_lifecycle.wire.warnings import EARLIEST, MAX_AHEAD, old_spelling, warnings_for
 from choria_schemas.registry import CONTRACTS
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.wire.finding import Finding
     from choria_schemas.registry import Contract
 
-__all__ = ["NO_PROTOCOL", "UNKNOWN", "UNREADABLE", "Checked", "Kind", "check", "examine"]
+__all__ = ["NO_PROTOCOL", "UNKNOWN", "UNREADABLE", "Checked", "DocumentKind", "check_batch", "check_one"]
 
 UNREADABLE: Final = "unreadable"
 """The type of what is no JSON object."""
@@ -40,7 +40,7 @@ UNKNOWN: Final = "unknown protocol"
 """The type of a document for whose protocol no contract is held."""
 
 
-class Kind(NamedTuple):
+class DocumentKind(NamedTuple):
     """What a document is.
 
     Attributes:
@@ -52,7 +52,7 @@ class Kind(NamedTuple):
     type: str
 
 
-Told: TypeAlias = "tuple[int, Kind, list[Finding]]"
+Told: TypeAlias = "tuple[int, DocumentKind, list[Finding]]"
 
 
 @dataclass(slots=True)
@@ -65,12 +65,12 @@ class Checked:
     """
 
     told: list[Told] = field(default_factory=list)
-    silent: Counter[Kind] = field(default_factory=Counter)
+    silent: Counter[DocumentKind] = field(default_factory=Counter)
 
 
-def examine(
+def check_one(
     raw: bytes, *, warnings: bool, now: float, subject: str | None = None, max_size: int = MAX_SIZE
-) -> tuple[Kind, list[Finding]]:
+) -> tuple[DocumentKind, list[Finding]]:
     """Return what a document is and what there is to say about it, as `validate` does.
 
     Args:
@@ -80,14 +80,14 @@ def examine(
         subject: the subject it was received on, if it is known.
         max_size: the greatest size in bytes.
     """
-    inspection = inspect(raw, max_size)
+    inspection = check_document(raw, max_size)
     findings = inspection.findings
     if warnings:
-        findings += advise(raw, inspection, subject, now)
+        findings += warnings_for(raw, inspection, subject, now)
     return _kind(inspection), findings
 
 
-def check(documents: Sequence[bytes], *, warnings: bool, now: float, is_ascii: bool = False) -> Checked:
+def check_batch(documents: Sequence[bytes], *, warnings: bool, now: float, is_ascii: bool = False) -> Checked:
     """Validate documents.
 
     Args:
@@ -98,7 +98,7 @@ def check(documents: Sequence[bytes], *, warnings: bool, now: float, is_ascii: b
         is_ascii: whether they are known to be ASCII; looking at each takes longer than at a whole block.
     """
     native, wrapped, traits = _decoders()
-    latest = now + LEEWAY
+    latest = now + MAX_AHEAD
     is_ascii = is_ascii or b"".join(documents).isascii()
     checked = Checked()
     passed: list[type | None] = []
@@ -134,8 +134,8 @@ def check(documents: Sequence[bytes], *, warnings: bool, now: float, is_ascii: b
                     passed.append(None)
                     continue
             passed.append(type(header))
-        except REFUSED:
-            kind, findings = examine(raw.removesuffix(b"\n"), warnings=warnings, now=now)
+        except DECODE_ERRORS:
+            kind, findings = check_one(raw.removesuffix(b"\n"), warnings=warnings, now=now)
             if findings:
                 checked.told.append((len(passed), kind, findings))
             else:
@@ -162,13 +162,13 @@ def _learn(time: str) -> None:
     _TIMES.add(time)
 
 
-def _kind(inspection: Inspection) -> Kind:
+def _kind(inspection: Inspection) -> DocumentKind:
     opened = inspection.opened
     if opened is None:
-        return Kind("-", UNREADABLE)
+        return DocumentKind("-", UNREADABLE)
     if inspection.contract is not None:
-        return Kind(opened.format.value, _type(inspection.contract))
-    return Kind(opened.format.value, NO_PROTOCOL if inspection.protocol is None else UNKNOWN)
+        return DocumentKind(opened.format.value, _type(inspection.contract))
+    return DocumentKind(opened.format.value, NO_PROTOCOL if inspection.protocol is None else UNKNOWN)
 
 
 @cache
@@ -193,7 +193,7 @@ class _Trait:
         old: the warnings about the spelling of its protocol.
     """
 
-    kind: Kind
+    kind: DocumentKind
     quotes: int
     component: bool
     old: list[Finding]
@@ -220,7 +220,7 @@ def _decoders() -> tuple[Callable[[bytes], Any], Callable[[bytes], Any], dict[ty
         native = msgspec.defstruct("Event", members.items(), tag_field="protocol", tag=protocol, gc=False)
         natives.append(native)
         traits[native] = _Trait(
-            Kind(Format.CHORIA.value, _type(contract)),
+            DocumentKind(Format.CHORIA.value, _type(contract)),
             quotes,
             component,
             [old_spelling(contract, protocol, "$.protocol")] if old else [],
@@ -234,7 +234,9 @@ def _decoders() -> tuple[Callable[[bytes], Any], Callable[[bytes], Any], dict[ty
         )
         wrapped.append(envelope)
         # Eight attributes, seven of which are text, are around it.
-        traits[envelope] = _Trait(Kind(Format.CLOUDEVENTS.value, _type(contract)), quotes + 2 * 15, component, [])
+        traits[envelope] = _Trait(
+            DocumentKind(Format.CLOUDEVENTS.value, _type(contract)), quotes + 2 * 15, component, []
+        )
     return _decoder(natives), _decoder(wrapped), traits
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["BLOCK", "Unreadable", "is_plain", "peeked", "unpacked"]
+__all__ = ["BLOCK", "Unreadable", "decompress", "is_plain", "sniff"]
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ _KINDS: Final = {
 }
 
 
-def peeked(blocks: Iterator[bytes], told: Callable[[bytes, bool], T | None]) -> tuple[T | None, Iterator[bytes]]:
+def sniff(blocks: Iterator[bytes], told: Callable[[bytes, bool], T | None]) -> tuple[T | None, Iterator[bytes]]:
     """Find out something from the beginning of a file, reading no more than is needed.
 
     Args:
@@ -56,7 +56,7 @@ def peeked(blocks: Iterator[bytes], told: Callable[[bytes, bool], T | None]) -> 
     return told(head, True), iter([head] if head else [])
 
 
-def unpacked(blocks: Iterator[bytes]) -> Iterator[bytes]:
+def decompress(blocks: Iterator[bytes]) -> Iterator[bytes]:
     """Return what is in a file, which may be gzip; what it holds is unpacked a block at a time.
 
     Raises:
@@ -64,7 +64,7 @@ def unpacked(blocks: Iterator[bytes]) -> Iterator[bytes]:
             damage was returned.
         OSError: it cannot be read.
     """
-    kind, blocks = peeked(blocks, _kind)
+    kind, blocks = sniff(blocks, _kind)
     if kind == _GZIP:
         return _gunzipped(blocks)
     if kind:

@@ -11,13 +11,13 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 from choria_lifecycle.validation.source import Segment, segments
-from choria_lifecycle.validation.worker import Surveyed, Wanted, ask, start, survey
+from choria_lifecycle.validation.worker import Job, SegmentResult, ask, start, validate_segment
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Generator, Iterator
 
-__all__ = ["SEGMENT", "Pool", "pool", "surveyed"]
+__all__ = ["SEGMENT", "Pool", "pool", "validate_file"]
 
 SEGMENT: Final = 2 * 1024 * 1024
 """How many bytes a process reads before it reports."""
@@ -40,7 +40,7 @@ class Pool:
             self._idle.put(process)
         self._threads = ThreadPoolExecutor(len(processes), thread_name_prefix="lifecycle-validate")
 
-    def submit(self, wanted: Wanted, segment: Segment) -> Future[Surveyed]:
+    def submit(self, wanted: Job, segment: Segment) -> Future[SegmentResult]:
         """Have a segment validated; see `worker.ask` for what that raises."""
         return self._threads.submit(self._ask, wanted, segment)
 
@@ -53,7 +53,7 @@ class Pool:
             with suppress(OSError), process:  # a request may be left that nobody reads
                 pass
 
-    def _ask(self, wanted: Wanted, segment: Segment) -> Surveyed:
+    def _ask(self, wanted: Job, segment: Segment) -> SegmentResult:
         process = self._idle.get()
         try:
             return ask(process, wanted, segment)
@@ -63,7 +63,7 @@ class Pool:
 
 @contextmanager
 def pool(jobs: int) -> Generator[Pool]:
-    """The other processes for `surveyed`.
+    """The other processes for `validate_file`.
 
     Args:
         jobs: how many processes there are with this one, two or more.
@@ -80,7 +80,7 @@ def pool(jobs: int) -> Generator[Pool]:
         others.end()
 
 
-def surveyed(others: Pool, wanted: Wanted) -> Iterator[Surveyed]:
+def validate_file(others: Pool, wanted: Job) -> Iterator[SegmentResult]:
     """Return what there is to say about a file that is divisible, segment by segment.
 
     Args:
@@ -91,7 +91,7 @@ def surveyed(others: Pool, wanted: Wanted) -> Iterator[Surveyed]:
         OSError: it cannot be read.
         WorkerEnded: a process is gone.
     """
-    waiting: deque[Future[Surveyed] | Surveyed] = deque()
+    waiting: deque[Future[SegmentResult] | SegmentResult] = deque()
     rest = segments(wanted.path, SEGMENT)
     # Two for each of the others, so that none waits for this one; and not many in all, as each may hold its segment.
     most_busy, most = 2 * len(others.processes), 4 * (len(others.processes) + 1)
@@ -106,7 +106,7 @@ def surveyed(others: Pool, wanted: Wanted) -> Iterator[Surveyed]:
             if isinstance(first, Future) and not first.done() and len(waiting) < most:
                 own = next(rest, None)
                 if own is not None:  # instead of waiting
-                    waiting.append(survey(wanted, own))
+                    waiting.append(validate_segment(wanted, own))
                     continue
             waiting.popleft()
             yield first.result() if isinstance(first, Future) else first

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from choria_lifecycle.validation.batch import Batch
-from choria_lifecycle.validation.bulk import UNREADABLE, Kind, check, examine
+from choria_lifecycle.validation.bulk import UNREADABLE, DocumentKind, check_batch, check_one
 from choria_lifecycle.wire.finding import CODES, Finding, Severity
 from choria_lifecycle.wire.jsontext import is_cut_off
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Counts", "Part", "Policy", "Said", "judge", "judge_message", "single"]
+__all__ = ["BatchResult", "DocumentCounts", "Policy", "Said", "split", "validate_batch", "validate_message"]
 
 Said: TypeAlias = "tuple[int, list[Finding]]"
 """The number of a document, and what there is to say about it."""
@@ -63,7 +63,7 @@ def _as_error(finding: Finding) -> Finding:
 
 
 @dataclass(slots=True)
-class Counts:
+class DocumentCounts:
     """How many there are of what.
 
     Attributes:
@@ -73,7 +73,7 @@ class Counts:
         of_files: those of them that are about a file itself, and reject no document.
     """
 
-    kinds: dict[Kind, list[int]] = field(default_factory=dict)
+    kinds: dict[DocumentKind, list[int]] = field(default_factory=dict)
     codes: Counter[str] = field(default_factory=Counter)
     errors: int = 0
     of_files: int = 0
@@ -88,13 +88,13 @@ class Counts:
         """How many documents were rejected."""
         return sum(rejected for _, rejected in self.kinds.values())
 
-    def count(self, kind: Kind, *, valid: int = 0, rejected: int = 0) -> None:
+    def count(self, kind: DocumentKind, *, valid: int = 0, rejected: int = 0) -> None:
         """Count documents."""
         numbers = self.kinds.setdefault(kind, [0, 0])
         numbers[0] += valid
         numbers[1] += rejected
 
-    def add(self, other: Counts) -> None:
+    def add(self, other: DocumentCounts) -> None:
         """Add what was counted elsewhere."""
         for kind, (valid, rejected) in other.kinds.items():
             self.count(kind, valid=valid, rejected=rejected)
@@ -104,7 +104,7 @@ class Counts:
 
 
 @dataclass(slots=True)
-class Part:
+class BatchResult:
     """What became of some documents.
 
     Attributes:
@@ -115,7 +115,7 @@ class Part:
     """
 
     said: list[Said] = field(default_factory=list)
-    counts: Counts = field(default_factory=Counts)
+    counts: DocumentCounts = field(default_factory=DocumentCounts)
     rejected: list[bytes] = field(default_factory=list)
     valid: list[bytes] = field(default_factory=list)
 
@@ -129,17 +129,17 @@ class Part:
         self.counts.errors += errors
         return errors > 0
 
-    def take(self, document: bytes, kind: Kind, *, rejected: bool) -> None:
+    def take(self, document: bytes, kind: DocumentKind, *, rejected: bool) -> None:
         """Add a document."""
         self.counts.count(kind, valid=not rejected, rejected=rejected)
         (self.rejected if rejected else self.valid).append(document)
 
 
-def judge(batch: Batch, policy: Policy) -> Part:
+def validate_batch(batch: Batch, policy: Policy) -> BatchResult:
     """Validate the documents of a batch."""
-    part, at = Part(), 0
+    part, at = BatchResult(), 0
     numbers, documents = batch.numbers, batch.documents
-    checked = check(documents, warnings=policy.warnings, now=policy.time, is_ascii=batch.is_ascii)
+    checked = check_batch(documents, warnings=policy.warnings, now=policy.time, is_ascii=batch.is_ascii)
     for kind, number in checked.silent.items():
         part.counts.count(kind, valid=number)
     for index, kind, findings in checked.told:
@@ -174,7 +174,7 @@ def _ends_in_a_letter(document: bytes) -> bool:
     return False
 
 
-def _about_the_file(part: Part, batch: Batch, policy: Policy) -> None:
+def _about_the_file(part: BatchResult, batch: Batch, policy: Policy) -> None:
     for number, finding in batch.findings:
         rejected = part.say(number, policy.counting([finding]))
         if finding.code == "input-size":  # its bytes have gone where they belong already
@@ -184,15 +184,15 @@ def _about_the_file(part: Part, batch: Batch, policy: Policy) -> None:
     part.said.sort(key=_by_number)
 
 
-def judge_message(data: bytes, subject: str, number: int, policy: Policy) -> Part:
+def validate_message(data: bytes, subject: str, number: int, policy: Policy) -> BatchResult:
     """Validate a message that was received on a subject."""
-    part = Part()
-    kind, findings = examine(data, warnings=policy.warnings, now=policy.time, subject=subject)
+    part = BatchResult()
+    kind, findings = check_one(data, warnings=policy.warnings, now=policy.time, subject=subject)
     part.take(data + b"\n", kind, rejected=part.say(number, policy.counting(findings)))
     return part
 
 
-def single(batch: Batch) -> Iterator[Batch]:
+def split(batch: Batch) -> Iterator[Batch]:
     """Return the documents of a batch, and what is wrong with the file, one at a time and in order."""
     last = len(batch.documents) - 1
     batches = [
@@ -211,4 +211,4 @@ def _by_number(said: Said) -> int:
     return said[0]
 
 
-_UNREADABLE: Final = Kind("-", UNREADABLE)
+_UNREADABLE: Final = DocumentKind("-", UNREADABLE)

@@ -17,15 +17,15 @@ from choria_lifecycle.wire.finding import Finding, Severity
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["Line", "Output", "line_maker", "summary"]
+__all__ = ["LineMaker", "ReportFormat", "line_maker", "summary"]
 
 _K = TypeVar("_K", bound=tuple[str, str])
 
-Line: TypeAlias = "Callable[[int | None, Finding], str]"
+LineMaker: TypeAlias = "Callable[[int | None, Finding], str]"
 """Makes a line of the number of a document, None where it has none, and a finding in it."""
 
 
-class Output(StrEnum):
+class ReportFormat(StrEnum):
     """How findings are written."""
 
     TEXT = "text"
@@ -38,7 +38,7 @@ class Output(StrEnum):
     """Commands to GitHub's runner, which shows them as annotations of the files."""
 
 
-def line_maker(output: Output, place: str, *, live: bool = False, color: bool = False) -> Line:
+def line_maker(output: ReportFormat, place: str, *, live: bool = False, color: bool = False) -> LineMaker:
     """Return what makes the lines for the findings in one file, or in one message.
 
     Text is `PLACE:NUMBER: PATH: MESSAGE [CODE]`. An error has no word before its message, just as a finding has none as
@@ -56,11 +56,11 @@ def line_maker(output: Output, place: str, *, live: bool = False, color: bool = 
         color: the place is bold and the code has the colour of the severity; text only.
     """
     match output:
-        case Output.TEXT:
+        case ReportFormat.TEXT:
             return _text(safe(place), color)
-        case Output.JSON:
+        case ReportFormat.JSON:
             return _json(place, live)
-        case Output.GITHUB:
+        case ReportFormat.GITHUB:
             return _github(place, live)
 
 
@@ -70,7 +70,7 @@ _COLORS: Final = {Severity.ERROR: "\x1b[31m", Severity.WARNING: "\x1b[33m", Seve
 _WORDS: Final = {Severity.ERROR: "", Severity.WARNING: "warning: ", Severity.INFORMATION: "information: "}
 
 
-def _text(place: str, color: bool) -> Line:
+def _text(place: str, color: bool) -> LineMaker:
     bold, end = (_BOLD, _END) if color else ("", "")
     colors = _COLORS if color else dict.fromkeys(Severity, "")
 
@@ -88,7 +88,7 @@ def _text(place: str, color: bool) -> Line:
 _encode = msgspec.json.Encoder().encode
 
 
-def _json(place: str, live: bool) -> Line:
+def _json(place: str, live: bool) -> LineMaker:
     # What is no UTF-8 in the name of a file, Python has as lone surrogates, and many readers of JSON refuse those.
     name = place.encode("utf-8", "backslashreplace").decode()
     which, what = ("subject", "number") if live else ("file", "line")
@@ -103,7 +103,7 @@ def _json(place: str, live: bool) -> Line:
 _COMMANDS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFORMATION: "notice"}
 
 
-def _github(place: str, live: bool) -> Line:
+def _github(place: str, live: bool) -> LineMaker:
     # The escapes of GitHub first: with them a name stays what it is, with those of `safe` it can only be read.
     where = "" if live else f"file={safe(_property(place))},"
     subject = f"{safe(_data(place))}: " if live else ""

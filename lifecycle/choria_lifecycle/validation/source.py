@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, TypeAlias
 
 from choria_lifecycle.validation.batch import Batch, Partial
-from choria_lifecycle.validation.decompression import BLOCK, is_plain, peeked, unpacked
+from choria_lifecycle.validation.decompression import BLOCK, decompress, is_plain, sniff
 from choria_lifecycle.validation.sequence import Values
 from choria_lifecycle.wire.finding import Finding
 from choria_lifecycle.wire.jsontext import MAX_SIZE
@@ -27,7 +27,7 @@ from choria_lifecycle.wire.jsontext import MAX_SIZE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Segment", "Source", "is_divisible", "segments"]
+__all__ = ["DocumentSource", "Segment", "is_divisible", "segments"]
 
 Segment: TypeAlias = tuple[int, int]
 """Where a part of a file begins and where it ends, in bytes."""
@@ -41,7 +41,7 @@ def _ignore(piece: bytes) -> None:
     pass
 
 
-class Source:
+class DocumentSource:
     """The documents in a file or stream, from where it stands; they can be gone through once.
 
     A document comes out as soon as it can be read, also if others are still being written. Lines come unchanged:
@@ -83,7 +83,7 @@ class Source:
         """
         blocks = self._blocks()
         if self._segment is None:
-            layout, blocks = peeked(blocks, _layout)
+            layout, blocks = sniff(blocks, _layout)
         else:
             layout = _Layout.LINES
         yield from self._lines(blocks) if layout is _Layout.LINES else self._values(blocks)
@@ -93,7 +93,7 @@ class Source:
     def _blocks(self) -> Iterator[bytes]:
         """Return what is in the file, up to where reading fails."""
         try:
-            yield from self._taken() if self._segment is not None else unpacked(self._taken())
+            yield from self._taken() if self._segment is not None else decompress(self._taken())
         except OSError as failure:
             self._failure = failure
 
@@ -220,15 +220,15 @@ def is_divisible(path: str | os.PathLike[str]) -> bool:
     with Path(path).open("rb") as file:
         blocks = iter(partial(file.read, BLOCK), b"")
         head = next(blocks, b"")
-        layout, _ = peeked(chain([head], blocks), _layout)
+        layout, _ = sniff(chain([head], blocks), _layout)
         return is_plain(head) and layout is _Layout.LINES
 
 
 def segments(path: str | os.PathLike[str], size: int) -> Iterator[Segment]:
     """Cut a file that is divisible into segments, each of which begins and ends with a line.
 
-    Reading them in any order with `Source(file, segment=...)` gives what reading the file gives, apart from the numbers
-    of the lines: those of a segment follow the `lines` of all segments before it.
+    Reading them in any order with `DocumentSource(file, segment=...)` gives what reading the file gives, apart from
+    the numbers of the lines: those of a segment follow the `lines` of all segments before it.
 
     Args:
         path: the file; what is appended to it while it is read is left out.

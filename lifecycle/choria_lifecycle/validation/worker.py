@@ -12,8 +12,8 @@ import sys
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Final
 
-from choria_lifecycle.validation.policy import Part, judge
-from choria_lifecycle.validation.source import Source
+from choria_lifecycle.validation.policy import BatchResult, validate_batch
+from choria_lifecycle.validation.source import DocumentSource
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.validation.policy import Policy
     from choria_lifecycle.validation.source import Segment
 
-__all__ = ["HANDED_OVER", "Surveyed", "Wanted", "WorkerEnded", "ask", "serve", "start", "survey"]
+__all__ = ["HANDED_OVER", "Job", "SegmentResult", "WorkerEnded", "ask", "serve_jobs", "start", "validate_segment"]
 
 HANDED_OVER: Final = 10_000
 """How many findings are handed over; lines of a few bytes have more in a segment than there is memory for."""
@@ -32,7 +32,7 @@ class WorkerEnded(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Job:
     """What is wanted of a file.
 
     Attributes:
@@ -49,7 +49,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Surveyed:
+class SegmentResult:
     """What there is to say about a segment.
 
     Attributes:
@@ -62,26 +62,26 @@ class Surveyed:
 
     segment: Segment
     lines: int
-    part: Part | None
+    part: BatchResult | None
 
 
-def survey(wanted: Wanted, segment: Segment) -> Surveyed:
+def validate_segment(wanted: Job, segment: Segment) -> SegmentResult:
     """Validate a segment.
 
     Raises:
         OSError: it cannot be read.
     """
-    whole = Part()
+    whole = BatchResult()
     too_long = False
 
-    def oversized(piece: bytes) -> None:  # noqa: ARG001 - the signature of `Source`
+    def oversized(piece: bytes) -> None:  # noqa: ARG001 - the signature of `DocumentSource`
         nonlocal too_long
         too_long = wanted.valid or wanted.rejected
 
     with wanted.path.open("rb", buffering=0) as file:
-        source = Source(file, oversized=oversized, segment=segment)
+        source = DocumentSource(file, oversized=oversized, segment=segment)
         for batch in source:
-            part = judge(batch, wanted.policy)
+            part = validate_batch(batch, wanted.policy)
             whole.counts.add(part.counts)
             whole.said += part.said
             if wanted.valid:
@@ -89,13 +89,13 @@ def survey(wanted: Wanted, segment: Segment) -> Surveyed:
             if wanted.rejected:
                 whole.rejected += part.rejected
             if too_long or whole.counts.codes.total() > HANDED_OVER:
-                return Surveyed(segment, 0, None)
-    return Surveyed(segment, source.lines, whole)
+                return SegmentResult(segment, 0, None)
+    return SegmentResult(segment, source.lines, whole)
 
 
 def start() -> subprocess.Popen[bytes]:
     """Start a process that serves; whoever starts it kills it."""
-    program = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve()"
+    program = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve_jobs; serve_jobs()"
     return subprocess.Popen(  # noqa: S603 - this interpreter
         [sys.executable, "-c", program],
         stdin=subprocess.PIPE,
@@ -104,7 +104,7 @@ def start() -> subprocess.Popen[bytes]:
     )
 
 
-def ask(process: subprocess.Popen[bytes], wanted: Wanted, segment: Segment) -> Surveyed:
+def ask(process: subprocess.Popen[bytes], wanted: Job, segment: Segment) -> SegmentResult:
     """Have a process validate a segment.
 
     Raises:
@@ -116,7 +116,7 @@ def ask(process: subprocess.Popen[bytes], wanted: Wanted, segment: Segment) -> S
     try:
         pickle.dump((wanted, segment), stdin)
         stdin.flush()
-        answer: Surveyed | OSError = pickle.load(stdout)  # noqa: S301 - from a process of our own
+        answer: SegmentResult | OSError = pickle.load(stdout)  # noqa: S301 - from a process of our own
     except (OSError, EOFError, pickle.UnpicklingError, ValueError) as error:
         raise WorkerEnded from error
     if isinstance(answer, OSError):
@@ -124,7 +124,7 @@ def ask(process: subprocess.Popen[bytes], wanted: Wanted, segment: Segment) -> S
     return answer
 
 
-def serve() -> None:
+def serve_jobs() -> None:
     """Answer what `ask` asks, until there is nobody to ask any more."""
     stdin: IO[bytes] = sys.stdin.buffer
     stdout: IO[bytes] = sys.stdout.buffer
@@ -133,9 +133,9 @@ def serve() -> None:
             wanted, segment = pickle.load(stdin)  # noqa: S301 - from the process that has started this one
         except EOFError:
             return
-        answer: Surveyed | OSError
+        answer: SegmentResult | OSError
         try:
-            answer = survey(wanted, segment)
+            answer = validate_segment(wanted, segment)
         except OSError as error:
             answer = error
         pickle.dump(answer, stdout)

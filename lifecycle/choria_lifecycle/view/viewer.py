@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.middleware.subscription import Counters, Delivery
 
-__all__ = ["Counts", "Line", "Output", "Style", "View", "Wanted"]
+__all__ = ["Style", "View", "ViewCounts", "ViewFormat", "ViewLine", "Wanted"]
 
 
-class Output(StrEnum):
+class ViewFormat(StrEnum):
     """How an event is shown."""
 
     TEXT = "text"
@@ -54,7 +54,7 @@ class Style:
         terminal: raw documents go to a terminal, and are cleaned of control characters as all other lines are.
     """
 
-    output: Output = Output.TEXT
+    output: ViewFormat = ViewFormat.TEXT
     color: bool = False
     color_rejected: bool = False
     utc: bool = False
@@ -88,7 +88,7 @@ class Wanted:
         )
 
 
-class Line(NamedTuple):
+class ViewLine(NamedTuple):
     """A line to show.
 
     Attributes:
@@ -101,7 +101,7 @@ class Line(NamedTuple):
 
 
 @dataclass(slots=True)
-class Counts:
+class ViewCounts:
     """What became of all that was received: received = shown + filtered + rejected + dropped.
 
     Attributes:
@@ -120,14 +120,14 @@ class Counts:
     dropped: int = 0
     gaps: int = 0
 
-    def beside(self, counters: Counters, unread: int) -> Counts:
+    def beside(self, counters: Counters, unread: int) -> ViewCounts:
         """Return these counts together with those of the subscription that the deliveries came from.
 
         Args:
             counters: the subscription's.
             unread: how many messages have arrived and were never looked at; they count as not received.
         """
-        return Counts(
+        return ViewCounts(
             received=counters.received - unread,
             shown=self.shown,
             filtered=self.filtered + counters.filtered,
@@ -171,9 +171,9 @@ class View:
 
     wanted: Wanted
     style: Style
-    counts: Counts = field(default_factory=Counts)
+    counts: ViewCounts = field(default_factory=ViewCounts)
 
-    def take(self, delivery: Delivery, place: str = "") -> Line | None:
+    def take(self, delivery: Delivery, place: str = "") -> ViewLine | None:
         """Return the line for a delivery, None if it was not asked for.
 
         Args:
@@ -189,17 +189,17 @@ class View:
             text = self._text(event, delivery)
         except InvalidEvent as error:
             self.counts.rejected += 1
-            return Line(self._rejected(delivery, error, place), rejected=True)
+            return ViewLine(self._rejected(delivery, error, place), rejected=True)
         self.counts.shown += 1
-        return Line(text, rejected=False)
+        return ViewLine(text, rejected=False)
 
     def _text(self, event: Event, delivery: Delivery) -> str:
         match self.style.output:
-            case Output.JSON:
+            case ViewFormat.JSON:
                 return record(delivery, event)
-            case Output.RAW:
+            case ViewFormat.RAW:
                 return self._raw(delivery.data)
-            case Output.TEXT:
+            case ViewFormat.TEXT:
                 when = _own(event) if self.style.own_time else _utc(delivery.received)
                 tag = f"[{event_type(event)}]"
                 rest = describe(event).removeprefix(tag)

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 from choria_lifecycle.errors import InvalidEvent
 from choria_lifecycle.events.factories import EVENT_TYPES
 from choria_lifecycle.support.text import quoted, safe
-from choria_lifecycle.wire.cloudevents import Format, Opened, open_document, source_of
+from choria_lifecycle.wire.cloudevents import Format, ParsedDocument, source_of, unwrap
 from choria_lifecycle.wire.finding import Finding, Severity, shown
-from choria_lifecycle.wire.jsontext import MAX_SIZE, path_of, places, read
+from choria_lifecycle.wire.jsontext import MAX_SIZE, json_path, read_json, walk
 from choria_schemas.registry import CONTRACTS
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from choria_schemas.registry import Contract
 
-__all__ = ["MOST", "Inspection", "inspect", "unreadable"]
+__all__ = ["MOST", "Inspection", "check_document", "unreadable_document"]
 
 MOST: Final = 100
 """How many places that break the contract, and how many warnings, are listed of one document."""
@@ -55,7 +55,7 @@ class Inspection:
     protocol: str | None = None
     event: dict[str, Any] = field(default_factory=dict)
     document: dict[str, Any] | None = None
-    opened: Opened | None = None
+    opened: ParsedDocument | None = None
 
     @property
     def errors(self) -> list[Finding]:
@@ -63,24 +63,24 @@ class Inspection:
         return [finding for finding in self.findings if finding.severity is Severity.ERROR]
 
 
-def inspect(raw: bytes, max_size: int = MAX_SIZE) -> Inspection:
+def check_document(raw: bytes, max_size: int = MAX_SIZE) -> Inspection:
     """Look at all of a document; never raises on what it holds."""
     try:
         return _inspect(raw, max_size)
     except InvalidEvent as cause:
-        return Inspection([unreadable(cause)])
+        return Inspection([unreadable_document(cause)])
     except RecursionError:
         # Only a caller that is itself close to the interpreter's limit gets here.
         return Inspection([_TOO_DEEP])
 
 
 def _inspect(raw: bytes, max_size: int) -> Inspection:
-    document = read(raw, max_size)
+    document = read_json(raw, max_size)
     if not isinstance(document, dict):
         hint = "; send a document for each event" if isinstance(document, list) else ""
         message = f"an event is a JSON object, not {quoted(document)}{hint}"
         return Inspection([Finding(code="input-type", path="$", rule="type", value=shown(document), message=message)])
-    opened = open_document(document)
+    opened = unwrap(document)
     inspection = Inspection(opened.findings, document=document, opened=opened)
     if opened.format is Format.CLOUDEVENTS:
         _agree(opened, inspection)
@@ -92,7 +92,7 @@ def _inspect(raw: bytes, max_size: int) -> Inspection:
     return inspection
 
 
-def _hold(inspection: Inspection, contract: Contract, opened: Opened) -> None:
+def _hold(inspection: Inspection, contract: Contract, opened: ParsedDocument) -> None:
     """Hold an event against its contract, and put what is wrong in the order of the contract's fields."""
     properties = _properties(contract)
     # As many of each, so that what is listed is first in the order of the contract.
@@ -112,12 +112,12 @@ def _properties(contract: Contract) -> Mapping[str, Any]:
     return MappingProxyType(properties)
 
 
-def unreadable(cause: InvalidEvent) -> Finding:
+def unreadable_document(cause: InvalidEvent) -> Finding:
     """Return the finding for what `document` refuses to read."""
     return Finding(code=f"input-{cause.rule}", path=cause.path, rule=cause.rule, message=cause.message)
 
 
-def _identify(opened: Opened, inspection: Inspection) -> None:
+def _identify(opened: ParsedDocument, inspection: Inspection) -> None:
     """Find the contract of an event by its own protocol."""
     path = f"{opened.path}.protocol"
     protocol = opened.data.get("protocol")
@@ -162,7 +162,7 @@ def _meant(protocol: str) -> str:
     return f"; did you mean {_LIFECYCLE}.{near[0]}?" if near else ""
 
 
-def _agree(opened: Opened, inspection: Inspection) -> None:
+def _agree(opened: ParsedDocument, inspection: Inspection) -> None:
     """Find the contract of an event in an envelope; what the envelope says and what the event says must agree."""
     claimed = opened.header.get("type")
     event: Mapping[str, Any] = opened.data if isinstance(opened.data, dict) else {}
@@ -207,7 +207,7 @@ def _agree(opened: Opened, inspection: Inspection) -> None:
         )
 
 
-def _violations(contract: Contract, opened: Opened) -> Iterator[Finding]:
+def _violations(contract: Contract, opened: ParsedDocument) -> Iterator[Finding]:
     differs = any(finding.code == "envelope-type-differs" for finding in opened.findings)
     for violation in contract.violations(opened.data):
         # The validator calls the document itself "data"; names of its own making are not foreign, but keys may be.
@@ -288,7 +288,7 @@ def _unquoted(kinds: str, value: object) -> str:
     return f"; write {int(value)}" if isinstance(value, float) and value.is_integer() and abs(value) < 2**63 else ""
 
 
-def _numbers(properties: Mapping[str, Any], opened: Opened) -> Iterator[Finding]:
+def _numbers(properties: Mapping[str, Any], opened: ParsedDocument) -> Iterator[Finding]:
     """What JSON and the schemas allow and Go cannot hold: integers beyond 64 bits, and numbers beyond a double."""
     for name, wanted in properties.items():
         value, path = opened.data.get(name), f"{opened.path}.{name}"
@@ -298,9 +298,9 @@ def _numbers(properties: Mapping[str, Any], opened: Opened) -> Iterator[Finding]
             continue
         if isinstance(value, str):
             continue
-        for item, trail in places(value):
+        for item, trail in walk(value):
             if isinstance(item, int | float) and not -_DOUBLE <= item <= _DOUBLE:
-                yield _out_of_range(item, path + path_of(trail), "a double, at most 1.8e308")
+                yield _out_of_range(item, path + json_path(trail), "a double, at most 1.8e308")
 
 
 def _out_of_range(value: float, path: str, room: str) -> Finding:
@@ -315,7 +315,7 @@ def _name(path: str) -> str:
 # Of a key or a path that is shown.
 _LONGEST: Final = 200
 # Made beforehand: there is no room for that where it is needed.
-_TOO_DEEP: Final = unreadable(InvalidEvent("nested too deeply to be read from here", rule="depth"))
+_TOO_DEEP: Final = unreadable_document(InvalidEvent("nested too deeply to be read from here", rule="depth"))
 _LIFECYCLE: Final = "io.choria.lifecycle.v1"
 _LONG_NAME: Final = 40
 _DOUBLE: Final = sys.float_info.max

@@ -18,7 +18,7 @@ import msgspec
 from choria_lifecycle.errors import InvalidEvent
 from choria_lifecycle.support.text import quoted
 from choria_lifecycle.wire.finding import Finding, shown
-from choria_lifecycle.wire.jsontext import octets, read
+from choria_lifecycle.wire.jsontext import read_json, to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Envelope",
     "Format",
-    "Opened",
     "Outgoing",
+    "ParsedDocument",
     "detect_format",
     "is_time",
-    "open_document",
-    "peek",
+    "read_header",
     "source_of",
+    "unwrap",
 ]
 
 
@@ -108,7 +108,7 @@ class Header(msgspec.Struct):
         return None
 
 
-peek = msgspec.json.Decoder(Header).decode
+read_header = msgspec.json.Decoder(Header).decode
 """Read the header of a document, ignoring all else; raises what msgspec raises."""
 
 
@@ -121,7 +121,7 @@ def detect_format(data: bytes | bytearray | memoryview | str) -> Format | None:
         TypeError: it is neither bytes nor text.
     """
     try:
-        return peek(octets(data)).format
+        return read_header(to_bytes(data)).format
     except (InvalidEvent, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
@@ -154,7 +154,7 @@ def is_time(text: str) -> bool:
 
 
 @dataclass(slots=True)
-class Opened:
+class ParsedDocument:
     """A document, opened.
 
     Attributes:
@@ -172,12 +172,12 @@ class Opened:
     findings: list[Finding] = field(default_factory=list)
 
 
-def open_document(document: dict[str, Any]) -> Opened:
+def unwrap(document: dict[str, Any]) -> ParsedDocument:
     """Take the event out of its envelope, if it is in one, and say everything that is wrong with the envelope."""
     header = Header(*(document.get(name) for name in Header.__struct_fields__))
     looks_wrapped = "specversion" in document or ("protocol" not in document and "data" in document)
     if header.format is Format.CHORIA or not looks_wrapped:
-        return Opened(Format.CHORIA, document)
+        return ParsedDocument(Format.CHORIA, document)
     findings = list(_attributes(document))
     data, path = _data(document, findings)
     texts = {name: document[name] for name in ("type", "source", "subject") if isinstance(document.get(name), str)}
@@ -185,7 +185,7 @@ def open_document(document: dict[str, Any]) -> Opened:
         message = "the data is another envelope; an event travels in one, whose data is the event"
         findings.append(Finding(code="envelope-nested", path=path, rule="envelope", message=message))
         data = None
-    return Opened(Format.CLOUDEVENTS, data, path, texts, findings)
+    return ParsedDocument(Format.CLOUDEVENTS, data, path, texts, findings)
 
 
 _REQUIRED: Final = ("specversion", "id", "source", "type")
@@ -238,7 +238,7 @@ def _data(document: dict[str, Any], findings: list[Finding]) -> tuple[Any, str]:
     else:
         try:
             raw = b64decode(encoded, validate=True)
-            inner = read(raw, max_size=len(raw))
+            inner = read_json(raw, max_size=len(raw))
         except ValueError as cause:
             wrong(
                 f"data_base64 is no base64 of RFC 4648, with padding and without line ends: {cause}",

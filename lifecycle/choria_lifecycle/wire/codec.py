@@ -14,13 +14,20 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_args
 import msgspec
 
 from choria_lifecycle.errors import InvalidEvent, OptionError, UnknownProtocol
-from choria_lifecycle.events.factories import Event, utc
+from choria_lifecycle.events.factories import Event, from_unix
 from choria_lifecycle.support.ids import uuid4
 from choria_lifecycle.support.text import quoted
-from choria_lifecycle.wire.check import inspect
+from choria_lifecycle.wire.check import check_document
 from choria_lifecycle.wire.cloudevents import Format, Outgoing, source_of
-from choria_lifecycle.wire.jsontext import FLAT, MAX_SIZE, is_shallow, octets
-from choria_lifecycle.wire.quick import BY_BYTE, BYTE, CURRENT, REFUSED, by_header, current
+from choria_lifecycle.wire.jsontext import FLAT, MAX_SIZE, is_shallow, to_bytes
+from choria_lifecycle.wire.quick import (
+    CURRENT_PROTOCOLS,
+    DECODE_ERRORS,
+    QUICK_DECODERS,
+    TYPE_OFFSET,
+    decode_by_header,
+    normalise_protocol,
+)
 from choria_schemas.registry import CONTRACTS
 
 if TYPE_CHECKING:
@@ -54,10 +61,10 @@ def parse(data: bytes | bytearray | memoryview | str, max_size: int = MAX_SIZE) 
         # Go's layout, and nothing in it that asks for care: this is nearly every event there is. What is no bytes fails
         # here and goes the other way, which is cheaper than to ask first.
         if len(data) <= FLAT <= max_size and data.isascii():  # type: ignore[union-attr]
-            event = BY_BYTE[data[BYTE]](data)  # type: ignore[arg-type,index]
-            if event.protocol in CURRENT and not event.timestamp >> 63:
+            event = QUICK_DECODERS[data[TYPE_OFFSET]](data)  # type: ignore[arg-type,index]
+            if event.protocol in CURRENT_PROTOCOLS and not event.timestamp >> 63:
                 return event
-    except (*REFUSED, AttributeError):
+    except (*DECODE_ERRORS, AttributeError):
         pass
     other = decode(data, max_size)
     if isinstance(other, Event):
@@ -77,11 +84,11 @@ def decode(data: bytes | bytearray | memoryview | str, max_size: int = MAX_SIZE)
         UnknownProtocol: no contract is held for the protocol.
         TypeError: data is neither bytes nor text.
     """
-    raw = octets(data)
+    raw = to_bytes(data)
     if len(raw) <= max_size and is_shallow(raw):
         try:
-            event: Event | MachineEvent = by_header(raw)
-        except REFUSED:
+            event: Event | MachineEvent = decode_by_header(raw)
+        except DECODE_ERRORS:
             pass
         else:
             return event
@@ -121,7 +128,7 @@ def encode(event: Event | MachineEvent, format: Format = _CHORIA) -> bytes:  # n
 
 
 def _thoroughly(raw: bytes, max_size: int) -> Event | MachineEvent:
-    inspection = inspect(raw, max_size)
+    inspection = check_document(raw, max_size)
     for finding in inspection.errors:
         raise finding.error()
     contract = inspection.contract
@@ -129,7 +136,7 @@ def _thoroughly(raw: bytes, max_size: int) -> Event | MachineEvent:
         protocol = inspection.protocol or ""
         raise UnknownProtocol(f"no contract is held for the protocol {quoted(protocol, 100)}", protocol=protocol)
     try:
-        event: Event | MachineEvent = current(msgspec.convert(inspection.event, contract.cls), contract)
+        event: Event | MachineEvent = normalise_protocol(msgspec.convert(inspection.event, contract.cls), contract)
     except msgspec.ValidationError as cause:  # the types are stricter than the schema: a fault of the generator
         raise InvalidEvent(str(cause), rule="type") from None
     return event
@@ -184,7 +191,7 @@ def _wrap(event: Any, data: Any) -> Outgoing:
 # Events are made and sent at once, so that many share their second; a hit costs a tenth (`make bench`).
 @lru_cache(maxsize=64)
 def _time(timestamp: int) -> str:
-    return utc(timestamp).isoformat().replace("+00:00", "Z")
+    return from_unix(timestamp).isoformat().replace("+00:00", "Z")
 
 
 def _without_absent(event: Any) -> dict[str, Any]:

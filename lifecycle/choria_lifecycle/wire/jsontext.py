@@ -28,11 +28,11 @@ __all__ = [
     "duplicates",
     "is_cut_off",
     "is_shallow",
-    "octets",
-    "path_of",
-    "places",
-    "read",
+    "json_path",
+    "read_json",
+    "to_bytes",
     "too_large",
+    "walk",
 ]
 
 MAX_SIZE: Final = 65536
@@ -50,7 +50,7 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:(")|\\?\Z)', re.DOTALL)
 _syntax = msgspec.json.Decoder(msgspec.Raw).decode
 
 
-def octets(data: bytes | bytearray | memoryview | str) -> bytes:
+def to_bytes(data: bytes | bytearray | memoryview | str) -> bytes:
     """Return what was received as bytes; text is encoded in UTF-8.
 
     Raises:
@@ -88,7 +88,7 @@ def is_shallow(raw: bytes) -> bool:
     return True
 
 
-def read(raw: bytes, max_size: int = MAX_SIZE) -> Any:
+def read_json(raw: bytes, max_size: int = MAX_SIZE) -> Any:
     """Return the JSON document that the bytes are, as json.loads would.
 
     Of duplicate keys the last one counts. Numbers too large for a double become infinite; integers of more than 400
@@ -166,8 +166,8 @@ def _closed(string: re.Match[bytes]) -> bytes:
 Trail: TypeAlias = tuple[Any, ...]
 
 
-def places(document: object) -> Iterator[tuple[object, Trail]]:
-    """Return every value within a document, itself first, and where it is; see `path_of`."""
+def walk(document: object) -> Iterator[tuple[object, Trail]]:
+    """Return every value within a document, itself first, and where it is; see `json_path`."""
     found: list[tuple[object, Trail]] = [(document, ())]
     while found:  # not recursive, as a caller may be close to the interpreter's limit
         item, trail = found.pop()
@@ -185,7 +185,7 @@ def _below(trail: Trail, form: str, step: object) -> Trail:
     return trail, form if depth < _MOST_STEPS else "…", step, depth + 1
 
 
-def path_of(trail: Trail) -> str:
+def json_path(trail: Trail) -> str:
     """Return the JSON path of a place below the document, safe to show; the end of a long one is cut off."""
     steps: list[str] = []
     while trail:
@@ -198,7 +198,7 @@ def duplicates(raw: bytes, most: int) -> list[tuple[str, str]]:
     """Return the keys that are in an object more than once, each with the JSON path of that object below the document.
 
     Args:
-        raw: a document that `read` reads.
+        raw: a document that `read_json` reads.
         most: how many to look for.
     """
     doubled = False
@@ -215,8 +215,8 @@ def duplicates(raw: bytes, most: int) -> list[tuple[str, str]]:
     if not doubled:
         return []
     found = (
-        (path_of(trail), safe(key, _LONGEST_STEP))
-        for item, trail in places(document)
+        (json_path(trail), safe(key, _LONGEST_STEP))
+        for item, trail in walk(document)
         if isinstance(item, _Doubled)
         for key in item.repeated
     )

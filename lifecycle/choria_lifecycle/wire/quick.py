@@ -1,7 +1,7 @@
 """The ways to read a document in one pass, straight into its class.
 
-Each either returns an event that keeps the whole contract, or raises one of `REFUSED`: then the document is wrong, or
-only unusual, and the thorough way in `validation.rules` decides.
+Each either returns an event that keeps the whole contract, or raises one of `DECODE_ERRORS`: then the document is
+wrong or only unusual, and the thorough check in `wire.check` decides.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 
 from choria_lifecycle.events.factories import EVENT_TYPES
-from choria_lifecycle.wire.cloudevents import Envelope, Format, is_time, peek, source_of
+from choria_lifecycle.wire.cloudevents import Envelope, Format, is_time, read_header, source_of
 from choria_schemas.registry import CONTRACTS
 
 if TYPE_CHECKING:
@@ -27,16 +27,23 @@ if TYPE_CHECKING:
     from choria_schemas.registry import Contract
 
 
-__all__ = ["BYTE", "BY_BYTE", "CURRENT", "REFUSED", "by_header", "current"]
+__all__ = [
+    "CURRENT_PROTOCOLS",
+    "DECODE_ERRORS",
+    "QUICK_DECODERS",
+    "TYPE_OFFSET",
+    "decode_by_header",
+    "normalise_protocol",
+]
 
-REFUSED = (msgspec.MsgspecError, ValueError, RecursionError, LookupError, TypeError)
+DECODE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError, LookupError, TypeError)
 """What reading raises where it does not succeed: a header that is no text cannot be looked up, hence the last two."""
 
 
-def by_header(raw: bytes) -> Any:
+def decode_by_header(raw: bytes) -> Any:
     """Read an event of any protocol, by what the header of the document says."""
     raw.decode()  # msgspec does not look into fields that nobody reads
-    header = peek(raw)
+    header = read_header(raw)
     if header.format is Format.CHORIA:
         contract = CONTRACTS[header.protocol]  # type: ignore[index]
         event = _native(contract.protocol)(raw)
@@ -46,10 +53,10 @@ def by_header(raw: bytes) -> Any:
     keeps = _rules(contract.protocol)
     if keeps is not None and not keeps(event):
         raise LookupError
-    return current(event, contract)
+    return normalise_protocol(event, contract)
 
 
-def current(event: Any, contract: Contract) -> Any:
+def normalise_protocol(event: Any, contract: Contract) -> Any:
     """Return the event with the current spelling of its protocol."""
     if event.protocol == contract.protocol:
         return event
@@ -139,10 +146,10 @@ _IN_ENVELOPE: Final = (
     '{"specversion":"1.0","id":"00000000-0000-4000-8000-000000000000","source":"io.choria.lifecycle","type":"'
 )
 
-BYTE: Final = len('{"protocol":"' + _LIFECYCLE) + 1
+TYPE_OFFSET: Final = len('{"protocol":"' + _LIFECYCLE) + 1
 """The place of the byte that tells how to read a document of Go's layout."""
 
-CURRENT: Final = frozenset(_LIFECYCLE + name for name in EVENT_TYPES)
+CURRENT_PROTOCOLS: Final = frozenset(_LIFECYCLE + name for name in EVENT_TYPES)
 """The protocols of lifecycle events as they are written today."""
 
 
@@ -182,7 +189,7 @@ _WRAPPED: Final = {
     ord(name[1]): (_wrapped(_LIFECYCLE + name), _rules(_LIFECYCLE + name, besides="timestamp")) for name in EVENT_TYPES
 }
 
-BY_BYTE: Final[Mapping[int, Callable[[bytes], Event]]] = {
+QUICK_DECODERS: Final[Mapping[int, Callable[[bytes], Event]]] = {
     **dict.fromkeys(b"0123456789abcdefABCDEF", _quick_envelope),
     **{ord(name[1]): _quick(_LIFECYCLE + name) for name in EVENT_TYPES},
 }

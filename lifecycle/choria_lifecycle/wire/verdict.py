@@ -6,9 +6,9 @@ import time
 from typing import TYPE_CHECKING
 
 from choria_lifecycle.errors import InvalidEvent
-from choria_lifecycle.wire.check import inspect, unreadable
-from choria_lifecycle.wire.jsontext import MAX_SIZE, octets
-from choria_lifecycle.wire.warnings import advise
+from choria_lifecycle.wire.check import check_document, unreadable_document
+from choria_lifecycle.wire.jsontext import MAX_SIZE, to_bytes
+from choria_lifecycle.wire.warnings import warnings_for
 
 if TYPE_CHECKING:
     from choria_lifecycle.wire.finding import Finding
@@ -36,8 +36,8 @@ def validate(
     if not isinstance(subject, str | None):
         raise TypeError(f"a subject is text, not {type(subject).__name__}")
     try:
-        raw = octets(data)
+        raw = to_bytes(data)
     except InvalidEvent as cause:
-        return [unreadable(cause)]
-    inspection = inspect(raw, max_size)
-    return inspection.findings + advise(raw, inspection, subject, time.time())
+        return [unreadable_document(cause)]
+    inspection = check_document(raw, max_size)
+    return inspection.findings + warnings_for(raw, inspection, subject, time.time())

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from choria_lifecycle.events.options import check_component
-from choria_lifecycle.events.subjects import PREFIX
+from choria_lifecycle.events.subjects import SUBJECT_PREFIX
 from choria_lifecycle.support.text import quoted, safe
 from choria_lifecycle.wire.check import MOST
 from choria_lifecycle.wire.cloudevents import Envelope, Format, source_of
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from choria_lifecycle.wire.check import Inspection
     from choria_schemas.registry import Contract
 
-__all__ = ["EARLIEST", "LEEWAY", "UUID", "advise", "old_spelling"]
+__all__ = ["EARLIEST", "MAX_AHEAD", "UUID", "old_spelling", "warnings_for"]
 
 EARLIEST: Final = 946_684_800
 """2000-01-01, in seconds since 1970: no event is older than that."""
 
-LEEWAY: Final = 86_400
+MAX_AHEAD: Final = 86_400
 """How many seconds a timestamp may be ahead of the clock."""
 
 UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
 
 
-def advise(raw: bytes, inspection: Inspection, subject: str | None, now: float) -> list[Finding]:
+def warnings_for(raw: bytes, inspection: Inspection, subject: str | None, now: float) -> list[Finding]:
     """Return the warnings about a document; of more than `MOST` there is one more finding that says so.
 
     Args:
@@ -129,7 +129,7 @@ def _component(value: object, path: str) -> Iterable[Finding]:
 
 
 def _timestamp(value: object, path: str, now: float) -> Iterable[Finding]:
-    latest = now + LEEWAY
+    latest = now + MAX_AHEAD
     if not isinstance(value, int) or isinstance(value, bool) or EARLIEST <= value <= latest:
         return
     if not -(2**63) <= value < 2**63:  # an error already
@@ -195,7 +195,7 @@ def _expected_subject(contract: Contract, component: object) -> str | None:
         return contract.protocol.removeprefix("io.").replace(".v1.", ".")
     if check_component(component):
         return None
-    return f"{PREFIX}.{contract.protocol.rpartition('.')[2]}.{component}"
+    return f"{SUBJECT_PREFIX}.{contract.protocol.rpartition('.')[2]}.{component}"
 
 
 _RULES: Final = {

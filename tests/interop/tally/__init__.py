@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from choria_lifecycle.errors import InvalidEvent, UnknownProtocol
 from choria_lifecycle.events.factories import Event
 from choria_lifecycle.middleware.selection import Selection
-from choria_lifecycle.tally.exposition import Facts, render
+from choria_lifecycle.tally.exposition import TallyState, render
 from choria_lifecycle.tally.recorder import Recorder
 from choria_lifecycle.wire import codec
 from choria_schemas.machine.v1 import Transition
@@ -155,13 +155,13 @@ def here(sequence: Sequence) -> list[Series]:
                 end = now + step.seconds
                 while (now // _MINUTE + 1) * _MINUTE <= end:
                     now = (now // _MINUTE + 1) * _MINUTE
-                    while recorder.sweep(now):
+                    while recorder.expire(now):
                         pass
                 now = end
             case Role():
                 active = step.active
             case Scrape():
-                facts = Facts(connected=True, active=active, started=0.0, now=now)
+                facts = TallyState(connected=True, active=active, started=0.0, now=now)
                 scrapes.append(series(render(recorder, facts, now=now).decode()))
     return scrapes
 
@@ -177,9 +177,9 @@ def _hear(recorder: Recorder, selection: Selection, message: Message, now: float
     except (InvalidEvent, UnknownProtocol):
         event = None
     if event is None or not isinstance(event, kind):
-        recorder.failed(name)
+        recorder.record_error(name)
     elif kind is not Event or not selection.narrow or selection.wants_event(event):
-        recorder.take(event, now)
+        recorder.record(event, now)
 
 
 def _request(step: Message | Wait | Role | Scrape) -> dict[str, Any]:

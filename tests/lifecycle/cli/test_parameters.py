@@ -6,7 +6,7 @@ import click
 import pytest
 
 from choria_lifecycle.cli.command import Failure
-from choria_lifecycle.cli.parameters import Connection, duration
+from choria_lifecycle.cli.parameters import ConnectionArguments, duration
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ def test_what_is_no_duration(text: str, hint: str) -> None:
 
 
 def test_only_what_was_given_is_given_on() -> None:
-    assert Connection().arguments() == {
+    assert ConnectionArguments().arguments() == {
         "servers": None,
         "config": None,
         "tls": None,
@@ -58,14 +58,14 @@ def test_only_what_was_given_is_given_on() -> None:
 
 
 def test_tls_is_given_up_in_so_many_words_only() -> None:
-    assert Connection(no_tls=True).arguments()["tls"] is False
+    assert ConnectionArguments(no_tls=True).arguments()["tls"] is False
 
 
 @pytest.mark.parametrize("text", ["secret", "secret\n", "secret\r\n"])
 def test_a_password_is_the_first_line_of_its_file(text: str, tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_bytes(text.encode())
-    assert Connection(password_file=file).arguments()["password"] == "secret"
+    assert ConnectionArguments(password_file=file).arguments()["password"] == "secret"
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])
@@ -74,6 +74,6 @@ def test_a_password_file_that_cannot_be_read(content: bytes | None, tmp_path: Pa
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(Failure, match="password") as caught:
-        Connection(password_file=file).arguments()
+        ConnectionArguments(password_file=file).arguments()
     assert caught.value.exit_code == 2
     assert str(file) in caught.value.message

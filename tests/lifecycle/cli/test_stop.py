@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from choria_lifecycle.cli.stop import Stop
+from choria_lifecycle.cli.stop import Signals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,13 +19,13 @@ BOTH = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 
 
 @pytest.fixture
-def stop() -> Iterator[Stop]:
-    made = Stop()
+def stop() -> Iterator[Signals]:
+    made = Signals()
     with made.listening():
         yield made
 
 
-def test_without_a_signal_it_is_asyncio_run(stop: Stop) -> None:
+def test_without_a_signal_it_is_asyncio_run(stop: Signals) -> None:
     async def program() -> int:
         await asyncio.sleep(0)
         return 7
@@ -34,7 +34,7 @@ def test_without_a_signal_it_is_asyncio_run(stop: Stop) -> None:
     assert stop.signal is None
 
 
-def test_a_cancellation_of_its_own_is_no_signal(stop: Stop) -> None:
+def test_a_cancellation_of_its_own_is_no_signal(stop: Signals) -> None:
     async def program() -> None:
         raise asyncio.CancelledError
 
@@ -43,7 +43,7 @@ def test_a_cancellation_of_its_own_is_no_signal(stop: Stop) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), BOTH)
-def test_a_signal_lets_a_coroutine_clean_up(number: int, code: int, stop: Stop) -> None:
+def test_a_signal_lets_a_coroutine_clean_up(number: int, code: int, stop: Signals) -> None:
     done: list[str] = []
 
     async def program() -> None:
@@ -60,7 +60,7 @@ def test_a_signal_lets_a_coroutine_clean_up(number: int, code: int, stop: Stop) 
     assert (stop.exit_code, stop.terminated) == (code, number != signal.SIGINT)
 
 
-def test_a_second_signal_does_not_wait(stop: Stop) -> None:
+def test_a_second_signal_does_not_wait(stop: Signals) -> None:
     async def program() -> None:
         try:
             signal.raise_signal(signal.SIGTERM)
@@ -75,7 +75,7 @@ def test_a_second_signal_does_not_wait(stop: Stop) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), BOTH)
-def test_a_signal_without_a_coroutine(number: int, code: int, stop: Stop) -> None:
+def test_a_signal_without_a_coroutine(number: int, code: int, stop: Signals) -> None:
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(number)
     assert stop.exit_code == code
@@ -85,12 +85,12 @@ def test_a_signal_without_a_coroutine(number: int, code: int, stop: Stop) -> Non
 def test_what_was_ignored_stays_ignored_and_all_is_as_it_was(number: int) -> None:
     before = signal.signal(number, signal.SIG_IGN)
     try:
-        with Stop().listening():
+        with Signals().listening():
             assert signal.getsignal(number) is signal.SIG_IGN
         assert signal.getsignal(number) is signal.SIG_IGN
     finally:
         signal.signal(number, before)
-    with Stop().listening():
+    with Signals().listening():
         assert signal.getsignal(number) is not before
     assert signal.getsignal(number) is before
 
@@ -99,7 +99,7 @@ def test_a_thread_leaves_signals_alone() -> None:
     found: list[object] = []
 
     def work() -> None:
-        with Stop().listening():
+        with Signals().listening():
             found.append(signal.getsignal(signal.SIGTERM))
 
     before = signal.getsignal(signal.SIGTERM)
@@ -109,11 +109,11 @@ def test_a_thread_leaves_signals_alone() -> None:
     assert found == [before]
 
 
-def test_what_is_held_happens_as_a_whole(stop: Stop) -> None:
+def test_what_is_held_happens_as_a_whole(stop: Signals) -> None:
     done: list[int] = []
 
     def interrupted() -> None:
-        with stop.held():
+        with stop.deferred():
             signal.raise_signal(signal.SIGTERM)
             done.append(1)
 
@@ -121,11 +121,11 @@ def test_what_is_held_happens_as_a_whole(stop: Stop) -> None:
         interrupted()
     assert done
     assert stop.exit_code == 143
-    with stop.held():
+    with stop.deferred():
         pass  # it is raised once
 
 
-def test_a_signal_that_came_before_interrupts_waiting(stop: Stop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signal_that_came_before_interrupts_waiting(stop: Signals, monkeypatch: pytest.MonkeyPatch) -> None:
     # As if it came just before the system call, and too late for its handler: the pipe has it already.
     read, write = os.pipe()
     real = select.select
@@ -140,7 +140,7 @@ def test_a_signal_that_came_before_interrupts_waiting(stop: Stop, monkeypatch: p
         stop.reader(stream).readline()
 
 
-def test_what_is_there_is_read(stop: Stop) -> None:
+def test_what_is_there_is_read(stop: Signals) -> None:
     read, write = os.pipe()
     with os.fdopen(read, "rb") as stream:
         with os.fdopen(write, "wb") as writer:

@@ -25,7 +25,7 @@ import choria_lifecycle as lifecycle
 from choria_lifecycle.cli import inputs
 from choria_lifecycle.cli.program import program
 from choria_lifecycle.validation import parallel, worker
-from choria_lifecycle.validation.source import Source
+from choria_lifecycle.validation.source import DocumentSource
 from choria_lifecycle.wire.finding import CODES, Severity
 from choria_lifecycle.wire.jsontext import MAX_SIZE
 from tests.bed import strategies
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from click.testing import Result
 
-    from choria_lifecycle.middleware.transport import Sink, Subscription
+    from choria_lifecycle.middleware.transport import Interest, Sink
     from choria_lifecycle.validation.source import Segment
 
     Run = Callable[..., Result]
@@ -527,9 +527,9 @@ class Here:
     def __init__(self, jobs: int) -> None:
         self.processes = [None] * (jobs - 1)
 
-    def submit(self, wanted: worker.Wanted, segment: Segment) -> Future[Any]:
+    def submit(self, wanted: worker.Job, segment: Segment) -> Future[Any]:
         future: Future[Any] = Future()
-        future.set_result(worker.survey(wanted, segment))
+        future.set_result(worker.validate_segment(wanted, segment))
         return future
 
 
@@ -547,7 +547,7 @@ def segments(size: int, limit: int) -> Iterator[list[int]]:
         for module in (parallel, inputs):
             patch.setattr(module, "SEGMENT", size)
         for module in (worker, inputs):
-            patch.setattr(module, "Source", partial(Source, limit=limit))
+            patch.setattr(module, "DocumentSource", partial(DocumentSource, limit=limit))
         patch.setattr(inputs, "pool", pool)
         yield pools
 
@@ -613,7 +613,7 @@ class Flood(lifecycle.InMemoryTransport):
         super().__init__()
         self._payloads, self._then = payloads, then
 
-    async def subscribe(self, subject: str, queue: str, sink: Sink, timeout: float) -> Subscription:
+    async def subscribe(self, subject: str, queue: str, sink: Sink, timeout: float) -> Interest:
         subscription = await super().subscribe(subject, queue, sink, timeout)
         for payload in self._payloads:
             sink.message("choria.lifecycle.event.startup.server", payload)

@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from choria_lifecycle.cli.wrapping import fitted
+from choria_lifecycle.cli.wrapping import wrap
 
 
 @pytest.mark.parametrize("text", ["", "x" * 80, "é" * 40, "\x1b[32m" + "x" * 80 + "\x1b[0m"])
 def test_what_fits_stays_as_it_is(text: str) -> None:
-    assert fitted(text, 80) == text
+    assert wrap(text, 80) == text
 
 
 @given(text=st.text(st.sampled_from("ab :[é漢"), max_size=200), columns=st.integers(0, 90))
 def test_nothing_foreign_begins_at_the_left_edge(text: str, columns: int) -> None:
-    first, *rest = fitted(f"\x1b[32m{text}\x1b[0m", columns).split("\n")
+    first, *rest = wrap(f"\x1b[32m{text}\x1b[0m", columns).split("\n")
     assert all(row.startswith("    | ") for row in rest)
     plain = re.sub(r"\x1b\[\d+m", "", first) + "".join(re.sub(r"\x1b\[\d+m", "", row[6:]) for row in rest)
     assert plain == text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from choria_lifecycle.config.choria.configuration import read
+from choria_lifecycle.config.choria.configuration import read_configuration
 from choria_lifecycle.config.resolve import choria_configuration, identity, resolve
 from choria_lifecycle.config.settings import ConnectionSettings, Verify
 from choria_lifecycle.errors import ConfigError
@@ -494,4 +494,4 @@ def test_settings_show_no_secret(configured: Callable[..., Configuration]) -> No
 
 
 def test_reading_is_pure(root: Path) -> None:
-    assert read(environ={}, root=root, directory=root).initial is None
+    assert read_configuration(environ={}, root=root, directory=root).initial is None

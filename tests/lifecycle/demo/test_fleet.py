@@ -7,7 +7,7 @@ from operator import attrgetter
 import pytest
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.demo.fleet import Mistake, Sent, Totals, play, simulate
+from choria_lifecycle.demo.fleet import MalformedMessage, Sent, Totals, publish_schedule, simulate
 from choria_lifecycle.middleware.subscription import Delivery
 from choria_lifecycle.wire import codec
 
@@ -71,7 +71,7 @@ def test_no_slot_of_the_governor_is_taken_twice() -> None:
 
 
 def test_every_mistake_is_one() -> None:
-    mistakes = [step for step in simulate(50, 10, seed=1, start=START) if isinstance(step, Mistake)]
+    mistakes = [step for step in simulate(50, 10, seed=1, start=START) if isinstance(step, MalformedMessage)]
     assert len({mistake.data for mistake in mistakes}) == 5
     for mistake in mistakes:
         with pytest.raises(lifecycle.LifecycleError):
@@ -82,14 +82,14 @@ def test_playing_publishes_everything_in_order() -> None:
     async def run() -> list[tuple[str, bytes]]:
         transport = lifecycle.InMemoryTransport()
         async with lifecycle.Middleware(transport) as middleware:
-            await play(steps, middleware, transport)
+            await publish_schedule(steps, middleware, transport)
         return transport.published
 
     steps = simulate(5, 0.01, seed=1, start=START)
     published = asyncio.run(run())
     assert published == [
         (step.subject, step.data)
-        if isinstance(step, Mistake)
+        if isinstance(step, MalformedMessage)
         else (lifecycle.subject(step.event), lifecycle.encode(step.event, format=step.format))
         for step in steps
     ]
@@ -98,7 +98,7 @@ def test_playing_publishes_everything_in_order() -> None:
 def deliver(totals: Totals) -> list[Delivery]:
     found = []
     for step in totals.published:
-        data = step.data if isinstance(step, Mistake) else lifecycle.encode(step.event, format=step.format)
+        data = step.data if isinstance(step, MalformedMessage) else lifecycle.encode(step.event, format=step.format)
         try:
             found.append(Delivery("s", data, 0.0, codec.decode(data), None))
         except lifecycle.LifecycleError as error:
@@ -109,9 +109,9 @@ def deliver(totals: Totals) -> list[Delivery]:
 def test_totals_agree_when_all_has_come_once() -> None:
     totals = Totals(simulate(10, 10, seed=1, start=START))
     for delivery in deliver(totals):
-        assert not totals.agree
+        assert not totals.matches
         totals.count(delivery)
-    assert totals.agree
+    assert totals.matches
     assert all(published == received for *_, published, received in totals)
     rows = list(totals)
     assert rows[-1][3] == sum(row[3] for row in rows[:-1]) == len(totals.published)
@@ -138,4 +138,4 @@ def test_totals_notice(fault: str) -> None:
             found.append(found[at]._replace(event=None))
     for delivery in found:
         totals.count(delivery)
-    assert not totals.agree
+    assert not totals.matches

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from choria_lifecycle.config.choria.configuration import read
+from choria_lifecycle.config.choria.configuration import read_configuration
 from choria_lifecycle.config.choria.keys import KEYS
 from choria_lifecycle.config.choria.reading import DEFAULT
 from choria_lifecycle.config.resolve import resolve
@@ -125,7 +125,7 @@ def test_the_files_in_their_order(tmp_path: Path) -> None:
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x = y\n")
-    configuration = read(environ={}, root=tmp_path, directory=tmp_path / "a")
+    configuration = read_configuration(environ={}, root=tmp_path, directory=tmp_path / "a")
     assert [(value, why) for name, value, why in effective(None, configuration) if name == FILE] == [
         (str(tmp_path / names[0]), "the initial file"),
         (str(tmp_path / names[1]), "beside the initial file"),

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from choria_lifecycle.config.settings import ConnectionSettings
 from choria_lifecycle.doctor.certificates import described
-from choria_lifecycle.doctor.files import examine
+from choria_lifecycle.doctor.files import check_files
 from tests.bed.certificates import Authority, Issued
 from tests.bed.puppet import lay_out
 from tests.bed.tokens import Token, client_token, write_credentials
@@ -43,7 +43,7 @@ def encrypted(issued: Issued) -> bytes:
 
 
 def found(settings: ConnectionSettings, now: float = NOW) -> list[tuple[str, str, str]]:
-    return [(each.severity, each.subject, each.message) for each in examine(settings, now)]
+    return [(each.severity, each.subject, each.message) for each in check_files(settings, now)]
 
 
 def written(folder: Path, *, ca: bytes = CA.pem, cert: bytes = GOOD.cert_pem, key: bytes = GOOD.key_pem) -> Any:

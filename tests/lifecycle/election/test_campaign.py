@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from choria_lifecycle.election.campaign import Campaign
 from choria_lifecycle.errors import ConnectionFailed, LifecycleError, NotAuthorised, OptionError
-from choria_lifecycle.middleware.bucket import Held, InMemoryBucket, KeyTaken
+from choria_lifecycle.middleware.bucket import InMemoryBucket, RevisionConflict, WriteResult
 from choria_lifecycle.support.clock import steady
 from tests.bed import virtual
 
@@ -98,7 +98,7 @@ class Link:
             answer: Any
             try:
                 answer = await what()
-            except (KeyTaken, LifecycleError) as error:
+            except (RevisionConflict, LifecycleError) as error:
                 answer = error
             self.looked_at()
             if self.back is None or self.losing:
@@ -123,8 +123,8 @@ class Link:
         ttl: float = await self._ask(timeout, lambda: self.server.ttl(timeout))
         return ttl
 
-    async def write(self, key: str, value: str, revision: int, token: str, timeout: float) -> Held:
-        held: Held = await self._ask(timeout, lambda: self.server.write(key, value, revision, token, timeout))
+    async def write(self, key: str, value: str, revision: int, token: str, timeout: float) -> WriteResult:
+        held: WriteResult = await self._ask(timeout, lambda: self.server.write(key, value, revision, token, timeout))
         return held
 
     async def release(self, key: str, revision: int, timeout: float) -> None:
@@ -177,7 +177,7 @@ class Field:
         """Wait until there is a leader."""
         end = now() + timeout
         while (leader := self.leader) is None:
-            assert now() < end, f"no leader within {timeout} s: {[each.why for each in self.campaigns]}"
+            assert now() < end, f"no leader within {timeout} s: {[each.reason for each in self.campaigns]}"
             await asyncio.sleep(TICK)
         return leader
 
@@ -251,7 +251,7 @@ def test_a_lone_candidate_leads_after_a_renewal_and_releases_the_key() -> None:
             assert await course.led() is campaign
             assert CONFIRMED < now() < CONFIRMED + 0.05
             await asyncio.sleep(100)
-            assert (campaign.leader, campaign.state, campaign.why) == (True, "leader", "")
+            assert (campaign.leader, campaign.state, campaign.reason) == (True, "leader", "")
             assert 395 < campaign.campaigns < 410
         assert not campaign.leader
         assert (campaign.wins, campaign.losses) == (1, 1)
@@ -315,7 +315,7 @@ def test_two_answers_may_get_lost(ttl: float) -> None:
             for _ in range(20):
                 await asyncio.sleep(random.uniform(0, RENEWAL))
                 course.links[0].losing = 2
-                while course.links[0].losing or campaign.why:
+                while course.links[0].losing or campaign.reason:
                     assert campaign.leader
                     await asyncio.sleep(TICK)
                 assert campaign.leader
@@ -334,7 +334,7 @@ def test_a_leader_without_answers_steps_down_before_its_key_expires_and_comes_ba
                 written = course.server.entries[KEY].written
                 await asyncio.sleep(TICK)
             assert 0.9 * TTL < now() - written < TTL
-            assert "was not renewed in time: no answer in time" in campaign.why
+            assert "was not renewed in time: no answer in time" in campaign.reason
             course.links[0].outward = 0.001
             assert await course.led(TTL + 1) is campaign
             assert (campaign.wins, campaign.losses) == (2, 1)
@@ -381,16 +381,16 @@ def test_a_bucket_that_is_not_there_is_told_once(caplog: pytest.LogCaptureFixtur
     async def scenario(course: Field) -> None:
         async with course.candidate() as campaign:
             await asyncio.sleep(100)
-            assert campaign.why.startswith("there is no bucket B")
+            assert campaign.reason.startswith("there is no bucket B")
             assert campaign.wins == 0
             assert 10 < course.links[0].asked < 30
             course.server.make()
             assert await course.led() is campaign
-            assert campaign.why == ""
+            assert campaign.reason == ""
             course.vanish()
             await asyncio.sleep(RENEWAL + 0.1)
             assert not campaign.leader
-            assert campaign.why.startswith("there is no bucket B")
+            assert campaign.reason.startswith("there is no bucket B")
             course.server.make()
             assert await course.led() is campaign
 
@@ -408,7 +408,7 @@ def test_what_is_not_permitted_is_told_once_and_asked_slowly(caplog: pytest.LogC
             course.links[0].refused = NotAuthorised
             asked = course.links[0].asked
             await asyncio.sleep(RENEWAL + 0.1)
-            assert (campaign.leader, campaign.why) == (False, "refused")
+            assert (campaign.leader, campaign.reason) == (False, "refused")
             await asyncio.sleep(300)
             assert course.links[0].asked - asked < 15
             course.links[0].refused = None
@@ -424,7 +424,7 @@ def test_a_bucket_with_another_ttl_is_of_no_use(ttl: float, caplog: pytest.LogCa
     async def scenario(course: Field) -> None:
         async with course.candidate() as campaign:
             await asyncio.sleep(60)
-            assert "an election needs 1 s to 1 h: set plugin.choria" in campaign.why
+            assert "an election needs 1 s to 1 h: set plugin.choria" in campaign.reason
             assert campaign.wins == campaign.campaigns == 0
             course.server.make()
             assert await course.led() is campaign
@@ -505,7 +505,7 @@ def test_a_defect_of_the_bucket_or_of_the_listener_does_not_end_the_campaign(cap
         course.links[0].refused = ValueError
         async with campaign:
             await asyncio.sleep(1)
-            assert campaign.why == "unexpected: ValueError"
+            assert campaign.reason == "unexpected: ValueError"
             course.links[0].refused = None
             assert await course.led(40 + BOUND) is campaign
 

@@ -17,17 +17,17 @@ from choria_lifecycle.middleware.memory import InMemoryTransport
 from choria_lifecycle.service import announcer as module
 from choria_lifecycle.service import lifetime
 from choria_lifecycle.service.announcer import Announcer
-from choria_lifecycle.service.environment import current
-from choria_lifecycle.service.lifetime import Life
-from choria_lifecycle.service.loop_thread import Engine
-from choria_lifecycle.service.publisher import Given
+from choria_lifecycle.service.environment import current_environment
+from choria_lifecycle.service.lifetime import Run
+from choria_lifecycle.service.loop_thread import LoopThread
+from choria_lifecycle.service.publisher import Borrowed
 from choria_lifecycle.testing import FakeClock, MemoryMiddleware
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from choria_lifecycle.middleware.transport import Message
-    from choria_lifecycle.service.publisher import Channel
+    from choria_lifecycle.service.publisher import PublisherSource
 
 INTERVAL = 1800.0
 
@@ -72,7 +72,7 @@ def lost() -> DeliveryFailed:
 
 
 @asynccontextmanager
-async def announcing(channel: Channel | Middleware, **options: Any) -> AsyncIterator[Announcer]:
+async def announcing(channel: PublisherSource | Middleware, **options: Any) -> AsyncIterator[Announcer]:
     async def identity() -> str:
         return "n1.example.net"
 
@@ -80,7 +80,7 @@ async def announcing(channel: Channel | Middleware, **options: Any) -> AsyncIter
         "component": "billing",
         "version": "1.4.2",
         "identity": identity,
-        "channel": Given(channel) if isinstance(channel, Middleware) else channel,
+        "channel": Borrowed(channel) if isinstance(channel, Middleware) else channel,
         "interval": INTERVAL,
         "first": 60.0,
         "format": Format.CHORIA,
@@ -127,7 +127,7 @@ async def test_startup_then_alive_then_shutdown() -> None:
     assert [getattr(event, "version", None) for event in events] == ["1.4.2"] * 3 + [None, "1.4.2", "1.5.0", None]
     assert events[4].new_version == "1.5.0"  # type: ignore[union-attr]
     assert len({event.id for event in events}) == len(events)
-    assert announcer.counters == module.Counters(published=7)
+    assert announcer.counters == module.AnnouncerCounters(published=7)
 
 
 async def test_each_beat_states_the_time_at_which_it_was_due(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +195,7 @@ async def test_the_queue_keeps_the_newest_and_counts_what_it_drops() -> None:
         announcer._closing.set()  # try again now
         await asyncio.wait_for(announcer._emptied.wait(), 5)
     assert transport.said == ["upgraded", "alive", "provisioned"]
-    assert announcer.counters == module.Counters(published=3, failures=1, dropped=1)
+    assert announcer.counters == module.AnnouncerCounters(published=3, failures=1, dropped=1)
 
 
 async def test_of_the_heartbeats_of_an_outage_the_last_is_kept() -> None:
@@ -210,7 +210,7 @@ async def test_of_the_heartbeats_of_an_outage_the_last_is_kept() -> None:
         announcer._closing.set()  # try again now
         await asyncio.wait_for(announcer._emptied.wait(), 5)
     assert transport.said == ["startup", "upgraded", "alive"]
-    assert announcer.counters == module.Counters(published=3, failures=1, dropped=52)
+    assert announcer.counters == module.AnnouncerCounters(published=3, failures=1, dropped=52)
 
 
 @pytest.mark.usefixtures("quick")
@@ -285,7 +285,7 @@ async def test_what_no_server_would_take_is_given_up() -> None:
         announcer.provisioned()
         await asyncio.wait_for(announcer._emptied.wait(), 5)
     assert transport.said == ["provisioned"]
-    assert announcer.counters == module.Counters(published=1, failures=1, dropped=1)
+    assert announcer.counters == module.AnnouncerCounters(published=1, failures=1, dropped=1)
 
 
 @pytest.mark.usefixtures("quick")
@@ -309,7 +309,7 @@ async def test_closing_leaves_out_heartbeats_that_wait() -> None:
         transport.away = None
         await announcer.close(5)
     assert transport.said == ["startup", "provisioned", "shutdown"]
-    assert announcer.counters == module.Counters(published=3, failures=1, dropped=2)
+    assert announcer.counters == module.AnnouncerCounters(published=3, failures=1, dropped=2)
 
 
 async def test_closing_waits_no_longer_than_it_may() -> None:
@@ -332,7 +332,7 @@ async def test_what_nobody_has_heard_of_ends_without_waiting() -> None:
         with pytest.raises(DeliveryFailed):
             await announcer.close(1000)
         assert all(task.done() for task in announcer._tasks)
-    assert announcer.counters == module.Counters(failures=1, dropped=2)
+    assert announcer.counters == module.AnnouncerCounters(failures=1, dropped=2)
     assert len(transport.tried) == 1
 
 
@@ -359,7 +359,7 @@ async def test_what_may_just_be_arriving_is_followed_by_its_end() -> None:
 
 async def test_who_waits_for_startup_does_not_wait_for_ever() -> None:
     class Silent:
-        gone = False
+        closed = False
 
         async def middleware(self) -> Middleware:
             return await asyncio.get_running_loop().create_future()
@@ -389,7 +389,7 @@ async def test_both_formats(format: Format) -> None:
 async def test_what_nobody_expects_may_pass(caplog: pytest.LogCaptureFixture) -> None:
     """As where no thread can be started for a moment, to look the node's name up, or for a resolver."""
 
-    class Odd(Given):
+    class Odd(Borrowed):
         async def middleware(self) -> Middleware:
             if len(tried) < 3:  # the name is not asked for again
                 tried.append("middleware")
@@ -409,7 +409,7 @@ async def test_what_nobody_expects_may_pass(caplog: pytest.LogCaptureFixture) ->
             await announcer.announced()
         await asyncio.wait_for(announcer._emptied.wait(), 5)
     assert transport.said == ["startup"]
-    assert announcer.counters == module.Counters(published=1, failures=3)
+    assert announcer.counters == module.AnnouncerCounters(published=1, failures=3)
     assert len(caplog.messages) == 1
 
 
@@ -420,7 +420,7 @@ async def test_a_middleware_that_was_closed_before_is_not_waited_for() -> None:
         await middleware.close()
         with pytest.raises(ConnectionFailed, match="the middleware was closed before"):
             await announcer.close(1000)
-    assert announcer.counters == module.Counters(published=1)
+    assert announcer.counters == module.AnnouncerCounters(published=1)
 
 
 async def test_who_cancels_every_task_does_not_silence_it() -> None:
@@ -445,10 +445,12 @@ def test_the_first_beat_is_uniform_within_the_interval(monkeypatch: pytest.Monke
             firsts.append(options["first"])
 
     monkeypatch.setattr(lifetime, "Announcer", Noted)
-    monkeypatch.setattr(lifetime, "chance", random.Random(6))
+    monkeypatch.setattr(lifetime, "jitter", random.Random(6))
     count = 4000
     for _ in range(count):
-        Life(Service("billing", "1.4.2", middleware=MemoryMiddleware())._plan, current())._open(Engine.__new__(Engine))
+        Run(Service("billing", "1.4.2", middleware=MemoryMiddleware())._plan, current_environment())._open(
+            LoopThread.__new__(LoopThread)
+        )
     assert all(0 <= first <= INTERVAL for first in firsts)
     spread = max(abs(first / INTERVAL - rank / count) for rank, first in enumerate(sorted(firsts)))
     assert spread < 1.95 / count**0.5

@@ -19,7 +19,7 @@ from choria_lifecycle.demo import embedded
 from choria_lifecycle.errors import ConnectionFailed, OptionError
 from choria_lifecycle.events.factories import event_type
 from choria_lifecycle.service import exit_hooks
-from choria_lifecycle.service.asgi import Announced, ASGIApplication
+from choria_lifecycle.service.asgi import ASGIApplication, LifecycleASGIMiddleware
 from choria_lifecycle.service.service import Service
 
 if TYPE_CHECKING:
@@ -60,9 +60,11 @@ async def seen(watcher: Middleware) -> AsyncGenerator[Callable[[], Awaitable[lis
         yield so_far
 
 
-def announced(app: ASGIApplication, server: embedded.Server | str, **options: Any) -> Announced:
+def announced(app: ASGIApplication, server: embedded.Server | str, **options: Any) -> LifecycleASGIMiddleware:
     url = server if isinstance(server, str) else server.url
-    return Announced(app, "billing", "1.4.2", "n1.example.net", servers=url, environ={}, **({"timeout": 10} | options))
+    return LifecycleASGIMiddleware(
+        app, "billing", "1.4.2", "n1.example.net", servers=url, environ={}, **({"timeout": 10} | options)
+    )
 
 
 class Host:
@@ -335,7 +337,7 @@ async def test_all_else_is_not_touched(kind: str) -> None:
 def test_wrong_options_show_at_once() -> None:
     for wrong in ({"component": "a.b"}, {"version": ""}, {"interval": 0}):
         with pytest.raises(OptionError):
-            Announced(returning, **({"component": "billing", "version": "1.4.2"} | wrong))
+            LifecycleASGIMiddleware(returning, **({"component": "billing", "version": "1.4.2"} | wrong))
 
 
 @asynccontextmanager
@@ -363,10 +365,10 @@ async def test_frameworks(server, seen, kind: type[FastAPI | Starlette], form: s
     options: dict[str, Any] = {"component": "billing", "version": "1.4.2", "timeout": 10}
     options |= {"identity": "n1.example.net", "servers": server.url, "environ": {}}
     if form == "middleware":
-        app.add_middleware(Announced, **options)
+        app.add_middleware(LifecycleASGIMiddleware, **options)
         served: Any = app
     else:
-        served = Announced(app, **options)
+        served = LifecycleASGIMiddleware(app, **options)
     for _ in range(2):  # each lifespan has a service of its own
         host = Host(served)
         assert await host.tell(STARTUP) == COMPLETE

@@ -14,8 +14,8 @@ import pytest
 from choria_lifecycle import Service
 from choria_lifecycle.service import exit_hooks
 from choria_lifecycle.service import loop_thread as module
-from choria_lifecycle.service.environment import Surroundings, replaced
-from choria_lifecycle.service.loop_thread import Engine, borrow
+from choria_lifecycle.service.environment import Environment, replaced
+from choria_lifecycle.service.loop_thread import LoopThread, acquire
 from choria_lifecycle.testing import FakeClock, MemoryMiddleware, announcing
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ def _nothing_is_left() -> Iterator[None]:
     assert module._current is None
 
 
-def give_back(engine: Engine) -> None:
+def give_back(engine: LoopThread) -> None:
     done = threading.Event()
-    engine.give_back(done.set)
+    engine.release(done.set)
     assert done.wait(5)
 
 
 def test_all_borrow_the_same_and_the_last_one_ends_it() -> None:
-    first, second = borrow(), borrow()
+    first, second = acquire(), acquire()
     assert first is second
     give_back(first)
     assert first._thread.is_alive()
@@ -44,7 +44,7 @@ def test_all_borrow_the_same_and_the_last_one_ends_it() -> None:
     give_back(second)
     second.join(5)
     assert not first._thread.is_alive()
-    third = borrow()
+    third = acquire()
     assert third is not first
     give_back(third)
     third.join(5)
@@ -53,9 +53,9 @@ def test_all_borrow_the_same_and_the_last_one_ends_it() -> None:
 def test_borrowed_by_many_threads_at_once() -> None:
     barrier = threading.Barrier(8)
 
-    def use() -> Engine:
+    def use() -> LoopThread:
         barrier.wait(5)
-        return borrow()
+        return acquire()
 
     with ThreadPoolExecutor(8) as threads:
         engines = [each.result(5) for each in [threads.submit(use) for _ in range(8)]]
@@ -66,13 +66,13 @@ def test_borrowed_by_many_threads_at_once() -> None:
 
 
 def test_work_is_done_in_its_thread() -> None:
-    engine = borrow()
+    engine = acquire()
 
     async def name() -> tuple[str, bool, bool]:
-        return threading.current_thread().name, engine.here, engine.dead
+        return threading.current_thread().name, engine.on_loop_thread, engine.dead
 
     assert engine.submit(name()).result(5) == ("choria-lifecycle", True, False)
-    assert not engine.here
+    assert not engine.on_loop_thread
     called: list[Any] = []
     engine.call(lambda *given, **named: called.append((given, named)), 1, two=2)
     engine.submit(asyncio.sleep(0)).result(5)
@@ -94,7 +94,7 @@ def test_a_lookup_that_hangs_holds_nobody_up_and_disturbs_nobody(monkeypatch: py
         return "n1.example.net"
 
     monkeypatch.setattr(exit_hooks, "CLOSE_SECONDS", 1.2)
-    slow = Surroundings(connect=lambda *_, **__: MemoryMiddleware(), identity=identity, clock=FakeClock())
+    slow = Environment(connect=lambda *_, **__: MemoryMiddleware(), identity=identity, clock=FakeClock())
     unhandled: list[Any] = []
     before, threading.excepthook = threading.excepthook, unhandled.append
     try:
@@ -116,12 +116,12 @@ def test_a_lookup_that_hangs_holds_nobody_up_and_disturbs_nobody(monkeypatch: py
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_child_has_nothing_to_do_with_it() -> None:
-    engine = borrow()
+    engine = acquire()
     child = os.fork()
     if not child:
         code = 1
         try:
-            fresh = borrow()
+            fresh = acquire()
             code = 0 if engine.dead and fresh is not engine and not fresh.dead else 2
             give_back(fresh)
         finally:
@@ -134,13 +134,13 @@ def test_a_child_has_nothing_to_do_with_it() -> None:
 
 def test_no_thread_is_left_the_moment_it_has_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even where the thread takes its time between its last word and its end."""
-    run = Engine._run
+    run = LoopThread._run
 
-    def slow(self: Engine) -> None:
+    def slow(self: LoopThread) -> None:
         run(self)
         time.sleep(0.05)
 
-    monkeypatch.setattr(Engine, "_run", slow)
+    monkeypatch.setattr(LoopThread, "_run", slow)
     with announcing():
         with Service("billing", "1"):
             pass

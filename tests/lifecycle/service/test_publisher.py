@@ -10,7 +10,7 @@ import pytest
 
 from choria_lifecycle.errors import ConnectionFailed
 from choria_lifecycle.service import publisher as module
-from choria_lifecycle.service.publisher import Given, Line
+from choria_lifecycle.service.publisher import Borrowed, Owned
 from choria_lifecycle.testing import MemoryMiddleware
 
 if TYPE_CHECKING:
@@ -59,14 +59,14 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float]]:
             found.append((low, high))
             return 0.0
 
-    monkeypatch.setattr(module, "chance", Random())
+    monkeypatch.setattr(module, "jitter", Random())
     return found
 
 
 async def test_one_connection_for_all_who_ask() -> None:
     network = Network()
     network.go.clear()
-    line = Line(network.connect)
+    line = Owned(network.connect)
     asking = [asyncio.create_task(line.middleware()) for _ in range(10)]
     await asyncio.sleep(0)
     asking[0].cancel()  # which must not end it for the others
@@ -83,7 +83,7 @@ async def test_one_connection_for_all_who_ask() -> None:
 
 async def test_pauses_grow_to_half_a_minute(pauses: list[tuple[float, float]]) -> None:
     network = Network(down=True)
-    line = Line(network.connect)
+    line = Owned(network.connect)
     for attempt in range(1, 10):
         with pytest.raises(ConnectionFailed, match=f"attempt {attempt} failed"):
             await line.middleware()
@@ -98,7 +98,7 @@ async def test_pauses_grow_to_half_a_minute(pauses: list[tuple[float, float]]) -
 async def test_a_failure_is_told_to_all_who_wait() -> None:
     network = Network(down=True)
     network.go.clear()
-    line = Line(network.connect)
+    line = Owned(network.connect)
     asking = [asyncio.create_task(line.middleware()) for _ in range(5)]
     await asyncio.sleep(0)
     network.go.set()
@@ -110,7 +110,7 @@ async def test_a_failure_is_told_to_all_who_wait() -> None:
 async def test_closing_gives_up_an_attempt() -> None:
     network = Network()
     network.go.clear()
-    line = Line(network.connect)
+    line = Owned(network.connect)
     asking = asyncio.create_task(line.middleware())
     await asyncio.sleep(0)
     await asyncio.wait_for(line.close(), 5)
@@ -121,7 +121,7 @@ async def test_closing_gives_up_an_attempt() -> None:
 
 async def test_a_middleware_that_was_given_stays_open() -> None:
     middleware = MemoryMiddleware()
-    given = Given(middleware)
+    given = Borrowed(middleware)
     assert await given.middleware() is middleware
     await given.close()
     assert middleware.server == "memory"
@@ -129,5 +129,5 @@ async def test_a_middleware_that_was_given_stays_open() -> None:
 
 async def test_what_was_never_asked_for_closes(pauses: Any) -> None:
     network = Network()
-    await Line(network.connect).close()
+    await Owned(network.connect).close()
     assert network.attempts == 0

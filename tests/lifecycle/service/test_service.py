@@ -26,8 +26,8 @@ from choria_lifecycle import Service
 from choria_lifecycle.demo import embedded
 from choria_lifecycle.errors import ConnectionFailed, LifecycleError, OptionError
 from choria_lifecycle.service import exit_hooks, service
-from choria_lifecycle.service.announcer import Counters
-from choria_lifecycle.service.environment import current, replaced
+from choria_lifecycle.service.announcer import AnnouncerCounters
+from choria_lifecycle.service.environment import current_environment, replaced
 from choria_lifecycle.testing import Announcements, FakeClock, MemoryMiddleware, announcing
 from tests.bed.background import background
 from tests.bed.faults import running_proxy
@@ -88,7 +88,7 @@ def _nothing_is_left() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _time_stands_still() -> Iterator[None]:
     """The first alive event may else be due at any moment."""
-    with replaced(replace(current(), clock=FakeClock())):
+    with replaced(replace(current_environment(), clock=FakeClock())):
         yield
 
 
@@ -105,7 +105,7 @@ def test_with(server: embedded.Server, heard: Announcements) -> None:
         assert (billing.component, billing.version, billing.identity) == WHO
     heard.wait("shutdown", timeout=5)
     heard.assert_types(*TYPES)
-    assert billing.counters == Counters(published=2)
+    assert billing.counters == AnnouncerCounters(published=2)
 
 
 async def test_async_with(server: embedded.Server, heard: Announcements) -> None:
@@ -113,7 +113,7 @@ async def test_async_with(server: embedded.Server, heard: Announcements) -> None
         await heard.wait_async("startup", timeout=5)
     await heard.wait_async("shutdown", timeout=5)
     heard.assert_types(*TYPES)
-    assert billing.counters == Counters(published=2)
+    assert billing.counters == AnnouncerCounters(published=2)
 
 
 def test_in_between(server: embedded.Server, heard: Announcements) -> None:
@@ -196,7 +196,7 @@ def test_start_and_stop() -> None:
     with announcing() as announcements:
         billing = Service(*WHO)
         billing.stop()  # before it was started there is nothing to stop
-        assert billing.counters == Counters()
+        assert billing.counters == AnnouncerCounters()
         for say in (billing.provisioned, lambda: billing.upgraded("2")):
             with pytest.raises(RuntimeError, match="the service billing does not run"):
                 say()
@@ -309,7 +309,7 @@ def test_no_broker_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
     with Service(*WHO, servers=NOWHERE, environ=ENVIRON) as billing:
         billing.upgraded("1.5.0")
     assert time.monotonic() - began < 2
-    assert billing.counters == Counters(failures=1, dropped=2)
+    assert billing.counters == AnnouncerCounters(failures=1, dropped=2)
     first, last = caplog.messages
     assert first.startswith("billing is not announced: ")
     assert last.startswith("the end of billing was not announced: ")
@@ -443,7 +443,7 @@ def test_what_the_machine_refuses_harms_nobody(
             billing.provisioned()
         with pytest.raises(ConnectionFailed, match=f"billing cannot be announced: .*{str(error)[-8:]}"):
             Service(*WHO, strict=True).start()
-    assert billing.counters == Counters(failures=1, dropped=1)
+    assert billing.counters == AnnouncerCounters(failures=1, dropped=1)
     assert [message for message in caplog.messages if "nor will be" in message] == caplog.messages
     with announcing() as announcements, Service(*WHO):
         announcements.assert_types("startup")
@@ -457,7 +457,7 @@ def test_a_clock_that_fails_harms_nobody(caplog: pytest.LogCaptureFixture) -> No
     with announcing():
         with Service(*WHO, clock=Broken()) as billing:
             billing.provisioned()
-        assert billing.counters == Counters(failures=1, dropped=1)
+        assert billing.counters == AnnouncerCounters(failures=1, dropped=1)
         assert caplog.messages == ["billing is not announced, nor will be: no clock"]
         with pytest.raises(ConnectionFailed, match="billing cannot be announced: no clock"):
             Service(*WHO, clock=Broken(), strict=True).start()

@@ -74,7 +74,7 @@ async def test_nobody_expires_while_it_is_cut_off(monkeypatch: pytest.MonkeyPatc
     transport = Silent()
     async with at_work(transport, Options()) as (tally, _):
         swept = list[float]()
-        monkeypatch.setattr(tally.recorder, "sweep", swept.append)
+        monkeypatch.setattr(tally.recorder, "expire", swept.append)
         await until(lambda: swept)
         transport.silent = True
         await until(lambda: tally._unanswered > 0)
@@ -90,7 +90,7 @@ async def test_nobody_expires_while_the_past_is_read(monkeypatch: pytest.MonkeyP
     async with Middleware(InMemoryTransport()) as middleware:
         tally = Tally(middleware, Options())
         swept = list[float]()
-        monkeypatch.setattr(tally.recorder, "sweep", swept.append)
+        monkeypatch.setattr(tally.recorder, "expire", swept.append)
         sweeping = asyncio.create_task(tally._keep_sweeping())
         begin = time.monotonic()
         await until(lambda: time.monotonic() > begin + 0.3)
@@ -103,6 +103,6 @@ async def test_nobody_expires_while_the_past_is_read(monkeypatch: pytest.MonkeyP
 async def test_while_the_past_is_not_read_the_standby_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Middleware(InMemoryTransport()) as middleware:
         tally = Tally(middleware, Options(election="TALLY"))
-        assert tally.facts().election_why == "the stream has not been read yet"
+        assert tally.facts().election_reason == "the stream has not been read yet"
         monkeypatch.setattr(tally._intake, "_none", True)
-        assert tally.facts().election_why == ""
+        assert tally.facts().election_reason == ""

@@ -14,13 +14,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import choria_lifecycle
 from choria_lifecycle.errors import ConfigError, MissingExtra
-from choria_lifecycle.tally.exposition import CONTENT_TYPE, Facts, check_prefix, render
+from choria_lifecycle.tally.exposition import CONTENT_TYPE, TallyState, check_prefix, render
 from choria_lifecycle.tally.limits import Limits
 from choria_lifecycle.tally.recorder import EXPIRY, Recorder
 from tests.bed.strategies import EXAMPLES, TEXTS
 from tests.bed.tally_events import event, run, transition
 
-FACTS = Facts(
+FACTS = TallyState(
     connected=True,
     server="nats://a:4222",
     gaps=3,
@@ -109,7 +109,7 @@ OWN_TYPES = {
 
 def busy() -> Recorder:
     recorder = Recorder(now=0.0, clock=lambda: 0.0)
-    recorder.take(event("alive", "n2"), 0.0)
+    recorder.record(event("alive", "n2"), 0.0)
     for each in [
         event("alive"),
         event("startup", "n3", "2.0"),
@@ -121,16 +121,18 @@ def busy() -> Recorder:
         run(),
         run("error"),
     ]:
-        recorder.take(each, EXPIRY)
-    recorder.failed("server")
-    recorder.failed("server")
-    recorder.failed("transition")
-    recorder.spent("server", 0.25)
-    assert not recorder.sweep(EXPIRY + 60)
+        recorder.record(each, EXPIRY)
+    recorder.record_error("server")
+    recorder.record_error("server")
+    recorder.record_error("transition")
+    recorder.add_time("server", 0.25)
+    assert not recorder.expire(EXPIRY + 60)
     return recorder
 
 
-def text(recorder: Recorder, facts: Facts = FACTS, now: float = EXPIRY + 7.5, prefix: str = "lifecycle_tally") -> str:
+def text(
+    recorder: Recorder, facts: TallyState = FACTS, now: float = EXPIRY + 7.5, prefix: str = "lifecycle_tally"
+) -> str:
     return render(recorder, facts, prefix=prefix, now=now).decode()
 
 
@@ -203,7 +205,7 @@ def test_the_role_is_on_every_series_that_the_go_tally_has(active: bool) -> None
 
 
 def test_a_new_tally_says_what_it_can() -> None:
-    facts = Facts(connected=False, started=1.0, now=2.0)
+    facts = TallyState(connected=False, started=1.0, now=2.0)
     found = {
         name: value
         for (name, labels), value in samples(text(Recorder(now=0.0), facts, now=1.0)).items()
@@ -222,16 +224,16 @@ def test_a_new_tally_says_what_it_can() -> None:
 
 def test_series_vanish_with_their_last_node() -> None:
     recorder = Recorder(now=0.0)
-    recorder.take(event("alive"), 0.0)
+    recorder.record(event("alive"), 0.0)
     assert 'versions{active="1",component="server",version="1.0"} 1\n' in text(recorder)
-    recorder.take(event("shutdown"), 0.0)
+    recorder.record(event("shutdown"), 0.0)
     assert 'version="1.0"' not in text(recorder)
     assert "lifecycle_tally_nodes{" not in text(recorder)
 
 
 def test_the_age_of_the_last_event_is_never_negative() -> None:
     recorder = Recorder(now=0.0)
-    recorder.take(event("alive"), 5.0)
+    recorder.record(event("alive"), 5.0)
     assert "lifecycle_tally_last_event_age_seconds 0.0\n" in text(recorder, now=4.0)
 
 
@@ -273,11 +275,11 @@ def test_a_prefix_that_no_name_can_have_is_refused(prefix: str) -> None:
 def test_whatever_text_there_is_the_parser_reads_it_back(texts: list[str], limit: int) -> None:
     recorder = Recorder(limits=Limits(label_bytes=limit), now=0.0)
     component, version, governor, machine, name = texts
-    recorder.take(event("alive", component, version, component), 0.0)
-    recorder.take(event("governor", component=component, governor=governor), 0.0)
-    recorder.take(transition(machine, version, name, transition=governor), 0.0)
-    recorder.take(run(machine=machine, name=name, version=version), 0.0)
-    recorder.failed(component)
+    recorder.record(event("alive", component, version, component), 0.0)
+    recorder.record(event("governor", component=component, governor=governor), 0.0)
+    recorder.record(transition(machine, version, name, transition=governor), 0.0)
+    recorder.record(run(machine=machine, name=name, version=version), 0.0)
+    recorder.record_error(component)
     found = samples(text(recorder))
     assert len(found) == len([line for line in text(recorder).split("\n") if line and not line.startswith("#")])
     values = {value for _, labels in found for _, value in labels}
@@ -289,7 +291,7 @@ def test_whatever_text_there_is_the_parser_reads_it_back(texts: list[str], limit
 
 def test_quotes_backslashes_and_newlines_are_escaped() -> None:
     recorder = Recorder(now=0.0)
-    recorder.take(event("alive", version='a"b\\c'), 0.0)
+    recorder.record(event("alive", version='a"b\\c'), 0.0)
     line = r'lifecycle_tally_versions{active="1",component="server",version="a\"b\\c"} 1'
     assert line in text(recorder).splitlines()
 

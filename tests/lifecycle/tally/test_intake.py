@@ -107,7 +107,7 @@ async def test_the_age_of_what_was_stored_counts(clock: Clock) -> None:
     async with counting(middleware) as running:
         await running.until(lambda: running.intake.state == "done")
         assert (running.recorder.nodes, running.intake.replayed) == (2, 2)
-        while running.recorder.sweep(time.monotonic() + 600):
+        while running.recorder.expire(time.monotonic() + 600):
             pass
         assert [each.identity for each in running.recorder.history.expired] == ["n2.example.net"]
 
@@ -139,13 +139,13 @@ async def test_while_it_is_read_nothing_is_complete(clock: Clock, monkeypatch: p
     await middleware.publish_many([event("alive", number) for number in range(100)])
     recorder, seen = Recorder(now=time.monotonic()), list[tuple[str, bool]]()
     intake = Intake(middleware, recorder, components=(), replay=EXPIRY, stream="", say=lambda text: None)
-    restore = recorder.restore
+    restore = recorder.replay
 
     def watched(*arguments: Any) -> None:
         restore(*arguments)
         seen.append((intake.state, intake.complete))
 
-    monkeypatch.setattr(recorder, "restore", watched)
+    monkeypatch.setattr(recorder, "replay", watched)
     task = asyncio.create_task(intake.run())
     async with asyncio.timeout(10):
         while not intake.complete:  # noqa: ASYNC110 - the other side needs its turns
@@ -234,7 +234,7 @@ async def test_what_is_read_late_is_as_old_as_it_is(clock: Clock) -> None:
         await running.until(lambda: running.recorder.nodes)
         now = time.monotonic()
         assert running.recorder.last_event == pytest.approx(now - 600, abs=30)
-        while running.recorder.sweep(now + EXPIRY - 300):
+        while running.recorder.expire(now + EXPIRY - 300):
             pass
         assert [each.identity for each in running.recorder.history.expired] == ["n1.example.net"]
 

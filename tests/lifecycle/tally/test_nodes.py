@@ -9,15 +9,15 @@ import pytest
 
 from choria_lifecycle.tally.labels import Labels
 from choria_lifecycle.tally.limits import Limits
-from choria_lifecycle.tally.nodes import SHARDS, Census, Gone, Nodes
+from choria_lifecycle.tally.nodes import SHARDS, ExpiredNode, NodeCounter, Nodes
 
 
-def make(**limits: int) -> tuple[Nodes, Census, Labels]:
-    labels, census = Labels(Limits(**limits)), Census()
+def make(**limits: int) -> tuple[Nodes, NodeCounter, Labels]:
+    labels, census = Labels(Limits(**limits)), NodeCounter()
     return Nodes(labels, census), census, labels
 
 
-def expire(nodes: Nodes, oldest: int) -> list[Gone]:
+def expire(nodes: Nodes, oldest: int) -> list[ExpiredNode]:
     found = [nodes.expire(number, oldest, 10_000) for number in range(SHARDS)]
     gone = [node for _, nodes in found for node in nodes]
     assert sum(count for count, _ in found) == len(gone)

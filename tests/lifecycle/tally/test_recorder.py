@@ -30,14 +30,14 @@ def make(now: float = 1000.0, **limits: int) -> Recorder:
 
 
 def sweep(recorder: Recorder, now: float) -> None:
-    while recorder.sweep(now, 1e9):
+    while recorder.expire(now, 1e9):
         pass
 
 
 def taken(*events: object, **limits: int) -> Recorder:
     recorder = make(**limits)
     for each in events:
-        recorder.take(each, 1000.0)
+        recorder.record(each, 1000.0)
     return recorder
 
 
@@ -122,7 +122,7 @@ def test_what_is_no_event_of_the_tally_is_ignored() -> None:
 def test_errors_are_counted_by_component_and_bounded() -> None:
     recorder = make(components=2)
     for name in ["server", "server", "a", "b", "c", "transition", "exec_watcher", "x" * 999]:
-        recorder.failed(name)
+        recorder.record_error(name)
     assert recorder.errors == {"server": 2, "a": 1, "other": 3, "transition": 1, "exec_watcher": 1}
     assert recorder.limits_hit["components"] == 3
     assert recorder.nodes == 0
@@ -130,11 +130,11 @@ def test_errors_are_counted_by_component_and_bounded() -> None:
 
 def test_time_is_measured_by_component() -> None:
     recorder = taken(ALIVE, ALIVE, components=1)
-    recorder.spent("unheard of", 0.5)
-    recorder.spent("server", 0.25)
-    recorder.spent("server", 0.5)
-    recorder.take(event("alive", component="agent"), 1000.0)
-    recorder.spent("agent", 0.125)
+    recorder.add_time("unheard of", 0.5)
+    recorder.add_time("server", 0.25)
+    recorder.add_time("server", 0.5)
+    recorder.record(event("alive", component="agent"), 1000.0)
+    recorder.add_time("agent", 0.125)
     assert recorder.processing == {"server": Summary(2, 0.75), "other": Summary(1, 0.125)}
     assert recorder.limits_hit["components"] == 1
     assert recorder.maintenance == {}
@@ -158,7 +158,7 @@ def test_a_node_expires_within_a_minute_after_80(passed: float, gone: bool) -> N
 
 def test_being_heard_puts_expiry_off() -> None:
     recorder = taken(ALIVE, event("alive", "n2"))
-    recorder.take(NEWER, 1000.0 + EXPIRY)
+    recorder.record(NEWER, 1000.0 + EXPIRY)
     sweep(recorder, 1000.0 + EXPIRY + MINUTE)
     assert recorder.versions() == {"server": {"2.0": 1}}
     assert [node.identity for node in recorder.history.expired] == ["n2"]
@@ -167,10 +167,10 @@ def test_being_heard_puts_expiry_off() -> None:
 def test_sweeping_stops_when_its_time_is_over_and_goes_on() -> None:
     recorder = make()
     for number in range(2000):
-        recorder.take(event("alive", f"n{number}", component=f"c{number % 2}"), 1000.0)
+        recorder.record(event("alive", f"n{number}", component=f"c{number % 2}"), 1000.0)
     later = 1000.0 + EXPIRY + MINUTE
     slices, left = 1, [recorder.nodes]
-    while recorder.sweep(later, 10.0):  # the clock says that a second has passed whenever it is asked
+    while recorder.expire(later, 10.0):  # the clock says that a second has passed whenever it is asked
         slices += 1
         left.append(recorder.nodes)
     assert slices == -(-2 * SHARDS // 10)
@@ -185,12 +185,12 @@ def test_sweeping_stops_when_its_time_is_over_and_goes_on() -> None:
 def test_events_between_two_slices_are_seen() -> None:
     recorder = make()
     for number in range(100):
-        recorder.take(event("alive", f"n{number}"), 1000.0)
+        recorder.record(event("alive", f"n{number}"), 1000.0)
     later = 1000.0 + EXPIRY + MINUTE
-    recorder.sweep(later, 100.0)
+    recorder.expire(later, 100.0)
     for number in range(100):
-        recorder.take(event("alive", f"n{number}", component="new"), later)
-        recorder.take(event("alive", f"n{number}"), later)
+        recorder.record(event("alive", f"n{number}", component="new"), later)
+        recorder.record(event("alive", f"n{number}"), later)
     sweep(recorder, later)
     sweep(recorder, later)
     assert recorder.versions() == {"server": {"1.0": 100}, "new": {"1.0": 100}}
@@ -198,13 +198,13 @@ def test_events_between_two_slices_are_seen() -> None:
 
 def test_the_hour_says_what_happened() -> None:
     recorder = make(now=0.0)
-    recorder.take(STARTED, 0.0)
-    recorder.take(STOPPED, 61.0)
-    recorder.take(event("upgraded"), 61.0)
-    recorder.take(ALIVE, 61.0)
-    recorder.take(NEWER, 61.0)
-    recorder.take(ALIVE, 125.0)
-    recorder.take(event("startup", version="2.0"), 125.0)
+    recorder.record(STARTED, 0.0)
+    recorder.record(STOPPED, 61.0)
+    recorder.record(event("upgraded"), 61.0)
+    recorder.record(ALIVE, 61.0)
+    recorder.record(NEWER, 61.0)
+    recorder.record(ALIVE, 125.0)
+    recorder.record(event("startup", version="2.0"), 125.0)
     rows = recorder.history.rows(125.0)[1][-3:]
     found = [(row.startups, row.shutdowns, row.expiries, row.upgrades) for row in rows]
     assert found == [(1, 0, 0, 0), (0, 1, 0, 2), (1, 0, 0, 2)]
@@ -227,14 +227,14 @@ def test_restoring_rebuilds_nodes_and_counts_nothing() -> None:
         (event("alive", "n5"), -3.0),
         (None, 0.0),
     ]:
-        recorder.restore(each, 0.0, age)
+        recorder.replay(each, 0.0, age)
     assert recorder.versions() == {"server": {"1.0": 2, "2.0": 1}}
     assert (recorder.good, recorder.types, recorder.governors, recorder.last_event) == ({}, {}, {}, None)
     assert (recorder.machines.transitions, recorder.machines.runtime, recorder.processing) == ({}, {}, {})
     assert {(row.startups, row.shutdowns, row.upgrades) for row in recorder.history.rows(0.0)[1]} == {(0, 0, 0)}
     sweep(recorder, MINUTE)
     assert [node[:4] for node in recorder.history.expired] == [("n2", "server", "1.0", -EXPIRY)]
-    recorder.take(event("alive", "n3", "2.0"), 10.0)
+    recorder.record(event("alive", "n3", "2.0"), 10.0)
     assert recorder.versions() == {"server": {"1.0": 1, "2.0": 1}}
 
 
@@ -242,10 +242,10 @@ def test_each_limit_keeps_the_sums() -> None:
     recorder = make(components=3, versions=2, governors=2, transitions=2, watchers=2, nodes=10)
     for number in range(20):
         component = f"c{number % 5}"
-        recorder.take(event("alive", f"n{number}", f"v{number}", component), 1000.0)
-        recorder.take(event("governor", component=component, governor=f"g{number}"), 1000.0)
-        recorder.take(transition(f"m{number}"), 1000.0)
-        recorder.take(run("error", name=f"w{number}"), 1000.0)
+        recorder.record(event("alive", f"n{number}", f"v{number}", component), 1000.0)
+        recorder.record(event("governor", component=component, governor=f"g{number}"), 1000.0)
+        recorder.record(transition(f"m{number}"), 1000.0)
+        recorder.record(run("error", name=f"w{number}"), 1000.0)
     assert recorder.good == {"c0": 8, "c1": 8, "c2": 8, "other": 16}
     assert set(recorder.versions()) <= {"c0", "c1", "c2", "other"}
     assert recorder.nodes == sum(sum(versions.values()) for versions in recorder.versions().values()) == 10
@@ -282,14 +282,14 @@ def test_nodes_of_components_that_share_a_series_are_told_apart() -> None:
 def test_a_hostile_publisher_leaves_honest_counts_alone() -> None:
     recorder = make()
     for number in range(200):
-        recorder.take(event("alive", f"n{number}"), 1000.0)
+        recorder.record(event("alive", f"n{number}"), 1000.0)
     for number in range(3000):
-        recorder.take(event("alive", f"x{number}", f"v{number}" * 50, f"c{number}"), 1000.0)
-        recorder.take(event("shutdown", f"n{number}", component=f"c{number}"), 1000.0)
-        recorder.take(event("governor", component="server", governor=f"g{number}"), 1000.0)
-        recorder.take(transition(*[f"{number}"] * 3), 1000.0)
-        recorder.take(run(machine=f"{number}"), 1000.0)
-        recorder.failed(f"c{number}")
+        recorder.record(event("alive", f"x{number}", f"v{number}" * 50, f"c{number}"), 1000.0)
+        recorder.record(event("shutdown", f"n{number}", component=f"c{number}"), 1000.0)
+        recorder.record(event("governor", component="server", governor=f"g{number}"), 1000.0)
+        recorder.record(transition(*[f"{number}"] * 3), 1000.0)
+        recorder.record(run(machine=f"{number}"), 1000.0)
+        recorder.record_error(f"c{number}")
     assert recorder.versions()["server"] == {"1.0": 200}
     assert recorder.types["server", "alive"] == 200
     assert len(recorder.good) == 65
@@ -306,13 +306,13 @@ def test_a_hostile_publisher_cannot_fill_the_memory() -> None:
     try:
         for number in range(2000):
             long = f"{number}" + "x" * 20_000
-            recorder.take(event("alive", long, long, long), 1000.0)
-            recorder.take(event("alive", long, long), 1000.0)
-            recorder.take(event("startup", "n1", long), 1000.0)
-            recorder.take(event("governor", long, governor=long), 1000.0)
-            recorder.take(transition(long, long, long), 1000.0)
-            recorder.take(run(name=long, version=long), 1000.0)
-            recorder.failed(long)
+            recorder.record(event("alive", long, long, long), 1000.0)
+            recorder.record(event("alive", long, long), 1000.0)
+            recorder.record(event("startup", "n1", long), 1000.0)
+            recorder.record(event("governor", long, governor=long), 1000.0)
+            recorder.record(transition(long, long, long), 1000.0)
+            recorder.record(run(name=long, version=long), 1000.0)
+            recorder.record_error(long)
         taken = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()
@@ -381,7 +381,7 @@ def test_the_model_agrees(steps: list[tuple[Any, ...]]) -> None:
         if step[0] == "sweep":
             sweep(recorder, model.now)
         elif step[0] != "wait":
-            recorder.take(event(*step), model.now)
+            recorder.record(event(*step), model.now)
         assert recorder.versions() == model.versions()
         assert recorder.nodes == len(model.heard)
     assert recorder.types == model.types
@@ -400,7 +400,7 @@ def test_limits_hold_and_lose_nothing_else(
         if step[0] == "sweep":
             sweep(recorder, model.now)
         elif step[0] != "wait":
-            recorder.take(event(*step), model.now)
+            recorder.record(event(*step), model.now)
         found = recorder.versions()
         assert recorder.nodes == sum(sum(counts.values()) for counts in found.values()) <= nodes
         assert len(found.keys() - {"other"}) <= components
@@ -420,12 +420,12 @@ def test_a_stream_rebuilds_what_was_there(steps: list[tuple[Any, ...]]) -> None:
         if step[0] == "wait":
             now += step[1]
         elif step[0] != "sweep":
-            live.take(event(*step), now)
+            live.record(event(*step), now)
             stored.append((event(*step), now))
     sweep(live, now)
     restored = make(now=now)
     for each, at in stored:
-        restored.restore(each, now, now - at)
+        restored.replay(each, now, now - at)
     sweep(restored, now)
     young = [at for _, at in stored if now - at <= EXPIRY]
     if len(young) == len(stored):  # minutes begin at another second, which matters at the very end of the 80

@@ -5,7 +5,7 @@ import json
 import msgspec
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.tally.exposition import Facts
+from choria_lifecycle.tally.exposition import TallyState
 from choria_lifecycle.tally.recorder import Recorder
 from choria_lifecycle.tally.status import status
 from choria_lifecycle.tally.web.page import page
@@ -14,8 +14,8 @@ from tests.bed.tally_events import event
 STARTED = 1_795_000_000.0
 
 
-def facts(now: float, **changes: object) -> Facts:
-    return Facts(connected=True, server="nats://127.0.0.1:4222", started=STARTED, now=now, **changes)  # type: ignore[arg-type]
+def facts(now: float, **changes: object) -> TallyState:
+    return TallyState(connected=True, server="nats://127.0.0.1:4222", started=STARTED, now=now, **changes)  # type: ignore[arg-type]
 
 
 def test_what_was_counted_is_told_in_times_of_day() -> None:
@@ -24,14 +24,14 @@ def test_what_was_counted_is_told_in_times_of_day() -> None:
     recorder = Recorder(expiry=300, now=begin)
     ours = {"component": "server"}
     for number in range(3):
-        recorder.take(lifecycle.startup(identity=f"n{number}", version="1.0", **ours), begin + 1)
-    recorder.take(lifecycle.alive(identity="n1", version="1.1", **ours), begin + 70)
-    recorder.take(lifecycle.shutdown(identity="n2", **ours), begin + 130)
-    recorder.take(lifecycle.startup(identity="b1", component="broker", version="2.0"), begin + 130)
-    recorder.failed("server")
+        recorder.record(lifecycle.startup(identity=f"n{number}", version="1.0", **ours), begin + 1)
+    recorder.record(lifecycle.alive(identity="n1", version="1.1", **ours), begin + 70)
+    recorder.record(lifecycle.shutdown(identity="n2", **ours), begin + 130)
+    recorder.record(lifecycle.startup(identity="b1", component="broker", version="2.0"), begin + 130)
+    recorder.record_error("server")
     now = begin + 380
-    recorder.take(lifecycle.alive(identity="n1", version="1.1", **ours), now)
-    while recorder.sweep(now):
+    recorder.record(lifecycle.alive(identity="n1", version="1.1", **ours), now)
+    while recorder.expire(now):
         pass
     told = status(recorder, facts(STARTED + 380), prefix="lifecycle_tally", now=now)
     minutes = told.pop("minutes")  # type: ignore[misc]
@@ -78,7 +78,7 @@ def test_the_most_nodes_come_first() -> None:
     recorder = Recorder(now=0)
     for component, version, nodes in [("b", "1.9", 1), ("a", "1", 2), ("c", "1", 2), ("b", "1.8", 4), ("b", "2.0", 1)]:
         for number in range(nodes):
-            recorder.take(lifecycle.alive(identity=f"{version}-{number}", component=component, version=version), 0)
+            recorder.record(lifecycle.alive(identity=f"{version}-{number}", component=component, version=version), 0)
     told = status(recorder, facts(0), prefix="p", now=0)
     assert [each["name"] for each in told["components"]] == ["b", "a", "c"]
     assert [each["version"] for each in told["components"][0]["versions"]] == ["1.8", "2.0", "1.9"]
@@ -102,8 +102,8 @@ def test_what_else_there_is_to_say() -> None:
 def test_whatever_nodes_call_themselves_becomes_json_and_a_page() -> None:
     recorder = Recorder(expiry=60, now=0)
     for identity in ("\ud800n", "n\x00\x1b", "é" * 100_000, '"<b>'):
-        recorder.take(event("startup", identity=identity, component=identity, version=identity), 0)
-    while recorder.sweep(300):
+        recorder.record(event("startup", identity=identity, component=identity, version=identity), 0)
+    while recorder.expire(300):
         pass
     told = status(recorder, facts(STARTED), prefix="p", now=300)
     assert len(told["expired"]) == 4

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.validation import parallel, worker
-from choria_lifecycle.validation.parallel import pool, surveyed
-from choria_lifecycle.validation.policy import Part, Policy, judge
-from choria_lifecycle.validation.source import Source, segments
-from choria_lifecycle.validation.worker import Surveyed, Wanted, WorkerEnded, survey
+from choria_lifecycle.validation.parallel import pool, validate_file
+from choria_lifecycle.validation.policy import BatchResult, Policy, validate_batch
+from choria_lifecycle.validation.source import DocumentSource, segments
+from choria_lifecycle.validation.worker import Job, SegmentResult, WorkerEnded, validate_segment
 from choria_lifecycle.wire.finding import CODES
 from tests.bed import strategies
 
@@ -53,11 +53,11 @@ class Here:
         self.processes = [None] * others
         self.futures: list[Future[Any]] = []
 
-    def submit(self, wanted: Wanted, segment: tuple[int, int]) -> Future[Any]:
+    def submit(self, wanted: Job, segment: tuple[int, int]) -> Future[Any]:
         future: Future[Any] = Future()
         self.futures.append(future)
         try:
-            future.set_result(survey(wanted, segment))
+            future.set_result(validate_segment(wanted, segment))
         except OSError as error:
             future.set_exception(error)
         return future
@@ -76,7 +76,7 @@ class Later(Here):
         self.most = self.waiting = 0
         self._done = cycle(done)
 
-    def submit(self, wanted: Wanted, segment: tuple[int, int]) -> Future[Any]:
+    def submit(self, wanted: Job, segment: tuple[int, int]) -> Future[Any]:
         pool = self
 
         class Waiting(Future[Any]):
@@ -88,7 +88,7 @@ class Later(Here):
 
             def result(self, timeout: float | None = None) -> Any:
                 pool.waiting -= 1
-                return survey(wanted, segment)
+                return validate_segment(wanted, segment)
 
         future = Waiting()
         self.futures.append(future)
@@ -110,9 +110,9 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def together(reports: Iterator[Surveyed] | list[Surveyed]) -> tuple[Part, int]:
+def together(reports: Iterator[SegmentResult] | list[SegmentResult]) -> tuple[BatchResult, int]:
     """Return what was reported, with the lines of the file, and how many lines it has."""
-    whole, lines = Part(), 0
+    whole, lines = BatchResult(), 0
     for each in reports:
         assert each.part is not None
         whole.counts.add(each.part.counts)
@@ -126,19 +126,19 @@ def together(reports: Iterator[Surveyed] | list[Surveyed]) -> tuple[Part, int]:
 class Alone(NamedTuple):
     """What one process finds in a part of a file."""
 
-    part: Part
+    part: BatchResult
     lines: int
     oversized: list[bytes]
 
 
 def alone(path: Path, policy: Policy, segment: tuple[int, int] | None = None) -> Alone:
-    found = Alone(Part(), 0, [])
+    found = Alone(BatchResult(), 0, [])
     with path.open("rb") as file:
-        source = Source(
+        source = DocumentSource(
             file, oversized=found.oversized.append, limit=LIMIT, segment=segment or (0, path.stat().st_size)
         )
         for batch in source:
-            part = judge(batch, policy)
+            part = validate_batch(batch, policy)
             found.part.counts.add(part.counts)
             found.part.said.extend(part.said)
             found.part.rejected.extend(part.rejected)
@@ -181,9 +181,9 @@ def test_in_pieces_it_says_the_same(
         path = Path(folder) / "events.ndjson"
         path.write_bytes(data if ended else data.removesuffix(b"\n"))
         patch.setattr(parallel, "SEGMENT", segment)
-        patch.setattr(worker, "Source", partial(Source, limit=LIMIT))
+        patch.setattr(worker, "DocumentSource", partial(DocumentSource, limit=LIMIT))
         reports = list(
-            surveyed(Later(done, jobs - 1), Wanted(path=path, policy=policy, valid=valid, rejected=rejected))  # type: ignore[arg-type]
+            validate_file(Later(done, jobs - 1), Job(path=path, policy=policy, valid=valid, rejected=rejected))  # type: ignore[arg-type]
         )
         whole = alone(path, policy)
         size = path.stat().st_size
@@ -195,7 +195,7 @@ def test_in_pieces_it_says_the_same(
     assert bool(again) == bool(whole.oversized and (valid or rejected))
     assert all(each.oversized for each in again.values())
     read = [
-        Surveyed(each.segment, again[each.segment].lines, again[each.segment].part) if each.part is None else each
+        SegmentResult(each.segment, again[each.segment].lines, again[each.segment].part) if each.part is None else each
         for each in reports
     ]
     found, lines_read = together(read)
@@ -209,7 +209,7 @@ def test_in_pieces_it_says_the_same(
 @pytest.mark.parametrize("jobs", [2, 3, 6])
 def test_little_waits_however_large_the_file_is(jobs: int, file: Path) -> None:
     others = Later(others=jobs - 1)
-    whole, _ = together(surveyed(others, Wanted(path=file, policy=POLICY)))  # type: ignore[arg-type]
+    whole, _ = together(validate_file(others, Job(path=file, policy=POLICY)))  # type: ignore[arg-type]
     assert whole.counts.valid + whole.counts.rejected == len(file.read_bytes().splitlines())
     assert 0 < others.most <= 2 * (jobs - 1)
 
@@ -217,7 +217,7 @@ def test_little_waits_however_large_the_file_is(jobs: int, file: Path) -> None:
 @pytest.mark.usefixtures("small")
 def test_whoever_has_enough_leaves_nothing_to_do(file: Path) -> None:
     others = Later()
-    reports = surveyed(others, Wanted(path=file, policy=POLICY))  # type: ignore[arg-type]
+    reports = validate_file(others, Job(path=file, policy=POLICY))  # type: ignore[arg-type]
     first = next(reports)
     reports.close()  # type: ignore[attr-defined]
     assert first.segment[0] == 0
@@ -226,12 +226,12 @@ def test_whoever_has_enough_leaves_nothing_to_do(file: Path) -> None:
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        list(surveyed(Here(), Wanted(path=tmp_path / "missing", policy=POLICY)))  # type: ignore[arg-type]
+        list(validate_file(Here(), Job(path=tmp_path / "missing", policy=POLICY)))  # type: ignore[arg-type]
 
 
 @pytest.mark.usefixtures("small")
 def test_a_file_that_vanishes_while_it_is_read(file: Path) -> None:
-    reports = surveyed(Later(), Wanted(path=file, policy=POLICY))  # type: ignore[arg-type]
+    reports = validate_file(Later(), Job(path=file, policy=POLICY))  # type: ignore[arg-type]
     next(reports)
     file.unlink()
     with pytest.raises(FileNotFoundError):
@@ -241,7 +241,7 @@ def test_a_file_that_vanishes_while_it_is_read(file: Path) -> None:
 def test_an_empty_file(tmp_path: Path) -> None:
     path = tmp_path / "empty"
     path.touch()
-    assert list(surveyed(Here(), Wanted(path=path, policy=POLICY))) == []  # type: ignore[arg-type]
+    assert list(validate_file(Here(), Job(path=path, policy=POLICY))) == []  # type: ignore[arg-type]
 
 
 # ---- with real processes
@@ -249,12 +249,12 @@ def test_an_empty_file(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("small")
 def test_processes_say_what_is_said_here(file: Path) -> None:
-    wanted = Wanted(path=file, policy=Policy(now=NOON, warnings_as_errors=True), valid=True, rejected=True)
+    wanted = Job(path=file, policy=Policy(now=NOON, warnings_as_errors=True), valid=True, rejected=True)
     with pool(3) as others:
         # Without taking part in it, so that the others have to.
         found = [others.submit(wanted, segment).result() for segment in segments(file, 1000)]
-        together = list(surveyed(others, wanted))
-    here = list(surveyed(Here(), wanted))  # type: ignore[arg-type]
+        together = list(validate_file(others, wanted))
+    here = list(validate_file(Here(), wanted))  # type: ignore[arg-type]
     assert found == here == together
     assert len(found) > 10
     assert json.loads(found[0].part.valid[0])["identity"] == "n1.example.net"  # type: ignore[union-attr]
@@ -265,8 +265,8 @@ def test_processes_say_what_is_said_here(file: Path) -> None:
 def test_a_process_that_cannot_read_says_so_and_goes_on(file: Path, tmp_path: Path) -> None:
     with pool(2) as others:
         with pytest.raises(FileNotFoundError):
-            others.submit(Wanted(path=tmp_path / "missing", policy=POLICY), (0, 10)).result()
-        assert others.submit(Wanted(path=file, policy=POLICY), (0, 0)).result().lines == 0
+            others.submit(Job(path=tmp_path / "missing", policy=POLICY), (0, 10)).result()
+        assert others.submit(Job(path=file, policy=POLICY), (0, 0)).result().lines == 0
 
 
 @pytest.mark.usefixtures("small")
@@ -275,9 +275,9 @@ def test_a_process_that_is_killed_is_no_hang(file: Path) -> None:
         for process in others.processes:
             process.kill()
         with pytest.raises(WorkerEnded):
-            others.submit(Wanted(path=file, policy=POLICY), (0, 10)).result()
+            others.submit(Job(path=file, policy=POLICY), (0, 10)).result()
         with pytest.raises(WorkerEnded):
-            list(surveyed(others, Wanted(path=file, policy=POLICY)))
+            list(validate_file(others, Job(path=file, policy=POLICY)))
 
 
 @pytest.mark.skipif(not hasattr(os, "getsid"), reason="there are no sessions")
@@ -291,6 +291,6 @@ def test_what_is_handed_over_is_bounded(tmp_path: Path) -> None:
     """A line of three bytes has a finding of some hundred: of a segment full of them there is too much to hold."""
     path = tmp_path / "small.ndjson"
     path.write_bytes(b"{}\n" * 20_000)
-    reports = list(surveyed(Here(), Wanted(path=path, policy=POLICY)))  # type: ignore[arg-type]
+    reports = list(validate_file(Here(), Job(path=path, policy=POLICY)))  # type: ignore[arg-type]
     assert sum(len(each.part.said) for each in reports if each.part is not None) <= 20_000
     assert len(pickle.dumps(reports)) < 4_000_000

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.validation.batch import Batch
-from choria_lifecycle.validation.bulk import NO_PROTOCOL, UNKNOWN, UNREADABLE, Kind, check, examine
-from choria_lifecycle.validation.policy import Part, Policy, judge, judge_message, single
-from choria_lifecycle.validation.source import Source
+from choria_lifecycle.validation.bulk import NO_PROTOCOL, UNKNOWN, UNREADABLE, DocumentKind, check_batch, check_one
+from choria_lifecycle.validation.policy import BatchResult, Policy, split, validate_batch, validate_message
+from choria_lifecycle.validation.source import DocumentSource
 from choria_lifecycle.wire import verdict as validating
 from choria_lifecycle.wire.cloudevents import source_of
 from choria_lifecycle.wire.finding import CODES, Finding, Severity
@@ -274,7 +274,7 @@ POLICIES = st.builds(
 @settings(BOUNDED, max_examples=strategies.EXAMPLES // 2)
 @given(st.lists(DOCUMENTS, max_size=4), POLICIES, st.integers(1, 1000))
 def test_judging_says_what_validate_says(documents: list[bytes], policy: Policy, first: int) -> None:
-    part = judge(batch_of(documents, first), policy)
+    part = validate_batch(batch_of(documents, first), policy)
     wanted = [counting(findings_in(raw), policy) for raw in documents]
     assert part.said == [(number, findings) for number, findings in enumerate(wanted, first) if findings]
     sorted_out = zip(documents, map(is_rejected, wanted), strict=True)
@@ -286,16 +286,16 @@ def test_judging_says_what_validate_says(documents: list[bytes], policy: Policy,
     assert counts.rejected == len(part.rejected)
     assert counts.codes == Counter(finding.code for findings in wanted for finding in findings)
     assert counts.errors == sum(finding.severity is Severity.ERROR for findings in wanted for finding in findings)
-    kinds = Counter(examine(raw, warnings=False, now=NOON)[0] for raw in documents)
+    kinds = Counter(check_one(raw, warnings=False, now=NOON)[0] for raw in documents)
     assert {kind: sum(numbers) for kind, numbers in counts.kinds.items()} == kinds
 
 
 # ---- the fast way
 
 
-def fast(raw: bytes, *, warnings: bool) -> tuple[Kind, list[Finding]]:
+def fast(raw: bytes, *, warnings: bool) -> tuple[DocumentKind, list[Finding]]:
     """Return what the fast way says of one document."""
-    checked = check([raw + b"\n"], warnings=warnings, now=NOON)
+    checked = check_batch([raw + b"\n"], warnings=warnings, now=NOON)
     if checked.told:
         [(index, kind, findings)] = checked.told
         assert (index, findings != [], checked.silent) == (0, True, Counter())
@@ -315,7 +315,7 @@ def test_the_fast_way_is_silent_exactly_where_validate_is(warnings: bool) -> Non
         wanted = [each for each in findings_in(raw) if warnings or each.severity is not Severity.WARNING]
         kind, found = fast(raw, warnings=warnings)
         assert found == wanted
-        assert kind == examine(raw, warnings=warnings, now=NOON)[0]
+        assert kind == check_one(raw, warnings=warnings, now=NOON)[0]
 
     agree()
 
@@ -366,16 +366,16 @@ def test_spaces_escapes_and_both_spellings() -> None:
 
 
 def test_what_is_read_fast_is_named_as_the_thorough_way_names_it() -> None:
-    checked = check([raw + b"\n" for raw in GOOD], warnings=False, now=NOON)
+    checked = check_batch([raw + b"\n" for raw in GOOD], warnings=False, now=NOON)
     assert checked.told == []
-    assert checked.silent == Counter(examine(raw, warnings=False, now=NOON)[0] for raw in GOOD)
+    assert checked.silent == Counter(check_one(raw, warnings=False, now=NOON)[0] for raw in GOOD)
     assert {kind.type for kind in checked.silent} >= {*lifecycle.EVENT_TYPES, "transition", "exec state"}
 
 
 def test_a_document_that_is_no_ascii_does_not_blind_for_the_next() -> None:
     bad = NATIVE[:-1] + b',"x":"\xff"}'
     documents = [NATIVE, NATIVE.replace(b"n1", "é".encode()), bad, NATIVE]
-    checked = check([raw + b"\n" for raw in documents], warnings=False, now=NOON)
+    checked = check_batch([raw + b"\n" for raw in documents], warnings=False, now=NOON)
     assert [(index, findings[0].code) for index, _, findings in checked.told] == [(2, "input-utf-8")]
     assert checked.silent.total() == 3
 
@@ -383,20 +383,20 @@ def test_a_document_that_is_no_ascii_does_not_blind_for_the_next() -> None:
 @pytest.mark.parametrize(
     ("raw", "kind"),
     [
-        (b"x", Kind("-", UNREADABLE)),
-        (b"[]", Kind("-", UNREADABLE)),
-        (b"{}", Kind("choria", NO_PROTOCOL)),
-        (b'{"protocol":"io.choria.other"}', Kind("choria", UNKNOWN)),
-        (b'{"protocol":1}', Kind("choria", NO_PROTOCOL)),
-        (NATIVE, Kind("choria", "startup")),
-        (WRAPPED, Kind("cloudevents", "startup")),
-        (NATIVE[:-1] + b',"x":1}', Kind("choria", "startup")),
-        (written(event("io.choria.machine.watcher.nagios.v1.state")), Kind("choria", "nagios state")),
-        (written(envelope("io.choria.machine.v1.transition")), Kind("cloudevents", "transition")),
+        (b"x", DocumentKind("-", UNREADABLE)),
+        (b"[]", DocumentKind("-", UNREADABLE)),
+        (b"{}", DocumentKind("choria", NO_PROTOCOL)),
+        (b'{"protocol":"io.choria.other"}', DocumentKind("choria", UNKNOWN)),
+        (b'{"protocol":1}', DocumentKind("choria", NO_PROTOCOL)),
+        (NATIVE, DocumentKind("choria", "startup")),
+        (WRAPPED, DocumentKind("cloudevents", "startup")),
+        (NATIVE[:-1] + b',"x":1}', DocumentKind("choria", "startup")),
+        (written(event("io.choria.machine.watcher.nagios.v1.state")), DocumentKind("choria", "nagios state")),
+        (written(envelope("io.choria.machine.v1.transition")), DocumentKind("cloudevents", "transition")),
     ],
 )
-def test_kinds(raw: bytes, kind: Kind) -> None:
-    assert set(judge(batch_of([raw]), Policy(now=NOON)).counts.kinds) == {kind}
+def test_kinds(raw: bytes, kind: DocumentKind) -> None:
+    assert set(validate_batch(batch_of([raw]), Policy(now=NOON)).counts.kinds) == {kind}
 
 
 # ---- the end of a file
@@ -406,7 +406,7 @@ def test_kinds(raw: bytes, kind: Kind) -> None:
 def test_wherever_a_file_was_cut_off_it_is_said(raw: bytes) -> None:
     for length in range(1, len(raw)):
         batch = Batch([7, 8], [raw + b"\n", raw[:length] + b"\n"], unfinished=True)
-        part = judge(batch, Policy(now=NOON))
+        part = validate_batch(batch, Policy(now=NOON))
         [(number, findings)] = part.said
         assert (number, [finding.code for finding in findings]) == (8, ["input-truncated"]), raw[:length]
         assert (part.valid, part.rejected) == ([raw + b"\n"], [raw[:length] + b"\n"])
@@ -414,20 +414,20 @@ def test_wherever_a_file_was_cut_off_it_is_said(raw: bytes) -> None:
 
 def test_what_is_not_cut_off_is_not_said_to_be() -> None:
     policy = Policy(now=NOON)
-    assert judge(Batch([1], [NATIVE + b"\n"], unfinished=True), policy).said == []
+    assert validate_batch(Batch([1], [NATIVE + b"\n"], unfinished=True), policy).said == []
     for raw in (b"nonsense", b'{"a":1}}', NATIVE + b"x"):
-        [(_, [finding])] = judge(Batch([1], [raw + b"\n"], unfinished=True), policy).said
+        [(_, [finding])] = validate_batch(Batch([1], [raw + b"\n"], unfinished=True), policy).said
         assert finding.code == "input-json"
     # Only the last document can be cut off by the end of the file.
-    said = judge(Batch([1, 2], [b'{"a":\n', NATIVE + b"\n"], unfinished=True), policy).said
+    said = validate_batch(Batch([1, 2], [b'{"a":\n', NATIVE + b"\n"], unfinished=True), policy).said
     assert [(number, finding.code) for number, [finding] in said] == [(1, "input-json")]
 
 
 def test_whether_it_was_cut_off_counts_by_its_own_code() -> None:
     batch = Batch([1], [b'{"a":\n'], unfinished=True)
-    ignored = judge(batch, Policy(now=NOON, codes=frozenset(CODES) - {"input-truncated"}))
+    ignored = validate_batch(batch, Policy(now=NOON, codes=frozenset(CODES) - {"input-truncated"}))
     assert (ignored.said, ignored.valid, ignored.counts.errors) == ([], batch.documents, 0)
-    assert judge(batch, Policy(now=NOON, codes=frozenset(CODES) - {"input-json"})).rejected == batch.documents
+    assert validate_batch(batch, Policy(now=NOON, codes=frozenset(CODES) - {"input-json"})).rejected == batch.documents
 
 
 # ---- one by one
@@ -438,8 +438,8 @@ PIECES = st.lists(
 )
 
 
-def added(parts: list[Part]) -> Part:
-    whole = Part()
+def added(parts: list[BatchResult]) -> BatchResult:
+    whole = BatchResult()
     for part in parts:
         whole.counts.add(part.counts)
         whole.said += part.said
@@ -452,23 +452,25 @@ def added(parts: list[Part]) -> Part:
 @given(PIECES, st.sampled_from([b"[", b"", b"x\n"]), st.sampled_from([b"\n", b",", b",\n", b" "]), POLICIES)
 def test_one_by_one_is_the_same(pieces: list[bytes], before: bytes, between: bytes, policy: Policy) -> None:
     passed: list[bytes] = []
-    for batch in Source(BytesIO(before + between.join(pieces)), oversized=passed.append, limit=350):
-        ones = list(single(batch))
+    for batch in DocumentSource(BytesIO(before + between.join(pieces)), oversized=passed.append, limit=350):
+        ones = list(split(batch))
         assert all(len(each.documents) + len(each.findings) == 1 for each in ones)
-        assert added([judge(each, policy) for each in ones]) == judge(batch, policy)
+        assert added([validate_batch(each, policy) for each in ones]) == validate_batch(batch, policy)
 
 
 def test_a_document_that_is_too_long_is_counted() -> None:
-    batches = list(Source(BytesIO(b"x\n" + b"y" * 20 + b"\n"), limit=10))
-    part = added([judge(batch, Policy(now=NOON)) for batch in batches])
-    assert part.counts.kinds == {Kind("-", UNREADABLE): [0, 2]}
+    batches = list(DocumentSource(BytesIO(b"x\n" + b"y" * 20 + b"\n"), limit=10))
+    part = added([validate_batch(batch, Policy(now=NOON)) for batch in batches])
+    assert part.counts.kinds == {DocumentKind("-", UNREADABLE): [0, 2]}
     lenient = Policy(now=NOON, codes=frozenset(CODES) - {"input-size"})
-    assert added([judge(batch, lenient) for batch in batches]).counts.kinds == {Kind("-", UNREADABLE): [1, 1]}
+    assert added([validate_batch(batch, lenient) for batch in batches]).counts.kinds == {
+        DocumentKind("-", UNREADABLE): [1, 1]
+    }
 
 
 def test_what_is_wrong_with_a_file_rejects_no_document() -> None:
-    [batch] = Source(BytesIO(b"[" + NATIVE + b" " + NATIVE + b"]"))
-    part = judge(batch, Policy(now=NOON))
+    [batch] = DocumentSource(BytesIO(b"[" + NATIVE + b" " + NATIVE + b"]"))
+    part = validate_batch(batch, Policy(now=NOON))
     assert (part.counts.valid, part.counts.rejected, part.counts.errors) == (2, 0, 1)
     assert part.counts.codes == {"input-json": 1}
 
@@ -481,7 +483,7 @@ SUBJECT = "choria.lifecycle.event.startup.server"
 @settings(BOUNDED, max_examples=strategies.EXAMPLES // 2)
 @given(DOCUMENTS, POLICIES, st.sampled_from([SUBJECT, "choria.lifecycle.event.alive.server", "other", "\x1b[2J\n"]))
 def test_a_message_is_judged_as_validate_does(raw: bytes, policy: Policy, subject: str) -> None:
-    part = judge_message(raw, subject, 7, policy)
+    part = validate_message(raw, subject, 7, policy)
     findings = counting(findings_in(raw, subject), policy)
     assert part.said == ([(7, findings)] if findings else [])
     assert part.rejected + part.valid == [raw + b"\n"]
@@ -489,16 +491,16 @@ def test_a_message_is_judged_as_validate_does(raw: bytes, policy: Policy, subjec
 
 
 def test_a_message_on_another_subject_is_a_warning() -> None:
-    assert judge_message(NATIVE, SUBJECT, 1, Policy(now=NOON)).said == []
-    part = judge_message(NATIVE, "elsewhere", 1, Policy(now=NOON))
+    assert validate_message(NATIVE, SUBJECT, 1, Policy(now=NOON)).said == []
+    part = validate_message(NATIVE, "elsewhere", 1, Policy(now=NOON))
     assert [(finding.code, finding.severity) for finding in part.said[0][1]] == [("subject-differs", Severity.WARNING)]
     assert part.valid == [NATIVE + b"\n"]
-    assert judge_message(NATIVE, "elsewhere", 1, Policy(now=NOON, warnings_as_errors=True)).rejected
+    assert validate_message(NATIVE, "elsewhere", 1, Policy(now=NOON, warnings_as_errors=True)).rejected
 
 
 def test_a_message_that_is_too_long() -> None:
     raw = b"x" * (MAX_SIZE + 1)
-    part = judge_message(raw, SUBJECT, 1, Policy(now=NOON))
+    part = validate_message(raw, SUBJECT, 1, Policy(now=NOON))
     assert part.counts.codes == {"input-size": 1}
     assert part.rejected == [raw + b"\n"]
 
@@ -514,21 +516,24 @@ def test_what_was_not_looked_at_to_the_end_is_an_error_whatever_counts() -> None
     # What comes first in the contract is listed first.
     assert ("$.timestamp", "number-range") in [(finding.path, finding.code) for finding in findings]
     policy = Policy(now=NOON, codes=frozenset(CODES) - {"schema-type", "schema-required", "number-range"})
-    part = judge(Batch([1], [raw + b"\n"]), policy)
+    part = validate_batch(Batch([1], [raw + b"\n"]), policy)
     assert part.counts.rejected == 1
 
 
 def test_the_clock_goes_on_where_no_time_is_given() -> None:
     event = lifecycle.encode(lifecycle.shutdown(identity="n1", component="server"))
-    assert judge(Batch([1], [event + b"\n"]), Policy(now=None)).said == []
+    assert validate_batch(Batch([1], [event + b"\n"]), Policy(now=None)).said == []
     late = Policy(now=time.time() - 100_000)
-    assert [finding.code for _, findings in judge(Batch([1], [event + b"\n"]), late).said for finding in findings] == [
-        "timestamp-range"
-    ]
+    assert [
+        finding.code for _, findings in validate_batch(Batch([1], [event + b"\n"]), late).said for finding in findings
+    ] == ["timestamp-range"]
 
 
 def test_errors_between_documents_are_counted_apart() -> None:
-    parts = [judge(batch, Policy(now=NOON)) for batch in Source(BytesIO(b"[" + NATIVE + b" " + NATIVE + b"]"))]
+    parts = [
+        validate_batch(batch, Policy(now=NOON))
+        for batch in DocumentSource(BytesIO(b"[" + NATIVE + b" " + NATIVE + b"]"))
+    ]
     counts = added(parts).counts
     assert (counts.valid, counts.rejected, counts.errors, counts.of_files) == (2, 0, 1, 1)
 

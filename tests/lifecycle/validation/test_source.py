@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from choria_lifecycle.validation.decompression import BLOCK, Unreadable
-from choria_lifecycle.validation.source import Source, is_divisible, segments
+from choria_lifecycle.validation.source import DocumentSource, is_divisible, segments
 from choria_lifecycle.wire.jsontext import MAX_SIZE
 from tests.bed.strategies import ANYTHING
 
@@ -72,11 +72,11 @@ def gather(source: Iterable[Any], rejected: list[bytes], offset: int = 0) -> Con
 def read(stream: Any, limit: int = MAX_SIZE) -> Content:
     rejected: list[bytes] = []
     stream = Trickle(stream) if isinstance(stream, bytes) else stream
-    return gather(Source(stream, oversized=rejected.append, limit=limit), rejected)
+    return gather(DocumentSource(stream, oversized=rejected.append, limit=limit), rejected)
 
 
 def each(stream: Any) -> Iterator[bytes]:
-    return (document for batch in Source(stream) for document in batch.documents)
+    return (document for batch in DocumentSource(stream) for document in batch.documents)
 
 
 def texts(content: Content) -> list[bytes]:
@@ -362,7 +362,7 @@ def test_a_document_of_any_length_is_one_finding_and_takes_no_memory(
 
     tracemalloc.start()
     try:
-        batches = list(Source(Trickle(pieces), oversized=count))  # type: ignore[arg-type]
+        batches = list(DocumentSource(Trickle(pieces), oversized=count))  # type: ignore[arg-type]
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -403,7 +403,7 @@ def test_what_is_there_comes_out_before_more_is_written(
     packer = zlib.compressobj(wbits=31)
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb", buffering) as stream, os.fdopen(writing, "wb", 0) as sink:
-        source = Source(stream)
+        source = DocumentSource(stream)
         batches = iter(source)
         for piece, wanted in pieces:
             sink.write(packer.compress(piece) + packer.flush(zlib.Z_SYNC_FLUSH) if packed else piece)
@@ -452,7 +452,7 @@ FLUSHED = _packer.compress(LINES) + _packer.flush(zlib.Z_SYNC_FLUSH)
 )
 @pytest.mark.parametrize("size", [7, 1000, BLOCK])
 def test_gzip_is_unpacked(data: bytes, size: int) -> None:
-    source = Source(Trickle(data, [size]))  # type: ignore[arg-type]
+    source = DocumentSource(Trickle(data, [size]))  # type: ignore[arg-type]
     assert b"".join(document for batch in source for document in batch.documents) == LINES
     assert source.position == len(data)
 
@@ -485,7 +485,7 @@ def test_a_bomb_takes_no_memory() -> None:
     bomb = b"".join([*(packer.compress(b" " * 1_000_000) for _ in range(100)), packer.flush()])
     tracemalloc.start()
     try:
-        [batch] = Source(io.BytesIO(bomb))
+        [batch] = DocumentSource(io.BytesIO(bomb))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -507,7 +507,7 @@ def test_a_bomb_takes_no_memory() -> None:
 def test_what_cannot_be_read_is_named(magic: bytes, says: str, tmp_path: Path) -> None:
     for size in (1, BLOCK):
         with pytest.raises(Unreadable, match=says.replace("|", r"\|")):
-            list(Source(Trickle(magic + b"x" * 100, [size])))  # type: ignore[arg-type]
+            list(DocumentSource(Trickle(magic + b"x" * 100, [size])))  # type: ignore[arg-type]
     (tmp_path / "file").write_bytes(magic + b"x" * 100)
     assert not is_divisible(tmp_path / "file")
 
@@ -539,7 +539,7 @@ def test_segments_hold_what_the_file_holds(
         assert size <= end - begin or end == len(data)
         rejected: list[bytes] = []
         stream = Seekable(data, sizes)
-        source = Source(stream, oversized=rejected.append, limit=limit, segment=(begin, end))  # type: ignore[arg-type]
+        source = DocumentSource(stream, oversized=rejected.append, limit=limit, segment=(begin, end))  # type: ignore[arg-type]
         found.append(gather(source, rejected, lines))
         assert source.position == end - begin
         lines += source.lines

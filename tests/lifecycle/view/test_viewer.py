@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.middleware.subscription import Counters, Delivery
-from choria_lifecycle.view.viewer import Counts, Output, Style, View, Wanted
+from choria_lifecycle.view.viewer import Style, View, ViewCounts, ViewFormat, Wanted
 from choria_lifecycle.wire import codec
 
 NOON = 1795348800  # 2026-11-22T12:00:00Z
@@ -73,16 +73,16 @@ def test_the_ends_of_the_calendar(timestamp: int, zone: str, monkeypatch: pytest
         time.tzset()
 
 
-@pytest.mark.parametrize("output", Output)
-def test_an_event_of_a_time_beyond_the_calendar_is_shown(output: Output) -> None:
+@pytest.mark.parametrize("output", ViewFormat)
+def test_an_event_of_a_time_beyond_the_calendar_is_shown(output: ViewFormat) -> None:
     view = View(Wanted(), Style(own_time=True, output=output))
     line = view.take(delivery(startup(timestamp=2**60), received=math.nan), "events.ndjson:7")
     assert line is not None
     assert not line.rejected
-    assert view.counts == Counts(received=1, shown=1)
-    if output is Output.TEXT:
+    assert view.counts == ViewCounts(received=1, shown=1)
+    if output is ViewFormat.TEXT:
         assert line.text.startswith("--:--:-- [startup] n1.example.net")
-    elif output is Output.JSON:
+    elif output is ViewFormat.JSON:
         assert json.loads(line.text)["received"] is None
 
 
@@ -140,7 +140,7 @@ def test_other_things_that_come_on_the_subject(data: bytes, reason: str) -> None
     assert line is not None
     assert line.rejected
     assert reason in line.text
-    assert view.counts == Counts(received=1, rejected=1)
+    assert view.counts == ViewCounts(received=1, rejected=1)
 
 
 def test_what_is_not_wanted_is_counted() -> None:
@@ -158,11 +158,11 @@ def test_what_is_not_wanted_is_counted() -> None:
     ]
     lines = [view.take(delivery(event)) for event in [*wanted, *others]]
     assert [line is not None for line in lines] == [True] * 3 + [False] * 4
-    assert view.counts == Counts(received=7, shown=3, filtered=4)
+    assert view.counts == ViewCounts(received=7, shown=3, filtered=4)
 
 
 def test_json_is_a_record() -> None:
-    assert json.loads(shown(startup(id="abc"), output=Output.JSON)) == {
+    assert json.loads(shown(startup(id="abc"), output=ViewFormat.JSON)) == {
         "received": "2026-11-22T12:00:01.250000Z",
         "subject": SUBJECT,
         "format": "choria",
@@ -179,7 +179,7 @@ def test_json_is_a_record() -> None:
 
 def test_raw_is_the_document_on_one_line() -> None:
     pretty = json.dumps(json.loads(codec.encode(startup())), indent=1).replace("\n", "\r\n").encode()
-    line = shown(pretty, output=Output.RAW)
+    line = shown(pretty, output=ViewFormat.RAW)
     assert "\n" not in line
     assert "\r" not in line
     assert json.loads(line) == json.loads(pretty)
@@ -187,8 +187,8 @@ def test_raw_is_the_document_on_one_line() -> None:
 
 def test_raw_is_cleaned_for_a_terminal_only() -> None:
     data = codec.encode(replace(startup(), identity="a\u202eb\x9b"))
-    assert shown(data, output=Output.RAW) == data.decode()
-    assert shown(data, output=Output.RAW, terminal=True).isprintable()
+    assert shown(data, output=ViewFormat.RAW) == data.decode()
+    assert shown(data, output=ViewFormat.RAW, terminal=True).isprintable()
 
 
 hostile = st.text(
@@ -196,14 +196,14 @@ hostile = st.text(
 )
 
 
-@given(identity=hostile, component=hostile, version=hostile, output=st.sampled_from([Output.TEXT, Output.JSON]))
-def test_no_event_forges_a_line(identity: str, component: str, version: str, output: Output) -> None:
+@given(identity=hostile, component=hostile, version=hostile, output=st.sampled_from([ViewFormat.TEXT, ViewFormat.JSON]))
+def test_no_event_forges_a_line(identity: str, component: str, version: str, output: ViewFormat) -> None:
     event = replace(startup(), identity=identity, component=component, version=version)
     line = View(Wanted(), Style(output=output)).take(delivery(codec.encode(event)))
     assert line is not None
     assert not line.rejected
     assert _plain(line.text)
-    if output is Output.JSON:
+    if output is ViewFormat.JSON:
         assert json.loads(line.text)["event"]["identity"] == identity
 
 
@@ -221,7 +221,7 @@ def _plain(text: str) -> bool:
 
 
 def test_the_closing_line_adds_up() -> None:
-    counts = Counts(shown=3, filtered=2, rejected=1).beside(
+    counts = ViewCounts(shown=3, filtered=2, rejected=1).beside(
         Counters(received=20, delivered=5, rejected=1, filtered=7, dropped=4, gaps=0), unread=3
     )
     assert str(counts) == "received 17 = 3 shown + 9 filtered + 1 rejected + 4 dropped"
@@ -230,16 +230,16 @@ def test_the_closing_line_adds_up() -> None:
 
 @pytest.mark.parametrize(("gaps", "text"), [(1, "lost once, "), (2, "lost 2 times, ")])
 def test_the_closing_line_tells_of_gaps(gaps: int, text: str) -> None:
-    assert text in str(Counts(gaps=gaps))
+    assert text in str(ViewCounts(gaps=gaps))
 
 
 def test_counts_have_nothing_that_the_closing_line_forgets() -> None:
-    text = str(Counts(gaps=1))
-    assert all(each.name in text for each in fields(Counts) if each.name != "gaps")
+    text = str(ViewCounts(gaps=1))
+    assert all(each.name in text for each in fields(ViewCounts) if each.name != "gaps")
 
 
 def test_an_unknown_time_of_receipt_is_none() -> None:
-    line = View(Wanted(), Style(output=Output.JSON)).take(
+    line = View(Wanted(), Style(output=ViewFormat.JSON)).take(
         delivery(codec.encode(startup()), received=math.nan, subject="")
     )
     assert line is not None

@@ -18,10 +18,10 @@ from click.testing import CliRunner
 import choria_lifecycle as lifecycle
 from choria_lifecycle import InvalidEvent, UnknownProtocol
 from choria_lifecycle.cli.program import program
-from choria_lifecycle.validation.policy import Policy, judge
-from choria_lifecycle.validation.source import Source
+from choria_lifecycle.validation.policy import Policy, validate_batch
+from choria_lifecycle.validation.source import DocumentSource
 from choria_lifecycle.wire import codec
-from choria_lifecycle.wire.check import inspect
+from choria_lifecycle.wire.check import check_document
 from choria_lifecycle.wire.finding import CODES
 from choria_schemas.registry import CONTRACTS
 from tests.bed.oracle import INVALID, UNKNOWN, VALID, verdict
@@ -50,7 +50,7 @@ def name(path: Path) -> str:
 
 def judged(raw: bytes) -> list[tuple[int, set[str]]]:
     """Return the lines about which the command says something, with the codes of what it says."""
-    parts = [judge(batch, Policy(now=time.time())) for batch in Source(io.BytesIO(raw))]
+    parts = [validate_batch(batch, Policy(now=time.time())) for batch in DocumentSource(io.BytesIO(raw))]
     return [(line, {finding.code for finding in findings}) for part in parts for line, findings in part.said]
 
 
@@ -127,7 +127,7 @@ def test_findings_name_the_corrections_that_decided_and_no_others() -> None:
     named: set[str] = set()
     for path in NEGATIVE:
         raw = path.read_bytes()
-        contract = inspect(raw).contract
+        contract = check_document(raw).contract
         corrections = (
             {tuple(pointer.split("/")[-2:]): reason for pointer, reason in contract.corrections} if contract else {}
         )

@@ -9,7 +9,7 @@ import pytest
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle import InvalidEvent
-from choria_lifecycle.wire.jsontext import FLAT, MAX_DEPTH, is_shallow, octets, read
+from choria_lifecycle.wire.jsontext import FLAT, MAX_DEPTH, is_shallow, read_json, to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,17 +42,17 @@ if TYPE_CHECKING:
 )
 def test_what_is_no_document_is_refused_with_the_reason(raw: bytes, rule: str, says: str) -> None:
     with pytest.raises(InvalidEvent) as caught:
-        read(raw)
+        read_json(raw)
     assert caught.value.rule == rule
     assert caught.value.path == "$"
     assert says in caught.value.message
 
 
 def test_the_greatest_size_can_be_set() -> None:
-    assert read(b"[1]", max_size=3) == [1]
+    assert read_json(b"[1]", max_size=3) == [1]
     with pytest.raises(InvalidEvent, match="3 bytes are more than the 2"):
-        read(b"[1]", max_size=2)
-    assert len(read(b'"' + b"x" * 10_000_000 + b'"', max_size=20_000_000)) == 10_000_000
+        read_json(b"[1]", max_size=2)
+    assert len(read_json(b'"' + b"x" * 10_000_000 + b'"', max_size=20_000_000)) == 10_000_000
 
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":'])
@@ -62,13 +62,13 @@ def test_depth_is_limited_exactly(opening: bytes) -> None:
     def nested(depth: int) -> bytes:
         return opening * (depth - 1) + (b"[]" if opening == b"[" else b"{}") + closing * (depth - 1)
 
-    read(nested(MAX_DEPTH))
+    read_json(nested(MAX_DEPTH))
     for depth in (MAX_DEPTH + 1, 2000, 5000):
         with pytest.raises(InvalidEvent) as caught:
-            read(nested(depth))
+            read_json(nested(depth))
         assert caught.value.rule == "depth"
     with pytest.raises(InvalidEvent) as caught:
-        read(nested(100_000), max_size=10**7)
+        read_json(nested(100_000), max_size=10**7)
     assert caught.value.rule == "depth"
 
 
@@ -77,7 +77,7 @@ def test_brackets_in_strings_are_no_nesting() -> None:
     assert not is_shallow(b'["\\\\",' + b"[" * 300 + b"]" * 300 + b"]")
     wide = b"[" + b",".join([b"[]"] * 1000) + b"]"
     assert is_shallow(wide)
-    assert read(wide) == [[]] * 1000
+    assert read_json(wide) == [[]] * 1000
 
 
 HOSTILE = {
@@ -126,7 +126,7 @@ def test_a_caller_near_the_limit_of_recursion_gets_an_error_too() -> None:
     def deep(levels: int) -> None:
         if levels:
             return deep(levels - 1)
-        for ask in (read, lifecycle.parse, lifecycle.validate):
+        for ask in (read_json, lifecycle.parse, lifecycle.validate):
             with contextlib.suppress(InvalidEvent):
                 ask(event)
         return None
@@ -139,18 +139,18 @@ def test_a_caller_near_the_limit_of_recursion_gets_an_error_too() -> None:
 
 
 def test_long_integers_cost_nothing_and_are_no_crash() -> None:
-    assert read(b"9" * 60_000) == 10**400
-    assert read(b"-" + b"9" * 60_000) == -(10**400)
-    assert read(b"9" * 400) == int("9" * 400)
-    assert read(b'{"a":1,"a":2}') == {"a": 2}
+    assert read_json(b"9" * 60_000) == 10**400
+    assert read_json(b"-" + b"9" * 60_000) == -(10**400)
+    assert read_json(b"9" * 400) == int("9" * 400)
+    assert read_json(b'{"a":1,"a":2}') == {"a": 2}
 
 
 def test_octets() -> None:
-    assert octets("é") == b"\xc3\xa9"
-    assert octets(bytearray(b"a")) == octets(memoryview(b"a")) == octets(b"a") == b"a"
-    assert octets(memoryview(b"abc")[::2]) == b"ac"
+    assert to_bytes("é") == b"\xc3\xa9"
+    assert to_bytes(bytearray(b"a")) == to_bytes(memoryview(b"a")) == to_bytes(b"a") == b"a"
+    assert to_bytes(memoryview(b"abc")[::2]) == b"ac"
     with pytest.raises(InvalidEvent, match="lone surrogate at character 1") as caught:
-        octets("a\ud800")
+        to_bytes("a\ud800")
     assert caught.value.rule == "utf-8"
     with pytest.raises(TypeError, match="not from dict"):
-        octets({})  # type: ignore[arg-type]
+        to_bytes({})  # type: ignore[arg-type]

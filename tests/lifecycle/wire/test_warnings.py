@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.wire.check import inspect
+from choria_lifecycle.wire.check import check_document
 from choria_lifecycle.wire.finding import Finding, Severity
-from choria_lifecycle.wire.warnings import EARLIEST, LEEWAY, advise
+from choria_lifecycle.wire.warnings import EARLIEST, MAX_AHEAD, warnings_for
 from choria_schemas.registry import CONTRACTS
 from tests.bed.samples import ENVELOPE, STARTUP, TRANSITION, compact
 
@@ -19,7 +19,7 @@ OLD = "choria:lifecycle:startup:1"
 
 def advice(document: Any, subject: str | None = None, now: float = NOW) -> list[Finding]:
     raw = document if isinstance(document, bytes) else compact(document)
-    return advise(raw, inspect(raw), subject, now)
+    return warnings_for(raw, check_document(raw), subject, now)
 
 
 def told(document: Any, subject: str | None = None, now: float = NOW) -> list[tuple[str, str]]:
@@ -52,13 +52,13 @@ def test_a_warning_is_a_finding_like_others() -> None:
         (0, "timestamp-range"),
         (-1, "timestamp-range"),
         (NOW, None),
-        (NOW + LEEWAY, None),
-        (NOW + LEEWAY + 1, "timestamp-range"),
+        (NOW + MAX_AHEAD, None),
+        (NOW + MAX_AHEAD + 1, "timestamp-range"),
         # The first and the last that make sense in another unit.
         (EARLIEST * 1000 - 1, "timestamp-range"),
         (EARLIEST * 1000, "timestamp-unit"),
-        ((NOW + LEEWAY) * 1000 + 999, "timestamp-unit"),
-        ((NOW + LEEWAY + 1) * 1000, "timestamp-range"),
+        ((NOW + MAX_AHEAD) * 1000 + 999, "timestamp-unit"),
+        ((NOW + MAX_AHEAD + 1) * 1000, "timestamp-range"),
         (NOW * 10**6, "timestamp-unit"),
         (NOW * 10**9 + 123_456_789, "timestamp-unit"),
         (2**63 - 1, "timestamp-range"),
@@ -81,8 +81,8 @@ def test_timestamps(timestamp: Any, code: str | None) -> None:
 
 
 def test_a_timestamp_is_ahead_of_the_clock_that_is_given() -> None:
-    assert told(STARTUP, now=STARTUP["timestamp"] - LEEWAY) == []
-    assert told(STARTUP, now=STARTUP["timestamp"] - LEEWAY - 1) == [("$.timestamp", "timestamp-range")]
+    assert told(STARTUP, now=STARTUP["timestamp"] - MAX_AHEAD) == []
+    assert told(STARTUP, now=STARTUP["timestamp"] - MAX_AHEAD - 1) == [("$.timestamp", "timestamp-range")]
 
 
 @pytest.mark.parametrize(("factor", "unit"), [(10**3, "milli"), (10**6, "micro"), (10**9, "nano")])

@@ -23,7 +23,7 @@ from choria_lifecycle.support.text import safe
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Configuration", "Problem", "Value", "initial_file", "read"]
+__all__ = ["Configuration", "Problem", "Value", "initial_file", "read_configuration"]
 
 _MOST_SECONDS = 120
 
@@ -79,7 +79,7 @@ def initial_file(
     return next((place for place in places if exists(place)), None)
 
 
-def read(
+def read_configuration(
     *, environ: Mapping[str, str], root: Path = Path("/"), directory: Path | None = None, file: Path | None = None
 ) -> Configuration:
     """Find, read and understand a client's configuration.

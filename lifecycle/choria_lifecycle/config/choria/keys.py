@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from choria_lifecycle.config.choria.syntax import Kind
+    from choria_lifecycle.config.choria.syntax import ValueKind
 
 __all__ = ["KEYS", "PROVIDERS", "Key", "Known", "foreign", "known", "meant"]
 
@@ -36,7 +36,7 @@ class Key:
     """
 
     name: str
-    kind: Kind
+    kind: ValueKind
     about: str
     default: Any = ""
     variable: str = ""
@@ -125,7 +125,7 @@ KEYS: Mapping[str, Key] = MappingProxyType({key.name: key for key in _LIST})
 class Known(NamedTuple):
     """How Choria understands a key, and the values it allows; all if there are no choices."""
 
-    kind: Kind
+    kind: ValueKind
     choices: tuple[str, ...]
 
 
@@ -136,7 +136,7 @@ def known() -> Mapping[str, Known]:
     for line in resources.files("choria_lifecycle.config.choria").joinpath("known.txt").read_text("utf-8").splitlines():
         if line and not line.startswith("#"):
             name, kind, *choices = line.split(" ")
-            found[name] = Known(cast("Kind", kind), tuple(choices))
+            found[name] = Known(cast("ValueKind", kind), tuple(choices))
     return MappingProxyType(found)
 
 

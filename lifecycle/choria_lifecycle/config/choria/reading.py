@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from choria_lifecycle.config.choria.keys import KEYS, foreign, known, meant
 from choria_lifecycle.config.choria.syntax import Ignored, convert, read_lines
-from choria_lifecycle.config.contents import contents
+from choria_lifecycle.config.contents import read_regular
 from choria_lifecycle.errors import ConfigError
 from choria_lifecycle.support.text import quoted, safe
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from choria_lifecycle.config.choria.keys import Known
-    from choria_lifecycle.config.choria.syntax import Line
+    from choria_lifecycle.config.choria.syntax import ConfigLine
 
-__all__ = ["DEFAULT", "Problem", "Reading", "Severity", "Value", "exists"]
+__all__ = ["DEFAULT", "Problem", "ProblemSeverity", "Reading", "Value", "exists"]
 
 DEFAULT = "default"
 """The origin of a value that nothing sets."""
 
-Severity = Literal["error", "warning", "note"]
+ProblemSeverity = Literal["error", "warning", "note"]
 """An error is what Choria refuses, a warning what has no effect or not the one it seems to have, a note the rest."""
 
 _MOST_BYTES = 1 << 20
@@ -64,7 +64,7 @@ class Problem(NamedTuple):
         message: what is wrong and what to do; safe to show, and without any secret.
     """
 
-    severity: Severity
+    severity: ProblemSeverity
     place: str
     message: str
 
@@ -90,7 +90,7 @@ class Reading:
         self._home = home
         self._suggestions = 0
 
-    def say(self, severity: Severity, place: object, message: str) -> None:
+    def say(self, severity: ProblemSeverity, place: object, message: str) -> None:
         """Add a problem."""
         self.problems.append(Problem(severity, safe(str(place)), message))
 
@@ -111,7 +111,7 @@ class Reading:
         self.files.append(path)
         lines, ignored = read_lines(text)
         seen: dict[str, int] = {}
-        entries: list[Line | Ignored] = [*lines, *ignored]
+        entries: list[ConfigLine | Ignored] = [*lines, *ignored]
         for line in sorted(entries, key=lambda line: line.number):
             if isinstance(line, Ignored):
                 self.say("warning", f"{path}:{line.number}", line.reason)
@@ -167,7 +167,7 @@ class Reading:
 
     def _text(self, path: Path) -> str | None:
         try:
-            found = contents(path, _MOST_BYTES)
+            found = read_regular(path, _MOST_BYTES)
         except IsADirectoryError:
             self.say("warning", path, "a directory where Choria expects a file, and reads nothing; rename or remove it")
             return None
@@ -196,7 +196,7 @@ class Reading:
             self.say("warning", origin, f"{key} = {quoted(text)} {error}; Choria {happens}")
             value = {"bool": False, "path_string": text}.get(entry.kind)
         if entry.choices and value not in entry.choices:
-            severity: Severity = "error" if key in KEYS else "warning"
+            severity: ProblemSeverity = "error" if key in KEYS else "warning"
             self.say(
                 severity, origin, f"{key} = {quoted(text)} is none of {', '.join(entry.choices)}; choose one of them"
             )

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["KINDS", "Ignored", "Kind", "Line", "convert", "read_lines"]
+__all__ = ["KINDS", "ConfigLine", "Ignored", "ValueKind", "convert", "read_lines"]
 
-Kind = Literal[
+ValueKind = Literal[
     "string",
     "int",
     "bool",
@@ -30,7 +30,7 @@ Kind = Literal[
 ]
 """How the text of a value is understood; the names are those of Choria's own tags, where it has any."""
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
+KINDS: tuple[ValueKind, ...] = get_args(ValueKind)
 
 # What Go takes for blank: str.strip takes more away, and \s of re as well.
 _BLANK = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
@@ -40,7 +40,7 @@ _BLANK_OF_EXPRESSIONS = "\t\n\f\r "
 _LINE_BYTES = 65_535
 
 
-class Line(NamedTuple):
+class ConfigLine(NamedTuple):
     """A setting.
 
     Attributes:
@@ -66,12 +66,12 @@ class Ignored(NamedTuple):
     reason: str
 
 
-def read_lines(text: str) -> tuple[list[Line], list[Ignored]]:
+def read_lines(text: str) -> tuple[list[ConfigLine], list[Ignored]]:
     """The settings in the text of a file, and what in it is none.
 
     There are no quotes, no continuation of lines, and no comments but whole lines that begin with `#`.
     """
-    lines: list[Line] = []
+    lines: list[ConfigLine] = []
     ignored: list[Ignored] = []
     if text.startswith("\ufeff"):
         ignored.append(
@@ -100,11 +100,11 @@ def read_lines(text: str) -> tuple[list[Line], list[Ignored]]:
             )
         else:
             key, value = line[:at].rstrip(_BLANK_OF_EXPRESSIONS), line[at + 1 :].lstrip(_BLANK_OF_EXPRESSIONS)
-            lines.append(Line(number, key, value))
+            lines.append(ConfigLine(number, key, value))
     return lines, ignored
 
 
-def convert(kind: Kind, text: str, *, home: str = "") -> Any:
+def convert(kind: ValueKind, text: str, *, home: str = "") -> Any:
     """The value of a text: a str, int, bool, a float for a duration in seconds, or a tuple of str.
 
     Args:
@@ -211,7 +211,7 @@ def _nanoseconds(text: str) -> int:
     return sign * total
 
 
-_CONVERSIONS: dict[Kind, Callable[[str], Any]] = {
+_CONVERSIONS: dict[ValueKind, Callable[[str], Any]] = {
     "string": str,
     "int": _integer,
     "bool": _boolean,

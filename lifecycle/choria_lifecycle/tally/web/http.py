@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.tally.status import Status
 
-__all__ = ["Source", "check_path", "serve"]
+__all__ = ["StatusSource", "check_path", "serve"]
 
 _REQUEST_SECONDS: Final = 20.0
 
@@ -65,7 +65,7 @@ _HEADERS: Final = {
 _RESERVED: Final = frozenset({"/", "/api/v1/status", "/-/healthy", "/-/ready"})
 
 
-class Source(Protocol):
+class StatusSource(Protocol):
     """What is served; it is asked in the loop, once for each request."""
 
     def metrics(self) -> bytes:
@@ -96,7 +96,7 @@ def check_path(path: str) -> str:
 
 @asynccontextmanager
 async def serve(
-    source: Source, sockets: Iterable[socket.socket], telemetry_path: str = "/metrics"
+    source: StatusSource, sockets: Iterable[socket.socket], telemetry_path: str = "/metrics"
 ) -> AsyncGenerator[None]:
     """Answer on sockets within the block; leaving it closes them, which takes less than a second.
 
@@ -137,7 +137,7 @@ class _Answer(NamedTuple):
 class _Pages:
     """What is where."""
 
-    def __init__(self, source: Source, telemetry_path: str) -> None:
+    def __init__(self, source: StatusSource, telemetry_path: str) -> None:
         self._source = source
         self._files = {asset.path: _Answer(asset.data, asset.kind, cached=_FOR_EVER) for asset in assets().values()}
         self._routes: dict[str, Callable[[], Awaitable[_Answer]]] = {

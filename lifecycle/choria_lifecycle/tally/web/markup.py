@@ -16,7 +16,7 @@ from choria_lifecycle.support.text import safe
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Html", "age", "foreign", "join", "moment", "number", "percent", "plural", "tag"]
+__all__ = ["Html", "age", "foreign_text", "join", "number", "percent", "plural", "tag", "time_tag"]
 
 # The most characters that are shown of a name that others chose.
 _LONGEST: Final = 128
@@ -45,7 +45,7 @@ def tag(name: str, /, *content: str, **attributes: str) -> Html:
     return Html(f"<{name}{start}>{join(content)}</{name}>")
 
 
-def foreign(name: str, /, **attributes: str) -> Html:
+def foreign_text(name: str, /, **attributes: str) -> Html:
     """A name that others chose: of no more than some length, and however it is written, what is around it stays."""
     return tag("bdi", safe(name, _LONGEST), **attributes)
 
@@ -101,7 +101,7 @@ def age(seconds: float) -> str:
     return f"{seconds / 86400:.0f} d ago"
 
 
-def moment(when: float, content: str = "", *, seconds: bool = False) -> Html:
+def time_tag(when: float, content: str = "", *, seconds: bool = False) -> Html:
     """A time for machines, and how it reads.
 
     Args:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from choria_lifecycle.tally.web.markup import Html, age, foreign, join, number, plural
+from choria_lifecycle.tally.web.markup import Html, age, foreign_text, join, number, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from choria_lifecycle.tally.status import Connection, Status
+    from choria_lifecycle.tally.status import ConnectionStatus, Status
 
 __all__ = ["Notice", "notices"]
 
@@ -39,9 +39,9 @@ def notices(status: Status) -> Iterator[Notice]:
     yield from _connection(status["connection"], status["now"])
     yield from _losses(status)
     if status["role"] == "standby":
-        election = foreign(status["election"] or "")
+        election = foreign_text(status["election"] or "")
         if status["election_why"]:
-            why = foreign(status["election_why"])
+            why = foreign_text(status["election_why"])
             yield _say("warning", "Standby, without a part in the election ", election, ": ", why, ".")
         else:
             yield _say("note", "Standby: another tally leads the election ", election, ". This one counts as well.")
@@ -52,7 +52,7 @@ def _say(kind: str, *parts: str) -> Notice:
     return Notice(kind, join(parts))
 
 
-def _connection(connection: Connection, now: float) -> Iterator[Notice]:
+def _connection(connection: ConnectionStatus, now: float) -> Iterator[Notice]:
     answered = connection["last_answer"]
     if not connection["up"]:
         yield _say("error", "Not connected: what happens now is not counted. Connecting is tried again and again.")
@@ -76,12 +76,12 @@ def _losses(status: Status) -> Iterator[Notice]:
     for name, times in sorted(status["limits_hit"].items()):
         if times:
             beyond = _BEYOND.get(name, "what is beyond it is counted as “other”")
-            yield _say("warning", "The limit of ", foreign(name), f" was hit {plural(times, 'time')}: {beyond}.")
+            yield _say("warning", "The limit of ", foreign_text(name), f" was hit {plural(times, 'time')}: {beyond}.")
     errors = sorted(((count, name) for name, count in status["errors"].items() if count), reverse=True)
     if errors:
         text: list[str] = [f"{plural(sum(count for count, _ in errors), 'message')} could not be read: "]
         for count, name in errors[:_SOURCES]:
-            text += [foreign(name), f" {number(count)}, "]
+            text += [foreign_text(name), f" {number(count)}, "]
         others = len(errors) - _SOURCES
         text[-1] = text[-1].rstrip(", ") + (f" and {others} more." if others > 0 else ".")
         yield _say("warning", *text)
@@ -92,13 +92,13 @@ def _beginning(status: Status) -> Iterator[Notice]:
     if replay["state"] == "running":
         yield _say("note", f"Reading what happened before the start: {plural(replay['events'], 'event')} so far.")
     elif replay["state"] == "waiting":
-        why = foreign(replay["why"])
+        why = foreign_text(replay["why"])
         yield _say("warning", "Waiting for the stream, which keeps what happens meanwhile: ", why, ".")
     elif not status["complete"]:
         began = age(status["now"] - status["started"])
         complete = "The counts are complete after one alive interval, half an hour or so, when each node was heard."
         text: list[str] = [f"Counting began {began}. {complete}"]
         if replay["state"] == "none":
-            reason = [" (", foreign(replay["why"]), ")"] if replay["why"] else []
+            reason = [" (", foreign_text(replay["why"]), ")"] if replay["why"] else []
             text += [" There is no stream to read the past from", *reason, "."]
         yield _say("note", *text)

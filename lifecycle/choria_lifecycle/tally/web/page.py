@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from choria_lifecycle.tally.web.assets import assets, build
 from choria_lifecycle.tally.web.charts import bar, minutes, peak
-from choria_lifecycle.tally.web.markup import Html, age, foreign, moment, number, percent, plural, tag
+from choria_lifecycle.tally.web.markup import Html, age, foreign_text, number, percent, plural, tag, time_tag
 from choria_lifecycle.tally.web.notices import notices
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from choria_lifecycle.tally.status import Component, Expired, Status
+    from choria_lifecycle.tally.status import ComponentStatus, ExpiredStatus, Status
 
 __all__ = ["page"]
 
@@ -69,14 +69,14 @@ def _header(status: Status) -> Html:
     connection = status["connection"]
     if connection["up"]:
         server = connection["server"].removeprefix("nats://")
-        state = tag("p", "Connected to ", foreign(server), class_="state up")
+        state = tag("p", "Connected to ", foreign_text(server), class_="state up")
     else:
         state = tag("p", "Not connected", class_="state down")
     chips = [state]
     if status["election"] is not None:
         role = "Standby" if status["role"] == "standby" else "Leader"
-        chips.append(tag("p", f"{role} of ", foreign(status["election"]), class_="state"))
-    as_of = tag("p", "as of ", moment(status["now"], seconds=True), class_="as-of")
+        chips.append(tag("p", f"{role} of ", foreign_text(status["election"]), class_="state"))
+    as_of = tag("p", "as of ", time_tag(status["now"], seconds=True), class_="as-of")
     return tag("header", tag("h1", "Lifecycle tally"), *chips, as_of)
 
 
@@ -95,7 +95,7 @@ def _summary(status: Status) -> Html:
         ("Nodes", number(status["nodes"])),
         ("Components", number(len(status["components"]))),
         ("Versions", number(versions)),
-        ("Last event", "none yet" if last is None else moment(last, age(status["now"] - last), seconds=True)),
+        ("Last event", "none yet" if last is None else time_tag(last, age(status["now"] - last), seconds=True)),
     )
     return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in facts), class_="summary")
 
@@ -116,7 +116,7 @@ def _hour(status: Status) -> Html:
     return tag("section", tag("h2", "The last hour"), tag("div", *figures, class_="hour"))
 
 
-def _components(components: Sequence[Component]) -> Html:
+def _components(components: Sequence[ComponentStatus]) -> Html:
     if not components:
         empty = "No node has been heard yet. Each announces itself when it starts, and then every half hour or so."
         return tag("section", tag("h2", "Nodes by version"), tag("p", empty, class_="empty"))
@@ -128,7 +128,7 @@ def _components(components: Sequence[Component]) -> Html:
     return tag("section", *parts)
 
 
-def _all(components: Sequence[Component]) -> Html:
+def _all(components: Sequence[ComponentStatus]) -> Html:
     """The components beside each other, where there are several."""
     if len(components) < 2:
         return Html("")
@@ -136,11 +136,11 @@ def _all(components: Sequence[Component]) -> Html:
     return tag("article", tag("h3", "All components"), *_top("component", counts))
 
 
-def _component(component: Component) -> Html:
+def _component(component: ComponentStatus) -> Html:
     counts = [(version["version"], version["nodes"]) for version in component["versions"]]
     # By its key the script finds it again. Two names may be shown alike, and are two keys.
     key = component["name"].encode("unicode_escape").decode("ascii")
-    return tag("article", tag("h3", foreign(component["name"])), *_top("version", counts), data_key=key)
+    return tag("article", tag("h3", foreign_text(component["name"])), *_top("version", counts), data_key=key)
 
 
 def _top(what: str, counts: Sequence[tuple[str, int]]) -> Iterator[Html]:
@@ -166,7 +166,7 @@ def _sum(counts: Iterable[tuple[str, int]]) -> int:
 def _table(what: str, counts: Iterable[tuple[str, int]], whole: int) -> Html:
     # Thousands of rows in the largest of networks: made of as few pieces as can be.
     rows = "".join(
-        f'<tr><th scope="row">{foreign(name)}</th><td class="share">{bar(nodes, whole)}</td>'
+        f'<tr><th scope="row">{foreign_text(name)}</th><td class="share">{bar(nodes, whole)}</td>'
         f"<td>{number(nodes)}</td>{tag('td', percent(nodes, whole))}</tr>"
         for name, nodes in counts
     )
@@ -174,7 +174,7 @@ def _table(what: str, counts: Iterable[tuple[str, int]], whole: int) -> Html:
     return Html(f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>")
 
 
-def _expired(expired: Sequence[Expired], now: float) -> Html:
+def _expired(expired: Sequence[ExpiredStatus], now: float) -> Html:
     if not expired:
         return Html("")
     explained = tag("p", "Nodes that were not heard for so long that they are counted no more.", class_="about")
@@ -184,14 +184,14 @@ def _expired(expired: Sequence[Expired], now: float) -> Html:
     return tag("section", *parts, class_="expired")
 
 
-def _gone(expired: Iterable[Expired], now: float) -> Html:
+def _gone(expired: Iterable[ExpiredStatus], now: float) -> Html:
     items = (
         tag(
             "li",
-            foreign(each["identity"], class_="node"),
-            tag("span", foreign(each["component"]), " ", foreign(each["version"])),
-            tag("span", "last heard ", moment(each["seen"], age(now - each["seen"]), seconds=True)),
-            tag("span", "expired ", moment(each["expired"], age(now - each["expired"]), seconds=True)),
+            foreign_text(each["identity"], class_="node"),
+            tag("span", foreign_text(each["component"]), " ", foreign_text(each["version"])),
+            tag("span", "last heard ", time_tag(each["seen"], age(now - each["seen"]), seconds=True)),
+            tag("span", "expired ", time_tag(each["expired"], age(now - each["expired"]), seconds=True)),
         )
         for each in expired
     )
@@ -203,9 +203,15 @@ def _events(status: Status) -> Html:
     if not events:
         return Html("")
     types = sorted(set(chain.from_iterable(events.values())))[:12]
-    head = tag("tr", tag("th", "Component", scope="col"), *(tag("th", foreign(name), scope="col") for name in types))
+    head = tag(
+        "tr", tag("th", "Component", scope="col"), *(tag("th", foreign_text(name), scope="col") for name in types)
+    )
     rows = (
-        tag("tr", tag("th", foreign(name), scope="row"), *(tag("td", number(counts.get(each, 0))) for each in types))
+        tag(
+            "tr",
+            tag("th", foreign_text(name), scope="row"),
+            *(tag("td", number(counts.get(each, 0))) for each in types),
+        )
         for name, counts in sorted(events.items())
     )
     table = tag("table", tag("thead", head), tag("tbody", *rows), class_="events")
@@ -221,8 +227,10 @@ def _footer(status: Status) -> Html:
     wanted = ", ".join("all components" if name == "*" else name for name in status["components_wanted"])
     return tag(
         "footer",
-        tag("p", "Counting ", foreign(wanted) if wanted else "no component", " since ", moment(status["started"])),
-        tag("p", "choria-lifecycle ", foreign(status["version"])),
+        tag(
+            "p", "Counting ", foreign_text(wanted) if wanted else "no component", " since ", time_tag(status["started"])
+        ),
+        tag("p", "choria-lifecycle ", foreign_text(status["version"])),
         tag("p", tag("a", "JSON", href="api/v1/status")),
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from choria_lifecycle.config.choria.configuration import Configuration, Problem, initial_file, read
+from choria_lifecycle.config.choria.configuration import Configuration, Problem, initial_file, read_configuration
 from choria_lifecycle.config.choria.keys import KEYS
 from choria_lifecycle.errors import ConfigError
 
@@ -44,7 +44,7 @@ def load(
     build(root, files)
     (root / directory).mkdir(parents=True, exist_ok=True)
     home = {"HOME": str(root / "home")}
-    return read(environ=home | dict(environ or {}), root=root, directory=root / directory, **options)
+    return read_configuration(environ=home | dict(environ or {}), root=root, directory=root / directory, **options)
 
 
 def found(configuration: Configuration, root: Path) -> list[tuple[str, str, str]]:
@@ -177,7 +177,7 @@ def test_the_files_that_were_read_the_strongest_last(tmp_path: Path) -> None:
 def test_projects_outside_of_the_root_are_read_from_the_top(tmp_path: Path) -> None:
     files = {f"root/{ETC}": "", "choria.conf": "identity = 1\ncollectives = a", "work/choria.conf": "identity = 2"}
     build(tmp_path, files)
-    configuration = read(environ={}, root=tmp_path / "root", directory=tmp_path / "work")
+    configuration = read_configuration(environ={}, root=tmp_path / "root", directory=tmp_path / "work")
     assert configuration.get("identity") == "2"
     assert configuration.get("collectives") == ("a",)
 
@@ -186,9 +186,9 @@ def test_the_directory_is_the_one_of_this_process(tmp_path: Path, monkeypatch: p
     build(tmp_path, {ETC: "", "a/b/choria.conf": "identity = ab", "a/choria.conf": "collectives = a"})
     (tmp_path / "link").symlink_to(tmp_path / "a/b")
     monkeypatch.chdir(tmp_path / "link")
-    assert read(environ={}, root=tmp_path).get("collectives") == ("a",)
+    assert read_configuration(environ={}, root=tmp_path).get("collectives") == ("a",)
     for pwd, collectives in (("link", "mcollective"), ("a/b", "a"), ("a", "a"), ("nowhere", "a")):
-        configuration = read(environ={"PWD": str(tmp_path / pwd)}, root=tmp_path)
+        configuration = read_configuration(environ={"PWD": str(tmp_path / pwd)}, root=tmp_path)
         assert (configuration.get("identity"), configuration.get("collectives")) == ("ab", (collectives,))
 
 
@@ -198,7 +198,7 @@ def test_without_a_directory_there_are_no_projects(tmp_path: Path, monkeypatch: 
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    assert read(environ={"PWD": str(gone)}, root=tmp_path).get("identity") == "a"
+    assert read_configuration(environ={"PWD": str(gone)}, root=tmp_path).get("identity") == "a"
 
 
 def test_projects_do_not_make_a_client(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from choria_lifecycle.config.choria.syntax import KINDS, Ignored, Kind, Line, convert, read_lines
+from choria_lifecycle.config.choria.syntax import KINDS, ConfigLine, Ignored, ValueKind, convert, read_lines
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_lines_that_are_passed_over(text: str, reason: str) -> None:
 
 def test_a_byte_order_mark_belongs_to_the_first_line() -> None:
     lines, [ignored] = read_lines("\ufeffa = b\nc = d")
-    assert lines == [Line(1, "\ufeffa", "b"), Line(2, "c", "d")]
+    assert lines == [ConfigLine(1, "\ufeffa", "b"), ConfigLine(2, "c", "d")]
     assert ignored.number == 1
     assert "byte order mark" in ignored.reason
 
@@ -71,11 +71,11 @@ def test_reading_ends_at_a_line_that_is_too_long(char: str) -> None:
     most = (65_535 - 4) // len(char.encode())
     fits = "b = " + char * most
     assert read_lines(f"a = 1\n{fits}\nc = 1") == (
-        [Line(1, "a", "1"), Line(2, "b", char * most), Line(3, "c", "1")],
+        [ConfigLine(1, "a", "1"), ConfigLine(2, "b", char * most), ConfigLine(3, "c", "1")],
         [],
     )
     lines, [ignored] = read_lines(f"a = 1\n{fits}{char}\nc = 1")
-    assert lines == [Line(1, "a", "1")]
+    assert lines == [ConfigLine(1, "a", "1")]
     assert ignored == Ignored(2, ignored.reason)
     assert "65535 bytes" in ignored.reason
 
@@ -124,7 +124,7 @@ def test_reading_ends_at_a_line_that_is_too_long(char: str) -> None:
         ("duration", "1e1d", 864_000.0),
     ],
 )
-def test_values(kind: Kind, text: str, value: Any) -> None:
+def test_values(kind: ValueKind, text: str, value: Any) -> None:
     found = convert(kind, text, home="/home/me")
     assert found == value
     assert type(found) is type(value)
@@ -141,13 +141,13 @@ def test_values(kind: Kind, text: str, value: Any) -> None:
         ("path_string", "~/a", "HOME is not set"),
     ],
 )
-def test_values_that_are_none(kind: Kind, text: str, what: str) -> None:
+def test_values_that_are_none(kind: ValueKind, text: str, what: str) -> None:
     with pytest.raises(ValueError, match=what):
         convert(kind, text)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_takes_whatever_there_is_in_little_time(kind: Kind) -> None:
+def test_every_kind_takes_whatever_there_is_in_little_time(kind: ValueKind) -> None:
     begin = time.perf_counter()
     for piece in ("1", " ", ",", "~", "1h", "1.", ".", "e1", "\u00e4", "1 ", "=", "\0"):
         for end in ("", "d", "s", "x"):
