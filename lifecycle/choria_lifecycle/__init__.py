@@ -30,20 +30,9 @@ if TYPE_CHECKING:
         OptionError,
         UnknownProtocol,
     )
-    from choria_lifecycle.events.factories import (
-        EVENT_TYPES,
-        Event,
-        alive,
-        describe,
-        event_time,
-        event_type,
-        governor,
-        new,
-        provisioned,
-        shutdown,
-        startup,
-        upgraded,
-    )
+    from choria_lifecycle.events.description import describe
+    from choria_lifecycle.events.event import EVENT_TYPES, Event, event_time, event_type
+    from choria_lifecycle.events.factories import alive, governor, new, provisioned, shutdown, startup, upgraded
     from choria_lifecycle.events.subjects import subject
     from choria_lifecycle.middleware.memory import InMemoryTransport
     from choria_lifecycle.middleware.middleware import Delivery, Middleware
@@ -72,20 +61,9 @@ else:
             "OptionError",
             "UnknownProtocol",
         ),
-        "events.factories": (
-            "EVENT_TYPES",
-            "Event",
-            "alive",
-            "describe",
-            "event_time",
-            "event_type",
-            "governor",
-            "new",
-            "provisioned",
-            "shutdown",
-            "startup",
-            "upgraded",
-        ),
+        "events.description": ("describe",),
+        "events.event": ("EVENT_TYPES", "Event", "event_time", "event_type"),
+        "events.factories": ("alive", "governor", "new", "provisioned", "shutdown", "startup", "upgraded"),
         "middleware.memory": ("InMemoryTransport",),
         "middleware.middleware": ("Delivery", "Middleware"),
         "service.service": ("Service",),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from choria_lifecycle.config.settings import ConnectionOptions, ConnectionSettings
-    from choria_lifecycle.events.factories import Event
+    from choria_lifecycle.events.event import Event
 
 __all__ = ["connect", "publish_once"]
 

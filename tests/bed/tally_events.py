@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from choria_lifecycle.events.factories import Alive, Event, Governor, Provisioned, Shutdown, Startup, Upgraded
+from choria_lifecycle.events.event import Alive, Event, Governor, Provisioned, Shutdown, Startup, Upgraded
 from choria_schemas.machine.v1 import Transition
 from choria_schemas.machine.watcher.exec.v1 import ExecState
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from time import perf_counter_ns
 
-from choria_lifecycle.events.factories import Alive
+from choria_lifecycle.events.event import Alive
 from choria_lifecycle.tally.exposition import TallyState, render
 from choria_lifecycle.tally.recorder import EXPIRY, Recorder
 

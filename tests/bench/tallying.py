@@ -11,7 +11,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Summary
 
 from choria_lifecycle import parse
-from choria_lifecycle.events.factories import Alive
+from choria_lifecycle.events.event import Alive
 from choria_lifecycle.tally.recorder import Recorder
 
 from . import corpus, golang

@@ -22,7 +22,7 @@ from choria_lifecycle.cli.program import program
 from choria_lifecycle.config.settings import ConnectionOptions
 from choria_lifecycle.connection import connect
 from choria_lifecycle.demo import embedded
-from choria_lifecycle.events.factories import event_type
+from choria_lifecycle.events.event import event_type
 from choria_lifecycle.service.announcer import AnnouncerCounters
 from choria_lifecycle.service.asgi import ServiceOptions
 from tests.bed.paths import DOCS

@@ -423,7 +423,7 @@ async def test_pauses_between_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
         slept.append(delay)
         return await sleep(0)
 
-    monkeypatch.setattr(connection, "Backoff", lambda: reconnect.Backoff(uniform))
+    monkeypatch.setattr(connection, "ReconnectHandler", lambda: reconnect.ReconnectHandler(uniform))
     monkeypatch.setattr(asyncio, "sleep", nap)
     with embedded.nats_server(jetstream=False) as first:
         async with connect(first.url, environ={}) as middleware:
@@ -493,7 +493,7 @@ def test_backoff_grows_and_stays_within_bounds(monkeypatch: pytest.MonkeyPatch) 
         return high
 
     pool = [nats_py.aio.client.Server(uri=nats_py.aio.client.urlparse(f"nats://{host}:4222")) for host in "ab"]
-    chooses = reconnect.Backoff(uniform)
+    chooses = reconnect.ReconnectHandler(uniform)
     chosen = [chooses(pool, {}) for _ in range(16)]
     assert [server.uri.hostname for server, _ in chosen if server] == ["a", "b"] * 8
     assert [delay for _, delay in chosen[1::2]] == [0.0] * 8

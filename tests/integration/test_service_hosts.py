@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from choria_lifecycle.connection import connect
-from choria_lifecycle.events.factories import event_type
+from choria_lifecycle.events.event import event_type
 from choria_schemas.lifecycle.v1 import Alive
 from tests.bed.paths import DOCS
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from choria_lifecycle.demo import embedded
-    from choria_lifecycle.events.factories import Event
+    from choria_lifecycle.events.event import Event
     from choria_lifecycle.middleware.middleware import Middleware
     from choria_lifecycle.middleware.subscription import Subscription
 

@@ -14,7 +14,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from uuid import UUID
 
-from choria_lifecycle.events.factories import Event, Upgraded, event_type, new
+from choria_lifecycle.events.event import Event, Upgraded, event_type
+from choria_lifecycle.events.factories import new
 from choria_lifecycle.events.subjects import SUBJECT_PREFIX
 from choria_lifecycle.wire import codec
 from choria_lifecycle.wire.cloudevents import Format, detect_format

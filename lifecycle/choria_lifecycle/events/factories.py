@@ -1,4 +1,4 @@
-"""Make lifecycle events, and say what one is.
+"""Make lifecycle events.
 
 Each factory returns the generated dataclass of its type, with `protocol`, a random `id` and the current `timestamp`
 filled in and every option checked; `options.py` has the rules.
@@ -6,12 +6,12 @@ filled in and every option checked; `options.py` has the rules.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from choria_lifecycle.errors import InvalidEvent, OptionError
+from choria_lifecycle.errors import OptionError
+from choria_lifecycle.events.event import EVENT_TYPES, Alive, Event, Governor, Provisioned, Shutdown, Startup, Upgraded
 from choria_lifecycle.events.options import event_factory
-from choria_lifecycle.support.text import quoted, safe
+from choria_lifecycle.support.text import quoted
 from choria_schemas.lifecycle.v1 import alive as _alive
 from choria_schemas.lifecycle.v1 import governor as _governor
 from choria_schemas.lifecycle.v1 import provisioned as _provisioned
@@ -25,46 +25,16 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.events.options import BaseOptions, GovernorOptions, UpgradedOptions, VersionOptions
 
-__all__ = [
-    "EVENT_TYPES",
-    "Event",
-    "alive",
-    "describe",
-    "event_time",
-    "event_type",
-    "from_unix",
-    "governor",
-    "new",
-    "provisioned",
-    "shutdown",
-    "startup",
-    "type_name",
-    "upgraded",
-]
+__all__ = ["alive", "governor", "new", "provisioned", "shutdown", "startup", "upgraded"]
 
-Alive = _alive.Alive
-Governor = _governor.Governor
-Provisioned = _provisioned.Provisioned
-Shutdown = _shutdown.Shutdown
-Startup = _startup.Startup
-Upgraded = _upgraded.Upgraded
+_CLASSES: Final = (Alive, Governor, Provisioned, Shutdown, Startup, Upgraded)
 
-Event = Alive | Governor | Provisioned | Shutdown | Startup | Upgraded
-"""A lifecycle event: one of the six generated dataclasses."""
-
-_NAMES: Final[Mapping[type, str]] = {
-    cls: cls.__name__.lower() for cls in (Alive, Governor, Provisioned, Shutdown, Startup, Upgraded)
-}
-
-EVENT_TYPES: Final = tuple(_NAMES.values())
-"""The names of the event types, sorted."""
-
-_make_alive = event_factory(Alive, _alive.PROTOCOL, _NAMES)
-_make_governor = event_factory(Governor, _governor.PROTOCOL, _NAMES)
-_make_provisioned = event_factory(Provisioned, _provisioned.PROTOCOL, _NAMES)
-_make_shutdown = event_factory(Shutdown, _shutdown.PROTOCOL, _NAMES)
-_make_startup = event_factory(Startup, _startup.PROTOCOL, _NAMES)
-_make_upgraded = event_factory(Upgraded, _upgraded.PROTOCOL, _NAMES)
+_make_alive = event_factory(Alive, _alive.PROTOCOL, _CLASSES)
+_make_governor = event_factory(Governor, _governor.PROTOCOL, _CLASSES)
+_make_provisioned = event_factory(Provisioned, _provisioned.PROTOCOL, _CLASSES)
+_make_shutdown = event_factory(Shutdown, _shutdown.PROTOCOL, _CLASSES)
+_make_startup = event_factory(Startup, _startup.PROTOCOL, _CLASSES)
+_make_upgraded = event_factory(Upgraded, _upgraded.PROTOCOL, _CLASSES)
 
 
 def startup(**options: Unpack[VersionOptions]) -> Startup:
@@ -166,82 +136,3 @@ def new(type: str, **options: Any) -> Event:  # noqa: A002 - the name that the o
     if type not in EVENT_TYPES:
         raise OptionError(f"{quoted(type)} is no event type; there are {', '.join(EVENT_TYPES)}", invalid=("type",))
     return _MAKERS[type](options)
-
-
-def event_type(event: Event) -> str:
-    """Return the name of the event's type, for example `startup`; it is a token of the subject.
-
-    Raises:
-        TypeError: it is no lifecycle event.
-    """
-    return type_name(type(event))
-
-
-def type_name(cls: type[Event]) -> str:
-    """Return the name of the type whose events have this class; raises TypeError for any other class."""
-    try:
-        return _NAMES[cls]
-    except KeyError:
-        raise TypeError(f"{cls.__name__} is no lifecycle event") from None
-
-
-def event_time(event: Event) -> datetime:
-    """Return the time that the event states for itself, in UTC.
-
-    The alive events of a Choria server all state when its process started: Choria makes that event once.
-
-    Raises:
-        InvalidEvent: the timestamp lies outside the years 1 to 9999.
-    """
-    event_type(event)
-    return from_unix(event.timestamp)
-
-
-def from_unix(timestamp: int) -> datetime:
-    """Return Unix seconds as a time in UTC; raises InvalidEvent outside the years 1 to 9999."""
-    try:
-        return _EPOCH + timedelta(seconds=timestamp)
-    except (OverflowError, TypeError, ValueError):
-        message = f"timestamp must be Unix seconds in the years 1 to 9999, not {quoted(timestamp)}"
-        raise InvalidEvent(message, path="$.timestamp", rule="timestamp", value=timestamp) from None
-
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def describe(event: Event) -> str:
-    """Return the event as the line that Choria's viewers show, with foreign text made safe to show.
-
-    The wording is that of go-choria (lifecycle/*.go, the String methods), for the eyes and scripts that know it.
-
-    >>> describe(shutdown(identity="n1.example.net", component="server"))
-    '[shutdown] n1.example.net: server'
-    """
-    line = f"[{event_type(event)}] {_shown(event.identity)}: "
-    match event:
-        case Startup() | Alive():
-            return f"{line}{_shown(event.component)} version {_shown(event.version)}"
-        case Upgraded():
-            return f"{line}{_shown(event.component)} version {_shown(event.version)} to {_shown(event.new_version)}"
-        case Governor():
-            return line + _stage(event)
-        case _:
-            return line + _shown(event.component)
-
-
-def _stage(event: Governor) -> str:
-    name = _shown(event.governor)
-    # A constructor checks nothing, so that each value may be any.
-    sequence: object = event.sequence
-    slot = f"slot {sequence} on " if isinstance(sequence, int) and sequence > 0 else ""
-    stages = {
-        "enter": f"obtained {slot or 'slot on '}{name}",
-        "exit": f"vacated {slot}{name}",
-        "timeouts": f"failed to obtain a slot on {name}",
-        "eviction": f"evicted from {slot}{name}",
-    }
-    return stages.get(str(event.event_type), f"unknown stage on Governor {name}")
-
-
-def _shown(value: object) -> str:
-    return safe(value) if isinstance(value, str) else quoted(value)

@@ -6,11 +6,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from choria_lifecycle.errors import OptionError
-from choria_lifecycle.events.factories import type_name
+from choria_lifecycle.events.event import type_name
 from choria_lifecycle.events.options import check_component
 
 if TYPE_CHECKING:
-    from choria_lifecycle.events.factories import Event
+    from choria_lifecycle.events.event import Event
 
 __all__ = ["SUBJECT_PREFIX", "subject"]
 

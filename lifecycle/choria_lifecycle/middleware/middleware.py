@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from choria_lifecycle.events.factories import Event
+    from choria_lifecycle.events.event import Event
     from choria_lifecycle.middleware.bucket import Bucket
     from choria_lifecycle.middleware.transport import Message, Transport
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from choria_lifecycle.errors import OptionError
-from choria_lifecycle.events.factories import EVENT_TYPES
+from choria_lifecycle.events.event import EVENT_TYPES
 from choria_lifecycle.events.options import check_component
 from choria_lifecycle.events.subjects import SUBJECT_PREFIX
 from choria_lifecycle.support.text import quoted

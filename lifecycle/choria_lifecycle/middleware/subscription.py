@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from choria_lifecycle.errors import LifecycleError
-    from choria_lifecycle.events.factories import Event
+    from choria_lifecycle.events.event import Event
     from choria_lifecycle.middleware.selection import Selection
     from choria_lifecycle.middleware.transport import Interest, Replay, Transport
 

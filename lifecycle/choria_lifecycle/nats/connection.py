@@ -16,7 +16,7 @@ from choria_lifecycle.nats.client import Client
 from choria_lifecycle.nats.credentials import credentials, inbox
 from choria_lifecycle.nats.diagnosis import CertificateRefusedError, diagnose, hint, is_refusal
 from choria_lifecycle.nats.permissions import PermissionWatcher
-from choria_lifecycle.nats.reconnect import Backoff
+from choria_lifecycle.nats.reconnect import ReconnectHandler
 from choria_lifecycle.nats.tls import tls_context
 from choria_lifecycle.support.log import logger
 from choria_lifecycle.support.text import safe
@@ -61,7 +61,7 @@ class Connection:
         self._settings = settings
         self._within = timeout
         self._deadline = asyncio.get_running_loop().time() + timeout
-        self._backoff = Backoff()
+        self._backoff = ReconnectHandler()
         self._up = asyncio.Event()
         self._opening = True
         self._failures: list[tuple[str, Exception]] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from choria_lifecycle.support.backoff import Backoff
 from choria_lifecycle.support.jitter import jitter
 
 if TYPE_CHECKING:
@@ -11,13 +12,13 @@ if TYPE_CHECKING:
 
     from nats.aio.client import Server
 
-__all__ = ["Backoff"]
+__all__ = ["ReconnectHandler"]
 
 SHORTEST = 0.5
 LONGEST = 20.0
 
 
-class Backoff:
+class ReconnectHandler:
     """Tries every server of the pool, then waits, longer each time, for ever.
 
     Each pass over the pool begins with a pause, random between half a second and a ceiling that doubles from one second
@@ -32,12 +33,12 @@ class Backoff:
 
     def __init__(self, uniform: Callable[[float, float], float] = jitter.uniform) -> None:
         self._uniform = uniform
-        self._passes = 0
+        self._ceilings = Backoff(1.0, LONGEST)
         self._tried: set[str] = set()
 
     def reset(self) -> None:
         """Start over: a connection stands."""
-        self._passes = 0
+        self._ceilings.reset()
         self._tried.clear()
 
     def __call__(self, servers: list[Server], info: dict[str, Any]) -> tuple[Server | None, float]:  # noqa: ARG002
@@ -48,8 +49,6 @@ class Backoff:
             fresh = servers
         delay = 0.0
         if not self._tried:
-            ceiling = min(LONGEST, 2.0 ** min(self._passes, 5))
-            delay = self._uniform(SHORTEST, ceiling)
-            self._passes += 1
+            delay = self._uniform(SHORTEST, self._ceilings.next())
         self._tried.add(fresh[0].uri.netloc)
         return fresh[0], delay

@@ -20,6 +20,7 @@ from choria_lifecycle.nats.api import Api, RefusedError, UnansweredError
 from choria_lifecycle.nats.diagnosis import diagnose
 from choria_lifecycle.nats.jetstream import NO_STREAM, StreamCursor, Streams, delivered
 from choria_lifecycle.nats.waiting import LostError, wait_confirmed
+from choria_lifecycle.support.backoff import Backoff
 from choria_lifecycle.support.ids import uuid4
 from choria_lifecycle.support.log import logger
 from choria_lifecycle.support.text import safe
@@ -168,10 +169,10 @@ class NatsReplay:
             self.sink.failed(error)
 
     async def _begin_again(self) -> None:
-        reason, pause = "", 0.0
+        reason, pause, backoff = "", 0.0, Backoff(_SHORTEST_PAUSE, _LONGEST_PAUSE)
         while True:
             await asyncio.sleep(pause)
-            pause = min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, 2 * pause))
+            pause = backoff.next()
             if not await self._connection.connected(self._now() + _PATIENCE):
                 continue
             before = reason

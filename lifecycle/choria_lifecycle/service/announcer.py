@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from choria_lifecycle.errors import ConnectionFailed, InvalidEvent, LifecycleError, OptionError
 from choria_lifecycle.events.factories import alive, provisioned, shutdown, startup, upgraded
+from choria_lifecycle.support.backoff import Backoff
 from choria_lifecycle.support.ids import uuid4
 from choria_lifecycle.support.log import logger
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from choria_lifecycle.events.factories import Event
-    from choria_lifecycle.service.clock import Clock
+    from choria_lifecycle.events.event import Event
     from choria_lifecycle.service.publisher import PublisherSource
+    from choria_lifecycle.support.clock import Clock
     from choria_lifecycle.wire.cloudevents import Format
 
 __all__ = ["Announcer", "AnnouncerCounters"]
@@ -112,7 +113,7 @@ class Announcer:
         self._closing = asyncio.Event()
         self._trouble: LifecycleError | None = None
         self._known = False
-        self._seconds = _SHORTEST_PAUSE
+        self._backoff = Backoff(_SHORTEST_PAUSE, _LONGEST_PAUSE)
         self._announced: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._enqueue(startup, version=version)
         self._tasks = [asyncio.create_task(self._publish_loop()), asyncio.create_task(self._heartbeat_loop())]
@@ -258,7 +259,7 @@ class Announcer:
         if self._trouble is not None:
             self._trouble = None
             logger.info("%s is announced again", self._component)
-        self._seconds = _SHORTEST_PAUSE
+        self._backoff.reset()
         if not self._announced.done():
             self._announced.set_result(None)
 
@@ -267,7 +268,6 @@ class Announcer:
         if self._closing.is_set():
             await asyncio.sleep(_LAST_PAUSE)
             return
-        seconds, self._seconds = self._seconds, min(_LONGEST_PAUSE, 2 * self._seconds)
         with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(self._backoff.next()):
                 await self._closing.wait()

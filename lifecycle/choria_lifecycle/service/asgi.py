@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Unpack
 
-    from choria_lifecycle.service.clock import Clock
+    from choria_lifecycle.support.clock import Clock
     from choria_lifecycle.wire.cloudevents import Format
 
 __all__ = ["ASGIApplication", "LifecycleASGIMiddleware", "ServiceOptions"]

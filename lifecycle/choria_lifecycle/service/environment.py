@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from choria_lifecycle.connection import connect
-from choria_lifecycle.service.clock import SystemClock
 from choria_lifecycle.service.defaults import identity_here
+from choria_lifecycle.support.clock import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from choria_lifecycle.middleware.middleware import Middleware
-    from choria_lifecycle.service.clock import Clock
+    from choria_lifecycle.support.clock import Clock
 
 __all__ = ["Environment", "current_environment", "replaced"]
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.config.settings import ConnectionOptions
     from choria_lifecycle.middleware.middleware import Middleware
-    from choria_lifecycle.service.clock import Clock
     from choria_lifecycle.service.environment import Environment
     from choria_lifecycle.service.publisher import PublisherSource
+    from choria_lifecycle.support.clock import Clock
     from choria_lifecycle.wire.cloudevents import Format
 
 __all__ = ["LETTING_GO", "Run", "ServiceConfig"]

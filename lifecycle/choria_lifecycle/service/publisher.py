@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final, Protocol
 
 from choria_lifecycle.errors import LifecycleError
+from choria_lifecycle.support.backoff import Backoff
 from choria_lifecycle.support.jitter import jitter
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ class Owned:
         self._connect = connect
         self._stack = AsyncExitStack()
         self._attempt: asyncio.Task[Middleware] | None = None
-        self._failures = 0
+        self._backoff = Backoff(_SHORTEST, _LONGEST)
+        self._pause = 0.0
 
     @property
     def closed(self) -> bool:
@@ -96,15 +98,15 @@ class Owned:
         return attempt.result()
 
     async def _connected(self) -> Middleware:
-        if self._failures:
-            ceiling = min(_LONGEST, _SHORTEST * 2 ** min(self._failures - 1, 5))
-            await asyncio.sleep(jitter.uniform(ceiling / 2, ceiling))
+        if self._pause:
+            await asyncio.sleep(jitter.uniform(self._pause / 2, self._pause))
         try:
             middleware = await self._stack.enter_async_context(self._connect())
         except LifecycleError:
-            self._failures += 1
+            self._pause = self._backoff.next()
             raise
-        self._failures = 0
+        self._pause = 0.0
+        self._backoff.reset()
         return middleware
 
     async def close(self) -> None:

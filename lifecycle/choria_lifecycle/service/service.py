@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.config.settings import ConnectionOptions
     from choria_lifecycle.middleware.middleware import Middleware
-    from choria_lifecycle.service.clock import Clock
+    from choria_lifecycle.support.clock import Clock
 
 __all__ = ["INTERVAL", "Service"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from choria_lifecycle.events.factories import Alive, Governor, Provisioned, Shutdown, Startup, Upgraded
+from choria_lifecycle.events.event import Alive, Governor, Provisioned, Shutdown, Startup, Upgraded
 from choria_lifecycle.tally.labels import OTHER
 from choria_lifecycle.tally.nodes import NodeCounter, Nodes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from choria_lifecycle.events.factories import Event
+    from choria_lifecycle.events.event import Event
     from choria_lifecycle.tally.labels import Labels
 
 __all__ = ["EVENT_COUNTERS", "PRESENT", "Component", "Components", "Governors", "Summary"]

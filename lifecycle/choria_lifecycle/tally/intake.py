@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from choria_lifecycle.errors import ConnectionFailed, NoStream, NotAuthorised
-from choria_lifecycle.events.factories import Event
+from choria_lifecycle.events.event import Event
 from choria_lifecycle.support.log import logger
 from choria_lifecycle.support.text import safe
 

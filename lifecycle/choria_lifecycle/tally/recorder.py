@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from choria_lifecycle.events.factories import Alive, Governor, Shutdown, Startup, Upgraded, type_name
+from choria_lifecycle.events.event import Alive, Governor, Shutdown, Startup, Upgraded, type_name
 from choria_lifecycle.tally.components import EVENT_COUNTERS, PRESENT, Components, Governors, Summary
 from choria_lifecycle.tally.history import EXPIRED, MINUTE, Expired, History
 from choria_lifecycle.tally.labels import OTHER, Labels
@@ -23,7 +23,7 @@ from choria_schemas.machine.watcher.exec.v1 import ExecState
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from choria_lifecycle.events.factories import Event
+    from choria_lifecycle.events.event import Event
     from choria_lifecycle.tally.components import Component
 
 __all__ = ["EXPIRY", "Recorder"]

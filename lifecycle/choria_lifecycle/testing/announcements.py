@@ -7,7 +7,8 @@ import threading
 from dataclasses import fields
 from typing import TYPE_CHECKING, Final, get_args
 
-from choria_lifecycle.events.factories import EVENT_TYPES, Event, describe, event_type
+from choria_lifecycle.events.description import describe
+from choria_lifecycle.events.event import EVENT_TYPES, Event, event_type
 from choria_lifecycle.support.text import quoted
 from choria_lifecycle.testing.fake_clock import FakeClock
 

@@ -24,7 +24,7 @@ class _Sleeper(NamedTuple):
 
 
 class FakeClock:
-    """A `choria_lifecycle.service.clock.Clock` for tests, shared by all threads: `Service(..., clock=clock)`.
+    """A `choria_lifecycle.support.clock.Clock` for tests, shared by all threads: `Service(..., clock=clock)`.
 
     It begins at 0. One test moves it at a time.
     """

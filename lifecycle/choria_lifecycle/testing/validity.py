@@ -10,7 +10,7 @@ from choria_lifecycle.wire.finding import Finding, Severity
 from choria_lifecycle.wire.verdict import validate
 
 if TYPE_CHECKING:
-    from choria_lifecycle.events.factories import Event
+    from choria_lifecycle.events.event import Event
     from choria_lifecycle.wire.codec import MachineEvent
 
 __all__ = ["assert_valid"]

@@ -23,7 +23,7 @@ from choria_lifecycle.wire.jsontext import MAX_SIZE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from choria_lifecycle.events.factories import Event
+    from choria_lifecycle.events.event import Event
 
 __all__ = ["MAX_LINE", "deliveries", "record"]
 

@@ -15,7 +15,8 @@ from fnmatch import translate
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from choria_lifecycle.errors import InvalidEvent
-from choria_lifecycle.events.factories import Event, describe, event_time, event_type
+from choria_lifecycle.events.description import describe
+from choria_lifecycle.events.event import Event, event_time, event_type
 from choria_lifecycle.support.text import safe
 from choria_lifecycle.view.recording import record
 

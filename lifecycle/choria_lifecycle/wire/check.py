@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from choria_lifecycle.errors import InvalidEvent
-from choria_lifecycle.events.factories import EVENT_TYPES
+from choria_lifecycle.events.event import EVENT_TYPES
 from choria_lifecycle.support.text import quoted, safe
 from choria_lifecycle.wire.cloudevents import Format, ParsedDocument, source_of, unwrap
 from choria_lifecycle.wire.finding import Finding, Severity, shown

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_args
 import msgspec
 
 from choria_lifecycle.errors import InvalidEvent, OptionError, UnknownProtocol
-from choria_lifecycle.events.factories import Event, from_unix
+from choria_lifecycle.events.event import Event, from_unix
 from choria_lifecycle.support.ids import uuid4
 from choria_lifecycle.support.text import quoted
 from choria_lifecycle.wire.check import check_document

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from choria_lifecycle.events.factories import EVENT_TYPES
+from choria_lifecycle.events.event import EVENT_TYPES
 from choria_lifecycle.wire.cloudevents import Envelope, Format, is_time, read_header, source_of
 from choria_schemas.registry import CONTRACTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from choria_lifecycle.events.factories import Event
+    from choria_lifecycle.events.event import Event
     from choria_schemas.registry import Contract
 
 

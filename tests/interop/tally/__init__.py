@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from choria_lifecycle.errors import InvalidEvent, UnknownProtocol
-from choria_lifecycle.events.factories import Event
+from choria_lifecycle.events.event import Event
 from choria_lifecycle.middleware.selection import Selection
 from choria_lifecycle.tally.exposition import TallyState, render
 from choria_lifecycle.tally.recorder import Recorder

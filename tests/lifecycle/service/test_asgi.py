@@ -17,7 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 from choria_lifecycle.connection import connect
 from choria_lifecycle.demo import embedded
 from choria_lifecycle.errors import ConnectionFailed, OptionError
-from choria_lifecycle.events.factories import event_type
+from choria_lifecycle.events.event import event_type
 from choria_lifecycle.service import exit_hooks
 from choria_lifecycle.service.asgi import ASGIApplication, LifecycleASGIMiddleware
 from choria_lifecycle.service.service import Service

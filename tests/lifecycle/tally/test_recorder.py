@@ -19,7 +19,7 @@ from tests.bed.strategies import EXAMPLES
 from tests.bed.tally_events import event, run, transition
 
 if TYPE_CHECKING:
-    from choria_lifecycle.events.factories import Event
+    from choria_lifecycle.events.event import Event
 
 MINUTE = 60.0
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from choria_lifecycle.service.clock import Clock, SystemClock
+from choria_lifecycle.support.clock import Clock, SystemClock
 from choria_lifecycle.testing import FakeClock
 from choria_lifecycle.testing import fake_clock as module
 from tests.bed.background import background

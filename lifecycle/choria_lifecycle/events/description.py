@@ -1,0 +1,46 @@
+"""An event as one line of text."""
+
+from __future__ import annotations
+
+from choria_lifecycle.events.event import Alive, Event, Governor, Startup, Upgraded, event_type
+from choria_lifecycle.support.text import quoted, safe
+
+__all__ = ["describe"]
+
+
+def describe(event: Event) -> str:
+    """Return the event as the line that Choria's viewers show, with foreign text made safe to show.
+
+    The wording is that of go-choria (lifecycle/*.go, the String methods), for the eyes and scripts that know it.
+
+    >>> describe(shutdown(identity="n1.example.net", component="server"))
+    '[shutdown] n1.example.net: server'
+    """
+    line = f"[{event_type(event)}] {_shown(event.identity)}: "
+    match event:
+        case Startup() | Alive():
+            return f"{line}{_shown(event.component)} version {_shown(event.version)}"
+        case Upgraded():
+            return f"{line}{_shown(event.component)} version {_shown(event.version)} to {_shown(event.new_version)}"
+        case Governor():
+            return line + _stage(event)
+        case _:
+            return line + _shown(event.component)
+
+
+def _stage(event: Governor) -> str:
+    name = _shown(event.governor)
+    # A constructor checks nothing, so that each value may be any.
+    sequence: object = event.sequence
+    slot = f"slot {sequence} on " if isinstance(sequence, int) and sequence > 0 else ""
+    stages = {
+        "enter": f"obtained {slot or 'slot on '}{name}",
+        "exit": f"vacated {slot}{name}",
+        "timeouts": f"failed to obtain a slot on {name}",
+        "eviction": f"evicted from {slot}{name}",
+    }
+    return stages.get(str(event.event_type), f"unknown stage on Governor {name}")
+
+
+def _shown(value: object) -> str:
+    return safe(value) if isinstance(value, str) else quoted(value)

@@ -1,0 +1,84 @@
+"""The event types, and what an event says of itself: its type and its time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from choria_lifecycle.errors import InvalidEvent
+from choria_lifecycle.support.text import quoted
+from choria_schemas.lifecycle.v1.alive import Alive
+from choria_schemas.lifecycle.v1.governor import Governor
+from choria_schemas.lifecycle.v1.provisioned import Provisioned
+from choria_schemas.lifecycle.v1.shutdown import Shutdown
+from choria_schemas.lifecycle.v1.startup import Startup
+from choria_schemas.lifecycle.v1.upgraded import Upgraded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "EVENT_TYPES",
+    "Alive",
+    "Event",
+    "Governor",
+    "Provisioned",
+    "Shutdown",
+    "Startup",
+    "Upgraded",
+    "event_time",
+    "event_type",
+    "from_unix",
+    "type_name",
+]
+
+Event = Alive | Governor | Provisioned | Shutdown | Startup | Upgraded
+"""A lifecycle event: one of the six generated dataclasses."""
+
+_NAMES: Final[Mapping[type, str]] = {
+    cls: cls.__name__.lower() for cls in (Alive, Governor, Provisioned, Shutdown, Startup, Upgraded)
+}
+
+EVENT_TYPES: Final = tuple(_NAMES.values())
+"""The names of the event types, sorted."""
+
+
+def event_type(event: Event) -> str:
+    """Return the name of the event's type, for example `startup`; it is a token of the subject.
+
+    Raises:
+        TypeError: it is no lifecycle event.
+    """
+    return type_name(type(event))
+
+
+def type_name(cls: type[Event]) -> str:
+    """Return the name of the type whose events have this class; raises TypeError for any other class."""
+    try:
+        return _NAMES[cls]
+    except KeyError:
+        raise TypeError(f"{cls.__name__} is no lifecycle event") from None
+
+
+def event_time(event: Event) -> datetime:
+    """Return the time that the event states for itself, in UTC.
+
+    The alive events of a Choria server all state when its process started: Choria makes that event once.
+
+    Raises:
+        InvalidEvent: the timestamp lies outside the years 1 to 9999.
+    """
+    event_type(event)
+    return from_unix(event.timestamp)
+
+
+def from_unix(timestamp: int) -> datetime:
+    """Return Unix seconds as a time in UTC; raises InvalidEvent outside the years 1 to 9999."""
+    try:
+        return _EPOCH + timedelta(seconds=timestamp)
+    except (OverflowError, TypeError, ValueError):
+        message = f"timestamp must be Unix seconds in the years 1 to 9999, not {quoted(timestamp)}"
+        raise InvalidEvent(message, path="$.timestamp", rule="timestamp", value=timestamp) from None
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
