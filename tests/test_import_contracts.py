@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -51,7 +52,7 @@ def home(package: str) -> str:
 
 UPWARDS = [
     (home(lower), f"choria_lifecycle.{upper}", "each package uses only those below it")
-    for above, below in zip(PACKAGES, PACKAGES[1:], strict=False)
+    for above, below in itertools.pairwise(PACKAGES)
     for upper in above
     for lower in below
 ]

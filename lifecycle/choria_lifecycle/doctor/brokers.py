@@ -66,17 +66,13 @@ async def ask_dns(settings: ConnectionSettings, timeout: float) -> tuple[list[Ch
 class _Nothing:
     """A sink that wants nothing."""
 
-    def message(self, subject: str, data: bytes) -> None:
-        """See `Sink`."""
+    def message(self, subject: str, data: bytes) -> None: ...
 
-    def gap(self) -> None:
-        """See `Sink`."""
+    def gap(self) -> None: ...
 
-    def failed(self, error: LifecycleError) -> None:
-        """See `Sink`."""
+    def failed(self, error: LifecycleError) -> None: ...
 
-    def closed(self) -> None:
-        """See `Sink`."""
+    def closed(self) -> None: ...
 
 
 async def ask_broker(settings: ConnectionSettings, timeout: float) -> list[Check]:

@@ -98,13 +98,11 @@ class InMemoryBucket:
         self._revisions = count(1)
 
     async def ttl(self, timeout: float) -> float:  # noqa: ARG002 - nothing to wait for
-        """See `Bucket.ttl`."""
         if self._ttl is None:
             raise no_bucket(self._name)
         return self._ttl
 
     async def write(self, key: str, value: str, revision: int, token: str, timeout: float) -> WriteResult:
-        """See `Bucket.write`."""
         check_key(key)
         last = self._last(key, await self.ttl(timeout))
         if last is not None and last.token == token:
@@ -114,7 +112,6 @@ class InMemoryBucket:
         return WriteResult(self._put(key, value, token), previous_released=last is not None and last.released)
 
     async def release(self, key: str, revision: int, timeout: float) -> None:
-        """See `Bucket.release`."""
         last = self._last(key, await self.ttl(timeout))
         if last is None or last.revision != revision:
             raise RevisionConflict(key)

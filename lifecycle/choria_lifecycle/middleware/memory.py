@@ -67,14 +67,12 @@ class InMemoryTransport:
         return "memory" if self._open else ""
 
     async def publish(self, messages: Sequence[Message], timeout: float) -> None:  # noqa: ARG002 - nothing to wait for
-        """See `Transport.publish`."""
         self._check(messages)
         for message in messages:
             self._deliver(message)
         await asyncio.sleep(0)
 
     async def publish_stored(self, messages: Sequence[Message], timeout: float) -> None:  # noqa: ARG002
-        """See `Transport.publish_stored`."""
         self._check(messages)
         for message in messages:
             self._deliver(message)
@@ -84,7 +82,6 @@ class InMemoryTransport:
                 raise no_stream(subject)
 
     async def subscribe(self, subject: str, queue: str, sink: Sink, timeout: float) -> Interest:  # noqa: ARG002
-        """See `Transport.subscribe`."""
         check_pattern(subject, queue)
         if not self._open:
             raise ConnectionFailed("the transport is closed")
@@ -102,7 +99,7 @@ class InMemoryTransport:
         timeout: float,  # noqa: ARG002
         stream: str = "",
     ) -> Replay:
-        """See `Transport.replay`. Its streams have no names."""
+        # Its streams have no names.
         check_pattern(subject, "")
         if not self._open:
             raise ConnectionFailed("the transport is closed")
@@ -116,12 +113,11 @@ class InMemoryTransport:
         return replay
 
     def bucket(self, name: str) -> Bucket:
-        """See `Transport.bucket`."""
         check_bucket(name)
         return self._buckets.get(name) or InMemoryBucket(name, None)
 
     async def flush(self, timeout: float) -> None:  # noqa: ARG002
-        """See `Transport.flush`: everything published has arrived already."""
+        # Everything published has arrived already.
         if not self._open:
             raise ConnectionFailed("the transport is closed")
 

@@ -105,7 +105,7 @@ class Replay(Interest, Protocol):
     """
 
     @property
-    def begin(self) -> float: ...  # noqa: D102 - above
+    def begin(self) -> float: ...
 
     def resume(self) -> None:
         """Go on: the sink has room again."""

@@ -75,11 +75,9 @@ class NatsBucket:
         self._may_read = True
 
     async def ttl(self, timeout: float) -> float:
-        """See `Bucket.ttl`."""
         return (await self._config(_deadline(timeout))).max_age / _NANOSECONDS
 
     async def write(self, key: str, value: str, revision: int, token: str, timeout: float) -> WriteResult:
-        """See `Bucket.write`."""
         check_key(key)
         deadline = _deadline(timeout)
         try:
@@ -98,7 +96,6 @@ class NatsBucket:
         )
 
     async def release(self, key: str, revision: int, timeout: float) -> None:
-        """See `Bucket.release`."""
         check_key(key)
         await self._put(key, "", _deadline(timeout), revision, "", {_OPERATION: "DEL", _RELEASED: "1"})
 

@@ -98,7 +98,6 @@ class NatsReplay:
 
     @property
     def begin(self) -> float:
-        """See `Replay.begin`."""
         return self._place.begin
 
     async def start(self, stream: str, timeout: float) -> None:
@@ -124,11 +123,9 @@ class NatsReplay:
         self._siblings.append(self)
 
     def resume(self) -> None:
-        """See `Replay.resume`."""
         self._room.set()
 
     async def unsubscribe(self) -> None:
-        """See `Interest.unsubscribe`."""
         await self.stop()
         await self._connection.client.unlisten(self._sid)
 

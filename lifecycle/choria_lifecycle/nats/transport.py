@@ -74,7 +74,6 @@ class NatsTransport:
 
     @property
     def server(self) -> str:
-        """See `Transport.server`."""
         return self._connection.server
 
     @property
@@ -83,7 +82,6 @@ class NatsTransport:
         return self._connection.client.peer
 
     async def publish(self, messages: Sequence[Message], timeout: float) -> None:
-        """See `Transport.publish`."""
         deadline = asyncio.get_running_loop().time() + timeout
         await self._ready(messages, deadline)
         client = self._connection.client
@@ -101,7 +99,6 @@ class NatsTransport:
                 raise _undelivered(messages, diagnose(error)) from error
 
     async def publish_stored(self, messages: Sequence[Message], timeout: float) -> None:
-        """See `Transport.publish_stored`."""
         deadline = asyncio.get_running_loop().time() + timeout
         await self._ready(messages, deadline)
         client = self._connection.client
@@ -130,7 +127,6 @@ class NatsTransport:
                 await asyncio.gather(*waiting, return_exceptions=True)
 
     async def subscribe(self, subject: str, queue: str, sink: Sink, timeout: float) -> Interest:
-        """See `Transport.subscribe`."""
         check_pattern(subject, queue)
         deadline = asyncio.get_running_loop().time() + timeout
         if not await self._connected(deadline):
@@ -150,7 +146,6 @@ class NatsTransport:
         return subscription
 
     async def replay(self, subject: str, since: float, sink: ReplaySink, timeout: float, stream: str = "") -> Replay:
-        """See `Transport.replay`."""
         check_pattern(subject, "")
         if stream:
             check_stream(stream)
@@ -161,12 +156,10 @@ class NatsTransport:
         return replay
 
     def bucket(self, name: str) -> Bucket:
-        """See `Transport.bucket`."""
         check_bucket(name)
         return NatsBucket(self._connection, name)
 
     async def flush(self, timeout: float) -> None:
-        """See `Transport.flush`."""
         deadline = asyncio.get_running_loop().time() + timeout
         try:
             await self._confirm(None, deadline)
@@ -174,7 +167,7 @@ class NatsTransport:
             raise ConnectionFailed(f"no server answered within {timeout:g} s: {self._connection.state}") from error
 
     async def close(self) -> None:
-        """See `Transport.close`; takes 5 seconds at most, also if the server is gone or answers no more."""
+        """Close within 5 seconds, even if the server is gone or no longer answers."""
         if self._closing is not None:
             await asyncio.shield(self._closing)
             return
@@ -295,7 +288,6 @@ class _NatsSubscription:
         self.sink.failed(error)
 
     async def unsubscribe(self) -> None:
-        """See `Interest.unsubscribe`."""
         if self._siblings.pop(self._sid, None) is not None:
             await self._client.unlisten(self._sid)
 

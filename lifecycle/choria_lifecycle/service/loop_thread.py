@@ -158,19 +158,19 @@ class CallerLoop:
         self._loop = asyncio.get_running_loop()
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """See `LoopThread.submit`."""
+        """Run a coroutine in the caller's loop."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def call(self, what: Callable[P, object], /, *arguments: P.args, **named: P.kwargs) -> None:
-        """See `LoopThread.call`."""
+        """Call a function in the caller's loop."""
         self._loop.call_soon_threadsafe(lambda: what(*arguments, **named))
 
     def release(self, done: Callable[[], object]) -> None:
-        """See `LoopThread.release`."""
+        """Call `done` at once: the loop belongs to the caller."""
         done()
 
     def join(self, timeout: float) -> None:
-        """See `LoopThread.join`."""
+        """Return at once: the loop belongs to the caller."""
 
 
 class _Shared:

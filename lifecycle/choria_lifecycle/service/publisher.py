@@ -55,11 +55,9 @@ class Borrowed:
 
     @property
     def closed(self) -> bool:
-        """See `PublisherSource.closed`."""
         return self._middleware.closed
 
     async def middleware(self) -> Middleware:
-        """See `PublisherSource.middleware`."""
         return self._middleware
 
     async def close(self) -> None:
@@ -85,11 +83,11 @@ class Owned:
 
     @property
     def closed(self) -> bool:
-        """See `PublisherSource.closed`: it is tried again for ever."""
+        # Connecting is retried for ever.
         return False
 
     async def middleware(self) -> Middleware:
-        """See `PublisherSource.middleware`; an attempt under way is waited for, also by several."""
+        # Several callers share one attempt.
         attempt = self._attempt
         if attempt is None or (attempt.done() and (attempt.cancelled() or attempt.exception())):
             attempt = self._attempt = asyncio.create_task(self._connected())

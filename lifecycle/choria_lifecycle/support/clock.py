@@ -43,11 +43,9 @@ class SystemClock:
     """The machine's own clock, which goes on while the machine is suspended."""
 
     def now(self) -> float:
-        """See `Clock.now`."""
         return steady()
 
     async def sleep_until(self, time: float) -> None:
-        """See `Clock.sleep_until`."""
         while (remaining := time - self.now()) > 0:  # noqa: ASYNC110 - nothing else tells
             await asyncio.sleep(min(remaining, _TURN))
         await asyncio.sleep(0)
