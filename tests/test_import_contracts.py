@@ -8,21 +8,15 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.bed.layers import CONTRACTS, PACKAGES
 from tests.bed.paths import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-CONTRACTS = PROJECT["tool"]["importlinter"]["contracts"]
-[LAYERS] = [contract for contract in CONTRACTS if contract["type"] == "layers"]
-# From the top: each may use those behind it.
-PACKAGES = [row.split(" | ") for row in LAYERS["layers"]]
 
 # A module that breaks a rule, what it imports, and the rule.
 FORBIDDEN = [
