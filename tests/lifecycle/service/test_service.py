@@ -226,6 +226,7 @@ async def test_start_and_stop_within_a_loop() -> None:
 
 
 def test_stopped_by_several_threads_at_once() -> None:
+    before = signal.getsignal(signal.SIGTERM)
     with announcing() as announcements, ThreadPoolExecutor(8) as threads:
         for _ in range(20):
             billing = Service(*WHO)
@@ -233,6 +234,9 @@ def test_stopped_by_several_threads_at_once() -> None:
             for stopped in [threads.submit(billing.stop) for _ in range(8)]:
                 stopped.result(5)
         announcements.assert_types(*TYPES * 20)
+    assert signal.getsignal(signal.SIGTERM) is not before  # only the main thread can restore handlers
+    billing.stop()
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 # Wrong options.

@@ -1,0 +1,73 @@
+"""Process-wide state that tests must not depend on: reset once at the start, compared after each test."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["SignalState", "reset_signals"]
+
+# Python itself ignores these; subprocess gives children the default.
+_IGNORED_BY_PYTHON: Final = {signal.SIGPIPE, signal.SIGXFSZ}
+
+
+def reset_signals() -> None:
+    """Give every signal that was inherited as ignored or blocked its default, in this process and its children.
+
+    `nohup` ignores SIGHUP, and a shell SIGINT and SIGQUIT in what it runs in the background.
+    """
+    for number in signal.valid_signals() - _IGNORED_BY_PYTHON:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+@dataclass(frozen=True, slots=True)
+class SignalState:
+    """The handlers, the blocked signals and the wakeup descriptor; for the main thread."""
+
+    handlers: dict[int, Any]
+    blocked: frozenset[int]
+    wakeup: int
+
+    @classmethod
+    def current(cls) -> Self:
+        """Record the state."""
+        wakeup = signal.set_wakeup_fd(-1)
+        with suppress(OSError, ValueError):  # already closed
+            signal.set_wakeup_fd(wakeup)
+        handlers = {int(number): signal.getsignal(number) for number in signal.valid_signals()}
+        return cls(handlers, frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, ())), wakeup)
+
+    def restore(self) -> list[str]:
+        """Restore the state, and return a phrase for each difference found, such as "a handler for SIGTERM: ..."."""
+        now = SignalState.current()
+        signal.set_wakeup_fd(self.wakeup)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self.blocked)
+        for number, handler in self.handlers.items():
+            if handler != now.handlers[number]:
+                signal.signal(number, handler)
+        return list(self._differences(now))
+
+    def _differences(self, now: SignalState) -> Iterator[str]:
+        for number, handler in now.handlers.items():
+            if handler != self.handlers[number]:
+                yield f"a handler for {_name(number)}: {handler!r}"
+        for number in now.blocked - self.blocked:
+            yield f"{_name(number)} blocked"
+        for number in self.blocked - now.blocked:
+            yield f"{_name(number)} unblocked"
+        if now.wakeup != self.wakeup:
+            yield f"a wakeup descriptor: {now.wakeup}"
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most of the real-time signals
+        return f"signal {number}"
