@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from tests.bed.process_state import SignalState, reset_signals
+from tests.bed.process_state import SignalState, reset_environment, reset_signals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # At import, as every worker of pytest-xdist imports this, and what it starts inherits the result.
 reset_signals()
+reset_environment()
 
 # `make test` sees the same examples each time; with the variable set, it looks for new ones. How long one takes says
 # nothing on a machine that does other things too.

@@ -1,8 +1,11 @@
-"""Process-wide state that tests must not depend on: reset once at the start, compared after each test."""
+"""Process-wide state that tests must not depend on: reset once at the start, and signals compared after each test."""
 
 from __future__ import annotations
 
+import os
+import re
 import signal
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -10,10 +13,21 @@ from typing import TYPE_CHECKING, Any, Final, Self
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["SignalState", "reset_signals"]
+__all__ = ["SignalState", "reset_environment", "reset_signals"]
+
+# Where to connect and as whom; how programs print; how Python and pytest run. PATH, HOME, proxies and the like stay.
+_DROPPED: Final = re.compile(
+    r"NATS_(?!SERVER_BIN$).*|(MCOLLECTIVE|CHORIA|INSECURE)_.*|NOTIFY_SOCKET"
+    r"|NO_COLOR|(.*_)?FORCE_COLOR|PY_COLORS|CLICOLOR.*|COLUMNS|LINES|LANGUAGE|LC_.*"
+    r"|PYTHON(ASYNCIODEBUG|DEVMODE|INSPECT|IOENCODING|OPTIMIZE|UNBUFFERED|UTF8|VERBOSE|WARNINGS)|PYTEST_ADDOPTS"
+)
+_SET: Final = {"LANG": "C.UTF-8", "TZ": "UTC", "TERM": "dumb"}
+_LOOPBACK: Final = "localhost,127.0.0.1,::1"
 
 # Python itself ignores these; subprocess gives children the default.
 _IGNORED_BY_PYTHON: Final = {signal.SIGPIPE, signal.SIGXFSZ}
+# pytest-timeout's, which resets it as soon as a test has failed.
+_TIMEOUT: Final = signal.SIGALRM
 
 
 def reset_signals() -> None:
@@ -25,6 +39,15 @@ def reset_signals() -> None:
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def reset_environment() -> None:
+    """Drop or set the variables that change what is tested, and set the umask; children inherit the result."""
+    for name in list(filter(_DROPPED.fullmatch, os.environ)):
+        del os.environ[name]
+    os.environ.update(_SET, no_proxy=_LOOPBACK, NO_PROXY=_LOOPBACK)
+    time.tzset()
+    os.umask(0o022)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +64,7 @@ class SignalState:
         wakeup = signal.set_wakeup_fd(-1)
         with suppress(OSError, ValueError):  # already closed
             signal.set_wakeup_fd(wakeup)
-        handlers = {int(number): signal.getsignal(number) for number in signal.valid_signals()}
+        handlers = {int(number): signal.getsignal(number) for number in signal.valid_signals() - {_TIMEOUT}}
         return cls(handlers, frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, ())), wakeup)
 
     def restore(self) -> list[str]:

@@ -11,12 +11,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def run(tmp_path: Path, *tests: str, prefix: tuple[str, ...] = (), arguments: tuple[str, ...] = ()) -> tuple[int, str]:
+def run(tmp_path: Path, *tests: str, prefix: tuple[str, ...] = (), options: tuple[str, ...] = ()) -> tuple[int, str]:
     """Run tests in another pytest, which takes its fixtures from this project's conftest.py."""
-    (tmp_path / "test_it.py").write_text("\n\n".join(("import os, signal, subprocess, sys, threading", *tests)) + "\n")
-    command = [*prefix, sys.executable, "-m", "pytest", "-p", "tests.conftest", "-c", "/dev/null", "-p", "no:randomly"]
+    (tmp_path / "test_it.py").write_text("\n\n".join(("import os, signal, subprocess, sys", *tests)) + "\n")
+    command = [*prefix, sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-p", "tests.conftest"]
     process = subprocess.run(
-        [*command, "-p", "no:cacheprovider", "--rootdir", str(tmp_path), *arguments, str(tmp_path)],
+        [*command, "-p", "no:randomly", "-p", "no:cacheprovider", *options, str(tmp_path)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -25,30 +25,29 @@ def run(tmp_path: Path, *tests: str, prefix: tuple[str, ...] = (), arguments: tu
     return process.returncode, process.stdout + process.stderr
 
 
+VARIABLES = ("NATS_URL=nats://127.0.0.1:1", "NATS_SERVER_BIN=nats", "NO_COLOR=1", "TZ=Asia/Kolkata")
 DEFAULTS = """
-def status(pid):
-    lines = open(f"/proc/{pid}/status").read().splitlines()
-    return {name: int(mask, 16) for name, mask in (line.split(":") for line in lines if line.startswith("Sig"))
-            if name in ("SigIgn", "SigBlk")}
-
-def test_defaults():
+def test_signals():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGCHLD):
         assert signal.getsignal(number) is signal.SIG_DFL
-    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
-        assert status(child.pid) == {"SigIgn": 0, "SigBlk": 0}
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
-        child.terminate()
-    assert child.returncode == -signal.SIGTERM
+    masks = subprocess.check_output(["grep", "-E", "^Sig(Ign|Blk)", "/proc/self/status"], text=True).split()
+    assert masks == ["SigBlk:", "0" * 16, "SigIgn:", "0" * 16]
+
+def test_environment():
+    mask, zone, *variables = subprocess.check_output(["sh", "-c", "umask; date +%z; env"], text=True).splitlines()
+    assert (mask, zone) == ("0022", "+0000")
+    names = {variable.partition("=")[0] for variable in variables}
+    assert names & {"NATS_URL", "NATS_SERVER_BIN", "NO_COLOR"} == {"NATS_SERVER_BIN"}
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="env --ignore-signal is GNU's, and /proc Linux's")
-@pytest.mark.parametrize("arguments", [(), ("-n", "1")])
-def test_what_was_ignored_or_blocked_is_not(arguments: tuple[str, ...], tmp_path: Path) -> None:
-    prefix = ("env", "--ignore-signal=INT,HUP,TERM,QUIT,USR1,CHLD", "--block-signal=USR2,TERM,HUP")
-    code, said = run(tmp_path, DEFAULTS, prefix=prefix, arguments=arguments)
-    assert (code, "1 passed" in said) == (0, True), said
+@pytest.mark.parametrize("options", [(), ("-n", "1")], ids=["one process", "a worker"])
+def test_defaults_however_it_was_started(options: tuple[str, ...], tmp_path: Path) -> None:
+    prefix = ("env", "--ignore-signal=INT,HUP,TERM,QUIT,USR1,CHLD", "--block-signal=USR2,TERM,HUP", *VARIABLES)
+    code, said = run(tmp_path, DEFAULTS, prefix=prefix, options=options)
+    assert (code, "2 passed" in said) == (0, True), said
 
 
 LEAVING = {
@@ -58,7 +57,7 @@ LEAVING = {
     "wakeup": ("signal.set_wakeup_fd(writer())", "a wakeup descriptor: "),
     "closed": ("signal.set_wakeup_fd(fd := writer()); os.close(fd)", "a wakeup descriptor: "),
 }
-NEXT = """
+OTHERS = """
 def writer():
     fd = os.pipe()[1]
     os.set_blocking(fd, False)
@@ -69,6 +68,9 @@ def check():
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
     assert signal.set_wakeup_fd(-1) == -1
 
+def test_fails():
+    assert False
+
 def test_restores():
     signal.signal(signal.SIGTERM, signal.signal(signal.SIGTERM, print))
 """
@@ -76,8 +78,8 @@ def test_restores():
 
 def test_a_test_that_leaves_something_behind_fails_and_the_next_finds_nothing(tmp_path: Path) -> None:
     leaving = [f"def test_{name}():\n    check()\n    {body}" for name, (body, _) in LEAVING.items()]
-    code, said = run(tmp_path, NEXT, *leaving, "test_next = check")
-    assert (code, "7 passed, 5 errors" in said) == (1, True), said
+    code, said = run(tmp_path, OTHERS, *leaving, "test_next = check")
+    assert (code, "1 failed, 7 passed, 5 errors" in said) == (1, True), said
     for name, (_, left) in LEAVING.items():
         assert f" ERROR at teardown of test_{name} _" in said
         assert f"\nthis test leaves {left}" in said

@@ -9,17 +9,15 @@ from choria_lifecycle.cli.program import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from click.testing import Result
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """Runs `lifecycle` within this process, apart from the environment of whoever runs the tests."""
-    for name in ("URL", "CREDS", "NKEY", "USER", "PASSWORD", "CA", "CERT", "KEY"):
-        monkeypatch.delenv(f"NATS_{name}", raising=False)
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setenv("TZ", "UTC")
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Result]:
+    """Run `lifecycle` in this process, with an empty home directory."""
+    monkeypatch.setenv("HOME", str(tmp_path))
 
     def invoke(*arguments: object, stdin: str | bytes | None = None) -> Result:
         result = CliRunner().invoke(program, [str(each) for each in arguments], stdin, prog_name="lifecycle")
