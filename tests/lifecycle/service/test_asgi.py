@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -227,6 +228,7 @@ async def test_where_nobody_configures_a_log_it_is_on_standard_error(
 async def test_an_application_may_lose_patience(server, seen) -> None:
     """It waits for messages with a time limit, which is over while shutdown is published."""
     waits = asyncio.Event()
+    before = signal.getsignal(signal.SIGTERM)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         assert await receive() == STARTUP
@@ -251,6 +253,10 @@ async def test_an_application_may_lose_patience(server, seen) -> None:
         patched.setattr(Service, "__aexit__", held)
         assert await host.tell(SHUTDOWN) == OVER
     await host.task
+    async with asyncio.timeout(10):  # the end of the service goes on, and needs this loop to restore the handlers
+        while signal.getsignal(signal.SIGTERM) is not before:  # noqa: ASYNC110 - nothing tells when it changes
+            await asyncio.sleep(0)
+    assert await seen() == ["startup", "shutdown"]
 
 
 async def test_one_that_is_cancelled_has_ended(server, seen) -> None:
