@@ -33,7 +33,8 @@ _TIMEOUT: Final = signal.SIGALRM
 def reset_signals() -> None:
     """Give every signal that was inherited as ignored or blocked its default, in this process and its children.
 
-    `nohup` ignores SIGHUP, and a shell SIGINT and SIGQUIT in what it runs in the background.
+    `nohup` ignores SIGHUP, and a shell SIGINT and SIGQUIT in what it runs in the background. A hangup thus ends the
+    tests under `nohup` too; `setsid` keeps them running.
     """
     for number in signal.valid_signals() - _IGNORED_BY_PYTHON:
         if signal.getsignal(number) is signal.SIG_IGN:
@@ -45,7 +46,9 @@ def reset_environment() -> None:
     """Drop or set the variables that change what is tested, and set the umask; children inherit the result."""
     for name in list(filter(_DROPPED.fullmatch, os.environ)):
         del os.environ[name]
-    os.environ.update(_SET, no_proxy=_LOOPBACK, NO_PROXY=_LOOPBACK)
+    os.environ.update(_SET)
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = f"{_LOOPBACK},{os.environ.get(name, '')}"
     time.tzset()
     os.umask(0o022)
 
