@@ -43,7 +43,8 @@ async def transport(request: pytest.FixtureRequest) -> AsyncGenerator[Transport]
         return
     url = request.getfixturevalue("server").url
     client = await nats_py.connect(url)
-    await client.jetstream().add_stream(name="CHORIA_EVENTS", subjects=["choria.lifecycle.>"])
+    # In memory: nats-server 2.15 keeps the messages of a file store that is deleted and made again at once.
+    await client.jetstream().add_stream(name="CHORIA_EVENTS", subjects=["choria.lifecycle.>"], storage="memory")
     real = await NatsTransport.open(ConnectionSettings(servers=(url,)), 5)
     yield real
     await real.close()
