@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tomllib
 from typing import TYPE_CHECKING
 
 import nats as nats_py
@@ -127,3 +128,21 @@ def test_the_table_of_events_is_true() -> None:
         )
         fields = set(type(event).__dataclass_fields__) - {"protocol"}
         assert fields == set(required.split(", ")) | {part.split(" ")[0] for part in filled.split(", ")}
+
+
+def test_links_lead_to_files_of_this_repository() -> None:
+    """The package index shows the README too, where a relative link leads nowhere."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    repository = project["urls"]["Repository"]
+    links = re.findall(r"\]\(([^)]+)\)|^\[[^]]+\]: (\S+)$", README, re.MULTILINE)
+    targets = [inline or reference for inline, reference in links]
+    assert all(target.startswith("https://") for target in targets)
+    files = [target for target in targets if target.startswith(repository)]
+    assert len(files) >= 10
+    for target in files:
+        kind, branch, path = target.removeprefix(f"{repository}/").split("/", 2)
+        assert (kind, branch) in {("blob", "main"), ("raw", "main")}, target
+        assert (ROOT / path).exists(), target
+    prose = re.sub(r"```.*?```|^    .*?$", "", README, flags=re.DOTALL | re.MULTILINE)
+    for label in re.findall(r"\[([\w/.]+)\](?![(:])", prose):
+        assert f"\n[{label}]: " in README, label

@@ -89,10 +89,10 @@ async def test_from_the_socket_to_a_metric(server: embedded.Server) -> None:
         with calls() as found:
             receiving = asyncio.create_task(intake.run())
             async with asyncio.timeout(10):
-                while not intake.receiving:
+                while not intake.receiving:  # noqa: ASYNC110 - nothing tells
                     await asyncio.sleep(0)
                 await other.publish(lifecycle.startup(identity="n1.example.net", component="way", version="1.4.2"))
-                while not recorder.nodes:
+                while not recorder.nodes:  # noqa: ASYNC110 - nothing tells
                     await asyncio.sleep(0)
         receiving.cancel()
         await asyncio.wait({receiving})
