@@ -143,6 +143,6 @@ def test_links_lead_to_files_of_this_repository() -> None:
         kind, branch, path = target.removeprefix(f"{repository}/").split("/", 2)
         assert (kind, branch) in {("blob", "main"), ("raw", "main")}, target
         assert (ROOT / path).exists(), target
-    prose = re.sub(r"```.*?```|^    .*?$", "", README, flags=re.DOTALL | re.MULTILINE)
+    prose = re.sub(r"```.*?```|^    .*?$|`[^`]*`", "", README, flags=re.DOTALL | re.MULTILINE)
     for label in re.findall(r"\[([\w/.]+)\](?![(:])", prose):
         assert f"\n[{label}]: " in README, label
