@@ -22,12 +22,13 @@ from rfc3339_validator import validate_rfc3339
 import choria_lifecycle as lifecycle
 from choria_lifecycle.events import subjects
 from choria_lifecycle.events.options import check_component
+from choria_lifecycle.middleware.selection import EventFilter
 from choria_lifecycle.middleware.subscription import Delivery
 from choria_lifecycle.support.text import quoted, safe
 from choria_lifecycle.validation.policy import Policy, validate_batch
 from choria_lifecycle.validation.source import DocumentSource
 from choria_lifecycle.view import recording
-from choria_lifecycle.view.viewer import Style, View, ViewFormat, Wanted
+from choria_lifecycle.view.viewer import Style, View, ViewFormat
 from choria_lifecycle.wire import codec
 from choria_lifecycle.wire.cloudevents import is_time
 from choria_lifecycle.wire.jsontext import MAX_SIZE
@@ -214,7 +215,7 @@ def safe_text(raw: bytes) -> Iterator[None]:
 def view(raw: bytes) -> Iterator[None]:
     """A viewer shows one plain line for each document, from the network and from files, whatever is in it."""
     deliveries = [("", _delivered(raw)), *(("a:1", delivery) for _, delivery in recording.deliveries(io.BytesIO(raw)))]
-    views = [View(Wanted(), Style(output=output, own_time=True, utc=True, terminal=True)) for output in ViewFormat]
+    views = [View(EventFilter(), Style(output=output, own_time=True, utc=True, terminal=True)) for output in ViewFormat]
     lines = [view.take(delivery, place) for view in views for place, delivery in deliveries]
     yield
     texts = [line.text for line in lines if line]

@@ -20,8 +20,9 @@ from choria_lifecycle.cli.view import Screen
 from choria_lifecycle.config.resolve import resolve
 from choria_lifecycle.demo.embedded import nats_server
 from choria_lifecycle.demo.fleet import Totals, publish_schedule, simulate
+from choria_lifecycle.middleware.selection import EventFilter
 from choria_lifecycle.support.text import safe
-from choria_lifecycle.view.viewer import Style, View, Wanted
+from choria_lifecycle.view.viewer import Style, View
 
 if TYPE_CHECKING:
     from choria_lifecycle.cli.printer import Printer
@@ -55,7 +56,7 @@ def command(ctx: click.Context, nodes: int, seconds: float, seed: int, color: st
     colors = has_colors(color)
     style = Style(color=colors, color_rejected=color == "always" or (colors and sys.stderr.isatty()))
     totals = Totals(simulate(nodes, seconds, seed=seed, start=int(time.time())))
-    screen = Screen(View(Wanted(), style), printer)
+    screen = Screen(View(EventFilter(), style), printer)
     with nats_server(jetstream=False) as server:
         say(f"{nodes} nodes for {seconds:g} s on a nats-server of their own, {server.url}")
         with screen.summed_up():

@@ -25,9 +25,9 @@ from choria_lifecycle.cli.parameters import (
 )
 from choria_lifecycle.cli.printer import READER_TIMEOUT
 from choria_lifecycle.cli.program import COMMANDS
-from choria_lifecycle.middleware.selection import Selection
+from choria_lifecycle.middleware.selection import EventFilter, Selection
 from choria_lifecycle.view.recording import deliveries
-from choria_lifecycle.view.viewer import Style, View, Wanted
+from choria_lifecycle.view.viewer import Style, View
 from choria_lifecycle.view.viewer import ViewFormat as Kind
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def command(
         own_time=source is not None,
         terminal=sys.stdout.isatty(),
     )
-    view = View(Wanted(types=types, components=components, identities=identities), style)
+    view = View(EventFilter(types=types, components=components, identities=identities), style)
     printer = printer_of(ctx)
     screen = Screen(view, printer)
     if kind is not Kind.TEXT:

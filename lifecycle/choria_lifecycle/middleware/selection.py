@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from choria_lifecycle.errors import OptionError
@@ -14,32 +15,65 @@ from choria_lifecycle.events.subjects import SUBJECT_PREFIX
 from choria_lifecycle.support.text import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
-__all__ = ["Selection", "parse_since"]
+__all__ = ["EventFilter", "Selection", "parse_since"]
 
 _TYPE_AT = SUBJECT_PREFIX.count(".") + 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFilter:
+    """The events to keep, by type, component and identity.
+
+    Attributes:
+        types: event types; empty for all.
+        components: components; empty for all.
+        identities: patterns for identities with `*`, `?` and `[...]`; empty for all.
+    """
+
+    types: Collection[str] = ()
+    components: Collection[str] = ()
+    identities: Collection[str] = ()
+
+    def matches_event(self, event: object) -> bool:
+        """Tell whether to keep an event, by what the event itself states."""
+        return (
+            (not self.types or type(event).__name__.lower() in self.types)
+            and (not self.components or getattr(event, "component", None) in self.components)
+            and (
+                not self.identities
+                or any(fnmatchcase(getattr(event, "identity", ""), pattern) for pattern in self.identities)
+            )
+        )
+
+    def matches_subject(self, subject: str) -> bool:
+        """Tell whether a subject names a type and a component to keep; the event may still state others."""
+        tokens = subject.split(".", _TYPE_AT + 1)
+        if len(tokens) != _TYPE_AT + 2:
+            return False
+        return (not self.types or tokens[_TYPE_AT] in self.types) and (
+            not self.components or tokens[_TYPE_AT + 1] in self.components
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A subject to subscribe to, and what to keep of the messages on it.
+    """A subject to subscribe to, and a filter for the messages on it.
 
     Attributes:
         subject: the subject, with wildcards.
-        types: the event types asked for; empty for all.
-        components: the components asked for; empty for all.
-        local: whether the subject lets others through, so that `wants_subject` must look.
-        narrow: whether anything was asked for, so that `wants_event` must look.
-        since: from which time on a stream is replayed, in seconds since the epoch; None for what comes from now on.
+        filter: the events to keep.
+        filter_subjects: whether the subject matches more than the filter keeps, so that subjects must be checked.
+        filter_events: whether the filter drops any events, so that events must be checked.
+        since: the start of the replay of a stream, in Unix seconds; None for new messages only.
         stream: the name of that stream; empty for the one that stores the subject.
     """
 
     subject: str
-    types: frozenset[str] = frozenset()
-    components: frozenset[str] = frozenset()
-    local: bool = False
-    narrow: bool = False
+    filter: EventFilter = field(default_factory=EventFilter)
+    filter_subjects: bool = False
+    filter_events: bool = False
     since: float | None = None
     stream: str = ""
 
@@ -72,31 +106,15 @@ class Selection:
             tokens = [*types, ">"] if len(types) == 1 else [">"]
         return cls(
             subject=".".join([SUBJECT_PREFIX, *tokens]),
-            types=types,
-            components=components,
-            local=len(types) > 1 or len(components) > 1 or dotted,
-            narrow=bool(types or components),
+            filter=EventFilter(types=types, components=components),
+            filter_subjects=len(types) > 1 or len(components) > 1 or dotted,
+            filter_events=bool(types or components),
         )
 
     @classmethod
     def anything(cls, subject: str) -> Selection:
         """Everything on a subject, wildcards allowed."""
         return cls(subject=subject)
-
-    def wants_subject(self, subject: str) -> bool:
-        """Whether the subject names a type and a component that were asked for."""
-        tokens = subject.split(".", _TYPE_AT + 1)
-        if len(tokens) != _TYPE_AT + 2:
-            return False
-        return (not self.types or tokens[_TYPE_AT] in self.types) and (
-            not self.components or tokens[_TYPE_AT + 1] in self.components
-        )
-
-    def wants_event(self, event: object) -> bool:
-        """Whether the event itself agrees: a subject is only what the sender says it is."""
-        return (not self.types or type(event).__name__.lower() in self.types) and (
-            not self.components or getattr(event, "component", None) in self.components
-        )
 
 
 def parse_since(since: datetime | timedelta | float) -> float:

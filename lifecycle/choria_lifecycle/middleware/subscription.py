@@ -259,7 +259,7 @@ class Events(Subscription["Event"]):
     def _handle(self, subject: str, data: bytes, received: float) -> Event | None:  # noqa: ARG002 - no Delivery here
         counters = self.counters
         selection = self._selection
-        if selection.local and not selection.wants_subject(subject):
+        if selection.filter_subjects and not selection.filter.matches_subject(subject):
             counters.filtered += 1
             return None
         try:
@@ -268,7 +268,7 @@ class Events(Subscription["Event"]):
             counters.rejected += 1
             logger.debug("rejected a message on %s: %s", safe(subject), error)
             return None
-        if selection.narrow and not selection.wants_event(event):
+        if selection.filter_events and not selection.filter.matches_event(event):
             counters.filtered += 1
             return None
         counters.delivered += 1
@@ -281,7 +281,7 @@ class Deliveries(Subscription[Delivery]):
     def _handle(self, subject: str, data: bytes, received: float) -> Delivery | None:
         counters = self.counters
         selection = self._selection
-        if selection.local and not selection.wants_subject(subject):
+        if selection.filter_subjects and not selection.filter.matches_subject(subject):
             counters.filtered += 1
             return None
         try:
@@ -289,7 +289,7 @@ class Deliveries(Subscription[Delivery]):
         except (InvalidEvent, UnknownProtocol) as error:
             counters.rejected += 1
             return Delivery(subject, data, received, None, error, self._is_old)
-        if selection.narrow and not selection.wants_event(event):
+        if selection.filter_events and not selection.filter.matches_event(event):
             counters.filtered += 1
             return None
         counters.delivered += 1

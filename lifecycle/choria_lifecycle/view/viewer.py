@@ -6,12 +6,10 @@ Pure: deliveries in, lines out. Every line is safe to show on a terminal.
 from __future__ import annotations
 
 import math
-import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from fnmatch import translate
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from choria_lifecycle.errors import InvalidEvent
@@ -21,11 +19,10 @@ from choria_lifecycle.support.text import safe
 from choria_lifecycle.view.recording import record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
+    from choria_lifecycle.middleware.selection import EventFilter
     from choria_lifecycle.middleware.subscription import Counters, Delivery
 
-__all__ = ["Style", "View", "ViewCounts", "ViewFormat", "ViewLine", "Wanted"]
+__all__ = ["Style", "View", "ViewCounts", "ViewFormat", "ViewLine"]
 
 
 class ViewFormat(StrEnum):
@@ -62,31 +59,6 @@ class Style:
     time_format: str = "%H:%M:%S"
     own_time: bool = False
     terminal: bool = False
-
-
-class Wanted:
-    """Which events to show.
-
-    Args:
-        types: event types; none for all.
-        components: components; none for all.
-        identities: patterns for identities with `*`, `?` and `[...]`; none for all.
-    """
-
-    def __init__(
-        self, *, types: Iterable[str] = (), components: Iterable[str] = (), identities: Iterable[str] = ()
-    ) -> None:
-        self._types = frozenset(types)
-        self._components = frozenset(components)
-        patterns = [f"(?:{translate(pattern)})" for pattern in identities]
-        self._identity = re.compile("|".join(patterns)) if patterns else None
-
-    def __contains__(self, event: Event) -> bool:
-        return (
-            (not self._types or event_type(event) in self._types)
-            and (not self._components or event.component in self._components)
-            and (self._identity is None or self._identity.match(event.identity) is not None)
-        )
 
 
 class ViewLine(NamedTuple):
@@ -165,12 +137,12 @@ class View:
     """Shows deliveries, and counts them.
 
     Attributes:
-        wanted: which events to show.
+        filter: the events to show.
         style: how.
         counts: what became of the deliveries so far.
     """
 
-    wanted: Wanted
+    filter: EventFilter
     style: Style
     counts: ViewCounts = field(default_factory=ViewCounts)
 
@@ -184,7 +156,7 @@ class View:
         self.counts.received += 1
         try:
             event = _lifecycle(delivery)
-            if event not in self.wanted:
+            if not self.filter.matches_event(event):
                 self.counts.filtered += 1
                 return None
             text = self._text(event, delivery)

@@ -168,9 +168,9 @@ def here(sequence: Sequence) -> list[Series]:
 
 def _hear(recorder: Recorder, selection: Selection, message: Message, now: float) -> None:
     kind, name = _MACHINES.get(message.subject, (Event, message.subject.rpartition(".")[2]))
-    if kind is Event and selection.local and not selection.wants_subject(message.subject):
+    if kind is Event and selection.filter_subjects and not selection.filter.matches_subject(message.subject):
         return
-    if kind is Event and len(selection.components) == 1 and name not in selection.components:
+    if kind is Event and len(selection.filter.components) == 1 and name not in selection.filter.components:
         return
     try:
         event = codec.decode(message.body)
@@ -178,7 +178,7 @@ def _hear(recorder: Recorder, selection: Selection, message: Message, now: float
         event = None
     if event is None or not isinstance(event, kind):
         recorder.record_error(name)
-    elif kind is not Event or not selection.narrow or selection.wants_event(event):
+    elif kind is not Event or not selection.filter_events or selection.filter.matches_event(event):
         recorder.record(event, now)
 
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import choria_lifecycle as lifecycle
+from choria_lifecycle.middleware.selection import EventFilter
 from choria_lifecycle.middleware.subscription import Counters, Delivery
-from choria_lifecycle.view.viewer import Style, View, ViewCounts, ViewFormat, Wanted
+from choria_lifecycle.view.viewer import Style, View, ViewCounts, ViewFormat
 from choria_lifecycle.wire import codec
 
 NOON = 1795348800  # 2026-11-22T12:00:00Z
@@ -38,7 +39,7 @@ def delivery(data: bytes | lifecycle.Event, received: float = NOON + 1.25, subje
 
 
 def shown(event: bytes | lifecycle.Event, **style: object) -> str:
-    line = View(Wanted(), Style(**{"utc": True, **style})).take(delivery(event))
+    line = View(EventFilter(), Style(**{"utc": True, **style})).take(delivery(event))
     assert line is not None
     return line.text
 
@@ -75,7 +76,7 @@ def test_the_ends_of_the_calendar(timestamp: int, zone: str, monkeypatch: pytest
 
 @pytest.mark.parametrize("output", ViewFormat)
 def test_an_event_of_a_time_beyond_the_calendar_is_shown(output: ViewFormat) -> None:
-    view = View(Wanted(), Style(own_time=True, output=output))
+    view = View(EventFilter(), Style(own_time=True, output=output))
     line = view.take(delivery(startup(timestamp=2**60), received=math.nan), "events.ndjson:7")
     assert line is not None
     assert not line.rejected
@@ -117,7 +118,7 @@ def _needed(name: str, options: dict[str, str]) -> dict[str, str]:
 
 
 def test_why_a_delivery_is_no_event_and_where_it_came_from() -> None:
-    line = View(Wanted(), Style(utc=True)).take(delivery(BAD))
+    line = View(EventFilter(), Style(utc=True)).take(delivery(BAD))
     assert line is not None
     assert line.rejected
     assert line.text == f"12:00:01 [rejected] {SUBJECT}: $.id: id is missing; it is required, and of type string"
@@ -135,7 +136,7 @@ def test_why_a_delivery_is_no_event_and_where_it_came_from() -> None:
     ],
 )
 def test_other_things_that_come_on_the_subject(data: bytes, reason: str) -> None:
-    view = View(Wanted(), Style())
+    view = View(EventFilter(), Style())
     line = view.take(delivery(data))
     assert line is not None
     assert line.rejected
@@ -144,7 +145,9 @@ def test_other_things_that_come_on_the_subject(data: bytes, reason: str) -> None
 
 
 def test_what_is_not_wanted_is_counted() -> None:
-    view = View(Wanted(types=["startup", "alive"], components=["server"], identities=["n?.example.*", "db*"]), Style())
+    view = View(
+        EventFilter(types=["startup", "alive"], components=["server"], identities=["n?.example.*", "db*"]), Style()
+    )
     wanted = [
         startup(),
         startup(identity="db7"),
@@ -199,7 +202,7 @@ hostile = st.text(
 @given(identity=hostile, component=hostile, version=hostile, output=st.sampled_from([ViewFormat.TEXT, ViewFormat.JSON]))
 def test_no_event_forges_a_line(identity: str, component: str, version: str, output: ViewFormat) -> None:
     event = replace(startup(), identity=identity, component=component, version=version)
-    line = View(Wanted(), Style(output=output)).take(delivery(codec.encode(event)))
+    line = View(EventFilter(), Style(output=output)).take(delivery(codec.encode(event)))
     assert line is not None
     assert not line.rejected
     assert _plain(line.text)
@@ -210,7 +213,7 @@ def test_no_event_forges_a_line(identity: str, component: str, version: str, out
 @given(subject=hostile, protocol=hostile, key=hostile, value=hostile)
 def test_nothing_rejected_forges_a_line(subject: str, protocol: str, key: str, value: str) -> None:
     document = json.dumps({"protocol": protocol, key: value}).encode()
-    line = View(Wanted(), Style()).take(delivery(document, subject=subject))
+    line = View(EventFilter(), Style()).take(delivery(document, subject=subject))
     assert line is not None
     assert line.rejected
     assert _plain(line.text)
@@ -239,7 +242,7 @@ def test_counts_have_nothing_that_the_closing_line_forgets() -> None:
 
 
 def test_an_unknown_time_of_receipt_is_none() -> None:
-    line = View(Wanted(), Style(output=ViewFormat.JSON)).take(
+    line = View(EventFilter(), Style(output=ViewFormat.JSON)).take(
         delivery(codec.encode(startup()), received=math.nan, subject="")
     )
     assert line is not None
