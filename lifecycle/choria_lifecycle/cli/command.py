@@ -8,10 +8,10 @@ from typing import IO, Any, Final
 
 import click
 
-from choria_lifecycle.cli.messages import logged, logged_line, printing, talk_options, verbosity
+from choria_lifecycle.cli.messages import format_line, library_log, printing, verbosity, verbosity_options
 from choria_lifecycle.cli.output import abandon
 from choria_lifecycle.cli.printer import READER_TIMEOUT
-from choria_lifecycle.cli.stop import Signals
+from choria_lifecycle.cli.signals import Signals
 from choria_lifecycle.cli.wrapping import wrap
 from choria_lifecycle.errors import (
     AddressInUse,
@@ -48,7 +48,7 @@ class Failure(click.ClickException):
     def __init__(self, message: str, code: int = 1) -> None:
         super().__init__(safe(message))
         self.exit_code = code  # type: ignore[misc]  # click declares it for the class
-        self._line = logged_line(f"lifecycle: error: {self.message}", "error")
+        self._line = format_line(f"lifecycle: error: {self.message}", "error")
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Write the line."""
@@ -67,13 +67,13 @@ class Command(click.Command):
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
-        talk_options(self)
+        verbosity_options(self)
 
     def invoke(self, ctx: click.Context) -> None:
         """Run the function and end the context with its exit code."""
         stop = ctx.obj = Signals()
         try:
-            with stop.listening(), printing(ctx) as printer, logged():
+            with stop.handling(), printing(ctx) as printer, library_log():
                 try:
                     code = super().invoke(ctx)
                     sys.stdout.flush()

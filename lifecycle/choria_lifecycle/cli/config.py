@@ -20,7 +20,7 @@ from choria_lifecycle.errors import ConnectionFailed, NotAuthorised
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from choria_lifecycle.cli.stop import Signals
+    from choria_lifecycle.cli.signals import Signals
     from choria_lifecycle.doctor.checks import Check
     from choria_lifecycle.doctor.effective import Setting
 

@@ -26,7 +26,7 @@ from choria_lifecycle.view.viewer import Style, View
 
 if TYPE_CHECKING:
     from choria_lifecycle.cli.printer import Printer
-    from choria_lifecycle.cli.stop import Signals
+    from choria_lifecycle.cli.signals import Signals
     from choria_lifecycle.middleware.subscription import Deliveries
 
 __all__ = ["command"]

@@ -14,7 +14,7 @@ from choria_lifecycle.cli.program import COMMANDS
 from choria_lifecycle.events.options import GOVERNOR_EVENT_TYPES
 
 if TYPE_CHECKING:
-    from choria_lifecycle.cli.stop import Signals
+    from choria_lifecycle.cli.signals import Signals
 
 __all__ = ["command"]
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from choria_lifecycle.cli.results import ResultSorter
-    from choria_lifecycle.cli.stop import Signals
+    from choria_lifecycle.cli.signals import Signals
     from choria_lifecycle.validation.source import Segment
 
     T = TypeVar("T")

@@ -13,9 +13,18 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.cli.printer import Printer
 
-    C = TypeVar("C", bound="click.Command | Callable[..., Any]")
+    _Command = TypeVar("_Command", bound="click.Command | Callable[..., Any]")
 
-__all__ = ["log_format", "logged", "logged_line", "printer_of", "printing", "say", "talk_options", "verbosity"]
+__all__ = [
+    "format_line",
+    "library_log",
+    "log_format_option",
+    "printer_of",
+    "printing",
+    "say",
+    "verbosity",
+    "verbosity_options",
+]
 
 _KEY: Final = "choria_lifecycle.verbosity"
 _PRINTER: Final = "choria_lifecycle.printer"
@@ -40,7 +49,7 @@ def printer_of(context: click.Context) -> Printer:
     return printer
 
 
-def talk_options(command: C) -> C:
+def verbosity_options(command: _Command) -> _Command:
     """Add -v and -q, which count from zero in opposite directions, before and after the name of a command alike."""
     command = click.option(
         "-q", "--quiet", count=True, expose_value=False, callback=_quieter, help="Say nothing but errors."
@@ -61,7 +70,7 @@ def verbosity() -> int:
     return context.meta.get(_KEY, 0) if context is not None else 0
 
 
-def log_format(command: C) -> C:
+def log_format_option(command: _Command) -> _Command:
     """Add --log-format, for a command that runs under a supervisor which reads its standard error."""
     return click.option(
         "--log-format",
@@ -74,7 +83,7 @@ def log_format(command: C) -> C:
     )(command)
 
 
-def logged_line(text: str, level: str) -> str:
+def format_line(text: str, level: str) -> str:
     """Return a line of standard error in the format that was asked for."""
     context = click.get_current_context(silent=True)
     if context is None or context.meta.get(_FORMAT) != "json":
@@ -97,7 +106,7 @@ def say(text: str, *, at: int = 0, level: str = "info") -> None:
     """
     if verbosity() < at:
         return
-    text = logged_line(text, level)
+    text = format_line(text, level)
     context = click.get_current_context(silent=True)
     printer: Printer | None = context.meta.get(_PRINTER) if context is not None else None
     if printer is not None:
@@ -107,7 +116,7 @@ def say(text: str, *, at: int = 0, level: str = "info") -> None:
 
 
 @contextmanager
-def logged() -> Generator[None]:
+def library_log() -> Generator[None]:
     """Within this, say what the library logs: warnings as usual, information with -v, everything with -v -v."""
     import logging
 

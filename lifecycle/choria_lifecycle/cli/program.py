@@ -11,7 +11,7 @@ import click
 from click.exceptions import Exit
 
 from choria_lifecycle import __version__
-from choria_lifecycle.cli.messages import talk_options
+from choria_lifecycle.cli.messages import verbosity_options
 from choria_lifecycle.cli.output import abandon
 
 if TYPE_CHECKING:
@@ -104,4 +104,4 @@ program = _Program(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 click.version_option(__version__, message="%(prog)s %(version)s")(program)
-talk_options(program)
+verbosity_options(program)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from choria_lifecycle.cli.command import Command, Failure
-from choria_lifecycle.cli.messages import log_format, printer_of, verbosity
+from choria_lifecycle.cli.messages import log_format_option, printer_of, verbosity
 from choria_lifecycle.cli.parameters import ConnectionArguments, connection_options, duration
 from choria_lifecycle.cli.printer import READER_TIMEOUT
 from choria_lifecycle.cli.program import COMMANDS
@@ -63,7 +63,7 @@ _NOT_FOUND: Final = {errno.ENOENT, errno.ENOTDIR}
     show_default=True,
     help="How to write the events.",
 )
-@log_format
+@log_format_option
 @partial(connection_options, without=("timeout",))
 @click.pass_context
 def command(

@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.cli.command import Command
-from choria_lifecycle.cli.messages import log_format, say
+from choria_lifecycle.cli.messages import log_format_option, say
 from choria_lifecycle.cli.parameters import CONNECTION_PARAMETERS, ConnectionArguments, connection_options, duration
 from choria_lifecycle.cli.program import COMMANDS
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Generator
 
-    from choria_lifecycle.cli.stop import Signals
+    from choria_lifecycle.cli.signals import Signals
     from choria_lifecycle.tally.daemon import Options
 
 __all__ = ["command"]
@@ -92,7 +92,7 @@ def _replay(text: str) -> float:
     "versions=256, governors=256, transitions=1000, watchers=1000, nodes=2000000, label_bytes=128; may be repeated.",
 )
 @click.option("--demo", is_flag=True, help="Tally a simulated fleet on a private nats-server.")
-@log_format
+@log_format_option
 @connection_options
 @click.pass_context
 def command(

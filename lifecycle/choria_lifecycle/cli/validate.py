@@ -31,7 +31,7 @@ from choria_lifecycle.validation.report import ReportFormat
 from choria_lifecycle.wire.finding import CODES
 
 if TYPE_CHECKING:
-    from choria_lifecycle.cli.stop import Signals
+    from choria_lifecycle.cli.signals import Signals
     from choria_lifecycle.middleware.subscription import Counters
 
 __all__ = ["command"]

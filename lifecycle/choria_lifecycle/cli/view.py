@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from choria_lifecycle.cli.printer import Printer
-    from choria_lifecycle.cli.stop import Signals
+    from choria_lifecycle.cli.signals import Signals
     from choria_lifecycle.middleware.subscription import Deliveries, Delivery
 
 __all__ = ["Screen", "command"]

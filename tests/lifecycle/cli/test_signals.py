@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from choria_lifecycle.cli.stop import Signals
+from choria_lifecycle.cli.signals import Signals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ BOTH = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 @pytest.fixture
 def stop() -> Iterator[Signals]:
     made = Signals()
-    with made.listening():
+    with made.handling():
         yield made
 
 
@@ -85,12 +85,12 @@ def test_a_signal_without_a_coroutine(number: int, code: int, stop: Signals) -> 
 def test_what_was_ignored_stays_ignored_and_all_is_as_it_was(number: int) -> None:
     before = signal.signal(number, signal.SIG_IGN)
     try:
-        with Signals().listening():
+        with Signals().handling():
             assert signal.getsignal(number) is signal.SIG_IGN
         assert signal.getsignal(number) is signal.SIG_IGN
     finally:
         signal.signal(number, before)
-    with Signals().listening():
+    with Signals().handling():
         assert signal.getsignal(number) is not before
     assert signal.getsignal(number) is before
 
@@ -99,7 +99,7 @@ def test_a_thread_leaves_signals_alone() -> None:
     found: list[object] = []
 
     def work() -> None:
-        with Signals().listening():
+        with Signals().handling():
             found.append(signal.getsignal(signal.SIGTERM))
 
     before = signal.getsignal(signal.SIGTERM)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Signals"]
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 # Windows has no SIGHUP.
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -49,7 +49,7 @@ class Signals:
         return self.signal is not None and self.signal != signal.SIGINT
 
     @contextmanager
-    def listening(self) -> Generator[None]:
+    def handling(self) -> Generator[None]:
         """Within this, signals come here. One that was ignored before, as under nohup, stays ignored.
 
         Does nothing outside of the main thread, where Python handles no signals.
@@ -120,14 +120,14 @@ class Signals:
             self._late = False
             raise KeyboardInterrupt
 
-    def run(self, program: Coroutine[Any, Any, T]) -> T:
+    def run(self, program: Coroutine[Any, Any, _T]) -> _T:
         """Run a coroutine to its end, as asyncio.run does.
 
         Raises:
             KeyboardInterrupt: a signal came; the coroutine was cancelled and has ended.
         """
 
-        async def cancellable() -> T:
+        async def cancellable() -> _T:
             loop, task = asyncio.get_running_loop(), asyncio.current_task()
             assert task is not None  # noqa: S101 - this is a coroutine
             self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)
