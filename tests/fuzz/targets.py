@@ -214,9 +214,12 @@ def safe_text(raw: bytes) -> Iterator[None]:
 @target(inputs.DOCUMENTS)
 def view(raw: bytes) -> Iterator[None]:
     """A viewer shows one plain line for each document, from the network and from files, whatever is in it."""
-    deliveries = [("", _delivered(raw)), *(("a:1", delivery) for _, delivery in recording.deliveries(io.BytesIO(raw)))]
+    deliveries = [
+        ("", _delivered(raw)),
+        *(("a:1", delivery) for _, delivery in recording.read_deliveries(io.BytesIO(raw))),
+    ]
     views = [View(EventFilter(), Style(output=output, own_time=True, utc=True, terminal=True)) for output in ViewFormat]
-    lines = [view.take(delivery, place) for view in views for place, delivery in deliveries]
+    lines = [view.render(delivery, place) for view in views for place, delivery in deliveries]
     yield
     texts = [line.text for line in lines if line]
     assert len(texts) == len(lines), "a line is missing"

@@ -24,7 +24,7 @@ def main() -> NoReturn:
     """Run the command with the arguments of the process, and end the process with its exit code."""
     if os.getpid() == 1:
         # Of process 1 a signal without a handler is dropped, and a container that is stopped at once would start.
-        signal.signal(signal.SIGTERM, _terminated)
+        signal.signal(signal.SIGTERM, _handle_sigterm)
     open_missing()
     try:
         code = _run()
@@ -37,7 +37,7 @@ def main() -> NoReturn:
     sys.exit(code)
 
 
-def _terminated(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signature of handlers
+def _handle_sigterm(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signature of handlers
     """End the process before or after a command, which handles signals itself."""
     sys.exit(128 + number)
 
@@ -50,7 +50,7 @@ def _run() -> int:
             raise
         from choria_lifecycle.errors import MissingExtra
 
-        return _failed(str(MissingExtra("the command", extra="cli")), 2)
+        return _fail(str(MissingExtra("the command", extra="cli")), 2)
     from choria_lifecycle.cli.program import program
 
     try:
@@ -69,11 +69,11 @@ def _run() -> int:
         return 0
     except OSError as error:  # the help or the version, written to a disk that is full
         abandon(sys.stdout)
-        return _failed(str(error.strerror or error), 1)
+        return _fail(str(error.strerror or error), 1)
     return code or 0
 
 
-def _failed(message: str, code: int) -> int:
+def _fail(message: str, code: int) -> int:
     try:
         print(f"lifecycle: error: {message}", file=sys.stderr)  # noqa: T201
     except OSError:

@@ -50,7 +50,7 @@ _LATE_SECONDS = 15.0
 @click.pass_context
 def command(ctx: click.Context, nodes: int, seconds: float, seed: int, color: str) -> None:
     """Show the fleet, then the totals."""
-    stop: Signals = ctx.obj
+    signals: Signals = ctx.obj
     printer = printer_of(ctx)
     printer.patience = READER_TIMEOUT
     colors = has_colors(color)
@@ -59,9 +59,9 @@ def command(ctx: click.Context, nodes: int, seconds: float, seed: int, color: st
     screen = Screen(View(EventFilter(), style), printer)
     with nats_server(jetstream=False) as server:
         say(f"{nodes} nodes for {seconds:g} s on a nats-server of their own, {server.url}")
-        with screen.summed_up():
-            stop.run(_show(screen, totals, server.url, seconds))
-    _print(totals, printer)
+        with screen.summary_on_exit():
+            signals.run(_show(screen, totals, server.url, seconds))
+    _print_totals(totals, printer)
     if not totals.matches:
         raise Failure("what was received is not what was published")
     say("what was received is what was published: each event once, unchanged, in its format")
@@ -78,10 +78,10 @@ async def _show(screen: Screen, totals: Totals, url: str, seconds: float) -> Non
         lifecycle.connect(url, name="lifecycle demo", environ={}) as viewer,
         viewer.deliveries() as received,
     ):
-        screen.received = received
+        screen.subscription = received
         with screen.printer.watched():
             playing = asyncio.create_task(publish_schedule(totals.published, publisher, transport))
-            watching = asyncio.create_task(_watch(screen, totals, received))
+            watching = asyncio.create_task(_receive(screen, totals, received))
             try:
                 done, _ = await asyncio.wait(
                     {playing, watching}, timeout=seconds + _LATE_SECONDS, return_when=asyncio.FIRST_EXCEPTION
@@ -94,8 +94,8 @@ async def _show(screen: Screen, totals: Totals, url: str, seconds: float) -> Non
                 await asyncio.gather(playing, watching, return_exceptions=True)
 
 
-async def _watch(screen: Screen, totals: Totals, received: Deliveries) -> None:
-    async for delivery in received:
+async def _receive(screen: Screen, totals: Totals, subscription: Deliveries) -> None:
+    async for delivery in subscription:
         screen.show(delivery)
         totals.count(delivery)
         await screen.printer.room()
@@ -103,7 +103,7 @@ async def _watch(screen: Screen, totals: Totals, received: Deliveries) -> None:
             return
 
 
-def _print(totals: Totals, printer: Printer) -> None:
+def _print_totals(totals: Totals, printer: Printer) -> None:
     printer.line("")
     printer.line(f"{'TYPE':<12} {'COMPONENT':<22} {'VERSION':<16} {'PUBLISHED':>10} {'RECEIVED':>10}")
     for name, component, version, published, received in totals:

@@ -70,7 +70,7 @@ def command(
     **options: Any,
 ) -> None:
     """Publish, or print what would be published."""
-    stop: Signals = ctx.obj
+    signals: Signals = ctx.obj
     given = {name: value for name, value in options.items() if value is not None}
     if "identity" not in given:
         given["identity"] = connection.identity()
@@ -80,7 +80,7 @@ def command(
         click.echo(subject)
         click.echo(lifecycle.encode(event, format=form))
         return
-    stop.run(_publish(event, form, stored, connection))
+    signals.run(_publish(event, form, stored, connection))
     say(f"published on {subject}: {lifecycle.describe(event)}", at=1)
 
 

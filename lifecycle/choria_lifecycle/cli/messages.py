@@ -26,7 +26,7 @@ __all__ = [
     "verbosity_options",
 ]
 
-_KEY: Final = "choria_lifecycle.verbosity"
+_VERBOSITY: Final = "choria_lifecycle.verbosity"
 _PRINTER: Final = "choria_lifecycle.printer"
 _FORMAT: Final = "choria_lifecycle.log_format"
 
@@ -52,14 +52,14 @@ def printer_of(context: click.Context) -> Printer:
 def verbosity_options(command: _Command) -> _Command:
     """Add -v and -q, which count from zero in opposite directions, before and after the name of a command alike."""
     command = click.option(
-        "-q", "--quiet", count=True, expose_value=False, callback=_quieter, help="Say nothing but errors."
+        "-q", "--quiet", count=True, expose_value=False, callback=_lower_verbosity, help="Say nothing but errors."
     )(command)
     return click.option(
         "-v",
         "--verbose",
         count=True,
         expose_value=False,
-        callback=_louder,
+        callback=_raise_verbosity,
         help="Say more; twice also shows where an error comes from.",
     )(command)
 
@@ -67,7 +67,7 @@ def verbosity_options(command: _Command) -> _Command:
 def verbosity() -> int:
     """How much to say: below 0 errors only, 0 as usual, 1 and 2 more."""
     context = click.get_current_context(silent=True)
-    return context.meta.get(_KEY, 0) if context is not None else 0
+    return context.meta.get(_VERBOSITY, 0) if context is not None else 0
 
 
 def log_format_option(command: _Command) -> _Command:
@@ -78,7 +78,7 @@ def log_format_option(command: _Command) -> _Command:
         default="text",
         show_default=True,
         expose_value=False,
-        callback=_formatted,
+        callback=_set_format,
         help="How to write what is said on standard error; json is one object a line.",
     )(command)
 
@@ -127,8 +127,10 @@ def library_log() -> Generator[None]:
     class Saying(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             level = record.levelname.lower()
-            with _within(context):
-                say(f"lifecycle: {level}: {safe(record.getMessage())}", at=_LEAST[record.levelname], level=level)
+            with _current_context(context):
+                say(
+                    f"lifecycle: {level}: {safe(record.getMessage())}", at=_MIN_VERBOSITY[record.levelname], level=level
+                )
 
     logger, handler = logging.getLogger("choria_lifecycle"), Saying()
     before = logger.level
@@ -143,7 +145,7 @@ def library_log() -> Generator[None]:
 
 
 @contextmanager
-def _within(context: click.Context | None) -> Generator[None]:
+def _current_context(context: click.Context | None) -> Generator[None]:
     """Within this, a context is the current one of this thread: a service logs in one of its own."""
     if context is None:
         yield
@@ -155,16 +157,16 @@ def _within(context: click.Context | None) -> Generator[None]:
         pop_context()
 
 
-_LEAST: Final = {"DEBUG": 2, "INFO": 1, "WARNING": 0, "ERROR": -9, "CRITICAL": -9}
+_MIN_VERBOSITY: Final = {"DEBUG": 2, "INFO": 1, "WARNING": 0, "ERROR": -9, "CRITICAL": -9}
 
 
-def _formatted(context: click.Context, parameter: click.Parameter, value: str) -> None:  # noqa: ARG001
+def _set_format(context: click.Context, parameter: click.Parameter, value: str) -> None:  # noqa: ARG001
     context.meta[_FORMAT] = value
 
 
-def _louder(context: click.Context, parameter: click.Parameter, count: int) -> None:  # noqa: ARG001 - click's signature
-    context.meta[_KEY] = context.meta.get(_KEY, 0) + count
+def _raise_verbosity(context: click.Context, parameter: click.Parameter, count: int) -> None:  # noqa: ARG001 - click's signature
+    context.meta[_VERBOSITY] = context.meta.get(_VERBOSITY, 0) + count
 
 
-def _quieter(context: click.Context, parameter: click.Parameter, count: int) -> None:
-    _louder(context, parameter, -count)
+def _lower_verbosity(context: click.Context, parameter: click.Parameter, count: int) -> None:
+    _raise_verbosity(context, parameter, -count)

@@ -64,7 +64,7 @@ Environment:
 
 
 @contextmanager
-def _reader_may_go() -> Generator[None]:
+def _exit_on_broken_pipe() -> Generator[None]:
     """Within this, a closed pipe is a good end, of --help and --version too; click makes it one with exit code 1."""
     try:
         yield
@@ -85,11 +85,11 @@ class _Program(click.Group):
         return name, command, rest
 
     def make_context(self, *arguments: Any, **settings: Any) -> click.Context:
-        with _reader_may_go():
+        with _exit_on_broken_pipe():
             return super().make_context(*arguments, **settings)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _reader_may_go():
+        with _exit_on_broken_pipe():
             return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature

@@ -40,7 +40,7 @@ def list_contracts(output: str) -> None:
     contracts = [contract for protocol, contract in CONTRACTS.items() if protocol == contract.protocol]
     if output == "json":
         for contract in contracts:
-            click.echo(json.dumps(_about(contract)))
+            click.echo(json.dumps(_metadata(contract)))
         return
     width = max(len(contract.protocol) for contract in contracts)
     click.echo(f"{'PROTOCOL':{width}}  SOURCE    CORRECTIONS")
@@ -65,7 +65,7 @@ def show(protocol: str, output: str) -> None:
         hint = f"did you mean {close[0]}?" if close else "`lifecycle schema list` names all there are"
         raise click.BadParameter(f"no contract is held for {quoted(protocol, 100)}; {hint}", param_hint="PROTOCOL")
     if output == "json":
-        click.echo(json.dumps({**_about(contract), "schema": contract.schema()}))
+        click.echo(json.dumps({**_metadata(contract), "schema": contract.schema()}))
         return
     also = ", ".join(contract.protocols[1:])
     local = contract.source == "local"
@@ -79,7 +79,7 @@ def show(protocol: str, output: str) -> None:
     click.echo(f"\n{json.dumps(contract.schema(), indent=2)}")
 
 
-def _about(contract: Contract) -> dict[str, Any]:
+def _metadata(contract: Contract) -> dict[str, Any]:
     local = contract.source == "local"
     return {
         "protocol": contract.protocol,

@@ -35,8 +35,8 @@ class Signals:
     def __init__(self) -> None:
         self.signal: int | None = None
         self._cancel: Callable[[], object] | None = None
-        self._held = self._late = False
-        self._wake: int | None = None
+        self._deferring = self._pending = False
+        self._wakeup_fd: int | None = None
 
     @property
     def exit_code(self) -> int:
@@ -56,7 +56,7 @@ class Signals:
         """
         here = threading.current_thread() is threading.main_thread()
         wanted = [each for each in _SIGNALS if here and signal.getsignal(each) is not signal.SIG_IGN]
-        with self._waking() if wanted else nullcontext():
+        with self._wakeup_pipe() if wanted else nullcontext():
             before = {each: signal.signal(each, self._handle) for each in wanted}
             try:
                 yield
@@ -65,7 +65,7 @@ class Signals:
                     signal.signal(each, handler)
 
     @contextmanager
-    def _waking(self) -> Generator[None]:
+    def _wakeup_pipe(self) -> Generator[None]:
         """Within this, a signal can be read from a pipe.
 
         A signal that comes just before a system call that waits does not interrupt it, and its handler would run only
@@ -74,8 +74,8 @@ class Signals:
         if os.name == "nt":
             yield
             return
-        self._wake, write = os.pipe()
-        os.set_blocking(self._wake, False)
+        self._wakeup_fd, write = os.pipe()
+        os.set_blocking(self._wakeup_fd, False)
         os.set_blocking(write, False)
         before = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
         try:
@@ -83,27 +83,27 @@ class Signals:
         finally:
             signal.set_wakeup_fd(before)
             os.close(write)
-            os.close(self._wake)
-            self._wake = None
+            os.close(self._wakeup_fd)
+            self._wakeup_fd = None
 
     def reader(self, stream: IO[bytes]) -> IO[bytes]:
         """Return a stream in a form in which a signal interrupts waiting for more, as on a pipe or a terminal."""
         try:
-            return io.BufferedReader(_Reader(stream.fileno(), self._wait_for), 65536)
+            return io.BufferedReader(_InterruptibleReader(stream.fileno(), self._wait_readable), 65536)
         except OSError:  # no file, as in tests
             return stream
 
-    def _wait_for(self, descriptor: int) -> None:
+    def _wait_readable(self, descriptor: int) -> None:
         """Return once there is something to read; a signal that comes before interrupts."""
-        while self._wake is not None:
-            if descriptor in select.select([descriptor, self._wake], [], [])[0]:
+        while self._wakeup_fd is not None:
+            if descriptor in select.select([descriptor, self._wakeup_fd], [], [])[0]:
                 return
-            self._drain()
+            self._drain_wakeups()
 
-    def _drain(self) -> None:
+    def _drain_wakeups(self) -> None:
         with suppress(BlockingIOError):
-            if self._wake is not None:
-                os.read(self._wake, 512)
+            if self._wakeup_fd is not None:
+                os.read(self._wakeup_fd, 512)
 
     @contextmanager
     def deferred(self) -> Generator[None]:
@@ -111,13 +111,13 @@ class Signals:
 
         For what must happen as a whole, such as counting an event and showing it, and takes no time.
         """
-        self._held = True
+        self._deferring = True
         try:
             yield
         finally:
-            self._held = False
-        if self._late:
-            self._late = False
+            self._deferring = False
+        if self._pending:
+            self._pending = False
             raise KeyboardInterrupt
 
     def run(self, program: Coroutine[Any, Any, _T]) -> _T:
@@ -131,9 +131,9 @@ class Signals:
             loop, task = asyncio.get_running_loop(), asyncio.current_task()
             assert task is not None  # noqa: S101 - this is a coroutine
             self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)
-            wake = self._wake
+            wake = self._wakeup_fd
             if wake is not None:
-                loop.add_reader(wake, self._drain)
+                loop.add_reader(wake, self._drain_wakeups)
             try:
                 return await program
             finally:
@@ -153,15 +153,15 @@ class Signals:
     def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of handlers
         again = self.signal is not None
         self.signal = self.signal or number
-        if self._held:
-            self._late = True
+        if self._deferring:
+            self._pending = True
         elif self._cancel is None or again:
             raise KeyboardInterrupt
         else:
             self._cancel()
 
 
-class _Reader(io.RawIOBase):
+class _InterruptibleReader(io.RawIOBase):
     """Reads a descriptor, after waiting for it in a way of the caller's; closing this leaves the descriptor open."""
 
     def __init__(self, descriptor: int, wait_for: Callable[[int], object]) -> None:

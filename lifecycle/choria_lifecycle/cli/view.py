@@ -26,7 +26,7 @@ from choria_lifecycle.cli.parameters import (
 from choria_lifecycle.cli.printer import READER_TIMEOUT
 from choria_lifecycle.cli.program import COMMANDS
 from choria_lifecycle.middleware.selection import EventFilter, Selection
-from choria_lifecycle.view.recording import deliveries
+from choria_lifecycle.view.recording import read_deliveries
 from choria_lifecycle.view.viewer import Style, View
 from choria_lifecycle.view.viewer import ViewFormat as Kind
 
@@ -75,16 +75,16 @@ class Screen:
     Attributes:
         view: what makes the lines.
         printer: what writes them.
-        received: the subscription that the deliveries come from, once there is one; none for a file.
+        subscription: the subscription that the deliveries come from, once there is one; none for a file.
     """
 
     view: View
     printer: Printer
-    received: Deliveries | None = None
+    subscription: Deliveries | None = None
 
-    def show(self, delivery: Delivery, place: str = "") -> None:
+    def show(self, delivery: Delivery, location: str = "") -> None:
         """Show a delivery, if it is to be shown."""
-        line = self.view.take(delivery, place)
+        line = self.view.render(delivery, location)
         if line is None:
             return
         if line.rejected:
@@ -93,7 +93,7 @@ class Screen:
             self.printer.line(line.text, fit=self.view.style.output is Kind.TEXT)
 
     @contextmanager
-    def summed_up(self) -> Generator[None]:
+    def summary_on_exit(self) -> Generator[None]:
         """Say at the end of this, however it comes, what became of all that was received, if anything was to be.
 
         Not if nobody reads any more: then there is nobody to tell.
@@ -103,15 +103,15 @@ class Screen:
         except BrokenPipeError:
             raise
         except KeyboardInterrupt:
-            self._sum_up(READER_TIMEOUT)
+            self._print_summary(READER_TIMEOUT)
             raise
         except BaseException:
-            self._sum_up(self.printer.patience)
+            self._print_summary(self.printer.patience)
             raise
-        self._sum_up(self.printer.patience)
+        self._print_summary(self.printer.patience)
         self.printer.check()
 
-    def _sum_up(self, patience: float | None) -> None:
+    def _print_summary(self, patience: float | None) -> None:
         self.printer.drain(patience)
         counts = self.view.counts
         # What its reader did not take was not shown.
@@ -119,8 +119,8 @@ class Screen:
         counts.shown = self.printer.out.written
         if isinstance(self.printer.out.failure, BrokenPipeError):
             return
-        if self.received is not None:
-            counts = counts.beside(self.received.counters, self.received.queued)
+        if self.subscription is not None:
+            counts = counts.including(self.subscription.counters, self.subscription.queued)
         elif not self.view.style.own_time:  # the subscription never came about
             return
         say(str(counts))
@@ -175,7 +175,7 @@ def command(
     connection: ConnectionArguments,
 ) -> int:
     """Show events until enough were shown, the time is over, or the file ends."""
-    stop: Signals = ctx.obj
+    signals: Signals = ctx.obj
     kind = Kind(output)
     style = Style(
         output=kind,
@@ -196,13 +196,13 @@ def command(
     try:
         if source is not None:
             _refuse_live_options(ctx)
-            _replay(screen, source, count, stop)
+            _show_file(screen, source, count, signals)
         else:
-            with screen.summed_up():
-                stop.run(_watch(screen, connection, types, components, count, seconds))
+            with screen.summary_on_exit():
+                signals.run(_show_live(screen, connection, types, components, count, seconds))
     except KeyboardInterrupt:
-        if not stop.terminated:
-            return stop.exit_code
+        if not signals.terminated:
+            return signals.exit_code
     return 1 if count is not None and view.counts.shown < count else 0
 
 
@@ -213,27 +213,27 @@ def _refuse_live_options(ctx: click.Context) -> None:
             raise click.UsageError(f"--{option} has no meaning with --input", ctx)
 
 
-def _replay(screen: Screen, source: str, count: int | None, stop: Signals) -> None:
+def _show_file(screen: Screen, source: str, count: int | None, signals: Signals) -> None:
     counts, name = screen.view.counts, "standard input" if source == "-" else source
-    with _opened(source, name) as stream, screen.summed_up():
-        for number, delivery in _deliveries(stop.reader(stream), name):
-            with stop.deferred():
+    with _open(source, name) as stream, screen.summary_on_exit():
+        for number, delivery in _read(signals.reader(stream), name):
+            with signals.deferred():
                 screen.show(delivery, f"{name}:{number}")
             screen.printer.wait()
             if counts.shown == count:
                 break
 
 
-def _opened(source: str, name: str) -> AbstractContextManager[IO[bytes]]:
+def _open(source: str, name: str) -> AbstractContextManager[IO[bytes]]:
     try:
         return click.open_file(source, "rb")
     except OSError as error:
         raise _unreadable(name, error) from error
 
 
-def _deliveries(stream: IO[bytes], name: str) -> Iterator[tuple[int, Delivery]]:
+def _read(stream: IO[bytes], name: str) -> Iterator[tuple[int, Delivery]]:
     try:
-        yield from deliveries(stream)
+        yield from read_deliveries(stream)
     except OSError as error:
         raise _unreadable(name, error) from error
 
@@ -242,7 +242,7 @@ def _unreadable(name: str, error: OSError) -> Failure:
     return Failure(f"cannot read {name}: {error.strerror or error}", 2)
 
 
-async def _watch(
+async def _show_live(
     screen: Screen,
     connection: ConnectionArguments,
     types: tuple[str, ...],
@@ -256,15 +256,15 @@ async def _watch(
         middleware.deliveries(type=types or None, component=components or None) as received,
     ):
         say(f"Waiting for events from topic {received.subject} on {middleware.server}")
-        screen.received = received
+        screen.subscription = received
         with screen.printer.watched():
             await _follow(screen, received, count, seconds)
 
 
-async def _follow(screen: Screen, received: Deliveries, count: int | None, seconds: float | None) -> None:
+async def _follow(screen: Screen, subscription: Deliveries, count: int | None, seconds: float | None) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            async for delivery in received:
+            async for delivery in subscription:
                 screen.show(delivery)
                 if screen.view.counts.shown == count:
                     break

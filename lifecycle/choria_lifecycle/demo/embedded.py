@@ -147,11 +147,11 @@ def nats_server(
             raise ConfigError(f"cannot run {binary}: {error.strerror or error}") from error
         server = Server(port, process, log)
         stack.callback(server.stop)
-        server.port = _wait(server, home)
+        server.port = _wait_until_ready(server, home)
         yield server
 
 
-def _wait(server: Server, home: Path) -> int:
+def _wait_until_ready(server: Server, home: Path) -> int:
     """Wait until the server has told its port and greets on it."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and server.process.poll() is None:

@@ -27,17 +27,17 @@ if TYPE_CHECKING:
     from choria_lifecycle.middleware.subscription import Delivery
     from choria_lifecycle.middleware.transport import Transport
 
-__all__ = ["FleetStep", "MalformedMessage", "Sent", "Totals", "publish_schedule", "simulate"]
+__all__ = ["FleetStep", "MalformedMessage", "ScheduledEvent", "Totals", "publish_schedule", "simulate"]
 
 _PUBLISH_SECONDS: Final = 5.0
 
 # How many nodes may upgrade at once, and how long that takes as a share of the whole.
 _SLOTS: Final = 10
-_UPGRADE: Final = 0.04
+_UPGRADE_SHARE: Final = 0.04
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class ScheduledEvent:
     """An event, to be published `at` seconds after the start."""
 
     at: float
@@ -54,7 +54,7 @@ class MalformedMessage:
     data: bytes
 
 
-FleetStep: TypeAlias = Sent | MalformedMessage
+FleetStep: TypeAlias = ScheduledEvent | MalformedMessage
 
 
 def simulate(nodes: int, seconds: float, *, seed: int, start: int) -> list[FleetStep]:
@@ -72,10 +72,10 @@ def simulate(nodes: int, seconds: float, *, seed: int, start: int) -> list[Fleet
     fleet = _Fleet(seconds, Random(seed), start)  # noqa: S311 - a story, not a secret
     for number in range(nodes):
         identity = f"n{number + 1:02}.example.net"
-        fleet.server(identity, provisioned=number % 10 == 0, upgrades=number % 3 != 0)
+        fleet.add_server(identity, provisioned=number % 10 == 0, upgrades=number % 3 != 0)
         if number % 5 == 0:
-            fleet.service(identity)
-    fleet.mistakes(max(3, nodes // 10))
+            fleet.add_service(identity)
+    fleet.add_malformed(max(3, nodes // 10))
     return sorted(fleet.steps, key=attrgetter("at"))
 
 
@@ -89,34 +89,34 @@ class _Fleet:
         self._start = start
         self._slots: list[list[float]] = [[] for _ in range(_SLOTS)]
 
-    def server(self, identity: str, *, provisioned: bool, upgrades: bool) -> None:
+    def add_server(self, identity: str, *, provisioned: bool, upgrades: bool) -> None:
         """Choria's server on a node."""
         ce, version = Format.CLOUDEVENTS, "0.30.1"
-        begin, middle, end = self._moments()
+        begin, middle, end = self._phases()
         if provisioned:
-            self._send(begin - 0.02, "provisioned", ce, identity=identity, component="provision_mode_server")
-        self._send(begin, "startup", ce, identity=identity, component="server", version=version)
-        self._alive(begin, middle, ce, identity, "server", version)
-        if upgrades and self._admitted(middle, identity):
+            self._add(begin - 0.02, "provisioned", ce, identity=identity, component="provision_mode_server")
+        self._add(begin, "startup", ce, identity=identity, component="server", version=version)
+        self._add_heartbeats(begin, middle, ce, identity, "server", version)
+        if upgrades and self._acquire_slot(middle, identity):
             version, before = "0.30.2", version
             common = {"identity": identity, "component": "server"}
-            self._send(middle + 0.01, "upgraded", ce, **common, version=before, new_version=version)
-            self._send(middle + 0.02, "shutdown", ce, **common)
-            self._send(middle + 0.03, "startup", ce, **common, version=version)
-        self._alive(middle + 0.03, end, ce, identity, "server", version)
-        self._send(end, "shutdown", ce, identity=identity, component="server")
+            self._add(middle + 0.01, "upgraded", ce, **common, version=before, new_version=version)
+            self._add(middle + 0.02, "shutdown", ce, **common)
+            self._add(middle + 0.03, "startup", ce, **common, version=version)
+        self._add_heartbeats(middle + 0.03, end, ce, identity, "server", version)
+        self._add(end, "shutdown", ce, identity=identity, component="server")
 
-    def service(self, identity: str) -> None:
+    def add_service(self, identity: str) -> None:
         """A service of somebody's own on a node."""
-        begin, _, end = self._moments()
+        begin, _, end = self._phases()
         common: dict[str, Any] = {"identity": identity, "component": "billing"}
-        self._send(begin, "startup", Format.CHORIA, **common, version="1.4.2")
-        self._alive(begin, end, Format.CHORIA, identity, "billing", "1.4.2")
-        self._send(end, "shutdown", Format.CHORIA, **common)
+        self._add(begin, "startup", Format.CHORIA, **common, version="1.4.2")
+        self._add_heartbeats(begin, end, Format.CHORIA, identity, "billing", "1.4.2")
+        self._add(end, "shutdown", Format.CHORIA, **common)
 
-    def mistakes(self, count: int) -> None:
+    def add_malformed(self, count: int) -> None:
         """Events that are none."""
-        options = {"id": self._unique(), "identity": "n00.example.net", "component": "server", "version": "0.30.1"}
+        options = {"id": self._new_id(), "identity": "n00.example.net", "component": "server", "version": "0.30.1"}
         event = new("startup", timestamp=self._start, **options)
         good = codec.encode(event)
         document = json.loads(good)
@@ -133,35 +133,37 @@ class _Fleet:
             at = self._random.uniform(0.1, 0.9) * self._seconds
             self.steps.append(MalformedMessage(at, f"{SUBJECT_PREFIX}.startup.server", kinds[number % len(kinds)]))
 
-    def _moments(self) -> tuple[float, float, float]:
+    def _phases(self) -> tuple[float, float, float]:
         """When a node starts, changes and stops, as shares of the whole."""
         uniform = self._random.uniform
         return uniform(0.02, 0.2), uniform(0.4, 0.6), uniform(0.8, 1.0)
 
-    def _admitted(self, at: float, identity: str) -> bool:
+    def _acquire_slot(self, at: float, identity: str) -> bool:
         """Ask the governor for a slot; where all are taken, none is to be had in time."""
         common: dict[str, Any] = {"identity": identity, "component": "server", "governor": "UPGRADES"}
         for slot, taken in enumerate(self._slots, 1):
-            if all(abs(at - other) > _UPGRADE for other in taken):
+            if all(abs(at - other) > _UPGRADE_SHARE for other in taken):
                 taken.append(at)
-                self._send(at, "governor", Format.CHORIA, **common, event_type="enter", sequence=slot)
-                self._send(at + _UPGRADE, "governor", Format.CHORIA, **common, event_type="exit", sequence=slot)
+                self._add(at, "governor", Format.CHORIA, **common, event_type="enter", sequence=slot)
+                self._add(at + _UPGRADE_SHARE, "governor", Format.CHORIA, **common, event_type="exit", sequence=slot)
                 return True
-        self._send(at, "governor", Format.CHORIA, **common, event_type="timeouts")
+        self._add(at, "governor", Format.CHORIA, **common, event_type="timeouts")
         return False
 
-    def _alive(self, begin: float, end: float, form: Format, identity: str, component: str, version: str) -> None:
+    def _add_heartbeats(
+        self, begin: float, end: float, form: Format, identity: str, component: str, version: str
+    ) -> None:
         at = begin + self._random.uniform(0.05, 0.15)
         while at < end:
-            self._send(at, "alive", form, identity=identity, component=component, version=version)
+            self._add(at, "alive", form, identity=identity, component=component, version=version)
             at += 0.15
 
-    def _send(self, share: float, name: str, form: Format, **options: Any) -> None:
+    def _add(self, share: float, name: str, form: Format, **options: Any) -> None:
         at = share * self._seconds
-        event = new(name, id=self._unique(), timestamp=self._start + int(at), **options)
-        self.steps.append(Sent(at, event, form))
+        event = new(name, id=self._new_id(), timestamp=self._start + int(at), **options)
+        self.steps.append(ScheduledEvent(at, event, form))
 
-    def _unique(self) -> str:
+    def _new_id(self) -> str:
         return str(UUID(int=self._random.getrandbits(128), version=4))
 
 
@@ -181,7 +183,7 @@ async def publish_schedule(steps: Iterable[FleetStep], middleware: Middleware, t
     for step in steps:
         await asyncio.sleep(max(0.0, begin + step.at - clock()))
         match step:
-            case Sent():
+            case ScheduledEvent():
                 await middleware.publish(step.event, format=step.format, timeout=_PUBLISH_SECONDS)
             case MalformedMessage():
                 await transport.publish([(step.subject, step.data)], _PUBLISH_SECONDS)
@@ -216,12 +218,12 @@ class Totals:
     @property
     def matches(self) -> bool:
         """Whether each event was received once, unchanged and in its format, and each mistake was rejected."""
-        events = Counter((step.event, step.format) for step in self.published if isinstance(step, Sent))
+        events = Counter((step.event, step.format) for step in self.published if isinstance(step, ScheduledEvent))
         return events == self.received and self.deliveries == len(self.published)
 
     def __iter__(self) -> Iterator[tuple[str, str, str, int, int]]:
         """The rows of a table: type, component, version, and how often it was published and received."""
-        published = Counter(_row(step.event) for step in self.published if isinstance(step, Sent))
+        published = Counter(_row(step.event) for step in self.published if isinstance(step, ScheduledEvent))
         received: Counter[tuple[str, str, str]] = Counter()
         for (event, _), times in self.received.items():
             received[_row(event)] += times

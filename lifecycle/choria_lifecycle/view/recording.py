@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.events.event import Event
 
-__all__ = ["MAX_LINE", "deliveries", "record"]
+__all__ = ["MAX_LINE", "encode_record", "read_deliveries"]
 
 MAX_LINE = 1024 * 1024
 """The longest line in bytes that is looked at; an event has 64 kB at most, and escapes make up to six of one."""
@@ -42,7 +42,7 @@ _encode = msgspec.json.Encoder().encode
 _read_record = msgspec.json.Decoder(_Record).decode
 
 
-def record(delivery: Delivery, event: Event) -> str:
+def encode_record(delivery: Delivery, event: Event) -> str:
     """Return a delivery as a record, with everything that is not plainly visible written as an escape.
 
     Args:
@@ -51,7 +51,7 @@ def record(delivery: Delivery, event: Event) -> str:
     """
     line: str = _encode(
         _Record(
-            received=None if math.isnan(delivery.received) else _text(delivery.received),
+            received=None if math.isnan(delivery.received) else _format_time(delivery.received),
             subject=delivery.subject or None,
             format=detect_format(delivery.data),
             event=msgspec.Raw(codec.encode(event)),
@@ -60,7 +60,7 @@ def record(delivery: Delivery, event: Event) -> str:
     return visible_json(line)
 
 
-def deliveries(stream: IO[bytes]) -> Iterator[tuple[int, Delivery]]:
+def read_deliveries(stream: IO[bytes]) -> Iterator[tuple[int, Delivery]]:
     """Read documents and records, one a line, and yield each as it was delivered, with the number of its line.
 
     Empty lines are passed over. Of a document nobody knows when and on which subject it came: its receive time is not a
@@ -82,35 +82,35 @@ def deliveries(stream: IO[bytes]) -> Iterator[tuple[int, Delivery]]:
             error = InvalidEvent(f"the line has more than {MAX_LINE} bytes", rule="size")
             yield number, Delivery("", b"", math.nan, None, error)
         elif line := line.strip(b" \t\r\n"):
-            yield number, _delivery(line)
+            yield number, _parse_line(line)
 
 
-def _delivery(line: bytes) -> Delivery:
+def _parse_line(line: bytes) -> Delivery:
     try:
         found = _read_record(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _decoded("", line, math.nan)
+        return _decode("", line, math.nan)
     subject, data = found.subject or "", bytes(found.event)
     try:
-        received = _time(found.received) if found.received is not None else math.nan
+        received = _parse_time(found.received) if found.received is not None else math.nan
     except ValueError:
         message = f"received must be a time of RFC 3339, not {quoted(found.received)}"
         return Delivery(subject, data, math.nan, None, InvalidEvent(message, path="$.received", rule="format"))
     # An event of a legal size may have become longer by the escapes that `record` writes.
-    delivery = _decoded(subject, data, received, MAX_LINE)
+    delivery = _decode(subject, data, received, MAX_LINE)
     if found.format is None or delivery.error is not None:
         return delivery
-    return delivery._replace(data=_written(delivery.event, found.format))
+    return delivery._replace(data=_encode_original(delivery.event, found.format))
 
 
-def _decoded(subject: str, data: bytes, received: float, max_size: int = MAX_SIZE) -> Delivery:
+def _decode(subject: str, data: bytes, received: float, max_size: int = MAX_SIZE) -> Delivery:
     try:
         return Delivery(subject, data, received, codec.decode(data, max_size), None)
     except (InvalidEvent, UnknownProtocol) as error:
         return Delivery(subject, data, received, None, error)
 
 
-def _written(event: Any, form: Format) -> bytes:
+def _encode_original(event: Any, form: Format) -> bytes:
     """Return an event as it came: without the escapes of a record, and in its envelope if it came in one."""
     try:
         return codec.encode(event, form)
@@ -118,11 +118,11 @@ def _written(event: Any, form: Format) -> bytes:
         return codec.encode(event)
 
 
-def _text(received: float) -> str:
+def _format_time(received: float) -> str:
     return datetime.fromtimestamp(received, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _time(text: str) -> float:
+def _parse_time(text: str) -> float:
     """Read a time of RFC 3339; raises ValueError for any other, and for one that no calendar has in UTC."""
     if not is_time(text):
         raise ValueError("no time of RFC 3339")

@@ -16,7 +16,7 @@ from choria_lifecycle.errors import InvalidEvent
 from choria_lifecycle.events.description import describe
 from choria_lifecycle.events.event import Event, event_time, event_type
 from choria_lifecycle.support.text import safe
-from choria_lifecycle.view.recording import record
+from choria_lifecycle.view.recording import encode_record
 
 if TYPE_CHECKING:
     from choria_lifecycle.middleware.selection import EventFilter
@@ -93,7 +93,7 @@ class ViewCounts:
     dropped: int = 0
     gaps: int = 0
 
-    def beside(self, counters: Counters, unread: int) -> ViewCounts:
+    def including(self, counters: Counters, unread: int) -> ViewCounts:
         """Return these counts together with those of the subscription that the deliveries came from.
 
         Args:
@@ -146,53 +146,53 @@ class View:
     style: Style
     counts: ViewCounts = field(default_factory=ViewCounts)
 
-    def take(self, delivery: Delivery, place: str = "") -> ViewLine | None:
+    def render(self, delivery: Delivery, location: str = "") -> ViewLine | None:
         """Return the line for a delivery, None if it was not asked for.
 
         Args:
             delivery: what was received, or read from a file.
-            place: where it was read, shown with what is wrong with it; by default when and on which subject it came.
+            location: where it was read, shown with what is wrong with it; by default when and on which subject it came.
         """
         self.counts.received += 1
         try:
-            event = _lifecycle(delivery)
+            event = _lifecycle_event(delivery)
             if not self.filter.matches_event(event):
                 self.counts.filtered += 1
                 return None
-            text = self._text(event, delivery)
+            text = self._format(event, delivery)
         except InvalidEvent as error:
             self.counts.rejected += 1
-            return ViewLine(self._rejected(delivery, error, place), rejected=True)
+            return ViewLine(self._format_rejection(delivery, error, location), rejected=True)
         self.counts.shown += 1
         return ViewLine(text, rejected=False)
 
-    def _text(self, event: Event, delivery: Delivery) -> str:
+    def _format(self, event: Event, delivery: Delivery) -> str:
         match self.style.output:
             case ViewFormat.JSON:
-                return record(delivery, event)
+                return encode_record(delivery, event)
             case ViewFormat.RAW:
-                return self._raw(delivery.data)
+                return self._format_raw(delivery.data)
             case ViewFormat.TEXT:
-                when = _own(event) if self.style.own_time else _utc(delivery.received)
+                when = _stated_time(event) if self.style.own_time else _receive_time(delivery.received)
                 tag = f"[{event_type(event)}]"
                 rest = describe(event).removeprefix(tag)
                 if self.style.color:
                     tag = _colored(tag, _TYPE_COLORS[event_type(event)])
-                return f"{self._time(when)} {tag}{rest}"
+                return f"{self._format_time(when)} {tag}{rest}"
 
-    def _raw(self, data: bytes) -> str:
+    def _format_raw(self, data: bytes) -> str:
         # In a valid document a newline can only stand between two tokens, where a space means the same.
         text = data.decode().replace("\r", " ").replace("\n", " ")
         return safe(text) if self.style.terminal else text
 
-    def _rejected(self, delivery: Delivery, error: InvalidEvent, place: str) -> str:
+    def _format_rejection(self, delivery: Delivery, error: InvalidEvent, location: str) -> str:
         tag = _colored("[rejected]", _REJECTED_COLOR) if self.style.color_rejected else "[rejected]"
         reason = safe(str(error), 300)
-        if place:
-            return f"{safe(place)}: {tag} {reason}"
-        return f"{self._time(_utc(delivery.received))} {tag} {safe(delivery.subject, 200)}: {reason}"
+        if location:
+            return f"{safe(location)}: {tag} {reason}"
+        return f"{self._format_time(_receive_time(delivery.received))} {tag} {safe(delivery.subject, 200)}: {reason}"
 
-    def _time(self, when: datetime | None) -> str:
+    def _format_time(self, when: datetime | None) -> str:
         if when is None:
             return _NO_TIME
         if not self.style.utc:
@@ -202,7 +202,7 @@ class View:
         return safe(when.strftime(self.style.time_format))
 
 
-def _lifecycle(delivery: Delivery) -> Event:
+def _lifecycle_event(delivery: Delivery) -> Event:
     """Return the lifecycle event that was delivered; raises InvalidEvent with the reason where there is none."""
     if isinstance(delivery.event, Event):
         return delivery.event
@@ -212,7 +212,7 @@ def _lifecycle(delivery: Delivery) -> Event:
     raise InvalidEvent(message, rule="protocol")
 
 
-def _own(event: Event) -> datetime | None:
+def _stated_time(event: Event) -> datetime | None:
     """Return the time that an event states, None if that lies outside of the calendar: the event is still one."""
     try:
         return event_time(event)
@@ -220,7 +220,7 @@ def _own(event: Event) -> datetime | None:
         return None
 
 
-def _utc(received: float) -> datetime:
+def _receive_time(received: float) -> datetime:
     return datetime.fromtimestamp(0 if math.isnan(received) else received, UTC)
 
 

@@ -7,15 +7,15 @@ from operator import attrgetter
 import pytest
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.demo.fleet import MalformedMessage, Sent, Totals, publish_schedule, simulate
+from choria_lifecycle.demo.fleet import MalformedMessage, ScheduledEvent, Totals, publish_schedule, simulate
 from choria_lifecycle.middleware.subscription import Delivery
 from choria_lifecycle.wire import codec
 
 START = 1795348800
 
 
-def events(nodes: int = 50, seed: int = 1) -> list[Sent]:
-    return [step for step in simulate(nodes, 10, seed=seed, start=START) if isinstance(step, Sent)]
+def events(nodes: int = 50, seed: int = 1) -> list[ScheduledEvent]:
+    return [step for step in simulate(nodes, 10, seed=seed, start=START) if isinstance(step, ScheduledEvent)]
 
 
 def test_a_seed_tells_the_same_story_every_time() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.middleware.subscription import Delivery
-from choria_lifecycle.view.recording import MAX_LINE, deliveries, record
+from choria_lifecycle.view.recording import MAX_LINE, encode_record, read_deliveries
 from choria_lifecycle.wire import codec
 from choria_lifecycle.wire.jsontext import MAX_SIZE
 
@@ -20,7 +20,7 @@ SUBJECT = "choria.lifecycle.event.startup.server"
 
 
 def read(data: bytes) -> list[tuple[int, Delivery]]:
-    return list(deliveries(io.BytesIO(data)))
+    return list(read_deliveries(io.BytesIO(data)))
 
 
 @pytest.mark.parametrize("form", list(lifecycle.Format))
@@ -38,7 +38,7 @@ def test_a_document_is_read_as_it_is(form: lifecycle.Format) -> None:
 )
 def test_a_record_is_read_as_it_was_delivered(form: lifecycle.Format, received: float, subject: str) -> None:
     sent = Delivery(subject, lifecycle.encode(EVENT, format=form), received, EVENT, None)
-    line = record(sent, EVENT)
+    line = encode_record(sent, EVENT)
     assert line.isprintable()
     [(_, delivery)] = read(line.encode())
     assert delivery._replace(received=0.0) == sent._replace(received=0.0)
@@ -46,7 +46,7 @@ def test_a_record_is_read_as_it_was_delivered(form: lifecycle.Format, received: 
 
 
 def test_what_is_not_known_stays_unknown() -> None:
-    line = record(Delivery("", codec.encode(EVENT), math.nan, EVENT, None), EVENT)
+    line = encode_record(Delivery("", codec.encode(EVENT), math.nan, EVENT, None), EVENT)
     [(_, delivery)] = read(line.encode())
     assert math.isnan(delivery.received)
     assert delivery.subject == ""
@@ -116,7 +116,7 @@ def test_what_escapes_make_long_is_read_again(form: lifecycle.Format, text: str)
     event = replace(EVENT, version=text * (1 + (MAX_SIZE - once) // each))
     sent = Delivery(SUBJECT, codec.encode(event, form), 0.0, event, None)
     assert MAX_SIZE - each < len(sent.data) <= MAX_SIZE
-    [(_, delivery)] = read(record(sent, event).encode())
+    [(_, delivery)] = read(encode_record(sent, event).encode())
     assert delivery == sent
 
 
@@ -125,5 +125,5 @@ def test_an_event_of_no_calendars_time_is_read_again() -> None:
     data = codec.encode(EVENT, lifecycle.Format.CLOUDEVENTS).replace(
         b'"timestamp":1795348800', b'"timestamp":%d' % 2**60
     )
-    [(_, delivery)] = read(record(Delivery(SUBJECT, data, 0.0, event, None), event).encode())
+    [(_, delivery)] = read(encode_record(Delivery(SUBJECT, data, 0.0, event, None), event).encode())
     assert (delivery.event, delivery.data) == (event, codec.encode(event))

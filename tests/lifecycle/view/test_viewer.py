@@ -39,7 +39,7 @@ def delivery(data: bytes | lifecycle.Event, received: float = NOON + 1.25, subje
 
 
 def shown(event: bytes | lifecycle.Event, **style: object) -> str:
-    line = View(EventFilter(), Style(**{"utc": True, **style})).take(delivery(event))
+    line = View(EventFilter(), Style(**{"utc": True, **style})).render(delivery(event))
     assert line is not None
     return line.text
 
@@ -77,7 +77,7 @@ def test_the_ends_of_the_calendar(timestamp: int, zone: str, monkeypatch: pytest
 @pytest.mark.parametrize("output", ViewFormat)
 def test_an_event_of_a_time_beyond_the_calendar_is_shown(output: ViewFormat) -> None:
     view = View(EventFilter(), Style(own_time=True, output=output))
-    line = view.take(delivery(startup(timestamp=2**60), received=math.nan), "events.ndjson:7")
+    line = view.render(delivery(startup(timestamp=2**60), received=math.nan), "events.ndjson:7")
     assert line is not None
     assert not line.rejected
     assert view.counts == ViewCounts(received=1, shown=1)
@@ -118,7 +118,7 @@ def _needed(name: str, options: dict[str, str]) -> dict[str, str]:
 
 
 def test_why_a_delivery_is_no_event_and_where_it_came_from() -> None:
-    line = View(EventFilter(), Style(utc=True)).take(delivery(BAD))
+    line = View(EventFilter(), Style(utc=True)).render(delivery(BAD))
     assert line is not None
     assert line.rejected
     assert line.text == f"12:00:01 [rejected] {SUBJECT}: $.id: id is missing; it is required, and of type string"
@@ -137,7 +137,7 @@ def test_why_a_delivery_is_no_event_and_where_it_came_from() -> None:
 )
 def test_other_things_that_come_on_the_subject(data: bytes, reason: str) -> None:
     view = View(EventFilter(), Style())
-    line = view.take(delivery(data))
+    line = view.render(delivery(data))
     assert line is not None
     assert line.rejected
     assert reason in line.text
@@ -159,7 +159,7 @@ def test_what_is_not_wanted_is_counted() -> None:
         startup(component="billing"),
         lifecycle.shutdown(identity="n1.example.net", component="server"),
     ]
-    lines = [view.take(delivery(event)) for event in [*wanted, *others]]
+    lines = [view.render(delivery(event)) for event in [*wanted, *others]]
     assert [line is not None for line in lines] == [True] * 3 + [False] * 4
     assert view.counts == ViewCounts(received=7, shown=3, filtered=4)
 
@@ -202,7 +202,7 @@ hostile = st.text(
 @given(identity=hostile, component=hostile, version=hostile, output=st.sampled_from([ViewFormat.TEXT, ViewFormat.JSON]))
 def test_no_event_forges_a_line(identity: str, component: str, version: str, output: ViewFormat) -> None:
     event = replace(startup(), identity=identity, component=component, version=version)
-    line = View(EventFilter(), Style(output=output)).take(delivery(codec.encode(event)))
+    line = View(EventFilter(), Style(output=output)).render(delivery(codec.encode(event)))
     assert line is not None
     assert not line.rejected
     assert _plain(line.text)
@@ -213,7 +213,7 @@ def test_no_event_forges_a_line(identity: str, component: str, version: str, out
 @given(subject=hostile, protocol=hostile, key=hostile, value=hostile)
 def test_nothing_rejected_forges_a_line(subject: str, protocol: str, key: str, value: str) -> None:
     document = json.dumps({"protocol": protocol, key: value}).encode()
-    line = View(EventFilter(), Style()).take(delivery(document, subject=subject))
+    line = View(EventFilter(), Style()).render(delivery(document, subject=subject))
     assert line is not None
     assert line.rejected
     assert _plain(line.text)
@@ -224,7 +224,7 @@ def _plain(text: str) -> bool:
 
 
 def test_the_closing_line_adds_up() -> None:
-    counts = ViewCounts(shown=3, filtered=2, rejected=1).beside(
+    counts = ViewCounts(shown=3, filtered=2, rejected=1).including(
         Counters(received=20, delivered=5, rejected=1, filtered=7, dropped=4, gaps=0), unread=3
     )
     assert str(counts) == "received 17 = 3 shown + 9 filtered + 1 rejected + 4 dropped"
@@ -242,7 +242,7 @@ def test_counts_have_nothing_that_the_closing_line_forgets() -> None:
 
 
 def test_an_unknown_time_of_receipt_is_none() -> None:
-    line = View(EventFilter(), Style(output=ViewFormat.JSON)).take(
+    line = View(EventFilter(), Style(output=ViewFormat.JSON)).render(
         delivery(codec.encode(startup()), received=math.nan, subject="")
     )
     assert line is not None
