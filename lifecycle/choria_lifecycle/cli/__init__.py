@@ -1,6 +1,6 @@
-"""The command `lifecycle`: arguments, exit codes and signals. What it does is done by the packages beside this one.
+"""The `lifecycle` command: arguments, output, exit codes and signals.
 
-`program` lists the commands; each is a module of its own here and is imported when it is called.
+`program` lists the subcommands. Each is a module of this package, imported when it is called.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ _INTERRUPTED = 130
 
 
 def main() -> NoReturn:
-    """Run the command with the arguments of the process, and end the process with its exit code."""
+    """Run the command with the arguments of the process, and exit with its exit code."""
     if os.getpid() == 1:
-        # Of process 1 a signal without a handler is dropped, and a container that is stopped at once would start.
+        # The kernel drops signals for process 1 that have no handler: a container stopped at once would run on.
         signal.signal(signal.SIGTERM, _handle_sigterm)
     open_missing()
     try:
         code = _run()
-    except KeyboardInterrupt:  # before or after a command, which handles signals itself
+    except KeyboardInterrupt:  # outside a subcommand, which handles signals itself
         abandon(sys.stdout)
         code = _INTERRUPTED
-    # What cannot be written here, the interpreter would try to write once more, and end with an exit code of its own.
+    # The interpreter would retry a failed write at exit, and replace the exit code.
     for stream in (sys.stdout, sys.stderr):
         flushed(stream)
     sys.exit(code)
 
 
 def _handle_sigterm(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signature of handlers
-    """End the process before or after a command, which handles signals itself."""
+    """Exit as on SIGTERM; a subcommand installs its own handler."""
     sys.exit(128 + number)
 
 
@@ -62,12 +62,12 @@ def _run() -> int:
         except OSError:
             abandon(sys.stderr)
         return error.exit_code
-    except click.Abort:  # Ctrl-C before a command has begun
+    except click.Abort:  # Ctrl-C before a subcommand has started
         return _INTERRUPTED
     except BrokenPipeError:
         abandon(sys.stdout)
         return 0
-    except OSError as error:  # the help or the version, written to a disk that is full
+    except OSError as error:  # --help or --version, written to a full disk
         abandon(sys.stdout)
         return _fail(str(error.strerror or error), 1)
     return code or 0

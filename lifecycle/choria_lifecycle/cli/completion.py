@@ -1,4 +1,4 @@
-"""`lifecycle completion`: the scripts that let shells complete the command, as click writes them."""
+"""`lifecycle completion`: completion scripts for shells, as click generates them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ __all__ = ["command"]
 _HELP = f"""{COMMANDS["completion"]}
 
 \b
-  bash   source <(lifecycle completion bash)           in ~/.bashrc
-  zsh    source <(lifecycle completion zsh)            in ~/.zshrc
+  bash   source <(lifecycle completion bash)           # in ~/.bashrc
+  zsh    source <(lifecycle completion zsh)            # in ~/.zshrc
   fish   lifecycle completion fish > ~/.config/fish/completions/lifecycle.fish
 """
 
@@ -24,5 +24,5 @@ _HELP = f"""{COMMANDS["completion"]}
 def command(shell: str) -> None:
     """Print the script."""
     kind = get_completion_class(shell)
-    assert kind is not None  # noqa: S101 - click has all three
+    assert kind is not None  # noqa: S101 - click supports all three
     click.echo(kind(program, {}, "lifecycle", "_LIFECYCLE_COMPLETE").source())

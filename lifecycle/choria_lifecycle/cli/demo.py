@@ -1,4 +1,4 @@
-"""`lifecycle demo`: a simulated fleet on a private nats-server, seen through the viewer."""
+"""`lifecycle demo`: show a simulated fleet on a private nats-server."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ __all__ = ["command"]
 
 _HELP = f"""{COMMANDS["demo"]}
 
-The nodes start, live, upgrade and stop, in both formats, with a few malformed events among them. What they publish goes
-through a real nats-server, which is stopped at the end. The totals come last; exit code 1 if what was received is not
-exactly what was published.
+The nodes start, run, upgrade and stop, and publish events in both formats; a few messages are malformed. Everything
+goes through a real nats-server, which is stopped at the end. A table of totals follows. The exit code is 1 if the
+messages received differ from those published.
 """
 
-# How much longer than the story it may take until all of it has arrived, on a machine that is busy with other things.
+# Extra time for all messages to arrive on a busy machine.
 _LATE_SECONDS = 15.0
 
 
 @click.command("demo", cls=Command, help=_HELP)
-@click.option("--nodes", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many nodes there are.")
-@click.option("--for", "seconds", type=duration, default="10s", show_default=True, help="How long it takes.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Another number makes another story.")
+@click.option("--nodes", type=click.IntRange(1, 1000), default=50, show_default=True, help="Number of nodes.")
+@click.option("--for", "seconds", type=duration, default="10s", show_default=True, help="Duration.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the simulation.")
 @COLOR
 @click.pass_context
 def command(ctx: click.Context, nodes: int, seconds: float, seed: int, color: str) -> None:
@@ -58,19 +58,19 @@ def command(ctx: click.Context, nodes: int, seconds: float, seed: int, color: st
     totals = Totals(simulate(nodes, seconds, seed=seed, start=int(time.time())))
     screen = Screen(View(EventFilter(), style), printer)
     with nats_server(jetstream=False) as server:
-        say(f"{nodes} nodes for {seconds:g} s on a nats-server of their own, {server.url}")
+        say(f"simulating {nodes} nodes for {seconds:g} s on a private nats-server, {server.url}")
         with screen.summary_on_exit():
-            signals.run(_show(screen, totals, server.url, seconds))
+            signals.run(_simulate(screen, totals, server.url, seconds))
     _print_totals(totals, printer)
     if not totals.matches:
-        raise Failure("what was received is not what was published")
-    say("what was received is what was published: each event once, unchanged, in its format")
+        raise Failure("the messages received differ from those published")
+    say("each published event was received once, unchanged and in its format")
 
 
-async def _show(screen: Screen, totals: Totals, url: str, seconds: float) -> None:
+async def _simulate(screen: Screen, totals: Totals, url: str, seconds: float) -> None:
     from choria_lifecycle.nats import NatsTransport
 
-    # The user's own environment is about another server.
+    # The user's environment describes another server.
     settings = resolve(url, name="lifecycle demo", environ={})
     transport = await NatsTransport.open(settings, timeout=5)
     async with (
@@ -80,18 +80,18 @@ async def _show(screen: Screen, totals: Totals, url: str, seconds: float) -> Non
     ):
         screen.subscription = received
         with screen.printer.watched():
-            playing = asyncio.create_task(publish_schedule(totals.published, publisher, transport))
-            watching = asyncio.create_task(_receive(screen, totals, received))
+            publishing = asyncio.create_task(publish_schedule(totals.published, publisher, transport))
+            receiving = asyncio.create_task(_receive(screen, totals, received))
             try:
                 done, _ = await asyncio.wait(
-                    {playing, watching}, timeout=seconds + _LATE_SECONDS, return_when=asyncio.FIRST_EXCEPTION
+                    {publishing, receiving}, timeout=seconds + _LATE_SECONDS, return_when=asyncio.FIRST_EXCEPTION
                 )
                 for task in done:
                     task.result()
             finally:
-                playing.cancel()
-                watching.cancel()
-                await asyncio.gather(playing, watching, return_exceptions=True)
+                publishing.cancel()
+                receiving.cancel()
+                await asyncio.gather(publishing, receiving, return_exceptions=True)
 
 
 async def _receive(screen: Screen, totals: Totals, subscription: Deliveries) -> None:
@@ -106,5 +106,5 @@ async def _receive(screen: Screen, totals: Totals, subscription: Deliveries) -> 
 def _print_totals(totals: Totals, printer: Printer) -> None:
     printer.line("")
     printer.line(f"{'TYPE':<12} {'COMPONENT':<22} {'VERSION':<16} {'PUBLISHED':>10} {'RECEIVED':>10}")
-    for name, component, version, published, received in totals:
+    for name, component, version, published, received in totals.rows():
         printer.line(f"{name:<12} {safe(component):<22} {safe(version):<16} {published:>10} {received:>10}")

@@ -20,8 +20,8 @@ __all__ = ["command"]
 
 _HELP = f"""{COMMANDS["emit"]}
 
-It ends well once the server has the event, and with exit code 1 if that is not certain: the message then says whether
-it may still arrive. Nothing is sent twice.
+The exit code is 0 if the server confirmed the event, and 1 if it did not; the error message then says whether the event
+may still arrive. The event is never sent twice.
 
 \b
   lifecycle emit startup --component backup --version 1.4.2
@@ -34,29 +34,29 @@ it may still arrive. Nothing is sent twice.
 
 @click.command("emit", cls=Command, help=_HELP)
 @click.argument("event_name", metavar="TYPE", type=click.Choice(lifecycle.EVENT_TYPES))
-@click.option("--identity", help="The node the event is about.  [default: this one, named as Choria names it]")
-@click.option("--component", help="The kind of software the event is about; required.")
-@click.option("--version", help="Its version; for startup and alive, and for upgraded the one before.")
-@click.option("--new-version", help="The version after an upgrade; for upgraded.")
-@click.option("--governor", help="The name of the governor; for governor.")
+@click.option("--identity", help="The node.  [default: this one, as Choria names it]")
+@click.option("--component", help="The component, such as server; required.")
+@click.option("--version", help="The version, for startup and alive; for upgraded, the old version.")
+@click.option("--new-version", help="The new version, for upgraded.")
+@click.option("--governor", help="The name of the governor, for governor.")
 @click.option(
     "--event-type",
     type=click.Choice(GOVERNOR_EVENT_TYPES),
-    help="What happened to the slot; for governor.",
+    help="The kind of governor event, for governor.",
 )
-@click.option("--sequence", type=int, help="The slot; for governor.  [default: 0]")
-@click.option("--id", help="What tells this event from all others.  [default: a random UUID]")
-@click.option("--timestamp", type=int, help="When it happened, in Unix seconds.  [default: now]")
+@click.option("--sequence", type=int, help="The number of the slot, for governor.  [default: 0]")
+@click.option("--id", help="The unique ID of the event.  [default: a random UUID]")
+@click.option("--timestamp", type=int, help="The time of the event, in Unix seconds.  [default: now]")
 @click.option(
     "--format",
     "wire_format",
     type=click.Choice([each.value for each in lifecycle.Format]),
     default=lifecycle.Format.CHORIA.value,
     show_default=True,
-    help="How to write the event.",
+    help="The format of the event.",
 )
-@click.option("--stored", is_flag=True, help="Wait until a JetStream stream has stored it.")
-@click.option("--dry-run", is_flag=True, help="Print the subject and the payload, and publish nothing.")
+@click.option("--stored", is_flag=True, help="Wait until a JetStream stream has stored the event.")
+@click.option("--dry-run", is_flag=True, help="Print the subject and the payload instead of publishing.")
 @connection_options
 @click.pass_context
 def command(
@@ -69,7 +69,7 @@ def command(
     connection: ConnectionArguments,
     **options: Any,
 ) -> None:
-    """Publish, or print what would be published."""
+    """Publish the event, or print it."""
     signals: Signals = ctx.obj
     given = {name: value for name, value in options.items() if value is not None}
     if "identity" not in given:

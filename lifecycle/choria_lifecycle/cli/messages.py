@@ -1,4 +1,4 @@
-"""What a command says about itself, always on standard error: -v, -q, and the library's log."""
+"""Messages on standard error: the options -v, -q and --log-format, and the library's log."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _FORMAT: Final = "choria_lifecycle.log_format"
 
 @contextmanager
 def printing(context: click.Context) -> Generator[Printer]:
-    """Within this, what is said goes through the printer of the context."""
-    from choria_lifecycle.cli.printer import Printer  # --help does without it
+    """Send messages through a printer of the context within the block."""
+    from choria_lifecycle.cli.printer import Printer  # not needed by --help
 
     printer = context.meta[_PRINTER] = Printer()
     try:
@@ -44,15 +44,20 @@ def printing(context: click.Context) -> Generator[Printer]:
 
 
 def printer_of(context: click.Context) -> Printer:
-    """Return the printer of a context whose command runs."""
+    """Return the printer of a context whose command is running."""
     printer: Printer = context.meta[_PRINTER]
     return printer
 
 
 def verbosity_options(command: _Command) -> _Command:
-    """Add -v and -q, which count from zero in opposite directions, before and after the name of a command alike."""
+    """Add -v and -q, which raise and lower the verbosity, both before and after the name of a subcommand."""
     command = click.option(
-        "-q", "--quiet", count=True, expose_value=False, callback=_lower_verbosity, help="Say nothing but errors."
+        "-q",
+        "--quiet",
+        count=True,
+        expose_value=False,
+        callback=_lower_verbosity,
+        help="Suppress all messages except errors.",
     )(command)
     return click.option(
         "-v",
@@ -60,18 +65,18 @@ def verbosity_options(command: _Command) -> _Command:
         count=True,
         expose_value=False,
         callback=_raise_verbosity,
-        help="Say more; twice also shows where an error comes from.",
+        help="Log more; -vv adds debug messages and tracebacks.",
     )(command)
 
 
 def verbosity() -> int:
-    """How much to say: below 0 errors only, 0 as usual, 1 and 2 more."""
+    """Return the verbosity: 0 by default, below 0 for errors only, 1 for information, 2 for debug messages."""
     context = click.get_current_context(silent=True)
     return context.meta.get(_VERBOSITY, 0) if context is not None else 0
 
 
 def log_format_option(command: _Command) -> _Command:
-    """Add --log-format, for a command that runs under a supervisor which reads its standard error."""
+    """Add --log-format, for commands whose standard error is read by a supervisor."""
     return click.option(
         "--log-format",
         type=click.Choice(["text", "json"]),
@@ -79,30 +84,30 @@ def log_format_option(command: _Command) -> _Command:
         show_default=True,
         expose_value=False,
         callback=_set_format,
-        help="How to write what is said on standard error; json is one object a line.",
+        help="Format of messages on standard error; json is one object per line.",
     )(command)
 
 
 def format_line(text: str, level: str) -> str:
-    """Return a line of standard error in the format that was asked for."""
+    """Return a message in the format of --log-format."""
     context = click.get_current_context(silent=True)
     if context is None or context.meta.get(_FORMAT) != "json":
         return text
     import json
     from datetime import UTC, datetime
 
-    moment = datetime.now(UTC).isoformat(timespec="milliseconds")
+    time = datetime.now(UTC).isoformat(timespec="milliseconds")
     message = text.removeprefix("lifecycle: ").removeprefix(f"{level}: ")
-    return json.dumps({"time": moment, "level": level, "message": message})
+    return json.dumps({"time": time, "level": level, "message": message})
 
 
 def say(text: str, *, at: int = 0, level: str = "info") -> None:
-    """Write a line on standard error.
+    """Write a message to standard error.
 
     Args:
-        text: the line, safe to show.
-        at: the verbosity from which on it is said.
-        level: what a log calls it.
+        text: one line, safe to show.
+        at: the lowest verbosity at which it is written.
+        level: its level in a log.
     """
     if verbosity() < at:
         return
@@ -117,22 +122,20 @@ def say(text: str, *, at: int = 0, level: str = "info") -> None:
 
 @contextmanager
 def library_log() -> Generator[None]:
-    """Within this, say what the library logs: warnings as usual, information with -v, everything with -v -v."""
+    """Write the library's log to standard error within the block: warnings, information with -v, all with -vv."""
     import logging
 
     from choria_lifecycle.support.text import safe
 
     context = click.get_current_context(silent=True)
 
-    class Saying(logging.Handler):
+    class MessageHandler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            level = record.levelname.lower()
+            level, at = record.levelname.lower(), _MIN_VERBOSITY[record.levelname]
             with _current_context(context):
-                say(
-                    f"lifecycle: {level}: {safe(record.getMessage())}", at=_MIN_VERBOSITY[record.levelname], level=level
-                )
+                say(f"lifecycle: {level}: {safe(record.getMessage())}", at=at, level=level)
 
-    logger, handler = logging.getLogger("choria_lifecycle"), Saying()
+    logger, handler = logging.getLogger("choria_lifecycle"), MessageHandler()
     before = logger.level
     logger.addHandler(handler)
     if verbosity() > 0:
@@ -146,7 +149,7 @@ def library_log() -> Generator[None]:
 
 @contextmanager
 def _current_context(context: click.Context | None) -> Generator[None]:
-    """Within this, a context is the current one of this thread: a service logs in one of its own."""
+    """Make a context the current one of this thread within the block: a service logs from its own thread."""
     if context is None:
         yield
         return

@@ -1,4 +1,4 @@
-"""The command's front: what `lifecycle --help` shows, and which module each command is in."""
+"""The command group: the text of `lifecycle --help`, and the commands with their modules."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = ["COMMANDS", "program"]
 
 COMMANDS: Final = {
     "emit": "Publish one event.",
-    "run": "Announce a program for as long as it runs.",
-    "view": "Show events as they happen, or out of a file.",
-    "validate": "Say which events break the contract, where and why.",
-    "tally": "Count the nodes, for Prometheus and for people.",
-    "schema": "Show the contracts in force.",
-    "config": "Show the settings in force, and find what is wrong with them.",
+    "run": "Run a program and announce it.",
+    "view": "Show events as they happen, or from a file.",
+    "validate": "Check events against their contracts.",
+    "tally": "Count the running nodes, for Prometheus and in a web page.",
+    "schema": "Show the event contracts.",
+    "config": "Show the connection settings, and check them.",
     "demo": "Show a simulated fleet on a private nats-server.",
     "completion": "Print the completion script for a shell.",
 }
@@ -34,38 +34,39 @@ COMMANDS: Final = {
 
 _EPILOG: Final = """\b
 Exit codes:
-    0  fine; also when a view, or the validation of messages, without --count
-       is ended by SIGTERM or SIGHUP, or the reader of the output goes away
-    1  errors found, not delivered, an awaited event not seen, numbers that do
-       not agree, or output that cannot be written
-    2  wrong usage, or settings or input that cannot be read
+    0  success; also if SIGTERM or SIGHUP ends a view or a validation of
+       messages without --count, or if the reader of the output goes away
+    1  errors found, event not delivered, awaited event not seen, totals
+       differ, or output cannot be written
+    2  wrong usage, or unreadable settings or input
     3  cannot connect
     4  not authorised
-    5  another program listens on the address that was to be listened on
-  130  ended by Ctrl-C (143, 129: by SIGTERM or SIGHUP, before it was done)
-  run has those of the program, 127 if that is not found, 126 if it cannot run
+    5  address already in use
+  130  interrupted by Ctrl-C (143, 129: by SIGTERM or SIGHUP, unless 0)
+  run exits with the code of its program; 127 if the program is not found,
+  126 if it cannot be run
 
 \b
 Environment:
   NATS_URL                    servers, separated by commas
-  NATS_CREDS, NATS_NKEY       files with credentials
-  NATS_USER, NATS_PASSWORD    a user and its password
-  NATS_CA                     authorities to trust
-  NATS_CERT, NATS_KEY         the client's certificate and its key
-  MCOLLECTIVE_CERTNAME        the client's name, and that of its certificate
+  NATS_CREDS, NATS_NKEY       credentials file, NKey seed file
+  NATS_USER, NATS_PASSWORD    user and password
+  NATS_CA                     file of trusted certificate authorities
+  NATS_CERT, NATS_KEY         client certificate and its key
+  MCOLLECTIVE_CERTNAME        name of the client and its certificate
   MCOLLECTIVE_NATS_USERNAME, MCOLLECTIVE_NATS_PASSWORD
-                              a user and its password, as for Choria
+                              user and password, as for Choria
   MCOLLECTIVE_NATS_CREDENTIALS
-                              a file with credentials, as for Choria
-  CHORIA_SRV_DOMAIN           the domain in which DNS is asked for brokers
-  CHORIA_FED_COLLECTIVE       collectives of a federation to connect to
-  NO_COLOR                    if not empty, no colours
+                              credentials file, as for Choria
+  CHORIA_SRV_DOMAIN           DNS domain in which to look up brokers
+  CHORIA_FED_COLLECTIVE       federation collectives to connect to
+  NO_COLOR                    disables colours unless empty
 """
 
 
 @contextmanager
 def _exit_on_broken_pipe() -> Generator[None]:
-    """Within this, a closed pipe is a good end, of --help and --version too; click makes it one with exit code 1."""
+    """Exit with code 0 on a closed pipe, for --help and --version too; click exits with code 1."""
     try:
         yield
     except BrokenPipeError:
@@ -74,7 +75,7 @@ def _exit_on_broken_pipe() -> Generator[None]:
 
 
 class _Program(click.Group):
-    """A group that imports a command when it is called, and not to list it."""
+    """A group that imports a command only to call it, not to list it."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -93,12 +94,12 @@ class _Program(click.Group):
             return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return list(self.commands)  # in the order in which people need them
+        return list(self.commands)  # not sorted
 
 
 program = _Program(
     name="lifecycle",
-    help="Choria lifecycle events: publish them, watch them, check them, look up their contracts.",
+    help="Publish, view, check and count Choria lifecycle events.",
     epilog=_EPILOG,
     commands={name: click.Command(name, help=text) for name, text in COMMANDS.items()},
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

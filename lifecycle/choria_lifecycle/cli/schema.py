@@ -1,4 +1,4 @@
-"""`lifecycle schema`: the contracts in force, where they come from, and where they differ from upstream's."""
+"""`lifecycle schema`: list and show the contracts, with their sources and corrections."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ _OUTPUT = click.option(
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="Text to read, or one JSON object a line.",
+    help="The output format; json is one object per line.",
 )
 
 
 @click.group("schema", help=COMMANDS["schema"])
 def command() -> None:
-    """Have subcommands."""
+    """Group the subcommands."""
 
 
 @command.command("list", cls=Command, help="List the contracts.")
 @_OUTPUT
 def list_contracts(output: str) -> None:
-    """Print one line for each contract."""
+    """Print one line per contract."""
     contracts = [contract for protocol, contract in CONTRACTS.items() if protocol == contract.protocol]
     if output == "json":
         for contract in contracts:
@@ -54,7 +54,7 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     return [CompletionItem(protocol) for protocol in CONTRACTS if protocol.startswith(incomplete)]
 
 
-@command.command("show", cls=Command, help="Show one contract: the JSON Schema with the corrections applied.")
+@command.command("show", cls=Command, help="Show a contract: its JSON Schema, with corrections applied.")
 @click.argument("protocol", shell_complete=_complete)
 @_OUTPUT
 def show(protocol: str, output: str) -> None:
@@ -62,8 +62,8 @@ def show(protocol: str, output: str) -> None:
     contract = CONTRACTS.get(protocol)
     if contract is None:
         close = get_close_matches(protocol, CONTRACTS, n=1)
-        hint = f"did you mean {close[0]}?" if close else "`lifecycle schema list` names all there are"
-        raise click.BadParameter(f"no contract is held for {quoted(protocol, 100)}; {hint}", param_hint="PROTOCOL")
+        hint = f"did you mean {close[0]}?" if close else "`lifecycle schema list` lists all protocols"
+        raise click.BadParameter(f"no contract for {quoted(protocol, 100)}; {hint}", param_hint="PROTOCOL")
     if output == "json":
         click.echo(json.dumps({**_metadata(contract), "schema": contract.schema()}))
         return
@@ -71,7 +71,7 @@ def show(protocol: str, output: str) -> None:
     local = contract.source == "local"
     click.echo(f"protocol    {contract.protocol}{f', formerly {also}' if also else ''}")
     click.echo(f"schema      {contract.path}, {contract.schema_id}")
-    click.echo(f"source      {'local: upstream publishes none' if local else f'{UPSTREAM_REPOSITORY}'}")
+    click.echo(f"source      {'local: upstream publishes none' if local else UPSTREAM_REPOSITORY}")
     if not local:
         click.echo(f"commit      {contract.source}")
     for pointer, reason in contract.corrections:

@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP: they end a command in good order, and the exit code says which it was."""
+"""Handling of SIGINT, SIGTERM and SIGHUP, which end a command cleanly with an exit code of their own."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
 
 
 class Signals:
-    """Turns a signal into the cancellation of a coroutine, or into KeyboardInterrupt where none is running.
+    """Signal handlers that cancel the running coroutine, or raise KeyboardInterrupt if there is none.
 
-    asyncio does that for SIGINT alone. A second signal interrupts whatever is going on.
+    asyncio does this for SIGINT only. A second signal always raises KeyboardInterrupt.
 
     Attributes:
-        signal: the first signal that came, None before.
+        signal: the first signal received, None before.
     """
 
     def __init__(self) -> None:
@@ -40,24 +40,24 @@ class Signals:
 
     @property
     def exit_code(self) -> int:
-        """128 and the number of the signal, as in a shell: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP."""
+        """128 plus the number of the signal, as in a shell: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP."""
         return 128 + (self.signal or signal.SIGINT)
 
     @property
     def terminated(self) -> bool:
-        """Whether it was SIGTERM, or SIGHUP: the terminal is gone."""
+        """True after SIGTERM, or SIGHUP (the terminal is gone)."""
         return self.signal is not None and self.signal != signal.SIGINT
 
     @contextmanager
     def handling(self) -> Generator[None]:
-        """Within this, signals come here. One that was ignored before, as under nohup, stays ignored.
+        """Handle signals within the block. An ignored signal, as under nohup, stays ignored.
 
-        Does nothing outside of the main thread, where Python handles no signals.
+        Does nothing outside the main thread, where Python cannot set signal handlers.
         """
-        here = threading.current_thread() is threading.main_thread()
-        wanted = [each for each in _SIGNALS if here and signal.getsignal(each) is not signal.SIG_IGN]
-        with self._wakeup_pipe() if wanted else nullcontext():
-            before = {each: signal.signal(each, self._handle) for each in wanted}
+        is_main = threading.current_thread() is threading.main_thread()
+        handled = [each for each in _SIGNALS if is_main and signal.getsignal(each) is not signal.SIG_IGN]
+        with self._wakeup_pipe() if handled else nullcontext():
+            before = {each: signal.signal(each, self._handle) for each in handled}
             try:
                 yield
             finally:
@@ -66,10 +66,10 @@ class Signals:
 
     @contextmanager
     def _wakeup_pipe(self) -> Generator[None]:
-        """Within this, a signal can be read from a pipe.
+        """Write signals to a pipe within the block.
 
-        A signal that comes just before a system call that waits does not interrupt it, and its handler would run only
-        once the call has ended: whoever waits has to wait for the pipe as well. Windows would want a socket.
+        A signal just before a blocking system call does not interrupt the call, and its handler would run only after
+        the call returns; so blocking calls wait for this pipe too. Not on Windows, which would need a socket.
         """
         if os.name == "nt":
             yield
@@ -87,14 +87,14 @@ class Signals:
             self._wakeup_fd = None
 
     def reader(self, stream: IO[bytes]) -> IO[bytes]:
-        """Return a stream in a form in which a signal interrupts waiting for more, as on a pipe or a terminal."""
+        """Return a reader of a stream whose blocking reads, as from a pipe or a terminal, signals interrupt."""
         try:
             return io.BufferedReader(_InterruptibleReader(stream.fileno(), self._wait_readable), 65536)
-        except OSError:  # no file, as in tests
+        except OSError:  # not a file, as in tests
             return stream
 
     def _wait_readable(self, descriptor: int) -> None:
-        """Return once there is something to read; a signal that comes before interrupts."""
+        """Wait until a descriptor is readable; a signal interrupts."""
         while self._wakeup_fd is not None:
             if descriptor in select.select([descriptor, self._wakeup_fd], [], [])[0]:
                 return
@@ -107,9 +107,9 @@ class Signals:
 
     @contextmanager
     def deferred(self) -> Generator[None]:
-        """Within this, no signal interrupts; one that came raises KeyboardInterrupt afterwards.
+        """Defer signals within the block; KeyboardInterrupt is raised at its end.
 
-        For what must happen as a whole, such as counting an event and showing it, and takes no time.
+        For short operations that must not be split, such as counting an event and showing it.
         """
         self._deferring = True
         try:
@@ -121,10 +121,10 @@ class Signals:
             raise KeyboardInterrupt
 
     def run(self, program: Coroutine[Any, Any, _T]) -> _T:
-        """Run a coroutine to its end, as asyncio.run does.
+        """Run a coroutine, as asyncio.run does.
 
         Raises:
-            KeyboardInterrupt: a signal came; the coroutine was cancelled and has ended.
+            KeyboardInterrupt: a signal was received; the coroutine was cancelled and has ended.
         """
 
         async def cancellable() -> _T:
@@ -148,7 +148,7 @@ class Signals:
                 raise
             raise KeyboardInterrupt from None
         finally:
-            program.close()  # a signal may have come before it began
+            program.close()  # in case of a signal before it started
 
     def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of handlers
         again = self.signal is not None
@@ -162,7 +162,7 @@ class Signals:
 
 
 class _InterruptibleReader(io.RawIOBase):
-    """Reads a descriptor, after waiting for it in a way of the caller's; closing this leaves the descriptor open."""
+    """A reader of a descriptor that waits with the given function; closing it leaves the descriptor open."""
 
     def __init__(self, descriptor: int, wait_for: Callable[[int], object]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""`lifecycle view`: events as they happen, or out of a file."""
+"""`lifecycle view`: show events as they happen, or from a file."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ from choria_lifecycle.cli.printer import READER_TIMEOUT
 from choria_lifecycle.cli.program import COMMANDS
 from choria_lifecycle.middleware.selection import EventFilter, Selection
 from choria_lifecycle.view.recording import read_deliveries
-from choria_lifecycle.view.viewer import Style, View
-from choria_lifecycle.view.viewer import ViewFormat as Kind
+from choria_lifecycle.view.viewer import Style, View, ViewFormat
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -42,16 +41,16 @@ __all__ = ["Screen", "command"]
 
 _HELP = f"""{COMMANDS["view"]}
 
-Lines are those of Choria's own viewer, with the time an event was received; from a file, with the time the event itself
-states. Bad events get a line on standard error that says why. At the end standard error has the sum: received = shown +
-filtered + rejected + dropped.
+Lines look as in Choria's own viewer, with the receive time, or with the event's own time if read from a file. For each
+invalid event, a line on standard error gives the reason. The last line on standard error is the total: received = shown
++ filtered + rejected + dropped.
 
 \b
   lifecycle view --type startup --type shutdown --identity '*.example.net'
   lifecycle view --output json > events.ndjson
   lifecycle view --input events.ndjson --component server
 
-Exit code 1 if fewer events come than were waited for:
+With --count, the exit code is 1 if fewer events were shown:
 
 \b
   lifecycle view --type startup --component billing --count 1 --for 30s
@@ -64,18 +63,18 @@ def _check_time_format(ctx: click.Context, param: click.Parameter, value: str) -
     try:
         datetime.now(UTC).strftime(value)
     except ValueError as error:
-        raise click.BadParameter(f"no format for times: {error}", ctx, param) from error
+        raise click.BadParameter(f"not a time format: {error}", ctx, param) from error
     return value
 
 
 @dataclass(slots=True)
 class Screen:
-    """Where the lines of a view go: events to standard output, what is wrong with others to standard error.
+    """The output of a view: events on standard output, rejections on standard error.
 
     Attributes:
-        view: what makes the lines.
-        printer: what writes them.
-        subscription: the subscription that the deliveries come from, once there is one; none for a file.
+        view: renders the lines.
+        printer: writes the lines.
+        subscription: the source of the deliveries; None for a file, and before subscribing.
     """
 
     view: View
@@ -83,21 +82,18 @@ class Screen:
     subscription: Deliveries | None = None
 
     def show(self, delivery: Delivery, location: str = "") -> None:
-        """Show a delivery, if it is to be shown."""
+        """Show a delivery, unless the view filters it."""
         line = self.view.render(delivery, location)
         if line is None:
             return
         if line.rejected:
             say(line.text)
         else:
-            self.printer.line(line.text, fit=self.view.style.output is Kind.TEXT)
+            self.printer.line(line.text, fit=self.view.style.output is ViewFormat.TEXT)
 
     @contextmanager
     def summary_on_exit(self) -> Generator[None]:
-        """Say at the end of this, however it comes, what became of all that was received, if anything was to be.
-
-        Not if nobody reads any more: then there is nobody to tell.
-        """
+        """Write the totals at the end of the block, even if it raises, unless standard output is closed."""
         try:
             yield
         except BrokenPipeError:
@@ -114,41 +110,47 @@ class Screen:
     def _print_summary(self, patience: float | None) -> None:
         self.printer.drain(patience)
         counts = self.view.counts
-        # What its reader did not take was not shown.
+        # Lines that the reader did not take were not shown.
         counts.dropped += counts.shown - self.printer.out.written
         counts.shown = self.printer.out.written
         if isinstance(self.printer.out.failure, BrokenPipeError):
             return
         if self.subscription is not None:
             counts = counts.including(self.subscription.counters, self.subscription.queued)
-        elif not self.view.style.own_time:  # the subscription never came about
+        elif not self.view.style.own_time:  # subscribing failed
             return
         say(str(counts))
 
 
 @click.command("view", cls=Command, help=_HELP)
-@click.option("--component", "components", multiple=True, help="Only this component; may be repeated.")
+@click.option("--component", "components", multiple=True, help="Show only this component; may be repeated.")
 @click.option(
     "--type",
     "types",
     multiple=True,
     type=click.Choice(lifecycle.EVENT_TYPES),
-    help="Only events of this type; may be repeated.",
+    help="Show only this event type; may be repeated.",
 )
-@click.option("--identity", "identities", multiple=True, metavar="GLOB", help="Only these nodes; may be repeated.")
+@click.option(
+    "--identity", "identities", multiple=True, metavar="GLOB", help="Show only matching nodes; may be repeated."
+)
 @click.option(
     "--output",
-    type=click.Choice([each.value for each in Kind]),
-    default=Kind.TEXT.value,
+    type=click.Choice([each.value for each in ViewFormat]),
+    default=ViewFormat.TEXT.value,
     show_default=True,
-    help="json: one object a line with received, subject, format and event. raw: the payload as it came, on one line; "
-    "control characters in it are escaped on a terminal, and there only.",
+    help="Output format. json: one object per line with received, subject, format and event. raw: the payload on one "
+    "line, with control characters escaped on a terminal only.",
 )
-@click.option("--count", type=click.IntRange(min=1), help="End after this many events.")
-@click.option("--for", "seconds", type=duration, help="End after this time.")
+@click.option("--count", type=click.IntRange(min=1), help="Stop after this many events.")
+@click.option("--for", "seconds", type=duration, help="Stop after this time.")
 @click.option("--utc", is_flag=True, help="Show times in UTC instead of local time.")
 @click.option(
-    "--time-format", default="%H:%M:%S", show_default=True, callback=_check_time_format, help="As for strftime."
+    "--time-format",
+    default="%H:%M:%S",
+    show_default=True,
+    callback=_check_time_format,
+    help="Format of times, as for strftime.",
 )
 @COLOR
 @click.option(
@@ -156,7 +158,7 @@ class Screen:
     "source",
     type=click.Path(allow_dash=True),
     metavar="FILE",
-    help="Show events from a file, - for standard input: a JSON document a line, as --output json and raw write them.",
+    help="Show events from a file, - for standard input: one JSON document per line, as from --output json or raw.",
 )
 @connection_options
 @click.pass_context
@@ -174,11 +176,11 @@ def command(
     source: str | None,
     connection: ConnectionArguments,
 ) -> int:
-    """Show events until enough were shown, the time is over, or the file ends."""
+    """Show events until the count or the time is reached, or the file ends."""
     signals: Signals = ctx.obj
-    kind = Kind(output)
+    view_format = ViewFormat(output)
     style = Style(
-        output=kind,
+        output=view_format,
         color=has_colors(color),
         color_rejected=color == "always" or (has_colors(color) and sys.stderr.isatty()),
         utc=utc,
@@ -189,9 +191,9 @@ def command(
     view = View(EventFilter(types=types, components=components, identities=identities), style)
     printer = printer_of(ctx)
     screen = Screen(view, printer)
-    if kind is not Kind.TEXT:
+    if view_format is not ViewFormat.TEXT:
         printer.out.encoding = "utf-8"
-    if seconds is not None:  # then it ends, whether or not somebody reads
+    if seconds is not None:  # the time limit holds even if the reader is stuck
         printer.patience = READER_TIMEOUT
     try:
         if source is not None:
@@ -210,7 +212,7 @@ def _refuse_live_options(ctx: click.Context) -> None:
     for name in _FROM_CONNECTION:
         if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = "for" if name == "seconds" else name.replace("_", "-")
-            raise click.UsageError(f"--{option} has no meaning with --input", ctx)
+            raise click.UsageError(f"--{option} cannot be used with --input", ctx)
 
 
 def _show_file(screen: Screen, source: str, count: int | None, signals: Signals) -> None:
@@ -250,7 +252,7 @@ async def _show_live(
     count: int | None,
     seconds: float | None,
 ) -> None:
-    Selection.events(types or None, components or None)  # what is wrong with them is said before connecting
+    Selection.events(types or None, components or None)  # report errors before connecting
     async with (
         lifecycle.connect(**connection.arguments()) as middleware,
         middleware.deliveries(type=types or None, component=components or None) as received,

@@ -1,1 +1,1 @@
-"""A simulated fleet on a private nats-server."""
+"""A simulated fleet and a private nats-server, to try things out without setup."""

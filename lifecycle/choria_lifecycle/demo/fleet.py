@@ -1,6 +1,6 @@
-"""A simulated fleet: nodes that start, live, upgrade under a governor, and stop, and now and then somebody's mistake.
+"""A simulated fleet: nodes that start, run, upgrade under a governor and stop, and a few malformed messages.
 
-What it publishes follows from its arguments alone; only `publish_schedule` knows of time passing.
+`simulate` is deterministic: the schedule depends on its arguments alone. `publish_schedule` publishes it in real time.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ __all__ = ["FleetStep", "MalformedMessage", "ScheduledEvent", "Totals", "publish
 
 _PUBLISH_SECONDS: Final = 5.0
 
-# How many nodes may upgrade at once, and how long that takes as a share of the whole.
+# The governor's slots, and the duration of an upgrade as a share of the whole.
 _SLOTS: Final = 10
 _UPGRADE_SHARE: Final = 0.04
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduledEvent:
-    """An event, to be published `at` seconds after the start."""
+    """An event, and its time of publication in seconds after the start."""
 
     at: float
     event: Event
@@ -47,7 +47,7 @@ class ScheduledEvent:
 
 @dataclass(frozen=True, slots=True)
 class MalformedMessage:
-    """Bytes that are no event, to be published `at` seconds after the start."""
+    """Bytes that are not an event, and their time of publication in seconds after the start."""
 
     at: float
     subject: str
@@ -58,18 +58,18 @@ FleetStep: TypeAlias = ScheduledEvent | MalformedMessage
 
 
 def simulate(nodes: int, seconds: float, *, seed: int, start: int) -> list[FleetStep]:
-    """Return what a fleet publishes, in order.
+    """Return the messages that a fleet publishes, in order.
 
-    Every node runs Choria's server, which writes CloudEvents; every fifth one also a service of its own, which writes
-    Choria's format. Every tenth was just provisioned, and two of three upgrade, if the governor lets them.
+    Each node runs Choria's server, which publishes CloudEvents; every fifth node also runs a service, which publishes
+    Choria's format. Every tenth node was just provisioned, and two of three upgrade if the governor has a free slot.
 
     Args:
-        nodes: how many nodes there are.
-        seconds: how long the whole story takes.
-        seed: makes another story of the same kind.
-        start: when it begins, in Unix seconds.
+        nodes: the number of nodes.
+        seconds: the duration of the simulation.
+        seed: the seed of the random schedule.
+        start: the start of the simulation, in Unix seconds.
     """
-    fleet = _Fleet(seconds, Random(seed), start)  # noqa: S311 - a story, not a secret
+    fleet = _Fleet(seconds, Random(seed), start)  # noqa: S311 - a schedule, not a secret
     for number in range(nodes):
         identity = f"n{number + 1:02}.example.net"
         fleet.add_server(identity, provisioned=number % 10 == 0, upgrades=number % 3 != 0)
@@ -80,7 +80,7 @@ def simulate(nodes: int, seconds: float, *, seed: int, start: int) -> list[Fleet
 
 
 class _Fleet:
-    """Collects what the nodes of a fleet publish."""
+    """A fleet whose schedule is being composed."""
 
     def __init__(self, seconds: float, random: Random, start: int) -> None:
         self.steps: list[FleetStep] = []
@@ -90,7 +90,7 @@ class _Fleet:
         self._slots: list[list[float]] = [[] for _ in range(_SLOTS)]
 
     def add_server(self, identity: str, *, provisioned: bool, upgrades: bool) -> None:
-        """Choria's server on a node."""
+        """Add Choria's server on a node."""
         ce, version = Format.CLOUDEVENTS, "0.30.1"
         begin, middle, end = self._phases()
         if provisioned:
@@ -107,7 +107,7 @@ class _Fleet:
         self._add(end, "shutdown", ce, identity=identity, component="server")
 
     def add_service(self, identity: str) -> None:
-        """A service of somebody's own on a node."""
+        """Add another service on a node."""
         begin, _, end = self._phases()
         common: dict[str, Any] = {"identity": identity, "component": "billing"}
         self._add(begin, "startup", Format.CHORIA, **common, version="1.4.2")
@@ -115,7 +115,7 @@ class _Fleet:
         self._add(end, "shutdown", Format.CHORIA, **common)
 
     def add_malformed(self, count: int) -> None:
-        """Events that are none."""
+        """Add malformed messages."""
         options = {"id": self._new_id(), "identity": "n00.example.net", "component": "server", "version": "0.30.1"}
         event = new("startup", timestamp=self._start, **options)
         good = codec.encode(event)
@@ -124,7 +124,7 @@ class _Fleet:
         kinds: list[bytes] = [
             json.dumps({name: value for name, value in document.items() if name != "version"}).encode(),
             json.dumps({**document, "timestamp": str(self._start)}).encode(),
-            # Shown as it is, this would clear the screen and look like another event.
+            # Shown unescaped, this would clear the screen and forge an event.
             json.dumps({"protocol": "\x1b[2J\n10:00:00 [startup] forged.example.net: server version 6.6.6"}).encode(),
             good[: len(good) // 2],
             json.dumps({**wrapped, "subject": "someone.else.example.net"}).encode(),
@@ -134,12 +134,12 @@ class _Fleet:
             self.steps.append(MalformedMessage(at, f"{SUBJECT_PREFIX}.startup.server", kinds[number % len(kinds)]))
 
     def _phases(self) -> tuple[float, float, float]:
-        """When a node starts, changes and stops, as shares of the whole."""
+        """Return the times at which a node starts, changes and stops, as shares of the whole."""
         uniform = self._random.uniform
         return uniform(0.02, 0.2), uniform(0.4, 0.6), uniform(0.8, 1.0)
 
     def _acquire_slot(self, at: float, identity: str) -> bool:
-        """Ask the governor for a slot; where all are taken, none is to be had in time."""
+        """Add a request for a governor slot; return False if all slots are taken, so that it times out."""
         common: dict[str, Any] = {"identity": identity, "component": "server", "governor": "UPGRADES"}
         for slot, taken in enumerate(self._slots, 1):
             if all(abs(at - other) > _UPGRADE_SHARE for other in taken):
@@ -168,15 +168,15 @@ class _Fleet:
 
 
 async def publish_schedule(steps: Iterable[FleetStep], middleware: Middleware, transport: Transport) -> None:
-    """Publish each step when its time has come.
+    """Publish each step at its time.
 
     Args:
-        steps: what `simulate` returned.
+        steps: the steps, from `simulate`.
         middleware: publishes the events, which it checks.
-        transport: what the middleware stands on; publishes the mistakes, which the middleware refuses.
+        transport: the middleware's transport; publishes the malformed messages, which the middleware refuses.
 
     Raises:
-        LifecycleError: whatever `Middleware.publish` raises.
+        LifecycleError: as for `Middleware.publish`.
     """
     clock = asyncio.get_running_loop().time
     begin = clock()
@@ -191,12 +191,12 @@ async def publish_schedule(steps: Iterable[FleetStep], middleware: Middleware, t
 
 @dataclass(slots=True)
 class Totals:
-    """What a fleet has published, beside what was received of it.
+    """The messages that a fleet published, compared with those that were received.
 
     Attributes:
         published: the steps of the fleet.
-        received: the events that came, in the format they came in.
-        rejected: how many deliveries were no events.
+        received: the number of times each event was received in each format.
+        rejected: the number of deliveries that were not events.
     """
 
     published: list[FleetStep]
@@ -204,7 +204,7 @@ class Totals:
     rejected: int = 0
 
     def count(self, delivery: Delivery) -> None:
-        """Take note of a delivery."""
+        """Count a delivery."""
         if isinstance(delivery.event, Event):
             self.received[delivery.event, detect_format(delivery.data)] += 1
         else:
@@ -212,17 +212,17 @@ class Totals:
 
     @property
     def deliveries(self) -> int:
-        """How many messages were received, whatever they were."""
+        """The number of messages received, valid or not."""
         return self.received.total() + self.rejected
 
     @property
     def matches(self) -> bool:
-        """Whether each event was received once, unchanged and in its format, and each mistake was rejected."""
+        """True if each event was received once, unchanged and in its format, and all malformed ones rejected."""
         events = Counter((step.event, step.format) for step in self.published if isinstance(step, ScheduledEvent))
         return events == self.received and self.deliveries == len(self.published)
 
-    def __iter__(self) -> Iterator[tuple[str, str, str, int, int]]:
-        """The rows of a table: type, component, version, and how often it was published and received."""
+    def rows(self) -> Iterator[tuple[str, str, str, int, int]]:
+        """Yield the rows of a table: type, component, version, and the numbers published and received."""
         published = Counter(_row(step.event) for step in self.published if isinstance(step, ScheduledEvent))
         received: Counter[tuple[str, str, str]] = Counter()
         for (event, _), times in self.received.items():

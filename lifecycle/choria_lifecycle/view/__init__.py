@@ -1,1 +1,1 @@
-"""Show events, and record them."""
+"""The event viewer, and the file format of its recordings."""

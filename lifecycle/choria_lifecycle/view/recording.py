@@ -1,8 +1,9 @@
-"""Events in files: one JSON document a line, either as it was sent, or as a record that says when and where it came.
+"""Events in files: one JSON document per line, either as it was sent or in a record with its receive time and subject.
 
     {"received":"2026-11-22T08:33:56.123456Z","subject":"choria.lifecycle.event.alive.server","format":"cloudevents","event":{...}}
 
-A record holds the event in Choria's own JSON, whatever format it came in, so that one filter finds its fields.
+A record holds the event in Choria's own JSON, regardless of the format it arrived in, so that one filter finds its
+fields.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_LINE", "encode_record", "read_deliveries"]
 
 MAX_LINE = 1024 * 1024
-"""The longest line in bytes that is looked at; an event has 64 kB at most, and escapes make up to six of one."""
+"""The longest line in bytes that is parsed: an event has at most 64 kB, and an escape is up to six times as long."""
 
 
 class _Record(msgspec.Struct, forbid_unknown_fields=True):
@@ -43,10 +44,10 @@ _read_record = msgspec.json.Decoder(_Record).decode
 
 
 def encode_record(delivery: Delivery, event: Event) -> str:
-    """Return a delivery as a record, with everything that is not plainly visible written as an escape.
+    """Return a delivery as a record, with every character that is not plainly visible escaped.
 
     Args:
-        delivery: what was received; a receive time that is not a number, and an empty subject, stand for unknown.
+        delivery: the delivery; a receive time of NaN and an empty subject mean unknown.
         event: the event in it.
     """
     line: str = _encode(
@@ -61,22 +62,20 @@ def encode_record(delivery: Delivery, event: Event) -> str:
 
 
 def read_deliveries(stream: IO[bytes]) -> Iterator[tuple[int, Delivery]]:
-    """Read documents and records, one a line, and yield each as it was delivered, with the number of its line.
+    """Read documents and records, one per line, and yield each with its line number, as it was delivered.
 
-    Empty lines are passed over. Of a document nobody knows when and on which subject it came: its receive time is not a
-    number, and its subject is empty.
+    Empty lines are skipped. A document without a record has a receive time of NaN and an empty subject.
 
     Args:
-        stream: a file, read line by line as it grows; a line of any length takes little memory.
+        stream: the file; it is read line by line, and a line of any length takes little memory.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     number = 0
     while line := stream.readline(MAX_LINE):
         number += 1
-        whole = len(line) < MAX_LINE or line.endswith(b"\n")
-        if not whole:
+        if len(line) == MAX_LINE and not line.endswith(b"\n"):
             while (rest := stream.readline(MAX_LINE)) and not rest.endswith(b"\n"):
                 pass
             error = InvalidEvent(f"the line has more than {MAX_LINE} bytes", rule="size")
@@ -94,9 +93,9 @@ def _parse_line(line: bytes) -> Delivery:
     try:
         received = _parse_time(found.received) if found.received is not None else math.nan
     except ValueError:
-        message = f"received must be a time of RFC 3339, not {quoted(found.received)}"
+        message = f"received must be an RFC 3339 time, not {quoted(found.received)}"
         return Delivery(subject, data, math.nan, None, InvalidEvent(message, path="$.received", rule="format"))
-    # An event of a legal size may have become longer by the escapes that `record` writes.
+    # The escapes of `encode_record` may have made an event of legal size longer.
     delivery = _decode(subject, data, received, MAX_LINE)
     if found.format is None or delivery.error is not None:
         return delivery
@@ -111,10 +110,10 @@ def _decode(subject: str, data: bytes, received: float, max_size: int = MAX_SIZE
 
 
 def _encode_original(event: Any, form: Format) -> bytes:
-    """Return an event as it came: without the escapes of a record, and in its envelope if it came in one."""
+    """Return an event as it arrived: without the escapes of a record, and in its format."""
     try:
         return codec.encode(event, form)
-    except InvalidEvent:  # it states a time that an envelope made by us cannot state
+    except InvalidEvent:  # its timestamp lies outside the years that the envelope's time can state
         return codec.encode(event)
 
 
@@ -123,12 +122,12 @@ def _format_time(received: float) -> str:
 
 
 def _parse_time(text: str) -> float:
-    """Read a time of RFC 3339; raises ValueError for any other, and for one that no calendar has in UTC."""
+    """Parse an RFC 3339 time; raises ValueError for other text, and for years outside 1 to 9999 in UTC."""
     if not is_time(text):
-        raise ValueError("no time of RFC 3339")
+        raise ValueError("not an RFC 3339 time")
     received = datetime.fromisoformat(text.upper()).timestamp()
     try:
         datetime.fromtimestamp(received, UTC)
     except OverflowError as error:
-        raise ValueError("outside of the calendar") from error
+        raise ValueError("outside the years 1 to 9999") from error
     return received

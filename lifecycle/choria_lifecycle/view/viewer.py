@@ -1,7 +1,4 @@
-"""What a viewer shows of deliveries: which of them, in what words, and how many became what.
-
-Pure: deliveries in, lines out. Every line is safe to show on a terminal.
-"""
+"""The viewer: deliveries in, lines and counts out, without I/O. Every line is safe to show on a terminal."""
 
 from __future__ import annotations
 
@@ -26,30 +23,30 @@ __all__ = ["Style", "View", "ViewCounts", "ViewFormat", "ViewLine"]
 
 
 class ViewFormat(StrEnum):
-    """How an event is shown."""
+    """The form in which events are shown."""
 
     TEXT = "text"
     """The line that Choria's viewers show."""
 
     JSON = "json"
-    """One object a line, as `recording` has it."""
+    """A record, one object per line; see `recording`."""
 
     RAW = "raw"
-    """The document as it came, on one line."""
+    """The document as it arrived, on one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """How lines look.
+    """The appearance of lines.
 
     Attributes:
-        output: how an event is shown.
-        color: whether the types of events are coloured.
-        color_rejected: whether what stands for a bad event is.
+        output: the form in which events are shown.
+        color: colour the event types.
+        color_rejected: colour the tag of rejected events.
         utc: show times in UTC instead of local time.
-        time_format: how to write a time, for strftime.
-        own_time: show the time that an event states, instead of when it was received.
-        terminal: raw documents go to a terminal, and are cleaned of control characters as all other lines are.
+        time_format: the format of times, for strftime.
+        own_time: show the time that an event states instead of its receive time.
+        terminal: escape control characters in raw documents too, since they go to a terminal.
     """
 
     output: ViewFormat = ViewFormat.TEXT
@@ -65,8 +62,8 @@ class ViewLine(NamedTuple):
     """A line to show.
 
     Attributes:
-        text: the line, without its end.
-        rejected: it says why a delivery is no event, and belongs on standard error.
+        text: the line, without a line feed.
+        rejected: the line states why a delivery is not a valid event, and belongs on standard error.
     """
 
     text: str
@@ -75,15 +72,15 @@ class ViewLine(NamedTuple):
 
 @dataclass(slots=True)
 class ViewCounts:
-    """What became of all that was received: received = shown + filtered + rejected + dropped.
+    """Counts of messages, with received = shown + filtered + rejected + dropped.
 
     Attributes:
-        received: what arrived.
+        received: messages that arrived.
         shown: events that were shown.
-        filtered: events that were not asked for.
-        rejected: what is no valid lifecycle event.
-        dropped: what arrived faster than it could be shown, or was not read by whoever it was shown to.
-        gaps: how often the connection was lost and came back; what was published in between is in none of the others.
+        filtered: events that the filter does not keep.
+        rejected: messages that are not valid lifecycle events.
+        dropped: messages that arrived faster than they could be shown, and lines that the reader did not take.
+        gaps: times the connection was lost and restored; messages published in between are not counted.
     """
 
     received: int = 0
@@ -94,11 +91,11 @@ class ViewCounts:
     gaps: int = 0
 
     def including(self, counters: Counters, unread: int) -> ViewCounts:
-        """Return these counts together with those of the subscription that the deliveries came from.
+        """Return the sum of these counts and those of the subscription that the deliveries came from.
 
         Args:
-            counters: the subscription's.
-            unread: how many messages have arrived and were never looked at; they count as not received.
+            counters: the counters of the subscription.
+            unread: the number of messages still queued; they do not count as received.
         """
         return ViewCounts(
             received=counters.received - unread,
@@ -114,7 +111,7 @@ class ViewCounts:
         text = f"received {self.received} = {' + '.join(parts)}"
         if self.gaps:
             times = "once" if self.gaps == 1 else f"{self.gaps} times"
-            text += f"; the connection was lost {times}, and what was published then was missed"
+            text += f"; the connection was lost {times}, and events published meanwhile were missed"
         return text
 
 
@@ -128,18 +125,18 @@ _TYPE_COLORS: Final = {
 }
 _REJECTED_COLOR: Final = "1;31"
 
-# Shown instead of a time that no calendar has.
+# Shown for a time outside the years 1 to 9999.
 _NO_TIME: Final = "--:--:--"
 
 
 @dataclass(slots=True)
 class View:
-    """Shows deliveries, and counts them.
+    """A view of deliveries, which renders and counts them.
 
     Attributes:
         filter: the events to show.
-        style: how.
-        counts: what became of the deliveries so far.
+        style: the appearance of the lines.
+        counts: the deliveries so far, by outcome.
     """
 
     filter: EventFilter
@@ -147,11 +144,11 @@ class View:
     counts: ViewCounts = field(default_factory=ViewCounts)
 
     def render(self, delivery: Delivery, location: str = "") -> ViewLine | None:
-        """Return the line for a delivery, None if it was not asked for.
+        """Return the line for a delivery, or None if the filter does not keep its event.
 
         Args:
-            delivery: what was received, or read from a file.
-            location: where it was read, shown with what is wrong with it; by default when and on which subject it came.
+            delivery: the delivery, received or read from a file.
+            location: the place in a file, shown if the event is rejected; the default is receive time and subject.
         """
         self.counts.received += 1
         try:
@@ -181,7 +178,7 @@ class View:
                 return f"{self._format_time(when)} {tag}{rest}"
 
     def _format_raw(self, data: bytes) -> str:
-        # In a valid document a newline can only stand between two tokens, where a space means the same.
+        # In a valid document, line breaks occur only between tokens, where a space is equivalent.
         text = data.decode().replace("\r", " ").replace("\n", " ")
         return safe(text) if self.style.terminal else text
 
@@ -196,24 +193,24 @@ class View:
         if when is None:
             return _NO_TIME
         if not self.style.utc:
-            # At the ends of the calendar local time may lie outside of it.
+            # At either end of the calendar, local time may lie outside it.
             with suppress(OverflowError, ValueError, OSError):
                 when = when.astimezone()
         return safe(when.strftime(self.style.time_format))
 
 
 def _lifecycle_event(delivery: Delivery) -> Event:
-    """Return the lifecycle event that was delivered; raises InvalidEvent with the reason where there is none."""
+    """Return the lifecycle event of a delivery; raises InvalidEvent with the reason if it has none."""
     if isinstance(delivery.event, Event):
         return delivery.event
     if isinstance(delivery.error, InvalidEvent):
         raise delivery.error
-    message = str(delivery.error or f"{getattr(delivery.event, 'protocol', 'this')} is no lifecycle event")
+    message = str(delivery.error or f"{getattr(delivery.event, 'protocol', 'this')} is not a lifecycle event")
     raise InvalidEvent(message, rule="protocol")
 
 
 def _stated_time(event: Event) -> datetime | None:
-    """Return the time that an event states, None if that lies outside of the calendar: the event is still one."""
+    """Return the time that an event states, or None if it lies outside the calendar, which is still valid."""
     try:
         return event_time(event)
     except InvalidEvent:
