@@ -27,7 +27,7 @@ SECONDS = 30
 
 
 class Running:
-    """A `lifecycle` that runs; its standard error is read up to the line that it was waited for."""
+    """A running `lifecycle`, whose standard error is read up to the last line waited for."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
@@ -44,10 +44,10 @@ class Running:
             self.said.append(line.rstrip("\n"))
             if text in line:
                 return
-        raise AssertionError(f"it ended without saying {text!r}: {self.said}")
+        raise AssertionError(f"it ended without writing {text!r}: {self.said}")
 
     def end(self, number: int | None = None) -> tuple[int, list[str]]:
-        """Send a signal, wait for the end, and return the exit code and what was still written to standard output."""
+        """Send a signal, wait for the end, and return the exit code and the remaining lines of standard output."""
         if number is not None:
             self.process.send_signal(number)
         out, said = self.process.communicate(timeout=SECONDS)
@@ -57,7 +57,7 @@ class Running:
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., Running]]:
-    """Starts `lifecycle` with arguments; ends what still runs after the test."""
+    """Start `lifecycle` with arguments; processes still running are killed after the test."""
     started: list[subprocess.Popen[str]] = []
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("NATS_", "PYTHONUNBUFFERED"))
@@ -84,7 +84,7 @@ def start() -> Iterator[Callable[..., Running]]:
 
 @pytest.fixture
 def view(start: Callable[..., Running], server: embedded.Server) -> Callable[..., Running]:
-    """Starts `lifecycle view` on the server, and waits until it is subscribed."""
+    """Start `lifecycle view` on the server, and wait until it has subscribed."""
 
     def begin(*arguments: object) -> Running:
         running = start("view", "--server", server.url, *arguments)
@@ -95,7 +95,7 @@ def view(start: Callable[..., Running], server: embedded.Server) -> Callable[...
 
 
 async def publish(url: str, *payloads: bytes, subject: str) -> None:
-    """Publish bytes, whatever they are."""
+    """Publish bytes without checking them."""
     transport = await NatsTransport.open(resolve(url, environ={}), timeout=5)
     try:
         await transport.publish([(subject, data) for data in payloads], 5)
@@ -113,7 +113,7 @@ def startup(component: str, **options: str) -> bytes:
 
 
 @pytest.mark.parametrize("form", lifecycle.Format)
-def test_what_one_emits_the_other_views(
+def test_an_emitted_event_is_viewed(
     form: lifecycle.Format, start: Callable[..., Running], view: Callable[..., Running], server: embedded.Server
 ) -> None:
     component = f"emitted-{form}"
@@ -135,13 +135,13 @@ def test_what_one_emits_the_other_views(
     ]
 
 
-def test_stored_needs_a_stream(start: Callable[..., Running], server: embedded.Server) -> None:
+def test_stored_without_a_stream_exits_with_1(start: Callable[..., Running], server: embedded.Server) -> None:
     emitted = start("emit", "shutdown", "--component", "c", "--stored", "--server", server.url)
     assert emitted.end() == (1, [])
     assert "no JetStream stream stores choria.lifecycle.event.shutdown.c" in emitted.said[-1]
 
 
-async def test_hostile_events_never_forge_a_line(view: Callable[..., Running], server: embedded.Server) -> None:
+async def test_hostile_events_cannot_forge_a_line(view: Callable[..., Running], server: embedded.Server) -> None:
     forged = "\x1b[2J\r\n10:00:00 [startup] forged: server version 6.6.6\u2028\x9b\u202e\x85"
     document = {**json.loads(startup("hostile")), "identity": forged, "version": forged, "component": "hostile"}
     payloads = [
@@ -167,7 +167,7 @@ async def test_hostile_events_never_forge_a_line(view: Callable[..., Running], s
             assert all(line[8:].startswith(" [startup] \\x1b[2J\\r\\n10:00:00") for line in lines)
 
 
-async def test_the_closing_line_adds_up(view: Callable[..., Running], server: embedded.Server) -> None:
+async def test_the_total_adds_up(view: Callable[..., Running], server: embedded.Server) -> None:
     viewer = view("--component", "sum", "--component", "other", "--identity", "n1.*", "--count", 3)
     for payload in (startup("sum"), b"nonsense", startup("sum", identity="n2.example.net"), startup("sum")):
         await publish(server.url, payload, subject=subject("sum"))
@@ -175,12 +175,12 @@ async def test_the_closing_line_adds_up(view: Callable[..., Running], server: em
     await publish(server.url, startup("other"), startup("other"), subject=subject("other"))
     code, lines = viewer.end()
     assert (code, len(lines)) == (0, 3)
-    # Two on a subject that nobody asked for, one of an identity that nobody asked for; the last was never looked at.
+    # Two are filtered by subject, one by identity; the last one is never read from the queue.
     assert viewer.said[-1] == "received 7 = 3 shown + 3 filtered + 1 rejected + 0 dropped"
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
-async def test_signals_end_a_view_in_good_order(
+async def test_signals_end_a_view_cleanly(
     number: int, code: int, view: Callable[..., Running], server: embedded.Server
 ) -> None:
     viewer = view("--component", f"signal{number}")
@@ -190,24 +190,26 @@ async def test_signals_end_a_view_in_good_order(
     assert viewer.said[1:] == ["received 1 = 1 shown + 0 filtered + 0 rejected + 0 dropped"]
 
 
-async def test_a_signal_ends_a_view_whose_reader_does_not_read(
+async def test_a_signal_ends_a_view_whose_reader_is_stuck(
     view: Callable[..., Running], server: embedded.Server
 ) -> None:
     viewer = view("--component", "stuck")
     await publish(server.url, *[startup("stuck", version="x" * 50_000)] * 5, subject=subject("stuck"))
     async with asyncio.timeout(SECONDS):
-        while waiting_in(viewer.out) < 60_000:  # noqa: ASYNC110 - the second line does not fit, and nobody tells
+        while waiting_in(viewer.out) < 60_000:  # noqa: ASYNC110 - the second line does not fit, and there is no notification
             await asyncio.sleep(0.001)
     viewer.process.send_signal(signal.SIGTERM)
     assert viewer.process.wait(SECONDS) == 0
 
 
 def waiting_in(pipe: IO[str]) -> int:
-    """How many bytes a pipe holds."""
+    """Return the number of bytes in a pipe."""
     return int.from_bytes(fcntl.ioctl(pipe.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
-async def test_a_closed_pipe_ends_a_view_quietly(view: Callable[..., Running], server: embedded.Server) -> None:
+async def test_a_closed_pipe_ends_a_view_without_a_message(
+    view: Callable[..., Running], server: embedded.Server
+) -> None:
     viewer = view("--component", "pipe")
     await publish(server.url, startup("pipe"), subject=subject("pipe"))
     assert viewer.out.readline()
@@ -218,22 +220,22 @@ async def test_a_closed_pipe_ends_a_view_quietly(view: Callable[..., Running], s
 
 
 @pytest.mark.parametrize(("count", "code"), [([], 0), (["--count", 1], 1)])
-def test_an_awaited_event_that_does_not_come(count: list[object], code: int, view: Callable[..., Running]) -> None:
-    viewer = view("--component", "nobody", "--for", "50ms", *count)
+def test_a_missing_awaited_event_exits_with_1(count: list[object], code: int, view: Callable[..., Running]) -> None:
+    viewer = view("--component", "awaited", "--for", "50ms", *count)
     assert viewer.end() == (code, [])
     assert viewer.said[1:] == ["received 0 = 0 shown + 0 filtered + 0 rejected + 0 dropped"]
 
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[embedded.Server]:
-    """A server that wants a password, and lets its user do next to nothing."""
+    """A server with a password, whose user may only publish to one subject."""
     config = 'authorization { users = [ { user: me, password: "open sesame", permissions: { publish: "x" } } ] }'
     with embedded.nats_server(config, jetstream=False) as running:
         yield running
 
 
 @pytest.mark.parametrize("arguments", [["view"], ["emit", "shutdown", "--component", "c"]])
-def test_a_wrong_password(
+def test_a_wrong_password_exits_with_4(
     arguments: list[str], start: Callable[..., Running], guarded: embedded.Server, tmp_path: Path
 ) -> None:
     file = tmp_path / "password"
@@ -244,7 +246,7 @@ def test_a_wrong_password(
     assert said.startswith(f"lifecycle: error: cannot connect to {guarded.url}: the server refused the credentials. A")
 
 
-def test_a_password_in_the_url_works_is_hidden_and_warned_of(
+def test_a_password_in_the_url_works_with_a_warning_and_is_hidden(
     start: Callable[..., Running], guarded: embedded.Server
 ) -> None:
     url = guarded.url.replace("nats://", "nats://me:open%20sesame@")
@@ -255,7 +257,7 @@ def test_a_password_in_the_url_works_is_hidden_and_warned_of(
     assert "sesame" not in "".join(viewer.said)
 
 
-def test_the_environment_says_who_connects_and_a_refused_subject(
+def test_the_environment_sets_the_user_and_a_refused_subject_exits_with_4(
     start: Callable[..., Running], guarded: embedded.Server
 ) -> None:
     environment = {"NATS_URL": guarded.url, "NATS_USER": "me", "NATS_PASSWORD": "open sesame"}
@@ -266,7 +268,7 @@ def test_the_environment_says_who_connects_and_a_refused_subject(
     ]
 
 
-def test_nobody_listens(start: Callable[..., Running], unused_tcp_port: int) -> None:
+def test_a_refused_connection_exits_with_3(start: Callable[..., Running], unused_tcp_port: int) -> None:
     viewer = start("view", "--server", f"127.0.0.1:{unused_tcp_port}")
     assert viewer.end() == (3, [])
     url = f"nats://127.0.0.1:{unused_tcp_port}"
@@ -274,7 +276,7 @@ def test_nobody_listens(start: Callable[..., Running], unused_tcp_port: int) -> 
     assert said.startswith(f"lifecycle: error: cannot connect to {url}: connection refused. Is the server running")
 
 
-def test_the_demo_receives_what_it_publishes(start: Callable[..., Running]) -> None:
+def test_the_demo_receives_every_message_that_it_publishes(start: Callable[..., Running]) -> None:
     demo = start("demo", "--nodes", 20, "--for", "500ms")
     code, lines = demo.end()
     assert code == 0, demo.said
@@ -284,14 +286,14 @@ def test_the_demo_receives_what_it_publishes(start: Callable[..., Running]) -> N
     assert {line.split()[1] for line in events} == {f"[{name}]" for name in lifecycle.EVENT_TYPES}
     assert all(row[-1] == row[-2] for row in rows)
     assert int(rows[-1][-1]) == sum(int(row[-1]) for row in rows[:-1]) == len(events) + int(rows[-2][-1])
-    assert demo.said[-1].startswith("what was received is what was published")
+    assert demo.said[-1].startswith("each published event was received once")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_end_the_demo_and_its_server(number: int, code: int, start: Callable[..., Running]) -> None:
     demo = start("demo", "--for", "30s")
     assert demo.out.readline()
-    url = next(word for line in _read(demo, "nodes for") for word in line.split() if word.startswith("nats://"))
+    url = next(word for line in _read(demo, "simulating ") for word in line.split() if word.startswith("nats://"))
     assert demo.end(number)[0] == code
     refused = start("view", "--server", url)
     assert refused.end()[0] == 3
@@ -302,13 +304,15 @@ def _read(running: Running, text: str) -> list[str]:
     return running.said
 
 
-def test_the_demo_minds_its_own_server_only(start: Callable[..., Running], guarded: embedded.Server) -> None:
+def test_the_demo_ignores_the_settings_of_the_environment(
+    start: Callable[..., Running], guarded: embedded.Server
+) -> None:
     environment = {"NATS_URL": guarded.url, "NATS_USER": "me", "NATS_PASSWORD": "wrong"}
     demo = start("demo", "--nodes", 1, "--for", "100ms", **environment)
     assert demo.end()[0] == 0, demo.said
 
 
-def test_a_demo_without_a_server_says_what_to_install(start: Callable[..., Running]) -> None:
+def test_a_demo_without_a_server_exits_with_2(start: Callable[..., Running]) -> None:
     demo = start("demo", NATS_SERVER_BIN="/nonexistent/nats-server")
     assert demo.end() == (2, [])
-    assert demo.said == ["lifecycle: error: NATS_SERVER_BIN names no program: /nonexistent/nats-server"]
+    assert demo.said == ["lifecycle: error: NATS_SERVER_BIN does not name a program: /nonexistent/nats-server"]

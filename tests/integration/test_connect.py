@@ -1,4 +1,4 @@
-"""The first connection: in time or not at all, with a reason, and without giving secrets away."""
+"""Opening a connection: time limits, reported reasons, and secrets that stay hidden."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 USERS = 'authorization { users = [ { user: "alice", password: "s3cret" } ] }'
-NOBODY = "nats://127.0.0.1:1"
+UNREACHABLE = "nats://127.0.0.1:1"
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +43,13 @@ def secure(server: embedded.Server) -> str:
 
 
 def tasks_left() -> list[str]:
-    """The tasks that are running besides the test and what serves a `FakeServer`."""
+    """Return the names of running tasks, except the test's own and those of a `FakeServer`."""
     names = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks() - {asyncio.current_task()}]
     return [name for name in names if name != "FakeServer.serve"]
 
 
 async def refused(kind: type[Exception], *args: Any, **options: Any) -> str:
-    """The message of the error that connecting raises; no task may be left."""
+    """Return the message of the error that connecting raises, and check that no task is left."""
     with pytest.raises(kind) as raised:
         async with connect(*args, environ={}, **options):
             pytest.fail("connected")
@@ -58,7 +58,7 @@ async def refused(kind: type[Exception], *args: Any, **options: Any) -> str:
     return str(raised.value)
 
 
-async def test_connected_and_closed(server: embedded.Server) -> None:
+async def test_the_connection_is_closed_after_the_block(server: embedded.Server) -> None:
     async with connect(server.url, environ={}) as middleware:
         assert middleware.server == server.url
     assert middleware.server == ""
@@ -66,36 +66,36 @@ async def test_connected_and_closed(server: embedded.Server) -> None:
     assert tasks_left() == []
 
 
-async def test_environment_is_used(guarded: embedded.Server) -> None:
+async def test_the_environment_is_used(guarded: embedded.Server) -> None:
     environ = {"NATS_URL": guarded.url, "NATS_USER": "alice", "NATS_PASSWORD": "s3cret"}
     async with connect(environ=environ) as middleware:
         assert middleware.server == guarded.url
 
 
-async def test_user_in_url(guarded: embedded.Server) -> None:
+async def test_a_user_in_the_url_is_used(guarded: embedded.Server) -> None:
     async with connect(guarded.url.replace("//", "//alice:s3cret@"), environ={}) as middleware:
         assert middleware.server == guarded.url
 
 
-async def test_nobody_there() -> None:
-    assert await refused(lifecycle.ConnectionFailed, NOBODY) == (
-        f"cannot connect to {NOBODY}: connection refused. Is the server running, and the port right?"
+async def test_a_refused_connection_is_reported() -> None:
+    assert await refused(lifecycle.ConnectionFailed, UNREACHABLE) == (
+        f"cannot connect to {UNREACHABLE}: connection refused. Is the server running, and the port right?"
     )
 
 
 async def test_each_server_is_tried_and_named() -> None:
-    message = await refused(lifecycle.ConnectionFailed, [NOBODY, "nats://127.0.0.1:2"])
-    assert f"{NOBODY}: connection refused" in message
+    message = await refused(lifecycle.ConnectionFailed, [UNREACHABLE, "nats://127.0.0.1:2"])
+    assert f"{UNREACHABLE}: connection refused" in message
     assert "nats://127.0.0.1:2: connection refused" in message
     assert message.count("Is the server running") == 1
 
 
-async def test_any_server_will_do(server: embedded.Server) -> None:
-    async with connect([NOBODY, server.url], environ={}) as middleware:
+async def test_one_reachable_server_is_enough(server: embedded.Server) -> None:
+    async with connect([UNREACHABLE, server.url], environ={}) as middleware:
         assert middleware.server == server.url
 
 
-async def test_unknown_host(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unknown_host_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     async def unknown(*_: object, **__: object) -> list[object]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -103,7 +103,7 @@ async def test_unknown_host(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "host name not found" in await refused(lifecycle.ConnectionFailed, "nats://nosuch.invalid:4222")
 
 
-async def test_wrong_password(guarded: embedded.Server) -> None:
+async def test_a_wrong_password_is_reported(guarded: embedded.Server) -> None:
     begun = time.monotonic()
     message = await refused(lifecycle.NotAuthorised, guarded.url, user="alice", password="wrong")
     assert message == (
@@ -113,11 +113,11 @@ async def test_wrong_password(guarded: embedded.Server) -> None:
     assert time.monotonic() - begun < 4
 
 
-async def test_no_password(guarded: embedded.Server) -> None:
+async def test_a_missing_password_is_refused(guarded: embedded.Server) -> None:
     await refused(lifecycle.NotAuthorised, guarded.url)
 
 
-async def test_silent_server(fake_server: Any) -> None:
+async def test_a_silent_server_times_out(fake_server: Any) -> None:
     async with fake_server(None) as silent:
         begun = time.monotonic()
         message = await refused(lifecycle.ConnectionFailed, silent.url, timeout=0.3)
@@ -125,23 +125,23 @@ async def test_silent_server(fake_server: Any) -> None:
         assert "no answer" in message
 
 
-async def test_silent_server_leaves_time_for_the_next(fake_server: Any, server: embedded.Server) -> None:
+async def test_a_silent_server_leaves_time_for_the_next(fake_server: Any, server: embedded.Server) -> None:
     async with fake_server(None) as silent, connect([silent.url, server.url], timeout=2, environ={}) as middleware:
         assert middleware.server == server.url
 
 
-async def test_listening_socket_that_nobody_accepts() -> None:
+async def test_a_socket_without_accept_times_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"nats://127.0.0.1:{listener.getsockname()[1]}"
         assert "no answer" in await refused(lifecycle.ConnectionFailed, url, timeout=0.3)
 
 
-async def test_no_nats_server(fake_server: Any) -> None:
+async def test_another_protocol_is_refused(fake_server: Any) -> None:
     async with fake_server({"max_payload": 1}, b"HTTP/1.1 400 Bad Request\r\n") as fake:
         await refused(lifecycle.ConnectionFailed, fake.url, timeout=1)
 
 
-async def test_cancelled_while_connecting(fake_server: Any) -> None:
+async def test_cancelling_while_connecting_leaves_no_tasks(fake_server: Any) -> None:
     async with fake_server(None) as silent:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2), connect(silent.url, environ={}):
@@ -149,7 +149,7 @@ async def test_cancelled_while_connecting(fake_server: Any) -> None:
     assert tasks_left() == []
 
 
-async def test_tls(encrypted: embedded.Server, tls: Path) -> None:
+async def test_tls_with_a_user(encrypted: embedded.Server, tls: Path) -> None:
     options = {"user": "alice", "password": "s3cret", "ca": tls / "ca.pem", "environ": {}}
     async with connect(secure(encrypted), **options) as middleware:
         await middleware.flush()
@@ -163,7 +163,7 @@ def lenient(tls: Path) -> Iterator[embedded.Server]:
         yield running
 
 
-async def test_tls_that_is_offered_is_taken(lenient: embedded.Server, tls: Path) -> None:
+async def test_tls_is_used_if_the_url_requires_it(lenient: embedded.Server, tls: Path) -> None:
     options: dict[str, Any] = {"user": "alice", "password": "s3cret", "environ": {}}
     async with connect(secure(lenient), ca=tls / "ca.pem", **options) as middleware:
         await middleware.flush()
@@ -184,7 +184,7 @@ async def test_the_server_that_failed_is_named(fake_server: Any) -> None:
 async def test_no_traceback_holds_the_password(guarded: embedded.Server) -> None:
     with pytest.raises(lifecycle.NotAuthorised) as raised:
         await connect(guarded.url, user="alice", password="marker", environ={}).__aenter__()
-    # None of ours can be asked for more: no frame of nats-py, which hold the line with the password.
+    # No frame of nats-py, whose locals include the line with the password.
     assert raised.value.__context__ is None
     files = {frame.filename for frame in traceback.extract_tb(raised.value.__traceback__)}
     assert not any("aio" in file for file in files)
@@ -192,24 +192,26 @@ async def test_no_traceback_holds_the_password(guarded: embedded.Server) -> None
 
 @pytest.mark.parametrize("option", ["ca", "creds", "nkey"])
 async def test_missing_files_are_named(option: str, tmp_path: Path) -> None:
-    assert str(tmp_path / "missing") in await refused(lifecycle.ConfigError, NOBODY, **{option: tmp_path / "missing"})
+    assert str(tmp_path / "missing") in await refused(
+        lifecycle.ConfigError, UNREACHABLE, **{option: tmp_path / "missing"}
+    )
 
 
 async def test_broken_files_are_named(tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.write_text("nothing of use\n")
-    assert str(broken) in await refused(lifecycle.ConfigError, NOBODY, ca=broken)
-    assert str(broken) in await refused(lifecycle.ConfigError, NOBODY, cert=broken, key=broken)
-    assert str(broken) in await refused(lifecycle.ConfigError, NOBODY, creds=broken)
-    assert str(broken) in await refused(lifecycle.ConfigError, NOBODY, nkey=broken)
+    assert str(broken) in await refused(lifecycle.ConfigError, UNREACHABLE, ca=broken)
+    assert str(broken) in await refused(lifecycle.ConfigError, UNREACHABLE, cert=broken, key=broken)
+    assert str(broken) in await refused(lifecycle.ConfigError, UNREACHABLE, creds=broken)
+    assert str(broken) in await refused(lifecycle.ConfigError, UNREACHABLE, nkey=broken)
 
 
-async def test_nkeys_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_a_missing_nkeys_package_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    assert "choria-lifecycle[" in await refused(lifecycle.MissingExtra, NOBODY, nkey=tmp_path)
+    assert "choria-lifecycle[" in await refused(lifecycle.MissingExtra, UNREACHABLE, nkey=tmp_path)
 
 
-async def test_nkey(tmp_path: Path) -> None:
+async def test_an_nkey_authenticates(tmp_path: Path) -> None:
     seed = tmp_path / "seed"
     seed.write_text("SUAMLK2ZNL35WSMW37E7UD4VZ7ELPKW7DHC3BWBSD2GCZ7IUQQXZIORRBU\n")
     user = "UBPDQKMVFZ7VSTPSIZCHV2X6JKUFR7IIZYIE4HUB6DHQ7I4DIVHSNOJD"
@@ -241,16 +243,16 @@ async def test_creds_sign_the_nonce(fake_server: Any, tmp_path: Path) -> None:
         assert bytes(stripped.received) == b""
 
 
-def test_publish_once(server: embedded.Server) -> None:
+def test_publish_once_publishes(server: embedded.Server) -> None:
     publish_once(lifecycle.shutdown(identity="n1.example.net", component="server"), server.url, environ={})
 
 
-async def test_publish_once_in_a_loop_says_what_to_do() -> None:
+async def test_publish_once_in_an_event_loop_is_refused_with_advice() -> None:
     with pytest.raises(RuntimeError, match=r"async with choria_lifecycle\.connect"):
-        publish_once(lifecycle.shutdown(identity="n1.example.net", component="server"), NOBODY)
+        publish_once(lifecycle.shutdown(identity="n1.example.net", component="server"), UNREACHABLE)
 
 
-def test_another_event_loop_is_told(server: embedded.Server) -> None:
+def test_use_from_another_event_loop_is_refused(server: embedded.Server) -> None:
     event = lifecycle.shutdown(identity="n1.example.net", component="server")
     with asyncio.Runner() as first, asyncio.Runner() as second:
 
@@ -266,7 +268,7 @@ def test_another_event_loop_is_told(server: embedded.Server) -> None:
 
 
 @pytest.mark.parametrize("greeting", [b"INFO []\r\n", b"INFO 3\r\n", b"x" * 70_000])
-async def test_an_odd_server_does_not_keep_the_others_away(
+async def test_an_invalid_greeting_does_not_block_other_servers(
     fake_server: Any, server: embedded.Server, greeting: bytes
 ) -> None:
     async with fake_server(None, greetings=(greeting,)) as odd:
@@ -275,8 +277,7 @@ async def test_an_odd_server_does_not_keep_the_others_away(
         await refused(lifecycle.ConnectionFailed, odd.url, timeout=1)
 
 
-async def test_what_one_does_not_use_is_for_the_others(fake_server: Any) -> None:
-    """Twenty that refuse at once must not leave the last one a twentieth of the time."""
+async def test_unused_time_is_left_to_the_remaining_servers(fake_server: Any) -> None:
     info = {"max_payload": 1048576}
     async with fake_server(info) as slow, running(slow.url, 0.3) as url:
         others = [f"nats://127.0.0.1:{port}" for port in range(1, 21)]
@@ -286,15 +287,15 @@ async def test_what_one_does_not_use_is_for_the_others(fake_server: Any) -> None
 
 @asynccontextmanager
 async def running(url: str, seconds: float) -> AsyncGenerator[str]:
-    """A proxy that delays."""
+    """Run a proxy that delays traffic."""
     async with proxy(int(url.rpartition(":")[2])) as between:
         between.delay(seconds)
         yield between.url
 
 
 @pytest.mark.parametrize("option", ["ca", "creds", "nkey"])
-async def test_pipes_and_names_that_no_file_can_have(option: str, tmp_path: Path) -> None:
+async def test_pipes_and_invalid_file_names_are_refused(option: str, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert "no regular file" in await refused(lifecycle.ConfigError, NOBODY, **{option: tmp_path / "pipe"})
-    assert "no file can have that name" in await refused(lifecycle.ConfigError, NOBODY, **{option: "a\0b"})
+    assert "no regular file" in await refused(lifecycle.ConfigError, UNREACHABLE, **{option: tmp_path / "pipe"})
+    assert "no file can have that name" in await refused(lifecycle.ConfigError, UNREACHABLE, **{option: "a\0b"})
     assert "cannot read" in await refused(lifecycle.ConfigError, config=tmp_path / "pipe")

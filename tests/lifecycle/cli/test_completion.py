@@ -25,16 +25,16 @@ def complete(*words: str) -> list[str]:
     return [item.value for item in shell.get_completions(list(before), incomplete)]
 
 
-def test_commands() -> None:
+def test_commands_are_completed() -> None:
     assert complete("") == list(COMMANDS)
 
 
-def test_event_types() -> None:
+def test_event_types_are_completed() -> None:
     assert complete("emit", "") == list(lifecycle.EVENT_TYPES)
     assert complete("view", "--type", "s") == ["shutdown", "startup"]
 
 
-def test_protocols() -> None:
+def test_protocols_are_completed() -> None:
     assert complete("schema", "show", "io.choria.lifecycle.v1.s") == [
         "io.choria.lifecycle.v1.shutdown",
         "io.choria.lifecycle.v1.startup",
@@ -42,7 +42,7 @@ def test_protocols() -> None:
     assert complete("schema", "show", "") == list(CONTRACTS)
 
 
-def test_options() -> None:
+def test_options_are_completed() -> None:
     assert {"--server", "--creds", "--tlsca"} <= set(complete("view", "--"))
 
 
@@ -56,7 +56,7 @@ def test_scripts_call_the_command(shell: str, run: Callable[..., Result]) -> Non
 def test_the_script_works_in_bash(tmp_path: Path) -> None:
     bash = shutil.which("bash")
     if bash is None:
-        pytest.skip("there is no bash here")
+        pytest.skip("bash is not installed")
     command = tmp_path / "lifecycle"
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m choria_lifecycle "$@"\n')
     command.chmod(0o755)
@@ -71,5 +71,5 @@ def test_the_script_works_in_bash(tmp_path: Path) -> None:
     assert done.stdout.split() == ["shutdown", "startup"]
 
 
-def test_an_unknown_shell(run: Callable[..., Result]) -> None:
+def test_an_unknown_shell_is_refused(run: Callable[..., Result]) -> None:
     assert run("completion", "ksh").exit_code == 2

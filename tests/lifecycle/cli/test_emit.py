@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from click.testing import Result
 
 COMMON = ["--identity", "n1.example.net", "--component", "backup", "--id", "abc", "--timestamp", 1795348800]
-OF_TYPE = {
+OPTIONS_OF_TYPE = {
     "startup": ["--version", "1"],
     "alive": ["--version", "1"],
     "upgraded": ["--version", "1", "--new-version", "2"],
@@ -24,8 +24,8 @@ OF_TYPE = {
 
 @pytest.mark.parametrize("form", lifecycle.Format)
 @pytest.mark.parametrize("name", lifecycle.EVENT_TYPES)
-def test_a_dry_run_prints_subject_and_payload(name: str, form: lifecycle.Format, run: Callable[..., Result]) -> None:
-    result = run("emit", name, *COMMON, "--dry-run", *OF_TYPE.get(name, []), "--format", form)
+def test_dry_run_prints_subject_and_payload(name: str, form: lifecycle.Format, run: Callable[..., Result]) -> None:
+    result = run("emit", name, *COMMON, "--dry-run", *OPTIONS_OF_TYPE.get(name, []), "--format", form)
     assert (result.exit_code, result.stderr) == (0, "")
     subject, payload = result.stdout.splitlines()
     assert subject == f"choria.lifecycle.event.{name}.backup"
@@ -39,7 +39,9 @@ def test_a_dry_run_prints_subject_and_payload(name: str, form: lifecycle.Format,
     )
 
 
-def test_the_identity_is_the_one_choria_derives(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_identity_is_the_one_that_choria_derives(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(machine.Machine, "identity", "derived.example.net")
     result = run("emit", "shutdown", "--component", "backup", "--dry-run")
     assert json.loads(result.stdout.splitlines()[1])["identity"] == "derived.example.net"
@@ -63,7 +65,7 @@ def test_the_identity_is_the_one_choria_derives(run: Callable[..., Result], monk
         ([], "TYPE"),
     ],
 )
-def test_options_that_make_no_event(arguments: list[str], reason: str, run: Callable[..., Result]) -> None:
+def test_invalid_options_are_refused(arguments: list[str], reason: str, run: Callable[..., Result]) -> None:
     identity_option = [] if "--identity" in arguments else ["--identity", "n1"]
     result = run("emit", *arguments, *identity_option)
     assert (result.exit_code, result.stdout) == (2, "")
@@ -71,14 +73,14 @@ def test_options_that_make_no_event(arguments: list[str], reason: str, run: Call
     assert reason in result.stderr
 
 
-def test_nobody_listens(run: Callable[..., Result], unused_tcp_port: int) -> None:
+def test_a_refused_connection_exits_with_3(run: Callable[..., Result], unused_tcp_port: int) -> None:
     url = f"nats://127.0.0.1:{unused_tcp_port}"
     result = run("emit", "shutdown", "--identity", "n1", "--component", "c", "--server", url)
     assert result.exit_code == 3
     assert result.stderr.startswith(f"lifecycle: error: cannot connect to {url}: connection refused. Is the server ")
 
 
-def test_settings_that_contradict_each_other(run: Callable[..., Result]) -> None:
+def test_contradictory_settings_are_refused(run: Callable[..., Result]) -> None:
     result = run("emit", "shutdown", "--identity", "n1", "--component", "c", "--user", "me")
     assert result.exit_code == 2
     assert "password" in result.stderr

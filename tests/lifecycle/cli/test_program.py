@@ -28,30 +28,30 @@ def test_help_names_every_command_and_exit_code(run: Callable[..., Result]) -> N
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_begins_its_help_with_the_sentence_of_the_list(name: str) -> None:
+def test_help_of_a_command_starts_with_its_sentence_in_the_list(name: str) -> None:
     command = import_module(f"choria_lifecycle.cli.{name}").command
     assert (command.help or "").startswith(COMMANDS[name])
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_explains_itself(name: str, run: Callable[..., Result]) -> None:
+def test_help_of_every_command_fits_80_columns(name: str, run: Callable[..., Result]) -> None:
     result = run(name, "-h")
     assert result.exit_code == 0
     assert result.stdout.startswith(f"Usage: lifecycle {name} ")
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 
-def test_version(run: Callable[..., Result]) -> None:
+def test_version_is_printed(run: Callable[..., Result]) -> None:
     assert run("--version").stdout == f"lifecycle {lifecycle.__version__}\n"
 
 
-def test_an_unknown_command(run: Callable[..., Result]) -> None:
+def test_an_unknown_command_is_refused(run: Callable[..., Result]) -> None:
     result = run("vieww")
     assert result.exit_code == 2
     assert "vieww" in result.stderr
 
 
-def test_listing_the_commands_imports_none_of_them() -> None:
+def test_listing_the_commands_does_not_import_them() -> None:
     code = (
         "import sys\n"
         "from choria_lifecycle.cli.program import program\n"
@@ -64,7 +64,7 @@ def test_listing_the_commands_imports_none_of_them() -> None:
     assert not {"asyncio", "nats"} & loaded
 
 
-def test_without_click_the_command_says_what_to_install() -> None:
+def test_a_missing_click_is_reported_with_what_to_install() -> None:
     code = "import sys\nsys.modules['click'] = None\nfrom choria_lifecycle.cli import main\nmain()\n"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 2
@@ -74,18 +74,18 @@ def test_without_click_the_command_says_what_to_install() -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["schema", "list"]])
-def test_it_is_a_module_too(arguments: list[str]) -> None:
+def test_the_package_runs_as_a_module(arguments: list[str]) -> None:
     done = subprocess.run([sys.executable, "-m", "choria_lifecycle", *arguments], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.fixture
-def failing(monkeypatch: pytest.MonkeyPatch, run: Callable[..., Result]) -> Callable[..., Result]:
-    """Runs a command that raises, logs, or returns."""
+def probe(monkeypatch: pytest.MonkeyPatch, run: Callable[..., Result]) -> Callable[..., Result]:
+    """Run a command that raises, logs or returns."""
 
-    def invoke(does: Callable[[], int | None], *arguments: str) -> Result:
+    def invoke(action: Callable[[], int | None], *arguments: str) -> Result:
         module = type(sys)("choria_lifecycle.cli.probe")
-        module.command = Command("probe", callback=does)
+        module.command = Command("probe", callback=action)
         monkeypatch.setitem(sys.modules, module.__name__, module)
         monkeypatch.setitem(program.commands, "probe", click.Command("probe"))
         return run(*(arguments or ["probe"]))
@@ -94,10 +94,10 @@ def failing(monkeypatch: pytest.MonkeyPatch, run: Callable[..., Result]) -> Call
 
 
 def raising(error: BaseException) -> Callable[[], None]:
-    def does() -> None:
+    def action() -> None:
         raise error
 
-    return does
+    return action
 
 
 @pytest.mark.parametrize(
@@ -112,47 +112,47 @@ def raising(error: BaseException) -> Callable[[], None]:
         (OSError("it broke"), 1),
     ],
 )
-def test_errors_are_one_line_and_an_exit_code(error: Exception, code: int, failing: Callable[..., Result]) -> None:
-    result = failing(raising(error))
+def test_an_error_is_one_line_and_an_exit_code(error: Exception, code: int, probe: Callable[..., Result]) -> None:
+    result = probe(raising(error))
     assert (result.exit_code, result.stdout, result.stderr) == (code, "", "lifecycle: error: it broke\n")
 
 
-def test_foreign_text_in_an_error_is_cleaned(failing: Callable[..., Result]) -> None:
-    result = failing(raising(lifecycle.ConnectionFailed("a\x1b[2J\nb")))
+def test_foreign_text_in_an_error_is_escaped(probe: Callable[..., Result]) -> None:
+    result = probe(raising(lifecycle.ConnectionFailed("a\x1b[2J\nb")))
     assert result.stderr == "lifecycle: error: a\\x1b[2J\\nb\n"
 
 
-def test_an_option_error_shows_the_usage(failing: Callable[..., Result]) -> None:
-    result = failing(raising(lifecycle.OptionError("it broke")))
+def test_an_option_error_shows_the_usage(probe: Callable[..., Result]) -> None:
+    result = probe(raising(lifecycle.OptionError("it broke")))
     assert result.exit_code == 2
     assert result.stderr.startswith("Usage: lifecycle probe")
     assert result.stderr.endswith("Error: it broke\n")
 
 
-def test_a_closed_pipe_ends_quietly(failing: Callable[..., Result]) -> None:
-    result = failing(raising(BrokenPipeError()))
+def test_a_closed_pipe_is_not_an_error(probe: Callable[..., Result]) -> None:
+    result = probe(raising(BrokenPipeError()))
     assert (result.exit_code, result.stderr) == (0, "")
 
 
-def test_ctrl_c(failing: Callable[..., Result]) -> None:
-    result = failing(raising(KeyboardInterrupt()))
+def test_ctrl_c_exits_with_130(probe: Callable[..., Result]) -> None:
+    result = probe(raising(KeyboardInterrupt()))
     assert (result.exit_code, result.stderr) == (130, "")
 
 
 @pytest.mark.parametrize("code", [None, 0, 1])
-def test_a_command_returns_its_exit_code(code: int | None, failing: Callable[..., Result]) -> None:
-    assert failing(lambda: code).exit_code == (code or 0)
+def test_the_result_of_a_command_is_its_exit_code(code: int | None, probe: Callable[..., Result]) -> None:
+    assert probe(lambda: code).exit_code == (code or 0)
 
 
 @pytest.mark.parametrize("arguments", [["-v", "-v", "probe"], ["probe", "-vv"], ["-v", "probe", "-v"]])
-def test_twice_verbose_shows_where_an_error_comes_from(arguments: list[str], failing: Callable[..., Result]) -> None:
-    result = failing(raising(lifecycle.ConnectionFailed("it broke")), *arguments)
+def test_twice_verbose_shows_the_traceback(arguments: list[str], probe: Callable[..., Result]) -> None:
+    result = probe(raising(lifecycle.ConnectionFailed("it broke")), *arguments)
     assert "Traceback" in result.stderr
     assert result.stderr.endswith("lifecycle: error: it broke\n")
 
 
-def test_no_line_of_a_traceback_is_foreign(failing: Callable[..., Result]) -> None:
-    result = failing(raising(lifecycle.ConnectionFailed("a\x1b[2J\u2028\n10:00:00 [startup] forged")), "probe", "-vv")
+def test_foreign_lines_in_a_traceback_are_indented_and_escaped(probe: Callable[..., Result]) -> None:
+    result = probe(raising(lifecycle.ConnectionFailed("a\x1b[2J\u2028\n10:00:00 [startup] forged")), "probe", "-vv")
     *trace, last, _ = result.stderr.split("\n")
     assert "  10:00:00 [startup] forged" in trace
     assert all(line.startswith("  ") and line.isprintable() for line in trace)
@@ -169,21 +169,21 @@ def test_no_line_of_a_traceback_is_foreign(failing: Callable[..., Result]) -> No
         (["-v", "probe", "-q"], ["warning", "error"]),
     ],
 )
-def test_how_much_of_the_log_is_said(arguments: list[str], said: list[str], failing: Callable[..., Result]) -> None:
-    def does() -> None:
+def test_verbosity_selects_the_log_levels(arguments: list[str], said: list[str], probe: Callable[..., Result]) -> None:
+    def action() -> None:
         for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
             logging.getLogger("choria_lifecycle").log(level, "some\nthing")
 
-    result = failing(does, *arguments)
+    result = probe(action, *arguments)
     assert result.stderr.splitlines() == [f"lifecycle: {level}: some\\nthing" for level in said]
 
 
-def test_the_log_is_left_as_it_was(failing: Callable[..., Result]) -> None:
+def test_the_logger_is_restored(probe: Callable[..., Result]) -> None:
     logger = logging.getLogger("choria_lifecycle")
     before = (logger.level, list(logger.handlers))
-    failing(lambda: None, "probe", "-vv")
+    probe(lambda: None, "probe", "-vv")
     assert (logger.level, list(logger.handlers)) == before
 
 
-def test_nothing_is_said_of_no_command() -> None:
+def test_verbosity_outside_a_command_is_zero() -> None:
     assert messages.verbosity() == 0

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PROTOCOLS = sorted({contract.protocol for contract in CONTRACTS.values()})
 
 
-def test_list_names_each_contract_once(run: Callable[..., Result]) -> None:
+def test_list_shows_each_contract_once(run: Callable[..., Result]) -> None:
     result = run("schema", "list")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
@@ -24,7 +24,7 @@ def test_list_names_each_contract_once(run: Callable[..., Result]) -> None:
     assert UPSTREAM_COMMIT in lines[-1]
 
 
-def test_list_as_json(run: Callable[..., Result]) -> None:
+def test_list_prints_json(run: Callable[..., Result]) -> None:
     found = [json.loads(line) for line in run("schema", "list", "--output", "json").stdout.splitlines()]
     assert sorted(each["protocol"] for each in found) == PROTOCOLS
     by_protocol = {each["protocol"]: each for each in found}
@@ -34,7 +34,7 @@ def test_list_as_json(run: Callable[..., Result]) -> None:
 
 
 @pytest.mark.parametrize("protocol", CONTRACTS)
-def test_show_has_the_corrected_contract(protocol: str, run: Callable[..., Result]) -> None:
+def test_show_prints_the_corrected_contract(protocol: str, run: Callable[..., Result]) -> None:
     contract = CONTRACTS[protocol]
     text = run("schema", "show", protocol).stdout
     about, _, schema = text.partition("\n\n")
@@ -53,7 +53,7 @@ def test_show_has_the_corrected_contract(protocol: str, run: Callable[..., Resul
         ("x\x1b[2J", "schema list"),
     ],
 )
-def test_an_unknown_protocol(protocol: str, hint: str, run: Callable[..., Result]) -> None:
+def test_an_unknown_protocol_is_refused_with_a_hint(protocol: str, hint: str, run: Callable[..., Result]) -> None:
     result = run("schema", "show", protocol)
     assert result.exit_code == 2
     assert hint in result.stderr

@@ -15,35 +15,35 @@ from choria_lifecycle.cli.signals import Signals
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BOTH = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 
 
 @pytest.fixture
-def stop() -> Iterator[Signals]:
+def signals() -> Iterator[Signals]:
     made = Signals()
     with made.handling():
         yield made
 
 
-def test_without_a_signal_it_is_asyncio_run(stop: Signals) -> None:
+def test_run_returns_the_result_of_the_coroutine(signals: Signals) -> None:
     async def program() -> int:
         await asyncio.sleep(0)
         return 7
 
-    assert stop.run(program()) == 7
-    assert stop.signal is None
+    assert signals.run(program()) == 7
+    assert signals.signal is None
 
 
-def test_a_cancellation_of_its_own_is_no_signal(stop: Signals) -> None:
+def test_a_cancellation_without_a_signal_is_raised(signals: Signals) -> None:
     async def program() -> None:
         raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        stop.run(program())
+        signals.run(program())
 
 
-@pytest.mark.parametrize(("number", "code"), BOTH)
-def test_a_signal_lets_a_coroutine_clean_up(number: int, code: int, stop: Signals) -> None:
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_a_signal_cancels_the_coroutine_which_cleans_up(number: int, code: int, signals: Signals) -> None:
     done: list[str] = []
 
     async def program() -> None:
@@ -55,34 +55,34 @@ def test_a_signal_lets_a_coroutine_clean_up(number: int, code: int, stop: Signal
             done.append("cleaned up")
 
     with pytest.raises(KeyboardInterrupt):
-        stop.run(program())
+        signals.run(program())
     assert done == ["cleaned up"]
-    assert (stop.exit_code, stop.terminated) == (code, number != signal.SIGINT)
+    assert (signals.exit_code, signals.terminated) == (code, number != signal.SIGINT)
 
 
-def test_a_second_signal_does_not_wait(stop: Signals) -> None:
+def test_a_second_signal_interrupts_the_cleanup(signals: Signals) -> None:
     async def program() -> None:
         try:
             signal.raise_signal(signal.SIGTERM)
             await asyncio.Event().wait()
         finally:
             signal.raise_signal(signal.SIGINT)
-            raise AssertionError("it was to be interrupted before")
+            raise AssertionError("the second signal did not interrupt")
 
     with pytest.raises(KeyboardInterrupt):
-        stop.run(program())
-    assert stop.terminated
+        signals.run(program())
+    assert signals.terminated
 
 
-@pytest.mark.parametrize(("number", "code"), BOTH)
-def test_a_signal_without_a_coroutine(number: int, code: int, stop: Signals) -> None:
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_a_signal_without_a_coroutine_interrupts(number: int, code: int, signals: Signals) -> None:
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(number)
-    assert stop.exit_code == code
+    assert signals.exit_code == code
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_what_was_ignored_stays_ignored_and_all_is_as_it_was(number: int) -> None:
+def test_ignored_signals_stay_ignored_and_handlers_are_restored(number: int) -> None:
     before = signal.signal(number, signal.SIG_IGN)
     try:
         with Signals().handling():
@@ -95,7 +95,7 @@ def test_what_was_ignored_stays_ignored_and_all_is_as_it_was(number: int) -> Non
     assert signal.getsignal(number) is before
 
 
-def test_a_thread_leaves_signals_alone() -> None:
+def test_other_threads_do_not_handle_signals() -> None:
     found: list[object] = []
 
     def work() -> None:
@@ -109,24 +109,24 @@ def test_a_thread_leaves_signals_alone() -> None:
     assert found == [before]
 
 
-def test_what_is_held_happens_as_a_whole(stop: Signals) -> None:
+def test_a_deferred_signal_interrupts_after_the_block(signals: Signals) -> None:
     done: list[int] = []
 
     def interrupted() -> None:
-        with stop.deferred():
+        with signals.deferred():
             signal.raise_signal(signal.SIGTERM)
             done.append(1)
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert done
-    assert stop.exit_code == 143
-    with stop.deferred():
-        pass  # it is raised once
+    assert signals.exit_code == 143
+    with signals.deferred():
+        pass  # raised only once
 
 
-def test_a_signal_that_came_before_interrupts_waiting(stop: Signals, monkeypatch: pytest.MonkeyPatch) -> None:
-    # As if it came just before the system call, and too late for its handler: the pipe has it already.
+def test_a_signal_just_before_a_read_interrupts_it(signals: Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Simulates a signal just before the system call: its handler has not run, but the pipe has it.
     read, write = os.pipe()
     real = select.select
 
@@ -137,13 +137,13 @@ def test_a_signal_that_came_before_interrupts_waiting(stop: Signals, monkeypatch
 
     monkeypatch.setattr(select, "select", late)
     with os.fdopen(read, "rb") as stream, os.fdopen(write, "wb"), pytest.raises(KeyboardInterrupt):
-        stop.reader(stream).readline()
+        signals.reader(stream).readline()
 
 
-def test_what_is_there_is_read(stop: Signals) -> None:
+def test_the_reader_reads_what_is_available(signals: Signals) -> None:
     read, write = os.pipe()
     with os.fdopen(read, "rb") as stream:
         with os.fdopen(write, "wb") as writer:
             writer.write(b"a\nb")
-        assert list(stop.reader(stream)) == [b"a\n", b"b"]
-    assert stop.reader(io.BytesIO(b"c\n")).readline() == b"c\n"
+        assert list(signals.reader(stream)) == [b"a\n", b"b"]
+    assert signals.reader(io.BytesIO(b"c\n")).readline() == b"c\n"

@@ -1,4 +1,4 @@
-"""`lifecycle tally`: what of its arguments would be ignored is refused."""
+"""Usage errors of `lifecycle tally`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ from choria_lifecycle.cli.program import program
         (["--port", "0", "--web.listen-address", ":0"], "give --port, or --web.listen-address with a port in it"),
     ],
 )
-def test_wrong_usage(arguments: list[str], said: str) -> None:
+def test_arguments_that_would_be_ignored_are_refused(arguments: list[str], said: str) -> None:
     result = CliRunner().invoke(program, ["tally", *arguments])
     assert (result.exit_code, f"Error: {said}" in result.output) == (2, True), result.output

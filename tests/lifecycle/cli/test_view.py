@@ -34,7 +34,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_events_of_a_file_with_their_own_times(run: Callable[..., Result], file: Path) -> None:
+def test_events_of_a_file_are_shown_with_their_own_times(run: Callable[..., Result], file: Path) -> None:
     result = run("view", "--input", file)
     assert result.exit_code == 0
     assert result.stdout.splitlines() == TEXT
@@ -44,20 +44,20 @@ def test_the_events_of_a_file_with_their_own_times(run: Callable[..., Result], f
     ]
 
 
-def test_quiet_leaves_the_events(run: Callable[..., Result], file: Path) -> None:
+def test_quiet_shows_only_the_events(run: Callable[..., Result], file: Path) -> None:
     result = run("view", "-q", "--input", file)
     assert (result.stdout.splitlines(), result.stderr) == (TEXT, "")
 
 
 @pytest.mark.parametrize("output", ["json", "raw"])
-def test_what_it_writes_it_reads(output: str, run: Callable[..., Result], file: Path) -> None:
+def test_output_can_be_read_again(output: str, run: Callable[..., Result], file: Path) -> None:
     once = run("view", "--input", file, "--output", output)
     again = run("view", "--input", "-", "--output", output, stdin=once.stdout_bytes)
     assert once.stdout == again.stdout
     assert run("view", "--input", "-", stdin=once.stdout_bytes).stdout.splitlines() == TEXT
 
 
-def test_json_is_one_object_a_line(run: Callable[..., Result], file: Path) -> None:
+def test_json_output_is_one_object_per_line(run: Callable[..., Result], file: Path) -> None:
     lines = [json.loads(line) for line in run("view", "--input", file, "--output", "json").stdout.splitlines()]
     assert [list(line) for line in lines] == [["received", "subject", "format", "event"]] * 2
     assert [line["format"] for line in lines] == ["choria", "cloudevents"]
@@ -74,7 +74,7 @@ def test_json_is_one_object_a_line(run: Callable[..., Result], file: Path) -> No
         (["--identity", "*.example.net", "--type", "alive"], []),
     ],
 )
-def test_filters(arguments: list[str], kept: list[int], run: Callable[..., Result], file: Path) -> None:
+def test_filters_select_events(arguments: list[str], kept: list[int], run: Callable[..., Result], file: Path) -> None:
     result = run("view", "--input", file, *arguments)
     assert result.stdout.splitlines() == [TEXT[index] for index in kept]
     shown, filtered = len(kept), 2 - len(kept)
@@ -82,13 +82,15 @@ def test_filters(arguments: list[str], kept: list[int], run: Callable[..., Resul
 
 
 @pytest.mark.parametrize(("count", "code", "shown"), [(1, 0, 1), (2, 0, 2), (3, 1, 2)])
-def test_count(count: int, code: int, shown: int, run: Callable[..., Result], file: Path) -> None:
+def test_count_limits_the_events_and_sets_the_exit_code(
+    count: int, code: int, shown: int, run: Callable[..., Result], file: Path
+) -> None:
     result = run("view", "--input", file, "--count", count)
     assert result.exit_code == code
     assert result.stdout.splitlines() == TEXT[:shown]
 
 
-def test_times(run: Callable[..., Result], file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_format_is_used(run: Callable[..., Result], file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = run("view", "--input", file, "--utc", "--time-format", "%Y-%m-%dT%H:%M:%SZ")
     assert result.stdout.startswith("2026-11-22T12:00:00Z [startup] ")
 
@@ -96,13 +98,13 @@ def test_times(run: Callable[..., Result], file: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("choice", "environment", "colored"),
     [
-        ("auto", {}, False),  # the tests are no terminal
+        ("auto", {}, False),  # stdout is not a terminal here
         ("never", {}, False),
         ("always", {}, True),
         ("always", {"NO_COLOR": "1"}, True),
     ],
 )
-def test_color(
+def test_color_follows_the_option(
     choice: str,
     environment: dict[str, str],
     colored: bool,
@@ -116,14 +118,16 @@ def test_color(
 
 
 @pytest.mark.parametrize("name", ["missing", "."])
-def test_input_that_cannot_be_read(name: str, run: Callable[..., Result], tmp_path: Path) -> None:
+def test_unreadable_input_exits_with_2(name: str, run: Callable[..., Result], tmp_path: Path) -> None:
     result = run("view", "--input", tmp_path / name)
     assert (result.exit_code, result.stdout) == (2, "")
     [line] = result.stderr.splitlines()
     assert line.startswith(f"lifecycle: error: cannot read {tmp_path}")
 
 
-def test_input_that_breaks_off(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_error_after_the_first_event_exits_with_2(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Breaking(io.BytesIO):
         def readline(self, size: int | None = -1, /) -> bytes:
             line = super().readline(size)
@@ -142,21 +146,21 @@ def test_input_that_breaks_off(run: Callable[..., Result], monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("option", [["--server", "x"], ["--for", "3s"], ["--password-file", "x"], ["--timeout", "5s"]])
-def test_a_file_needs_no_connection(option: list[str], run: Callable[..., Result], file: Path) -> None:
+def test_connection_options_are_refused_with_input(option: list[str], run: Callable[..., Result], file: Path) -> None:
     result = run("view", "--input", file, *option)
     assert result.exit_code == 2
-    assert f"{option[0]} has no meaning with --input" in result.stderr
+    assert f"{option[0]} cannot be used with --input" in result.stderr
 
 
 @pytest.mark.parametrize(
     "arguments",
     [["--count", "0"], ["--for", "3"], ["--type", "reboot"], ["--output", "xml"], ["--time-format", "\udcff"]],
 )
-def test_wrong_usage(arguments: list[str], run: Callable[..., Result]) -> None:
+def test_wrong_usage_exits_with_2(arguments: list[str], run: Callable[..., Result]) -> None:
     assert run("view", *arguments).exit_code == 2
 
 
-def test_a_component_that_no_subject_has(run: Callable[..., Result]) -> None:
+def test_an_invalid_component_is_refused(run: Callable[..., Result]) -> None:
     result = run("view", "--component", "a b", "--server", "127.0.0.1:1")
     assert result.exit_code == 2
     assert "one token of the subject" in result.stderr
@@ -185,7 +189,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("output", ["text", "json", "raw"])
 @pytest.mark.parametrize("name", ["received", "subject", "format", "event", "version", "timestamp", "protocol", "id"])
-def test_no_value_in_a_record_breaks_the_view(name: str, output: str, run: Callable[..., Result]) -> None:
+def test_hostile_values_do_not_break_the_view(name: str, output: str, run: Callable[..., Result]) -> None:
     event = json.loads(lifecycle.encode(STARTUP))
     whole = {"received": "2026-11-22T12:00:00Z", "subject": "s", "format": "choria", "event": event}
     wholes = [
@@ -195,7 +199,7 @@ def test_no_value_in_a_record_breaks_the_view(name: str, output: str, run: Calla
     assert result.exit_code == 0
     shown, said = result.stdout.removesuffix("\n").split("\n"), result.stderr.removesuffix("\n").split("\n")
     shown = [line for line in shown if line]
-    if output != "raw":  # which is cleaned on a terminal only
+    if output != "raw":  # escaped on a terminal only
         assert all(line.isprintable() for line in shown)
     assert all(line.isprintable() for line in said)
     rejected = len(HOSTILE) - len(shown)
@@ -204,7 +208,7 @@ def test_no_value_in_a_record_breaks_the_view(name: str, output: str, run: Calla
 
 
 @pytest.mark.parametrize("output", ["text", "json", "raw"])
-def test_an_event_of_a_time_beyond_the_calendar(output: str, run: Callable[..., Result]) -> None:
+def test_an_event_with_a_time_outside_the_calendar_is_shown(output: str, run: Callable[..., Result]) -> None:
     document = {**json.loads(lifecycle.encode(STARTUP)), "timestamp": 2**60}
     result = run("view", "--input", "-", "--output", output, stdin=json.dumps(document))
     assert len(result.stdout.splitlines()) == 1

@@ -1,4 +1,4 @@
-"""The private nats-server: found, started, answering, and gone."""
+"""The private nats-server: lookup, start, failures and end."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def executable(path: Path, script: str = "exit 3") -> Path:
     return path
 
 
-def test_runs_and_is_gone() -> None:
+def test_the_server_runs_until_the_block_ends() -> None:
     with embedded.nats_server() as server:
         assert server.url == f"nats://127.0.0.1:{server.port}"
         assert answers(server.port)
@@ -43,24 +43,24 @@ def test_runs_and_is_gone() -> None:
     assert not home.exists()
 
 
-def test_two_at_once() -> None:
+def test_two_servers_run_at_once() -> None:
     with embedded.nats_server(jetstream=False) as one, embedded.nats_server(jetstream=False) as two:
         assert one.port != two.port
 
 
-def test_stopped_on_an_exception() -> None:
+def test_an_exception_stops_the_server() -> None:
     with pytest.raises(KeyboardInterrupt), embedded.nats_server(jetstream=False) as server:
         raise KeyboardInterrupt
     assert server.process.returncode is not None
 
 
-def test_may_have_died_before() -> None:
+def test_the_server_may_have_ended_before_the_block() -> None:
     with embedded.nats_server(jetstream=False) as server:
         server.kill()
     assert server.process.returncode == -signal.SIGKILL
 
 
-def test_one_that_does_not_listen_to_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "_STOP_SECONDS", 0.1)
     with embedded.nats_server(jetstream=False) as server:
         server.process.send_signal(signal.SIGSTOP)
@@ -68,13 +68,13 @@ def test_one_that_does_not_listen_to_sigterm_is_killed(monkeypatch: pytest.Monke
     assert server.process.returncode == -signal.SIGKILL
 
 
-def test_store_of_ones_own(tmp_path: Path) -> None:
+def test_a_given_store_is_kept(tmp_path: Path) -> None:
     with embedded.nats_server(store=tmp_path):
         pass
     assert (tmp_path / "jetstream").is_dir()
 
 
-def test_configuration_is_used() -> None:
+def test_the_configuration_is_used() -> None:
     with (
         embedded.nats_server("max_payload: 4242", jetstream=False) as server,
         socket.create_connection(("127.0.0.1", server.port), timeout=2) as connection,
@@ -82,12 +82,12 @@ def test_configuration_is_used() -> None:
         assert b'"max_payload":4242' in connection.recv(4096)
 
 
-def test_broken_configuration_is_told() -> None:
+def test_a_broken_configuration_is_reported() -> None:
     with pytest.raises(ConnectionFailed, match=r"ended: .*Parse error"), embedded.nats_server("max_payload: {"):
         pytest.fail("started")
 
 
-def test_programs_that_cannot_be_run_are_told(tmp_path: Path) -> None:
+def test_a_program_that_cannot_be_run_is_reported(tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.write_bytes(b"\x7fELF and nothing more")
     broken.chmod(0o755)
@@ -96,14 +96,14 @@ def test_programs_that_cannot_be_run_are_told(tmp_path: Path) -> None:
         pytest.fail("started")
 
 
-def test_taken_port_is_told() -> None:
+def test_a_port_in_use_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ConnectionFailed, match="ended"), embedded.nats_server(port=port, jetstream=False):
             pytest.fail("started")
 
 
-def test_one_that_never_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_server_that_never_answers_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(embedded, "_START_SECONDS", 0.1)
     silent = executable(tmp_path / "silent", "exec sleep 60")
     environ = {"NATS_SERVER_BIN": str(silent), "PATH": os.environ["PATH"]}
@@ -111,7 +111,7 @@ def test_one_that_never_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         pytest.fail("started")
 
 
-def test_where_the_binary_comes_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_binary_is_looked_up_in_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     chosen = executable(tmp_path / "chosen")
     (tmp_path / "bin").mkdir()
     on_path = executable(tmp_path / "bin" / "nats-server")
@@ -131,7 +131,7 @@ def test_where_the_binary_comes_from(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
-def test_ends_with_a_killed_parent() -> None:
+def test_the_server_ends_with_a_killed_parent() -> None:
     program = (
         "import sys\n"
         "from choria_lifecycle.demo import embedded\n"
@@ -153,6 +153,6 @@ def test_ends_with_a_killed_parent() -> None:
     assert not answers(port)
 
 
-def test_ctrl_c_reaches_the_program_first() -> None:
+def test_ctrl_c_does_not_reach_the_server() -> None:
     with embedded.nats_server(jetstream=False) as server:
         assert os.getpgid(server.process.pid) != os.getpgid(0)

@@ -18,27 +18,27 @@ def events(nodes: int = 50, seed: int = 1) -> list[ScheduledEvent]:
     return [step for step in simulate(nodes, 10, seed=seed, start=START) if isinstance(step, ScheduledEvent)]
 
 
-def test_a_seed_tells_the_same_story_every_time() -> None:
+def test_a_seed_determines_the_schedule() -> None:
     assert simulate(20, 5, seed=7, start=START) == simulate(20, 5, seed=7, start=START)
     assert simulate(20, 5, seed=7, start=START) != simulate(20, 5, seed=8, start=START)
 
 
 @pytest.mark.parametrize("nodes", [1, 50])
-def test_everything_happens_in_time_and_in_order(nodes: int) -> None:
+def test_steps_are_in_order_and_within_the_duration(nodes: int) -> None:
     steps = simulate(nodes, 10, seed=1, start=START)
     assert steps == sorted(steps, key=attrgetter("at"))
     assert steps[0].at >= 0
     assert steps[-1].at <= 10
 
 
-def test_a_fleet_shows_every_type_in_both_formats() -> None:
+def test_a_fleet_publishes_every_event_type_in_both_formats() -> None:
     found = events()
     assert {lifecycle.event_type(step.event) for step in found} == set(lifecycle.EVENT_TYPES)
     assert {step.format for step in found} == set(lifecycle.Format)
     assert len({step.event.id for step in found}) == len(found)
 
 
-def test_what_starts_stops_and_lives_in_between() -> None:
+def test_nodes_start_run_and_stop() -> None:
     running: Counter[tuple[str, str]] = Counter()
     for step in events():
         node = (step.event.identity, step.event.component)
@@ -54,7 +54,7 @@ def test_what_starts_stops_and_lives_in_between() -> None:
     assert not running.total()
 
 
-def test_no_slot_of_the_governor_is_taken_twice() -> None:
+def test_a_governor_slot_has_one_holder_at_a_time() -> None:
     taken: dict[int, str] = {}
     stages = Counter[str]()
     for step in events(200):
@@ -70,15 +70,15 @@ def test_no_slot_of_the_governor_is_taken_twice() -> None:
     assert stages["timeouts"]
 
 
-def test_every_mistake_is_one() -> None:
-    mistakes = [step for step in simulate(50, 10, seed=1, start=START) if isinstance(step, MalformedMessage)]
-    assert len({mistake.data for mistake in mistakes}) == 5
-    for mistake in mistakes:
+def test_malformed_messages_are_rejected() -> None:
+    malformed = [step for step in simulate(50, 10, seed=1, start=START) if isinstance(step, MalformedMessage)]
+    assert len({message.data for message in malformed}) == 5
+    for message in malformed:
         with pytest.raises(lifecycle.LifecycleError):
-            lifecycle.parse(mistake.data)
+            lifecycle.parse(message.data)
 
 
-def test_playing_publishes_everything_in_order() -> None:
+def test_the_schedule_is_published_in_order() -> None:
     async def run() -> list[tuple[str, bytes]]:
         transport = lifecycle.InMemoryTransport()
         async with lifecycle.Middleware(transport) as middleware:
@@ -106,20 +106,20 @@ def deliver(totals: Totals) -> list[Delivery]:
     return found
 
 
-def test_totals_agree_when_all_has_come_once() -> None:
+def test_totals_match_when_every_message_was_received_once() -> None:
     totals = Totals(simulate(10, 10, seed=1, start=START))
     for delivery in deliver(totals):
         assert not totals.matches
         totals.count(delivery)
     assert totals.matches
-    assert all(published == received for *_, published, received in totals)
-    rows = list(totals)
+    assert all(published == received for *_, published, received in totals.rows())
+    rows = list(totals.rows())
     assert rows[-1][3] == sum(row[3] for row in rows[:-1]) == len(totals.published)
     assert ("upgraded", "server", "0.30.1 to 0.30.2") in {row[:3] for row in rows}
 
 
-@pytest.mark.parametrize("fault", ["lost", "twice", "changed", "format", "mistake"])
-def test_totals_notice(fault: str) -> None:
+@pytest.mark.parametrize("fault", ["lost", "twice", "changed", "format", "malformed"])
+def test_totals_do_not_match_after_a_fault(fault: str) -> None:
     totals = Totals(simulate(10, 10, seed=1, start=START))
     found = deliver(totals)
     at = next(index for index, delivery in enumerate(found) if delivery.event is not None)
@@ -134,7 +134,7 @@ def test_totals_notice(fault: str) -> None:
         case "format":
             other = next(form for form in lifecycle.Format if form is not lifecycle.detect_format(found[at].data))
             found[at] = found[at]._replace(data=codec.encode(event, other))
-        case "mistake":
+        case "malformed":
             found.append(found[at]._replace(event=None))
     for delivery in found:
         totals.count(delivery)

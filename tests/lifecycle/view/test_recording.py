@@ -24,7 +24,7 @@ def read(data: bytes) -> list[tuple[int, Delivery]]:
 
 
 @pytest.mark.parametrize("form", list(lifecycle.Format))
-def test_a_document_is_read_as_it_is(form: lifecycle.Format) -> None:
+def test_a_document_is_read_unchanged(form: lifecycle.Format) -> None:
     data = lifecycle.encode(EVENT, format=form)
     [(number, delivery)] = read(data)
     assert (number, delivery.subject, delivery.data, delivery.event, delivery.error) == (1, "", data, EVENT, None)
@@ -36,7 +36,7 @@ def test_a_document_is_read_as_it_is(form: lifecycle.Format) -> None:
     received=st.integers(0, 4 * 10**15).map(lambda micro: micro / 10**6),
     subject=st.just(SUBJECT) | st.text(st.characters(codec="utf-8"), min_size=1),
 )
-def test_a_record_is_read_as_it_was_delivered(form: lifecycle.Format, received: float, subject: str) -> None:
+def test_a_record_is_read_as_the_original_delivery(form: lifecycle.Format, received: float, subject: str) -> None:
     sent = Delivery(subject, lifecycle.encode(EVENT, format=form), received, EVENT, None)
     line = encode_record(sent, EVENT)
     assert line.isprintable()
@@ -45,14 +45,14 @@ def test_a_record_is_read_as_it_was_delivered(form: lifecycle.Format, received: 
     assert delivery.received == pytest.approx(received, abs=1e-6)
 
 
-def test_what_is_not_known_stays_unknown() -> None:
+def test_an_unknown_time_and_subject_stay_unknown() -> None:
     line = encode_record(Delivery("", codec.encode(EVENT), math.nan, EVENT, None), EVENT)
     [(_, delivery)] = read(line.encode())
     assert math.isnan(delivery.received)
     assert delivery.subject == ""
 
 
-def test_lines_are_numbered_and_empty_ones_passed_over() -> None:
+def test_lines_are_numbered_and_empty_lines_are_skipped() -> None:
     data = codec.encode(EVENT)
     found = read(b"\n" + data + b"\r\n  \n\t" + data + b"\nnonsense")
     assert [(number, delivery.event) for number, delivery in found] == [(2, EVENT), (4, EVENT), (5, None)]
@@ -81,7 +81,7 @@ def test_a_line_of_any_length_is_one_delivery(length: int) -> None:
         "\x1b[2J\n12:00:00",
     ],
 )
-def test_a_record_with_an_unusable_time(received: str) -> None:
+def test_a_record_with_an_invalid_time_is_rejected(received: str) -> None:
     line = json.dumps({"received": received, "subject": "s", "format": None, "event": json.loads(codec.encode(EVENT))})
     [(_, delivery)] = read(line.encode())
     assert delivery.event is None
@@ -89,19 +89,19 @@ def test_a_record_with_an_unusable_time(received: str) -> None:
     assert delivery.error.path == "$.received"
 
 
-def test_a_record_of_what_is_no_event() -> None:
+def test_a_record_of_another_protocol_is_rejected() -> None:
     [(_, delivery)] = read(b'{"received":null,"subject":null,"format":"cloudevents","event":{"protocol":"x"}}')
     assert isinstance(delivery.error, lifecycle.UnknownProtocol)
 
 
-def test_an_event_with_fields_like_those_of_a_record_is_none() -> None:
+def test_an_event_with_the_fields_of_a_record_is_read_as_an_event() -> None:
     document = {**json.loads(codec.encode(EVENT)), "received": "x", "subject": "x", "format": "choria", "event": {}}
     [(_, delivery)] = read(json.dumps(document).encode())
     assert delivery.event == EVENT
 
 
 @given(st.binary(max_size=200))
-def test_nothing_but_an_error_comes_of_anything_else(data: bytes) -> None:
+def test_any_other_line_is_an_error(data: bytes) -> None:
     for _, delivery in read(data):
         assert delivery.error is not None
 
@@ -110,7 +110,7 @@ def test_nothing_but_an_error_comes_of_anything_else(data: bytes) -> None:
     form=st.sampled_from(lifecycle.Format),
     text=st.text(st.sampled_from('\x7f\x80\x9f\u202e\u2066\U000e0001\u2028\x1b"\\a\u00e9'), min_size=1, max_size=40),
 )
-def test_what_escapes_make_long_is_read_again(form: lifecycle.Format, text: str) -> None:
+def test_an_event_that_escapes_make_too_long_is_read_back(form: lifecycle.Format, text: str) -> None:
     once, twice = (len(codec.encode(replace(EVENT, version=text * times), form)) for times in (1, 2))
     each = twice - once
     event = replace(EVENT, version=text * (1 + (MAX_SIZE - once) // each))
@@ -120,7 +120,7 @@ def test_what_escapes_make_long_is_read_again(form: lifecycle.Format, text: str)
     assert delivery == sent
 
 
-def test_an_event_of_no_calendars_time_is_read_again() -> None:
+def test_an_event_with_a_time_outside_the_calendar_is_read_back() -> None:
     event = replace(EVENT, timestamp=2**60)
     data = codec.encode(EVENT, lifecycle.Format.CLOUDEVENTS).replace(
         b'"timestamp":1795348800', b'"timestamp":%d' % 2**60

@@ -44,15 +44,15 @@ def shown(event: bytes | lifecycle.Event, **style: object) -> str:
     return line.text
 
 
-def test_a_line_is_the_one_of_choria_with_the_time_of_receipt() -> None:
+def test_a_line_has_the_receive_time_and_the_text_of_choria() -> None:
     assert shown(startup()) == "12:00:01 [startup] n1.example.net: server version 0.30.1"
 
 
-def test_the_events_own_time_on_request() -> None:
+def test_own_time_shows_the_time_of_the_event() -> None:
     assert shown(startup(), own_time=True).startswith("12:00:00 [startup] ")
 
 
-def test_local_time_unless_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_times_are_local_unless_utc(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Kolkata")
     time.tzset()
     try:
@@ -64,7 +64,9 @@ def test_local_time_unless_utc(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("timestamp", [-62135596800, 253402300799])
 @pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/New_York"])
-def test_the_ends_of_the_calendar(timestamp: int, zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_at_the_ends_of_the_calendar_are_shown(
+    timestamp: int, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
@@ -75,7 +77,7 @@ def test_the_ends_of_the_calendar(timestamp: int, zone: str, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("output", ViewFormat)
-def test_an_event_of_a_time_beyond_the_calendar_is_shown(output: ViewFormat) -> None:
+def test_an_event_with_a_time_outside_the_calendar_is_shown(output: ViewFormat) -> None:
     view = View(EventFilter(), Style(own_time=True, output=output))
     line = view.render(delivery(startup(timestamp=2**60), received=math.nan), "events.ndjson:7")
     assert line is not None
@@ -87,27 +89,27 @@ def test_an_event_of_a_time_beyond_the_calendar_is_shown(output: ViewFormat) -> 
         assert json.loads(line.text)["received"] is None
 
 
-def test_a_time_is_no_second_line() -> None:
+def test_line_breaks_in_a_time_format_are_escaped() -> None:
     assert shown(startup(), time_format="%H\n%M").startswith("12\\n00 [startup]")
 
 
-def test_time_format() -> None:
+def test_the_time_format_is_used() -> None:
     assert shown(startup(), time_format="%Y-%m-%dT%H:%M:%SZ").startswith("2026-11-22T12:00:01Z [startup]")
 
 
-def test_only_the_type_is_coloured() -> None:
+def test_color_applies_to_the_type_only() -> None:
     assert shown(startup(), color=True) == ("12:00:01 \x1b[32m[startup]\x1b[0m n1.example.net: server version 0.30.1")
 
 
-def test_every_type_has_a_colour() -> None:
+def test_every_event_type_has_a_color() -> None:
     options = {"version": "1", "new_version": "2", "governor": "G", "event_type": "enter"}
     for name in lifecycle.EVENT_TYPES:
-        cls = type(lifecycle.new(name, **_needed(name, options)))
+        cls = type(lifecycle.new(name, **_options_of(name, options)))
         assert cls.__name__.lower() == name
-        assert f"m[{name}]\x1b[0m " in shown(lifecycle.new(name, **_needed(name, options)), color=True)
+        assert f"m[{name}]\x1b[0m " in shown(lifecycle.new(name, **_options_of(name, options)), color=True)
 
 
-def _needed(name: str, options: dict[str, str]) -> dict[str, str]:
+def _options_of(name: str, options: dict[str, str]) -> dict[str, str]:
     wanted = {
         "startup": ["version"],
         "alive": ["version"],
@@ -117,7 +119,7 @@ def _needed(name: str, options: dict[str, str]) -> dict[str, str]:
     return {"identity": "n1", "component": "c", **{option: options[option] for option in wanted.get(name, [])}}
 
 
-def test_why_a_delivery_is_no_event_and_where_it_came_from() -> None:
+def test_a_rejected_delivery_is_shown_with_its_subject_and_the_reason() -> None:
     line = View(EventFilter(), Style(utc=True)).render(delivery(BAD))
     assert line is not None
     assert line.rejected
@@ -131,11 +133,11 @@ def test_why_a_delivery_is_no_event_and_where_it_came_from() -> None:
         (b'{"protocol":"io.choria.lifecycle.v9.startup"}', "io.choria.lifecycle.v9.startup"),
         (
             TRANSITION,
-            "io.choria.machine.v1.transition is no lifecycle event",
+            "io.choria.machine.v1.transition is not a lifecycle event",
         ),
     ],
 )
-def test_other_things_that_come_on_the_subject(data: bytes, reason: str) -> None:
+def test_other_documents_are_rejected_with_a_reason(data: bytes, reason: str) -> None:
     view = View(EventFilter(), Style())
     line = view.render(delivery(data))
     assert line is not None
@@ -144,7 +146,7 @@ def test_other_things_that_come_on_the_subject(data: bytes, reason: str) -> None
     assert view.counts == ViewCounts(received=1, rejected=1)
 
 
-def test_what_is_not_wanted_is_counted() -> None:
+def test_events_that_the_filter_drops_are_counted() -> None:
     view = View(
         EventFilter(types=["startup", "alive"], components=["server"], identities=["n?.example.*", "db*"]), Style()
     )
@@ -164,7 +166,7 @@ def test_what_is_not_wanted_is_counted() -> None:
     assert view.counts == ViewCounts(received=7, shown=3, filtered=4)
 
 
-def test_json_is_a_record() -> None:
+def test_json_output_is_a_record() -> None:
     assert json.loads(shown(startup(id="abc"), output=ViewFormat.JSON)) == {
         "received": "2026-11-22T12:00:01.250000Z",
         "subject": SUBJECT,
@@ -180,7 +182,7 @@ def test_json_is_a_record() -> None:
     }
 
 
-def test_raw_is_the_document_on_one_line() -> None:
+def test_raw_output_is_the_document_on_one_line() -> None:
     pretty = json.dumps(json.loads(codec.encode(startup())), indent=1).replace("\n", "\r\n").encode()
     line = shown(pretty, output=ViewFormat.RAW)
     assert "\n" not in line
@@ -188,7 +190,7 @@ def test_raw_is_the_document_on_one_line() -> None:
     assert json.loads(line) == json.loads(pretty)
 
 
-def test_raw_is_cleaned_for_a_terminal_only() -> None:
+def test_raw_output_is_escaped_on_a_terminal_only() -> None:
     data = codec.encode(replace(startup(), identity="a\u202eb\x9b"))
     assert shown(data, output=ViewFormat.RAW) == data.decode()
     assert shown(data, output=ViewFormat.RAW, terminal=True).isprintable()
@@ -200,30 +202,30 @@ hostile = st.text(
 
 
 @given(identity=hostile, component=hostile, version=hostile, output=st.sampled_from([ViewFormat.TEXT, ViewFormat.JSON]))
-def test_no_event_forges_a_line(identity: str, component: str, version: str, output: ViewFormat) -> None:
+def test_an_event_cannot_forge_a_line(identity: str, component: str, version: str, output: ViewFormat) -> None:
     event = replace(startup(), identity=identity, component=component, version=version)
     line = View(EventFilter(), Style(output=output)).render(delivery(codec.encode(event)))
     assert line is not None
     assert not line.rejected
-    assert _plain(line.text)
+    assert _is_plain(line.text)
     if output is ViewFormat.JSON:
         assert json.loads(line.text)["event"]["identity"] == identity
 
 
 @given(subject=hostile, protocol=hostile, key=hostile, value=hostile)
-def test_nothing_rejected_forges_a_line(subject: str, protocol: str, key: str, value: str) -> None:
+def test_a_rejected_document_cannot_forge_a_line(subject: str, protocol: str, key: str, value: str) -> None:
     document = json.dumps({"protocol": protocol, key: value}).encode()
     line = View(EventFilter(), Style()).render(delivery(document, subject=subject))
     assert line is not None
     assert line.rejected
-    assert _plain(line.text)
+    assert _is_plain(line.text)
 
 
-def _plain(text: str) -> bool:
+def _is_plain(text: str) -> bool:
     return not any(unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} for char in text)
 
 
-def test_the_closing_line_adds_up() -> None:
+def test_the_total_adds_up() -> None:
     counts = ViewCounts(shown=3, filtered=2, rejected=1).including(
         Counters(received=20, delivered=5, rejected=1, filtered=7, dropped=4, gaps=0), unread=3
     )
@@ -232,16 +234,16 @@ def test_the_closing_line_adds_up() -> None:
 
 
 @pytest.mark.parametrize(("gaps", "text"), [(1, "lost once, "), (2, "lost 2 times, ")])
-def test_the_closing_line_tells_of_gaps(gaps: int, text: str) -> None:
+def test_the_total_mentions_gaps(gaps: int, text: str) -> None:
     assert text in str(ViewCounts(gaps=gaps))
 
 
-def test_counts_have_nothing_that_the_closing_line_forgets() -> None:
+def test_the_total_names_every_count() -> None:
     text = str(ViewCounts(gaps=1))
     assert all(each.name in text for each in fields(ViewCounts) if each.name != "gaps")
 
 
-def test_an_unknown_time_of_receipt_is_none() -> None:
+def test_an_unknown_receive_time_is_null() -> None:
     line = View(EventFilter(), Style(output=ViewFormat.JSON)).render(
         delivery(codec.encode(startup()), received=math.nan, subject="")
     )
