@@ -23,12 +23,12 @@ def describe(event: Event) -> str:
         case Upgraded():
             return f"{line}{_shown(event.component)} version {_shown(event.version)} to {_shown(event.new_version)}"
         case Governor():
-            return line + _stage(event)
+            return line + _governor_text(event)
         case _:
             return line + _shown(event.component)
 
 
-def _stage(event: Governor) -> str:
+def _governor_text(event: Governor) -> str:
     name = _shown(event.governor)
     # A constructor checks nothing, so that each value may be any.
     sequence: object = event.sequence

@@ -35,11 +35,11 @@ __all__ = [
 Event = Alive | Governor | Provisioned | Shutdown | Startup | Upgraded
 """A lifecycle event: one of the six generated dataclasses."""
 
-_NAMES: Final[Mapping[type, str]] = {
+_TYPE_NAMES: Final[Mapping[type, str]] = {
     cls: cls.__name__.lower() for cls in (Alive, Governor, Provisioned, Shutdown, Startup, Upgraded)
 }
 
-EVENT_TYPES: Final = tuple(_NAMES.values())
+EVENT_TYPES: Final = tuple(_TYPE_NAMES.values())
 """The names of the event types, sorted."""
 
 
@@ -55,7 +55,7 @@ def event_type(event: Event) -> str:
 def type_name(cls: type[Event]) -> str:
     """Return the name of the type whose events have this class; raises TypeError for any other class."""
     try:
-        return _NAMES[cls]
+        return _TYPE_NAMES[cls]
     except KeyError:
         raise TypeError(f"{cls.__name__} is no lifecycle event") from None
 

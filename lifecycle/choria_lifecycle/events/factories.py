@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 __all__ = ["alive", "governor", "new", "provisioned", "shutdown", "startup", "upgraded"]
 
-_CLASSES: Final = (Alive, Governor, Provisioned, Shutdown, Startup, Upgraded)
+_EVENT_CLASSES: Final = (Alive, Governor, Provisioned, Shutdown, Startup, Upgraded)
 
-_make_alive = event_factory(Alive, _alive.PROTOCOL, _CLASSES)
-_make_governor = event_factory(Governor, _governor.PROTOCOL, _CLASSES)
-_make_provisioned = event_factory(Provisioned, _provisioned.PROTOCOL, _CLASSES)
-_make_shutdown = event_factory(Shutdown, _shutdown.PROTOCOL, _CLASSES)
-_make_startup = event_factory(Startup, _startup.PROTOCOL, _CLASSES)
-_make_upgraded = event_factory(Upgraded, _upgraded.PROTOCOL, _CLASSES)
+_make_alive = event_factory(Alive, _alive.PROTOCOL, _EVENT_CLASSES)
+_make_governor = event_factory(Governor, _governor.PROTOCOL, _EVENT_CLASSES)
+_make_provisioned = event_factory(Provisioned, _provisioned.PROTOCOL, _EVENT_CLASSES)
+_make_shutdown = event_factory(Shutdown, _shutdown.PROTOCOL, _EVENT_CLASSES)
+_make_startup = event_factory(Startup, _startup.PROTOCOL, _EVENT_CLASSES)
+_make_upgraded = event_factory(Upgraded, _upgraded.PROTOCOL, _EVENT_CLASSES)
 
 
 def startup(**options: Unpack[VersionOptions]) -> Startup:
@@ -113,7 +113,7 @@ def governor(**options: Unpack[GovernorOptions]) -> Governor:
     return _make_governor(options)  # type: ignore[arg-type]
 
 
-_MAKERS: Final[Mapping[str, Callable[[dict[str, Any]], Event]]] = {
+_FACTORIES: Final[Mapping[str, Callable[[dict[str, Any]], Event]]] = {
     "alive": _make_alive,
     "governor": _make_governor,
     "provisioned": _make_provisioned,
@@ -135,4 +135,4 @@ def new(type: str, **options: Any) -> Event:  # noqa: A002 - the name that the o
     """
     if type not in EVENT_TYPES:
         raise OptionError(f"{quoted(type)} is no event type; there are {', '.join(EVENT_TYPES)}", invalid=("type",))
-    return _MAKERS[type](options)
+    return _FACTORIES[type](options)

@@ -40,7 +40,7 @@ __all__ = [
     "check_component",
     "event_factory",
     "is_token",
-    "options_of",
+    "option_names",
 ]
 
 
@@ -103,8 +103,8 @@ _DEFAULTS: Final[Mapping[str, Callable[[], object]]] = {
     "sequence": lambda: 0,
 }
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]").search
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,128}").fullmatch
+_find_control = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]").search
+_match_token = re.compile(r"[A-Za-z0-9_-]{1,128}").fullmatch
 GOVERNOR_EVENT_TYPES: Final[tuple[str, ...]] = get_args(get_type_hints(Governor)["event_type"])
 """What a governor event can be about, in the words of the contract."""
 
@@ -113,7 +113,7 @@ GOVERNOR_EVENT_TYPES: Final[tuple[str, ...]] = get_args(get_type_hints(Governor)
 @lru_cache(maxsize=256)
 def is_token(text: str) -> bool:
     """Tell whether `check_component` finds nothing wrong with a text."""
-    return _TOKEN(text) is not None
+    return _match_token(text) is not None
 
 
 def check_component(component: object) -> str | None:
@@ -131,7 +131,7 @@ def _check_text(value: object) -> str | None:
         return f"must be text, not {quoted(value)}"
     if not any(char.isprintable() and char != " " for char in value):
         return "must not be empty" if not value.strip() else f"must have something visible, unlike {quoted(value)}"
-    if _CONTROL(value):
+    if _find_control(value):
         return f"must not hold control characters or lone surrogates, as {quoted(value)} does"
     return None
 
@@ -147,7 +147,7 @@ def _check_sequence(value: object) -> str | None:
     return wrong or ("must not be negative" if isinstance(value, int) and value < 0 else None)
 
 
-def _check_stage(value: object) -> str | None:
+def _check_event_type(value: object) -> str | None:
     return (
         None
         if value in GOVERNOR_EVENT_TYPES
@@ -164,11 +164,11 @@ _CHECKS: Final[Mapping[str, Callable[[object], str | None]]] = {
     "new_version": _check_text,
     "governor": _check_text,
     "sequence": _check_sequence,
-    "event_type": _check_stage,
+    "event_type": _check_event_type,
 }
 
 
-def options_of(cls: type) -> tuple[str, ...]:
+def option_names(cls: type) -> tuple[str, ...]:
     """Return the names of the options of an event class: its fields without the protocol, which is no choice."""
     return tuple(field.name for field in fields(cls) if field.name != "protocol")
 
@@ -181,9 +181,9 @@ def event_factory(cls: type[E], protocol: str, siblings: Iterable[type]) -> Call
         protocol: what its events carry.
         siblings: all event classes, to say where an option belongs that `cls` does not have.
     """
-    names = options_of(cls)
+    names = option_names(cls)
     texts = tuple(name for name in names if name not in _DEFAULTS)
-    owners = {name: [other.__name__.lower() for other in siblings if name in options_of(other)] for name in _CHECKS}
+    owners = {name: [other.__name__.lower() for other in siblings if name in option_names(other)] for name in _CHECKS}
 
     def thorough(options: Mapping[str, object]) -> E:
         """Make an event of options of which nothing is known, or say everything that is wrong with them."""
@@ -193,7 +193,7 @@ def event_factory(cls: type[E], protocol: str, siblings: Iterable[type]) -> Call
         invalid = {name: wrong for name in names if name in given and (wrong := _CHECKS[name](given[name]))}
         if missing or unexpected or invalid:
             wrongs = [f"{', '.join(missing)} missing"] if missing else []
-            wrongs += [_unexpected(name, owners.get(name, [])) for name in unexpected]
+            wrongs += [_unexpected_option(name, owners.get(name, [])) for name in unexpected]
             wrongs += [f"{name} {wrong}" for name, wrong in invalid.items()]
             message = f"a {cls.__name__.lower()} event cannot be made: {'; '.join(wrongs)}"
             raise OptionError(message, missing=missing, unexpected=unexpected, invalid=tuple(invalid))
@@ -245,7 +245,7 @@ def event_factory(cls: type[E], protocol: str, siblings: Iterable[type]) -> Call
     return make
 
 
-def _unexpected(option: str, owners: list[str]) -> str:
+def _unexpected_option(option: str, owners: list[str]) -> str:
     if owners:
         return f"{option} belongs to {', '.join(owners)}"
     close = get_close_matches(option, _CHECKS, n=1)

@@ -28,12 +28,12 @@ def subject(event: Event) -> str:
     """
     cls: Any = type(event)
     try:
-        return _cached(cls, event.component)
+        return _cached_subject(cls, event.component)
     except (AttributeError, TypeError):  # no event, or a component that is no text
-        return _subject(cls, getattr(event, "component", None))
+        return _build_subject(cls, getattr(event, "component", None))
 
 
-def _subject(cls: Any, component: Any) -> str:
+def _build_subject(cls: Any, component: Any) -> str:
     name = type_name(cls)
     wrong = check_component(component)
     if wrong:
@@ -42,4 +42,4 @@ def _subject(cls: Any, component: Any) -> str:
 
 
 # A fleet has few components and many events; making the text anew would cost three times as much (`make bench`).
-_cached = lru_cache(maxsize=1024)(_subject)
+_cached_subject = lru_cache(maxsize=1024)(_build_subject)

@@ -14,7 +14,7 @@ from choria_lifecycle.config.settings import ConnectionOptions
 from choria_lifecycle.errors import LifecycleError
 from choria_lifecycle.service.loop_thread import in_event_loop
 from choria_lifecycle.service.service import Service
-from choria_lifecycle.support.log import logger, warn_aloud
+from choria_lifecycle.support.log import logger, warn_visibly
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -107,7 +107,7 @@ class LifecycleASGIMiddleware:
                 if life.asked:
                     raise
                 taken = "%s is taken for an application without a lifespan, as it raised before it had begun: %s: %s"
-                warn_aloud(taken, service.component, type(error).__name__, error)
+                warn_visibly(taken, service.component, type(error).__name__, error)
                 logger.debug("it raised", exc_info=True)
             await life.complete()
 

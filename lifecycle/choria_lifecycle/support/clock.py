@@ -10,9 +10,9 @@ from typing import Final, Protocol
 __all__ = ["Clock", "SystemClock", "format_time", "steady"]
 
 # Linux has another clock for that than `time.monotonic`, which stands still while the machine is suspended.
-_CLOCK: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+_STEADY_CLOCK: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 # Timers stand still while the machine is suspended; what came due meanwhile is noticed this much later.
-_TURN: Final = 60.0
+_MAX_SLEEP: Final = 60.0
 
 
 def steady() -> float:
@@ -20,7 +20,7 @@ def steady() -> float:
 
     It does not see that a virtual machine was stopped from outside.
     """
-    return time.clock_gettime(_CLOCK)
+    return time.clock_gettime(_STEADY_CLOCK)
 
 
 def format_time(seconds: float) -> str:
@@ -47,5 +47,5 @@ class SystemClock:
 
     async def sleep_until(self, time: float) -> None:
         while (remaining := time - self.now()) > 0:  # noqa: ASYNC110 - nothing else tells
-            await asyncio.sleep(min(remaining, _TURN))
+            await asyncio.sleep(min(remaining, _MAX_SLEEP))
         await asyncio.sleep(0)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-__all__ = ["logger", "warn_aloud"]
+__all__ = ["logger", "warn_visibly"]
 
 logger: Final = logging.getLogger("choria_lifecycle")
 logger.addHandler(logging.NullHandler())
 
 
-def warn_aloud(text: str, *arguments: object) -> None:
+def warn_visibly(text: str, *arguments: object) -> None:
     """Warn; on standard error where the program has not configured its log."""
-    last = logging.lastResort if _unheard() else None
+    last = logging.lastResort if _is_unconfigured() else None
     if last is not None:
         logger.addHandler(last)
     try:
@@ -23,7 +23,7 @@ def warn_aloud(text: str, *arguments: object) -> None:
             logger.removeHandler(last)
 
 
-def _unheard() -> bool:
+def _is_unconfigured() -> bool:
     at: logging.Logger | None = logger
     while at is not None:
         if any(not isinstance(handler, logging.NullHandler) for handler in at.handlers):

@@ -12,7 +12,7 @@ import re
 
 __all__ = ["quoted", "safe", "visible_json"]
 
-_MORE = "…"
+_ELLIPSIS = "…"
 _NOT_ASCII = re.compile(r"[^\x20-\x7e]")
 
 
@@ -30,7 +30,7 @@ def safe(text: str, limit: int | None = None) -> str:
     'server\\x1b[2J\\n10:00:00 [startup] forged'
     """
     if limit is not None and len(text) > limit:
-        return safe(text[:limit]) + _MORE
+        return safe(text[:limit]) + _ELLIPSIS
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
@@ -49,7 +49,7 @@ def quoted(value: object, limit: int = 60) -> str:
     if isinstance(value, str):
         # Cut before quoting: the closing quote belongs to the message, not to the foreign text.
         inner = json.dumps(value[:limit], ensure_ascii=False)[1:-1]
-        return f'"{safe(inner)}{_MORE if len(value) > limit else ""}"'
+        return f'"{safe(inner)}{_ELLIPSIS if len(value) > limit else ""}"'
     try:
         text = json.dumps(value, ensure_ascii=False, default=repr)
     except Exception:  # noqa: BLE001 - whatever Python code can be given: values within themselves, a repr that raises
@@ -69,10 +69,10 @@ def visible_json(line: str) -> str:
     '{"identity":"\\u009b31mn1"}'
     """
     # Outside of strings there is nothing but visible ASCII.
-    return line if line.isprintable() else _NOT_ASCII.sub(_escaped, line)
+    return line if line.isprintable() else _NOT_ASCII.sub(_json_escape, line)
 
 
-def _escaped(found: re.Match[str]) -> str:
+def _json_escape(found: re.Match[str]) -> str:
     char = found[0]
     if char.isprintable():
         return char

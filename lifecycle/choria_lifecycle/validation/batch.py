@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from choria_lifecycle.wire.finding import Finding
-from choria_lifecycle.wire.jsontext import too_large
+from choria_lifecycle.wire.jsontext import too_large_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,6 +68,6 @@ class Partial:
     def refuse(self) -> Finding:
         """End a document that is too long."""
         self._oversized(b"\n")
-        message = too_large(self.size, self.limit)
+        message = too_large_message(self.size, self.limit)
         self.size = 0
         return Finding(code="input-size", path="$", rule="size", message=message)

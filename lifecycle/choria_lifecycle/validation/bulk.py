@@ -16,7 +16,7 @@ import msgspec
 from choria_lifecycle.events.options import is_token
 from choria_lifecycle.wire.check import check_document
 from choria_lifecycle.wire.cloudevents import Format, is_time, source_of
-from choria_lifecycle.wire.jsontext import FLAT, MAX_SIZE, is_shallow
+from choria_lifecycle.wire.jsontext import MAX_SIZE, SHALLOW_SIZE, is_shallow
 from choria_lifecycle.wire.quick import DECODE_ERRORS
 from choria_lifecycle.wire.warnings import EARLIEST, MAX_AHEAD, old_spelling, warnings_for
 from choria_schemas.registry import CONTRACTS
@@ -114,7 +114,7 @@ def check_batch(documents: Sequence[bytes], *, warnings: bool, now: float, is_as
                     raise LookupError
                 if header.time not in _TIMES:
                     _learn(header.time)
-            if len(raw) > FLAT and not is_shallow(raw):
+            if len(raw) > SHALLOW_SIZE and not is_shallow(raw):
                 raise LookupError
             if not is_ascii:
                 raw.decode()  # msgspec does not look into fields that nobody reads
@@ -163,7 +163,7 @@ def _learn(time: str) -> None:
 
 
 def _kind(inspection: Inspection) -> DocumentKind:
-    opened = inspection.opened
+    opened = inspection.parsed
     if opened is None:
         return DocumentKind("-", UNREADABLE)
     if inspection.contract is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from choria_lifecycle.validation.batch import Batch
 from choria_lifecycle.validation.bulk import UNREADABLE, DocumentKind, check_batch, check_one
 from choria_lifecycle.wire.finding import CODES, Finding, Severity
-from choria_lifecycle.wire.jsontext import is_cut_off
+from choria_lifecycle.wire.jsontext import is_truncated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,7 +157,7 @@ def validate_batch(batch: Batch, policy: Policy) -> BatchResult:
 def _unless_cut_off(document: bytes, findings: list[Finding]) -> list[Finding]:
     """Return the findings about the last document of a file that does not end with a line end."""
     code = findings[0].code if len(findings) == 1 else ""
-    if not is_cut_off(document) or not (
+    if not is_truncated(document) or not (
         code == "input-json" or (code == "input-utf-8" and _ends_in_a_letter(document))
     ):
         return findings

@@ -19,7 +19,7 @@ from choria_lifecycle.errors import InvalidEvent
 from choria_lifecycle.events.event import EVENT_TYPES
 from choria_lifecycle.support.text import quoted, safe
 from choria_lifecycle.wire.cloudevents import Format, ParsedDocument, source_of, unwrap
-from choria_lifecycle.wire.finding import Finding, Severity, shown
+from choria_lifecycle.wire.finding import Finding, Severity, finding_value
 from choria_lifecycle.wire.jsontext import MAX_SIZE, json_path, read_json, walk
 from choria_schemas.registry import CONTRACTS
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from choria_schemas.registry import Contract
 
-__all__ = ["MOST", "Inspection", "check_document", "unreadable_document"]
+__all__ = ["MAX_LISTED", "Inspection", "check_document", "unreadable_document"]
 
-MOST: Final = 100
+MAX_LISTED: Final = 100
 """How many places that break the contract, and how many warnings, are listed of one document."""
 
 
@@ -47,7 +47,7 @@ class Inspection:
         protocol: the protocol it names, None where it names none.
         event: the event without its envelope.
         document: the whole document, None if that is no object.
-        opened: the document, opened; None if it is no object.
+        parsed: the document, opened; None if it is no object.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Inspection:
     protocol: str | None = None
     event: dict[str, Any] = field(default_factory=dict)
     document: dict[str, Any] | None = None
-    opened: ParsedDocument | None = None
+    parsed: ParsedDocument | None = None
 
     @property
     def errors(self) -> list[Finding]:
@@ -79,30 +79,35 @@ def _inspect(raw: bytes, max_size: int) -> Inspection:
     if not isinstance(document, dict):
         hint = "; send a document for each event" if isinstance(document, list) else ""
         message = f"an event is a JSON object, not {quoted(document)}{hint}"
-        return Inspection([Finding(code="input-type", path="$", rule="type", value=shown(document), message=message)])
-    opened = unwrap(document)
-    inspection = Inspection(opened.findings, document=document, opened=opened)
-    if opened.format is Format.CLOUDEVENTS:
-        _agree(opened, inspection)
+        return Inspection(
+            [Finding(code="input-type", path="$", rule="type", value=finding_value(document), message=message)]
+        )
+    parsed = unwrap(document)
+    inspection = Inspection(parsed.findings, document=document, parsed=parsed)
+    if parsed.format is Format.CLOUDEVENTS:
+        _check_envelope(parsed, inspection)
     else:
-        _identify(opened, inspection)
-    if inspection.contract is not None and isinstance(opened.data, dict):
-        inspection.event = opened.data
-        _hold(inspection, inspection.contract, opened)
+        _find_contract(parsed, inspection)
+    if inspection.contract is not None and isinstance(parsed.data, dict):
+        inspection.event = parsed.data
+        _check_event(inspection, inspection.contract, parsed)
     return inspection
 
 
-def _hold(inspection: Inspection, contract: Contract, opened: ParsedDocument) -> None:
+def _check_event(inspection: Inspection, contract: Contract, opened: ParsedDocument) -> None:
     """Hold an event against its contract, and put what is wrong in the order of the contract's fields."""
     properties = _properties(contract)
     # As many of each, so that what is listed is first in the order of the contract.
-    found = [*islice(_violations(contract, opened), MOST + 1), *islice(_numbers(properties, opened), MOST + 1)]
+    found = [
+        *islice(_schema_violations(contract, opened), MAX_LISTED + 1),
+        *islice(_range_violations(properties, opened), MAX_LISTED + 1),
+    ]
     rank = {f"{opened.path}.{name}": number for number, name in enumerate(properties)}
     # The validator goes over extra keys in an order that changes from run to run.
-    found.sort(key=lambda finding: (rank.get(_FIELD(finding.path)[0], -1), finding.path))  # type: ignore[index]
-    if len(found) > MOST:
-        message = f"{MOST} places that break the contract are listed, and there are more; mend these first"
-        found[MOST:] = [Finding(code="errors-cut", path=opened.path, rule="limit", message=message)]
+    found.sort(key=lambda finding: (rank.get(_match_field(finding.path)[0], -1), finding.path))  # type: ignore[index]
+    if len(found) > MAX_LISTED:
+        message = f"{MAX_LISTED} places that break the contract are listed, and there are more; mend these first"
+        found[MAX_LISTED:] = [Finding(code="errors-cut", path=opened.path, rule="limit", message=message)]
     inspection.findings += found
 
 
@@ -117,7 +122,7 @@ def unreadable_document(cause: InvalidEvent) -> Finding:
     return Finding(code=f"input-{cause.rule}", path=cause.path, rule=cause.rule, message=cause.message)
 
 
-def _identify(opened: ParsedDocument, inspection: Inspection) -> None:
+def _find_contract(opened: ParsedDocument, inspection: Inspection) -> None:
     """Find the contract of an event by its own protocol."""
     path = f"{opened.path}.protocol"
     protocol = opened.data.get("protocol")
@@ -125,11 +130,11 @@ def _identify(opened: ParsedDocument, inspection: Inspection) -> None:
         inspection.protocol = protocol
         inspection.contract = CONTRACTS.get(protocol)
         if inspection.contract is None:
-            inspection.findings.append(_unknown(protocol, path))
+            inspection.findings.append(_unknown_protocol(protocol, path))
     elif "protocol" in opened.data:
         message = f"protocol must be of type string, not {quoted(protocol)}"
         inspection.findings.append(
-            Finding(code="schema-type", path=path, rule="type", value=shown(protocol), message=message)
+            Finding(code="schema-type", path=path, rule="type", value=finding_value(protocol), message=message)
         )
     else:
         message = "protocol is missing; it says which contract the event keeps, such as io.choria.lifecycle.v1.startup"
@@ -140,29 +145,29 @@ def _identify(opened: ParsedDocument, inspection: Inspection) -> None:
         inspection.findings.append(Finding(code="schema-required", path=path, rule="required", message=message))
 
 
-def _unknown(protocol: str, path: str) -> Finding:
+def _unknown_protocol(protocol: str, path: str) -> Finding:
     unknown = f"no contract is held for the protocol {quoted(protocol, 100)}, so no more was checked"
     return Finding(
         severity=Severity.INFORMATION,
         code="protocol-unknown",
         path=path,
         rule="protocol",
-        value=shown(protocol),
-        message=unknown + _meant(protocol),
+        value=finding_value(protocol),
+        message=unknown + _suggestion(protocol),
     )
 
 
 @lru_cache(maxsize=64)
-def _meant(protocol: str) -> str:
+def _suggestion(protocol: str) -> str:
     """Ask whether a lifecycle event was meant. Of machine events there are more than contracts."""
     prefix, _, name = protocol.lower().rpartition(".")
-    if len(name) > _LONG_NAME or prefix not in (_LIFECYCLE, ""):
+    if len(name) > _MAX_NAME or prefix not in (_LIFECYCLE_PREFIX, ""):
         return ""
     near = get_close_matches(name, EVENT_TYPES, n=1)
-    return f"; did you mean {_LIFECYCLE}.{near[0]}?" if near else ""
+    return f"; did you mean {_LIFECYCLE_PREFIX}.{near[0]}?" if near else ""
 
 
-def _agree(opened: ParsedDocument, inspection: Inspection) -> None:
+def _check_envelope(opened: ParsedDocument, inspection: Inspection) -> None:
     """Find the contract of an event in an envelope; what the envelope says and what the event says must agree."""
     claimed = opened.header.get("type")
     event: Mapping[str, Any] = opened.data if isinstance(opened.data, dict) else {}
@@ -173,7 +178,7 @@ def _agree(opened: ParsedDocument, inspection: Inspection) -> None:
     contract = inspection.contract
     if contract is None:
         if claimed:
-            inspection.findings.append(_unknown(claimed, "$.type"))
+            inspection.findings.append(_unknown_protocol(claimed, "$.type"))
         return
     if claimed and isinstance(own, str) and not {claimed, own} <= set(contract.protocols):
         message = (
@@ -181,13 +186,21 @@ def _agree(opened: ParsedDocument, inspection: Inspection) -> None:
             "make both the same"
         )
         inspection.findings.append(
-            Finding(code="envelope-type-differs", path="$.type", rule="envelope", value=shown(claimed), message=message)
+            Finding(
+                code="envelope-type-differs",
+                path="$.type",
+                rule="envelope",
+                value=finding_value(claimed),
+                message=message,
+            )
         )
     source = opened.header.get("source")
     if source and source != source_of(contract.protocol):
         message = f"source must be {quoted(source_of(contract.protocol))} for this type, not {quoted(source)}"
         inspection.findings.append(
-            Finding(code="envelope-source", path="$.source", rule="envelope", value=shown(source), message=message)
+            Finding(
+                code="envelope-source", path="$.source", rule="envelope", value=finding_value(source), message=message
+            )
         )
     subject, identity = opened.header.get("subject"), event.get("identity")
     # Go makes the subject of the identity without the blanks around it.
@@ -201,28 +214,30 @@ def _agree(opened: ParsedDocument, inspection: Inspection) -> None:
                 code="envelope-subject-differs",
                 path="$.subject",
                 rule="envelope",
-                value=shown(subject),
+                value=finding_value(subject),
                 message=message,
             )
         )
 
 
-def _violations(contract: Contract, opened: ParsedDocument) -> Iterator[Finding]:
+def _schema_violations(contract: Contract, opened: ParsedDocument) -> Iterator[Finding]:
     differs = any(finding.code == "envelope-type-differs" for finding in opened.findings)
     for violation in contract.violations(opened.data):
         # The validator calls the document itself "data"; names of its own making are not foreign, but keys may be.
-        path = opened.path + safe(str(violation.name).removeprefix("data"), _LONGEST)
+        path = opened.path + safe(str(violation.name).removeprefix("data"), _MAX_PATH)
         rule = str(violation.rule)
         if rule == "required":
             for name in (name for name in violation.rule_definition if name not in violation.value):
-                message = f"{name} is missing{_of_type(violation.definition.get('properties', {}).get(name, {}))}"
+                message = f"{name} is missing{_requirement(violation.definition.get('properties', {}).get(name, {}))}"
                 yield Finding(code="schema-required", path=f"{path}.{name}", rule=rule, message=message)
         elif not (differs and path == f"{opened.path}.protocol"):
-            message = _explain(path, violation) + _corrected(contract, violation)
-            yield Finding(code=f"schema-{rule}", path=path, rule=rule, value=shown(violation.value), message=message)
+            message = _violation_message(path, violation) + _correction(contract, violation)
+            yield Finding(
+                code=f"schema-{rule}", path=path, rule=rule, value=finding_value(violation.value), message=message
+            )
 
 
-def _corrected(contract: Contract, violation: JsonSchemaValueException) -> str:
+def _correction(contract: Contract, violation: JsonSchemaValueException) -> str:
     """Say so if it is not upstream's schema that decided, but our correction of it."""
     for pointer, reason in contract.corrections:
         if pointer == f"{_pointer(contract, violation)}/{violation.rule}":
@@ -239,7 +254,7 @@ def _pointer(contract: Contract, violation: JsonSchemaValueException) -> str:
         if "items" in schema:
             schema, pointer, rest = schema["items"], f"{pointer}/items", rest.partition("]")[2]
         elif "properties" in schema:
-            step = _STEP(rest)[1]  # type: ignore[index]
+            step = _match_step(rest)[1]  # type: ignore[index]
             schema, pointer = schema["properties"][step], f"{pointer}/properties/{step}"
             rest = rest[len(step) + 1 :]
         else:  # a key of the publisher's own, dots and brackets included
@@ -250,12 +265,12 @@ def _pointer(contract: Contract, violation: JsonSchemaValueException) -> str:
     return pointer
 
 
-def _explain(path: str, violation: JsonSchemaValueException) -> str:
-    name, value, wanted = _name(path), quoted(violation.value), violation.rule_definition
+def _violation_message(path: str, violation: JsonSchemaValueException) -> str:
+    name, value, wanted = _field_name(path), quoted(violation.value), violation.rule_definition
     match violation.rule:
         case "type":
             kinds = " or ".join(wanted) if isinstance(wanted, list) else wanted
-            return f"{name} must be of type {kinds}, not {value}{_unquoted(kinds, violation.value)}"
+            return f"{name} must be of type {kinds}, not {value}{_number_hint(kinds, violation.value)}"
         case "enum" if len(wanted) == 1:
             return f"{name} must be {quoted(wanted[0])}, not {value}"
         case "enum":
@@ -271,7 +286,7 @@ def _explain(path: str, violation: JsonSchemaValueException) -> str:
             return f"{name} must keep {rule} {quoted(wanted)}, which {value} does not"
 
 
-def _of_type(wanted: Mapping[str, Any]) -> str:
+def _requirement(wanted: Mapping[str, Any]) -> str:
     """Say what a field that is missing would be."""
     if len(wanted.get("enum", ())) == 1:
         return f"; it must be {quoted(wanted['enum'][0])}"
@@ -279,7 +294,7 @@ def _of_type(wanted: Mapping[str, Any]) -> str:
     return f"; it is required, and of type {kind}" if isinstance(kind, str) else ""
 
 
-def _unquoted(kinds: str, value: object) -> str:
+def _number_hint(kinds: str, value: object) -> str:
     """Say what to do about a number that is nearly right."""
     if "integer" not in kinds and "number" not in kinds:
         return ""
@@ -288,7 +303,7 @@ def _unquoted(kinds: str, value: object) -> str:
     return f"; write {int(value)}" if isinstance(value, float) and value.is_integer() and abs(value) < 2**63 else ""
 
 
-def _numbers(properties: Mapping[str, Any], opened: ParsedDocument) -> Iterator[Finding]:
+def _range_violations(properties: Mapping[str, Any], opened: ParsedDocument) -> Iterator[Finding]:
     """What JSON and the schemas allow and Go cannot hold: integers beyond 64 bits, and numbers beyond a double."""
     for name, wanted in properties.items():
         value, path = opened.data.get(name), f"{opened.path}.{name}"
@@ -299,25 +314,25 @@ def _numbers(properties: Mapping[str, Any], opened: ParsedDocument) -> Iterator[
         if isinstance(value, str):
             continue
         for item, trail in walk(value):
-            if isinstance(item, int | float) and not -_DOUBLE <= item <= _DOUBLE:
+            if isinstance(item, int | float) and not -_MAX_DOUBLE <= item <= _MAX_DOUBLE:
                 yield _out_of_range(item, path + json_path(trail), "a double, at most 1.8e308")
 
 
-def _out_of_range(value: float, path: str, room: str) -> Finding:
-    message = f"{_name(path)} must fit into {room}"
-    return Finding(code="number-range", path=path, rule="range", value=shown(value), message=message)
+def _out_of_range(value: float, path: str, allowed: str) -> Finding:
+    message = f"{_field_name(path)} must fit into {allowed}"
+    return Finding(code="number-range", path=path, rule="range", value=finding_value(value), message=message)
 
 
-def _name(path: str) -> str:
+def _field_name(path: str) -> str:
     return path.removeprefix("$").removeprefix(".data_base64").removeprefix(".data").removeprefix(".") or "the value"
 
 
 # Of a key or a path that is shown.
-_LONGEST: Final = 200
+_MAX_PATH: Final = 200
 # Made beforehand: there is no room for that where it is needed.
 _TOO_DEEP: Final = unreadable_document(InvalidEvent("nested too deeply to be read from here", rule="depth"))
-_LIFECYCLE: Final = "io.choria.lifecycle.v1"
-_LONG_NAME: Final = 40
-_DOUBLE: Final = sys.float_info.max
-_STEP = re.compile(r"\.([^.\[]*)").match
-_FIELD = re.compile(r"\$(?:\.data(?:_base64)?(?=\.))?(?:\.[^.\[]*)?").match
+_LIFECYCLE_PREFIX: Final = "io.choria.lifecycle.v1"
+_MAX_NAME: Final = 40
+_MAX_DOUBLE: Final = sys.float_info.max
+_match_step = re.compile(r"\.([^.\[]*)").match
+_match_field = re.compile(r"\$(?:\.data(?:_base64)?(?=\.))?(?:\.[^.\[]*)?").match

@@ -17,7 +17,7 @@ import msgspec
 
 from choria_lifecycle.errors import InvalidEvent
 from choria_lifecycle.support.text import quoted
-from choria_lifecycle.wire.finding import Finding, shown
+from choria_lifecycle.wire.finding import Finding, finding_value
 from choria_lifecycle.wire.jsontext import read_json, to_bytes
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Envelope",
     "Format",
-    "Outgoing",
+    "OutgoingEnvelope",
     "ParsedDocument",
     "detect_format",
     "is_time",
@@ -50,7 +50,7 @@ S = TypeVar("S")
 P = TypeVar("P")
 T = TypeVar("T")
 
-_Text = Annotated[str, msgspec.Meta(min_length=1)]
+_NonEmpty = Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class Envelope(msgspec.Struct, Generic[S, P, T]):
@@ -61,20 +61,20 @@ class Envelope(msgspec.Struct, Generic[S, P, T]):
     """
 
     specversion: Literal["1.0"]
-    id: _Text
+    id: _NonEmpty
     source: S
     type: P
     data: T
-    subject: _Text | None = None
-    time: _Text | None = None
-    datacontenttype: _Text | None = None
-    dataschema: _Text | None = None
+    subject: _NonEmpty | None = None
+    time: _NonEmpty | None = None
+    datacontenttype: _NonEmpty | None = None
+    dataschema: _NonEmpty | None = None
     data_base64: None = None
     # An event of its own protocol is no envelope, whatever else it has.
     protocol: None = None
 
 
-class Outgoing(msgspec.Struct):
+class OutgoingEnvelope(msgspec.Struct):
     """The envelope as it is encoded, with its attributes in the order in which Choria writes them."""
 
     specversion: str
@@ -135,8 +135,10 @@ def source_of(protocol: str) -> str:
     return ".".join(protocol.split(".", 3)[:3])
 
 
-_CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d"
-_TIME = re.compile(rf"\d{{4}}-\d\d-\d\d[Tt]{_CLOCK}:[0-5]\d(?:\.\d+)?(?:[Zz]|[+-]{_CLOCK})", re.ASCII).fullmatch
+_CLOCK_TIME = r"(?:[01]\d|2[0-3]):[0-5]\d"
+_match_time = re.compile(
+    rf"\d{{4}}-\d\d-\d\d[Tt]{_CLOCK_TIME}:[0-5]\d(?:\.\d+)?(?:[Zz]|[+-]{_CLOCK_TIME})", re.ASCII
+).fullmatch
 
 
 def is_time(text: str) -> bool:
@@ -144,7 +146,7 @@ def is_time(text: str) -> bool:
     # First the form that Go writes, which takes a third of the time (`make bench`). fromisoformat would take 24 for an
     # hour from Python 3.14 on, and does not look behind a zero byte.
     is_usual = len(text) == 20 and text[4::3] == "--T::Z" and text[11:13] != "24"
-    if not is_usual and _TIME(text) is None:
+    if not is_usual and _match_time(text) is None:
         return False
     try:
         datetime.fromisoformat(text.upper())  # the calendar
@@ -178,8 +180,8 @@ def unwrap(document: dict[str, Any]) -> ParsedDocument:
     looks_wrapped = "specversion" in document or ("protocol" not in document and "data" in document)
     if header.format is Format.CHORIA or not looks_wrapped:
         return ParsedDocument(Format.CHORIA, document)
-    findings = list(_attributes(document))
-    data, path = _data(document, findings)
+    findings = list(_attribute_findings(document))
+    data, path = _read_data(document, findings)
     texts = {name: document[name] for name in ("type", "source", "subject") if isinstance(document.get(name), str)}
     if isinstance(data, dict) and "specversion" in data and "protocol" not in data:
         message = "the data is another envelope; an event travels in one, whose data is the event"
@@ -192,7 +194,7 @@ _REQUIRED: Final = ("specversion", "id", "source", "type")
 _OPTIONAL: Final = ("subject", "time", "datacontenttype", "dataschema")
 
 
-def _attributes(document: dict[str, Any]) -> Iterator[Finding]:
+def _attribute_findings(document: dict[str, Any]) -> Iterator[Finding]:
     for name in (*_REQUIRED, *_OPTIONAL):
         value = document.get(name)
         if value is None and (name in _OPTIONAL or name not in document):
@@ -202,26 +204,32 @@ def _attributes(document: dict[str, Any]) -> Iterator[Finding]:
         elif not isinstance(value, str):
             wanted = '"1.0", as text,' if name == "specversion" else "text,"
             message = f"{name} must be {wanted} not {quoted(value)}"
-            yield Finding(code="envelope-type", path=f"$.{name}", rule="type", value=shown(value), message=message)
+            yield Finding(
+                code="envelope-type", path=f"$.{name}", rule="type", value=finding_value(value), message=message
+            )
         elif not value:
             message = f"{name} must not be empty" + ("; leave it out" if name in _OPTIONAL else "")
             yield Finding(code="envelope-empty", path=f"$.{name}", rule="minLength", value=value, message=message)
         elif name == "specversion" and value != "1.0":
             message = f'specversion must be "1.0", not {quoted(value)}'
             yield Finding(
-                code="envelope-version", path="$.specversion", rule="enum", value=shown(value), message=message
+                code="envelope-version", path="$.specversion", rule="enum", value=finding_value(value), message=message
             )
         elif name == "time" and not is_time(value):
             message = f"time must be a time of RFC 3339 such as 2026-11-22T08:33:56Z, not {quoted(value)}"
-            yield Finding(code="envelope-time", path="$.time", rule="format", value=shown(value), message=message)
+            yield Finding(
+                code="envelope-time", path="$.time", rule="format", value=finding_value(value), message=message
+            )
 
 
-def _data(document: dict[str, Any], findings: list[Finding]) -> tuple[Any, str]:
+def _read_data(document: dict[str, Any], findings: list[Finding]) -> tuple[Any, str]:
     """Return the data and its path; None, with a finding, where there is none that could be read."""
     plain, encoded = document.get("data"), document.get("data_base64")
 
     def wrong(message: str, *, path: str = "$.data_base64", rule: str = "envelope", value: object = None) -> None:
-        findings.append(Finding(code="envelope-data", path=path, rule=rule, value=shown(value), message=message))
+        findings.append(
+            Finding(code="envelope-data", path=path, rule=rule, value=finding_value(value), message=message)
+        )
 
     if encoded is None:
         if plain is None:

@@ -18,8 +18,8 @@ from choria_lifecycle.events.event import Event, from_unix
 from choria_lifecycle.support.ids import uuid4
 from choria_lifecycle.support.text import quoted
 from choria_lifecycle.wire.check import check_document
-from choria_lifecycle.wire.cloudevents import Format, Outgoing, source_of
-from choria_lifecycle.wire.jsontext import FLAT, MAX_SIZE, is_shallow, to_bytes
+from choria_lifecycle.wire.cloudevents import Format, OutgoingEnvelope, source_of
+from choria_lifecycle.wire.jsontext import MAX_SIZE, SHALLOW_SIZE, is_shallow, to_bytes
 from choria_lifecycle.wire.quick import (
     CURRENT_PROTOCOLS,
     DECODE_ERRORS,
@@ -60,7 +60,7 @@ def parse(data: bytes | bytearray | memoryview | str, max_size: int = MAX_SIZE) 
     try:
         # Go's layout, and nothing in it that asks for care: this is nearly every event there is. What is no bytes fails
         # here and goes the other way, which is cheaper than to ask first.
-        if len(data) <= FLAT <= max_size and data.isascii():  # type: ignore[union-attr]
+        if len(data) <= SHALLOW_SIZE <= max_size and data.isascii():  # type: ignore[union-attr]
             event = QUICK_DECODERS[data[TYPE_OFFSET]](data)  # type: ignore[arg-type,index]
             if event.protocol in CURRENT_PROTOCOLS and not event.timestamp >> 63:
                 return event
@@ -92,7 +92,7 @@ def decode(data: bytes | bytearray | memoryview | str, max_size: int = MAX_SIZE)
             pass
         else:
             return event
-    return _thoroughly(raw, max_size)
+    return _decode_checked(raw, max_size)
 
 
 # Looking up a member of an enumeration takes as long as the rest of the question.
@@ -117,17 +117,17 @@ def encode(event: Event | MachineEvent, format: Format = _CHORIA) -> bytes:  # n
     """
     wrapped = format is not _CHORIA
     if wrapped and format is not _CLOUDEVENTS:
-        wrapped = _format(format) is _CLOUDEVENTS
+        wrapped = _to_format(format) is _CLOUDEVENTS
     cls: Any = type(event)
-    has_optional = cls not in _LIFECYCLE and _has_optional(cls)
+    has_optional = cls not in _LIFECYCLE_CLASSES and _has_optional(cls)
     try:
-        data = _without_absent(event) if has_optional else event
-        return _encode(_wrap(event, data) if wrapped else data)
-    except _UNWRITABLE as cause:
+        data = _without_unset(event) if has_optional else event
+        return _encode(_to_envelope(event, data) if wrapped else data)
+    except _ENCODE_ERRORS as cause:
         raise InvalidEvent(f"the event cannot be written as JSON: {cause}", rule="json") from None
 
 
-def _thoroughly(raw: bytes, max_size: int) -> Event | MachineEvent:
+def _decode_checked(raw: bytes, max_size: int) -> Event | MachineEvent:
     inspection = check_document(raw, max_size)
     for finding in inspection.errors:
         raise finding.error()
@@ -142,7 +142,7 @@ def _thoroughly(raw: bytes, max_size: int) -> Event | MachineEvent:
     return event
 
 
-def _format(name: Any) -> Format:
+def _to_format(name: Any) -> Format:
     """Return the format of this name, for callers that have it from a file or a command line."""
     try:
         return Format(name)
@@ -150,7 +150,7 @@ def _format(name: Any) -> Format:
         raise OptionError(f"{quoted(name)} is no format; there are {', '.join(Format)}", invalid=("format",)) from None
 
 
-def _as_json(value: object) -> object:
+def _to_builtin(value: object) -> object:
     """Write what is text or a number by inheritance as what it inherits from; called for such values only."""
     if isinstance(value, str):
         return str.__str__(value)
@@ -159,13 +159,13 @@ def _as_json(value: object) -> object:
     raise TypeError(f"{type(value).__name__} is nothing that JSON has")
 
 
-_encode = msgspec.json.Encoder(enc_hook=_as_json).encode
+_encode = msgspec.json.Encoder(enc_hook=_to_builtin).encode
 
 # What the engine and the making of an envelope raise where a constructor was given anything at all.
-_UNWRITABLE = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError, TypeError, AttributeError)
+_ENCODE_ERRORS = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError, TypeError, AttributeError)
 
 # The classes of lifecycle events, whose fields are all required.
-_LIFECYCLE: Final = frozenset(get_args(Event))
+_LIFECYCLE_CLASSES: Final = frozenset(get_args(Event))
 
 
 @cache
@@ -176,8 +176,8 @@ def _has_optional(cls: Any) -> bool:
     return any(field.default is not dataclasses.MISSING for field in dataclasses.fields(cls))
 
 
-def _wrap(event: Any, data: Any) -> Outgoing:
-    if type(event) in _LIFECYCLE:
+def _to_envelope(event: Any, data: Any) -> OutgoingEnvelope:
+    if type(event) in _LIFECYCLE_CLASSES:
         source, id_ = _LIFECYCLE_SOURCE, event.id
     else:
         # The id of a machine event is that of the machine, and the same every time.
@@ -185,16 +185,18 @@ def _wrap(event: Any, data: Any) -> Outgoing:
     # As Go has it: blanks around the identity are no part of the subject, and CloudEvents forbids an empty one.
     subject = event.identity.strip() or msgspec.UNSET
     # By position: naming them takes three times as long (`make bench`).
-    return Outgoing("1.0", id_, source, event.protocol, subject, "application/json", _time(event.timestamp), data)
+    return OutgoingEnvelope(
+        "1.0", id_, source, event.protocol, subject, "application/json", _format_time(event.timestamp), data
+    )
 
 
 # Events are made and sent at once, so that many share their second; a hit costs a tenth (`make bench`).
 @lru_cache(maxsize=64)
-def _time(timestamp: int) -> str:
+def _format_time(timestamp: int) -> str:
     return from_unix(timestamp).isoformat().replace("+00:00", "Z")
 
 
-def _without_absent(event: Any) -> dict[str, Any]:
+def _without_unset(event: Any) -> dict[str, Any]:
     """Return the event as a mapping without the optional fields that are None; a required one may be null."""
     return {
         field.name: _plain(value)
@@ -208,4 +210,4 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, float) and not isfinite(value):
         raise ValueError(f"{value} is no number that JSON has")  # the engine would write null
-    return _without_absent(value) if dataclasses.is_dataclass(value) else value
+    return _without_unset(value) if dataclasses.is_dataclass(value) else value

@@ -13,9 +13,9 @@ from choria_lifecycle.support.text import quoted, safe
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CODES", "Finding", "Severity", "Shown", "shown"]
+__all__ = ["CODES", "Finding", "FindingValue", "Severity", "finding_value"]
 
-Shown: TypeAlias = str | int | float | bool | None
+FindingValue: TypeAlias = str | int | float | bool | None
 
 
 class Severity(StrEnum):
@@ -31,7 +31,7 @@ class Severity(StrEnum):
     """Nothing is wrong, and there is something to know."""
 
 
-_CODES: Final[Mapping[Severity, tuple[str, ...]]] = {
+_CODES_BY_SEVERITY: Final[Mapping[Severity, tuple[str, ...]]] = {
     Severity.ERROR: (
         "input-depth",
         "input-json",
@@ -74,7 +74,7 @@ _CODES: Final[Mapping[Severity, tuple[str, ...]]] = {
 }
 
 CODES: Final[Mapping[str, Severity]] = MappingProxyType(
-    {code: severity for severity, codes in _CODES.items() for code in codes}
+    {code: severity for severity, codes in _CODES_BY_SEVERITY.items() for code in codes}
 )
 """Every code there is, with its severity; docs/validation.md has an example for each."""
 
@@ -96,7 +96,7 @@ class Finding:
     code: str
     path: str
     rule: str
-    value: Shown = None
+    value: FindingValue = None
     message: str
 
     def __str__(self) -> str:
@@ -107,7 +107,7 @@ class Finding:
         return InvalidEvent(self.message, path=self.path, rule=self.rule, value=self.value)
 
 
-def shown(value: object) -> Shown:
+def finding_value(value: object) -> FindingValue:
     """Return a value as a finding carries it."""
     if isinstance(value, int) and value.bit_length() > 64:
         return quoted(value, 40)

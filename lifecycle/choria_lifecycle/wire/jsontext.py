@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "FLAT",
     "MAX_DEPTH",
     "MAX_SIZE",
+    "SHALLOW_SIZE",
     "Trail",
-    "duplicates",
-    "is_cut_off",
+    "duplicate_keys",
     "is_shallow",
+    "is_truncated",
     "json_path",
     "read_json",
     "to_bytes",
-    "too_large",
+    "too_large_message",
     "walk",
 ]
 
@@ -41,13 +41,13 @@ MAX_SIZE: Final = 65536
 MAX_DEPTH: Final = 256
 """How deep arrays and objects may be nested; events need two levels, and Python's own limit varies with the caller."""
 
-FLAT: Final = 2 * MAX_DEPTH
+SHALLOW_SIZE: Final = 2 * MAX_DEPTH
 """A document of no more than this many bytes cannot be nested too deeply: each level takes two."""
 
 # A string that is never closed goes on to the end; without that, each quote in it would be tried as a beginning of its
 # own, each time to the end.
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:(")|\\?\Z)', re.DOTALL)
-_syntax = msgspec.json.Decoder(msgspec.Raw).decode
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:(")|\\?\Z)', re.DOTALL)
+_check_syntax = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 def to_bytes(data: bytes | bytearray | memoryview | str) -> bytes:
@@ -68,17 +68,17 @@ def to_bytes(data: bytes | bytearray | memoryview | str) -> bytes:
     raise TypeError(f"an event is read from bytes or text, not from {type(data).__name__}")
 
 
-def too_large(size: int, limit: int) -> str:
+def too_large_message(size: int, limit: int) -> str:
     """Return what to say of a document that has more bytes than are allowed."""
     return f"{size} bytes are more than the {limit} that are allowed; an event has a few hundred"
 
 
 def is_shallow(raw: bytes) -> bool:
     """Tell whether nothing in the document is nested deeper than `MAX_DEPTH`; linear in its size."""
-    if len(raw) <= FLAT or raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
+    if len(raw) <= SHALLOW_SIZE or raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
         return True
     depth = 0
-    for byte in _STRING.sub(b"", raw):
+    for byte in _STRINGS.sub(b"", raw):
         if byte in b"[{":
             depth += 1
             if depth > MAX_DEPTH:
@@ -98,7 +98,7 @@ def read_json(raw: bytes, max_size: int = MAX_SIZE) -> Any:
         InvalidEvent: with one of the rules `size`, `utf-8`, `depth` and `json`.
     """
     if len(raw) > max_size:
-        raise InvalidEvent(too_large(len(raw), max_size), rule="size")
+        raise InvalidEvent(too_large_message(len(raw), max_size), rule="size")
     try:
         text = raw.decode()
     except UnicodeDecodeError as cause:
@@ -115,13 +115,13 @@ def read_json(raw: bytes, max_size: int = MAX_SIZE) -> Any:
         )
     try:
         document = _decode(text)
-        _syntax(raw)
+        _check_syntax(raw)
     except RecursionError:
         # Only a caller that is itself close to the interpreter's limit gets here.
         raise InvalidEvent("arrays and objects are nested too deeply to be read here", rule="depth") from None
     except json.JSONDecodeError as cause:
         where = f"line {cause.lineno} column {cause.colno}" if "\n" in text else f"column {cause.colno}"
-        if not text.strip(_BLANK):
+        if not text.strip(_WHITESPACE):
             raise InvalidEvent("the document is empty; an event is a JSON object", rule="json") from None
         raise InvalidEvent(f"this is no JSON: {cause.msg.removesuffix(' at')} at {where}", rule="json") from None
     except msgspec.DecodeError:
@@ -135,29 +135,29 @@ def read_json(raw: bytes, max_size: int = MAX_SIZE) -> Any:
     return document
 
 
-def _constant(name: str) -> None:
+def _reject_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _integer(digits: str) -> int:
+def _parse_integer(digits: str) -> int:
     # Python refuses, and needs quadratic time for, integers of thousands of digits; all of them are out of any range.
     if len(digits) <= 400:
         return int(digits)
-    return -_BEYOND if digits.startswith("-") else _BEYOND
+    return -_HUGE if digits.startswith("-") else _HUGE
 
 
-_BEYOND: Final = 10**400
-_BLANK: Final = " \t\r\n"
-_decode = json.JSONDecoder(parse_constant=_constant, parse_int=_integer).decode
+_HUGE: Final = 10**400
+_WHITESPACE: Final = " \t\r\n"
+_decode = json.JSONDecoder(parse_constant=_reject_constant, parse_int=_parse_integer).decode
 
 
-def is_cut_off(raw: bytes) -> bool:
+def is_truncated(raw: bytes) -> bool:
     """Tell whether the bytes are a document whose end is missing: a string, an array or an object is still open."""
-    rest = _STRING.sub(_closed, raw)
+    rest = _STRINGS.sub(_drop_closed, raw)
     return b'"' in rest or rest.count(b"{") + rest.count(b"[") > rest.count(b"}") + rest.count(b"]")
 
 
-def _closed(string: re.Match[bytes]) -> bytes:
+def _drop_closed(string: re.Match[bytes]) -> bytes:
     """Leave nothing of a string, and a quote of one that is not closed."""
     return b"" if string[1] else b'"'
 
@@ -173,16 +173,16 @@ def walk(document: object) -> Iterator[tuple[object, Trail]]:
         item, trail = found.pop()
         yield item, trail
         if isinstance(item, dict):
-            found += [(inner, _below(trail, ".{}", key)) for key, inner in item.items()]
+            found += [(inner, _append_step(trail, ".{}", key)) for key, inner in item.items()]
         elif isinstance(item, list):
-            found += [(inner, _below(trail, "[{}]", index)) for index, inner in enumerate(item)]
+            found += [(inner, _append_step(trail, "[{}]", index)) for index, inner in enumerate(item)]
 
 
-def _below(trail: Trail, form: str, step: object) -> Trail:
+def _append_step(trail: Trail, form: str, step: object) -> Trail:
     depth = trail[3] if trail else 0
-    if depth > _MOST_STEPS:
+    if depth > _MAX_STEPS:
         return trail
-    return trail, form if depth < _MOST_STEPS else "…", step, depth + 1
+    return trail, form if depth < _MAX_STEPS else "…", step, depth + 1
 
 
 def json_path(trail: Trail) -> str:
@@ -190,11 +190,11 @@ def json_path(trail: Trail) -> str:
     steps: list[str] = []
     while trail:
         trail, form, step, _ = trail
-        steps.append(form.format(safe(str(step), _LONGEST_STEP)))
-    return safe("".join(reversed(steps)), _LONGEST_PATH)
+        steps.append(form.format(safe(str(step), _MAX_STEP_LENGTH)))
+    return safe("".join(reversed(steps)), _MAX_PATH_LENGTH)
 
 
-def duplicates(raw: bytes, most: int) -> list[tuple[str, str]]:
+def duplicate_keys(raw: bytes, most: int) -> list[tuple[str, str]]:
     """Return the keys that are in an object more than once, each with the JSON path of that object below the document.
 
     Args:
@@ -209,21 +209,21 @@ def duplicates(raw: bytes, most: int) -> list[tuple[str, str]]:
         if len(members) == len(pairs):
             return members
         doubled = True
-        return _Doubled(pairs)
+        return _ObjectWithDuplicates(pairs)
 
-    document = json.loads(raw, object_pairs_hook=gather, parse_int=_digits)
+    document = json.loads(raw, object_pairs_hook=gather, parse_int=_zero)
     if not doubled:
         return []
     found = (
-        (json_path(trail), safe(key, _LONGEST_STEP))
+        (json_path(trail), safe(key, _MAX_STEP_LENGTH))
         for item, trail in walk(document)
-        if isinstance(item, _Doubled)
+        if isinstance(item, _ObjectWithDuplicates)
         for key in item.repeated
     )
     return sorted(islice(found, most))
 
 
-class _Doubled(dict[str, Any]):
+class _ObjectWithDuplicates(dict[str, Any]):
     """An object in which a key is more than once."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
@@ -231,10 +231,10 @@ class _Doubled(dict[str, Any]):
         self.repeated = [key for key, times in Counter(key for key, _ in pairs).items() if times > 1]
 
 
-def _digits(digits: str) -> int:  # noqa: ARG001 - the decoder's signature
+def _zero(digits: str) -> int:  # noqa: ARG001 - the decoder's signature
     return 0
 
 
-_MOST_STEPS: Final = 20
-_LONGEST_STEP: Final = 60
-_LONGEST_PATH: Final = 200
+_MAX_STEPS: Final = 20
+_MAX_STEP_LENGTH: Final = 60
+_MAX_PATH_LENGTH: Final = 200

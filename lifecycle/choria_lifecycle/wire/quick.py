@@ -46,12 +46,12 @@ def decode_by_header(raw: bytes) -> Any:
     header = read_header(raw)
     if header.format is Format.CHORIA:
         contract = CONTRACTS[header.protocol]  # type: ignore[index]
-        event = _native(contract.protocol)(raw)
+        event = _event_decoder(contract.protocol)(raw)
     else:
         contract = CONTRACTS[header.type]  # type: ignore[index]
-        event = _unwrapped(_wrapped(contract.protocol)(raw))
-    keeps = _rules(contract.protocol)
-    if keeps is not None and not keeps(event):
+        event = _event_in(_envelope_decoder(contract.protocol)(raw))
+    within_bounds = _bounds_check(contract.protocol)
+    if within_bounds is not None and not within_bounds(event):
         raise LookupError
     return normalise_protocol(event, contract)
 
@@ -64,12 +64,12 @@ def normalise_protocol(event: Any, contract: Contract) -> Any:
 
 
 @cache
-def _native(protocol: str) -> Callable[[bytes], Any]:
+def _event_decoder(protocol: str) -> Callable[[bytes], Any]:
     return msgspec.json.Decoder(CONTRACTS[protocol].cls).decode
 
 
 @cache
-def _wrapped(protocol: str) -> Callable[[bytes], Envelope[Any, Any, Any]]:
+def _envelope_decoder(protocol: str) -> Callable[[bytes], Envelope[Any, Any, Any]]:
     contract = CONTRACTS[protocol]
     # Made of values that are known only now, which type checkers cannot follow.
     envelope: Any = Envelope
@@ -79,7 +79,7 @@ def _wrapped(protocol: str) -> Callable[[bytes], Envelope[Any, Any, Any]]:
     return decode
 
 
-def _unwrapped(envelope: Envelope[Any, Any, Any]) -> Any:
+def _event_in(envelope: Envelope[Any, Any, Any]) -> Any:
     """Return the event in an envelope, if the two agree as far as the decoder could not tell."""
     event, subject, time = envelope.data, envelope.subject, envelope.time
     if (subject is not None and subject != event.identity) or (time is not None and not is_time(time)):
@@ -88,14 +88,14 @@ def _unwrapped(envelope: Envelope[Any, Any, Any]) -> Any:
 
 
 @cache
-def _rules(protocol: str, besides: str = "") -> Callable[[Any], bool] | None:
+def _bounds_check(protocol: str, skip: str = "") -> Callable[[Any], bool] | None:
     """Return what tells whether an event keeps what its types leave open, None where they leave nothing open.
 
     Integers have 64 bits, as in Go, and some values and lengths have the bounds of the schema.
 
     Args:
         protocol: any spelling.
-        besides: a field that the caller sees to.
+        skip: a field that the caller sees to.
 
     Raises:
         LookupError: that is not all, and the validator has to see the document.
@@ -106,7 +106,7 @@ def _rules(protocol: str, besides: str = "") -> Callable[[Any], bool] | None:
     values: list[tuple[float, Callable[[Any], Any], float]] = []
     lengths: list[tuple[float, Callable[[Any], Any], float]] = []
     for name, wanted in contract.schema()["properties"].items():
-        if name == besides:
+        if name == skip:
             continue
         bounds = {keyword: bound for field, keyword, bound in contract.bounds if field == name}
         if "integer" in wanted.get("type", ()):
@@ -116,19 +116,19 @@ def _rules(protocol: str, besides: str = "") -> Callable[[Any], bool] | None:
             values.append((bounds.get("minimum", -inf), attrgetter(name), bounds.get("maximum", inf)))
         elif bounds:
             lengths.append((bounds.get("minLength", 0), attrgetter(name), bounds.get("maxLength", inf)))
-    return _all_of(values, lengths) if values or lengths else None
+    return _within(values, lengths) if values or lengths else None
 
 
-def _all_of(
+def _within(
     values: list[tuple[float, Callable[[Any], Any], float]], lengths: list[tuple[float, Callable[[Any], Any], float]]
 ) -> Callable[[Any], bool]:
-    def keeps(event: Any) -> bool:
+    def within(event: Any) -> bool:
         return all(low <= get(event) <= high for low, get, high in values) and all(
             low <= len(get(event)) <= high for low, get, high in lengths
         )
 
     if len(values) != 1 or len(lengths) != 1:
-        return keeps
+        return within
     # The governor's, without the loops, which take longer than the rest (`make bench`).
     [(low, value_of, high)], [(least, text_of, most)] = values, lengths
     return lambda event: low <= value_of(event) <= high and least <= len(text_of(event)) <= most
@@ -139,36 +139,36 @@ def _all_of(
 # pRovisioned, aLive, uPgraded, gOvernor. In an envelope that place is inside an id of 36 characters, and the byte
 # is a hexadecimal digit, which none of those letters is. A wrong guess is refused by the decoder.
 
-_LIFECYCLE: Final = "io.choria.lifecycle.v1."
+_LIFECYCLE_PREFIX: Final = "io.choria.lifecycle.v1."
 # From Python 3.14 on fromisoformat takes 24 for an hour, which RFC 3339 does not have.
-_TAKES_24: Final = sys.version_info >= (3, 14)
-_IN_ENVELOPE: Final = (
+_ACCEPTS_HOUR_24: Final = sys.version_info >= (3, 14)
+_ENVELOPE_START: Final = (
     '{"specversion":"1.0","id":"00000000-0000-4000-8000-000000000000","source":"io.choria.lifecycle","type":"'
 )
 
-TYPE_OFFSET: Final = len('{"protocol":"' + _LIFECYCLE) + 1
+TYPE_OFFSET: Final = len('{"protocol":"' + _LIFECYCLE_PREFIX) + 1
 """The place of the byte that tells how to read a document of Go's layout."""
 
-CURRENT_PROTOCOLS: Final = frozenset(_LIFECYCLE + name for name in EVENT_TYPES)
+CURRENT_PROTOCOLS: Final = frozenset(_LIFECYCLE_PREFIX + name for name in EVENT_TYPES)
 """The protocols of lifecycle events as they are written today."""
 
 
-def _quick(protocol: str) -> Callable[[bytes], Event]:
-    decode, keeps = _native(protocol), _rules(protocol, besides="timestamp")
-    if keeps is None:
+def _quick_decoder(protocol: str) -> Callable[[bytes], Event]:
+    decode, within_bounds = _event_decoder(protocol), _bounds_check(protocol, skip="timestamp")
+    if within_bounds is None:
         return decode
 
     def checked(raw: bytes) -> Event:
         event: Event = decode(raw)
-        if keeps(event):
+        if within_bounds(event):
             return event
         raise LookupError
 
     return checked
 
 
-def _quick_envelope(raw: bytes) -> Event:
-    decode, keeps = _WRAPPED[raw[_WRAPPED_BYTE]]
+def _decode_envelope(raw: bytes) -> Event:
+    decode, within_bounds = _ENVELOPE_DECODERS[raw[_ENVELOPE_TYPE_OFFSET]]
     envelope = decode(raw)
     event: Event = envelope.data
     time = envelope.time
@@ -177,21 +177,25 @@ def _quick_envelope(raw: bytes) -> Event:
     if envelope.subject != event.identity or time is None or len(time) != 20 or time[4::3] != "--T::Z":
         raise LookupError
     datetime.fromisoformat(time)
-    if _TAKES_24 and time[11:13] == "24":
+    if _ACCEPTS_HOUR_24 and time[11:13] == "24":
         raise LookupError
-    if keeps is not None and not keeps(event):
+    if within_bounds is not None and not within_bounds(event):
         raise LookupError
     return event
 
 
-_WRAPPED_BYTE: Final = len(_IN_ENVELOPE + _LIFECYCLE) + 1
-_WRAPPED: Final = {
-    ord(name[1]): (_wrapped(_LIFECYCLE + name), _rules(_LIFECYCLE + name, besides="timestamp")) for name in EVENT_TYPES
+_ENVELOPE_TYPE_OFFSET: Final = len(_ENVELOPE_START + _LIFECYCLE_PREFIX) + 1
+_ENVELOPE_DECODERS: Final = {
+    ord(name[1]): (
+        _envelope_decoder(_LIFECYCLE_PREFIX + name),
+        _bounds_check(_LIFECYCLE_PREFIX + name, skip="timestamp"),
+    )
+    for name in EVENT_TYPES
 }
 
 QUICK_DECODERS: Final[Mapping[int, Callable[[bytes], Event]]] = {
-    **dict.fromkeys(b"0123456789abcdefABCDEF", _quick_envelope),
-    **{ord(name[1]): _quick(_LIFECYCLE + name) for name in EVENT_TYPES},
+    **dict.fromkeys(b"0123456789abcdefABCDEF", _decode_envelope),
+    **{ord(name[1]): _quick_decoder(_LIFECYCLE_PREFIX + name) for name in EVENT_TYPES},
 }
 """The function that reads a document of Go's layout with that byte.
 

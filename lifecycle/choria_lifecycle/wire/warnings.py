@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 from choria_lifecycle.events.options import check_component
 from choria_lifecycle.events.subjects import SUBJECT_PREFIX
 from choria_lifecycle.support.text import quoted, safe
-from choria_lifecycle.wire.check import MOST
+from choria_lifecycle.wire.check import MAX_LISTED
 from choria_lifecycle.wire.cloudevents import Envelope, Format, source_of
-from choria_lifecycle.wire.finding import CODES, Finding, shown
-from choria_lifecycle.wire.jsontext import duplicates
+from choria_lifecycle.wire.finding import CODES, Finding, finding_value
+from choria_lifecycle.wire.jsontext import duplicate_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.wire.check import Inspection
     from choria_schemas.registry import Contract
 
-__all__ = ["EARLIEST", "MAX_AHEAD", "UUID", "old_spelling", "warnings_for"]
+__all__ = ["EARLIEST", "MAX_AHEAD", "_match_uuid", "old_spelling", "warnings_for"]
 
 EARLIEST: Final = 946_684_800
 """2000-01-01, in seconds since 1970: no event is older than that."""
@@ -34,11 +34,11 @@ EARLIEST: Final = 946_684_800
 MAX_AHEAD: Final = 86_400
 """How many seconds a timestamp may be ahead of the clock."""
 
-UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
+_match_uuid: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
 
 
 def warnings_for(raw: bytes, inspection: Inspection, subject: str | None, now: float) -> list[Finding]:
-    """Return the warnings about a document; of more than `MOST` there is one more finding that says so.
+    """Return the warnings about a document; of more than `MAX_LISTED` there is one more finding that says so.
 
     Args:
         raw: the document.
@@ -49,26 +49,26 @@ def warnings_for(raw: bytes, inspection: Inspection, subject: str | None, now: f
     if inspection.document is None:
         return []
     try:
-        found = list(islice(_advise(raw, inspection, subject, now), MOST + 1))
+        found = list(islice(_warnings(raw, inspection, subject, now), MAX_LISTED + 1))
     except RecursionError:  # only a caller that is itself close to the interpreter's limit gets here
         return []
-    if len(found) > MOST:
-        message = f"{MOST} warnings are listed, and there are more"
-        found[MOST:] = [_finding("warnings-cut", "$", message)]
+    if len(found) > MAX_LISTED:
+        message = f"{MAX_LISTED} warnings are listed, and there are more"
+        found[MAX_LISTED:] = [_finding("warnings-cut", "$", message)]
     return found
 
 
-def _advise(raw: bytes, inspection: Inspection, subject: str | None, now: float) -> Iterator[Finding]:
-    for path, key in duplicates(raw, MOST + 1):
+def _warnings(raw: bytes, inspection: Inspection, subject: str | None, now: float) -> Iterator[Finding]:
+    for path, key in duplicate_keys(raw, MAX_LISTED + 1):
         message = (
             f"the key {quoted(key, 100)} is there more than once; most readers take the last, some the first: leave one"
         )
         yield _finding("duplicate-key", f"${path}.{key}", message)
-    contract, event, opened = inspection.contract, inspection.event, inspection.opened
+    contract, event, opened = inspection.contract, inspection.event, inspection.parsed
     if contract is None or opened is None:
         return
     if opened.format is Format.CLOUDEVENTS:
-        yield from _about_envelope(contract, inspection.document or {}, opened.header)
+        yield from _envelope_warnings(contract, inspection.document or {}, opened.header)
     path = opened.path
     yield from _spelling(contract, event.get("protocol"), f"{path}.protocol")
     yield from _id(event.get("id"), f"{path}.id")
@@ -81,7 +81,9 @@ def _advise(raw: bytes, inspection: Inspection, subject: str | None, now: float)
 
 
 def _finding(code: str, path: str, message: str, value: object = None) -> Finding:
-    return Finding(severity=CODES[code], code=code, path=path, rule=_RULES[code], value=shown(value), message=message)
+    return Finding(
+        severity=CODES[code], code=code, path=path, rule=_RULES[code], value=finding_value(value), message=message
+    )
 
 
 @cache
@@ -89,16 +91,16 @@ def _fields(contract: Contract) -> frozenset[str]:
     return frozenset(contract.schema()["properties"])
 
 
-def _about_envelope(contract: Contract, envelope: dict[str, Any], header: dict[str, str]) -> Iterator[Finding]:
+def _envelope_warnings(contract: Contract, envelope: dict[str, Any], header: dict[str, str]) -> Iterator[Finding]:
     yield from _spelling(contract, header.get("type"), "$.type")
     yield from _misspelt(envelope, _ATTRIBUTES, "$")
-    for name in sorted(islice((name for name in envelope if not _ATTRIBUTE(name)), MOST)):
+    for name in sorted(islice((name for name in envelope if not _match_attribute(name)), MAX_LISTED)):
         if name not in _ATTRIBUTES:
             message = (
                 f"Choria's own readers refuse an envelope with the attribute {quoted(name, 100)}; "
                 "rename it, to letters and digits only"
             )
-            yield _finding("envelope-extension", f"$.{safe(name, _LONG)}", message)
+            yield _finding("envelope-extension", f"$.{safe(name, _MAX_KEY)}", message)
 
 
 def _spelling(contract: Contract, protocol: object, path: str) -> Iterable[Finding]:
@@ -116,7 +118,7 @@ def old_spelling(contract: Contract, protocol: str, path: str) -> Finding:
 
 
 def _id(value: object, path: str) -> Iterable[Finding]:
-    if isinstance(value, str) and not UUID(value):
+    if isinstance(value, str) and not _match_uuid(value):
         message = f"id should be a UUID, by which an event can be told from all others, not {quoted(value)}"
         yield _finding("id-uuid", path, message, value)
 
@@ -141,10 +143,10 @@ def _timestamp(value: object, path: str, now: float) -> Iterable[Finding]:
             return
     end = "more than a day ahead of the clock here" if value > latest else "before the year 2000"
     why = "was it never set?" if value == 0 else "is the clock of the sender right, and is it in seconds since 1970?"
-    yield _finding("timestamp-range", path, f"timestamp is {_when(value)}, {end}; {why}", value)
+    yield _finding("timestamp-range", path, f"timestamp is {_date(value)}, {end}; {why}", value)
 
 
-def _when(seconds: int) -> str:
+def _date(seconds: int) -> str:
     try:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
     except (OverflowError, ValueError, OSError):
@@ -153,9 +155,9 @@ def _when(seconds: int) -> str:
 
 def _misspelt(members: dict[str, Any], known: frozenset[str], path: str) -> Iterator[Finding]:
     # Names are compared letter by letter, for which neither the names nor their number may be left to a publisher.
-    extra = islice((name for name in members if name not in known and len(name) <= _LONG_NAME), _MOST_NAMES)
+    extra = islice((name for name in members if name not in known and len(name) <= _MAX_NAME), _MAX_NAMES)
     for name in sorted(extra):
-        near = _near(name, known)
+        near = _closest(name, known)
         if near is None:
             continue
         also = "which is there too" if near in members else "which is missing"
@@ -166,20 +168,20 @@ def _misspelt(members: dict[str, Any], known: frozenset[str], path: str) -> Iter
 
 
 @lru_cache(maxsize=1024)
-def _near(name: str, known: frozenset[str]) -> str | None:
+def _closest(name: str, known: frozenset[str]) -> str | None:
     """Return the known field that a name is likely to stand for, None if there is none."""
-    plain = _bare(name)
+    plain = _letters_only(name)
     for field in sorted(known):
-        if _bare(field) == plain:
+        if _letters_only(field) == plain:
             return field
     # Short names are close to too many others: pid is not meant to be id.
-    fields = [field for field in sorted(known) if len(field) >= _SHORT_NAME]
-    near = get_close_matches(plain, fields, n=1, cutoff=0.85) if len(plain) >= _SHORT_NAME else []
+    fields = [field for field in sorted(known) if len(field) >= _MIN_NAME]
+    near = get_close_matches(plain, fields, n=1, cutoff=0.85) if len(plain) >= _MIN_NAME else []
     return near[0] if near else None
 
 
-def _bare(name: str) -> str:
-    return _BARE("", name).lower()
+def _letters_only(name: str) -> str:
+    return _remove_separators("", name).lower()
 
 
 def _subject(contract: Contract, event: dict[str, Any], subject: str) -> Iterable[Finding]:
@@ -212,10 +214,10 @@ _RULES: Final = {
 }
 _ATTRIBUTES: Final = frozenset(Envelope.__struct_fields__)
 # Lower case is what CloudEvents asks for; Go takes upper case too.
-_ATTRIBUTE = re.compile(r"[A-Za-z0-9]+").fullmatch
-_BARE = re.compile(r"[^A-Za-z0-9]").sub
-_LONG: Final = 200
-_LONG_NAME: Final = 40
-_SHORT_NAME: Final = 5
-_MOST_NAMES: Final = 25
+_match_attribute = re.compile(r"[A-Za-z0-9]+").fullmatch
+_remove_separators = re.compile(r"[^A-Za-z0-9]").sub
+_MAX_KEY: Final = 200
+_MAX_NAME: Final = 40
+_MIN_NAME: Final = 5
+_MAX_NAMES: Final = 25
 _UNITS: Final = {"milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}

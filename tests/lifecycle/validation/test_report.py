@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import choria_lifecycle as lifecycle
 from choria_lifecycle.validation.report import ReportFormat, line_maker, summary
 from choria_lifecycle.wire import finding as findings
-from choria_lifecycle.wire.finding import Finding, Severity, Shown
+from choria_lifecycle.wire.finding import Finding, FindingValue, Severity
 
 WRONG = Finding(
     code="schema-type", path="$.identity", rule="type", value=5, message="identity must be of type string, not 5"
@@ -63,7 +63,7 @@ def test_json() -> None:
 
 
 @pytest.mark.parametrize("value", [True, False, 1, 1.5, -(2**64) + 1, 2**64 - 1, "1", None])
-def test_values_stay_what_they_are_in_json(value: Shown) -> None:
+def test_values_stay_what_they_are_in_json(value: FindingValue) -> None:
     finding = Finding(code="schema-type", path="$", rule="type", value=value, message="m")
     found = json.loads(line_maker(ReportFormat.JSON, "f")(1, finding))["value"]
     assert (found, type(found)) == (value, type(value))

@@ -9,7 +9,7 @@ import pytest
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle import InvalidEvent
-from choria_lifecycle.wire.jsontext import FLAT, MAX_DEPTH, is_shallow, read_json, to_bytes
+from choria_lifecycle.wire.jsontext import MAX_DEPTH, SHALLOW_SIZE, is_shallow, read_json, to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,7 +115,7 @@ def test_time_grows_with_the_size_and_no_faster(make: Callable[[int], bytes]) ->
 
 
 def test_a_short_document_needs_no_look_at_its_depth() -> None:
-    assert len(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH) == FLAT
+    assert len(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH) == SHALLOW_SIZE
 
 
 def test_a_caller_near_the_limit_of_recursion_gets_an_error_too() -> None:
