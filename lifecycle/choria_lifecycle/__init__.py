@@ -1,4 +1,4 @@
-"""Choria lifecycle events: made, checked, published, received and read.
+"""Create, validate, publish, receive and parse Choria lifecycle events.
 
     import choria_lifecycle as lifecycle
 
@@ -6,9 +6,8 @@
     async with lifecycle.connect(servers="nats://127.0.0.1:4222") as middleware:
         await middleware.publish(event)
 
-`__all__` is the public interface, with `codec.decode` for the other events of Choria. Importing this package imports
-nothing else of it: each name is imported when it is first used, so that a command starts as fast as its own needs allow
-(`make bench`).
+`__all__` is the public interface, together with `wire.codec.decode` for Choria's other events. Each name is imported on
+first use, so that a program loads only the modules it needs.
 """
 
 from __future__ import annotations

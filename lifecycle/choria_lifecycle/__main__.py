@@ -1,4 +1,4 @@
-"""`python -m choria_lifecycle` is the command `lifecycle`."""
+"""Run the `lifecycle` command with `python -m choria_lifecycle`."""
 
 from choria_lifecycle.cli import main
 

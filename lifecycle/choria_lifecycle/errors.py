@@ -1,18 +1,18 @@
-"""Every error this library raises.
+"""The errors that this library raises.
 
     LifecycleError
-     +-- InvalidEvent        a document breaks the contract: path, rule and value say where and why
-     +-- UnknownProtocol     a document names a protocol for which no contract is held
-     +-- OptionError         an event was asked for with options that are missing, foreign or unusable
+     +-- InvalidEvent        a document breaks its contract; path, rule and value say where and how
+     +-- UnknownProtocol     no contract covers the protocol that a document names
+     +-- OptionError         options are missing, unexpected or invalid
      +-- ConfigError         settings contradict each other or cannot be read
-     +-- ConnectionFailed    no server could be reached in time
-     +-- NotAuthorised       a server refused the credentials, or a subject
-     +-- DeliveryFailed      a publish was not confirmed; says whether the event may still arrive
-     +-- NoStream            no JetStream stream, or bucket, keeps what was asked for
+     +-- ConnectionFailed    no server was reached before the timeout
+     +-- NotAuthorised       a server rejected the credentials, or denied a subject
+     +-- DeliveryFailed      a publish was not confirmed; may_arrive tells if the event may still arrive
+     +-- NoStream            no JetStream stream or bucket holds what was requested
      +-- MissingExtra        an optional dependency is not installed
-     +-- AddressInUse        another program listens where this one was to
+     +-- AddressInUse        another program listens on the address
 
-Nothing else leaves the library, apart from what Python itself raises for a wrong call.
+Wrong calls raise Python's own errors, such as TypeError.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ __all__ = [
 
 
 class LifecycleError(Exception):
-    """The base of all errors of this library; catch it to catch them all. They can be copied and pickled."""
+    """The base class of all errors of this library. They can be copied and pickled."""
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Exceptions are rebuilt from their positional arguments alone, which leaves out what ours are made of.
+        # By default an exception is rebuilt from its positional arguments, without our keyword-only ones.
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
@@ -47,13 +47,13 @@ def _rebuild(cls: type[LifecycleError], args: tuple[object, ...], attributes: di
 
 
 class InvalidEvent(LifecycleError):
-    """A document or an event breaks the contract.
+    """A document or an event breaks its contract.
 
     Attributes:
-        message: what is wrong and what would be right, safe to show.
-        path: the JSON path of the place, `$` for the whole document.
-        rule: the rule that was broken: a keyword of JSON Schema such as `required`, or one of ours such as `size`.
-        value: what was found, safe to show; None where there is nothing to show.
+        message: the problem and its remedy, safe to show.
+        path: the JSON path of the invalid value, `$` for the whole document.
+        rule: the broken rule: a JSON Schema keyword such as `required`, or one of this library's such as `size`.
+        value: the invalid value, safe to show, or None.
     """
 
     def __init__(self, message: str, *, path: str = "$", rule: str = "", value: object = None) -> None:
@@ -68,10 +68,10 @@ class InvalidEvent(LifecycleError):
 
 
 class UnknownProtocol(LifecycleError):
-    """A document names a protocol for which no lifecycle contract is held.
+    """No contract covers the protocol that a document names, or it is not one of a lifecycle event.
 
     Attributes:
-        protocol: the name as it was read. It is foreign: clean it before showing it.
+        protocol: the name from the document, unescaped: do not show it as it is.
     """
 
     def __init__(self, message: str, *, protocol: str) -> None:
@@ -80,12 +80,12 @@ class UnknownProtocol(LifecycleError):
 
 
 class OptionError(LifecycleError):
-    """Something was asked for with options that do not make one: an event, a connection, a service.
+    """Options for an event, a connection or a service are missing, unexpected or invalid.
 
     Attributes:
         missing: the required options that were not given.
-        unexpected: the options that there are not.
-        invalid: the options whose values cannot be used.
+        unexpected: the options that are not accepted.
+        invalid: the options with unusable values.
     """
 
     def __init__(
@@ -107,20 +107,20 @@ class ConfigError(LifecycleError):
 
 
 class ConnectionFailed(LifecycleError):
-    """No server could be reached within the deadline; the message names the cause and never a secret."""
+    """No server was reached before the timeout; the message names the cause and never contains a secret."""
 
 
 class NotAuthorised(LifecycleError):
-    """A server refused the credentials, or the right to publish or subscribe to a subject."""
+    """A server rejected the credentials, or denied permission to publish or subscribe to a subject."""
 
 
 class DeliveryFailed(LifecycleError):
     """A publish was not confirmed.
 
     Attributes:
-        subject: the subject it was published on.
-        may_arrive: True if the event, or part of a batch, may still reach or have reached the server; False if it
-            certainly did not.
+        subject: the subject that was published on.
+        may_arrive: True if the event, or part of a batch, may have reached or may still reach the server; False if it
+            certainly has not and will not.
     """
 
     def __init__(self, message: str, *, subject: str, may_arrive: bool) -> None:
@@ -130,14 +130,14 @@ class DeliveryFailed(LifecycleError):
 
 
 class NoStream(LifecycleError):
-    """No JetStream stream, or bucket of keys, keeps what was asked for, or JetStream is not enabled."""
+    """No JetStream stream or key-value bucket holds what was requested, or JetStream is not enabled."""
 
 
 class MissingExtra(LifecycleError):
     """An optional dependency is not installed.
 
     Attributes:
-        extra: the extra of this distribution that brings it, for example `cli`.
+        extra: the extra that installs it, for example `cli`.
     """
 
     def __init__(self, what: str, *, extra: str) -> None:
@@ -146,10 +146,10 @@ class MissingExtra(LifecycleError):
 
 
 class AddressInUse(LifecycleError):
-    """Another program listens on the address that was to be listened on.
+    """Another program already listens on the address.
 
     Attributes:
-        host: the address, as it was to be bound.
+        host: the host name or IP address.
         port: the port.
     """
 

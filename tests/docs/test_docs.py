@@ -1,4 +1,4 @@
-"""docs/validation.md and the code say the same: every code with its severity, its examples, and the programs."""
+"""docs/validation.md agrees with the code: all codes with their severities, the examples and the programs."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Example(NamedTuple):
 
     Attributes:
         raw: the document.
-        subject: what it is sent on.
-        of_file: it is about the end of a file.
+        subject: the subject that it is sent on.
+        of_file: True if it is about the end of a file.
     """
 
     raw: bytes
@@ -50,7 +50,7 @@ _STEP = rf"([^`]*?)[ ,]*({_SPAN}(?: {_SPAN})*)"
 
 
 def example(cell: str) -> Example:
-    """Make the document that a cell describes; the page says how it is written."""
+    """Build the document that a cell describes, in the notation that the page explains."""
     assert re.fullmatch(f"(?:{_STEP})+", cell), cell
     (way, name), *changes = [(words.strip(" ,"), _text(spans)) for words, spans in re.findall(_STEP, cell)]
     assert way in {"", "in Latin-1:", "at the end of a file:"}, way
@@ -70,7 +70,7 @@ def example(cell: str) -> Example:
             case "on":
                 subject = text
             case _:
-                raise AssertionError(f"the page does not say what {word!r} means")
+                raise AssertionError(f"the page does not explain {word!r}")
     written = name if document is None else json.dumps(document, ensure_ascii=False).removesuffix("}") + again + "}"
     return Example(written.encode("latin-1" if "Latin-1" in way else "utf-8"), subject, "file" in way)
 
@@ -81,7 +81,7 @@ def _text(spans: str) -> str:
 
 
 def in_a_file(raw: bytes) -> list[str]:
-    """Return the codes of what `lifecycle validate` finds in a file."""
+    """Return the codes that `lifecycle validate` reports for a file."""
     parts = [validate_batch(batch, Policy(now=time.time())) for batch in DocumentSource(io.BytesIO(raw))]
     return [finding.code for part in parts for _, findings in part.said for finding in findings]
 
@@ -93,7 +93,7 @@ def test_each_code_has_one_row_with_its_severity() -> None:
 
 
 @pytest.mark.parametrize(("code", "which", "cell"), EXAMPLES, ids=[f"{code} {which}" for code, which, _ in EXAMPLES])
-def test_the_examples_are_what_they_say(code: str, which: str, cell: str) -> None:
+def test_each_example_has_the_findings_of_its_row(code: str, which: str, cell: str) -> None:
     raw, subject, of_file = example(cell)
     if of_file:
         found = in_a_file(raw)
@@ -103,25 +103,25 @@ def test_the_examples_are_what_they_say(code: str, which: str, cell: str) -> Non
             assert in_a_file(raw + b"\n") == found
     if which == "good":
         assert not found
-    elif code.endswith("-cut"):  # it does not come alone
+    elif code.endswith("-cut"):  # never the only finding
         assert found[-1] == code
     else:
         assert found == [code]
 
 
-def test_the_documents_that_the_examples_change_are_right() -> None:
+def test_the_base_documents_are_valid() -> None:
     assert sorted(BASES) == ["C", "E", "G", "N"]
     assert BASES["C"]["data"] == BASES["E"]
     for document in BASES.values():
         assert not lifecycle.validate(json.dumps(document))
 
 
-def test_every_code_in_the_sources_is_listed_and_no_other() -> None:
+def test_codes_lists_exactly_the_codes_in_the_sources() -> None:
     folder = Path(lifecycle.__file__).parent
     sources = {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in folder.rglob("*.py")}
     text = "\n".join(sources.values())
     used = set(re.findall(r"(?:\bcode=|_finding\()\"([\w-]+)\"", text))
-    # What jsontext.py refuses, and what the validators that are compiled from the schemas can find.
+    # The rules of jsontext.py, and those of the validators compiled from the schemas.
     assert set(re.findall(r"code=f\"([^\"]*)\"", text)) == {"input-{cause.rule}", "schema-{rule}"}
     used |= {
         f"input-{rule}" for rule in re.findall(r"raise InvalidEvent\(.*rule=\"([\w-]+)\"", sources["wire/jsontext.py"])
@@ -133,7 +133,7 @@ def test_every_code_in_the_sources_is_listed_and_no_other() -> None:
     assert used == set(CODES)
 
 
-def test_the_programs_do_what_the_page_says() -> None:
+def test_the_programs_print_what_the_page_shows() -> None:
     shown, tested = PROGRAMS
     said = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True).stdout
     assert said.splitlines() == [line[2:] for line in shown.splitlines() if line.startswith("# ")]

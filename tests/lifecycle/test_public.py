@@ -21,7 +21,7 @@ PROMISED = frozenset(
 )
 
 
-def test_the_promised_names_are_there_and_no_others() -> None:
+def test_the_package_exports_exactly_the_promised_names() -> None:
     assert set(lifecycle.__all__) == PROMISED
     assert len(lifecycle.__all__) == len(PROMISED)
     for name in lifecycle.__all__:
@@ -46,14 +46,14 @@ def test_type_checkers_and_python_see_the_same_names() -> None:
     assert {*seen, "__version__"} == set(lifecycle.__all__)
 
 
-def test_the_errors_are_one_tree() -> None:
+def test_all_errors_derive_from_lifecycle_error() -> None:
     for name in PROMISED:
         thing = getattr(lifecycle, name)
         if isinstance(thing, type) and issubclass(thing, Exception):
             assert issubclass(thing, lifecycle.LifecycleError)
 
 
-def test_the_version_is_that_of_the_distribution() -> None:
+def test_version_is_that_of_the_distribution() -> None:
     from importlib.metadata import version
 
     assert lifecycle.__version__ == version("choria-lifecycle")
@@ -67,7 +67,7 @@ def test_the_version_is_that_of_the_distribution() -> None:
         ("from choria_lifecycle import Middleware, InMemoryTransport", "nats click"),
     ],
 )
-def test_nothing_is_imported_that_is_not_needed(statement: str, unwanted: str) -> None:
+def test_unneeded_modules_are_not_imported(statement: str, unwanted: str) -> None:
     code = f"import sys; before = set(sys.modules); {statement}; print(*set(sys.modules) - before)"
     ran = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
     assert not set(ran.stdout.split()) & set(unwanted.split())
@@ -111,7 +111,7 @@ async def main() -> None:
 """
 
 
-def test_a_user_s_type_checker_sees_strict_signatures(tmp_path: Path) -> None:
+def test_signatures_pass_and_fail_under_mypy_strict(tmp_path: Path) -> None:
     (tmp_path / "right.py").write_text(RIGHT)
     (tmp_path / "wrong.py").write_text(WRONG)
     command = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--config-file=", "right.py", "wrong.py"]

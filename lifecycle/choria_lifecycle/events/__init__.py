@@ -1,1 +1,1 @@
-"""Lifecycle events: factories, option checks, subjects and the one-line text."""
+"""Lifecycle events: factories, option checks, subjects and one-line descriptions."""

@@ -1,4 +1,4 @@
-"""An event as one line of text."""
+"""The one-line description of an event."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ __all__ = ["describe"]
 
 
 def describe(event: Event) -> str:
-    """Return the event as the line that Choria's viewers show, with foreign text made safe to show.
+    """Return the line that Choria's viewers show for an event, with untrusted text escaped.
 
-    The wording is that of go-choria (lifecycle/*.go, the String methods), for the eyes and scripts that know it.
+    The wording is that of go-choria (the String methods in lifecycle/*.go), which people and scripts know.
 
     >>> describe(shutdown(identity="n1.example.net", component="server"))
     '[shutdown] n1.example.net: server'
@@ -30,7 +30,7 @@ def describe(event: Event) -> str:
 
 def _governor_text(event: Governor) -> str:
     name = _shown(event.governor)
-    # A constructor checks nothing, so that each value may be any.
+    # Constructors check nothing: any value may be of any type.
     sequence: object = event.sequence
     slot = f"slot {sequence} on " if isinstance(sequence, int) and sequence > 0 else ""
     stages = {

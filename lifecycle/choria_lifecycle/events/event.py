@@ -1,4 +1,4 @@
-"""The event types, and what an event says of itself: its type and its time."""
+"""The event types, and the type and time of an event."""
 
 from __future__ import annotations
 
@@ -44,36 +44,36 @@ EVENT_TYPES: Final = tuple(_TYPE_NAMES.values())
 
 
 def event_type(event: Event) -> str:
-    """Return the name of the event's type, for example `startup`; it is a token of the subject.
+    """Return the name of the event's type, for example `startup`; it is one token of the subject.
 
     Raises:
-        TypeError: it is no lifecycle event.
+        TypeError: event is not a lifecycle event.
     """
     return type_name(type(event))
 
 
 def type_name(cls: type[Event]) -> str:
-    """Return the name of the type whose events have this class; raises TypeError for any other class."""
+    """Return the name of the event type of a class; raises TypeError for other classes."""
     try:
         return _TYPE_NAMES[cls]
     except KeyError:
-        raise TypeError(f"{cls.__name__} is no lifecycle event") from None
+        raise TypeError(f"{cls.__name__} is not a lifecycle event") from None
 
 
 def event_time(event: Event) -> datetime:
-    """Return the time that the event states for itself, in UTC.
+    """Return the event's timestamp as a datetime in UTC.
 
-    The alive events of a Choria server all state when its process started: Choria makes that event once.
+    All alive events of a Choria server have the time at which its process started: Choria creates that event once.
 
     Raises:
-        InvalidEvent: the timestamp lies outside the years 1 to 9999.
+        InvalidEvent: the timestamp is outside the years 1 to 9999.
     """
     event_type(event)
     return from_unix(event.timestamp)
 
 
 def from_unix(timestamp: int) -> datetime:
-    """Return Unix seconds as a time in UTC; raises InvalidEvent outside the years 1 to 9999."""
+    """Return Unix seconds as a datetime in UTC; raises InvalidEvent outside the years 1 to 9999."""
     try:
         return _EPOCH + timedelta(seconds=timestamp)
     except (OverflowError, TypeError, ValueError):

@@ -1,7 +1,7 @@
-"""Make lifecycle events.
+"""Factories for lifecycle events.
 
-Each factory returns the generated dataclass of its type, with `protocol`, a random `id` and the current `timestamp`
-filled in and every option checked; `options.py` has the rules.
+Each returns the generated dataclass of its type, checks every option by the rules in `options.py`, and fills in
+`protocol`, a random `id` and the current `timestamp`.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ _make_upgraded = event_factory(Upgraded, _upgraded.PROTOCOL, _EVENT_CLASSES)
 
 
 def startup(**options: Unpack[VersionOptions]) -> Startup:
-    """Make the event that a component publishes when it has started.
+    """Create the event that a component publishes when it has started.
 
     Args:
-        **options: identity, component and version; id and timestamp where they must not be filled in.
+        **options: identity, component and version; optionally id and timestamp.
 
     Raises:
-        OptionError: options are missing, belong to other events, or cannot be used. One error names them all.
+        OptionError: options are missing, belong to other events, or are invalid; one error reports them all.
 
     >>> startup(identity="n1.example.net", component="server", version="0.30.2").version
     '0.30.2'
@@ -53,10 +53,10 @@ def startup(**options: Unpack[VersionOptions]) -> Startup:
 
 
 def shutdown(**options: Unpack[BaseOptions]) -> Shutdown:
-    """Make the event that a component publishes when it is about to stop.
+    """Create the event that a component publishes when it is about to stop.
 
     Args:
-        **options: identity and component; id and timestamp where they must not be filled in.
+        **options: identity and component; optionally id and timestamp.
 
     Raises:
         OptionError: as for `startup`.
@@ -65,10 +65,10 @@ def shutdown(**options: Unpack[BaseOptions]) -> Shutdown:
 
 
 def provisioned(**options: Unpack[BaseOptions]) -> Provisioned:
-    """Make the event that a component publishes when it has been provisioned, before it restarts with its new settings.
+    """Create the event that a component publishes once it is provisioned, before it restarts with its new settings.
 
     Args:
-        **options: identity and component; id and timestamp where they must not be filled in.
+        **options: identity and component; optionally id and timestamp.
 
     Raises:
         OptionError: as for `startup`.
@@ -77,10 +77,10 @@ def provisioned(**options: Unpack[BaseOptions]) -> Provisioned:
 
 
 def alive(**options: Unpack[VersionOptions]) -> Alive:
-    """Make the event that a component publishes at intervals while it runs; Choria's own servers do every 30 minutes.
+    """Create the event that a component publishes at intervals while it runs; Choria's servers do so every 30 minutes.
 
     Args:
-        **options: identity, component and version; id and timestamp where they must not be filled in.
+        **options: identity, component and version; optionally id and timestamp.
 
     Raises:
         OptionError: as for `startup`.
@@ -89,10 +89,10 @@ def alive(**options: Unpack[VersionOptions]) -> Alive:
 
 
 def upgraded(**options: Unpack[UpgradedOptions]) -> Upgraded:
-    """Make the event that a component publishes when it has replaced its own software.
+    """Create the event that a component publishes when it has upgraded its own software.
 
     Args:
-        **options: identity, component, version and new_version; id and timestamp where they must not be filled in.
+        **options: identity, component, version and new_version; optionally id and timestamp.
 
     Raises:
         OptionError: as for `startup`.
@@ -101,11 +101,10 @@ def upgraded(**options: Unpack[UpgradedOptions]) -> Upgraded:
 
 
 def governor(**options: Unpack[GovernorOptions]) -> Governor:
-    """Make the event that a node publishes when it enters or leaves a governor, or is kept out of one.
+    """Create the event that a node publishes when it enters or leaves a governor, is evicted, or times out waiting.
 
     Args:
-        **options: identity, component, governor and event_type; sequence, which is 0 by default; id and timestamp where
-            they must not be filled in.
+        **options: identity, component, governor and event_type; optionally sequence (0 by default), id and timestamp.
 
     Raises:
         OptionError: as for `startup`.
@@ -123,16 +122,16 @@ _FACTORIES: Final[Mapping[str, Callable[[dict[str, Any]], Event]]] = {
 }
 
 
-def new(type: str, **options: Any) -> Event:  # noqa: A002 - the name that the options of Choria's tools have
-    """Make an event of the type with this name.
+def new(type: str, **options: Any) -> Event:  # noqa: A002 - the option's name in Choria's tools
+    """Create an event of a type given by name.
 
     Args:
         type: one of `EVENT_TYPES`.
-        **options: those of the factory with the same name.
+        **options: the options of the factory of that name.
 
     Raises:
-        OptionError: there is no such type; or as for `startup`.
+        OptionError: the type is unknown, or as for `startup`.
     """
     if type not in EVENT_TYPES:
-        raise OptionError(f"{quoted(type)} is no event type; there are {', '.join(EVENT_TYPES)}", invalid=("type",))
+        raise OptionError(f"type must be one of {', '.join(EVENT_TYPES)}, not {quoted(type)}", invalid=("type",))
     return _FACTORIES[type](options)

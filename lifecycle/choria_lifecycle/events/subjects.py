@@ -1,4 +1,4 @@
-"""The subject an event travels on: `choria.lifecycle.event.<type>.<component>`."""
+"""The subject of an event: `choria.lifecycle.event.<type>.<component>`."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ if TYPE_CHECKING:
 __all__ = ["SUBJECT_PREFIX", "subject"]
 
 SUBJECT_PREFIX: Final = "choria.lifecycle.event"
-"""The tokens that the subjects of all lifecycle events begin with (go-choria, lifecycle/lifecycle.go)."""
+"""The common prefix of the subjects of all lifecycle events (go-choria, lifecycle/lifecycle.go)."""
 
 
 def subject(event: Event) -> str:
     """Return the subject that an event is published on.
 
     Raises:
-        OptionError: the component cannot be one token of a subject. Choria itself lets dots, spaces and wildcards pass;
-            such an event is read like any other, and cannot be published from here.
-        TypeError: it is no lifecycle event.
+        OptionError: the component is not usable as one token of a subject. Choria itself accepts dots, spaces and
+            wildcards; such an event can be parsed, but not published.
+        TypeError: event is not a lifecycle event.
     """
     cls: Any = type(event)
     try:
         return _cached_subject(cls, event.component)
-    except (AttributeError, TypeError):  # no event, or a component that is no text
+    except (AttributeError, TypeError):  # not an event, or an unhashable component
         return _build_subject(cls, getattr(event, "component", None))
 
 
 def _build_subject(cls: Any, component: Any) -> str:
     name = type_name(cls)
-    wrong = check_component(component)
-    if wrong:
-        raise OptionError(f"component {wrong}", invalid=("component",))
+    problem = check_component(component)
+    if problem:
+        raise OptionError(f"component {problem}", invalid=("component",))
     return f"{SUBJECT_PREFIX}.{name}.{component}"
 
 
-# A fleet has few components and many events; making the text anew would cost three times as much (`make bench`).
+# A fleet has few components and many events: building the text takes three times as long as a cache hit.
 _cached_subject = lru_cache(maxsize=1024)(_build_subject)

@@ -1,1 +1,1 @@
-"""Small things that every package may use: safe text, random ids, clocks, logging, jitter and backoff."""
+"""Helpers for every package: safe text, random ids, clocks, logging, jitter and backoff."""

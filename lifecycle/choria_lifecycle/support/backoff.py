@@ -1,4 +1,4 @@
-"""Pauses between attempts that grow while attempts fail."""
+"""Exponential backoff between attempts."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ __all__ = ["Backoff"]
 
 
 class Backoff:
-    """Pauses in seconds, each twice the one before.
+    """Pauses in seconds that double up to a maximum.
 
     Args:
         initial: the first pause.
-        maximum: the pause that is never exceeded.
+        maximum: the longest pause.
 
     >>> backoff = Backoff(1.0, 3.0)
     >>> [backoff.next(), backoff.next(), backoff.next()]
@@ -28,5 +28,5 @@ class Backoff:
         return pause
 
     def reset(self) -> None:
-        """Start over after a success."""
+        """Start over with the initial pause, after a success."""
         self._pause = self._initial

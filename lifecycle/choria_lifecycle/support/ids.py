@@ -1,7 +1,7 @@
 """Random identifiers for events.
 
-`str(uuid.uuid4())` takes longer than everything else in making an event together, because of the system call and of the
-UUID object that nobody asked for. Making many at once, column by column, costs a tenth (`make bench`).
+`str(uuid.uuid4())` takes longer than all other steps of creating an event, because of its system call and its UUID
+object. Generating many at once, column by column, takes a tenth of the time.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _pool: list[str] = []
 
 
 def uuid4() -> str:
-    """Return a random UUID (RFC 9562, version 4) as text, from the system's source of randomness.
+    """Return a random UUID (RFC 9562, version 4) as text, from the operating system's random source.
 
-    Safe to call from several threads, and in a child after a fork.
+    Thread-safe, and safe in a child process after a fork.
     """
     try:
         return _pool.pop()
@@ -52,5 +52,5 @@ def _batch() -> list[str]:
 
 
 if hasattr(os, "register_at_fork"):
-    # A child must not hand out what its parent is going to hand out too.
+    # The child must not return ids that the parent will return too.
     os.register_at_fork(after_in_child=_pool.clear)

@@ -1,4 +1,4 @@
-"""Chance, for what many programs would otherwise do at the same moment."""
+"""Random jitter, so that a fleet does not act in lockstep."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from typing import Final
 __all__ = ["jitter"]
 
 jitter: Final = random.SystemRandom()
-"""The operating system's: a program that seeds `random`, as every one of a fleet may do alike, is not disturbed by this
-library, nor the other way round."""
+"""A generator that uses the operating system's random source, independent of `random.seed`, which every program of a
+fleet may call with the same value."""

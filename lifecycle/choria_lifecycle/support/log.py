@@ -1,4 +1,4 @@
-"""Where everything in this library logs to: the logger `choria_lifecycle`, silent unless the program configures it."""
+"""The logger `choria_lifecycle`, which is silent unless the program configures logging."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ logger.addHandler(logging.NullHandler())
 
 
 def warn_visibly(text: str, *arguments: object) -> None:
-    """Warn; on standard error where the program has not configured its log."""
+    """Log a warning, on standard error if the program has not configured logging."""
     last = logging.lastResort if _is_unconfigured() else None
     if last is not None:
         logger.addHandler(last)

@@ -1,8 +1,7 @@
-"""Foreign text made safe to show.
+"""Escaping of untrusted text for display.
 
-Whatever arrives from the network may hold terminal escapes, newlines that forge a line, or bidirectional controls that
-turn a line around. Text goes through here at the moment it becomes something to read, and nowhere else: events keep
-what they were sent.
+Text from the network may contain terminal escapes, newlines that forge a line, or bidirectional controls that reverse
+one. It is escaped only when it is displayed: events keep the text they were sent with.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ _NOT_ASCII = re.compile(r"[^\x20-\x7e]")
 
 
 def safe(text: str, limit: int | None = None) -> str:
-    r"""Return text on one line, with everything that is not plainly visible written as an escape.
+    r"""Return text on one line, with all non-printable characters escaped.
 
-    Escaped are the control characters (C0, DEL, C1), line and paragraph separators, bidirectional and other format
+    These are control characters (C0, DEL, C1), line and paragraph separators, bidirectional and other format
     characters, lone surrogates, private and unassigned code points, and spaces other than U+0020.
 
     Args:
-        text: anything.
-        limit: the most characters of `text` to show; an ellipsis marks the cut. None shows all.
+        text: the untrusted text.
+        limit: the maximum number of characters of `text` to show, followed by an ellipsis; None shows all.
 
     >>> safe("server\x1b[2J\n10:00:00 [startup] forged")
     'server\\x1b[2J\\n10:00:00 [startup] forged'
@@ -37,38 +36,38 @@ def safe(text: str, limit: int | None = None) -> str:
 
 
 def quoted(value: object, limit: int = 60) -> str:
-    """Return a value out of a JSON document as short, safe JSON text for a message.
+    """Return a JSON value as short, safe JSON text for a message.
 
     Args:
-        value: what json.loads can return; anything else is shown as well as it can be.
-        limit: the most characters to show; an ellipsis marks the cut.
+        value: a value as json.loads returns it; others are shown by their repr or type.
+        limit: the maximum number of characters to show, followed by an ellipsis.
 
     >>> quoted({"a": [1, None]})
     '{"a": [1, null]}'
     """
     if isinstance(value, str):
-        # Cut before quoting: the closing quote belongs to the message, not to the foreign text.
+        # Truncate before quoting, so that the closing quote is always there.
         inner = json.dumps(value[:limit], ensure_ascii=False)[1:-1]
         return f'"{safe(inner)}{_ELLIPSIS if len(value) > limit else ""}"'
     try:
         text = json.dumps(value, ensure_ascii=False, default=repr)
-    except Exception:  # noqa: BLE001 - whatever Python code can be given: values within themselves, a repr that raises
+    except Exception:  # noqa: BLE001 - any object: circular references, a repr that raises
         return f"a value of type {type(value).__name__}"
     return safe(text, limit)
 
 
 def visible_json(line: str) -> str:
-    r"""Return JSON that says the same, with everything that is not plainly visible written as an escape of JSON.
+    r"""Return equivalent JSON with all non-printable characters written as JSON escapes.
 
-    JSON lets DEL, C1 and bidirectional controls through.
+    JSON itself permits DEL, C1 and bidirectional controls in strings.
 
     Args:
-        line: a JSON text on one line, without whitespace outside of its strings other than spaces.
+        line: JSON on one line, with no whitespace outside of strings but spaces.
 
     >>> visible_json('{"identity":"\x9b31mn1"}')
     '{"identity":"\\u009b31mn1"}'
     """
-    # Outside of strings there is nothing but visible ASCII.
+    # Outside of strings, JSON consists of printable ASCII.
     return line if line.isprintable() else _NOT_ASCII.sub(_json_escape, line)
 
 

@@ -1,1 +1,1 @@
-"""Bytes to events and back, and everything that is wrong or odd about one document."""
+"""Parse and encode events, and validate one document."""

@@ -1,7 +1,7 @@
-"""Everything that is wrong with a document, found by walking through it.
+"""The thorough check of one document.
 
-This is the thorough way to read a document. The codec takes a faster one where it can, and comes here for everything
-that did not fit: to learn why, or because the document is unusual and right.
+The codec decodes most documents with the faster `wire.quick`. This check explains what is wrong with the others, or
+accepts them as unusual but valid.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from choria_lifecycle.events.event import EVENT_TYPES
 from choria_lifecycle.support.text import quoted, safe
 from choria_lifecycle.wire.cloudevents import Format, ParsedDocument, source_of, unwrap
 from choria_lifecycle.wire.finding import Finding, Severity, finding_value
-from choria_lifecycle.wire.jsontext import MAX_SIZE, json_path, read_json, walk
+from choria_lifecycle.wire.jsontext import MAX_SIZE, TOO_DEEP_FOR_STACK, json_path, read_json, walk
 from choria_schemas.registry import CONTRACTS
 
 if TYPE_CHECKING:
@@ -33,21 +33,21 @@ if TYPE_CHECKING:
 __all__ = ["MAX_LISTED", "Inspection", "check_document", "unreadable_document"]
 
 MAX_LISTED: Final = 100
-"""How many places that break the contract, and how many warnings, are listed of one document."""
+"""The maximum number of errors in the event, and of warnings, that are listed for one document."""
 
 
 @dataclass(slots=True)
 class Inspection:
-    """What is known of a document after looking at all of it.
+    """The result of checking a document.
 
     Attributes:
-        findings: where it breaks its contract, in the order of the document's layers - text, envelope, event - and
-            whether there is no contract.
-        contract: the contract that it claims to keep, None where there is none.
-        protocol: the protocol it names, None where it names none.
+        findings: the errors in the order text, envelope, event; or the information that no contract covers the
+            protocol.
+        contract: the contract of the event's protocol, or None if it is unknown.
+        protocol: the protocol that the document names, or None.
         event: the event without its envelope.
-        document: the whole document, None if that is no object.
-        parsed: the document, opened; None if it is no object.
+        document: the whole document, or None if it is not an object.
+        parsed: the document split into envelope and event, or None if it is not an object.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -59,26 +59,26 @@ class Inspection:
 
     @property
     def errors(self) -> list[Finding]:
-        """The findings that break the contract."""
+        """The findings that are errors."""
         return [finding for finding in self.findings if finding.severity is Severity.ERROR]
 
 
 def check_document(raw: bytes, max_size: int = MAX_SIZE) -> Inspection:
-    """Look at all of a document; never raises on what it holds."""
+    """Check a document; never raises because of its content."""
     try:
         return _inspect(raw, max_size)
     except InvalidEvent as cause:
         return Inspection([unreadable_document(cause)])
     except RecursionError:
-        # Only a caller that is itself close to the interpreter's limit gets here.
+        # The depth is limited, so this happens only if the caller is close to the interpreter's limit.
         return Inspection([_TOO_DEEP])
 
 
 def _inspect(raw: bytes, max_size: int) -> Inspection:
     document = read_json(raw, max_size)
     if not isinstance(document, dict):
-        hint = "; send a document for each event" if isinstance(document, list) else ""
-        message = f"an event is a JSON object, not {quoted(document)}{hint}"
+        hint = "; send one document per event" if isinstance(document, list) else ""
+        message = f"an event must be a JSON object, not {quoted(document)}{hint}"
         return Inspection(
             [Finding(code="input-type", path="$", rule="type", value=finding_value(document), message=message)]
         )
@@ -94,20 +94,20 @@ def _inspect(raw: bytes, max_size: int) -> Inspection:
     return inspection
 
 
-def _check_event(inspection: Inspection, contract: Contract, opened: ParsedDocument) -> None:
-    """Hold an event against its contract, and put what is wrong in the order of the contract's fields."""
+def _check_event(inspection: Inspection, contract: Contract, parsed: ParsedDocument) -> None:
+    """Check an event against its contract, and list the errors in the order of the contract's fields."""
     properties = _properties(contract)
-    # As many of each, so that what is listed is first in the order of the contract.
+    # Both iterators get the full limit: sorting decides which findings are listed.
     found = [
-        *islice(_schema_violations(contract, opened), MAX_LISTED + 1),
-        *islice(_range_violations(properties, opened), MAX_LISTED + 1),
+        *islice(_schema_violations(contract, parsed), MAX_LISTED + 1),
+        *islice(_range_violations(properties, parsed), MAX_LISTED + 1),
     ]
-    rank = {f"{opened.path}.{name}": number for number, name in enumerate(properties)}
-    # The validator goes over extra keys in an order that changes from run to run.
+    rank = {f"{parsed.path}.{name}": number for number, name in enumerate(properties)}
+    # The validator iterates over extra keys in an order that changes from run to run.
     found.sort(key=lambda finding: (rank.get(_match_field(finding.path)[0], -1), finding.path))  # type: ignore[index]
     if len(found) > MAX_LISTED:
-        message = f"{MAX_LISTED} places that break the contract are listed, and there are more; mend these first"
-        found[MAX_LISTED:] = [Finding(code="errors-cut", path=opened.path, rule="limit", message=message)]
+        message = f"more than {MAX_LISTED} errors; only the first {MAX_LISTED} are listed, fix these first"
+        found[MAX_LISTED:] = [Finding(code="errors-cut", path=parsed.path, rule="limit", message=message)]
     inspection.findings += found
 
 
@@ -118,35 +118,33 @@ def _properties(contract: Contract) -> Mapping[str, Any]:
 
 
 def unreadable_document(cause: InvalidEvent) -> Finding:
-    """Return the finding for what `document` refuses to read."""
+    """Return the finding about a document that `read_json` rejects."""
     return Finding(code=f"input-{cause.rule}", path=cause.path, rule=cause.rule, message=cause.message)
 
 
-def _find_contract(opened: ParsedDocument, inspection: Inspection) -> None:
-    """Find the contract of an event by its own protocol."""
-    path = f"{opened.path}.protocol"
-    protocol = opened.data.get("protocol")
+def _find_contract(parsed: ParsedDocument, inspection: Inspection) -> None:
+    """Find the contract of an event without an envelope."""
+    path = f"{parsed.path}.protocol"
+    protocol = parsed.data.get("protocol")
     if isinstance(protocol, str):
         inspection.protocol = protocol
         inspection.contract = CONTRACTS.get(protocol)
         if inspection.contract is None:
             inspection.findings.append(_unknown_protocol(protocol, path))
-    elif "protocol" in opened.data:
+    elif "protocol" in parsed.data:
         message = f"protocol must be of type string, not {quoted(protocol)}"
         inspection.findings.append(
             Finding(code="schema-type", path=path, rule="type", value=finding_value(protocol), message=message)
         )
     else:
-        message = "protocol is missing; it says which contract the event keeps, such as io.choria.lifecycle.v1.startup"
-        if isinstance(opened.data.get("event"), dict):
-            message += (
-                ". This looks like a record of `lifecycle view --output json`; with --output raw it writes events"
-            )
+        message = "protocol is missing; it names the event's contract, for example io.choria.lifecycle.v1.startup"
+        if isinstance(parsed.data.get("event"), dict):
+            message += "; this looks like a record of the viewer's JSON output: validate its event alone"
         inspection.findings.append(Finding(code="schema-required", path=path, rule="required", message=message))
 
 
 def _unknown_protocol(protocol: str, path: str) -> Finding:
-    unknown = f"no contract is held for the protocol {quoted(protocol, 100)}, so no more was checked"
+    unknown = f"no contract covers the protocol {quoted(protocol, 100)}, so nothing else was checked"
     return Finding(
         severity=Severity.INFORMATION,
         code="protocol-unknown",
@@ -159,7 +157,7 @@ def _unknown_protocol(protocol: str, path: str) -> Finding:
 
 @lru_cache(maxsize=64)
 def _suggestion(protocol: str) -> str:
-    """Ask whether a lifecycle event was meant. Of machine events there are more than contracts."""
+    """Suggest a lifecycle protocol; not a machine one, as Choria has machine events without a contract."""
     prefix, _, name = protocol.lower().rpartition(".")
     if len(name) > _MAX_NAME or prefix not in (_LIFECYCLE_PREFIX, ""):
         return ""
@@ -167,12 +165,12 @@ def _suggestion(protocol: str) -> str:
     return f"; did you mean {_LIFECYCLE_PREFIX}.{near[0]}?" if near else ""
 
 
-def _check_envelope(opened: ParsedDocument, inspection: Inspection) -> None:
-    """Find the contract of an event in an envelope; what the envelope says and what the event says must agree."""
-    claimed = opened.header.get("type")
-    event: Mapping[str, Any] = opened.data if isinstance(opened.data, dict) else {}
+def _check_envelope(parsed: ParsedDocument, inspection: Inspection) -> None:
+    """Find the contract of an event in an envelope, and check that the envelope agrees with the event."""
+    claimed = parsed.header.get("type")
+    event: Mapping[str, Any] = parsed.data if isinstance(parsed.data, dict) else {}
     own = event.get("protocol")
-    # The event is held against its own contract where the two disagree: that finds less that is wrong only in passing.
+    # If the two disagree, the event is checked against its own protocol, which finds fewer consequential errors.
     inspection.contract = (CONTRACTS.get(own) if isinstance(own, str) else None) or CONTRACTS.get(claimed or "")
     inspection.protocol = claimed or (own if isinstance(own, str) else None)
     contract = inspection.contract
@@ -181,10 +179,7 @@ def _check_envelope(opened: ParsedDocument, inspection: Inspection) -> None:
             inspection.findings.append(_unknown_protocol(claimed, "$.type"))
         return
     if claimed and isinstance(own, str) and not {claimed, own} <= set(contract.protocols):
-        message = (
-            f"the type of the envelope, {quoted(claimed)}, contradicts the protocol of its data, {quoted(own)}; "
-            "make both the same"
-        )
+        message = f"type is {quoted(claimed)}, but the protocol of the data is {quoted(own)}; use the same for both"
         inspection.findings.append(
             Finding(
                 code="envelope-type-differs",
@@ -194,7 +189,7 @@ def _check_envelope(opened: ParsedDocument, inspection: Inspection) -> None:
                 message=message,
             )
         )
-    source = opened.header.get("source")
+    source = parsed.header.get("source")
     if source and source != source_of(contract.protocol):
         message = f"source must be {quoted(source_of(contract.protocol))} for this type, not {quoted(source)}"
         inspection.findings.append(
@@ -202,12 +197,12 @@ def _check_envelope(opened: ParsedDocument, inspection: Inspection) -> None:
                 code="envelope-source", path="$.source", rule="envelope", value=finding_value(source), message=message
             )
         )
-    subject, identity = opened.header.get("subject"), event.get("identity")
-    # Go makes the subject of the identity without the blanks around it.
+    subject, identity = parsed.header.get("subject"), event.get("identity")
+    # Go strips whitespace from the identity to build the subject.
     if subject and isinstance(identity, str) and subject.strip() != identity.strip():
         message = (
-            f"the subject of the envelope, {quoted(subject)}, contradicts the identity of its data, "
-            f"{quoted(identity)}; make it the identity, or leave it out"
+            f"subject is {quoted(subject)}, but the identity of the data is {quoted(identity)}; "
+            "set subject to the identity, or omit it"
         )
         inspection.findings.append(
             Finding(
@@ -220,17 +215,17 @@ def _check_envelope(opened: ParsedDocument, inspection: Inspection) -> None:
         )
 
 
-def _schema_violations(contract: Contract, opened: ParsedDocument) -> Iterator[Finding]:
-    differs = any(finding.code == "envelope-type-differs" for finding in opened.findings)
-    for violation in contract.violations(opened.data):
-        # The validator calls the document itself "data"; names of its own making are not foreign, but keys may be.
-        path = opened.path + safe(str(violation.name).removeprefix("data"), _MAX_PATH)
+def _schema_violations(contract: Contract, parsed: ParsedDocument) -> Iterator[Finding]:
+    differs = any(finding.code == "envelope-type-differs" for finding in parsed.findings)
+    for violation in contract.violations(parsed.data):
+        # The validator calls the document "data". The path may contain untrusted keys.
+        path = parsed.path + safe(str(violation.name).removeprefix("data"), _MAX_PATH)
         rule = str(violation.rule)
         if rule == "required":
             for name in (name for name in violation.rule_definition if name not in violation.value):
                 message = f"{name} is missing{_requirement(violation.definition.get('properties', {}).get(name, {}))}"
                 yield Finding(code="schema-required", path=f"{path}.{name}", rule=rule, message=message)
-        elif not (differs and path == f"{opened.path}.protocol"):
+        elif not (differs and path == f"{parsed.path}.protocol"):
             message = _violation_message(path, violation) + _correction(contract, violation)
             yield Finding(
                 code=f"schema-{rule}", path=path, rule=rule, value=finding_value(violation.value), message=message
@@ -238,7 +233,7 @@ def _schema_violations(contract: Contract, opened: ParsedDocument) -> Iterator[F
 
 
 def _correction(contract: Contract, violation: JsonSchemaValueException) -> str:
-    """Say so if it is not upstream's schema that decided, but our correction of it."""
+    """Return a note if the violated rule is this project's correction of upstream's schema."""
     for pointer, reason in contract.corrections:
         if pointer == f"{_pointer(contract, violation)}/{violation.rule}":
             return f"; upstream's schema differs here and was corrected: {reason.removesuffix('.')}"
@@ -246,7 +241,7 @@ def _correction(contract: Contract, violation: JsonSchemaValueException) -> str:
 
 
 def _pointer(contract: Contract, violation: JsonSchemaValueException) -> str:
-    """Return the JSON pointer of the part of the schema that was broken."""
+    """Return the JSON pointer of the violated part of the schema."""
     root = contract.schema()
     schema, pointer = root, ""
     rest = str(violation.name).removeprefix("data")
@@ -257,7 +252,7 @@ def _pointer(contract: Contract, violation: JsonSchemaValueException) -> str:
             step = _match_step(rest)[1]  # type: ignore[index]
             schema, pointer = schema["properties"][step], f"{pointer}/properties/{step}"
             rest = rest[len(step) + 1 :]
-        else:  # a key of the publisher's own, dots and brackets included
+        else:  # an additional key, which may contain dots and brackets
             schema, pointer, rest = schema.get("additionalProperties", {}), f"{pointer}/additionalProperties", ""
         if "$ref" in schema:
             pointer = schema["$ref"].removeprefix("#")
@@ -283,30 +278,30 @@ def _violation_message(path: str, violation: JsonSchemaValueException) -> str:
         case "maximum":
             return f"{name} must be at most {wanted}, not {value}"
         case rule:
-            return f"{name} must keep {rule} {quoted(wanted)}, which {value} does not"
+            return f"{name} must satisfy {rule} {quoted(wanted)}, not {value}"
 
 
 def _requirement(wanted: Mapping[str, Any]) -> str:
-    """Say what a field that is missing would be."""
+    """Return the requirement on a missing field, for a message."""
     if len(wanted.get("enum", ())) == 1:
         return f"; it must be {quoted(wanted['enum'][0])}"
     kind = wanted.get("type")
-    return f"; it is required, and of type {kind}" if isinstance(kind, str) else ""
+    return f"; it must be of type {kind}" if isinstance(kind, str) else ""
 
 
 def _number_hint(kinds: str, value: object) -> str:
-    """Say what to do about a number that is nearly right."""
+    """Return a hint for a value that is almost a valid number."""
     if "integer" not in kinds and "number" not in kinds:
         return ""
     if isinstance(value, str) and value.removeprefix("-").isdecimal():
-        return "; leave out the quotes"
+        return "; remove the quotes"
     return f"; write {int(value)}" if isinstance(value, float) and value.is_integer() and abs(value) < 2**63 else ""
 
 
-def _range_violations(properties: Mapping[str, Any], opened: ParsedDocument) -> Iterator[Finding]:
-    """What JSON and the schemas allow and Go cannot hold: integers beyond 64 bits, and numbers beyond a double."""
+def _range_violations(properties: Mapping[str, Any], parsed: ParsedDocument) -> Iterator[Finding]:
+    """Find numbers that JSON and the schemas allow, but Go cannot hold: beyond 64 bits, or beyond a double."""
     for name, wanted in properties.items():
-        value, path = opened.data.get(name), f"{opened.path}.{name}"
+        value, path = parsed.data.get(name), f"{parsed.path}.{name}"
         if isinstance(value, int) and "integer" in wanted.get("type", ()):
             if not -(2**63) <= value < 2**63:
                 yield _out_of_range(value, path, f"64 bits, {-(2**63)} to {2**63 - 1}")
@@ -327,10 +322,9 @@ def _field_name(path: str) -> str:
     return path.removeprefix("$").removeprefix(".data_base64").removeprefix(".data").removeprefix(".") or "the value"
 
 
-# Of a key or a path that is shown.
 _MAX_PATH: Final = 200
-# Made beforehand: there is no room for that where it is needed.
-_TOO_DEEP: Final = unreadable_document(InvalidEvent("nested too deeply to be read from here", rule="depth"))
+# Created in advance, as there is no stack left when it is needed.
+_TOO_DEEP: Final = unreadable_document(InvalidEvent(TOO_DEEP_FOR_STACK, rule="depth"))
 _LIFECYCLE_PREFIX: Final = "io.choria.lifecycle.v1"
 _MAX_NAME: Final = 40
 _MAX_DOUBLE: Final = sys.float_info.max

@@ -1,7 +1,7 @@
-"""Which format a document has, and the CloudEvents 1.0 envelope, opened and made.
+"""The two wire formats, and the CloudEvents 1.0 envelope.
 
-A lifecycle event travels in one of two formats: Choria's own, which is the event itself, and CloudEvents, where the
-event is the `data` of an envelope in structured JSON mode. Machine events come in the second, and are read in both.
+A lifecycle event is written in one of two formats: Choria's own, the bare event, or CloudEvents, where the event is the
+`data` of an envelope in structured JSON mode. Choria sends machine events in envelopes only; both formats are read.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ __all__ = [
 
 
 class Format(StrEnum):
-    """How an event is written."""
+    """The wire format of an event."""
 
     CHORIA = "choria"
-    """The event itself, as one JSON object."""
+    """The bare event as one JSON object."""
 
     CLOUDEVENTS = "cloudevents"
     """The event as the data of a CloudEvents 1.0 envelope, in structured JSON mode."""
@@ -54,10 +54,10 @@ _NonEmpty = Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class Envelope(msgspec.Struct, Generic[S, P, T]):
-    """The envelope as it is decoded in one go with its data: the formal schema of CloudEvents 1.0, in types.
+    """The envelope as decoded together with its data: the formal schema of CloudEvents 1.0 as types.
 
-    S is a Literal of the source, P one of the protocol's spellings, T the class of the data. That `subject` agrees with
-    the data, and that `time` is one, is for the decoder's user to check.
+    S is a Literal of the source, P one of the protocol's spellings, T the class of the data. The caller checks that
+    `subject` agrees with the data, and that `time` is valid.
     """
 
     specversion: Literal["1.0"]
@@ -70,12 +70,12 @@ class Envelope(msgspec.Struct, Generic[S, P, T]):
     datacontenttype: _NonEmpty | None = None
     dataschema: _NonEmpty | None = None
     data_base64: None = None
-    # An event of its own protocol is no envelope, whatever else it has.
+    # A document with a protocol is an event, not an envelope.
     protocol: None = None
 
 
 class OutgoingEnvelope(msgspec.Struct):
-    """The envelope as it is encoded, with its attributes in the order in which Choria writes them."""
+    """The envelope as encoded, with its attributes in Choria's order."""
 
     specversion: str
     id: str
@@ -88,7 +88,7 @@ class OutgoingEnvelope(msgspec.Struct):
 
 
 class Header(msgspec.Struct):
-    """The attributes that tell how to read a document, each of whatever type it came in."""
+    """The attributes that identify a document's format and contract; their types are not checked."""
 
     protocol: object = None
     specversion: object = None
@@ -97,9 +97,9 @@ class Header(msgspec.Struct):
 
     @property
     def format(self) -> Format | None:
-        """The format, None where it is neither of the two.
+        """The format, or None if it is neither.
 
-        Choria's own wins where a document looks like both, as it does in Go.
+        Choria's own takes precedence in a document that looks like both, as in Go.
         """
         if isinstance(self.protocol, str) and self.protocol.startswith(("io.choria.", "choria:")):
             return Format.CHORIA
@@ -109,16 +109,16 @@ class Header(msgspec.Struct):
 
 
 read_header = msgspec.json.Decoder(Header).decode
-"""Read the header of a document, ignoring all else; raises what msgspec raises."""
+"""Decode the header of a document and ignore the rest; raises the errors of msgspec."""
 
 
 def detect_format(data: bytes | bytearray | memoryview | str) -> Format | None:
-    """Return the format in which a document is written, None if that is neither of the two.
+    """Return the format of a document, or None if it is neither.
 
-    The document is not validated: what has a format may still break the contract.
+    Does not validate: a document with a format may still break its contract.
 
     Raises:
-        TypeError: it is neither bytes nor text.
+        TypeError: data is neither bytes nor str.
     """
     try:
         return read_header(to_bytes(data)).format
@@ -127,7 +127,7 @@ def detect_format(data: bytes | bytearray | memoryview | str) -> Format | None:
 
 
 def source_of(protocol: str) -> str:
-    """Return the source that an envelope around data of this protocol must have.
+    """Return the source of an envelope whose data has this protocol.
 
     >>> source_of("io.choria.machine.watcher.exec.v1.state")
     'io.choria.machine'
@@ -142,14 +142,14 @@ _match_time = re.compile(
 
 
 def is_time(text: str) -> bool:
-    """Tell whether text is a time of RFC 3339, leap seconds excepted, which neither Go nor Python can hold."""
-    # First the form that Go writes, which takes a third of the time (`make bench`). fromisoformat would take 24 for an
-    # hour from Python 3.14 on, and does not look behind a zero byte.
+    """Return True if text is an RFC 3339 time, without leap seconds, which neither Go nor Python can represent."""
+    # The form that Go writes comes first: it takes a third of the time. From Python 3.14 on, fromisoformat accepts the
+    # hour 24, and it ignores what follows a zero byte.
     is_usual = len(text) == 20 and text[4::3] == "--T::Z" and text[11:13] != "24"
     if not is_usual and _match_time(text) is None:
         return False
     try:
-        datetime.fromisoformat(text.upper())  # the calendar
+        datetime.fromisoformat(text.upper())  # checks the calendar
     except ValueError:
         return False
     return True
@@ -157,14 +157,14 @@ def is_time(text: str) -> bool:
 
 @dataclass(slots=True)
 class ParsedDocument:
-    """A document, opened.
+    """A document, split into envelope and event.
 
     Attributes:
-        format: how it is written.
-        data: the event, of whatever JSON type it is.
+        format: the format.
+        data: the event, not yet checked, or None if the envelope holds none.
         path: the JSON path of the event.
-        header: what an envelope says of its data: type, source and subject, as far as they are text.
-        findings: what is wrong with the envelope.
+        header: type, source and subject of the envelope, if they are strings.
+        findings: the errors in the envelope.
     """
 
     format: Format
@@ -175,7 +175,7 @@ class ParsedDocument:
 
 
 def unwrap(document: dict[str, Any]) -> ParsedDocument:
-    """Take the event out of its envelope, if it is in one, and say everything that is wrong with the envelope."""
+    """Return the event without its envelope, if it has one, and the errors in the envelope."""
     header = Header(*(document.get(name) for name in Header.__struct_fields__))
     looks_wrapped = "specversion" in document or ("protocol" not in document and "data" in document)
     if header.format is Format.CHORIA or not looks_wrapped:
@@ -184,7 +184,7 @@ def unwrap(document: dict[str, Any]) -> ParsedDocument:
     data, path = _read_data(document, findings)
     texts = {name: document[name] for name in ("type", "source", "subject") if isinstance(document.get(name), str)}
     if isinstance(data, dict) and "specversion" in data and "protocol" not in data:
-        message = "the data is another envelope; an event travels in one, whose data is the event"
+        message = "the data is another envelope; wrap the event only once"
         findings.append(Finding(code="envelope-nested", path=path, rule="envelope", message=message))
         data = None
     return ParsedDocument(Format.CLOUDEVENTS, data, path, texts, findings)
@@ -199,16 +199,16 @@ def _attribute_findings(document: dict[str, Any]) -> Iterator[Finding]:
         value = document.get(name)
         if value is None and (name in _OPTIONAL or name not in document):
             if name in _REQUIRED:
-                message = f"the envelope has no {name}, which CloudEvents 1.0 requires"
+                message = f"{name} is missing; CloudEvents 1.0 requires it"
                 yield Finding(code="envelope-required", path=f"$.{name}", rule="required", message=message)
         elif not isinstance(value, str):
-            wanted = '"1.0", as text,' if name == "specversion" else "text,"
-            message = f"{name} must be {wanted} not {quoted(value)}"
+            wanted = 'the string "1.0"' if name == "specversion" else "of type string"
+            message = f"{name} must be {wanted}, not {quoted(value)}"
             yield Finding(
                 code="envelope-type", path=f"$.{name}", rule="type", value=finding_value(value), message=message
             )
         elif not value:
-            message = f"{name} must not be empty" + ("; leave it out" if name in _OPTIONAL else "")
+            message = f"{name} must not be empty" + ("; omit it" if name in _OPTIONAL else "")
             yield Finding(code="envelope-empty", path=f"$.{name}", rule="minLength", value=value, message=message)
         elif name == "specversion" and value != "1.0":
             message = f'specversion must be "1.0", not {quoted(value)}'
@@ -216,47 +216,44 @@ def _attribute_findings(document: dict[str, Any]) -> Iterator[Finding]:
                 code="envelope-version", path="$.specversion", rule="enum", value=finding_value(value), message=message
             )
         elif name == "time" and not is_time(value):
-            message = f"time must be a time of RFC 3339 such as 2026-11-22T08:33:56Z, not {quoted(value)}"
+            message = f"time must be in RFC 3339 format, for example 2026-11-22T08:33:56Z, not {quoted(value)}"
             yield Finding(
                 code="envelope-time", path="$.time", rule="format", value=finding_value(value), message=message
             )
 
 
 def _read_data(document: dict[str, Any], findings: list[Finding]) -> tuple[Any, str]:
-    """Return the data and its path; None, with a finding, where there is none that could be read."""
+    """Return the data and its path; data is None, with a finding, if it cannot be read."""
     plain, encoded = document.get("data"), document.get("data_base64")
 
-    def wrong(message: str, *, path: str = "$.data_base64", rule: str = "envelope", value: object = None) -> None:
+    def report(message: str, *, path: str = "$.data_base64", rule: str = "envelope", value: object = None) -> None:
         findings.append(
             Finding(code="envelope-data", path=path, rule=rule, value=finding_value(value), message=message)
         )
 
     if encoded is None:
         if plain is None:
-            wrong("the envelope has no data; put the event there", path="$.data", rule="required")
+            report("the envelope has no data; put the event there", path="$.data", rule="required")
         elif not isinstance(plain, dict):
-            hint = "; put the event itself there, not its JSON as text" if isinstance(plain, str) else ""
-            wrong(f"data must be an object, not {quoted(plain)}{hint}", path="$.data", rule="type", value=plain)
+            hint = "; put the event itself there, not a string that contains it" if isinstance(plain, str) else ""
+            report(f"data must be an object, not {quoted(plain)}{hint}", path="$.data", rule="type", value=plain)
             plain = None
         return plain, "$.data"
     if plain is not None:
-        wrong("the envelope has both data and data_base64; leave one out")
+        report("the envelope has both data and data_base64; remove one")
     elif not isinstance(encoded, str):
-        wrong(f"data_base64 must be text, not {quoted(encoded)}", rule="type", value=encoded)
+        report(f"data_base64 must be of type string, not {quoted(encoded)}", rule="type", value=encoded)
     else:
         try:
             raw = b64decode(encoded, validate=True)
             inner = read_json(raw, max_size=len(raw))
         except ValueError as cause:
-            wrong(
-                f"data_base64 is no base64 of RFC 4648, with padding and without line ends: {cause}",
-                rule="base64",
-                value=encoded,
-            )
+            message = f"data_base64 must be RFC 4648 base64 with padding and without line breaks: {cause}"
+            report(message, rule="base64", value=encoded)
         except InvalidEvent as cause:
-            wrong(f"data_base64 does not decode to a document: {cause.message}", rule=cause.rule, value=encoded)
+            report(f"data_base64 does not decode to a JSON document: {cause.message}", rule=cause.rule, value=encoded)
         else:
             if isinstance(inner, dict):
                 return inner, "$.data_base64"
-            wrong(f"data_base64 must decode to an object, not {quoted(inner)}", rule="type", value=encoded)
+            report(f"data_base64 must decode to an object, not {quoted(inner)}", rule="type", value=encoded)
     return None, "$.data_base64"

@@ -1,7 +1,7 @@
-"""Bytes to events, and events to bytes.
+"""Parsing and encoding of events.
 
-Reading tries the likely first, Go's own layout; then what the header of the document says; then it looks at everything,
-which either finds what is wrong or finds the document unusual and right. All three give the same answer.
+Parsing tries the likely layout first, the one that Go writes; then the decoder that the document's header selects; then
+the thorough check, which explains the error or accepts the document. All three give the same result.
 """
 
 from __future__ import annotations
@@ -43,23 +43,23 @@ __all__ = ["decode", "encode", "parse"]
 
 
 def parse(data: bytes | bytearray | memoryview | str, max_size: int = MAX_SIZE) -> Event:
-    """Read a lifecycle event in either format and either spelling of its protocol.
+    """Parse a lifecycle event in either format and either spelling of its protocol.
 
-    The event that is returned has the current spelling. Of duplicate keys the last counts, and extra fields are
-    ignored, as Go has it; unlike Go, nothing that the contract requires is made up.
+    The returned event has the current spelling. As in Go, the last of duplicate keys counts and extra fields are
+    ignored; unlike in Go, missing fields are errors and are not filled in.
 
     Args:
-        data: the document; text stands for its UTF-8.
-        max_size: the greatest size in bytes.
+        data: the document; a str is encoded as UTF-8.
+        max_size: the maximum size in bytes.
 
     Raises:
-        InvalidEvent: the contract is broken; `validate` finds more to say.
-        UnknownProtocol: it is no lifecycle event, or one of a version for which no contract is held.
-        TypeError: data is neither bytes nor text.
+        InvalidEvent: the document breaks its contract; `validate` lists all errors.
+        UnknownProtocol: the document is not a lifecycle event, or no contract covers its version.
+        TypeError: data is neither bytes nor str.
     """
     try:
-        # Go's layout, and nothing in it that asks for care: this is nearly every event there is. What is no bytes fails
-        # here and goes the other way, which is cheaper than to ask first.
+        # Nearly every event is short ASCII in Go's layout. Data other than bytes raises here and takes the thorough
+        # path, which is cheaper than an isinstance check.
         if len(data) <= SHALLOW_SIZE <= max_size and data.isascii():  # type: ignore[union-attr]
             event = QUICK_DECODERS[data[TYPE_OFFSET]](data)  # type: ignore[arg-type,index]
             if event.protocol in CURRENT_PROTOCOLS and not event.timestamp >> 63:
@@ -69,20 +69,20 @@ def parse(data: bytes | bytearray | memoryview | str, max_size: int = MAX_SIZE) 
     other = decode(data, max_size)
     if isinstance(other, Event):
         return other
-    message = f"{quoted(other.protocol, 100)} is no lifecycle event; choria_lifecycle.wire.codec.decode reads it"
+    message = f"{quoted(other.protocol, 100)} is not a lifecycle event; use choria_lifecycle.wire.codec.decode"
     raise UnknownProtocol(message, protocol=other.protocol)
 
 
 def decode(data: bytes | bytearray | memoryview | str, max_size: int = MAX_SIZE) -> Event | MachineEvent:
-    """Read an event of any protocol with a contract: lifecycle events, machine transitions, states of watchers.
+    """Parse an event of any protocol with a contract: lifecycle events, machine transitions and watcher states.
 
     Returns:
         An instance of the generated class.
 
     Raises:
-        InvalidEvent: the contract is broken.
-        UnknownProtocol: no contract is held for the protocol.
-        TypeError: data is neither bytes nor text.
+        InvalidEvent: the document breaks its contract.
+        UnknownProtocol: no contract covers the protocol.
+        TypeError: data is neither bytes nor str.
     """
     raw = to_bytes(data)
     if len(raw) <= max_size and is_shallow(raw):
@@ -95,25 +95,25 @@ def decode(data: bytes | bytearray | memoryview | str, max_size: int = MAX_SIZE)
     return _decode_checked(raw, max_size)
 
 
-# Looking up a member of an enumeration takes as long as the rest of the question.
+# Accessing a member of an enumeration takes as long as the comparison itself.
 _CHORIA: Final = Format.CHORIA
 _CLOUDEVENTS: Final = Format.CLOUDEVENTS
 _LIFECYCLE_SOURCE: Final = "io.choria.lifecycle"
 
 
 def encode(event: Event | MachineEvent, format: Format = _CHORIA) -> bytes:  # noqa: A002 - named for users
-    """Write an event as compact JSON, with the values and the order of keys that Go sends; optional fields come last.
+    """Encode an event as compact JSON, with values and key order as Go sends them; optional fields come last.
 
-    The values are written as they are: constructors check nothing, and neither does this. `publish` does.
+    Does not validate the event, and neither do constructors; `publish` does.
 
     Args:
-        event: a lifecycle event, or another instance of a class of `choria_schemas`.
-        format: how to write it. Machine events travel in CloudEvents only.
+        event: a lifecycle event, or an instance of another event class of `choria_schemas`.
+        format: the format. Choria reads machine events only as CloudEvents.
 
     Raises:
-        InvalidEvent: a value cannot be written as JSON, or the envelope cannot state the event's time.
-        OptionError: there is no such format.
-        TypeError: it is no event.
+        InvalidEvent: a value cannot be encoded as JSON, or the timestamp as the time of an envelope.
+        OptionError: the format is unknown.
+        TypeError: event is not an event.
     """
     wrapped = format is not _CHORIA
     if wrapped and format is not _CLOUDEVENTS:
@@ -124,7 +124,7 @@ def encode(event: Event | MachineEvent, format: Format = _CHORIA) -> bytes:  # n
         data = _without_unset(event) if has_optional else event
         return _encode(_to_envelope(event, data) if wrapped else data)
     except _ENCODE_ERRORS as cause:
-        raise InvalidEvent(f"the event cannot be written as JSON: {cause}", rule="json") from None
+        raise InvalidEvent(f"the event cannot be encoded as JSON: {cause}", rule="json") from None
 
 
 def _decode_checked(raw: bytes, max_size: int) -> Event | MachineEvent:
@@ -134,34 +134,35 @@ def _decode_checked(raw: bytes, max_size: int) -> Event | MachineEvent:
     contract = inspection.contract
     if contract is None:
         protocol = inspection.protocol or ""
-        raise UnknownProtocol(f"no contract is held for the protocol {quoted(protocol, 100)}", protocol=protocol)
+        raise UnknownProtocol(f"no contract covers the protocol {quoted(protocol, 100)}", protocol=protocol)
     try:
         event: Event | MachineEvent = normalise_protocol(msgspec.convert(inspection.event, contract.cls), contract)
-    except msgspec.ValidationError as cause:  # the types are stricter than the schema: a fault of the generator
+    except msgspec.ValidationError as cause:  # the types are stricter than the schema: a bug in the generator
         raise InvalidEvent(str(cause), rule="type") from None
     return event
 
 
 def _to_format(name: Any) -> Format:
-    """Return the format of this name, for callers that have it from a file or a command line."""
+    """Return the format with a name, such as one from a file or the command line."""
     try:
         return Format(name)
     except ValueError:
-        raise OptionError(f"{quoted(name)} is no format; there are {', '.join(Format)}", invalid=("format",)) from None
+        message = f"format must be one of {', '.join(Format)}, not {quoted(name)}"
+        raise OptionError(message, invalid=("format",)) from None
 
 
 def _to_builtin(value: object) -> object:
-    """Write what is text or a number by inheritance as what it inherits from; called for such values only."""
+    """Convert an instance of a subclass of str or int; the encoder calls this only for types that it does not know."""
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int):
         return int(value)
-    raise TypeError(f"{type(value).__name__} is nothing that JSON has")
+    raise TypeError(f"JSON has no equivalent of {type(value).__name__}")
 
 
 _encode = msgspec.json.Encoder(enc_hook=_to_builtin).encode
 
-# What the engine and the making of an envelope raise where a constructor was given anything at all.
+# What encoding raises for values of arbitrary types, which constructors do not check.
 _ENCODE_ERRORS = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError, TypeError, AttributeError)
 
 # The classes of lifecycle events, whose fields are all required.
@@ -170,9 +171,9 @@ _LIFECYCLE_CLASSES: Final = frozenset(get_args(Event))
 
 @cache
 def _has_optional(cls: Any) -> bool:
-    """Tell whether any field of a class of events may be absent; raises TypeError for any other class."""
+    """Return True if an event class has optional fields; raises TypeError for other classes."""
     if cls not in {contract.cls for contract in CONTRACTS.values()}:
-        raise TypeError(f"{cls.__name__} is no event")
+        raise TypeError(f"{cls.__name__} is not an event")
     return any(field.default is not dataclasses.MISSING for field in dataclasses.fields(cls))
 
 
@@ -180,24 +181,24 @@ def _to_envelope(event: Any, data: Any) -> OutgoingEnvelope:
     if type(event) in _LIFECYCLE_CLASSES:
         source, id_ = _LIFECYCLE_SOURCE, event.id
     else:
-        # The id of a machine event is that of the machine, and the same every time.
+        # A machine event has the id of its machine, which is not unique to the event.
         source, id_ = source_of(event.protocol), uuid4()
-    # As Go has it: blanks around the identity are no part of the subject, and CloudEvents forbids an empty one.
+    # Go strips whitespace from the identity, and CloudEvents forbids an empty subject.
     subject = event.identity.strip() or msgspec.UNSET
-    # By position: naming them takes three times as long (`make bench`).
+    # Keyword arguments would take three times as long.
     return OutgoingEnvelope(
         "1.0", id_, source, event.protocol, subject, "application/json", _format_time(event.timestamp), data
     )
 
 
-# Events are made and sent at once, so that many share their second; a hit costs a tenth (`make bench`).
+# Events are sent when they are created, so that many share a second; a hit takes a tenth of the time.
 @lru_cache(maxsize=64)
 def _format_time(timestamp: int) -> str:
     return from_unix(timestamp).isoformat().replace("+00:00", "Z")
 
 
 def _without_unset(event: Any) -> dict[str, Any]:
-    """Return the event as a mapping without the optional fields that are None; a required one may be null."""
+    """Return the event as a dictionary without optional fields that are None; required fields may be null."""
     return {
         field.name: _plain(value)
         for field in dataclasses.fields(event)
@@ -209,5 +210,5 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(item) for item in value]
     if isinstance(value, float) and not isfinite(value):
-        raise ValueError(f"{value} is no number that JSON has")  # the engine would write null
+        raise ValueError(f"{value} is not a JSON number")  # msgspec would write null
     return _without_unset(value) if dataclasses.is_dataclass(value) else value

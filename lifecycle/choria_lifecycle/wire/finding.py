@@ -1,4 +1,4 @@
-"""One thing to say about a document."""
+"""Findings: the errors, warnings and remarks about a document."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ FindingValue: TypeAlias = str | int | float | bool | None
 
 
 class Severity(StrEnum):
-    """How much a finding matters."""
+    """The severity of a finding."""
 
     ERROR = "error"
-    """The contract is broken; `parse` raises exactly where there is one of these."""
+    """The contract is broken; `parse` raises exactly if a document has an error."""
 
     WARNING = "warning"
-    """The contract is kept, and somebody will be surprised all the same."""
+    """The contract is kept, but this is usually a mistake."""
 
     INFORMATION = "information"
-    """Nothing is wrong, and there is something to know."""
+    """Nothing is wrong, but worth knowing."""
 
 
 _CODES_BY_SEVERITY: Final[Mapping[Severity, tuple[str, ...]]] = {
@@ -76,20 +76,20 @@ _CODES_BY_SEVERITY: Final[Mapping[Severity, tuple[str, ...]]] = {
 CODES: Final[Mapping[str, Severity]] = MappingProxyType(
     {code: severity for severity, codes in _CODES_BY_SEVERITY.items() for code in codes}
 )
-"""Every code there is, with its severity; docs/validation.md has an example for each."""
+"""All codes with their severities; docs/validation.md has an example of each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing to say about a document, safe to show.
+    """An error, a warning or a remark about a document, safe to show.
 
     Attributes:
-        severity: how much it matters.
-        code: what kind of finding it is, one of `CODES`; stable between releases.
-        path: the JSON path of the place, `$` for the whole document.
-        rule: the rule that decided, a keyword of the schema (`required`) or one of ours (`size`).
-        value: the value that was found: numbers, booleans and null as they are; anything else as text, cleaned and cut.
-        message: what is wrong and what would be right.
+        severity: the severity.
+        code: the kind of finding, one of `CODES`; stable between releases.
+        path: the JSON path of the value concerned, `$` for the whole document.
+        rule: the rule behind it: a JSON Schema keyword such as `required`, or one of this library's such as `size`.
+        value: the value found: numbers, booleans and null as they are, all else as text, escaped and truncated.
+        message: the problem and its remedy.
     """
 
     severity: Severity = Severity.ERROR
@@ -103,12 +103,12 @@ class Finding:
         return f"{self.path}: {self.message} [{self.code}]"
 
     def error(self) -> InvalidEvent:
-        """Return the exception that says the same."""
+        """Return the finding as an exception."""
         return InvalidEvent(self.message, path=self.path, rule=self.rule, value=self.value)
 
 
 def finding_value(value: object) -> FindingValue:
-    """Return a value as a finding carries it."""
+    """Return a JSON value in the form in which a finding holds it."""
     if isinstance(value, int) and value.bit_length() > 64:
         return quoted(value, 40)
     if value is None or isinstance(value, int | float):

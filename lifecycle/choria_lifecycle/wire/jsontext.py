@@ -1,7 +1,7 @@
-"""Bytes from anywhere, read as one JSON document or refused with the reason.
+"""Strict parsing of untrusted bytes as one JSON document.
 
-The rules are those of RFC 8259, read strictly, and two of ours: a document has a greatest size, and a greatest depth.
-Both are far beyond what any event needs and far below what harms a reader.
+The rules are those of RFC 8259, plus a maximum size and a maximum depth. Both limits are far beyond what an event needs
+and far below what harms a reader.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ __all__ = [
     "MAX_DEPTH",
     "MAX_SIZE",
     "SHALLOW_SIZE",
+    "TOO_DEEP_FOR_STACK",
     "Trail",
     "duplicate_keys",
     "is_shallow",
@@ -36,45 +37,48 @@ __all__ = [
 ]
 
 MAX_SIZE: Final = 65536
-"""The greatest size of a document in bytes, unless another is asked for; an event has a few hundred."""
+"""The default maximum size of a document in bytes; an event has a few hundred."""
 
 MAX_DEPTH: Final = 256
-"""How deep arrays and objects may be nested; events need two levels, and Python's own limit varies with the caller."""
+"""The maximum nesting depth of arrays and objects; events need two levels. Python's own limit depends on the caller."""
 
 SHALLOW_SIZE: Final = 2 * MAX_DEPTH
-"""A document of no more than this many bytes cannot be nested too deeply: each level takes two."""
+"""The size in bytes up to which no document is nested too deeply: each level takes two bytes."""
 
-# A string that is never closed goes on to the end; without that, each quote in it would be tried as a beginning of its
-# own, each time to the end.
+TOO_DEEP_FOR_STACK: Final = "arrays and objects are nested too deeply for the caller's remaining stack"
+"""The message about a document that a caller close to the interpreter's recursion limit cannot parse."""
+
+# An unclosed string matches to the end of the input. Otherwise each quote in it would be tried as a start, which takes
+# quadratic time.
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:(")|\\?\Z)', re.DOTALL)
 _check_syntax = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 def to_bytes(data: bytes | bytearray | memoryview | str) -> bytes:
-    """Return what was received as bytes; text is encoded in UTF-8.
+    """Return data as bytes, encoding a str as UTF-8.
 
     Raises:
-        InvalidEvent: text holds lone surrogates.
-        TypeError: it is neither bytes nor text.
+        InvalidEvent: a str contains lone surrogates.
+        TypeError: data is neither bytes nor str.
     """
     if isinstance(data, str):
         try:
             return data.encode()
         except UnicodeEncodeError as cause:
-            message = f"the text has a lone surrogate at character {cause.start}, which UTF-8 cannot carry"
+            message = f"the text has a lone surrogate at character {cause.start}, which UTF-8 cannot encode"
             raise InvalidEvent(message, rule="utf-8") from None
     if isinstance(data, bytes | bytearray | memoryview):
         return bytes(data)
-    raise TypeError(f"an event is read from bytes or text, not from {type(data).__name__}")
+    raise TypeError(f"data must be bytes or str, not {type(data).__name__}")
 
 
 def too_large_message(size: int, limit: int) -> str:
-    """Return what to say of a document that has more bytes than are allowed."""
-    return f"{size} bytes are more than the {limit} that are allowed; an event has a few hundred"
+    """Return the message about a document that exceeds the maximum size."""
+    return f"the document has {size} bytes, more than the {limit} allowed; an event has a few hundred"
 
 
 def is_shallow(raw: bytes) -> bool:
-    """Tell whether nothing in the document is nested deeper than `MAX_DEPTH`; linear in its size."""
+    """Return True if nothing is nested deeper than `MAX_DEPTH`; takes linear time."""
     if len(raw) <= SHALLOW_SIZE or raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
         return True
     depth = 0
@@ -89,25 +93,25 @@ def is_shallow(raw: bytes) -> bool:
 
 
 def read_json(raw: bytes, max_size: int = MAX_SIZE) -> Any:
-    """Return the JSON document that the bytes are, as json.loads would.
+    """Parse a JSON document into the values that json.loads returns.
 
     Of duplicate keys the last one counts. Numbers too large for a double become infinite; integers of more than 400
     digits become 10 to the power of 400.
 
     Raises:
-        InvalidEvent: with one of the rules `size`, `utf-8`, `depth` and `json`.
+        InvalidEvent: the document breaks one of the rules `size`, `utf-8`, `json` and `depth`.
     """
     if len(raw) > max_size:
         raise InvalidEvent(too_large_message(len(raw), max_size), rule="size")
     try:
         text = raw.decode()
     except UnicodeDecodeError as cause:
-        message = f"byte {cause.start} (0x{raw[cause.start]:02x}) is no UTF-8: {cause.reason}"
+        message = f"byte {cause.start} (0x{raw[cause.start]:02x}) is not UTF-8: {cause.reason}"
         is_utf_16 = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
-        message += "; it looks like UTF-16, write UTF-8" if is_utf_16 else "; write the document in UTF-8"
+        message += "; it looks like UTF-16, use UTF-8" if is_utf_16 else "; encode the document as UTF-8"
         raise InvalidEvent(message, rule="utf-8") from None
     if text.startswith("\ufeff"):
-        message = "it begins with a byte order mark (EF BB BF), which JSON does not have; write UTF-8 without one"
+        message = "the document begins with a byte order mark (EF BB BF), which JSON forbids; write UTF-8 without one"
         raise InvalidEvent(message, rule="json")
     if not is_shallow(raw):
         raise InvalidEvent(
@@ -117,30 +121,28 @@ def read_json(raw: bytes, max_size: int = MAX_SIZE) -> Any:
         document = _decode(text)
         _check_syntax(raw)
     except RecursionError:
-        # Only a caller that is itself close to the interpreter's limit gets here.
-        raise InvalidEvent("arrays and objects are nested too deeply to be read here", rule="depth") from None
+        # The depth is limited, so this happens only if the caller is close to the interpreter's limit.
+        raise InvalidEvent(TOO_DEEP_FOR_STACK, rule="depth") from None
     except json.JSONDecodeError as cause:
         where = f"line {cause.lineno} column {cause.colno}" if "\n" in text else f"column {cause.colno}"
         if not text.strip(_WHITESPACE):
             raise InvalidEvent("the document is empty; an event is a JSON object", rule="json") from None
-        raise InvalidEvent(f"this is no JSON: {cause.msg.removesuffix(' at')} at {where}", rule="json") from None
+        raise InvalidEvent(f"invalid JSON: {cause.msg.removesuffix(' at')} at {where}", rule="json") from None
     except msgspec.DecodeError:
-        # What the standard library lets pass and JSON text in UTF-8 cannot mean.
-        raise InvalidEvent(
-            "this is no JSON: a \\u escape is half of a surrogate pair; write both halves, or the character itself",
-            rule="json",
-        ) from None
+        # The standard library accepts lone surrogates, which UTF-8 cannot encode.
+        message = "invalid JSON: a \\u escape is half of a surrogate pair; write both halves, or the character itself"
+        raise InvalidEvent(message, rule="json") from None
     except ValueError as cause:
-        raise InvalidEvent(f"this is no JSON: {cause}", rule="json") from None
+        raise InvalidEvent(f"invalid JSON: {cause}", rule="json") from None
     return document
 
 
 def _reject_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _parse_integer(digits: str) -> int:
-    # Python refuses, and needs quadratic time for, integers of thousands of digits; all of them are out of any range.
+    # Python rejects integers of thousands of digits, and needs quadratic time for them; all are out of range anyway.
     if len(digits) <= 400:
         return int(digits)
     return -_HUGE if digits.startswith("-") else _HUGE
@@ -152,24 +154,24 @@ _decode = json.JSONDecoder(parse_constant=_reject_constant, parse_int=_parse_int
 
 
 def is_truncated(raw: bytes) -> bool:
-    """Tell whether the bytes are a document whose end is missing: a string, an array or an object is still open."""
+    """Return True if the end of the document is missing: a string, an array or an object is not closed."""
     rest = _STRINGS.sub(_drop_closed, raw)
     return b'"' in rest or rest.count(b"{") + rest.count(b"[") > rest.count(b"}") + rest.count(b"]")
 
 
 def _drop_closed(string: re.Match[bytes]) -> bytes:
-    """Leave nothing of a string, and a quote of one that is not closed."""
+    """Return nothing in place of a closed string, and a quote in place of an unclosed one."""
     return b"" if string[1] else b'"'
 
 
-# A path is made only for the few places that are shown: a hostile document has many, deep down.
+# The steps to a value as nested tuples, the last step outermost. Only the few paths that are shown are formatted.
 Trail: TypeAlias = tuple[Any, ...]
 
 
 def walk(document: object) -> Iterator[tuple[object, Trail]]:
-    """Return every value within a document, itself first, and where it is; see `json_path`."""
+    """Yield every value in a document, itself first, with its trail for `json_path`."""
     found: list[tuple[object, Trail]] = [(document, ())]
-    while found:  # not recursive, as a caller may be close to the interpreter's limit
+    while found:  # not recursive: the caller may be close to the interpreter's limit
         item, trail = found.pop()
         yield item, trail
         if isinstance(item, dict):
@@ -186,7 +188,7 @@ def _append_step(trail: Trail, form: str, step: object) -> Trail:
 
 
 def json_path(trail: Trail) -> str:
-    """Return the JSON path of a place below the document, safe to show; the end of a long one is cut off."""
+    """Return the JSON path of a value relative to the document, safe to show and truncated if long."""
     steps: list[str] = []
     while trail:
         trail, form, step, _ = trail
@@ -194,12 +196,12 @@ def json_path(trail: Trail) -> str:
     return safe("".join(reversed(steps)), _MAX_PATH_LENGTH)
 
 
-def duplicate_keys(raw: bytes, most: int) -> list[tuple[str, str]]:
-    """Return the keys that are in an object more than once, each with the JSON path of that object below the document.
+def duplicate_keys(raw: bytes, limit: int) -> list[tuple[str, str]]:
+    """Return the repeated keys in a document, each with the JSON path of its object relative to the document.
 
     Args:
-        raw: a document that `read_json` reads.
-        most: how many to look for.
+        raw: a document that `read_json` accepts.
+        limit: the maximum number of keys to return.
     """
     doubled = False
 
@@ -220,11 +222,11 @@ def duplicate_keys(raw: bytes, most: int) -> list[tuple[str, str]]:
         if isinstance(item, _ObjectWithDuplicates)
         for key in item.repeated
     )
-    return sorted(islice(found, most))
+    return sorted(islice(found, limit))
 
 
 class _ObjectWithDuplicates(dict[str, Any]):
-    """An object in which a key is more than once."""
+    """A JSON object with repeated keys."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)

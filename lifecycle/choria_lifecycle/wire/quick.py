@@ -1,7 +1,7 @@
-"""The ways to read a document in one pass, straight into its class.
+"""Single-pass decoders from JSON bytes to the generated dataclasses.
 
-Each either returns an event that keeps the whole contract, or raises one of `DECODE_ERRORS`: then the document is
-wrong or only unusual, and the thorough check in `wire.check` decides.
+Each returns an event that satisfies its whole contract, or raises one of `DECODE_ERRORS`. Then the document is invalid,
+or valid but unusual; the thorough check in `wire.check` decides.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ __all__ = [
 ]
 
 DECODE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError, LookupError, TypeError)
-"""What reading raises where it does not succeed: a header that is no text cannot be looked up, hence the last two."""
+"""The exceptions of an unsuccessful attempt; the last two are those of looking up a header that is not a string."""
 
 
 def decode_by_header(raw: bytes) -> Any:
-    """Read an event of any protocol, by what the header of the document says."""
-    raw.decode()  # msgspec does not look into fields that nobody reads
+    """Decode an event of any protocol with the decoder that the document's header selects."""
+    raw.decode()  # msgspec does not check UTF-8 in fields that it skips
     header = read_header(raw)
     if header.format is Format.CHORIA:
         contract = CONTRACTS[header.protocol]  # type: ignore[index]
@@ -71,7 +71,7 @@ def _event_decoder(protocol: str) -> Callable[[bytes], Any]:
 @cache
 def _envelope_decoder(protocol: str) -> Callable[[bytes], Envelope[Any, Any, Any]]:
     contract = CONTRACTS[protocol]
-    # Made of values that are known only now, which type checkers cannot follow.
+    # A type that is only known at run time, which type checkers cannot follow.
     envelope: Any = Envelope
     literal: Any = Literal
     wanted = envelope[literal[source_of(protocol)], literal[contract.protocols], contract.cls]
@@ -80,7 +80,7 @@ def _envelope_decoder(protocol: str) -> Callable[[bytes], Envelope[Any, Any, Any
 
 
 def _event_in(envelope: Envelope[Any, Any, Any]) -> Any:
-    """Return the event in an envelope, if the two agree as far as the decoder could not tell."""
+    """Return the event in an envelope, after the checks that the decoder cannot make."""
     event, subject, time = envelope.data, envelope.subject, envelope.time
     if (subject is not None and subject != event.identity) or (time is not None and not is_time(time)):
         raise LookupError
@@ -89,16 +89,16 @@ def _event_in(envelope: Envelope[Any, Any, Any]) -> Any:
 
 @cache
 def _bounds_check(protocol: str, skip: str = "") -> Callable[[Any], bool] | None:
-    """Return what tells whether an event keeps what its types leave open, None where they leave nothing open.
+    """Return a check of the bounds that the types do not enforce, or None if there are no such bounds.
 
-    Integers have 64 bits, as in Go, and some values and lengths have the bounds of the schema.
+    Integers have 64 bits, as in Go; some values and lengths are bounded by the schema.
 
     Args:
-        protocol: any spelling.
-        skip: a field that the caller sees to.
+        protocol: the protocol, in any spelling.
+        skip: a field that the caller checks.
 
     Raises:
-        LookupError: that is not all, and the validator has to see the document.
+        LookupError: the contract has other rules, which only the validator checks.
     """
     contract = CONTRACTS[protocol]
     if contract.bounds is None:
@@ -129,28 +129,26 @@ def _within(
 
     if len(values) != 1 or len(lengths) != 1:
         return within
-    # The governor's, without the loops, which take longer than the rest (`make bench`).
+    # For governor events: the loops would take longer than all the rest.
     [(low, value_of, high)], [(least, text_of, most)] = values, lengths
     return lambda event: low <= value_of(event) <= high and least <= len(text_of(event)) <= most
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Go's layout. It writes the protocol first, and the second letter of the type tells all types apart: sTartup, sHutdown,
-# pRovisioned, aLive, uPgraded, gOvernor. In an envelope that place is inside an id of 36 characters, and the byte
-# is a hexadecimal digit, which none of those letters is. A wrong guess is refused by the decoder.
-
+# Go writes the protocol first, and the second letter of the type identifies it: sTartup, sHutdown, pRovisioned, aLive,
+# uPgraded, gOvernor. In an envelope the same offset is inside an id of 36 characters, where the byte is a hexadecimal
+# digit, which none of those letters is. After a wrong guess the decoder raises.
 _LIFECYCLE_PREFIX: Final = "io.choria.lifecycle.v1."
-# From Python 3.14 on fromisoformat takes 24 for an hour, which RFC 3339 does not have.
+# From Python 3.14 on, fromisoformat accepts the hour 24, which RFC 3339 does not.
 _ACCEPTS_HOUR_24: Final = sys.version_info >= (3, 14)
 _ENVELOPE_START: Final = (
     '{"specversion":"1.0","id":"00000000-0000-4000-8000-000000000000","source":"io.choria.lifecycle","type":"'
 )
 
 TYPE_OFFSET: Final = len('{"protocol":"' + _LIFECYCLE_PREFIX) + 1
-"""The place of the byte that tells how to read a document of Go's layout."""
+"""The offset of the byte that selects the decoder of a document in Go's layout."""
 
 CURRENT_PROTOCOLS: Final = frozenset(_LIFECYCLE_PREFIX + name for name in EVENT_TYPES)
-"""The protocols of lifecycle events as they are written today."""
+"""The protocols of lifecycle events in their current spelling."""
 
 
 def _quick_decoder(protocol: str) -> Callable[[bytes], Event]:
@@ -172,8 +170,8 @@ def _decode_envelope(raw: bytes) -> Event:
     envelope = decode(raw)
     event: Event = envelope.data
     time = envelope.time
-    # Go leaves out neither subject nor time, and writes times in one form: all separators in one look, and what stands
-    # between them is for fromisoformat, which raises ValueError. Whatever differs takes the longer way.
+    # Go always writes subject and time, and times in one form: one slice compares all separators, and fromisoformat
+    # checks the digits, raising ValueError. All else takes the slower path.
     if envelope.subject != event.identity or time is None or len(time) != 20 or time[4::3] != "--T::Z":
         raise LookupError
     datetime.fromisoformat(time)
@@ -197,7 +195,7 @@ QUICK_DECODERS: Final[Mapping[int, Callable[[bytes], Event]]] = {
     **dict.fromkeys(b"0123456789abcdefABCDEF", _decode_envelope),
     **{ord(name[1]): _quick_decoder(_LIFECYCLE_PREFIX + name) for name in EVENT_TYPES},
 }
-"""The function that reads a document of Go's layout with that byte.
+"""The decoder of a document in Go's layout, by its byte at `TYPE_OFFSET`.
 
-The caller sees to the document's UTF-8, its nesting, the spelling of its protocol and the range of its timestamp.
+The caller checks the document's UTF-8 and depth, the spelling of its protocol, and the range of its timestamp.
 """

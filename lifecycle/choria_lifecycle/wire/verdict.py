@@ -1,4 +1,4 @@
-"""Everything there is to say about one document."""
+"""The validation of one document, with errors and warnings."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ __all__ = ["validate"]
 def validate(
     data: bytes | bytearray | memoryview | str, subject: str | None = None, max_size: int = MAX_SIZE
 ) -> list[Finding]:
-    """Return everything there is to say about a document; an empty list means that nothing is.
+    """Return all findings about a document; the list is empty if there are none.
 
-    Covers lifecycle events, machine transitions and the states of watchers, in either format. There is an error in the
-    list exactly if `codec.decode` raises InvalidEvent; warnings come last. Of more than 100 places that break the
-    contract 100 are listed, likewise of warnings, each with one more finding that says so.
+    Covers lifecycle events, machine transitions and watcher states, in both formats. The list contains an error exactly
+    if `codec.decode` raises InvalidEvent; warnings come last. It holds at most 100 errors and 100 warnings; an extra
+    finding tells if there are more.
 
     Args:
-        data: a document as it was received.
-        subject: the subject it was received on, if it is known.
-        max_size: the greatest size in bytes.
+        data: the document as received.
+        subject: the subject it was received on, if known.
+        max_size: the maximum size in bytes.
 
     Raises:
-        TypeError: data is neither bytes nor text, or the subject is no text.
+        TypeError: data is neither bytes nor str, or the subject is not a str.
     """
     if not isinstance(subject, str | None):
-        raise TypeError(f"a subject is text, not {type(subject).__name__}")
+        raise TypeError(f"subject must be str, not {type(subject).__name__}")
     try:
         raw = to_bytes(data)
     except InvalidEvent as cause:

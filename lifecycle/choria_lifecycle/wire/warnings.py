@@ -1,6 +1,6 @@
-"""What is legal in an event and asks for trouble all the same.
+"""Warnings about what is legal in an event but usually a mistake.
 
-The rules are ours; where Choria's own readers decide otherwise than the contract does, the finding says so.
+The rules are this library's. A warning names Choria's own readers where they behave differently from the contract.
 """
 
 from __future__ import annotations
@@ -29,47 +29,45 @@ if TYPE_CHECKING:
 __all__ = ["EARLIEST", "MAX_AHEAD", "_match_uuid", "old_spelling", "warnings_for"]
 
 EARLIEST: Final = 946_684_800
-"""2000-01-01, in seconds since 1970: no event is older than that."""
+"""2000-01-01 in Unix seconds; no event is older."""
 
 MAX_AHEAD: Final = 86_400
-"""How many seconds a timestamp may be ahead of the clock."""
+"""The number of seconds that a timestamp may be ahead of the clock."""
 
 _match_uuid: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
 
 
 def warnings_for(raw: bytes, inspection: Inspection, subject: str | None, now: float) -> list[Finding]:
-    """Return the warnings about a document; of more than `MAX_LISTED` there is one more finding that says so.
+    """Return the warnings about a document: at most `MAX_LISTED`, and an extra finding if there are more.
 
     Args:
         raw: the document.
-        inspection: what is known of it.
-        subject: the subject it was received on, if it is known.
-        now: the time, in seconds since 1970.
+        inspection: the result of checking it.
+        subject: the subject it was received on, if known.
+        now: the current time in Unix seconds.
     """
     if inspection.document is None:
         return []
     try:
         found = list(islice(_warnings(raw, inspection, subject, now), MAX_LISTED + 1))
-    except RecursionError:  # only a caller that is itself close to the interpreter's limit gets here
+    except RecursionError:  # the caller is close to the interpreter's limit
         return []
     if len(found) > MAX_LISTED:
-        message = f"{MAX_LISTED} warnings are listed, and there are more"
+        message = f"more than {MAX_LISTED} warnings; only the first {MAX_LISTED} are listed"
         found[MAX_LISTED:] = [_finding("warnings-cut", "$", message)]
     return found
 
 
 def _warnings(raw: bytes, inspection: Inspection, subject: str | None, now: float) -> Iterator[Finding]:
     for path, key in duplicate_keys(raw, MAX_LISTED + 1):
-        message = (
-            f"the key {quoted(key, 100)} is there more than once; most readers take the last, some the first: leave one"
-        )
+        message = f"the key {quoted(key, 100)} is repeated; most readers use the last value, some the first; keep one"
         yield _finding("duplicate-key", f"${path}.{key}", message)
-    contract, event, opened = inspection.contract, inspection.event, inspection.parsed
-    if contract is None or opened is None:
+    contract, event, parsed = inspection.contract, inspection.event, inspection.parsed
+    if contract is None or parsed is None:
         return
-    if opened.format is Format.CLOUDEVENTS:
-        yield from _envelope_warnings(contract, inspection.document or {}, opened.header)
-    path = opened.path
+    if parsed.format is Format.CLOUDEVENTS:
+        yield from _envelope_warnings(contract, inspection.document or {}, parsed.header)
+    path = parsed.path
     yield from _spelling(contract, event.get("protocol"), f"{path}.protocol")
     yield from _id(event.get("id"), f"{path}.id")
     if "component" in _fields(contract):
@@ -97,8 +95,8 @@ def _envelope_warnings(contract: Contract, envelope: dict[str, Any], header: dic
     for name in sorted(islice((name for name in envelope if not _match_attribute(name)), MAX_LISTED)):
         if name not in _ATTRIBUTES:
             message = (
-                f"Choria's own readers refuse an envelope with the attribute {quoted(name, 100)}; "
-                "rename it, to letters and digits only"
+                f"Choria's own readers reject an envelope with the attribute {quoted(name, 100)}; "
+                "use only letters and digits in the name"
             )
             yield _finding("envelope-extension", f"$.{safe(name, _MAX_KEY)}", message)
 
@@ -110,23 +108,21 @@ def _spelling(contract: Contract, protocol: object, path: str) -> Iterable[Findi
 
 @lru_cache(maxsize=64)
 def old_spelling(contract: Contract, protocol: str, path: str) -> Finding:
-    """Return the warning about a protocol in another spelling than today's."""
-    message = (
-        f"{protocol} is an old spelling, and Choria's own readers refuse an event with it; write {contract.protocol}"
-    )
+    """Return the warning about a protocol in a spelling other than the current one."""
+    message = f"{protocol} is an old spelling, which Choria's own readers reject; use {contract.protocol}"
     return _finding("protocol-old", path, message, protocol)
 
 
 def _id(value: object, path: str) -> Iterable[Finding]:
     if isinstance(value, str) and not _match_uuid(value):
-        message = f"id should be a UUID, by which an event can be told from all others, not {quoted(value)}"
+        message = f"id should be a UUID, which is unique to the event, not {quoted(value)}"
         yield _finding("id-uuid", path, message, value)
 
 
 def _component(value: object, path: str) -> Iterable[Finding]:
-    wrong = check_component(value) if isinstance(value, str) else None
-    if wrong:
-        message = f"component {wrong.replace('must', 'should', 1)}"
+    problem = check_component(value) if isinstance(value, str) else None
+    if problem:
+        message = f"component {problem.replace('must', 'should', 1)}"
         yield _finding("component-token", path, message + ("" if value else ", as it is a token of the subject"), value)
 
 
@@ -138,11 +134,11 @@ def _timestamp(value: object, path: str, now: float) -> Iterable[Finding]:
         return
     for unit, factor in _UNITS.items():
         if EARLIEST <= value // factor <= latest:
-            message = f"timestamp looks like {unit}; it is in seconds since 1970, and would be {value // factor}"
+            message = f"timestamp looks like {unit}; use seconds since 1970, {value // factor}"
             yield _finding("timestamp-unit", path, message, value)
             return
-    end = "more than a day ahead of the clock here" if value > latest else "before the year 2000"
-    why = "was it never set?" if value == 0 else "is the clock of the sender right, and is it in seconds since 1970?"
+    end = "more than a day ahead of the validator's clock" if value > latest else "before the year 2000"
+    why = "it was probably never set" if value == 0 else "check the sender's clock and that the unit is seconds"
     yield _finding("timestamp-range", path, f"timestamp is {_date(value)}, {end}; {why}", value)
 
 
@@ -154,27 +150,27 @@ def _date(seconds: int) -> str:
 
 
 def _misspelt(members: dict[str, Any], known: frozenset[str], path: str) -> Iterator[Finding]:
-    # Names are compared letter by letter, for which neither the names nor their number may be left to a publisher.
+    # Comparing names is slow, so that neither their length nor their number may be up to the publisher.
     extra = islice((name for name in members if name not in known and len(name) <= _MAX_NAME), _MAX_NAMES)
     for name in sorted(extra):
         near = _closest(name, known)
         if near is None:
             continue
-        also = "which is there too" if near in members else "which is missing"
+        also = "which is also present" if near in members else "which is missing"
         message = f"the contract has no field {quoted(name)}; did you mean {near}, {also}?"
         if name.lower() == near:
-            message = f"the field is {near}, {also}; Choria's own readers take {quoted(name)} for it, others do not"
+            message = f"the field is {near}, {also}; Choria's own readers accept {quoted(name)} for it, others do not"
         yield _finding("field-misspelt", f"{path}.{safe(name)}", message)
 
 
 @lru_cache(maxsize=1024)
 def _closest(name: str, known: frozenset[str]) -> str | None:
-    """Return the known field that a name is likely to stand for, None if there is none."""
+    """Return the known field that a name is likely meant to be, or None."""
     plain = _letters_only(name)
     for field in sorted(known):
         if _letters_only(field) == plain:
             return field
-    # Short names are close to too many others: pid is not meant to be id.
+    # Short names are close to too many others: pid is not a misspelt id.
     fields = [field for field in sorted(known) if len(field) >= _MIN_NAME]
     near = get_close_matches(plain, fields, n=1, cutoff=0.85) if len(plain) >= _MIN_NAME else []
     return near[0] if near else None
@@ -187,12 +183,12 @@ def _letters_only(name: str) -> str:
 def _subject(contract: Contract, event: dict[str, Any], subject: str) -> Iterable[Finding]:
     expected = _expected_subject(contract, event.get("component"))
     if expected is not None and subject != expected:
-        message = f"it came on {quoted(subject, 100)} and belongs on {expected}, whose subscribers did not get it"
+        message = f"sent on {quoted(subject, 100)} instead of {expected}, whose subscribers do not receive it"
         yield _finding("subject-differs", "$", message, subject)
 
 
 def _expected_subject(contract: Contract, component: object) -> str | None:
-    """Return the subject that Choria publishes such an event on, None where that cannot be told."""
+    """Return the subject that Choria publishes such an event on, or None if it is unknown."""
     if source_of(contract.protocol) == "io.choria.machine":
         return contract.protocol.removeprefix("io.").replace(".v1.", ".")
     if check_component(component):
@@ -213,7 +209,7 @@ _RULES: Final = {
     "warnings-cut": "limit",
 }
 _ATTRIBUTES: Final = frozenset(Envelope.__struct_fields__)
-# Lower case is what CloudEvents asks for; Go takes upper case too.
+# CloudEvents requires lower case; Go accepts upper case too.
 _match_attribute = re.compile(r"[A-Za-z0-9]+").fullmatch
 _remove_separators = re.compile(r"[^A-Za-z0-9]").sub
 _MAX_KEY: Final = 200

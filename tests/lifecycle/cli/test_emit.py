@@ -50,10 +50,10 @@ def test_the_default_identity_is_the_one_that_choria_derives(
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["startup", "--component", "c"], "a startup event cannot be made: version missing"),
-        (["startup"], "component, version missing"),
+        (["startup", "--component", "c"], "cannot create the startup event: missing version"),
+        (["startup"], "missing component, version"),
         (["shutdown", "--component", "c", "--version", "1"], "version belongs to "),
-        (["shutdown", "--component", "a.b"], "to be one token of the subject"),
+        (["shutdown", "--component", "a.b"], "must be one token of the subject"),
         (["shutdown", "--component", "c", "--identity", "a\nb"], "control characters"),
         (
             ["governor", "--component", "c", "--governor", "G", "--event-type", "win"],

@@ -39,7 +39,7 @@ def test_events_of_a_file_are_shown_with_their_own_times(run: Callable[..., Resu
     assert result.exit_code == 0
     assert result.stdout.splitlines() == TEXT
     assert result.stderr.splitlines() == [
-        f"{file}:2: [rejected] $.id: id is missing; it is required, and of type string",
+        f"{file}:2: [rejected] $.id: id is missing; it must be of type string",
         "received 3 = 2 shown + 0 filtered + 1 rejected + 0 dropped",
     ]
 

@@ -1,4 +1,4 @@
-"""The machine's clock, and the one that a test moves."""
+"""Tests of the machine's clock and of the one for tests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def beat(clock: Clock, every: float, beats: list[float]) -> None:
         beats.append(clock.now())
 
 
-async def test_the_machines_clock() -> None:
+async def test_system_clock() -> None:
     clock = SystemClock()
     now = clock.now()
     assert abs(now - time.monotonic()) < 1
@@ -42,7 +42,7 @@ async def test_the_machines_clock() -> None:
     assert clock.now() >= now + 0.02
 
 
-def test_another_thread_is_done_when_the_clock_has_moved(here: Background) -> None:
+def test_advance_returns_once_another_thread_has_caught_up(here: Background) -> None:
     clock = FakeClock()
     fast: list[float] = []
     slow: list[float] = []
@@ -59,7 +59,7 @@ def test_another_thread_is_done_when_the_clock_has_moved(here: Background) -> No
     assert slow == [number * 2.5 for number in range(1, 24)]
 
 
-async def test_this_loop_and_another_one(here: Background) -> None:
+async def test_advance_async_waits_for_this_loop_and_others(here: Background) -> None:
     clock = FakeClock()
     ours: list[float] = []
     others: list[float] = []
@@ -73,11 +73,11 @@ async def test_this_loop_and_another_one(here: Background) -> None:
     assert (ours, others, clock.now()) == ([2, 4, 6], [3, 6], 7)
     task.cancel()
     await asyncio.wait({task})
-    clock.advance(5)  # nobody sleeps in this loop now
+    clock.advance(5)  # no task sleeps in this loop now
     assert others == [3, 6, 9, 12]
 
 
-async def test_it_only_goes_on() -> None:
+async def test_a_clock_never_goes_back() -> None:
     clock = FakeClock()
     for seconds in (-1, float("nan")):
         with pytest.raises(ValueError, match="a clock only goes on"):
@@ -89,7 +89,7 @@ async def test_it_only_goes_on() -> None:
     await clock.sleep_until(0)
 
 
-async def test_who_gave_up_is_not_waited_for() -> None:
+async def test_a_cancelled_sleeper_is_not_waited_for() -> None:
     clock = FakeClock()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):
@@ -98,7 +98,7 @@ async def test_who_gave_up_is_not_waited_for() -> None:
     assert clock._sleepers == []
 
 
-def test_a_loop_that_does_nothing_is_not_waited_for_for_ever(here: Background, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_for_a_blocked_loop_times_out(here: Background, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_SECONDS", 0.05)
     clock, go_on = FakeClock(), threading.Event()
     for every in (1, 2):

@@ -7,7 +7,7 @@ import uuid
 from choria_lifecycle.support import ids
 
 
-def test_they_are_random_uuids_of_version_4() -> None:
+def test_ids_are_random_uuids_of_version_4() -> None:
     made = [ids.uuid4() for _ in range(1000)]
     assert len(set(made)) == 1000
     parsed = [uuid.UUID(text) for text in made]
@@ -19,7 +19,7 @@ def test_they_are_random_uuids_of_version_4() -> None:
     assert {each.hex[16] for each in parsed} == set("89ab")
 
 
-def test_threads_never_get_the_same() -> None:
+def test_threads_never_get_the_same_id() -> None:
     made: list[list[str]] = [[] for _ in range(4)]
     threads = [
         threading.Thread(target=lambda mine=mine: mine.extend(ids.uuid4() for _ in range(2000))) for mine in made
@@ -31,8 +31,8 @@ def test_threads_never_get_the_same() -> None:
     assert len({text for mine in made for text in mine}) == 8000
 
 
-def test_a_child_does_not_hand_out_what_its_parent_does() -> None:
-    ids._pool.clear()  # other tests may have left one
+def test_a_child_process_does_not_reuse_its_parents_ids() -> None:
+    ids._pool.clear()  # other tests may have left ids
     ids.uuid4()
     assert ids._pool
     receive, send = os.pipe()

@@ -23,11 +23,11 @@ from choria_lifecycle.support.text import quoted, safe, visible_json
         ("\U000e0041", "\\U000e0041"),
     ],
 )
-def test_what_is_not_plainly_visible_is_escaped(text: str, shown: str) -> None:
+def test_non_printable_characters_are_escaped(text: str, shown: str) -> None:
     assert safe(text) == shown
 
 
-def test_a_cut_is_marked() -> None:
+def test_truncation_is_marked() -> None:
     assert safe("abcdef", 3) == "abc…"
     assert safe("abc", 3) == "abc"
     assert safe("\n" * 5, 2) == "\\n\\n…"
@@ -51,19 +51,19 @@ def test_values_are_shown_as_json(value: object, shown: str) -> None:
     assert quoted(value) == shown
 
 
-def test_an_integer_of_thousands_of_digits_can_be_shown() -> None:
+def test_an_integer_of_thousands_of_digits_is_shown() -> None:
     assert quoted([10**5000]) == "a value of type list"
 
 
 @given(st.text())
-def test_nothing_shown_moves_the_cursor(text: str) -> None:
+def test_output_is_always_printable(text: str) -> None:
     assert safe(text).isprintable()
     assert quoted(text).isprintable()
     assert quoted([text, {text: 1}]).isprintable()
 
 
 @given(st.text(st.characters(codec="utf-8") | st.sampled_from("\x7f\x80\x9f\u202e\u2028\U000e0001é")))
-def test_visible_json_says_the_same(text: str) -> None:
+def test_visible_json_is_equivalent(text: str) -> None:
     line = visible_json(json.dumps([text], ensure_ascii=False))
     assert line.isprintable()
     assert json.loads(line) == [text]

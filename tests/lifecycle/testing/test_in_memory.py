@@ -80,13 +80,13 @@ def test_warnings_fail_where_it_is_asked_for(document: Any, subject: str | None,
 def test_a_misspelt_protocol_fails(document: dict[str, Any]) -> None:
     raw = compact(document).replace(b"v1.startup", b"v1.strtup")
     [_, line] = failure(json.loads(raw))
-    assert "information: no contract is held" in line
+    assert "information: no contract covers" in line
     assert "io.choria.lifecycle.v1.startup?" in line
 
 
 @pytest.mark.parametrize("data", [None, 5, {}, [b"{}"]])
 def test_what_is_neither_bytes_nor_text_is_a_wrong_call(data: Any) -> None:
-    with pytest.raises(TypeError, match="from bytes or text"):
+    with pytest.raises(TypeError, match="data must be bytes or str, not "):
         assert_valid(data)
 
 
@@ -115,7 +115,7 @@ def test_pytest_shows_the_test_and_not_the_helper(tmp_path: Path) -> None:
     assert ran.returncode == 1
     assert ">   assert_valid(b'[]')".replace(" ", "") in ran.stdout.replace(" ", "")
     [line] = [line for line in ran.stdout.splitlines() if line.startswith("E       event: ")]
-    assert line.endswith("$: an event is a JSON object, not []; send a document for each event [input-type]")
+    assert line.endswith("$: an event must be a JSON object, not []; send one document per event [input-type]")
     assert "__tracebackhide__" not in ran.stdout
 
 

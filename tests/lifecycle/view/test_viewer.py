@@ -123,13 +123,13 @@ def test_a_rejected_delivery_is_shown_with_its_subject_and_the_reason() -> None:
     line = View(EventFilter(), Style(utc=True)).render(delivery(BAD))
     assert line is not None
     assert line.rejected
-    assert line.text == f"12:00:01 [rejected] {SUBJECT}: $.id: id is missing; it is required, and of type string"
+    assert line.text == f"12:00:01 [rejected] {SUBJECT}: $.id: id is missing; it must be of type string"
 
 
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"nonsense", "no JSON"),
+        (b"nonsense", "invalid JSON"),
         (b'{"protocol":"io.choria.lifecycle.v9.startup"}', "io.choria.lifecycle.v9.startup"),
         (
             TRANSITION,

@@ -14,17 +14,17 @@ from tests.bed.samples import ENVELOPE, STARTUP, TRANSITION, compact
 
 @pytest.fixture(autouse=True)
 def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set the clock to the day of the events, for which timestamps must not be in the future."""
+    """Set the clock to the day of the events, so that their timestamps are not in the future."""
     monkeypatch.setattr(verdict, "time", SimpleNamespace(time=lambda: 1795336436.0))
 
 
-def told(document: Any, subject: str | None = None) -> list[tuple[str, str]]:
+def found(document: Any, subject: str | None = None) -> list[tuple[str, str]]:
     return [(finding.path, finding.code) for finding in lifecycle.validate(compact(document), subject)]
 
 
-def test_everything_is_said_and_not_only_the_first() -> None:
+def test_all_errors_are_listed() -> None:
     document = {"protocol": STARTUP["protocol"], "identity": 5, "timestamp": 1.5, "version": None}
-    assert sorted(told(document)) == [
+    assert sorted(found(document)) == [
         ("$.component", "schema-required"),
         ("$.id", "schema-required"),
         ("$.identity", "schema-type"),
@@ -32,18 +32,18 @@ def test_everything_is_said_and_not_only_the_first() -> None:
         ("$.version", "schema-type"),
     ]
     broken = ENVELOPE | {"id": "", "time": "now", "source": "x", "subject": "y", "data": document | {"identity": "z"}}
-    assert [code for _, code in told(broken)][:4] == [
+    assert [code for _, code in found(broken)][:4] == [
         "envelope-empty",
         "envelope-time",
         "envelope-source",
         "envelope-subject-differs",
     ]
-    assert len(told(broken)) == 8
+    assert len(found(broken)) == 8
 
 
-def test_a_contradiction_is_said_once() -> None:
-    assert told(ENVELOPE | {"type": "io.choria.lifecycle.v1.alive"}) == [("$.type", "envelope-type-differs")]
-    assert told(ENVELOPE | {"data": STARTUP | {"protocol": "com.example"}}) == [("$.type", "envelope-type-differs")]
+def test_a_contradiction_is_reported_once() -> None:
+    assert found(ENVELOPE | {"type": "io.choria.lifecycle.v1.alive"}) == [("$.type", "envelope-type-differs")]
+    assert found(ENVELOPE | {"data": STARTUP | {"protocol": "com.example"}}) == [("$.type", "envelope-type-differs")]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_contradiction_is_said_once() -> None:
         ({"timestamp": 2**63}, "timestamp must fit into 64 bits"),
     ],
 )
-def test_messages_say_what_to_do(changes: dict[str, Any], message: str) -> None:
+def test_messages_name_the_value_and_the_remedy(changes: dict[str, Any], message: str) -> None:
     governor = {"governor": "G", "sequence": 0, "event_type": "enter"}
     findings = lifecycle.validate(compact(STARTUP | governor | changes))
     assert len(findings) == 1
@@ -64,7 +64,7 @@ def test_messages_say_what_to_do(changes: dict[str, Any], message: str) -> None:
     assert str(findings[0]) == f"{findings[0].path}: {findings[0].message} [{findings[0].code}]"
 
 
-def test_values_are_cleaned_and_cut() -> None:
+def test_values_are_escaped_and_truncated() -> None:
     [finding] = lifecycle.validate(compact(ENVELOPE | {"time": "\x1b[2J" + "x" * 10_000}))
     assert isinstance(finding.value, str)
     assert finding.value.startswith("\\x1b[2Jx")
@@ -76,7 +76,7 @@ def test_values_are_cleaned_and_cut() -> None:
     assert (error.path, error.rule, error.value) == (finding.path, finding.rule, finding.value)
 
 
-def test_nested_places_have_a_path() -> None:
+def test_nested_values_have_a_path() -> None:
     state = {
         "protocol": "io.choria.machine.watcher.nagios.v1.state",
         "identity": "n1",
@@ -95,7 +95,7 @@ def test_nested_places_have_a_path() -> None:
         "runtime": 0.5,
         "annotations": {"a.b\n": 5},
     }
-    assert sorted(told(state)) == [
+    assert sorted(found(state)) == [
         ("$.annotations.a.b\\n", "schema-type"),
         ("$.perfdata[1].label", "schema-type"),
         ("$.perfdata[1].value", "schema-required"),
@@ -119,13 +119,13 @@ def test_nested_places_have_a_path() -> None:
     ],
 )
 def test_a_subject_that_does_not_match_is_a_warning(document: Any, subject: str | None, expected: list[Any]) -> None:
-    assert told(document, subject) == expected
+    assert found(document, subject) == expected
     for finding in lifecycle.validate(compact(document), subject):
         assert finding.severity != "error"
     assert lifecycle.validate("\ud800")[0].rule == "utf-8"
 
 
-def test_a_finding_is_plain_data() -> None:
+def test_findings_compare_by_value() -> None:
     finding = Finding(code="x", path="$", rule="y", message="m")
     assert finding.severity == "error"
     assert finding == Finding(code="x", path="$", rule="y", message="m")
@@ -181,30 +181,30 @@ def test_times(text: str) -> None:
         "2026-11-22T08:33:56,5Z",
     ],
 )
-def test_no_times(text: str) -> None:
+def test_invalid_times(text: str) -> None:
     assert not is_time(text)
 
 
-def test_findings_come_in_the_order_of_the_contract() -> None:
+def test_findings_are_in_the_order_of_the_contract() -> None:
     document = {"protocol": STARTUP["protocol"], "version": 5, "identity": 5}
-    paths = [path for path, _ in told(document)]
+    paths = [path for path, _ in found(document)]
     assert paths == ["$.id", "$.identity", "$.component", "$.version", "$.timestamp"]
-    assert [path for path, _ in told(ENVELOPE | {"data": document, "subject": None})] == [
+    assert [path for path, _ in found(ENVELOPE | {"data": document, "subject": None})] == [
         path.replace("$", "$.data") for path in paths
     ]
     state = {"protocol": "io.choria.machine.watcher.nagios.v1.state", "annotations": dict.fromkeys("dbac", 1)}
-    extra = [path for path, _ in told(state) if path.startswith("$.annotations.")]
+    extra = [path for path, _ in found(state) if path.startswith("$.annotations.")]
     assert extra == [f"$.annotations.{key}" for key in "abcd"]
 
 
-def test_there_is_an_end_to_findings() -> None:
+def test_the_number_of_findings_is_limited() -> None:
     state = {"protocol": "io.choria.machine.watcher.nagios.v1.state", "perfdata": [1] * 5000}
     findings = lifecycle.validate(compact(state))
     assert len(findings) == 101
     assert findings[-1].code == "errors-cut"
 
 
-def test_long_integers_are_called_integers() -> None:
+def test_long_integers_are_reported_as_out_of_range() -> None:
     for digits in (20, 41, 400, 5000):
         raw = compact(STARTUP).replace(b"1795336436", b"9" * digits)
         [finding] = lifecycle.validate(raw)

@@ -1,7 +1,7 @@
-"""The documents in tests/examples: each file is a test, and the next one needs nothing but to be put there.
+"""Tests of the documents in tests/examples. Adding a file adds its tests.
 
-`positive` holds what is accepted, `negative` what is rejected. A file holds one document, byte for byte. About
-`NAME.json` there is nothing to say; about `CODE+CODE.NAME.json` there are findings with exactly these codes.
+`positive` holds documents that are accepted, `negative` those that are rejected. A file holds one document, byte for
+byte. `NAME.json` has no findings; `CODE+CODE.NAME.json` has findings with exactly these codes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ POSITIVE = sorted((ROOT / "tests" / "examples" / "positive").iterdir())
 NEGATIVE = sorted((ROOT / "tests" / "examples" / "negative").iterdir())
 DOCUMENTS = POSITIVE + NEGATIVE
 ERRORS = {code for code, severity in CODES.items() if severity == "error"}
-# What nobody can see in a document alone.
+# Codes that a document alone cannot have.
 NEEDS_MORE = {"input-truncated", "subject-differs"}
 
 
@@ -48,14 +48,14 @@ def name(path: Path) -> str:
     return f"{path.parent.name}/{path.stem}"
 
 
-def judged(raw: bytes) -> list[tuple[int, set[str]]]:
-    """Return the lines about which the command says something, with the codes of what it says."""
+def reported(raw: bytes) -> list[tuple[int, set[str]]]:
+    """Return the lines on which the command reports findings, with their codes."""
     parts = [validate_batch(batch, Policy(now=time.time())) for batch in DocumentSource(io.BytesIO(raw))]
     return [(line, {finding.code for finding in findings}) for part in parts for line, findings in part.said]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name)
-def test_the_findings_are_those_of_its_name(path: Path) -> None:
+def test_findings_are_those_of_the_file_name(path: Path) -> None:
     expected = codes(path)
     assert expected <= CODES.keys()
     assert bool(expected & ERRORS) == (path.parent.name == "negative")
@@ -86,30 +86,30 @@ def test_the_oracle_and_the_codec_agree(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", POSITIVE, ids=name)
-def test_a_file_says_the_same(path: Path) -> None:
+def test_a_file_has_the_same_findings(path: Path) -> None:
     raw = path.read_bytes()
     first = len(raw) - len(raw.lstrip())
-    assert judged(raw) == ([(raw.count(b"\n", 0, first) + 1, codes(path))] if codes(path) else [])
+    assert reported(raw) == ([(raw.count(b"\n", 0, first) + 1, codes(path))] if codes(path) else [])
 
 
-def test_the_command_accepts_what_is_positive_and_rejects_what_is_negative() -> None:
+def test_the_command_accepts_positive_and_rejects_negative_examples() -> None:
     ran = CliRunner().invoke(program, ["validate", *map(str, POSITIVE)], prog_name="lifecycle")
     assert ran.exit_code == 0
     assert ran.stderr.splitlines()[-1].startswith(f"checked {len(POSITIVE)} = {len(POSITIVE)} valid + 0 rejected")
     accepted = [path for path in NEGATIVE if CliRunner().invoke(program, ["validate", str(path)]).exit_code == 0]
-    # As files, these are no documents, and a document.
+    # As files, these hold no document, no document, and one document.
     assert [path.stem.partition(".")[2] for path in accepted] == ["blanks", "empty", "array-of-events"]
 
 
-def test_among_others_each_line_says_the_same() -> None:
+def test_each_line_of_a_stream_has_the_same_findings() -> None:
     lines = [path for path in DOCUMENTS if (raw := path.read_bytes()).strip() and b"\n" not in raw.rstrip(b"\n")]
     assert len(lines) > 200
     stream = b"".join(path.read_bytes().rstrip(b"\n") + b"\n" for path in lines)
-    # A mark at the beginning of a file is the file's, as is what makes it UTF-16; the first line has neither.
-    assert judged(stream) == [(number, codes(path)) for number, path in enumerate(lines, 1) if codes(path)]
+    # A byte order mark or UTF-16 at the start would concern the whole file; the first line has neither.
+    assert reported(stream) == [(number, codes(path)) for number, path in enumerate(lines, 1) if codes(path)]
 
 
-def test_there_is_an_example_of_everything() -> None:
+def test_every_code_and_every_protocol_has_an_example() -> None:
     given = set().union(*map(codes, DOCUMENTS))
     assert given == CODES.keys() - NEEDS_MORE
     alone = {code for path in DOCUMENTS for code in codes(path) if len(codes(path)) == 1}
@@ -123,7 +123,7 @@ def test_there_is_an_example_of_everything() -> None:
         assert found >= CONTRACTS.keys()
 
 
-def test_findings_name_the_corrections_that_decided_and_no_others() -> None:
+def test_findings_name_exactly_the_corrections_that_they_are_based_on() -> None:
     named: set[str] = set()
     for path in NEGATIVE:
         raw = path.read_bytes()
@@ -137,7 +137,7 @@ def test_findings_name_the_corrections_that_decided_and_no_others() -> None:
             if reason is not None:
                 assert reason.removesuffix(".") in finding.message
                 named.add(reason)
-    # A keyword that was taken away cannot decide against a document.
+    # A removed keyword cannot reject a document.
     assert named == {
         reason
         for contract in CONTRACTS.values()

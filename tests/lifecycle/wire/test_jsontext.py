@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     ],
     ids=lambda value: repr(value[:20]) if isinstance(value, bytes) else "",
 )
-def test_what_is_no_document_is_refused_with_the_reason(raw: bytes, rule: str, says: str) -> None:
+def test_invalid_documents_are_rejected_with_the_reason(raw: bytes, rule: str, says: str) -> None:
     with pytest.raises(InvalidEvent) as caught:
         read_json(raw)
     assert caught.value.rule == rule
@@ -48,9 +48,9 @@ def test_what_is_no_document_is_refused_with_the_reason(raw: bytes, rule: str, s
     assert says in caught.value.message
 
 
-def test_the_greatest_size_can_be_set() -> None:
+def test_the_maximum_size_can_be_set() -> None:
     assert read_json(b"[1]", max_size=3) == [1]
-    with pytest.raises(InvalidEvent, match="3 bytes are more than the 2"):
+    with pytest.raises(InvalidEvent, match="the document has 3 bytes, more than the 2 allowed"):
         read_json(b"[1]", max_size=2)
     assert len(read_json(b'"' + b"x" * 10_000_000 + b'"', max_size=20_000_000)) == 10_000_000
 
@@ -72,7 +72,7 @@ def test_depth_is_limited_exactly(opening: bytes) -> None:
     assert caught.value.rule == "depth"
 
 
-def test_brackets_in_strings_are_no_nesting() -> None:
+def test_brackets_in_strings_are_not_nesting() -> None:
     assert is_shallow(b'["' + b"[{" * 1000 + b'\\"[' * 300 + b'"]')
     assert not is_shallow(b'["\\\\",' + b"[" * 300 + b"]" * 300 + b"]")
     wide = b"[" + b",".join([b"[]"] * 1000) + b"]"
@@ -105,30 +105,30 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE.keys())
-def test_time_grows_with_the_size_and_no_faster(make: Callable[[int], bytes]) -> None:
-    # No clock: of these sizes, what grows with the square of the size runs into the timeout of the test, by far.
-    slow_by_nature = make is HOSTILE["perfdata"]  # a finding for every two bytes
+def test_time_is_linear_in_the_size(make: Callable[[int], bytes]) -> None:
+    # No clock is needed: at these sizes, quadratic time exceeds the test's timeout by far.
+    slow_by_nature = make is HOSTILE["perfdata"]  # one finding per two bytes
     findings = lifecycle.validate(make(60_000 if slow_by_nature else 2_000_000), max_size=10**7)
     assert findings
     assert len(findings) < 110
     assert max(len(str(finding)) for finding in findings) < 1000
 
 
-def test_a_short_document_needs_no_look_at_its_depth() -> None:
+def test_shallow_size_is_the_shortest_document_of_maximum_depth() -> None:
     assert len(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH) == SHALLOW_SIZE
 
 
-def test_a_caller_near_the_limit_of_recursion_gets_an_error_too() -> None:
+def test_a_caller_near_the_recursion_limit_gets_an_error() -> None:
     nested = b"[" * 250 + b"]" * 250
     event = b'{"protocol":"io.choria.lifecycle.v1.startup","version":%s}' % nested
-    lifecycle.validate(event)  # what is imported on first use needs room of its own
+    lifecycle.validate(event)  # imports on first use need stack, too
 
     def deep(levels: int) -> None:
         if levels:
             return deep(levels - 1)
-        for ask in (read_json, lifecycle.parse, lifecycle.validate):
+        for function in (read_json, lifecycle.parse, lifecycle.validate):
             with contextlib.suppress(InvalidEvent):
-                ask(event)
+                function(event)
         return None
 
     frame, used = sys._getframe(), 0
@@ -138,19 +138,19 @@ def test_a_caller_near_the_limit_of_recursion_gets_an_error_too() -> None:
         deep(sys.getrecursionlimit() - used - room)
 
 
-def test_long_integers_cost_nothing_and_are_no_crash() -> None:
+def test_long_integers_are_parsed_quickly() -> None:
     assert read_json(b"9" * 60_000) == 10**400
     assert read_json(b"-" + b"9" * 60_000) == -(10**400)
     assert read_json(b"9" * 400) == int("9" * 400)
     assert read_json(b'{"a":1,"a":2}') == {"a": 2}
 
 
-def test_octets() -> None:
+def test_to_bytes() -> None:
     assert to_bytes("é") == b"\xc3\xa9"
     assert to_bytes(bytearray(b"a")) == to_bytes(memoryview(b"a")) == to_bytes(b"a") == b"a"
     assert to_bytes(memoryview(b"abc")[::2]) == b"ac"
     with pytest.raises(InvalidEvent, match="lone surrogate at character 1") as caught:
         to_bytes("a\ud800")
     assert caught.value.rule == "utf-8"
-    with pytest.raises(TypeError, match="not from dict"):
+    with pytest.raises(TypeError, match="not dict"):
         to_bytes({})  # type: ignore[arg-type]

@@ -17,23 +17,23 @@ UPGRADED = STARTUP | {"protocol": "io.choria.lifecycle.v1.upgraded", "new_versio
 OLD = "choria:lifecycle:startup:1"
 
 
-def advice(document: Any, subject: str | None = None, now: float = NOW) -> list[Finding]:
+def warnings_about(document: Any, subject: str | None = None, now: float = NOW) -> list[Finding]:
     raw = document if isinstance(document, bytes) else compact(document)
     return warnings_for(raw, check_document(raw), subject, now)
 
 
-def told(document: Any, subject: str | None = None, now: float = NOW) -> list[tuple[str, str]]:
-    return [(finding.path, finding.code) for finding in advice(document, subject, now)]
+def found(document: Any, subject: str | None = None, now: float = NOW) -> list[tuple[str, str]]:
+    return [(finding.path, finding.code) for finding in warnings_about(document, subject, now)]
 
 
 @pytest.mark.parametrize("document", [STARTUP, ENVELOPE, TRANSITION, {"protocol": "other"}, {}, [], 5, b"{", b"\xff"])
-def test_of_most_documents_there_is_nothing_to_say(document: Any) -> None:
-    assert not advice(document)
+def test_most_documents_have_no_warnings(document: Any) -> None:
+    assert not warnings_about(document)
 
 
-def test_a_warning_is_a_finding_like_others() -> None:
+def test_warnings_are_findings() -> None:
     for document in (STARTUP | {"id": "1"}, STARTUP | {"timestamp": 5}, STARTUP | {"component": "\x1b"}):
-        [finding] = advice(document)
+        [finding] = warnings_about(document)
         assert finding.severity is Severity.WARNING
         assert finding.message.isprintable()
         assert finding.value in {"1", 5, "\\x1b"}
@@ -54,7 +54,7 @@ def test_a_warning_is_a_finding_like_others() -> None:
         (NOW, None),
         (NOW + MAX_AHEAD, None),
         (NOW + MAX_AHEAD + 1, "timestamp-range"),
-        # The first and the last that make sense in another unit.
+        # The first and the last that are plausible in another unit.
         (EARLIEST * 1000 - 1, "timestamp-range"),
         (EARLIEST * 1000, "timestamp-unit"),
         ((NOW + MAX_AHEAD) * 1000 + 999, "timestamp-unit"),
@@ -63,7 +63,7 @@ def test_a_warning_is_a_finding_like_others() -> None:
         (NOW * 10**9 + 123_456_789, "timestamp-unit"),
         (2**63 - 1, "timestamp-range"),
         (-(2**63) + 1, "timestamp-range"),
-        # Errors of another kind.
+        # Errors, not warnings.
         (2**63, None),
         (-(2**63) - 1, None),
         (1.5, None),
@@ -74,20 +74,20 @@ def test_a_warning_is_a_finding_like_others() -> None:
 )
 def test_timestamps(timestamp: Any, code: str | None) -> None:
     for document in (STARTUP, TRANSITION):
-        assert told(document | {"timestamp": timestamp}) == ([("$.timestamp", code)] if code else [])
-    assert told(ENVELOPE | {"data": STARTUP | {"timestamp": timestamp}}) == (
+        assert found(document | {"timestamp": timestamp}) == ([("$.timestamp", code)] if code else [])
+    assert found(ENVELOPE | {"data": STARTUP | {"timestamp": timestamp}}) == (
         [("$.data.timestamp", code)] if code else []
     )
 
 
-def test_a_timestamp_is_ahead_of_the_clock_that_is_given() -> None:
-    assert told(STARTUP, now=STARTUP["timestamp"] - MAX_AHEAD) == []
-    assert told(STARTUP, now=STARTUP["timestamp"] - MAX_AHEAD - 1) == [("$.timestamp", "timestamp-range")]
+def test_timestamps_are_compared_with_the_given_time() -> None:
+    assert found(STARTUP, now=STARTUP["timestamp"] - MAX_AHEAD) == []
+    assert found(STARTUP, now=STARTUP["timestamp"] - MAX_AHEAD - 1) == [("$.timestamp", "timestamp-range")]
 
 
 @pytest.mark.parametrize(("factor", "unit"), [(10**3, "milli"), (10**6, "micro"), (10**9, "nano")])
-def test_a_unit_is_named_with_what_would_be_right(factor: int, unit: str) -> None:
-    [finding] = advice(STARTUP | {"timestamp": 1_700_000_000 * factor})
+def test_the_unit_is_named_with_the_right_value(factor: int, unit: str) -> None:
+    [finding] = warnings_about(STARTUP | {"timestamp": 1_700_000_000 * factor})
     assert f"{unit}seconds" in finding.message
     assert "1700000000" in finding.message
 
@@ -97,16 +97,16 @@ def test_a_unit_is_named_with_what_would_be_right(factor: int, unit: str) -> Non
 
 @pytest.mark.parametrize("id_", [STARTUP["id"], STARTUP["id"].upper(), "0" * 8 + "-0000" * 3 + "-" + "f" * 12])
 def test_uuids(id_: str) -> None:
-    assert told(STARTUP | {"id": id_}) == []
+    assert found(STARTUP | {"id": id_}) == []
 
 
 @pytest.mark.parametrize(
     "id_", ["", "1", STARTUP["id"] + "\n", STARTUP["id"] + " ", STARTUP["id"].replace("-", ""), "g" + STARTUP["id"][1:]]
 )
-def test_ids_that_are_none(id_: str) -> None:
-    assert told(STARTUP | {"id": id_}) == [("$.id", "id-uuid")]
-    assert told(TRANSITION | {"id": id_}) == [("$.id", "id-uuid")]
-    assert told(ENVELOPE | {"id": id_ or "x"}) == []
+def test_ids_that_are_not_uuids(id_: str) -> None:
+    assert found(STARTUP | {"id": id_}) == [("$.id", "id-uuid")]
+    assert found(TRANSITION | {"id": id_}) == [("$.id", "id-uuid")]
+    assert found(ENVELOPE | {"id": id_ or "x"}) == []
 
 
 @pytest.mark.parametrize(
@@ -115,8 +115,8 @@ def test_ids_that_are_none(id_: str) -> None:
     + [(text, False) for text in ("", " ", "a.b", "*", ">", "a b", "é", "a\n", "$SYS")],
 )
 def test_components(component: str, is_token: bool) -> None:
-    assert told(STARTUP | {"component": component}) == ([] if is_token else [("$.component", "component-token")])
-    assert told(TRANSITION | {"component": component}) == []  # none of its fields
+    assert found(STARTUP | {"component": component}) == ([] if is_token else [("$.component", "component-token")])
+    assert found(TRANSITION | {"component": component}) == []  # not one of its fields
 
 
 # ---- spelling
@@ -125,9 +125,9 @@ def test_components(component: str, is_token: bool) -> None:
 @pytest.mark.parametrize(
     "contract", {id(each): each for each in CONTRACTS.values()}.values(), ids=lambda each: each.protocol
 )
-def test_every_old_spelling_is_named_with_the_new_one(contract: Any) -> None:
+def test_every_old_spelling_is_reported_with_the_current_one(contract: Any) -> None:
     for protocol in contract.protocols:
-        findings = [each for each in advice({"protocol": protocol}) if each.code == "protocol-old"]
+        findings = [each for each in warnings_about({"protocol": protocol}) if each.code == "protocol-old"]
         assert len(findings) == (protocol != contract.protocol)
         for finding in findings:
             assert finding.path == "$.protocol"
@@ -135,12 +135,12 @@ def test_every_old_spelling_is_named_with_the_new_one(contract: Any) -> None:
             assert contract.protocol in finding.message
 
 
-def test_an_envelope_may_be_old_in_two_places() -> None:
+def test_type_and_protocol_of_an_envelope_may_both_be_old() -> None:
     event = STARTUP | {"protocol": OLD}
     places = [("$.type", "protocol-old"), ("$.data.protocol", "protocol-old")]
-    assert told(ENVELOPE | {"type": OLD, "data": event}) == places
-    assert told(ENVELOPE | {"type": OLD}) == places[:1]
-    assert told(ENVELOPE | {"data": event}) == places[1:]
+    assert found(ENVELOPE | {"type": OLD, "data": event}) == places
+    assert found(ENVELOPE | {"type": OLD}) == places[:1]
+    assert found(ENVELOPE | {"data": event}) == places[1:]
 
 
 @pytest.mark.parametrize(
@@ -158,42 +158,42 @@ def test_an_envelope_may_be_old_in_two_places() -> None:
         ("_" * 33 + "version", "version"),  # of 40 characters
     ],
 )
-def test_names_that_are_nearly_those_of_fields(name: str, meant: str) -> None:
-    [finding] = advice(UPGRADED | {name: "x"})
+def test_misspelt_field_names(name: str, meant: str) -> None:
+    [finding] = warnings_about(UPGRADED | {name: "x"})
     assert (finding.path, finding.code) == (f"$.{name}", "field-misspelt")
-    assert f"{meant}, which is there too" in finding.message
+    assert f"{meant}, which is also present" in finding.message
     without = {key: value for key, value in UPGRADED.items() if key != meant}
-    [finding] = [each for each in advice(without | {name: "x"}) if each.code == "field-misspelt"]
+    [finding] = [each for each in warnings_about(without | {name: "x"}) if each.code == "field-misspelt"]
     assert f"{meant}, which is missing" in finding.message
 
 
 @pytest.mark.parametrize(
     "name", ["", "x", "region", "build", "é", "event", "ident", "_" * 34 + "version", "version" * 10, "\x1b"]
 )
-def test_names_that_are_others(name: str) -> None:
-    assert told(STARTUP | {name: "x"}) == []
+def test_names_that_are_not_misspelt(name: str) -> None:
+    assert found(STARTUP | {name: "x"}) == []
 
 
 def test_names_in_an_envelope() -> None:
-    assert told(ENVELOPE | {"datacontentype": "x"}) == [("$.datacontentype", "field-misspelt")]
-    assert told(ENVELOPE | {"data": STARTUP | {"verison": "x"}}) == [("$.data.verison", "field-misspelt")]
-    assert told(ENVELOPE | {"verison": "x"}) == []
+    assert found(ENVELOPE | {"datacontentype": "x"}) == [("$.datacontentype", "field-misspelt")]
+    assert found(ENVELOPE | {"data": STARTUP | {"verison": "x"}}) == [("$.data.verison", "field-misspelt")]
+    assert found(ENVELOPE | {"verison": "x"}) == []
 
 
 @pytest.mark.parametrize("name", ["trace_id", "trace-id", "", "a b", "é", "a.b", "x" * 500 + "_", "\x1b[2J"])
-def test_attributes_that_choria_refuses(name: str) -> None:
-    [finding] = advice(ENVELOPE | {name: "x"})
+def test_attributes_that_choria_rejects(name: str) -> None:
+    [finding] = warnings_about(ENVELOPE | {name: "x"})
     assert finding.code == "envelope-extension"
     assert finding.path.isprintable()
     assert len(finding.path) < 250
-    assert told(STARTUP | {name: "x"}) == []
+    assert found(STARTUP | {name: "x"}) == []
 
 
-def test_attributes_that_choria_takes() -> None:
-    assert told(ENVELOPE | {"traceparent": "x", "TRACEPARENT": "x", "5": "x", "dataschema": "x:y"}) == []
+def test_attributes_that_choria_accepts() -> None:
+    assert found(ENVELOPE | {"traceparent": "x", "TRACEPARENT": "x", "5": "x", "dataschema": "x:y"}) == []
 
 
-# ---- keys that are there more than once
+# ---- duplicate keys
 
 
 @pytest.mark.parametrize(
@@ -209,19 +209,19 @@ def test_attributes_that_choria_takes() -> None:
         ('"x":{"version":1},"y":{"version":1}', []),
     ],
 )
-def test_keys_that_are_there_more_than_once(more: str, paths: list[str]) -> None:
+def test_duplicate_keys(more: str, paths: list[str]) -> None:
     raw = compact(STARTUP)[:-1] + f",{more}}}".encode()
-    assert told(raw) == [(path, "duplicate-key") for path in paths]
+    assert found(raw) == [(path, "duplicate-key") for path in paths]
 
 
-def test_keys_that_are_there_more_than_once_around_an_event() -> None:
+def test_duplicate_keys_in_and_around_an_event() -> None:
     inner = compact(STARTUP)[:-1] + b',"version":"1"}'
     raw = (
         compact(ENVELOPE | {"data": 0}).replace(b'"data":0', b'"data":' + inner)[:-1]
         + b',"time":"2026-11-22T08:33:56Z"}'
     )
-    assert told(raw) == [("$.time", "duplicate-key"), ("$.data.version", "duplicate-key")]
-    assert told(b'{"protocol":"other","a":1,"a":1}') == [("$.a", "duplicate-key")]
+    assert found(raw) == [("$.time", "duplicate-key"), ("$.data.version", "duplicate-key")]
+    assert found(b'{"protocol":"other","a":1,"a":1}') == [("$.a", "duplicate-key")]
 
 
 # ---- subjects
@@ -231,9 +231,9 @@ def test_keys_that_are_there_more_than_once_around_an_event() -> None:
 def test_the_subject_of_lifecycle_events(type_: str) -> None:
     event = {"protocol": f"io.choria.lifecycle.v1.{type_}", "component": "billing"}
     right = f"choria.lifecycle.event.{type_}.billing"
-    assert told(event, right) == []
+    assert found(event, right) == []
     for subject in ("", right + ".x", right.upper(), "choria.lifecycle.event.x.billing", f"prefix.{right}"):
-        [finding] = advice(event, subject)
+        [finding] = warnings_about(event, subject)
         assert (finding.path, finding.code, finding.value) == ("$", "subject-differs", subject)
         assert right in finding.message
 
@@ -247,15 +247,15 @@ def test_the_subject_of_lifecycle_events(type_: str) -> None:
     ],
 )
 def test_the_subject_of_machine_events(protocol: str, subject: str) -> None:
-    assert told({"protocol": protocol}, subject) == []
-    assert told({"protocol": protocol}, f"{subject}.x") == [("$", "subject-differs")]
+    assert found({"protocol": protocol}, subject) == []
+    assert found({"protocol": protocol}, f"{subject}.x") == [("$", "subject-differs")]
 
 
-def test_where_the_subject_cannot_be_told() -> None:
-    assert told({"protocol": "com.example"}, "x") == []
-    assert told({"protocol": STARTUP["protocol"]}, "x") == []
-    assert told(STARTUP | {"component": "a.b"}, "x") == [("$.component", "component-token")]
-    assert told(STARTUP | {"protocol": OLD}, "choria.lifecycle.event.startup.server") == [
+def test_an_unknown_subject_is_not_compared() -> None:
+    assert found({"protocol": "com.example"}, "x") == []
+    assert found({"protocol": STARTUP["protocol"]}, "x") == []
+    assert found(STARTUP | {"component": "a.b"}, "x") == [("$.component", "component-token")]
+    assert found(STARTUP | {"protocol": OLD}, "choria.lifecycle.event.startup.server") == [
         ("$.protocol", "protocol-old")
     ]
 
@@ -273,22 +273,22 @@ def test_where_the_subject_cannot_be_told() -> None:
     ],
     ids=["names", "attributes", "keys", "depth"],
 )
-def test_there_is_an_end_to_warnings(raw: bytes) -> None:
-    findings = advice(raw)
+def test_the_number_of_warnings_is_limited(raw: bytes) -> None:
+    findings = warnings_about(raw)
     assert 20 <= len(findings) <= 101
-    assert findings == advice(raw)
+    assert findings == warnings_about(raw)
     assert all(len(str(finding)) < 1500 for finding in findings)
 
 
-def test_warnings_are_alike_in_every_order_of_keys() -> None:
+def test_warnings_do_not_depend_on_the_order_of_keys() -> None:
     document = ENVELOPE | {
         "a_b": 1,
         "subjct": 1,
         "data": STARTUP | {"id": "", "component": "", "verison": 1, "identty": 1},
     }
     turned = dict(reversed(document.items())) | {"data": dict(reversed(document["data"].items()))}  # type: ignore[attr-defined]
-    assert told(document) == told(json.dumps(turned).encode())
-    assert [code for _, code in told(document)] == [
+    assert found(document) == found(json.dumps(turned).encode())
+    assert [code for _, code in found(document)] == [
         "field-misspelt",
         "envelope-extension",
         "id-uuid",
