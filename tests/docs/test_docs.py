@@ -120,7 +120,7 @@ def test_codes_lists_exactly_the_codes_in_the_sources() -> None:
     folder = Path(lifecycle.__file__).parent
     sources = {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in folder.rglob("*.py")}
     text = "\n".join(sources.values())
-    used = set(re.findall(r"(?:\bcode=|_finding\()\"([\w-]+)\"", text))
+    used = set(re.findall(r"(?:\bcode=|_finding\(\s*)\"([\w-]+)\"", text))
     # The rules of jsontext.py, and those of the validators compiled from the schemas.
     assert set(re.findall(r"code=f\"([^\"]*)\"", text)) == {"input-{cause.rule}", "schema-{rule}"}
     used |= {

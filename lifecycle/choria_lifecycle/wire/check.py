@@ -19,7 +19,7 @@ from choria_lifecycle.errors import InvalidEvent
 from choria_lifecycle.events.event import EVENT_TYPES
 from choria_lifecycle.support.text import quoted, safe
 from choria_lifecycle.wire.cloudevents import Format, ParsedDocument, source_of, unwrap
-from choria_lifecycle.wire.finding import Finding, Severity, finding_value
+from choria_lifecycle.wire.finding import Finding, Severity, error_finding, finding_value
 from choria_lifecycle.wire.jsontext import MAX_SIZE, TOO_DEEP_FOR_STACK, json_path, read_json, walk
 from choria_schemas.registry import CONTRACTS
 
@@ -79,9 +79,7 @@ def _inspect(raw: bytes, max_size: int) -> Inspection:
     if not isinstance(document, dict):
         hint = "; send one document per event" if isinstance(document, list) else ""
         message = f"an event must be a JSON object, not {quoted(document)}{hint}"
-        return Inspection(
-            [Finding(code="input-type", path="$", rule="type", value=finding_value(document), message=message)]
-        )
+        return Inspection([error_finding("input-type", "$", "type", message, document)])
     parsed = unwrap(document)
     inspection = Inspection(parsed.findings, document=document, parsed=parsed)
     if parsed.format is Format.CLOUDEVENTS:
@@ -107,7 +105,7 @@ def _check_event(inspection: Inspection, contract: Contract, parsed: ParsedDocum
     found.sort(key=lambda finding: (rank.get(_match_field(finding.path)[0], -1), finding.path))  # type: ignore[index]
     if len(found) > MAX_LISTED:
         message = f"more than {MAX_LISTED} errors; only the first {MAX_LISTED} are listed, fix these first"
-        found[MAX_LISTED:] = [Finding(code="errors-cut", path=parsed.path, rule="limit", message=message)]
+        found[MAX_LISTED:] = [error_finding("errors-cut", parsed.path, "limit", message)]
     inspection.findings += found
 
 
@@ -119,7 +117,7 @@ def _properties(contract: Contract) -> Mapping[str, Any]:
 
 def unreadable_document(cause: InvalidEvent) -> Finding:
     """Return the finding about a document that `read_json` rejects."""
-    return Finding(code=f"input-{cause.rule}", path=cause.path, rule=cause.rule, message=cause.message)
+    return error_finding(code=f"input-{cause.rule}", path=cause.path, rule=cause.rule, message=cause.message)
 
 
 def _find_contract(parsed: ParsedDocument, inspection: Inspection) -> None:
@@ -133,14 +131,12 @@ def _find_contract(parsed: ParsedDocument, inspection: Inspection) -> None:
             inspection.findings.append(_unknown_protocol(protocol, path))
     elif "protocol" in parsed.data:
         message = f"protocol must be of type string, not {quoted(protocol)}"
-        inspection.findings.append(
-            Finding(code="schema-type", path=path, rule="type", value=finding_value(protocol), message=message)
-        )
+        inspection.findings.append(error_finding("schema-type", path, "type", message, protocol))
     else:
         message = "protocol is missing; it names the event's contract, for example io.choria.lifecycle.v1.startup"
         if isinstance(parsed.data.get("event"), dict):
             message += "; this looks like a record of the viewer's JSON output: validate its event alone"
-        inspection.findings.append(Finding(code="schema-required", path=path, rule="required", message=message))
+        inspection.findings.append(error_finding("schema-required", path, "required", message))
 
 
 def _unknown_protocol(protocol: str, path: str) -> Finding:
@@ -180,23 +176,11 @@ def _check_envelope(parsed: ParsedDocument, inspection: Inspection) -> None:
         return
     if claimed and isinstance(own, str) and not {claimed, own} <= set(contract.protocols):
         message = f"type is {quoted(claimed)}, but the protocol of the data is {quoted(own)}; use the same for both"
-        inspection.findings.append(
-            Finding(
-                code="envelope-type-differs",
-                path="$.type",
-                rule="envelope",
-                value=finding_value(claimed),
-                message=message,
-            )
-        )
+        inspection.findings.append(error_finding("envelope-type-differs", "$.type", "envelope", message, claimed))
     source = parsed.header.get("source")
     if source and source != source_of(contract.protocol):
         message = f"source must be {quoted(source_of(contract.protocol))} for this type, not {quoted(source)}"
-        inspection.findings.append(
-            Finding(
-                code="envelope-source", path="$.source", rule="envelope", value=finding_value(source), message=message
-            )
-        )
+        inspection.findings.append(error_finding("envelope-source", "$.source", "envelope", message, source))
     subject, identity = parsed.header.get("subject"), event.get("identity")
     # Go strips whitespace from the identity to build the subject.
     if subject and isinstance(identity, str) and subject.strip() != identity.strip():
@@ -204,15 +188,7 @@ def _check_envelope(parsed: ParsedDocument, inspection: Inspection) -> None:
             f"subject is {quoted(subject)}, but the identity of the data is {quoted(identity)}; "
             "set subject to the identity, or omit it"
         )
-        inspection.findings.append(
-            Finding(
-                code="envelope-subject-differs",
-                path="$.subject",
-                rule="envelope",
-                value=finding_value(subject),
-                message=message,
-            )
-        )
+        inspection.findings.append(error_finding("envelope-subject-differs", "$.subject", "envelope", message, subject))
 
 
 def _schema_violations(contract: Contract, parsed: ParsedDocument) -> Iterator[Finding]:
@@ -224,12 +200,10 @@ def _schema_violations(contract: Contract, parsed: ParsedDocument) -> Iterator[F
         if rule == "required":
             for name in (name for name in violation.rule_definition if name not in violation.value):
                 message = f"{name} is missing{_requirement(violation.definition.get('properties', {}).get(name, {}))}"
-                yield Finding(code="schema-required", path=f"{path}.{name}", rule=rule, message=message)
+                yield error_finding("schema-required", f"{path}.{name}", rule, message)
         elif not (differs and path == f"{parsed.path}.protocol"):
             message = _violation_message(path, violation) + _correction(contract, violation)
-            yield Finding(
-                code=f"schema-{rule}", path=path, rule=rule, value=finding_value(violation.value), message=message
-            )
+            yield error_finding(code=f"schema-{rule}", path=path, rule=rule, message=message, value=violation.value)
 
 
 def _correction(contract: Contract, violation: JsonSchemaValueException) -> str:
@@ -270,9 +244,10 @@ def _violation_message(path: str, violation: JsonSchemaValueException) -> str:
             return f"{name} must be {quoted(wanted[0])}, not {value}"
         case "enum":
             return f"{name} must be one of {', '.join(quoted(item) for item in wanted)}, not {value}"
+        case "minLength" if wanted == 1:
+            return f"{name} must not be empty"
         case "minLength":
-            least = "must not be empty" if wanted == 1 else f"must have at least {wanted} characters"
-            return f"{name} {least}, not {value}" if wanted != 1 else f"{name} {least}"
+            return f"{name} must have at least {wanted} characters, not {value}"
         case "minimum":
             return f"{name} must be at least {wanted}, not {value}"
         case "maximum":
@@ -315,7 +290,7 @@ def _range_violations(properties: Mapping[str, Any], parsed: ParsedDocument) -> 
 
 def _out_of_range(value: float, path: str, allowed: str) -> Finding:
     message = f"{_field_name(path)} must fit into {allowed}"
-    return Finding(code="number-range", path=path, rule="range", value=finding_value(value), message=message)
+    return error_finding("number-range", path, "range", message, value)
 
 
 def _field_name(path: str) -> str:

@@ -17,7 +17,7 @@ import msgspec
 
 from choria_lifecycle.errors import InvalidEvent
 from choria_lifecycle.support.text import quoted
-from choria_lifecycle.wire.finding import Finding, finding_value
+from choria_lifecycle.wire.finding import Finding, error_finding
 from choria_lifecycle.wire.jsontext import read_json, to_bytes
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def unwrap(document: dict[str, Any]) -> ParsedDocument:
     texts = {name: document[name] for name in ("type", "source", "subject") if isinstance(document.get(name), str)}
     if isinstance(data, dict) and "specversion" in data and "protocol" not in data:
         message = "the data is another envelope; wrap the event only once"
-        findings.append(Finding(code="envelope-nested", path=path, rule="envelope", message=message))
+        findings.append(error_finding("envelope-nested", path, "envelope", message))
         data = None
     return ParsedDocument(Format.CLOUDEVENTS, data, path, texts, findings)
 
@@ -200,26 +200,20 @@ def _attribute_findings(document: dict[str, Any]) -> Iterator[Finding]:
         if value is None and (name in _OPTIONAL or name not in document):
             if name in _REQUIRED:
                 message = f"{name} is missing; CloudEvents 1.0 requires it"
-                yield Finding(code="envelope-required", path=f"$.{name}", rule="required", message=message)
+                yield error_finding("envelope-required", f"$.{name}", "required", message)
         elif not isinstance(value, str):
             wanted = 'the string "1.0"' if name == "specversion" else "of type string"
             message = f"{name} must be {wanted}, not {quoted(value)}"
-            yield Finding(
-                code="envelope-type", path=f"$.{name}", rule="type", value=finding_value(value), message=message
-            )
+            yield error_finding("envelope-type", f"$.{name}", "type", message, value)
         elif not value:
             message = f"{name} must not be empty" + ("; omit it" if name in _OPTIONAL else "")
-            yield Finding(code="envelope-empty", path=f"$.{name}", rule="minLength", value=value, message=message)
+            yield error_finding("envelope-empty", f"$.{name}", "minLength", message, value)
         elif name == "specversion" and value != "1.0":
             message = f'specversion must be "1.0", not {quoted(value)}'
-            yield Finding(
-                code="envelope-version", path="$.specversion", rule="enum", value=finding_value(value), message=message
-            )
+            yield error_finding("envelope-version", "$.specversion", "enum", message, value)
         elif name == "time" and not is_time(value):
             message = f"time must be in RFC 3339 format, for example 2026-11-22T08:33:56Z, not {quoted(value)}"
-            yield Finding(
-                code="envelope-time", path="$.time", rule="format", value=finding_value(value), message=message
-            )
+            yield error_finding("envelope-time", "$.time", "format", message, value)
 
 
 def _read_data(document: dict[str, Any], findings: list[Finding]) -> tuple[Any, str]:
@@ -227,9 +221,7 @@ def _read_data(document: dict[str, Any], findings: list[Finding]) -> tuple[Any, 
     plain, encoded = document.get("data"), document.get("data_base64")
 
     def report(message: str, *, path: str = "$.data_base64", rule: str = "envelope", value: object = None) -> None:
-        findings.append(
-            Finding(code="envelope-data", path=path, rule=rule, value=finding_value(value), message=message)
-        )
+        findings.append(error_finding("envelope-data", path, rule, message, value))
 
     if encoded is None:
         if plain is None:

@@ -54,7 +54,7 @@ def parse(data: bytes | bytearray | memoryview | str, max_size: int = MAX_SIZE) 
 
     Raises:
         InvalidEvent: the document breaks its contract; `validate` lists all errors.
-        UnknownProtocol: the document is not a lifecycle event, or no contract covers its version.
+        UnknownProtocol: the document is not a lifecycle event, or no contract covers its protocol.
         TypeError: data is neither bytes nor str.
     """
     try:

@@ -13,7 +13,7 @@ from choria_lifecycle.support.text import quoted, safe
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CODES", "Finding", "FindingValue", "Severity", "finding_value"]
+__all__ = ["CODES", "Finding", "FindingValue", "Severity", "error_finding", "finding_value"]
 
 FindingValue: TypeAlias = str | int | float | bool | None
 
@@ -105,6 +105,11 @@ class Finding:
     def error(self) -> InvalidEvent:
         """Return the finding as an exception."""
         return InvalidEvent(self.message, path=self.path, rule=self.rule, value=self.value)
+
+
+def error_finding(code: str, path: str, rule: str, message: str, value: object = None) -> Finding:
+    """Return an error about a JSON value."""
+    return Finding(code=code, path=path, rule=rule, value=finding_value(value), message=message)
 
 
 def finding_value(value: object) -> FindingValue:
