@@ -77,7 +77,7 @@ WRONG = """
 import choria_lifecycle as lifecycle
 
 lifecycle.startup(identity="n1", component="server")  # missing
-lifecycle.shutdown(identity="n1", component="server", version="1")  # foreign
+lifecycle.shutdown(identity="n1", component="server", version="1")  # unexpected
 lifecycle.alive(identity=1, component="server", version="1")  # type
 lifecycle.encode(lifecycle.shutdown(identity="n1", component="server"), format="choria")  # format
 """

@@ -111,7 +111,7 @@ GOVERNOR_EVENT_TYPES: Final[tuple[str, ...]] = get_args(get_type_hints(Governor)
 # A fleet has few components and many events: a hit takes a third of the time of the match.
 @lru_cache(maxsize=256)
 def is_token(text: str) -> bool:
-    """Return True if a component is usable as one token of a subject."""
+    """Return True if text is usable as one token of a subject."""
     return _match_token(text) is not None
 
 

@@ -1,1 +1,1 @@
-"""Parse and encode events, and validate one document."""
+"""Parsing and encoding of events, and validation of one document."""

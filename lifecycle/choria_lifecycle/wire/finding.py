@@ -84,10 +84,10 @@ class Finding:
     """An error, a warning or a remark about a document, safe to show.
 
     Attributes:
-        severity: the severity.
+        severity: error, warning or information.
         code: the kind of finding, one of `CODES`; stable between releases.
         path: the JSON path of the value concerned, `$` for the whole document.
-        rule: the rule behind it: a JSON Schema keyword such as `required`, or one of this library's such as `size`.
+        rule: the rule that applies: a JSON Schema keyword such as `required`, or one of this library's such as `size`.
         value: the value found: numbers, booleans and null as they are, all else as text, escaped and truncated.
         message: the problem and its remedy.
     """

@@ -89,7 +89,7 @@ def _event_in(envelope: Envelope[Any, Any, Any]) -> Any:
 
 @cache
 def _bounds_check(protocol: str, skip: str = "") -> Callable[[Any], bool] | None:
-    """Return a check of the bounds that the types do not enforce, or None if there are no such bounds.
+    """Return a check of the bounds that the types do not enforce, or None for a contract without them.
 
     Integers have 64 bits, as in Go; some values and lengths are bounded by the schema.
 

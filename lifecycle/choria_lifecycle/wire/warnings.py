@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.wire.check import Inspection
     from choria_schemas.registry import Contract
 
-__all__ = ["EARLIEST", "MAX_AHEAD", "_match_uuid", "old_spelling", "warnings_for"]
+__all__ = ["EARLIEST", "MAX_AHEAD", "old_spelling", "warnings_for"]
 
 EARLIEST: Final = 946_684_800
 """2000-01-01 in Unix seconds; no event is older."""
@@ -166,9 +166,9 @@ def _misspelt(members: dict[str, Any], known: frozenset[str], path: str) -> Iter
 @lru_cache(maxsize=1024)
 def _closest(name: str, known: frozenset[str]) -> str | None:
     """Return the known field that a name is likely meant to be, or None."""
-    plain = _letters_only(name)
+    plain = _normalised(name)
     for field in sorted(known):
-        if _letters_only(field) == plain:
+        if _normalised(field) == plain:
             return field
     # Short names are close to too many others: pid is not a misspelt id.
     fields = [field for field in sorted(known) if len(field) >= _MIN_NAME]
@@ -176,7 +176,7 @@ def _closest(name: str, known: frozenset[str]) -> str | None:
     return near[0] if near else None
 
 
-def _letters_only(name: str) -> str:
+def _normalised(name: str) -> str:
     return _remove_separators("", name).lower()
 
 

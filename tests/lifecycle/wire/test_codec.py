@@ -15,7 +15,7 @@ from choria_schemas.machine.watcher.nagios.v1 import NagiosState
 from tests.bed.samples import ENVELOPE, OPTIONS, STARTUP, TRANSITION, compact, every_type
 
 
-def made(name: str = "startup", **options: Any) -> lifecycle.Event:
+def make_event(name: str = "startup", **options: Any) -> lifecycle.Event:
     return lifecycle.new(name, **OPTIONS[name] | {"id": STARTUP["id"], "timestamp": 1795336436} | options)
 
 
@@ -35,20 +35,20 @@ def test_events_are_encoded_as_go_encodes_them(name: str) -> None:
     native = (
         f'{{"protocol":"io.choria.lifecycle.v1.{name}","id":"{STARTUP["id"]}","identity":"n1.example.net",{GO[name]}'
     )
-    assert codec.encode(made(name)).decode() == native
+    assert codec.encode(make_event(name)).decode() == native
     wrapped = (
         f'{{"specversion":"1.0","id":"{STARTUP["id"]}","source":"io.choria.lifecycle",'
         f'"type":"io.choria.lifecycle.v1.{name}","subject":"n1.example.net","datacontenttype":"application/json",'
         f'"time":"2026-11-22T08:33:56Z","data":{native}}}'
     )
-    assert codec.encode(made(name), Format.CLOUDEVENTS).decode() == wrapped
-    assert lifecycle.parse(native) == lifecycle.parse(wrapped) == made(name)
+    assert codec.encode(make_event(name), Format.CLOUDEVENTS).decode() == wrapped
+    assert lifecycle.parse(native) == lifecycle.parse(wrapped) == make_event(name)
 
 
 @every_type
 @pytest.mark.parametrize("format", list(Format))
 def test_every_kind_of_buffer_is_parsed(name: str, format: Format) -> None:
-    event = made(name, identity="n1.example.net")
+    event = make_event(name, identity="n1.example.net")
     raw = codec.encode(event, format)
     for data in (raw, bytearray(raw), memoryview(raw), raw.decode(), memoryview(raw + raw)[: len(raw)]):
         assert lifecycle.parse(data) == event
@@ -58,14 +58,14 @@ def test_every_kind_of_buffer_is_parsed(name: str, format: Format) -> None:
 
 @every_type
 def test_the_old_spelling_is_parsed_as_the_current_one(name: str) -> None:
-    old = codec.encode(made(name)).replace(
+    old = codec.encode(make_event(name)).replace(
         f"io.choria.lifecycle.v1.{name}".encode(), f"choria:lifecycle:{name}:1".encode()
     )
     assert lifecycle.detect_format(old) is Format.CHORIA
-    assert lifecycle.parse(old) == made(name)
+    assert lifecycle.parse(old) == make_event(name)
     wrapped = ENVELOPE | {"data": json.loads(old)}
     for spelling in (f"io.choria.lifecycle.v1.{name}", f"choria:lifecycle:{name}:1"):
-        assert lifecycle.parse(compact(wrapped | {"type": spelling})) == made(name)
+        assert lifecycle.parse(compact(wrapped | {"type": spelling})) == make_event(name)
 
 
 @pytest.mark.parametrize(
@@ -102,9 +102,9 @@ def test_any_layout_is_parsed(changes: dict[str, Any], separators: tuple[str, st
 def test_data_may_be_base64() -> None:
     document = {name: value for name, value in ENVELOPE.items() if name != "data"}
     document["data_base64"] = base64.b64encode(compact(STARTUP)).decode()
-    assert lifecycle.parse(compact(document)) == made()
-    assert lifecycle.parse(compact(document | {"data": None})) == made()
-    assert lifecycle.parse(compact(ENVELOPE | {"data_base64": None})) == made()
+    assert lifecycle.parse(compact(document)) == make_event()
+    assert lifecycle.parse(compact(document | {"data": None})) == make_event()
+    assert lifecycle.parse(compact(ENVELOPE | {"data_base64": None})) == make_event()
 
 
 @pytest.mark.parametrize(
@@ -158,12 +158,12 @@ def test_optional_attributes_may_be_absent_or_null(name: str, how: str) -> None:
     document: dict[str, Any] = ENVELOPE | {name: None}
     if how == "absent":
         del document[name]
-    assert lifecycle.parse(compact(document)) == made()
+    assert lifecycle.parse(compact(document)) == make_event()
 
 
 def test_extension_attributes_are_ignored() -> None:
     document = ENVELOPE | {"traceparent": "00-x", "trace_parent": 1, "dataschema": "https://x", "protocol": "https"}
-    assert lifecycle.parse(compact(document)) == made()
+    assert lifecycle.parse(compact(document)) == make_event()
     assert lifecycle.detect_format(compact(document)) is Format.CLOUDEVENTS
 
 
@@ -177,7 +177,7 @@ def test_errors_about_a_contradiction_name_both_values() -> None:
 def test_chorias_own_format_takes_precedence() -> None:
     both = STARTUP | {"specversion": "1.0", "source": "io.choria.lifecycle", "type": "x", "data": 5}
     assert lifecycle.detect_format(compact(both)) is Format.CHORIA
-    assert lifecycle.parse(compact(both)) == made()
+    assert lifecycle.parse(compact(both)) == make_event()
 
 
 BROKEN: list[tuple[bytes, str, str]] = [
@@ -228,7 +228,7 @@ def test_invalid_input_is_rejected_with_path_and_rule(raw: bytes, path: str, rul
 )
 @pytest.mark.parametrize("format", list(Format))
 def test_rules_beyond_the_types_are_checked(changes: dict[str, Any], format: Format) -> None:
-    document = json.loads(codec.encode(made("governor"), format))
+    document = json.loads(codec.encode(make_event("governor"), format))
     event = document if format is Format.CHORIA else document["data"]
     event.update(changes)
     with pytest.raises(InvalidEvent) as caught:
@@ -258,7 +258,7 @@ def test_a_protocol_without_a_contract_is_unknown(protocol: str) -> None:
 
 def test_a_protocol_in_another_field_is_ignored() -> None:
     document = {"x": '"protocol":"io.choria.lifecycle.v1.alive"', **STARTUP}
-    assert lifecycle.parse(compact(document)) == made()
+    assert lifecycle.parse(compact(document)) == make_event()
 
 
 def test_the_last_of_duplicate_keys_counts() -> None:
@@ -272,13 +272,13 @@ def test_the_last_of_duplicate_keys_counts() -> None:
 
 def test_the_maximum_size_can_be_set() -> None:
     raw = compact(STARTUP)
-    assert lifecycle.parse(raw, max_size=len(raw)) == made()
+    assert lifecycle.parse(raw, max_size=len(raw)) == make_event()
     with pytest.raises(InvalidEvent, match=r"more than the \d+ allowed"):
         lifecycle.parse(raw, max_size=len(raw) - 1)
     large = compact(STARTUP | {"x": "x" * 100_000})
     with pytest.raises(InvalidEvent):
         lifecycle.parse(large)
-    assert lifecycle.parse(large, max_size=200_000) == made()
+    assert lifecycle.parse(large, max_size=200_000) == make_event()
 
 
 def test_data_other_than_bytes_and_str_raises_a_type_error() -> None:
@@ -354,7 +354,7 @@ def test_absent_optional_fields_are_omitted_and_null_required_ones_are_kept() ->
 
 def test_a_blank_identity_is_not_written_as_the_subject_of_an_envelope() -> None:
     for blank in ("", "  "):
-        event = dataclasses.replace(made(), identity=blank)
+        event = dataclasses.replace(make_event(), identity=blank)
         written = codec.encode(event, Format.CLOUDEVENTS)
         assert "subject" not in json.loads(written)
         assert lifecycle.parse(written) == event
@@ -373,7 +373,7 @@ def test_a_blank_identity_is_not_written_as_the_subject_of_an_envelope() -> None
 )
 def test_values_that_cannot_be_encoded_raise_invalid_event(changes: dict[str, Any], format: Format) -> None:
     with pytest.raises(InvalidEvent):
-        codec.encode(dataclasses.replace(made(), **changes), format)
+        codec.encode(dataclasses.replace(make_event(), **changes), format)
 
 
 def test_only_events_can_be_encoded() -> None:
@@ -384,18 +384,18 @@ def test_only_events_can_be_encoded() -> None:
 
 @pytest.mark.parametrize("name", ["choria", "cloudevents"])
 def test_a_format_may_be_given_by_name(name: str) -> None:
-    assert codec.encode(made(), name) == codec.encode(made(), Format(name))  # type: ignore[arg-type]
+    assert codec.encode(make_event(), name) == codec.encode(make_event(), Format(name))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("wrong", ["bogus", "CHORIA", None, 5, []])
 def test_an_unknown_format_is_rejected(wrong: Any) -> None:
     with pytest.raises(lifecycle.OptionError, match="format must be one of choria, cloudevents, not ") as caught:
-        codec.encode(made(), wrong)
+        codec.encode(make_event(), wrong)
     assert caught.value.invalid == ("format",)
 
 
 def test_whitespace_around_an_identity_is_not_part_of_the_subject() -> None:
-    event = dataclasses.replace(made(), identity=" n1 ")
+    event = dataclasses.replace(make_event(), identity=" n1 ")
     written = codec.encode(event, Format.CLOUDEVENTS)
     assert json.loads(written)["subject"] == "n1"
     assert lifecycle.parse(written) == event
