@@ -24,7 +24,7 @@ class _Source:
     def status(self) -> Status:
         return tally_states.typical()
 
-    def unready(self) -> str:
+    def not_ready_reason(self) -> str:
         return ""
 
 

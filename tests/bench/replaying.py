@@ -88,7 +88,7 @@ class _Ways:
         begin = perf_counter_ns()
         recorder = Recorder(now=time.monotonic())
         intake = Intake(
-            self._on.middleware, recorder, components=(), replay=EXPIRY, stream="", say=lambda text: rebuilt.set()
+            self._on.middleware, recorder, components=(), replay=EXPIRY, stream="", notify=lambda text: rebuilt.set()
         )
         task = asyncio.create_task(intake.run())
         await rebuilt.wait()

@@ -65,7 +65,7 @@ def _recorder(events: Sequence[Alive]) -> Recorder:
     recorder = Recorder(now=0.0)
     for event in events:
         recorder.record(event, 0.0)
-    demand(sum(recorder.good.values()) == recorder.nodes == len(events), OURS, f"counted {recorder.good}")
+    demand(sum(recorder.good_events.values()) == recorder.nodes == len(events), OURS, f"counted {recorder.good_events}")
     return recorder
 
 

@@ -447,7 +447,7 @@ class Stub:
     def status(self) -> Status:
         return typical()
 
-    def unready(self) -> str:
+    def not_ready_reason(self) -> str:
         return ""
 
 

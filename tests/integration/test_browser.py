@@ -56,7 +56,7 @@ class Source:
     def status(self) -> Status:
         return self.state
 
-    def unready(self) -> str:
+    def not_ready_reason(self) -> str:
         return ""
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from choria_lifecycle.cli.signals import Signals
-    from choria_lifecycle.tally.daemon import Options
+    from choria_lifecycle.tally.daemon import TallyOptions
 
 __all__ = ["command"]
 
@@ -43,7 +43,7 @@ _DEMO_NODES: Final = 100
 _DEMO_SECONDS: Final = 120.0
 
 
-def _replay(text: str) -> float:
+def _parse_replay(text: str) -> float:
     return 0.0 if text == "off" else duration(text)
 
 
@@ -64,7 +64,7 @@ def _replay(text: str) -> float:
 @click.option("--expiry", type=duration, default="80m", show_default=True, help="After which silence a node is gone.")
 @click.option(
     "--replay",
-    type=_replay,
+    type=_parse_replay,
     default="80m",
     show_default=True,
     metavar="DURATION|off",
@@ -111,20 +111,20 @@ def command(
     for package in ("aiohttp", "prometheus_client"):
         if importlib.util.find_spec(package) is None:
             raise lifecycle.MissingExtra("lifecycle tally", extra="cli")
-    from choria_lifecycle.tally.daemon import Options
+    from choria_lifecycle.tally.daemon import TallyOptions
     from choria_lifecycle.tally.limits import Limits
     from choria_lifecycle.tally.web.http import check_path
     from choria_lifecycle.tally.web.listening import bind, url
 
     stop: Signals = ctx.obj
-    _check(ctx, options, demo=demo)
+    _check_options(ctx, options, demo=demo)
     for name in ("election", "candidate"):
         options[name] = options[name] or ""
     if demo:
         options["replay"] = 0.0  # the fleet begins with it
-    what = Options(
+    tally_options = TallyOptions(
         components=() if "*" in components else tuple(name for name in components if name),
-        limits=Limits(**dict(map(_limit, limits))),
+        limits=Limits(**dict(map(_parse_limit, limits))),
         **options,
     )
     check_path(path)
@@ -134,19 +134,19 @@ def command(
         # Before anything else starts: a port that is taken is the most likely mistake.
         wanted = addresses or (f"127.0.0.1:{8080 if port is None else port}",)
         sockets = [stack.enter_context(closing(each)) for each in bind(wanted)]
-        arguments = stack.enter_context(_fleet()) if demo else connection.arguments()
+        arguments = stack.enter_context(_demo_server()) if demo else connection.arguments()
         for each in sockets:
             hint = "" if addresses else "; for all interfaces: --web.listen-address :PORT"
             say(f"lifecycle: metrics at {url(each).rstrip('/')}{path}, a page at {url(each)}{hint}")
         try:
-            stop.run(_run(what, sockets, path, arguments, demo=demo))
+            stop.run(_run(tally_options, sockets, path, arguments, demo=demo))
         except KeyboardInterrupt:
             if not stop.terminated:
                 raise
     return 0
 
 
-def _check(ctx: click.Context, options: dict[str, Any], *, demo: bool) -> None:
+def _check_options(ctx: click.Context, options: dict[str, Any], *, demo: bool) -> None:
     """Refuse what would be ignored: an empty name of an election, as of a variable that is not set, elects nobody."""
     if options["election"] == "":
         raise click.UsageError("--election needs a name; leave it out for a tally that is alone", ctx)
@@ -160,7 +160,7 @@ def _check(ctx: click.Context, options: dict[str, Any], *, demo: bool) -> None:
         raise click.UsageError(f"--demo has a private nats-server, and takes no {flags}", ctx)
 
 
-def _limit(text: str) -> tuple[str, int]:
+def _parse_limit(text: str) -> tuple[str, int]:
     from choria_lifecycle.tally.limits import LIMITS
 
     name, _, number = text.partition("=")
@@ -170,7 +170,7 @@ def _limit(text: str) -> tuple[str, int]:
 
 
 @contextmanager
-def _fleet() -> Generator[dict[str, Any]]:
+def _demo_server() -> Generator[dict[str, Any]]:
     """A private nats-server, as the arguments of `connect`."""
     from choria_lifecycle.demo.embedded import nats_server
 
@@ -180,19 +180,19 @@ def _fleet() -> Generator[dict[str, Any]]:
 
 
 async def _run(
-    what: Options, sockets: list[socket.socket], path: str, arguments: dict[str, Any], *, demo: bool
+    options: TallyOptions, sockets: list[socket.socket], path: str, arguments: dict[str, Any], *, demo: bool
 ) -> None:
     from choria_lifecycle.tally.daemon import Tally
     from choria_lifecycle.tally.web.http import serve
 
     async with lifecycle.connect(**arguments) as middleware:
-        tally = Tally(middleware, what, say=lambda text: say(f"lifecycle: {text}"))
+        tally = Tally(middleware, options, notify=lambda text: say(f"lifecycle: {text}"))
         async with serve(tally, sockets, path):
-            say(f"lifecycle: tallying {', '.join(what.components) or 'all components'} on {middleware.server}")
+            say(f"lifecycle: tallying {', '.join(options.components) or 'all components'} on {middleware.server}")
             if not demo:
                 await tally.run()
                 return
-            playing = asyncio.create_task(_play(arguments["servers"]))
+            playing = asyncio.create_task(_run_demo_fleet(arguments["servers"]))
             try:
                 await tally.run()
             finally:
@@ -200,7 +200,7 @@ async def _run(
                 await asyncio.gather(playing, return_exceptions=True)
 
 
-async def _play(url: str) -> None:
+async def _run_demo_fleet(url: str) -> None:
     """Let the simulated fleet live, story after story."""
     from choria_lifecycle.config.resolve import resolve
     from choria_lifecycle.demo.fleet import publish_schedule, simulate

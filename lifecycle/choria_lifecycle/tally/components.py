@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from choria_lifecycle.events.event import Event
     from choria_lifecycle.tally.labels import Labels
 
-__all__ = ["EVENT_COUNTERS", "PRESENT", "Component", "Components", "Governors", "Summary"]
+__all__ = ["EVENT_CLASSES", "PRESENCE_EVENTS", "Component", "Components", "GovernorCounter", "Summary"]
 
-EVENT_COUNTERS: Final = (Alive, Startup, Shutdown, Governor, Provisioned, Upgraded)
+EVENT_CLASSES: Final = (Alive, Startup, Shutdown, Governor, Provisioned, Upgraded)
 """The classes of lifecycle events, the most frequent first."""
 
-PRESENT: Final = (Alive, Startup)
+PRESENCE_EVENTS: Final = (Alive, Startup)
 """Those of events that say that a node is there, and in which version."""
 
 
@@ -42,36 +42,36 @@ class Component:
         name: the value of its label.
         shared: whether it stands for all components that have no series of their own.
         nodes: its nodes.
-        types: how many events it has sent, by their class.
-        seconds: what was spent on them.
+        event_counts: how many events it has sent, by their class.
+        processing_seconds: what was spent on them.
         expired: how many of its nodes were given up.
         sweeps: how often its nodes were gone through to that end.
-        sweeping: the seconds that this took.
+        sweep_seconds: the seconds that this took.
     """
 
-    __slots__ = ("expired", "name", "nodes", "seconds", "shared", "sweeping", "sweeps", "types")
+    __slots__ = ("event_counts", "expired", "name", "nodes", "processing_seconds", "shared", "sweep_seconds", "sweeps")
 
-    def __init__(self, name: str, labels: Labels, census: NodeCounter) -> None:
+    def __init__(self, name: str, labels: Labels, node_counter: NodeCounter) -> None:
         self.name = name
         self.shared = name == OTHER
-        self.nodes = Nodes(labels, census)
-        self.types: dict[type[Event], int] = dict.fromkeys(EVENT_COUNTERS, 0)
-        self.seconds = 0.0
+        self.nodes = Nodes(labels, node_counter)
+        self.event_counts: dict[type[Event], int] = dict.fromkeys(EVENT_CLASSES, 0)
+        self.processing_seconds = 0.0
         self.expired = 0
         self.sweeps = 0
-        self.sweeping = 0.0
+        self.sweep_seconds = 0.0
 
     @property
-    def good(self) -> int:
+    def event_count(self) -> int:
         """How many events it has sent."""
-        return sum(self.types.values())
+        return sum(self.event_counts.values())
 
-    def identity(self, event: Event) -> str:
+    def node_key(self, event: Event) -> str:
         """Return what a node is known by; nodes of components that are counted together are still told apart."""
         return f"{event.component}\0{event.identity}" if self.shared else event.identity
 
 
-class Governors:
+class GovernorCounter:
     """Counts what happened to governors, which have their names within a component."""
 
     __slots__ = ("_counts", "_labels")
@@ -96,18 +96,18 @@ class Components(dict[str, Component]):
     """Components by name; one that is missing is made, or is the one that stands for all others.
 
     Attributes:
-        census: counts the nodes of all.
+        node_counter: counts the nodes of all.
     """
 
-    __slots__ = ("_labels", "census")
+    __slots__ = ("_labels", "node_counter")
 
     def __init__(self, labels: Labels) -> None:
         super().__init__()
         self._labels = labels
-        self.census = NodeCounter()
+        self.node_counter = NodeCounter()
 
     def __missing__(self, name: str) -> Component:
         name = self._labels.admit(self, self._labels.value(name), "components", OTHER)
         if name not in self:
-            self[name] = Component(name, self._labels, self.census)
+            self[name] = Component(name, self._labels, self.node_counter)
         return self[name]

@@ -14,7 +14,7 @@ from choria_lifecycle.election.campaign import Campaign
 from choria_lifecycle.errors import ConnectionFailed, NotAuthorised
 from choria_lifecycle.support.log import logger
 from choria_lifecycle.tally.exposition import METRIC_PREFIX, TallyState, check_prefix, render
-from choria_lifecycle.tally.intake import Intake, unread
+from choria_lifecycle.tally.intake import Intake, log_unreadable
 from choria_lifecycle.tally.limits import Limits
 from choria_lifecycle.tally.recorder import EXPIRY, Recorder
 from choria_lifecycle.tally.status import status
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from choria_lifecycle.middleware.subscription import Deliveries
     from choria_lifecycle.tally.status import Status
 
-__all__ = ["BUCKET", "REPLAY", "STREAM", "Options", "Tally"]
+__all__ = ["DEFAULT_REPLAY", "DEFAULT_STREAM", "ELECTION_BUCKET", "Tally", "TallyOptions"]
 
-REPLAY: Final = EXPIRY
+DEFAULT_REPLAY: Final = EXPIRY
 """How many seconds back a replay begins, unless another time is given: as long as nodes are kept."""
 
-BUCKET: Final = "CHORIA_LEADER_ELECTION"
+ELECTION_BUCKET: Final = "CHORIA_LEADER_ELECTION"
 """Where Choria's programs hold their elections."""
 
-STREAM: Final = "CHORIA_EVENTS"
+DEFAULT_STREAM: Final = "CHORIA_EVENTS"
 """The stream in which Choria's brokers store lifecycle events."""
 
 # The machine events that are counted: subject, what travels there, and what stands for them among the errors.
@@ -45,16 +45,16 @@ _MACHINE_EVENTS: Final = (
     ("choria.machine.watcher.exec.state", ExecState, "exec_watcher"),
 )
 
-_SWEEP_SECONDS: Final = 60.0
-_PING_SECONDS: Final = 15.0
-_PATIENCE_SECONDS: Final = 5.0
+_SWEEP_INTERVAL: Final = 60.0
+_PING_INTERVAL: Final = 15.0
+_PING_TIMEOUT: Final = 5.0
 
 # Three pings without an answer.
-_ANSWERED_SECONDS: Final = 45.0
+_MAX_ANSWER_AGE: Final = 45.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class TallyOptions:
     """What a tally counts, and under which names.
 
     Attributes:
@@ -75,8 +75,8 @@ class Options:
     prefix: str = METRIC_PREFIX
     expiry: float = EXPIRY
     limits: Limits = field(default_factory=Limits)
-    replay: float = REPLAY
-    stream: str = STREAM
+    replay: float = DEFAULT_REPLAY
+    stream: str = DEFAULT_STREAM
     election: str = ""
     candidate: str = ""
 
@@ -93,13 +93,15 @@ class Tally:
     Args:
         middleware: where events come from; the caller closes it.
         options: what to count.
-        say: is told what an operator wants to know; by default the log.
+        notify: is told what an operator wants to know; by default the log.
 
     Raises:
         OptionError: the election or the candidate has no name that can be used.
     """
 
-    def __init__(self, middleware: Middleware, options: Options, say: Callable[[str], None] = logger.info) -> None:
+    def __init__(
+        self, middleware: Middleware, options: TallyOptions, notify: Callable[[str], None] = logger.info
+    ) -> None:
         self.recorder = Recorder(limits=options.limits, expiry=options.expiry, now=time.monotonic())
         self._middleware = middleware
         self._options = options
@@ -110,68 +112,68 @@ class Tally:
             components=options.components,
             replay=options.replay,
             stream=options.stream,
-            say=say,
+            notify=notify,
         )
-        self._machines: list[Deliveries] = []
-        self._say = say
+        self._machine_deliveries: list[Deliveries] = []
+        self._notify = notify
         self._campaign = (
             Campaign(
-                middleware.bucket(BUCKET),
+                middleware.bucket(ELECTION_BUCKET),
                 options.election,
                 options.candidate or socket.gethostname(),
-                changed=self._elected,
+                changed=self._election_changed,
             )
             if options.election
             else None
         )
-        self._answered: float | None = None
-        self._unanswered = -math.inf
+        self._last_answer: float | None = None
+        self._last_failed_ping = -math.inf
 
     # What is asked for, in the event loop, at any time.
 
     def metrics(self) -> bytes:
         """The numbers, in Prometheus' text format."""
-        return render(self.recorder, self.facts(), prefix=self._options.prefix, now=time.monotonic())
+        return render(self.recorder, self.state(), prefix=self._options.prefix, now=time.monotonic())
 
     def status(self) -> Status:
         """The numbers, and how the tally is doing."""
-        return status(self.recorder, self.facts(), prefix=self._options.prefix, now=time.monotonic())
+        return status(self.recorder, self.state(), prefix=self._options.prefix, now=time.monotonic())
 
-    def unready(self) -> str:
+    def not_ready_reason(self) -> str:
         """Why the tally is not ready; empty if it is connected, subscribed, and the broker has answered lately."""
-        facts = self.facts()
-        if not facts.connected:
+        state = self.state()
+        if not state.connected:
             return "not connected to a broker"
-        if not facts.subscribed:
+        if not state.subscribed:
             return "not subscribed yet"
-        if facts.last_answer is None or facts.now - facts.last_answer > _ANSWERED_SECONDS:
+        if state.last_answer is None or state.now - state.last_answer > _MAX_ANSWER_AGE:
             return "the broker does not answer"
         return ""
 
-    def facts(self) -> TallyState:
+    def state(self) -> TallyState:
         """How the tally is doing."""
         server = self._middleware.server
         return TallyState(
             connected=bool(server),
             server=server,
             subscribed=self._intake.receiving,
-            last_answer=self._answered,
+            last_answer=self._last_answer,
             # Each subscription counts the same losses.
-            gaps=max([self._intake.gaps, *(received.counters.gaps for received in self._machines)]),
-            dropped=self._intake.dropped + sum(received.counters.dropped for received in self._machines),
+            gaps=max([self._intake.gaps, *(received.counters.gaps for received in self._machine_deliveries)]),
+            dropped=self._intake.dropped + sum(received.counters.dropped for received in self._machine_deliveries),
             active=self._campaign is None or self._campaign.leader,
             election=self._options.election,
-            election_reason=self._election_why(),
+            election_reason=self._election_reason(),
             components=self._options.components,
             complete=self._intake.complete,
-            replay=self._intake.state,
+            replay_state=self._intake.replay_state,
             replayed=self._intake.replayed,
-            replay_why=self._intake.why,
+            replay_reason=self._intake.reason,
             started=self._started,
             now=time.time(),
         )
 
-    def _election_why(self) -> str:
+    def _election_reason(self) -> str:
         if self._campaign is None:
             return ""
         return "the stream has not been read yet" if self._intake.catching_up else self._campaign.reason
@@ -186,17 +188,17 @@ class Tally:
             ConnectionFailed: it does not confirm a subscription.
         """
         async with AsyncExitStack() as stack:
-            work = [self._intake.run(), self._keep_sweeping(), self._keep_asking()]
+            work = [self._intake.run(), self._sweep_loop(), self._ping_loop()]
             if self._campaign is not None:
-                work.append(self._take_part(self._campaign))
+                work.append(self._run_campaign(self._campaign))
             for subject, kind, name in _MACHINE_EVENTS:
                 machines = self._middleware.deliveries(subject=subject)
                 try:
-                    self._machines.append(await stack.enter_async_context(machines))
+                    self._machine_deliveries.append(await stack.enter_async_context(machines))
                 except NotAuthorised as error:
                     _warn(error)
                 else:
-                    work.append(self._count_machines(machines, kind, name))
+                    work.append(self._count_machine_events(machines, kind, name))
             tasks = [asyncio.create_task(each) for each in work]
             try:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -207,55 +209,55 @@ class Tally:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _take_part(self, campaign: Campaign) -> None:
-        await self._intake.begun()  # who knows nothing yet is not to lead
+    async def _run_campaign(self, campaign: Campaign) -> None:
+        await self._intake.wait_replay_over()  # who knows nothing yet is not to lead
         async with campaign:
             await asyncio.get_running_loop().create_future()
 
-    def _elected(self, won: bool) -> None:
+    def _election_changed(self, won: bool) -> None:
         name = self._options.election
         why = self._campaign.reason if self._campaign is not None else ""
-        self._say(
+        self._notify(
             f"active: won the election {name}" if won else f"standby: lost the election {name}: {why or 'the end'}"
         )
 
-    async def _count_machines(self, received: Deliveries, kind: type, name: str) -> None:
+    async def _count_machine_events(self, received: Deliveries, kind: type, name: str) -> None:
         try:
             async for delivery in received:
                 if isinstance(delivery.event, kind):
                     self.recorder.record(delivery.event, time.monotonic())
                 else:
                     self.recorder.record_error(name)
-                    unread(delivery)
+                    log_unreadable(delivery)
         except NotAuthorised as error:
             _warn(error)
             await asyncio.get_running_loop().create_future()  # the rest goes on
 
-    async def _keep_sweeping(self) -> None:
+    async def _sweep_loop(self) -> None:
         while True:
             before = time.monotonic()
-            await asyncio.sleep(_SWEEP_SECONDS)
+            await asyncio.sleep(_SWEEP_INTERVAL)
             now = time.monotonic()
             # Who was cut off, or stopped, has first to read what was said meanwhile.
-            behind = self._intake.catching_up or now - self._unanswered < _SWEEP_SECONDS
-            if behind or now - before > 2 * _SWEEP_SECONDS:
+            behind = self._intake.catching_up or now - self._last_failed_ping < _SWEEP_INTERVAL
+            if behind or now - before > 2 * _SWEEP_INTERVAL:
                 continue
             while self.recorder.expire(time.monotonic()):  # noqa: ASYNC110 - it is work, not waiting
                 await asyncio.sleep(0)
 
-    async def _keep_asking(self) -> None:
+    async def _ping_loop(self) -> None:
         while True:
             await self._ping()
-            await asyncio.sleep(_PING_SECONDS)
+            await asyncio.sleep(_PING_INTERVAL)
 
     async def _ping(self) -> None:
         try:
-            await self._middleware.flush(timeout=_PATIENCE_SECONDS)
+            await self._middleware.flush(timeout=_PING_TIMEOUT)
         except ConnectionFailed as error:
-            self._unanswered = time.monotonic()
+            self._last_failed_ping = time.monotonic()
             logger.debug("the broker did not answer: %s", error)
         else:
-            self._answered = time.time()
+            self._last_answer = time.time()
 
 
 def _warn(error: NotAuthorised) -> None:

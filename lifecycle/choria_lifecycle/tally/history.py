@@ -6,19 +6,19 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-__all__ = ["EXPIRED", "MINUTE", "MINUTES", "Expired", "History", "Row"]
+__all__ = ["HISTORY_MINUTES", "MAX_EXPIRED", "MINUTE", "ExpiredNode", "History", "MinuteCounts"]
 
-MINUTES: Final = 60
+HISTORY_MINUTES: Final = 60
 """How many minutes are kept, the current one included."""
 
 MINUTE: Final = 60.0
 """A minute in seconds."""
 
-EXPIRED: Final = 50
+MAX_EXPIRED: Final = 50
 """How many expired nodes are kept."""
 
 
-class Expired(NamedTuple):
+class ExpiredNode(NamedTuple):
     """A node that was not heard for too long. Times are those of the recorder's clock, in seconds.
 
     Attributes:
@@ -37,7 +37,7 @@ class Expired(NamedTuple):
 
 
 @dataclass(slots=True)
-class Row:
+class MinuteCounts:
     """What happened in one minute.
 
     Attributes:
@@ -65,19 +65,19 @@ class History:
     def __init__(self, now: float) -> None:
         self._begin = now
         self._minute = 0
-        self._rows = deque((Row() for _ in range(MINUTES)), maxlen=MINUTES)
-        self.expired: deque[Expired] = deque(maxlen=EXPIRED)
+        self._rows = deque((MinuteCounts() for _ in range(HISTORY_MINUTES)), maxlen=HISTORY_MINUTES)
+        self.expired: deque[ExpiredNode] = deque(maxlen=MAX_EXPIRED)
 
-    def row(self, now: float) -> Row:
+    def counts_at(self, now: float) -> MinuteCounts:
         """Return the row of a minute, to count in; for one that is not kept any more, one that nobody reads."""
         minute = int((now - self._begin) // MINUTE)
         if minute > self._minute:
-            self._rows.extend(Row() for _ in range(min(minute - self._minute, MINUTES)))
+            self._rows.extend(MinuteCounts() for _ in range(min(minute - self._minute, HISTORY_MINUTES)))
             self._minute = minute
         back = self._minute - minute
-        return self._rows[-1 - back] if back < MINUTES else Row()
+        return self._rows[-1 - back] if back < HISTORY_MINUTES else MinuteCounts()
 
-    def rows(self, now: float) -> tuple[float, tuple[Row, ...]]:
-        """Return when the first of the last `MINUTES` minutes began, and those minutes, the current one last."""
-        self.row(now)
-        return self._begin + (self._minute - MINUTES + 1) * MINUTE, tuple(self._rows)
+    def last_hour(self, now: float) -> tuple[float, tuple[MinuteCounts, ...]]:
+        """Return the start of the first of the last `HISTORY_MINUTES` minutes, and their counts, oldest first."""
+        self.counts_at(now)
+        return self._begin + (self._minute - HISTORY_MINUTES + 1) * MINUTE, tuple(self._rows)

@@ -20,7 +20,7 @@ OTHER: Final = "other"
 """Stands for all that is beyond a limit."""
 
 # A lone surrogate has no bytes in UTF-8 and would fail every scrape from then on.
-_UNFIT: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Labels:
@@ -43,7 +43,7 @@ class Labels:
         The cut is between two characters, and counted.
         """
         limit = self.limits.label_bytes
-        clean = _UNFIT.sub("\ufffd", text[:limit])
+        clean = _UNPRINTABLE.sub("\ufffd", text[:limit])
         encoded = clean.encode()
         if len(encoded) > limit:
             clean = encoded[:limit].decode(errors="ignore")

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from choria_schemas.machine.v1 import Transition
     from choria_schemas.machine.watcher.exec.v1 import ExecState
 
-__all__ = ["Machines", "Transitioned", "Watcher"]
+__all__ = ["MachineCounter", "TransitionSeries", "WatcherSeries"]
 
 _NANOSECONDS: Final = 1e9
 
 
-class Transitioned(NamedTuple):
+class TransitionSeries(NamedTuple):
     """A transition of machines, as its series has it."""
 
     machine: str
@@ -29,7 +29,7 @@ class Transitioned(NamedTuple):
     to_state: str
 
 
-class Watcher(NamedTuple):
+class WatcherSeries(NamedTuple):
     """An exec watcher, as its series has it."""
 
     machine: str
@@ -37,8 +37,8 @@ class Watcher(NamedTuple):
     watcher: str
 
 
-_OTHER_TRANSITION: Final = Transitioned(OTHER, OTHER, OTHER, OTHER, OTHER)
-_OTHER_WATCHER: Final = Watcher(OTHER, OTHER, OTHER)
+_OTHER_TRANSITION: Final = TransitionSeries(OTHER, OTHER, OTHER, OTHER, OTHER)
+_OTHER_WATCHER: Final = WatcherSeries(OTHER, OTHER, OTHER)
 
 
 class _Runs:
@@ -50,7 +50,7 @@ class _Runs:
         self.seconds = 0.0
 
 
-class Machines:
+class MachineCounter:
     """Counts events of autonomous agents, as the Go tally does.
 
     That tally counts announcements: a watcher with an announce interval repeats its last run.
@@ -60,13 +60,13 @@ class Machines:
 
     def __init__(self, labels: Labels) -> None:
         self._labels = labels
-        self._transitions: dict[Transitioned, int] = {}
-        self._watchers: dict[Watcher, _Runs] = {}
+        self._transitions: dict[TransitionSeries, int] = {}
+        self._watchers: dict[WatcherSeries, _Runs] = {}
 
     def transition(self, event: Transition) -> None:
         """Count a transition."""
         value = self._labels.value
-        series = Transitioned(
+        series = TransitionSeries(
             value(event.machine),
             value(event.version),
             value(event.transition),
@@ -81,7 +81,7 @@ class Machines:
         if event.previous_outcome not in ("success", "error"):
             return
         value = self._labels.value
-        series = Watcher(value(event.machine), value(event.version), value(event.name))
+        series = WatcherSeries(value(event.machine), value(event.version), value(event.name))
         series = self._labels.admit(self._watchers, series, "watchers", _OTHER_WATCHER)
         runs = self._watchers.setdefault(series, _Runs())
         if event.previous_outcome == "success":
@@ -91,22 +91,22 @@ class Machines:
         runs.seconds += event.previous_run_time / _NANOSECONDS
 
     @property
-    def transitions(self) -> Mapping[Transitioned, int]:
+    def transitions(self) -> Mapping[TransitionSeries, int]:
         """Transitions."""
         return self._transitions
 
     @property
-    def successes(self) -> Mapping[Watcher, int]:
+    def successes(self) -> Mapping[WatcherSeries, int]:
         """Announced runs that succeeded; none is 0."""
         return {watcher: runs.successes for watcher, runs in self._watchers.items() if runs.successes}
 
     @property
-    def failures(self) -> Mapping[Watcher, int]:
+    def failures(self) -> Mapping[WatcherSeries, int]:
         """Announced runs that failed; none is 0."""
         return {watcher: runs.failures for watcher, runs in self._watchers.items() if runs.failures}
 
     @property
-    def runtime(self) -> Mapping[Watcher, Summary]:
+    def runtime(self) -> Mapping[WatcherSeries, Summary]:
         """How long those runs took."""
         return {
             watcher: Summary(runs.successes + runs.failures, runs.seconds) for watcher, runs in self._watchers.items()

@@ -16,7 +16,7 @@ from choria_lifecycle.tally.labels import OTHER
 if TYPE_CHECKING:
     from choria_lifecycle.tally.labels import Labels
 
-__all__ = ["SHARDS", "ExpiredNode", "NodeCounter", "Nodes"]
+__all__ = ["SHARDS", "LastHeard", "NodeCounter", "Nodes"]
 
 SHARDS: Final = 256
 """How many parts there are."""
@@ -24,9 +24,9 @@ SHARDS: Final = 256
 _MASK: Final = SHARDS - 1
 
 # Host names have at most 253 characters, in practice far fewer. What is beyond this is known by its hash.
-_LONGEST: Final = 128
-_LONGEST_UNICODE: Final = 32
-_SHOWN: Final = 16
+_MAX_ASCII: Final = 128
+_MAX_UNICODE: Final = 32
+_PREFIX_LENGTH: Final = 16
 
 
 class NodeCounter:
@@ -38,7 +38,7 @@ class NodeCounter:
         self.nodes = 0
 
 
-class ExpiredNode(NamedTuple):
+class LastHeard(NamedTuple):
     """A node that was not heard for too long; `minute` is when it last was."""
 
     identity: str
@@ -72,14 +72,14 @@ class Nodes:
 
     Args:
         labels: makes the names of versions, and knows the limits.
-        census: counts the nodes with those of the other components.
+        counter: counts the nodes with those of the other components.
     """
 
-    __slots__ = ("_bits", "_census", "_free", "_labels", "_mask", "_other", "_shards", "_slots", "_versions")
+    __slots__ = ("_bits", "_counter", "_free", "_labels", "_mask", "_other", "_shards", "_slots", "_versions")
 
-    def __init__(self, labels: Labels, census: NodeCounter) -> None:
+    def __init__(self, labels: Labels, counter: NodeCounter) -> None:
         self._labels = labels
-        self._census = census
+        self._counter = counter
         self._bits = labels.limits.versions.bit_length()
         self._mask = (1 << self._bits) - 1
         self._shards: list[dict[str, int]] = [{} for _ in range(SHARDS)]
@@ -88,7 +88,7 @@ class Nodes:
         self._free: list[int] = []
         self._versions: dict[str, _Version] = {}
 
-    def see(self, identity: str, name: str, minute: int) -> bool:
+    def record(self, identity: str, name: str, minute: int) -> bool:
         """Note that a node was heard; where there is no room for another one, that is counted instead.
 
         Args:
@@ -102,7 +102,7 @@ class Nodes:
         try:
             version = self._versions[name]
         except KeyError:
-            version = self._version(name)
+            version = self._version_named(name)
         if version.minute != minute:
             version.minute = minute
             version.stamp = minute << self._bits | version.slot
@@ -112,8 +112,8 @@ class Nodes:
             old = shard[identity]
         except KeyError:
             if _is_long(identity):
-                return self.see(_short(identity), name, minute)
-            self._enter(shard, identity, version)
+                return self.record(_shorten(identity), name, minute)
+            self._add(shard, identity, version)
             return False
         if old == stamp:
             return False
@@ -123,62 +123,62 @@ class Nodes:
             return False
         version.nodes += 1
         former.nodes -= 1
-        self._tidy(former)
+        self._release_if_unused(former)
         return True
 
     def remove(self, identity: str) -> None:
         """Forget a node, if it is known."""
         if _is_long(identity):
-            identity = _short(identity)
+            identity = _shorten(identity)
         stamp = self._shards[hash(identity) & _MASK].pop(identity, None)
         if stamp is not None:
-            self._leave(stamp)
+            self._drop(stamp)
 
-    def expire(self, number: int, oldest: int, most: int) -> tuple[int, list[ExpiredNode]]:
+    def expire(self, shard_number: int, oldest: int, most: int) -> tuple[int, list[LastHeard]]:
         """Forget the nodes of one part that were last heard before a minute.
 
         Args:
-            number: which of the `SHARDS` parts.
+            shard_number: which of the `SHARDS` parts.
             oldest: the first minute that is not too long ago.
             most: how many of these nodes to return.
 
         Returns:
             How many there were, and some of them.
         """
-        shard = self._shards[number]
+        shard = self._shards[shard_number]
         oldest <<= self._bits
         old = [(identity, stamp) for identity, stamp in shard.items() if stamp < oldest]
         for identity, _ in old:
             del shard[identity]
         if len(old) > len(shard):
-            self._shards[number] = dict(shard)  # a dict keeps the room that it once needed
+            self._shards[shard_number] = dict(shard)  # a dict keeps the room that it once needed
         counts = Counter(stamp for _, stamp in old)
-        names = {stamp: self._leave(stamp, nodes) for stamp, nodes in counts.items()}
-        return len(old), [ExpiredNode(identity, names[stamp], stamp >> self._bits) for identity, stamp in old[-most:]]
+        names = {stamp: self._drop(stamp, nodes) for stamp, nodes in counts.items()}
+        return len(old), [LastHeard(identity, names[stamp], stamp >> self._bits) for identity, stamp in old[-most:]]
 
     def versions(self) -> dict[str, int]:
         """Return how many nodes run each version; versions without nodes are not in it."""
         return {version.name: version.nodes for version in self._slots.values() if version.nodes}
 
-    def _enter(self, shard: dict[str, int], identity: str, version: _Version) -> None:
+    def _add(self, shard: dict[str, int], identity: str, version: _Version) -> None:
         """Keep another node, if there is room."""
-        if self._census.nodes < self._labels.limits.nodes:
-            self._census.nodes += 1
+        if self._counter.nodes < self._labels.limits.nodes:
+            self._counter.nodes += 1
             version.nodes += 1
             shard[identity] = version.stamp
         else:
             self._labels.hits["nodes"] += 1
-            self._tidy(version)
+            self._release_if_unused(version)
 
-    def _leave(self, stamp: int, nodes: int = 1) -> str:
+    def _drop(self, stamp: int, nodes: int = 1) -> str:
         """Take nodes off their version, whose name is returned."""
         version = self._slots[stamp & self._mask]
         version.nodes -= nodes
-        self._census.nodes -= nodes
-        self._tidy(version)
+        self._counter.nodes -= nodes
+        self._release_if_unused(version)
         return version.name
 
-    def _version(self, name: str) -> _Version:
+    def _version_named(self, name: str) -> _Version:
         """Return the version with a name that is not, or not literally, among the known ones."""
         label = self._labels.value(name)
         if label in self._versions:
@@ -189,7 +189,7 @@ class Nodes:
         version = self._slots[slot] = self._versions[label] = _Version(label, slot)
         return version
 
-    def _tidy(self, version: _Version) -> None:
+    def _release_if_unused(self, version: _Version) -> None:
         """Let go of a version once it has no nodes."""
         if version.nodes or version is self._other:
             return
@@ -199,10 +199,10 @@ class Nodes:
 
 
 def _is_long(identity: str) -> bool:
-    return len(identity) > _LONGEST_UNICODE and (len(identity) > _LONGEST or not identity.isascii())
+    return len(identity) > _MAX_UNICODE and (len(identity) > _MAX_ASCII or not identity.isascii())
 
 
-def _short(identity: str) -> str:
+def _shorten(identity: str) -> str:
     """Return what stands for a long identity: its beginning and its hash, in ASCII."""
     digest = blake2b(identity.encode(errors="surrogatepass"), digest_size=16).hexdigest()
-    return identity[:_SHOWN].encode("ascii", "replace").decode() + "~" + digest
+    return identity[:_PREFIX_LENGTH].encode("ascii", "replace").decode() + "~" + digest

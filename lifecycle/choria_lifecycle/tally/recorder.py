@@ -11,11 +11,11 @@ import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from choria_lifecycle.events.event import Alive, Governor, Shutdown, Startup, Upgraded, type_name
-from choria_lifecycle.tally.components import EVENT_COUNTERS, PRESENT, Components, Governors, Summary
-from choria_lifecycle.tally.history import EXPIRED, MINUTE, Expired, History
+from choria_lifecycle.tally.components import EVENT_CLASSES, PRESENCE_EVENTS, Components, GovernorCounter, Summary
+from choria_lifecycle.tally.history import MAX_EXPIRED, MINUTE, ExpiredNode, History
 from choria_lifecycle.tally.labels import OTHER, Labels
 from choria_lifecycle.tally.limits import Limits
-from choria_lifecycle.tally.machines import Machines
+from choria_lifecycle.tally.machines import MachineCounter
 from choria_lifecycle.tally.nodes import SHARDS
 from choria_schemas.machine.v1 import Transition
 from choria_schemas.machine.watcher.exec.v1 import ExecState
@@ -33,9 +33,9 @@ T = TypeVar("T")
 EXPIRY: Final = 80 * 60.0
 """After how many seconds of silence a node is given up, unless another time is given; servers speak every half hour."""
 
-_RESTORED: Final = (Alive, Startup, Shutdown)
+_REPLAYED_EVENTS: Final = (Alive, Startup, Shutdown)
 # In the place of a component, where a machine event could not be read.
-_MACHINE_EVENTS: Final = ("transition", "exec_watcher")
+_MACHINE_EVENT_NAMES: Final = ("transition", "exec_watcher")
 
 
 class Recorder:
@@ -66,15 +66,15 @@ class Recorder:
         self.last_event: float | None = None
         self.history = History(now)
         self._labels = Labels(limits or Limits())
-        self.machines = Machines(self._labels)
+        self.machines = MachineCounter(self._labels)
         self._expiry = expiry
         self._clock = clock
         # Minutes are counted from before the first that a replayed event can be in.
         self._origin = now - expiry - MINUTE
-        self._begin_minute(now)
+        self._start_minute(now)
         self._components = Components(self._labels)
-        self._governors = Governors(self._labels)
-        self._due: list[Component] = []
+        self._governors = GovernorCounter(self._labels)
+        self._sweep_queue: list[Component] = []
         self._shard = 0
 
     def record(self, event: object, now: float) -> None:
@@ -84,18 +84,18 @@ class Recorder:
             event: a lifecycle event, a Transition or an ExecState; anything else is ignored.
             now: when it was received.
         """
-        if isinstance(event, PRESENT):
+        if isinstance(event, PRESENCE_EVENTS):
             if now >= self._minute_ends:
-                self._begin_minute(now)
+                self._start_minute(now)
             component = self._components[event.component]
-            component.types[type(event)] += 1
-            identity = component.identity(event) if component.shared else event.identity
-            if component.nodes.see(identity, event.version, self._minute):
-                self.history.row(now).upgrades += 1
+            component.event_counts[type(event)] += 1
+            identity = component.node_key(event) if component.shared else event.identity
+            if component.nodes.record(identity, event.version, self._minute):
+                self.history.counts_at(now).upgrades += 1
             if type(event) is Startup:
-                self.history.row(now).startups += 1
-        elif isinstance(event, EVENT_COUNTERS):
-            self._count(event, now)
+                self.history.counts_at(now).startups += 1
+        elif isinstance(event, EVENT_CLASSES):
+            self._record_other(event, now)
         elif isinstance(event, Transition):
             self.machines.transition(event)
         elif isinstance(event, ExecState):
@@ -112,14 +112,14 @@ class Recorder:
             now: the time.
             age: for how many seconds the stream has had it.
         """
-        if age > self._expiry or not isinstance(event, _RESTORED):
+        if age > self._expiry or not isinstance(event, _REPLAYED_EVENTS):
             return
         component = self._components[event.component]
-        identity = component.identity(event)
+        identity = component.node_key(event)
         if isinstance(event, Shutdown):
             component.nodes.remove(identity)
         else:
-            component.nodes.see(identity, event.version, self._minute_of(now - max(age, 0.0)))
+            component.nodes.record(identity, event.version, self._minute_of(now - max(age, 0.0)))
 
     def record_error(self, component: str) -> None:
         """Count a payload that could not be read.
@@ -128,7 +128,7 @@ class Recorder:
             component: the last token of its subject; `transition` or `exec_watcher` for a machine event.
         """
         name = self._labels.value(component)
-        if name not in _MACHINE_EVENTS:
+        if name not in _MACHINE_EVENT_NAMES:
             name = self._labels.admit(self.errors, name, "components", OTHER)
         self.errors[name] = self.errors.get(name, 0) + 1
 
@@ -136,7 +136,7 @@ class Recorder:
         """Add to the time that was spent on the lifecycle events of a component, once one was taken."""
         found = self._components.get(component) or self._components.get(OTHER)
         if found is not None:
-            found.seconds += seconds
+            found.processing_seconds += seconds
 
     def expire(self, now: float, budget: float = 0.005) -> bool:
         """Give up nodes that were not heard for too long; goes on where it stopped the last time.
@@ -149,59 +149,59 @@ class Recorder:
             True if more is to do: call again once other tasks have had their turn. False once all was looked at: call
             again in a minute.
         """
-        if not self._due:
-            self._due = list(self._components.values())
+        if not self._sweep_queue:
+            self._sweep_queue = list(self._components.values())
         begin = at = self._clock()
-        while self._due and at - begin < budget:
-            component = self._due[-1]
+        while self._sweep_queue and at - begin < budget:
+            component = self._sweep_queue[-1]
             self._expire(component, now)
             before, at = at, self._clock()
-            component.sweeping += at - before
+            component.sweep_seconds += at - before
             self._shard += 1
             if self._shard == SHARDS:
                 self._shard = 0
                 component.sweeps += 1
-                self._due.pop()
-        return bool(self._due)
+                self._sweep_queue.pop()
+        return bool(self._sweep_queue)
 
     # The numbers, as they are now; what is 0 is left out.
 
     @property
     def nodes(self) -> int:
         """Nodes of all components."""
-        return self._components.census.nodes
+        return self._components.node_counter.nodes
 
     @property
-    def good(self) -> Mapping[str, int]:
+    def good_events(self) -> Mapping[str, int]:
         """Lifecycle events by component."""
-        return self._by_component(lambda component: component.good)
+        return self._by_component(lambda component: component.event_count)
 
     @property
-    def types(self) -> Mapping[tuple[str, str], int]:
+    def event_types(self) -> Mapping[tuple[str, str], int]:
         """Lifecycle events by component and type."""
         return {
             (component.name, type_name(kind)): count
             for component in self._components.values()
-            for kind, count in component.types.items()
+            for kind, count in component.event_counts.items()
             if count
         }
 
     @property
-    def processing(self) -> Mapping[str, Summary]:
+    def processing_time(self) -> Mapping[str, Summary]:
         """What was spent on the lifecycle events of each component."""
-        return self._by_component(lambda component: Summary(component.good, component.seconds))
+        return self._by_component(lambda component: Summary(component.event_count, component.processing_seconds))
 
     @property
-    def maintenance(self) -> Mapping[str, Summary]:
+    def maintenance_time(self) -> Mapping[str, Summary]:
         """How often the nodes of each component were swept, and how long it took."""
-        return self._by_component(lambda component: Summary(component.sweeps, component.sweeping))
+        return self._by_component(lambda component: Summary(component.sweeps, component.sweep_seconds))
 
     def versions(self) -> Mapping[str, Mapping[str, int]]:
         """Return how many nodes run each version, by component."""
         return self._by_component(lambda component: component.nodes.versions())
 
     @property
-    def expired(self) -> Mapping[str, int]:
+    def nodes_expired(self) -> Mapping[str, int]:
         """Nodes that were given up, by component."""
         return self._by_component(lambda component: component.expired)
 
@@ -222,28 +222,28 @@ class Recorder:
     def _minute_of(self, when: float) -> int:
         return int((when - self._origin) // MINUTE)
 
-    def _begin_minute(self, now: float) -> None:
+    def _start_minute(self, now: float) -> None:
         self._minute = self._minute_of(now)
         self._minute_ends = self._origin + (self._minute + 1) * MINUTE
 
-    def _count(self, event: Event, now: float) -> None:
+    def _record_other(self, event: Event, now: float) -> None:
         """Count an event that does not say that a node is there."""
         component = self._components[event.component]
-        component.types[type(event)] += 1
+        component.event_counts[type(event)] += 1
         if isinstance(event, Shutdown):
-            component.nodes.remove(component.identity(event))
-            self.history.row(now).shutdowns += 1
+            component.nodes.remove(component.node_key(event))
+            self.history.counts_at(now).shutdowns += 1
         elif isinstance(event, Governor):
             self._governors.add(component, event)
         elif isinstance(event, Upgraded):
-            self.history.row(now).upgrades += 1
+            self.history.counts_at(now).upgrades += 1
 
     def _expire(self, component: Component, now: float) -> None:
         """Give up old nodes in the part that is due."""
-        count, gone = component.nodes.expire(self._shard, self._minute_of(now - self._expiry), EXPIRED)
+        count, gone = component.nodes.expire(self._shard, self._minute_of(now - self._expiry), MAX_EXPIRED)
         component.expired += count
-        self.history.row(now).expiries += count
+        self.history.counts_at(now).expiries += count
         for identity, version, minute in gone:
             shown = identity.rpartition("\0")[2] if component.shared else identity
             seen = self._origin + minute * MINUTE
-            self.history.expired.append(Expired(shown, component.name, version, seen, now))
+            self.history.expired.append(ExpiredNode(shown, component.name, version, seen, now))

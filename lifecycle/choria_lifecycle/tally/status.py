@@ -16,15 +16,15 @@ __all__ = [
     "ComponentStatus",
     "ConnectionStatus",
     "ExpiredStatus",
-    "Minutes",
+    "MinutesStatus",
     "ReplayStatus",
     "Status",
-    "Version",
+    "VersionStatus",
     "status",
 ]
 
 
-class Version(TypedDict):
+class VersionStatus(TypedDict):
     """How many nodes of a component run a version."""
 
     version: str
@@ -36,7 +36,7 @@ class ComponentStatus(TypedDict):
 
     name: str
     nodes: int
-    versions: list[Version]
+    versions: list[VersionStatus]
 
 
 class ConnectionStatus(TypedDict):
@@ -62,7 +62,7 @@ class ReplayStatus(TypedDict):
     why: str
 
 
-class Minutes(TypedDict):
+class MinutesStatus(TypedDict):
     """What happened in each of the last 60 minutes, the oldest first; `first` is when that began, in Unix seconds."""
 
     first: float
@@ -99,48 +99,48 @@ class Status(TypedDict):
     last_event: float | None
     nodes: int
     components: list[ComponentStatus]
-    minutes: Minutes
+    minutes: MinutesStatus
     expired: list[ExpiredStatus]
     events: dict[str, dict[str, int]]
     errors: dict[str, int]
     limits_hit: dict[str, int]
 
 
-def status(recorder: Recorder, facts: TallyState, *, prefix: str, now: float) -> Status:
+def status(recorder: Recorder, state: TallyState, *, prefix: str, now: float) -> Status:
     """Return what a tally knows.
 
     Args:
         recorder: has the numbers.
-        facts: what else there is to say.
+        state: what else there is to say.
         prefix: what the names of its metrics begin with.
         now: the time on the recorder's clock.
     """
     components = [_component(name, versions) for name, versions in recorder.versions().items()]
     components.sort(key=lambda each: (-each["nodes"], each["name"]))
     events: dict[str, dict[str, int]] = {}
-    for (component, kind), count in recorder.types.items():
+    for (component, kind), count in recorder.event_types.items():
         events.setdefault(component, {})[kind] = count
     # A reading of the recorder's clock plus this is a time of day.
-    of_day = facts.now - now
+    of_day = state.now - now
     return {
         "version": choria_lifecycle.__version__,
         "prefix": prefix,
-        "now": facts.now,
-        "started": facts.started,
-        "role": "active" if facts.active else "standby",
-        "election": facts.election or None,
-        "election_why": facts.election_reason,
-        "components_wanted": list(facts.components) or ["*"],
+        "now": state.now,
+        "started": state.started,
+        "role": "active" if state.active else "standby",
+        "election": state.election or None,
+        "election_why": state.election_reason,
+        "components_wanted": list(state.components) or ["*"],
         "connection": {
-            "up": facts.connected,
-            "server": facts.server,
-            "subscribed": facts.subscribed,
-            "gaps": facts.gaps,
-            "dropped": facts.dropped,
-            "last_answer": facts.last_answer,
+            "up": state.connected,
+            "server": state.server,
+            "subscribed": state.subscribed,
+            "gaps": state.gaps,
+            "dropped": state.dropped,
+            "last_answer": state.last_answer,
         },
-        "complete": facts.complete,
-        "replay": {"state": facts.replay, "events": facts.replayed, "why": facts.replay_why},
+        "complete": state.complete,
+        "replay": {"state": state.replay_state, "events": state.replayed, "why": state.replay_reason},
         "last_event": None if recorder.last_event is None else recorder.last_event + of_day,
         "nodes": recorder.nodes,
         "components": components,
@@ -155,12 +155,12 @@ def status(recorder: Recorder, facts: TallyState, *, prefix: str, now: float) ->
 def _component(name: str, versions: Mapping[str, int]) -> ComponentStatus:
     # The most nodes first; among as many, the version that sorts last, which mostly is the newest.
     ordered = sorted(versions.items(), key=lambda item: (item[1], item[0]), reverse=True)
-    listed: list[Version] = [{"version": version, "nodes": nodes} for version, nodes in ordered]
+    listed: list[VersionStatus] = [{"version": version, "nodes": nodes} for version, nodes in ordered]
     return {"name": name, "nodes": sum(versions.values()), "versions": listed}
 
 
-def _minutes(recorder: Recorder, now: float, of_day: float) -> Minutes:
-    first, rows = recorder.history.rows(now)
+def _minutes(recorder: Recorder, now: float, of_day: float) -> MinutesStatus:
+    first, rows = recorder.history.last_hour(now)
     return {
         "first": first + of_day,
         "startups": [row.startups for row in rows],

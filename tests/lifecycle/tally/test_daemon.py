@@ -13,7 +13,7 @@ import choria_lifecycle as lifecycle
 from choria_lifecycle.middleware.memory import InMemoryTransport
 from choria_lifecycle.middleware.middleware import Middleware
 from choria_lifecycle.tally import daemon as tally_module
-from choria_lifecycle.tally.daemon import Options, Tally
+from choria_lifecycle.tally.daemon import Tally, TallyOptions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -26,11 +26,13 @@ async def until(happened: Callable[[], object]) -> None:
 
 
 @asynccontextmanager
-async def at_work(transport: InMemoryTransport, options: Options) -> AsyncIterator[tuple[Tally, asyncio.Task[None]]]:
+async def at_work(
+    transport: InMemoryTransport, options: TallyOptions
+) -> AsyncIterator[tuple[Tally, asyncio.Task[None]]]:
     async with Middleware(transport) as middleware:
         tally = Tally(middleware, options)
         task = asyncio.create_task(tally.run())
-        await until(lambda: not tally.unready())
+        await until(lambda: not tally.not_ready_reason())
         yield tally, task
     async with asyncio.timeout(10):
         await task
@@ -43,7 +45,7 @@ async def test_without_the_right_to_machine_events_it_does_the_rest(
     transport = InMemoryTransport()
     if when == "at the start":
         transport.refuse("choria.machine.transition")
-    async with at_work(transport, Options()) as (tally, task):
+    async with at_work(transport, TallyOptions()) as (tally, task):
         transport.refuse("choria.machine.transition")
         await until(lambda: "these events are not counted" in caplog.text)
         await transport.publish([("choria.machine.watcher.exec.state", b"{")], 5)
@@ -69,15 +71,15 @@ class Silent(InMemoryTransport):
 
 
 async def test_nobody_expires_while_it_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tally_module, "_PING_SECONDS", 0.0)
-    monkeypatch.setattr(tally_module, "_SWEEP_SECONDS", 0.05)
+    monkeypatch.setattr(tally_module, "_PING_INTERVAL", 0.0)
+    monkeypatch.setattr(tally_module, "_SWEEP_INTERVAL", 0.05)
     transport = Silent()
-    async with at_work(transport, Options()) as (tally, _):
+    async with at_work(transport, TallyOptions()) as (tally, _):
         swept = list[float]()
         monkeypatch.setattr(tally.recorder, "expire", swept.append)
         await until(lambda: swept)
         transport.silent = True
-        await until(lambda: tally._unanswered > 0)
+        await until(lambda: tally._last_failed_ping > 0)
         cut_off, _ = time.monotonic(), swept.clear()
         await until(lambda: time.monotonic() > cut_off + 0.3)
         assert not swept
@@ -86,15 +88,15 @@ async def test_nobody_expires_while_it_is_cut_off(monkeypatch: pytest.MonkeyPatc
 
 
 async def test_nobody_expires_while_the_past_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tally_module, "_SWEEP_SECONDS", 0.05)
+    monkeypatch.setattr(tally_module, "_SWEEP_INTERVAL", 0.05)
     async with Middleware(InMemoryTransport()) as middleware:
-        tally = Tally(middleware, Options())
+        tally = Tally(middleware, TallyOptions())
         swept = list[float]()
         monkeypatch.setattr(tally.recorder, "expire", swept.append)
-        sweeping = asyncio.create_task(tally._keep_sweeping())
+        sweeping = asyncio.create_task(tally._sweep_loop())
         begin = time.monotonic()
         await until(lambda: time.monotonic() > begin + 0.3)
-        assert tally.facts().replay == "running"
+        assert tally.state().replay_state == "running"
         assert not swept
         sweeping.cancel()
         await asyncio.gather(sweeping, return_exceptions=True)
@@ -102,7 +104,7 @@ async def test_nobody_expires_while_the_past_is_read(monkeypatch: pytest.MonkeyP
 
 async def test_while_the_past_is_not_read_the_standby_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Middleware(InMemoryTransport()) as middleware:
-        tally = Tally(middleware, Options(election="TALLY"))
-        assert tally.facts().election_reason == "the stream has not been read yet"
-        monkeypatch.setattr(tally._intake, "_none", True)
-        assert tally.facts().election_reason == ""
+        tally = Tally(middleware, TallyOptions(election="TALLY"))
+        assert tally.state().election_reason == "the stream has not been read yet"
+        monkeypatch.setattr(tally._intake, "_no_stream", True)
+        assert tally.state().election_reason == ""

@@ -20,13 +20,13 @@ from choria_lifecycle.tally.recorder import EXPIRY, Recorder
 from tests.bed.strategies import EXAMPLES, TEXTS
 from tests.bed.tally_events import event, run, transition
 
-FACTS = TallyState(
+STATE = TallyState(
     connected=True,
     server="nats://a:4222",
     gaps=3,
     dropped=2,
     complete=True,
-    replay="done",
+    replay_state="done",
     replayed=41_032,
     started=1.0,
     now=2.0,
@@ -131,9 +131,9 @@ def busy() -> Recorder:
 
 
 def text(
-    recorder: Recorder, facts: TallyState = FACTS, now: float = EXPIRY + 7.5, prefix: str = "lifecycle_tally"
+    recorder: Recorder, state: TallyState = STATE, now: float = EXPIRY + 7.5, prefix: str = "lifecycle_tally"
 ) -> str:
-    return render(recorder, facts, prefix=prefix, now=now).decode()
+    return render(recorder, state, prefix=prefix, now=now).decode()
 
 
 def samples(exposed: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -194,8 +194,8 @@ def test_the_parser_reads_the_types() -> None:
 @pytest.mark.parametrize("active", [True, False])
 def test_the_role_is_on_every_series_that_the_go_tally_has(active: bool) -> None:
     recorder = busy()
-    before = samples(text(recorder, dataclasses.replace(FACTS, active=not active)))
-    after = samples(text(recorder, dataclasses.replace(FACTS, active=active)))
+    before = samples(text(recorder, dataclasses.replace(STATE, active=not active)))
+    after = samples(text(recorder, dataclasses.replace(STATE, active=active)))
     role = str(int(active))
     assert len(before) == len(after)
     for name, labels in after:
@@ -205,10 +205,10 @@ def test_the_role_is_on_every_series_that_the_go_tally_has(active: bool) -> None
 
 
 def test_a_new_tally_says_what_it_can() -> None:
-    facts = TallyState(connected=False, started=1.0, now=2.0)
+    state = TallyState(connected=False, started=1.0, now=2.0)
     found = {
         name: value
-        for (name, labels), value in samples(text(Recorder(now=0.0), facts, now=1.0)).items()
+        for (name, labels), value in samples(text(Recorder(now=0.0), state, now=1.0)).items()
         if name.startswith("lifecycle_tally") and not labels
     }
     assert found == {
@@ -267,7 +267,7 @@ def test_names_begin_with_the_prefix(prefix: str) -> None:
 @pytest.mark.parametrize("prefix", ["", "9a", "a-b", "a b", "é", "a\n", "a{"])
 def test_a_prefix_that_no_name_can_have_is_refused(prefix: str) -> None:
     with pytest.raises(ConfigError, match="cannot begin the name of a metric"):
-        render(Recorder(now=0.0), FACTS, prefix=prefix, now=0.0)
+        render(Recorder(now=0.0), STATE, prefix=prefix, now=0.0)
 
 
 @settings(max_examples=EXAMPLES)

@@ -13,7 +13,7 @@ import choria_lifecycle as lifecycle
 from choria_lifecycle.middleware.memory import InMemoryTransport
 from choria_lifecycle.middleware.middleware import Middleware
 from choria_lifecycle.tally import intake as intake_module
-from choria_lifecycle.tally.intake import ALIVE_SECONDS, Intake
+from choria_lifecycle.tally.intake import ALIVE_INTERVAL, Intake
 from choria_lifecycle.tally.recorder import EXPIRY, Recorder
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ async def counting(
     ran: float = 0.0,
 ) -> AsyncIterator[Counting]:
     recorder, said = Recorder(now=time.monotonic() - ran), list[str]()
-    intake = Intake(middleware, recorder, components=components, replay=replay, stream=stream, say=said.append)
+    intake = Intake(middleware, recorder, components=components, replay=replay, stream=stream, notify=said.append)
     running = Counting(intake, recorder, said)
     task = asyncio.create_task(intake.run())
     try:
@@ -87,13 +87,13 @@ async def test_what_was_stored_rebuilds_nodes_and_is_not_counted(clock: Clock) -
     )
     await transport.publish([("choria.lifecycle.event.alive.server", b"{")], 5)
     async with counting(middleware) as running:
-        await running.until(lambda: running.intake.state == "done")
+        await running.until(lambda: running.intake.replay_state == "done")
         assert dict(running.recorder.versions()) == {"server": {"1": 1, "2": 1}}
-        assert (dict(running.recorder.good), running.recorder.errors) == ({}, {})
+        assert (dict(running.recorder.good_events), running.recorder.errors) == ({}, {})
         await middleware.publish_many([event("alive", 4), event("shutdown", 2)])
-        await running.until(lambda: sum(running.recorder.types.values()) == 2)
+        await running.until(lambda: sum(running.recorder.event_types.values()) == 2)
         assert dict(running.recorder.versions()) == {"server": {"1": 1, "2": 1}}
-        assert (running.intake.replayed, running.intake.gaps, running.intake.why) == (6, 0, "")
+        assert (running.intake.replayed, running.intake.gaps, running.intake.reason) == (6, 0, "")
         assert len(running.said) == 1
         assert running.said[0].startswith("2 nodes out of 6 stored events")
 
@@ -105,7 +105,7 @@ async def test_the_age_of_what_was_stored_counts(clock: Clock) -> None:
         await middleware.publish(event("alive", number))
     clock.ago = 0
     async with counting(middleware) as running:
-        await running.until(lambda: running.intake.state == "done")
+        await running.until(lambda: running.intake.replay_state == "done")
         assert (running.recorder.nodes, running.intake.replayed) == (2, 2)
         while running.recorder.expire(time.monotonic() + 600):
             pass
@@ -116,8 +116,8 @@ async def test_the_age_of_what_was_stored_counts(clock: Clock) -> None:
     ("older", "replay", "complete"),
     [
         (2 * HOUR, EXPIRY, True),
-        (2 * HOUR, ALIVE_SECONDS - 60, False),
-        (ALIVE_SECONDS - 60, EXPIRY, False),
+        (2 * HOUR, ALIVE_INTERVAL - 60, False),
+        (ALIVE_INTERVAL - 60, EXPIRY, False),
         (2 * HOUR, 0, False),
     ],
 )
@@ -127,9 +127,9 @@ async def test_complete(clock: Clock, older: float, replay: float, complete: boo
     clock.ago = 1
     await middleware.publish(event("alive", 1))
     async with counting(middleware, replay=replay) as running:
-        await running.until(lambda: running.intake.state in ("done", "off"))
+        await running.until(lambda: running.intake.replay_state in ("done", "off"))
         assert running.intake.complete is complete
-        assert running.intake.state == ("done" if replay else "off")
+        assert running.intake.replay_state == ("done" if replay else "off")
 
 
 async def test_while_it_is_read_nothing_is_complete(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,12 +138,12 @@ async def test_while_it_is_read_nothing_is_complete(clock: Clock, monkeypatch: p
     clock.ago = 1
     await middleware.publish_many([event("alive", number) for number in range(100)])
     recorder, seen = Recorder(now=time.monotonic()), list[tuple[str, bool]]()
-    intake = Intake(middleware, recorder, components=(), replay=EXPIRY, stream="", say=lambda text: None)
+    intake = Intake(middleware, recorder, components=(), replay=EXPIRY, stream="", notify=lambda text: None)
     restore = recorder.replay
 
     def watched(*arguments: Any) -> None:
         restore(*arguments)
-        seen.append((intake.state, intake.complete))
+        seen.append((intake.replay_state, intake.complete))
 
     monkeypatch.setattr(recorder, "replay", watched)
     task = asyncio.create_task(intake.run())
@@ -160,7 +160,7 @@ async def test_only_the_components_that_were_asked_for() -> None:
     middleware = Middleware(InMemoryTransport())
     await middleware.publish_many([event("alive", 1, component=name) for name in ("a", "b", "c")])
     async with counting(middleware, components=("a", "c")) as running:
-        await running.until(lambda: running.intake.state == "done")
+        await running.until(lambda: running.intake.replay_state == "done")
         await middleware.publish_many([event("alive", 2, component=name) for name in ("a", "b", "c")])
         await running.until(lambda: running.recorder.nodes == 4)
         assert set(running.recorder.versions()) == {"a", "c"}
@@ -170,9 +170,9 @@ async def test_the_past_is_over_though_its_last_is_of_another_component() -> Non
     middleware = Middleware(InMemoryTransport())
     await middleware.publish_many([event("alive", 1, component=name) for name in ("a", "c", "other")])
     async with counting(middleware, components=("a", "c")) as running, asyncio.timeout(10):
-        await running.intake.begun()
+        await running.intake.wait_replay_over()
         assert running.said[0].startswith("2 nodes out of 3 stored events")
-        assert running.intake.state == "done"
+        assert running.intake.replay_state == "done"
 
 
 class Booting(InMemoryTransport):
@@ -199,36 +199,41 @@ class Booting(InMemoryTransport):
 async def test_a_stream_that_is_not_ready_is_waited_for(
     clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake_module, "_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(intake_module, "_RETRY_INTERVAL", 0.0)
     clock.ago = 2 * HOUR
     transport = Booting(clock)
     middleware = Middleware(transport)
     clock.ago = 1
     await middleware.publish(event("alive", 1))
     recorder, said = Recorder(now=time.monotonic()), list[str]()
-    intake = Intake(middleware, recorder, components=(), replay=EXPIRY, stream="", say=said.append)
+    intake = Intake(middleware, recorder, components=(), replay=EXPIRY, stream="", notify=said.append)
     running = Counting(intake, recorder, said)
-    assert intake.state == "running"
+    assert intake.replay_state == "running"
     task = asyncio.create_task(intake.run())
     await running.until(lambda: transport.asked > 3)
-    assert (intake.state, intake.why, intake.receiving, intake.complete) == ("waiting", transport.reason, False, False)
+    assert (intake.replay_state, intake.reason, intake.receiving, intake.complete) == (
+        "waiting",
+        transport.reason,
+        False,
+        False,
+    )
     assert [record.getMessage() for record in caplog.records] == [
         "JetStream system temporarily unavailable; trying on, nothing is counted until the stream can be read"
     ]
     await middleware.publish(event("startup", 2))  # meanwhile
     transport.reason = ""
-    await asyncio.wait_for(intake.begun(), 10)
-    assert (intake.state, intake.why, intake.receiving, intake.complete) == ("done", "", True, True)
+    await asyncio.wait_for(intake.wait_replay_over(), 10)
+    assert (intake.replay_state, intake.reason, intake.receiving, intake.complete) == ("done", "", True, True)
     await middleware.publish(event("alive", 3))
     await running.until(lambda: recorder.nodes == 3)
-    assert (recorder.types, intake.replayed, intake.gaps) == ({("server", "alive"): 1}, 2, 0)
+    assert (recorder.event_types, intake.replayed, intake.gaps) == ({("server", "alive"): 1}, 2, 0)
     await middleware.close()
     await task
 
 
 async def test_what_is_read_late_is_as_old_as_it_is(clock: Clock) -> None:
     async with counting(Middleware(InMemoryTransport(clock=clock)), ran=HOUR) as running:
-        running.intake._entered -= HOUR  # and it was cut off for the last ten minutes
+        running.intake._subscribed_at -= HOUR  # and it was cut off for the last ten minutes
         clock.ago = 600
         await running.intake._middleware.publish(event("startup", 1))
         await running.until(lambda: running.recorder.nodes)
@@ -251,8 +256,8 @@ async def test_nothing_is_from_before_the_start(clock: Clock) -> None:
 async def test_without_a_stream_it_says_so(caplog: pytest.LogCaptureFixture) -> None:
     middleware = Middleware(InMemoryTransport(streams=()))
     async with counting(middleware, stream="CHORIA_EVENTS") as running:
-        assert running.intake.state == "none"
-        assert "CHORIA_EVENTS" in running.intake.why
+        assert running.intake.replay_state == "none"
+        assert "CHORIA_EVENTS" in running.intake.reason
         assert [record.levelname for record in caplog.records] == ["WARNING"]
         assert "counted as they are published; restart the tally once there is a stream" in caplog.text
         await middleware.publish(event("alive", 1))
@@ -269,8 +274,8 @@ async def test_a_gap_makes_it_incomplete() -> None:
         transport.interrupt()  # which is none out of a stream
         assert running.intake.complete
         assert running.intake.gaps == 0
-        assert running.intake._received is not None
-        running.intake._received.gap()
+        assert running.intake._deliveries is not None
+        running.intake._deliveries.gap()
         assert running.intake.gaps == 1
         assert not running.intake.complete
 
@@ -281,10 +286,10 @@ async def test_a_stream_that_goes_away(caplog: pytest.LogCaptureFixture) -> None
     middleware = Middleware(InMemoryTransport(clock=clock))
     async with counting(middleware) as running:
         assert running.intake.complete
-        assert running.intake._received is not None
-        running.intake._received.failed(lifecycle.NoStream("the stream EVENTS is gone"))
-        await running.until(lambda: running.intake.state == "none" and running.intake.receiving)
-        assert (running.intake.why, running.intake.gaps) == ("the stream EVENTS is gone", 1)
+        assert running.intake._deliveries is not None
+        running.intake._deliveries.failed(lifecycle.NoStream("the stream EVENTS is gone"))
+        await running.until(lambda: running.intake.replay_state == "none" and running.intake.receiving)
+        assert (running.intake.reason, running.intake.gaps) == ("the stream EVENTS is gone", 1)
         assert not running.intake.complete
         await middleware.publish(event("alive", 1))
         await running.until(lambda: running.recorder.nodes == 1)
@@ -295,7 +300,7 @@ async def test_what_is_not_allowed_ends_it() -> None:
     transport = InMemoryTransport(streams=())
     transport.refuse("choria.lifecycle.event.>")
     intake = Intake(
-        Middleware(transport), Recorder(now=0.0), components=(), replay=0.0, stream="", say=lambda text: None
+        Middleware(transport), Recorder(now=0.0), components=(), replay=0.0, stream="", notify=lambda text: None
     )
     with pytest.raises(lifecycle.NotAuthorised):
         await intake.run()

@@ -9,7 +9,7 @@ import pytest
 
 from choria_lifecycle.tally.labels import Labels
 from choria_lifecycle.tally.limits import Limits
-from choria_lifecycle.tally.nodes import SHARDS, ExpiredNode, NodeCounter, Nodes
+from choria_lifecycle.tally.nodes import SHARDS, LastHeard, NodeCounter, Nodes
 
 
 def make(**limits: int) -> tuple[Nodes, NodeCounter, Labels]:
@@ -17,7 +17,7 @@ def make(**limits: int) -> tuple[Nodes, NodeCounter, Labels]:
     return Nodes(labels, census), census, labels
 
 
-def expire(nodes: Nodes, oldest: int) -> list[ExpiredNode]:
+def expire(nodes: Nodes, oldest: int) -> list[LastHeard]:
     found = [nodes.expire(number, oldest, 10_000) for number in range(SHARDS)]
     gone = [node for _, nodes in found for node in nodes]
     assert sum(count for count, _ in found) == len(gone)
@@ -26,12 +26,12 @@ def expire(nodes: Nodes, oldest: int) -> list[ExpiredNode]:
 
 def test_a_node_is_in_one_version_at_a_time() -> None:
     nodes, census, _ = make()
-    assert not nodes.see("n1", "1", 5)
-    assert not nodes.see("n1", "1", 5)
-    assert not nodes.see("n1", "1", 6)
-    assert not nodes.see("n2", "1", 6)
+    assert not nodes.record("n1", "1", 5)
+    assert not nodes.record("n1", "1", 5)
+    assert not nodes.record("n1", "1", 6)
+    assert not nodes.record("n2", "1", 6)
     assert (nodes.versions(), census.nodes) == ({"1": 2}, 2)
-    assert nodes.see("n1", "2", 6)
+    assert nodes.record("n1", "2", 6)
     assert (nodes.versions(), census.nodes) == ({"1": 1, "2": 1}, 2)
     nodes.remove("n2")
     nodes.remove("n2")
@@ -41,10 +41,10 @@ def test_a_node_is_in_one_version_at_a_time() -> None:
 
 def test_a_node_expires_with_what_it_was_last() -> None:
     nodes, census, _ = make()
-    nodes.see("n1", "1", 5)
-    nodes.see("n2", "1", 5)
-    nodes.see("n2", "2", 7)
-    nodes.see("n3", "1", 6)
+    nodes.record("n1", "1", 5)
+    nodes.record("n2", "1", 5)
+    nodes.record("n2", "2", 7)
+    nodes.record("n3", "1", 6)
     assert expire(nodes, 5) == []
     assert expire(nodes, 7) == [("n1", "1", 5), ("n3", "1", 6)]
     assert (nodes.versions(), census.nodes) == ({"2": 1}, 1)
@@ -55,7 +55,7 @@ def test_a_node_expires_with_what_it_was_last() -> None:
 def test_some_of_many_expired_nodes_are_returned() -> None:
     nodes, _, _ = make()
     for number in range(10 * SHARDS):
-        nodes.see(f"n{number}", "1", 0)
+        nodes.record(f"n{number}", "1", 0)
     count, gone = nodes.expire(0, 1, 2)
     assert count > 2
     assert len(gone) == 2
@@ -64,11 +64,11 @@ def test_some_of_many_expired_nodes_are_returned() -> None:
 def test_versions_that_have_nodes_now_are_limited() -> None:
     nodes, _, labels = make(versions=2)
     for number in range(4):
-        nodes.see(f"n{number}", f"1.{number}", 0)
+        nodes.record(f"n{number}", f"1.{number}", 0)
     assert nodes.versions() == {"1.0": 1, "1.1": 1, "other": 2}
     assert labels.hits["versions"] == 2
     nodes.remove("n0")
-    assert nodes.see("n2", "1.2", 1)
+    assert nodes.record("n2", "1.2", 1)
     assert nodes.versions() == {"1.1": 1, "1.2": 1, "other": 1}
     assert labels.hits["versions"] == 2
     assert expire(nodes, 2) == [("n1", "1.1", 0), ("n2", "1.2", 1), ("n3", "other", 0)]
@@ -76,29 +76,29 @@ def test_versions_that_have_nodes_now_are_limited() -> None:
 
 def test_a_version_called_other_is_with_the_others() -> None:
     nodes, _, labels = make(versions=1)
-    nodes.see("n1", "other", 0)
-    nodes.see("n2", "1", 0)
-    nodes.see("n3", "2", 0)
+    nodes.record("n1", "other", 0)
+    nodes.record("n2", "1", 0)
+    nodes.record("n3", "2", 0)
     assert nodes.versions() == {"1": 1, "other": 2}
     assert labels.hits["versions"] == 1
 
 
 def test_versions_with_one_label_are_one() -> None:
     nodes, census, _ = make(label_bytes=3)
-    assert not nodes.see("n1", "1.0-a", 0)
-    assert not nodes.see("n1", "1.0-b", 0)
-    nodes.see("n2", "1.0", 0)
+    assert not nodes.record("n1", "1.0-a", 0)
+    assert not nodes.record("n1", "1.0-b", 0)
+    nodes.record("n2", "1.0", 0)
     assert (nodes.versions(), census.nodes) == ({"1.0": 2}, 2)
 
 
 def test_a_node_too_many_is_not_kept() -> None:
     nodes, census, labels = make(nodes=2)
     for identity in ("n1", "n2", "n3", "n3"):
-        nodes.see(identity, identity, 0)
+        nodes.record(identity, identity, 0)
     assert (nodes.versions(), census.nodes, labels.hits["nodes"]) == ({"n1": 1, "n2": 1}, 2, 2)
-    nodes.see("n1", "n1", 3)
+    nodes.record("n1", "n1", 3)
     nodes.remove("n2")
-    nodes.see("n3", "n3", 3)
+    nodes.record("n3", "n3", 3)
     assert (nodes.versions(), census.nodes, labels.hits["nodes"]) == ({"n1": 1, "n3": 1}, 2, 2)
 
 
@@ -108,9 +108,9 @@ def test_a_node_too_many_is_not_kept() -> None:
 def test_a_node_of_any_name_is_known_again(identity: str) -> None:
     nodes, census, _ = make()
     other = identity + "x"
-    nodes.see(identity, "1", 0)
-    nodes.see(other, "1", 0)
-    assert nodes.see(identity, "2", 0)
+    nodes.record(identity, "1", 0)
+    nodes.record(other, "1", 0)
+    assert nodes.record(identity, "2", 0)
     assert census.nodes == 2
     nodes.remove(identity)
     ((shown, version, _),) = expire(nodes, 1)
@@ -126,7 +126,7 @@ def test_long_names_take_little_memory(identity: str) -> None:
     tracemalloc.start()
     try:
         for number in range(count):
-            nodes.see(identity.format(number), "1", 0)
+            nodes.record(identity.format(number), "1", 0)
         taken = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()
@@ -139,7 +139,7 @@ def test_memory_is_given_back() -> None:
     try:
         for minute in range(3):
             for number in range(20_000):
-                nodes.see(f"node-{minute}-{number}", f"1.{number % 300}", minute)
+                nodes.record(f"node-{minute}-{number}", f"1.{number % 300}", minute)
             assert len(expire(nodes, minute + 1)) > 0
         taken = tracemalloc.get_traced_memory()[0]
     finally:
@@ -154,7 +154,7 @@ def test_a_node_takes_little_memory() -> None:
     tracemalloc.start()
     try:
         for number in range(count):
-            nodes.see(f"web{number:07}.dc1.example.net", f"0.30.{number % 7}", number // 4000)
+            nodes.record(f"web{number:07}.dc1.example.net", f"0.30.{number % 7}", number // 4000)
         taken = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()

@@ -69,15 +69,15 @@ def test_versions_are_those_of_the_nodes_that_are_there(events: list[Event], ver
     recorder = taken(*events)
     assert recorder.versions() == ({"server": versions} if versions else {})
     assert recorder.nodes == sum(versions.values())
-    assert recorder.good == {"server": len(events)}
-    assert sum(recorder.types.values()) == len(events)
+    assert recorder.good_events == {"server": len(events)}
+    assert sum(recorder.event_types.values()) == len(events)
 
 
 def test_components_of_a_node_are_told_apart() -> None:
     recorder = taken(ALIVE, event("alive", component="provisioner", version="9"), event("shutdown"))
     assert recorder.versions() == {"provisioner": {"9": 1}}
-    assert recorder.good == {"server": 2, "provisioner": 1}
-    assert recorder.types == {("server", "alive"): 1, ("server", "shutdown"): 1, ("provisioner", "alive"): 1}
+    assert recorder.good_events == {"server": 2, "provisioner": 1}
+    assert recorder.event_types == {("server", "alive"): 1, ("server", "shutdown"): 1, ("provisioner", "alive"): 1}
 
 
 def test_governor_events_are_counted_by_what_happened() -> None:
@@ -116,7 +116,7 @@ def test_machine_events_are_counted_as_the_go_tally_does() -> None:
 
 def test_what_is_no_event_of_the_tally_is_ignored() -> None:
     recorder = taken(None, "event", object())
-    assert (recorder.last_event, recorder.good, recorder.machines.transitions) == (None, {}, {})
+    assert (recorder.last_event, recorder.good_events, recorder.machines.transitions) == (None, {}, {})
 
 
 def test_errors_are_counted_by_component_and_bounded() -> None:
@@ -135,12 +135,12 @@ def test_time_is_measured_by_component() -> None:
     recorder.add_time("server", 0.5)
     recorder.record(event("alive", component="agent"), 1000.0)
     recorder.add_time("agent", 0.125)
-    assert recorder.processing == {"server": Summary(2, 0.75), "other": Summary(1, 0.125)}
+    assert recorder.processing_time == {"server": Summary(2, 0.75), "other": Summary(1, 0.125)}
     assert recorder.limits_hit["components"] == 1
-    assert recorder.maintenance == {}
+    assert recorder.maintenance_time == {}
     sweep(recorder, 1000.0)
     sweep(recorder, 1060.0)
-    assert recorder.maintenance["server"] == Summary(2, 2.0 * SHARDS)
+    assert recorder.maintenance_time["server"] == Summary(2, 2.0 * SHARDS)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_node_expires_within_a_minute_after_80(passed: float, gone: bool) -> N
     recorder = taken(ALIVE)
     sweep(recorder, 1000.0 + passed)
     assert recorder.nodes == (not gone)
-    assert recorder.expired == ({"server": 1} if gone else {})
+    assert recorder.nodes_expired == ({"server": 1} if gone else {})
     if gone:
         (node,) = recorder.history.expired
         assert node == ("n1", "server", "1.0", 1000.0, 1000.0 + passed)
@@ -177,9 +177,9 @@ def test_sweeping_stops_when_its_time_is_over_and_goes_on() -> None:
     assert left == sorted(left, reverse=True)
     assert len(set(left)) > slices // 2
     assert recorder.nodes == 0
-    assert recorder.expired == {"c0": 1000, "c1": 1000}
+    assert recorder.nodes_expired == {"c0": 1000, "c1": 1000}
     assert len(recorder.history.expired) == 50
-    assert recorder.history.rows(later)[1][-1].expiries == 2000
+    assert recorder.history.last_hour(later)[1][-1].expiries == 2000
 
 
 def test_events_between_two_slices_are_seen() -> None:
@@ -205,7 +205,7 @@ def test_the_hour_says_what_happened() -> None:
     recorder.record(NEWER, 61.0)
     recorder.record(ALIVE, 125.0)
     recorder.record(event("startup", version="2.0"), 125.0)
-    rows = recorder.history.rows(125.0)[1][-3:]
+    rows = recorder.history.last_hour(125.0)[1][-3:]
     found = [(row.startups, row.shutdowns, row.expiries, row.upgrades) for row in rows]
     assert found == [(1, 0, 0, 0), (0, 1, 0, 2), (1, 0, 0, 2)]
     assert recorder.last_event == 125.0
@@ -229,9 +229,9 @@ def test_restoring_rebuilds_nodes_and_counts_nothing() -> None:
     ]:
         recorder.replay(each, 0.0, age)
     assert recorder.versions() == {"server": {"1.0": 2, "2.0": 1}}
-    assert (recorder.good, recorder.types, recorder.governors, recorder.last_event) == ({}, {}, {}, None)
-    assert (recorder.machines.transitions, recorder.machines.runtime, recorder.processing) == ({}, {}, {})
-    assert {(row.startups, row.shutdowns, row.upgrades) for row in recorder.history.rows(0.0)[1]} == {(0, 0, 0)}
+    assert (recorder.good_events, recorder.event_types, recorder.governors, recorder.last_event) == ({}, {}, {}, None)
+    assert (recorder.machines.transitions, recorder.machines.runtime, recorder.processing_time) == ({}, {}, {})
+    assert {(row.startups, row.shutdowns, row.upgrades) for row in recorder.history.last_hour(0.0)[1]} == {(0, 0, 0)}
     sweep(recorder, MINUTE)
     assert [node[:4] for node in recorder.history.expired] == [("n2", "server", "1.0", -EXPIRY)]
     recorder.record(event("alive", "n3", "2.0"), 10.0)
@@ -246,7 +246,7 @@ def test_each_limit_keeps_the_sums() -> None:
         recorder.record(event("governor", component=component, governor=f"g{number}"), 1000.0)
         recorder.record(transition(f"m{number}"), 1000.0)
         recorder.record(run("error", name=f"w{number}"), 1000.0)
-    assert recorder.good == {"c0": 8, "c1": 8, "c2": 8, "other": 16}
+    assert recorder.good_events == {"c0": 8, "c1": 8, "c2": 8, "other": 16}
     assert set(recorder.versions()) <= {"c0", "c1", "c2", "other"}
     assert recorder.nodes == sum(sum(versions.values()) for versions in recorder.versions().values()) == 10
     assert all(len(set(versions) - {"other"}) <= 2 for versions in recorder.versions().values())
@@ -291,8 +291,8 @@ def test_a_hostile_publisher_leaves_honest_counts_alone() -> None:
         recorder.record(run(machine=f"{number}"), 1000.0)
         recorder.record_error(f"c{number}")
     assert recorder.versions()["server"] == {"1.0": 200}
-    assert recorder.types["server", "alive"] == 200
-    assert len(recorder.good) == 65
+    assert recorder.event_types["server", "alive"] == 200
+    assert len(recorder.good_events) == 65
     assert sum(map(len, recorder.versions().values())) <= 65 * 257
     assert len(recorder.governors) == 257
     assert len(recorder.machines.transitions) == 1001
@@ -384,8 +384,8 @@ def test_the_model_agrees(steps: list[tuple[Any, ...]]) -> None:
             recorder.record(event(*step), model.now)
         assert recorder.versions() == model.versions()
         assert recorder.nodes == len(model.heard)
-    assert recorder.types == model.types
-    assert recorder.expired == model.expired
+    assert recorder.event_types == model.types
+    assert recorder.nodes_expired == model.expired
     assert not any(recorder.limits_hit.values())
 
 
@@ -405,10 +405,10 @@ def test_limits_hold_and_lose_nothing_else(
         assert recorder.nodes == sum(sum(counts.values()) for counts in found.values()) <= nodes
         assert len(found.keys() - {"other"}) <= components
         assert all(len(counts.keys() - {"other"}) <= versions for counts in found.values())
-    assert sum(recorder.types.values()) == sum(model.types.values())
+    assert sum(recorder.event_types.values()) == sum(model.types.values())
     if not recorder.limits_hit["nodes"]:
         assert recorder.nodes == len(model.heard)
-        assert sum(recorder.expired.values()) == sum(model.expired.values())
+        assert sum(recorder.nodes_expired.values()) == sum(model.expired.values())
 
 
 @settings(max_examples=EXAMPLES)
@@ -430,4 +430,4 @@ def test_a_stream_rebuilds_what_was_there(steps: list[tuple[Any, ...]]) -> None:
     young = [at for _, at in stored if now - at <= EXPIRY]
     if len(young) == len(stored):  # minutes begin at another second, which matters at the very end of the 80
         assert restored.versions() == live.versions()
-    assert sum(restored.types.values()) == 0
+    assert sum(restored.event_types.values()) == 0

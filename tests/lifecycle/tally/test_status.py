@@ -14,7 +14,7 @@ from tests.bed.tally_events import event
 STARTED = 1_795_000_000.0
 
 
-def facts(now: float, **changes: object) -> TallyState:
+def tally_state(now: float, **changes: object) -> TallyState:
     return TallyState(connected=True, server="nats://127.0.0.1:4222", started=STARTED, now=now, **changes)  # type: ignore[arg-type]
 
 
@@ -33,7 +33,7 @@ def test_what_was_counted_is_told_in_times_of_day() -> None:
     recorder.record(lifecycle.alive(identity="n1", version="1.1", **ours), now)
     while recorder.expire(now):
         pass
-    told = status(recorder, facts(STARTED + 380), prefix="lifecycle_tally", now=now)
+    told = status(recorder, tally_state(STARTED + 380), prefix="lifecycle_tally", now=now)
     minutes = told.pop("minutes")  # type: ignore[misc]
     assert told == {
         "version": lifecycle.__version__,
@@ -79,7 +79,7 @@ def test_the_most_nodes_come_first() -> None:
     for component, version, nodes in [("b", "1.9", 1), ("a", "1", 2), ("c", "1", 2), ("b", "1.8", 4), ("b", "2.0", 1)]:
         for number in range(nodes):
             recorder.record(lifecycle.alive(identity=f"{version}-{number}", component=component, version=version), 0)
-    told = status(recorder, facts(0), prefix="p", now=0)
+    told = status(recorder, tally_state(0), prefix="p", now=0)
     assert [each["name"] for each in told["components"]] == ["b", "a", "c"]
     assert [each["version"] for each in told["components"][0]["versions"]] == ["1.8", "2.0", "1.9"]
 
@@ -87,8 +87,14 @@ def test_the_most_nodes_come_first() -> None:
 def test_what_else_there_is_to_say() -> None:
     told = status(
         Recorder(now=0),
-        facts(
-            STARTED, active=False, election="TALLY", components=("server", "broker"), gaps=2, dropped=3, replay="done"
+        tally_state(
+            STARTED,
+            active=False,
+            election="TALLY",
+            components=("server", "broker"),
+            gaps=2,
+            dropped=3,
+            replay_state="done",
         ),
         prefix="p",
         now=0,
@@ -105,7 +111,7 @@ def test_whatever_nodes_call_themselves_becomes_json_and_a_page() -> None:
         recorder.record(event("startup", identity=identity, component=identity, version=identity), 0)
     while recorder.expire(300):
         pass
-    told = status(recorder, facts(STARTED), prefix="p", now=300)
+    told = status(recorder, tally_state(STARTED), prefix="p", now=300)
     assert len(told["expired"]) == 4
     encoded = msgspec.json.encode(told)
     assert len(encoded) < 10_000

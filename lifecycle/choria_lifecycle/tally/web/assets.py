@@ -7,9 +7,9 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Final, NamedTuple
 
-__all__ = ["Asset", "assets", "build"]
+__all__ = ["Asset", "assets", "build_id"]
 
-_KINDS: Final = {
+_MEDIA_TYPES: Final = {
     "icon.svg": "image/svg+xml",
     "page.css": "text/css; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
@@ -21,24 +21,24 @@ class Asset(NamedTuple):
 
     Attributes:
         path: where it is served.
-        kind: its media type.
-        data: what is in it.
+        media_type: its media type.
+        content: what is in it.
     """
 
     path: str
-    kind: str
-    data: bytes
+    media_type: str
+    content: bytes
 
 
 @cache
 def assets() -> dict[str, Asset]:
     """The files by their names."""
     folder = files("choria_lifecycle.tally.web").joinpath("static")
-    return {name: _asset(name, kind, folder.joinpath(name).read_bytes()) for name, kind in _KINDS.items()}
+    return {name: _asset(name, kind, folder.joinpath(name).read_bytes()) for name, kind in _MEDIA_TYPES.items()}
 
 
 @cache
-def build() -> str:
+def build_id() -> str:
     """What changes with any of the files: a page that stays open over an update tells by it to load itself anew."""
     return sha256("".join(each.path for each in assets().values()).encode()).hexdigest()[:12]
 

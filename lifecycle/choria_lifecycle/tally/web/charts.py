@@ -9,31 +9,31 @@ from choria_lifecycle.tally.web.markup import Html, number, tag
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["bar", "minutes", "peak"]
+__all__ = ["describe_peak", "minute_bars", "share_bar"]
 
 _HEIGHT: Final = 40
 _STEP: Final = 4
 _WIDTH: Final = 3
 
 # What is there at all is seen.
-_LEAST: Final = 0.6
+_MIN_SHARE: Final = 0.6
 
 
-def bar(part: int, whole: int) -> Html:
+def share_bar(part: int, whole: int) -> Html:
     """A share of a whole, beside which stands the number."""
-    share = max(100 * part / whole, _LEAST) if part and whole else 0.0
+    share = max(100 * part / whole, _MIN_SHARE) if part and whole else 0.0
     return Html(
         '<svg class="bar" aria-hidden="true" viewBox="0 0 100 8" preserveAspectRatio="none">'
         f'<rect width="{share:.1f}" height="8"></rect></svg>'
     )
 
 
-def minutes(counts: Sequence[int], what: str) -> Html:
+def minute_bars(counts: Sequence[int], name: str) -> Html:
     """A bar for each minute; the last one is not over.
 
     Args:
         counts: how many there were, the oldest minute first.
-        what: what was counted, as in "starts".
+        name: what was counted, as in "starts".
     """
     most = max(counts, default=0)
     bars = [
@@ -48,14 +48,14 @@ def minutes(counts: Sequence[int], what: str) -> Html:
         role="img",
         viewBox=f"0 0 {len(counts) * _STEP - _STEP + _WIDTH} {_HEIGHT}",
         preserveAspectRatio="none",
-        aria_label=f"{what} in each of the last {len(counts)} minutes: {peak(counts)}",
+        aria_label=f"{name} in each of the last {len(counts)} minutes: {describe_peak(counts)}",
     )
 
 
-def peak(counts: Sequence[int]) -> str:
+def describe_peak(counts: Sequence[int]) -> str:
     """The minute in which most happened, in words.
 
-    >>> peak([0, 7, 0]), peak([0, 0])
+    >>> describe_peak([0, 7, 0]), describe_peak([0, 0])
     ('most 7 a minute, 1 min ago', 'none')
     """
     most = max(counts, default=0)

@@ -30,25 +30,25 @@ if TYPE_CHECKING:
 
 __all__ = ["StatusSource", "check_path", "serve"]
 
-_REQUEST_SECONDS: Final = 20.0
+_CONNECTION_TIMEOUT: Final = 20.0
 
 # With one more at the same time, the oldest is dropped: whoever opens many holds them at the cost of his own.
-_MOST_CONNECTIONS: Final = 256
+_MAX_CONNECTIONS: Final = 256
 
 # How long answers that have begun may still take when the server is to end. aiohttp waits that long, twice.
-_ENDING_SECONDS: Final = 0.25
+_SHUTDOWN_TIMEOUT: Final = 0.25
 
 # How long a body is read on that nobody asked for, so that its sender gets to read the answer.
-_LINGERING_SECONDS: Final = 1.0
+_LINGER_TIMEOUT: Final = 1.0
 
 # Below this, an answer fits into one packet anyway.
-_COMPRESSED_FROM: Final = 1400
+_MIN_COMPRESSED_SIZE: Final = 1400
 
 _TEXT: Final = "text/plain; charset=utf-8"
 _HTML: Final = "text/html; charset=utf-8"
 _JSON: Final = "application/json"
-_FRESH: Final = "no-store"
-_FOR_EVER: Final = "public, max-age=31536000, immutable"
+_NO_STORE: Final = "no-store"
+_IMMUTABLE: Final = "public, max-age=31536000, immutable"
 
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
@@ -76,7 +76,7 @@ class StatusSource(Protocol):
         """The numbers, and how the tally is doing."""
         ...
 
-    def unready(self) -> str:
+    def not_ready_reason(self) -> str:
         """Why the tally is not ready, in words that are safe to show; empty if it is."""
         ...
 
@@ -108,7 +108,7 @@ async def serve(
     Raises:
         ConfigError: the path cannot be used.
     """
-    server = _Server(_Pages(source, check_path(telemetry_path)).answer)
+    server = _Server(_Routes(source, check_path(telemetry_path)).handle)
     loop = asyncio.get_running_loop()
     listening = [await loop.create_server(server, sock=each) for each in sockets]
     try:
@@ -118,29 +118,32 @@ async def serve(
             each.close()
         server.pre_shutdown()
         try:
-            await server.shutdown(_ENDING_SECONDS)
+            await server.shutdown(_SHUTDOWN_TIMEOUT)
         finally:
-            server.drop_all()
+            server.abort_all()
         # What was being accepted comes up a turn of the loop later, and an aborted socket is closed in the next.
         for _ in range(3):
             await asyncio.sleep(0)
-            server.drop_all()
+            server.abort_all()
 
 
-class _Answer(NamedTuple):
+class _Content(NamedTuple):
     body: bytes
-    kind: str = _TEXT
+    media_type: str = _TEXT
     status: HTTPStatus = HTTPStatus.OK
-    cached: str = _FRESH
+    cache_control: str = _NO_STORE
 
 
-class _Pages:
+class _Routes:
     """What is where."""
 
     def __init__(self, source: StatusSource, telemetry_path: str) -> None:
         self._source = source
-        self._files = {asset.path: _Answer(asset.data, asset.kind, cached=_FOR_EVER) for asset in assets().values()}
-        self._routes: dict[str, Callable[[], Awaitable[_Answer]]] = {
+        self._files = {
+            asset.path: _Content(asset.content, asset.media_type, cache_control=_IMMUTABLE)
+            for asset in assets().values()
+        }
+        self._routes: dict[str, Callable[[], Awaitable[_Content]]] = {
             "/": self._page,
             "/api/v1/status": self._status,
             "/-/healthy": self._healthy,
@@ -148,42 +151,44 @@ class _Pages:
             telemetry_path: self._metrics,
         }
         here = f"a page at /, metrics at {telemetry_path}, JSON at /api/v1/status, and /-/healthy and /-/ready"
-        self._nothing = _Answer(f"Nothing is here. There is {here}.\n".encode(), status=HTTPStatus.NOT_FOUND)
+        self._not_found = _Content(f"Nothing is here. There is {here}.\n".encode(), status=HTTPStatus.NOT_FOUND)
 
-    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer a request."""
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Respond to a request."""
         if request.method not in {"GET", "HEAD"}:
-            response = _response(_Answer(b"Only GET and HEAD are answered.\n", status=HTTPStatus.METHOD_NOT_ALLOWED))
+            response = _to_response(
+                _Content(b"Only GET and HEAD are answered.\n", status=HTTPStatus.METHOD_NOT_ALLOWED)
+            )
             response.headers["Allow"] = "GET, HEAD"
             return response
         if route := self._routes.get(request.path):
-            answer = await route()
+            content = await route()
         else:
-            answer = self._files.get(request.path, self._nothing)
-        if len(answer.body) < _COMPRESSED_FROM or not _takes_gzip(request):
-            return _response(answer)
-        # In a thread, as everything that takes long: the loop has events to count.
-        response = _response(answer._replace(body=await asyncio.to_thread(gzip.compress, answer.body, 1)))
+            content = self._files.get(request.path, self._not_found)
+        if len(content.body) < _MIN_COMPRESSED_SIZE or not _accepts_gzip(request):
+            return _to_response(content)
+        # In a thread, because the loop has events to count.
+        response = _to_response(content._replace(body=await asyncio.to_thread(gzip.compress, content.body, 1)))
         response.headers["Content-Encoding"] = "gzip"
         return response
 
-    async def _page(self) -> _Answer:
+    async def _page(self) -> _Content:
         status = self._source.status()
-        return _Answer((await asyncio.to_thread(page, status)).encode(), _HTML)
+        return _Content((await asyncio.to_thread(page, status)).encode(), _HTML)
 
-    async def _status(self) -> _Answer:
-        return _Answer(msgspec.json.encode(self._source.status()) + b"\n", _JSON)
+    async def _status(self) -> _Content:
+        return _Content(msgspec.json.encode(self._source.status()) + b"\n", _JSON)
 
-    async def _metrics(self) -> _Answer:
-        return _Answer(self._source.metrics(), CONTENT_TYPE)
+    async def _metrics(self) -> _Content:
+        return _Content(self._source.metrics(), CONTENT_TYPE)
 
-    async def _healthy(self) -> _Answer:
-        return _Answer(b"healthy\n")
+    async def _healthy(self) -> _Content:
+        return _Content(b"healthy\n")
 
-    async def _ready(self) -> _Answer:
-        if why := self._source.unready():
-            return _Answer(f"not ready: {why}\n".encode(), status=HTTPStatus.SERVICE_UNAVAILABLE)
-        return _Answer(b"ready\n")
+    async def _ready(self) -> _Content:
+        if why := self._source.not_ready_reason():
+            return _Content(f"not ready: {why}\n".encode(), status=HTTPStatus.SERVICE_UNAVAILABLE)
+        return _Content(b"ready\n")
 
 
 class _Server(web.Server):
@@ -195,13 +200,13 @@ class _Server(web.Server):
 
     def __call__(self) -> web.RequestHandler:
         loop = asyncio.get_running_loop()
-        return _Connection(self, loop=loop, access_log=None, lingering_time=_LINGERING_SECONDS)  # type: ignore[arg-type]
+        return _Connection(self, loop=loop, access_log=None, lingering_time=_LINGER_TIMEOUT)  # type: ignore[arg-type]
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
-        if len(self._open) >= _MOST_CONNECTIONS:
-            self._drop(next(iter(self._open)))
-        deadline = asyncio.get_running_loop().call_later(_REQUEST_SECONDS, self._drop, handler)
+        if len(self._open) >= _MAX_CONNECTIONS:
+            self._abort(next(iter(self._open)))
+        deadline = asyncio.get_running_loop().call_later(_CONNECTION_TIMEOUT, self._abort, handler)
         self._open[handler] = transport, deadline
 
     def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
@@ -209,12 +214,12 @@ class _Server(web.Server):
         if handler in self._open:
             self._open.pop(handler)[1].cancel()
 
-    def drop_all(self) -> None:
+    def abort_all(self) -> None:
         """Close what is still open, whatever it waits for."""
         for handler in list(self._open):
-            self._drop(handler)
+            self._abort(handler)
 
-    def _drop(self, handler: web.RequestHandler) -> None:
+    def _abort(self, handler: web.RequestHandler) -> None:
         transport, deadline = self._open.pop(handler)
         deadline.cancel()
         transport.abort()
@@ -235,17 +240,17 @@ class _Connection(web.RequestHandler):
         else:
             logger.debug("refused a request from %s: %s", request.remote, safe(str(exc), 200))
         phrase = HTTPStatus(status)
-        return _response(_Answer(f"{phrase.value} {phrase.phrase}\n".encode(), status=phrase))
+        return _to_response(_Content(f"{phrase.value} {phrase.phrase}\n".encode(), status=phrase))
 
 
-def _response(answer: _Answer) -> web.Response:
-    headers = {**_HEADERS, "Content-Type": answer.kind, "Cache-Control": answer.cached}
-    response = web.Response(body=answer.body, status=answer.status, headers=headers)
+def _to_response(content: _Content) -> web.Response:
+    headers = {**_HEADERS, "Content-Type": content.media_type, "Cache-Control": content.cache_control}
+    response = web.Response(body=content.body, status=content.status, headers=headers)
     response.force_close()
     return response
 
 
-def _takes_gzip(request: web.BaseRequest) -> bool:
+def _accepts_gzip(request: web.BaseRequest) -> bool:
     for offered in request.headers.get("Accept-Encoding", "").lower().split(","):
         coding, _, quality = offered.replace(" ", "").partition(";q=")
         if coding == "gzip":

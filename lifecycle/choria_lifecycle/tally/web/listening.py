@@ -33,7 +33,7 @@ _ADDRESS: Final = re.compile(
 )
 
 # The system knows no such address, or not this family of addresses.
-_ABSENT: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+_UNAVAILABLE: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 def bind(addresses: Iterable[str], default_port: int = DEFAULT_PORT) -> list[socket.socket]:
@@ -53,8 +53,8 @@ def bind(addresses: Iterable[str], default_port: int = DEFAULT_PORT) -> list[soc
     """
     with ExitStack() as opened:
         sockets: list[socket.socket] = []
-        for host, port in dict.fromkeys(_parsed(address, default_port) for address in addresses):
-            sockets += map(opened.enter_context, _listening(host, port))
+        for host, port in dict.fromkeys(_parse(address, default_port) for address in addresses):
+            sockets += map(opened.enter_context, _listen(host, port))
         opened.pop_all()
     return sockets
 
@@ -64,10 +64,10 @@ def url(listening: socket.socket) -> str:
     host, port = listening.getsockname()[:2]
     if host in {"0.0.0.0", "::"}:  # noqa: S104 - all interfaces, of which this one is always there
         host = DEFAULT_HOST
-    return f"http://{_joined(host, port)}/"
+    return f"http://{_join(host, port)}/"
 
 
-def _parsed(address: str, default_port: int) -> tuple[str, int]:
+def _parse(address: str, default_port: int) -> tuple[str, int]:
     found = _ADDRESS.fullmatch(address)
     port = int(found["only"] or found["port"] or default_port) if found else -1
     if not found or not address or not 0 <= port <= 65535:
@@ -78,27 +78,27 @@ def _parsed(address: str, default_port: int) -> tuple[str, int]:
     return DEFAULT_HOST if found["only"] else found["v6"] or found["host"], port
 
 
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
+def _listen(host: str, port: int) -> Iterator[socket.socket]:
     """A socket for each address of a host; for no host one for all interfaces, of IPv4 and IPv6 where there is both."""
     both = not host and socket.has_dualstack_ipv6()
-    found = [(socket.AF_INET6, ("", port))] if both else _resolved(host, port)
+    found = [(socket.AF_INET6, ("", port))] if both else _resolve(host, port)
     absent: OSError | None = None
     bound = False
     for family, address in found:
         try:
             listening = socket.create_server(address, family=family, backlog=_BACKLOG, dualstack_ipv6=both)
         except OSError as error:
-            if error.errno not in _ABSENT:
-                raise _refused(error, host, port) from error
+            if error.errno not in _UNAVAILABLE:
+                raise _bind_error(error, host, port) from error
             absent = error
             continue
         bound = True
         yield listening
     if absent and not bound:
-        raise _refused(absent, host, port) from absent
+        raise _bind_error(absent, host, port) from absent
 
 
-def _resolved(host: str, port: int) -> list[tuple[int, tuple[str, int]]]:
+def _resolve(host: str, port: int) -> list[tuple[int, tuple[str, int]]]:
     try:
         found = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)  # noqa: S104
     except (OSError, UnicodeError) as error:
@@ -106,8 +106,8 @@ def _resolved(host: str, port: int) -> list[tuple[int, tuple[str, int]]]:
     return [(family, address) for family, _, _, _, address in found]  # type: ignore[misc]  # of IPv4 and IPv6 alone
 
 
-def _refused(error: OSError, host: str, port: int) -> AddressInUse | ConfigError:
-    where = _joined(host, port) if host else f"port {port} of all interfaces"
+def _bind_error(error: OSError, host: str, port: int) -> AddressInUse | ConfigError:
+    where = _join(host, port) if host else f"port {port} of all interfaces"
     match error.errno:
         case errno.EADDRINUSE:
             message = f"cannot listen on {where}: another program does; end that one, or choose another port"
@@ -120,5 +120,5 @@ def _refused(error: OSError, host: str, port: int) -> AddressInUse | ConfigError
             return ConfigError(f"cannot listen on {where}: {error.strerror or error}")
 
 
-def _joined(host: str, port: int) -> str:
+def _join(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Html", "age", "foreign_text", "join", "number", "percent", "plural", "tag", "time_tag"]
 
 # The most characters that are shown of a name that others chose.
-_LONGEST: Final = 128
+_MAX_NAME_LENGTH: Final = 128
 
 _VOID: Final = frozenset({"link", "meta"})
 
@@ -47,7 +47,7 @@ def tag(name: str, /, *content: str, **attributes: str) -> Html:
 
 def foreign_text(name: str, /, **attributes: str) -> Html:
     """A name that others chose: of no more than some length, and however it is written, what is around it stays."""
-    return tag("bdi", safe(name, _LONGEST), **attributes)
+    return tag("bdi", safe(name, _MAX_NAME_LENGTH), **attributes)
 
 
 def join(parts: Iterable[str]) -> Html:

@@ -14,23 +14,23 @@ if TYPE_CHECKING:
 __all__ = ["Notice", "notices"]
 
 # A connection is pinged every 20 s; one that answers none of three is as good as down.
-_SILENT_SECONDS: Final = 60.0
+_MAX_SILENCE: Final = 60.0
 
 # How many senders of what could not be read are named.
-_SOURCES: Final = 5
+_MAX_SOURCES: Final = 5
 
-_BEYOND: Final = {"nodes": "nodes beyond it are not counted", "label_bytes": "names beyond it are cut"}
+_OVERFLOW: Final = {"nodes": "nodes beyond it are not counted", "label_bytes": "names beyond it are cut"}
 
 
 class Notice(NamedTuple):
     """One of them.
 
     Attributes:
-        kind: `error`, `warning` or `note`.
+        level: `error`, `warning` or `note`.
         text: the sentences.
     """
 
-    kind: str
+    level: str
     text: Html
 
 
@@ -42,58 +42,60 @@ def notices(status: Status) -> Iterator[Notice]:
         election = foreign_text(status["election"] or "")
         if status["election_why"]:
             why = foreign_text(status["election_why"])
-            yield _say("warning", "Standby, without a part in the election ", election, ": ", why, ".")
+            yield _notice("warning", "Standby, without a part in the election ", election, ": ", why, ".")
         else:
-            yield _say("note", "Standby: another tally leads the election ", election, ". This one counts as well.")
-    yield from _beginning(status)
+            yield _notice("note", "Standby: another tally leads the election ", election, ". This one counts as well.")
+    yield from _completeness(status)
 
 
-def _say(kind: str, *parts: str) -> Notice:
+def _notice(kind: str, *parts: str) -> Notice:
     return Notice(kind, join(parts))
 
 
 def _connection(connection: ConnectionStatus, now: float) -> Iterator[Notice]:
     answered = connection["last_answer"]
     if not connection["up"]:
-        yield _say("error", "Not connected: what happens now is not counted. Connecting is tried again and again.")
+        yield _notice("error", "Not connected: what happens now is not counted. Connecting is tried again and again.")
     elif not connection["subscribed"]:
-        yield _say("error", "Connected, but not subscribed yet: what happens now is not counted.")
-    elif answered is not None and now - answered > _SILENT_SECONDS:
-        yield _say("error", f"The broker does not answer; it last did {age(now - answered)}.")
+        yield _notice("error", "Connected, but not subscribed yet: what happens now is not counted.")
+    elif answered is not None and now - answered > _MAX_SILENCE:
+        yield _notice("error", f"The broker does not answer; it last did {age(now - answered)}.")
 
 
 def _losses(status: Status) -> Iterator[Notice]:
     if dropped := status["connection"]["dropped"]:
-        yield _say(
+        yield _notice(
             "warning",
             f"{plural(dropped, 'message')} came faster than could be counted; a missed node counts when next heard.",
         )
     if gaps := status["connection"]["gaps"]:
-        yield _say(
+        yield _notice(
             "warning",
             f"The connection was lost {plural(gaps, 'time')} since the start; what was sent meanwhile may be missing.",
         )
     for name, times in sorted(status["limits_hit"].items()):
         if times:
-            beyond = _BEYOND.get(name, "what is beyond it is counted as “other”")
-            yield _say("warning", "The limit of ", foreign_text(name), f" was hit {plural(times, 'time')}: {beyond}.")
+            beyond = _OVERFLOW.get(name, "what is beyond it is counted as “other”")
+            yield _notice(
+                "warning", "The limit of ", foreign_text(name), f" was hit {plural(times, 'time')}: {beyond}."
+            )
     errors = sorted(((count, name) for name, count in status["errors"].items() if count), reverse=True)
     if errors:
         text: list[str] = [f"{plural(sum(count for count, _ in errors), 'message')} could not be read: "]
-        for count, name in errors[:_SOURCES]:
+        for count, name in errors[:_MAX_SOURCES]:
             text += [foreign_text(name), f" {number(count)}, "]
-        others = len(errors) - _SOURCES
+        others = len(errors) - _MAX_SOURCES
         text[-1] = text[-1].rstrip(", ") + (f" and {others} more." if others > 0 else ".")
-        yield _say("warning", *text)
+        yield _notice("warning", *text)
 
 
-def _beginning(status: Status) -> Iterator[Notice]:
+def _completeness(status: Status) -> Iterator[Notice]:
     replay = status["replay"]
     if replay["state"] == "running":
-        yield _say("note", f"Reading what happened before the start: {plural(replay['events'], 'event')} so far.")
+        yield _notice("note", f"Reading what happened before the start: {plural(replay['events'], 'event')} so far.")
     elif replay["state"] == "waiting":
         why = foreign_text(replay["why"])
-        yield _say("warning", "Waiting for the stream, which keeps what happens meanwhile: ", why, ".")
+        yield _notice("warning", "Waiting for the stream, which keeps what happens meanwhile: ", why, ".")
     elif not status["complete"]:
         began = age(status["now"] - status["started"])
         complete = "The counts are complete after one alive interval, half an hour or so, when each node was heard."
@@ -101,4 +103,4 @@ def _beginning(status: Status) -> Iterator[Notice]:
         if replay["state"] == "none":
             reason = [" (", foreign_text(replay["why"]), ")"] if replay["why"] else []
             text += [" There is no stream to read the past from", *reason, "."]
-        yield _say("note", *text)
+        yield _notice("note", *text)

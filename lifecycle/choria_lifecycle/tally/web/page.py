@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from choria_lifecycle.tally.web.assets import assets, build
-from choria_lifecycle.tally.web.charts import bar, minutes, peak
+from choria_lifecycle.tally.web.assets import assets, build_id
+from choria_lifecycle.tally.web.charts import describe_peak, minute_bars, share_bar
 from choria_lifecycle.tally.web.markup import Html, age, foreign_text, number, percent, plural, tag, time_tag
 from choria_lifecycle.tally.web.notices import notices
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["page"]
 
 # How much is shown at once, and how much more is there to unfold; the rest is in the JSON.
-_COMPONENTS: Final = 12
-_ROWS: Final = 6
-_MORE_ROWS: Final = 24
-_EXPIRED: Final = 8
+_MAX_COMPONENTS: Final = 12
+_MAX_ROWS: Final = 6
+_MAX_FOLDED_ROWS: Final = 24
+_MAX_EXPIRED: Final = 8
 
 _CHARTS: Final = (("startups", "Starts"), ("shutdowns", "Stops"), ("expiries", "Expired"), ("upgrades", "Upgrades"))
-_KINDS: Final = {"error": "Error", "warning": "Warning", "note": "Note"}
+_LEVELS: Final = {"error": "Error", "warning": "Warning", "note": "Note"}
 
 
 def page(status: Status) -> str:
@@ -33,7 +33,7 @@ def page(status: Status) -> str:
     Args:
         status: what to show. Texts in it may be anything.
     """
-    html = tag("html", _head(status), _body(status), lang="en", data_build=build())
+    html = tag("html", _head(status), _body(status), lang="en", data_build=build_id())
     return f"<!doctype html>\n{html}\n"
 
 
@@ -82,7 +82,7 @@ def _header(status: Status) -> Html:
 
 def _notices(status: Status) -> Html:
     items = [
-        tag("li", tag("strong", _KINDS[notice.kind]), " ", tag("span", notice.text), class_=notice.kind)
+        tag("li", tag("strong", _LEVELS[notice.level]), " ", tag("span", notice.text), class_=notice.level)
         for notice in notices(status)
     ]
     return tag("ul", *items, class_="notices", aria_label="Notices") if items else Html("")
@@ -109,8 +109,8 @@ def _hour(status: Status) -> Html:
             tag(
                 "figure",
                 tag("figcaption", tag("span", name, class_="what"), total),
-                minutes(counts, name),
-                tag("p", peak(counts), class_="peak"),
+                minute_bars(counts, name),
+                tag("p", describe_peak(counts), class_="peak"),
             )
         )
     return tag("section", tag("h2", "The last hour"), tag("div", *figures, class_="hour"))
@@ -120,42 +120,45 @@ def _components(components: Sequence[ComponentStatus]) -> Html:
     if not components:
         empty = "No node has been heard yet. Each announces itself when it starts, and then every half hour or so."
         return tag("section", tag("h2", "Nodes by version"), tag("p", empty, class_="empty"))
-    shown, more = components[:_COMPONENTS], components[_COMPONENTS:]
-    parts = [tag("h2", "Nodes by version"), tag("div", _all(components), *map(_component, shown), class_="components")]
+    shown, more = components[:_MAX_COMPONENTS], components[_MAX_COMPONENTS:]
+    parts = [
+        tag("h2", "Nodes by version"),
+        tag("div", _overview(components), *map(_component, shown), class_="components"),
+    ]
     if more:
-        title = _others("component", [(component["name"], component["nodes"]) for component in more])
-        parts.append(_folded(title, tag("div", *map(_component, more), class_="components")))
+        title = _rest("component", [(component["name"], component["nodes"]) for component in more])
+        parts.append(_details(title, tag("div", *map(_component, more), class_="components")))
     return tag("section", *parts)
 
 
-def _all(components: Sequence[ComponentStatus]) -> Html:
+def _overview(components: Sequence[ComponentStatus]) -> Html:
     """The components beside each other, where there are several."""
     if len(components) < 2:
         return Html("")
     counts = [(component["name"], component["nodes"]) for component in components]
-    return tag("article", tag("h3", "All components"), *_top("component", counts))
+    return tag("article", tag("h3", "All components"), *_ranking("component", counts))
 
 
 def _component(component: ComponentStatus) -> Html:
     counts = [(version["version"], version["nodes"]) for version in component["versions"]]
     # By its key the script finds it again. Two names may be shown alike, and are two keys.
     key = component["name"].encode("unicode_escape").decode("ascii")
-    return tag("article", tag("h3", foreign_text(component["name"])), *_top("version", counts), data_key=key)
+    return tag("article", tag("h3", foreign_text(component["name"])), *_ranking("version", counts), data_key=key)
 
 
-def _top(what: str, counts: Sequence[tuple[str, int]]) -> Iterator[Html]:
+def _ranking(what: str, counts: Sequence[tuple[str, int]]) -> Iterator[Html]:
     """How many nodes there are in all, and of what: the most at once, more to unfold, and that there are others."""
     whole = _sum(counts)
     yield tag("p", f"{plural(whole, 'node')}, {plural(len(counts), what)}", class_="about")
-    yield _table(what, counts[:_ROWS], whole)
-    if more := counts[_ROWS:]:
-        unfolded = [_table(what, more[:_MORE_ROWS], whole)]
-        if rest := more[_MORE_ROWS:]:
-            unfolded.append(tag("p", f"{_others(what, rest)}, in the JSON", class_="about"))
-        yield _folded(_others(what, more), *unfolded)
+    yield _table(what, counts[:_MAX_ROWS], whole)
+    if more := counts[_MAX_ROWS:]:
+        unfolded = [_table(what, more[:_MAX_FOLDED_ROWS], whole)]
+        if rest := more[_MAX_FOLDED_ROWS:]:
+            unfolded.append(tag("p", f"{_rest(what, rest)}, in the JSON", class_="about"))
+        yield _details(_rest(what, more), *unfolded)
 
 
-def _others(what: str, counts: Sequence[tuple[str, int]]) -> str:
+def _rest(what: str, counts: Sequence[tuple[str, int]]) -> str:
     return f"{plural(len(counts), f'more {what}')}, {plural(_sum(counts), 'node')}"
 
 
@@ -166,7 +169,7 @@ def _sum(counts: Iterable[tuple[str, int]]) -> int:
 def _table(what: str, counts: Iterable[tuple[str, int]], whole: int) -> Html:
     # Thousands of rows in the largest of networks: made of as few pieces as can be.
     rows = "".join(
-        f'<tr><th scope="row">{foreign_text(name)}</th><td class="share">{bar(nodes, whole)}</td>'
+        f'<tr><th scope="row">{foreign_text(name)}</th><td class="share">{share_bar(nodes, whole)}</td>'
         f"<td>{number(nodes)}</td>{tag('td', percent(nodes, whole))}</tr>"
         for name, nodes in counts
     )
@@ -178,13 +181,13 @@ def _expired(expired: Sequence[ExpiredStatus], now: float) -> Html:
     if not expired:
         return Html("")
     explained = tag("p", "Nodes that were not heard for so long that they are counted no more.", class_="about")
-    parts = [tag("h2", "Expired last"), explained, _gone(expired[:_EXPIRED], now)]
-    if more := expired[_EXPIRED:]:
-        parts.append(_folded(f"{number(len(more))} more", _gone(more, now)))
+    parts = [tag("h2", "Expired last"), explained, _expired_list(expired[:_MAX_EXPIRED], now)]
+    if more := expired[_MAX_EXPIRED:]:
+        parts.append(_details(f"{number(len(more))} more", _expired_list(more, now)))
     return tag("section", *parts, class_="expired")
 
 
-def _gone(expired: Iterable[ExpiredStatus], now: float) -> Html:
+def _expired_list(expired: Iterable[ExpiredStatus], now: float) -> Html:
     items = (
         tag(
             "li",
@@ -216,10 +219,10 @@ def _events(status: Status) -> Html:
     )
     table = tag("table", tag("thead", head), tag("tbody", *rows), class_="events")
     scrolled = tag("div", table, class_="scrolled", tabindex="0", role="region", aria_label="Events since the start")
-    return tag("section", _folded("Events since the start, by component and type", scrolled))
+    return tag("section", _details("Events since the start, by component and type", scrolled))
 
 
-def _folded(title: str, *content: Html) -> Html:
+def _details(title: str, *content: Html) -> Html:
     return tag("details", tag("summary", title), *content)
 
 

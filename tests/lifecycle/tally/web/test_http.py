@@ -47,7 +47,7 @@ class Source:
     def __init__(self) -> None:
         self.numbers = b"lifecycle_tally_connected 1\n"
         self.state: Status = tally_states.typical()
-        self.why = ""
+        self.reason = ""
         self.error: Exception | None = None
 
     def metrics(self) -> bytes:
@@ -58,8 +58,8 @@ class Source:
     def status(self) -> Status:
         return self.state
 
-    def unready(self) -> str:
-        return self.why
+    def not_ready_reason(self) -> str:
+        return self.reason
 
 
 class Answer(NamedTuple):
@@ -115,7 +115,10 @@ async def serving(telemetry_path: str = "/metrics") -> AsyncGenerator[Served]:
         ("/api/v1/status", "application/json", "no-store", b'{"version":"0.1.0"'),
         ("/-/healthy", "text/plain; charset=utf-8", "no-store", b"healthy\n"),
         ("/-/ready", "text/plain; charset=utf-8", "no-store", b"ready\n"),
-        *((asset.path, asset.kind, "public, max-age=31536000, immutable", asset.data) for asset in assets().values()),
+        *(
+            (asset.path, asset.media_type, "public, max-age=31536000, immutable", asset.content)
+            for asset in assets().values()
+        ),
     ],
 )
 async def test_what_is_where(path: str, kind: str, cached: str, body: bytes) -> None:
@@ -191,7 +194,7 @@ async def test_nothing_can_be_changed(method: str) -> None:
 
 async def test_ready_says_why_not() -> None:
     async with serving() as served:
-        served.source.why = "not subscribed yet"
+        served.source.reason = "not subscribed yet"
         answer = await served.get("/-/ready")
         assert (answer.status, answer.body) == (503, b"not ready: not subscribed yet\n")
         secured(answer)
@@ -306,7 +309,7 @@ async def rest(reader: asyncio.StreamReader) -> bytes:
 
 
 async def test_among_too_many_connections_the_oldest_goes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "_MOST_CONNECTIONS", 5)
+    monkeypatch.setattr(http, "_MAX_CONNECTIONS", 5)
     async with serving() as served:
         readers = [await served.connect(b"GET /metrics HTTP/1.1\r\n") for _ in range(7)]
         assert (await served.get("/metrics")).status == 200
@@ -317,13 +320,13 @@ async def test_among_too_many_connections_the_oldest_goes(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("sent", [b"", b"GET /metrics HTTP/1.1\r\nHost: "], ids=["silent", "half a request"])
 async def test_nobody_holds_a_connection(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "_REQUEST_SECONDS", 0.3)
+    monkeypatch.setattr(http, "_CONNECTION_TIMEOUT", 0.3)
     async with serving() as served:
         assert await rest(await served.connect(sent)) == b""
 
 
 async def test_nobody_holds_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "_REQUEST_SECONDS", 0.3)
+    monkeypatch.setattr(http, "_CONNECTION_TIMEOUT", 0.3)
     async with serving() as served:
         served.source.numbers = b"x" * 30_000_000  # more than any socket holds
         reader = await served.connect(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", limit=10)

@@ -265,7 +265,7 @@ def test_the_last_hour() -> None:
     ],
 )
 def test_the_peak(counts: list[int], said: str) -> None:
-    assert charts.peak(counts) == said
+    assert charts.describe_peak(counts) == said
 
 
 def test_what_expired() -> None:
@@ -418,4 +418,4 @@ def test_a_file_keeps_its_address_as_long_as_its_content() -> None:
         assert re.fullmatch(rf"/static/{stem}\.[0-9a-f]{{12}}\.{ending}", asset.path)
     # Nothing in them is fetched from elsewhere.
     for asset in assets().values():
-        assert not re.search(rb"(?:https?:)?//(?!www\.w3\.org/2000/svg)\w", asset.data)
+        assert not re.search(rb"(?:https?:)?//(?!www\.w3\.org/2000/svg)\w", asset.content)
