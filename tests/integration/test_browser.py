@@ -177,7 +177,7 @@ async def test_it_says_when_the_tally_is_gone_and_when_it_is_back(page: Page) ->
         assert await page.evaluate("document.getElementById('live').textContent") == ""
     await page.evaluate(UPDATE)
     said = "document.getElementById('live').innerText"
-    assert await page.evaluate(said) == "The tally does not answer. What is shown is from a moment ago."
+    assert await page.evaluate(said) == "The tally does not respond. Last update: a moment ago."
     assert await page.evaluate("document.documentElement.className") == "lost"
     assert await page.pale() == []
     async with serving(int(at.rstrip("/").rpartition(":")[2])):
@@ -217,7 +217,7 @@ async def test_it_is_all_there_without_scripts(page: Page) -> None:
         finally:
             await page.call("Emulation.setScriptExecutionDisabled", value=False)
     named = {(node["role"]["value"], node["name"]["value"]) for node in tree["nodes"] if not node["ignored"]}
-    assert ("image", "Expired in each of the last 60 minutes: most 3 a minute, 15 min ago") in named
+    assert ("image", "Expired in each of the last 60 minutes: peak 3 a minute, 15 min ago") in named
     assert ("heading", "edge-gateway") in named
     assert ("rowheader", "0.30.2") in named
     assert ("columnheader", "Nodes") in named

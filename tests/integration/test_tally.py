@@ -239,7 +239,7 @@ def test_a_restart_shows_the_whole_fleet_at_once() -> None:
             )
             code, said = running.end()
         assert code == 0
-        assert f"{nodes - 10} nodes out of {nodes + 11} stored events" in said
+        assert f"rebuilt {nodes - 10} nodes from {nodes + 11} stored events" in said
         with tally("--server", server.url, "--replay", "off") as running:
             running.until({("lifecycle_tally_connected",): 1, ("lifecycle_tally_replayed_events_total",): 0})
             assert json.loads(running.get("/api/v1/status")[1])["replay"]["state"] == "off"
@@ -252,7 +252,7 @@ def test_without_a_stream_it_says_so() -> None:
         replay = json.loads(running.get("/api/v1/status")[1])["replay"]
         assert replay["state"] == "none"
         assert "JetStream is not enabled" in replay["why"]
-        assert "There is no stream to read the past from" in running.get("/")[1]
+        assert "There was no replay: " in running.get("/")[1]
         code, said = running.end()
         assert code == 0
         assert said.count("JetStream is not enabled") == 1
@@ -356,7 +356,7 @@ def test_brokers_whose_jetstream_is_not_ready() -> None:
             assert not any(name[0] == "lifecycle_tally_good_events" for name in running.samples())
             code, said = running.end()
         assert code == 0
-        assert "trying on, nothing is counted until the stream can be read" in said
+        assert "retrying; nothing is counted until the stream can be read" in said
 
 
 def add_bucket(server: embedded.Server, ttl: float) -> None:
@@ -437,12 +437,12 @@ def test_a_port_that_is_taken(server: embedded.Server) -> None:
     ("arguments", "code", "said"),
     [
         (["--server", "nats://127.0.0.1:1"], 3, "connection refused"),
-        (["--prefix", "0x"], 2, "cannot begin the name of a metric"),
+        (["--prefix", "0x"], 2, "cannot begin a metric name"),
         (["--limit", "nodes"], 2, "NAME=NUMBER"),
-        (["--limit", "nodes=0"], 2, "give at least 1"),
+        (["--limit", "nodes=0"], 2, "the minimum is 1"),
         (["--limit", "cats=1"], 2, "components, versions"),
-        (["--web.telemetry-path", "/"], 2, "something else is"),
-        (["--web.listen-address", ":0"], 2, "give --port, or --web.listen-address"),
+        (["--web.telemetry-path", "/"], 2, "which is reserved"),
+        (["--web.listen-address", ":0"], 2, "use either --port or --web.listen-address"),
         (["--component", "a.>"], 2, "component"),
         (["--replay", "80"], 2, "80s"),
         (["--replay", "0s"], 2, "more than nothing"),

@@ -1,4 +1,4 @@
-"""`lifecycle tally`: how many nodes run which version, for Prometheus and for people."""
+"""`lifecycle tally`: the nodes by component and version, for Prometheus and for people."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ __all__ = ["command"]
 
 _HELP: Final = f"""{COMMANDS["tally"]}
 
-Nodes are counted by component and version as their events come: startup and alive add one, a shutdown or 80 minutes of
-silence take it away. The metrics have the names of Choria's own tally. A page for people is at /, its numbers as JSON
-at /api/v1/status, and /-/healthy and /-/ready are for whoever supervises it.
+Nodes are counted by component and version: a startup or alive event adds a node, a shutdown event or 80 minutes of
+silence removes it. The metrics have the names of Choria's own tally. A page for people is at /, its data as JSON at
+/api/v1/status, and health checks are at /-/healthy and /-/ready.
 
 \b
   lifecycle tally --component server --port 8080 --prefix lifecycle_tally
@@ -38,7 +38,7 @@ at /api/v1/status, and /-/healthy and /-/ready are for whoever supervises it.
   lifecycle tally --demo                       # a simulated fleet
 """
 
-# The simulated fleet: when its story has ended, the next one begins.
+# One run of the simulated fleet; runs follow each other.
 _DEMO_NODES: Final = 100
 _DEMO_SECONDS: Final = 120.0
 
@@ -49,7 +49,7 @@ def _parse_replay(text: str) -> float:
 
 @click.command("tally", cls=Command, help=_HELP)
 @click.option(
-    "--component", "components", multiple=True, help="A component to count; may be repeated.  [default: *, for all]"
+    "--component", "components", multiple=True, help="A component to count, * for all; may be repeated.  [default: *]"
 )
 @click.option("--port", type=click.IntRange(0, 65535), help="The port to listen on, at 127.0.0.1.  [default: 8080]")
 @click.option(
@@ -59,36 +59,42 @@ def _parse_replay(text: str) -> float:
     metavar="ADDRESS",
     help="HOST:PORT to listen on, or :PORT for all interfaces; may be repeated.  [default: 127.0.0.1:8080]",
 )
-@click.option("--web.telemetry-path", "path", default="/metrics", show_default=True, help="Where the metrics are.")
-@click.option("--prefix", default="lifecycle_tally", show_default=True, help="What the metrics' names begin with.")
-@click.option("--expiry", type=duration, default="80m", show_default=True, help="After which silence a node is gone.")
+@click.option("--web.telemetry-path", "path", default="/metrics", show_default=True, help="The path of the metrics.")
+@click.option("--prefix", default="lifecycle_tally", show_default=True, help="The prefix of the metrics' names.")
+@click.option(
+    "--expiry", type=duration, default="80m", show_default=True, help="How long a node may be silent before it expires."
+)
 @click.option(
     "--replay",
     type=_parse_replay,
     default="80m",
     show_default=True,
     metavar="DURATION|off",
-    help="How far back to begin in the stream, so that all nodes are there at once; off to count from now on.",
+    help="How far back to read the stream at startup, to know all nodes at once; off disables the replay.",
 )
 @click.option(
     "--stream",
     default="CHORIA_EVENTS",
     show_default=True,
-    help="The JetStream stream to begin in; without it, counting begins now.",
+    help="The JetStream stream to read; if it does not exist, counting begins now.",
 )
 @click.option(
     "--election",
     metavar="NAME",
-    help="Elect the active one of several tallies in this campaign; the others stand by. A bucket of Choria's brokers "
-    "has it.  [default: none]",
+    help="The election campaign in which several tallies choose the active one; the others stand by. It is held in the "
+    "bucket CHORIA_LEADER_ELECTION.  [default: none]",
 )
-@click.option("--candidate", metavar="NAME", help="What this one is called there.  [default: the host's name]")
+@click.option(
+    "--candidate",
+    metavar="NAME",
+    help="The name of this tally in the campaign; must be unique.  [default: the host's name]",
+)
 @click.option(
     "--limit",
     "limits",
     multiple=True,
     metavar="NAME=NUMBER",
-    help="How much is kept, whoever publishes; the rest counts as `other`. Names and defaults: components=64, "
+    help="How much to keep; names beyond a limit count as `other`. Names and defaults: components=64, "
     "versions=256, governors=256, transitions=1000, watchers=1000, nodes=2000000, label_bytes=128; may be repeated.",
 )
 @click.option("--demo", is_flag=True, help="Tally a simulated fleet on a private nats-server.")
@@ -107,7 +113,7 @@ def command(
     connection: ConnectionArguments,
     **options: Any,
 ) -> int:
-    """Tally until a signal comes."""
+    """Tally until a signal arrives."""
     for package in ("aiohttp", "prometheus_client"):
         if importlib.util.find_spec(package) is None:
             raise lifecycle.MissingExtra("lifecycle tally", extra="cli")
@@ -121,7 +127,7 @@ def command(
     for name in ("election", "candidate"):
         options[name] = options[name] or ""
     if demo:
-        options["replay"] = 0.0  # the fleet begins with it
+        options["replay"] = 0.0  # the private server has no past
     tally_options = TallyOptions(
         components=() if "*" in components else tuple(name for name in components if name),
         limits=Limits(**dict(map(_parse_limit, limits))),
@@ -129,11 +135,11 @@ def command(
     )
     check_path(path)
     if port is not None and addresses:
-        raise click.UsageError("give --port, or --web.listen-address with a port in it", ctx)
+        raise click.UsageError("use either --port or --web.listen-address, which has the port in it", ctx)
     with ExitStack() as stack:
-        # Before anything else starts: a port that is taken is the most likely mistake.
-        wanted = addresses or (f"127.0.0.1:{8080 if port is None else port}",)
-        sockets = [stack.enter_context(closing(each)) for each in bind(wanted)]
+        # Before anything else starts: a port in use is the most likely error.
+        listen_on = addresses or (f"127.0.0.1:{8080 if port is None else port}",)
+        sockets = [stack.enter_context(closing(each)) for each in bind(listen_on)]
         arguments = stack.enter_context(_demo_server()) if demo else connection.arguments()
         for each in sockets:
             hint = "" if addresses else "; for all interfaces: --web.listen-address :PORT"
@@ -147,17 +153,17 @@ def command(
 
 
 def _check_options(ctx: click.Context, options: dict[str, Any], *, demo: bool) -> None:
-    """Refuse what would be ignored: an empty name of an election, as of a variable that is not set, elects nobody."""
+    """Refuse options that would have no effect, such as an empty election name from an unset variable."""
     if options["election"] == "":
-        raise click.UsageError("--election needs a name; leave it out for a tally that is alone", ctx)
+        raise click.UsageError("--election needs a name; omit it for a single tally", ctx)
     if options["candidate"] is not None and options["election"] is None:
-        raise click.UsageError("--candidate is for an election: give --election too", ctx)
+        raise click.UsageError("--candidate requires --election", ctx)
     given = {name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
     if "stream" in given and not options["replay"]:
-        raise click.UsageError("give either --stream or --replay off", ctx)
-    if demo and (alone := given & {"election", "stream", "replay", *CONNECTION_PARAMETERS}):
-        flags = ", ".join(sorted(each.opts[0] for each in ctx.command.params if each.name in alone))
-        raise click.UsageError(f"--demo has a private nats-server, and takes no {flags}", ctx)
+        raise click.UsageError("--stream cannot be combined with --replay off", ctx)
+    if demo and (conflicting := given & {"election", "stream", "replay", *CONNECTION_PARAMETERS}):
+        flags = ", ".join(sorted(each.opts[0] for each in ctx.command.params if each.name in conflicting))
+        raise click.UsageError(f"--demo uses a private nats-server and cannot be combined with {flags}", ctx)
 
 
 def _parse_limit(text: str) -> tuple[str, int]:
@@ -165,17 +171,17 @@ def _parse_limit(text: str) -> tuple[str, int]:
 
     name, _, number = text.partition("=")
     if name not in LIMITS or not number.isascii() or not number.isdigit():
-        raise click.UsageError(f"--limit {text}: wanted is NAME=NUMBER, with one of {', '.join(LIMITS)}")
+        raise click.UsageError(f"--limit {text}: expected NAME=NUMBER, where NAME is one of {', '.join(LIMITS)}")
     return name, int(number)
 
 
 @contextmanager
 def _demo_server() -> Generator[dict[str, Any]]:
-    """A private nats-server, as the arguments of `connect`."""
+    """Run a private nats-server within the block, which gets the arguments of `connect`."""
     from choria_lifecycle.demo.embedded import nats_server
 
     with nats_server() as server:
-        # The user's own environment is about another server.
+        # The user's environment names another server.
         yield {"servers": server.url, "environ": {}, "name": "lifecycle tally"}
 
 
@@ -192,16 +198,16 @@ async def _run(
             if not demo:
                 await tally.run()
                 return
-            playing = asyncio.create_task(_run_demo_fleet(arguments["servers"]))
+            fleet = asyncio.create_task(_run_demo_fleet(arguments["servers"]))
             try:
                 await tally.run()
             finally:
-                playing.cancel()
-                await asyncio.gather(playing, return_exceptions=True)
+                fleet.cancel()
+                await asyncio.gather(fleet, return_exceptions=True)
 
 
 async def _run_demo_fleet(url: str) -> None:
-    """Let the simulated fleet live, story after story."""
+    """Publish the events of the simulated fleet, one run after another."""
     from choria_lifecycle.config.resolve import resolve
     from choria_lifecycle.demo.fleet import publish_schedule, simulate
     from choria_lifecycle.nats import NatsTransport

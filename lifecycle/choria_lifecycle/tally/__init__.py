@@ -1,5 +1,5 @@
-"""A tally of the fleet: how many nodes of each component run which version, kept from lifecycle events.
+"""A tally of the fleet: the number of nodes by component and version, counted from lifecycle events.
 
-`recorder` keeps the numbers, `exposition` shows them to Prometheus; neither opens a connection or reads a clock of its
-own accord. Nothing is imported here: `lifecycle tally` alone needs the packages of the extra `cli`.
+`recorder` keeps the numbers and `exposition` writes them for Prometheus, both without I/O. Nothing is imported here:
+only `lifecycle tally` needs the packages of the extra `cli`.
 """

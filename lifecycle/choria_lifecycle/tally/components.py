@@ -1,4 +1,4 @@
-"""What is known of each component."""
+"""Nodes and event counts by component."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 __all__ = ["EVENT_CLASSES", "PRESENCE_EVENTS", "Component", "Components", "GovernorCounter", "Summary"]
 
 EVENT_CLASSES: Final = (Alive, Startup, Shutdown, Governor, Provisioned, Upgraded)
-"""The classes of lifecycle events, the most frequent first."""
+"""The classes of lifecycle events, most frequent first."""
 
 PRESENCE_EVENTS: Final = (Alive, Startup)
-"""Those of events that say that a node is there, and in which version."""
+"""The classes of events that announce a node and its version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How often something was measured, and the seconds that it took in all; false if never."""
+    """A number of measurements and their total in seconds; false without any."""
 
     count: int
     seconds: float
@@ -36,17 +36,17 @@ class Summary:
 
 
 class Component:
-    """What is known of a component.
+    """The nodes and counts of a component.
 
     Attributes:
         name: the value of its label.
-        shared: whether it stands for all components that have no series of their own.
+        shared: whether it stands for all components without their own series.
         nodes: its nodes.
-        event_counts: how many events it has sent, by their class.
-        processing_seconds: what was spent on them.
-        expired: how many of its nodes were given up.
-        sweeps: how often its nodes were gone through to that end.
-        sweep_seconds: the seconds that this took.
+        event_counts: its events by class.
+        processing_seconds: time spent on them.
+        expired: nodes that expired.
+        sweeps: finished searches for expired nodes.
+        sweep_seconds: time spent on these searches.
     """
 
     __slots__ = ("event_counts", "expired", "name", "nodes", "processing_seconds", "shared", "sweep_seconds", "sweeps")
@@ -63,16 +63,16 @@ class Component:
 
     @property
     def event_count(self) -> int:
-        """How many events it has sent."""
+        """The number of its events."""
         return sum(self.event_counts.values())
 
     def node_key(self, event: Event) -> str:
-        """Return what a node is known by; nodes of components that are counted together are still told apart."""
+        """Return the key of an event's node, which is unique even if components share a series."""
         return f"{event.component}\0{event.identity}" if self.shared else event.identity
 
 
 class GovernorCounter:
-    """Counts what happened to governors, which have their names within a component."""
+    """Counts governor events by component, governor and event."""
 
     __slots__ = ("_counts", "_labels")
 
@@ -81,22 +81,22 @@ class GovernorCounter:
         self._counts: dict[tuple[str, str], dict[str, int]] = {}
 
     def add(self, component: Component, event: Governor) -> None:
-        """Count an event."""
+        """Count a governor event."""
         key = (component.name, self._labels.value(event.governor))
         key = self._labels.admit(self._counts, key, "governors", (component.name, OTHER))
         counts = self._counts.setdefault(key, {})
         counts[event.event_type] = counts.get(event.event_type, 0) + 1
 
     def counts(self) -> Mapping[tuple[str, str, str], int]:
-        """Return the events by component, governor and what happened."""
+        """Return the counts by component, governor and event."""
         return {(*key, event): count for key, counts in self._counts.items() for event, count in counts.items()}
 
 
 class Components(dict[str, Component]):
-    """Components by name; one that is missing is made, or is the one that stands for all others.
+    """Components by name. A missing one is created, or beyond the limit is the shared one.
 
     Attributes:
-        node_counter: counts the nodes of all.
+        node_counter: the number of nodes of all components.
     """
 
     __slots__ = ("_labels", "node_counter")

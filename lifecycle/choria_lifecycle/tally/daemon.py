@@ -1,4 +1,4 @@
-"""The tally at work: what a middleware receives goes into a recorder, which answers whoever asks."""
+"""A running tally: a middleware feeds a recorder, and HTTP reads it."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_REPLAY", "DEFAULT_STREAM", "ELECTION_BUCKET", "Tally", "TallyOptions"]
 
 DEFAULT_REPLAY: Final = EXPIRY
-"""How many seconds back a replay begins, unless another time is given: as long as nodes are kept."""
+"""Default replay window in seconds: as long as nodes are kept."""
 
 ELECTION_BUCKET: Final = "CHORIA_LEADER_ELECTION"
-"""Where Choria's programs hold their elections."""
+"""The bucket of Choria's leader elections."""
 
 DEFAULT_STREAM: Final = "CHORIA_EVENTS"
 """The stream in which Choria's brokers store lifecycle events."""
 
-# The machine events that are counted: subject, what travels there, and what stands for them among the errors.
+# Machine events to count: subject, class, and the component under which unreadable messages are counted.
 _MACHINE_EVENTS: Final = (
     ("choria.machine.transition", Transition, "transition"),
     ("choria.machine.watcher.exec.state", ExecState, "exec_watcher"),
@@ -55,20 +55,20 @@ _MAX_ANSWER_AGE: Final = 45.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TallyOptions:
-    """What a tally counts, and under which names.
+    """The settings of a tally.
 
     Attributes:
-        components: the components to count; none for all.
-        prefix: what the names of the metrics begin with.
-        expiry: after how many seconds of silence a node is given up.
-        limits: how much is kept, whoever publishes.
-        replay: how many seconds back to begin in the stream; 0 to count from now on.
-        stream: the stream to begin in. Where it is missing, or may not be read, counting begins now.
-        election: the campaign in which several tallies elect the active one; empty for none, which is always active.
-        candidate: the name of this one there; empty for the host's.
+        components: the components to count; empty for all.
+        prefix: the prefix of the metrics' names.
+        expiry: seconds of silence after which a node expires.
+        limits: how much to keep.
+        replay: how many seconds of the stream to replay; 0 disables the replay.
+        stream: the stream to replay; if it does not exist or may not be read, counting begins now.
+        election: the campaign in which several tallies elect the active one; empty for a tally that is always active.
+        candidate: the name of this tally in the campaign; empty for the host's name.
 
     Raises:
-        ConfigError: the prefix cannot be used.
+        ConfigError: the prefix is invalid.
     """
 
     components: tuple[str, ...] = ()
@@ -85,18 +85,18 @@ class TallyOptions:
 
 
 class Tally:
-    """Counts what a middleware receives, and answers scrapes; a `tally.http.Source`.
+    """Counts the events of a middleware and serves the numbers, as a `StatusSource`.
 
     Attributes:
-        recorder: what was counted.
+        recorder: the numbers.
 
     Args:
-        middleware: where events come from; the caller closes it.
+        middleware: the source of events; the caller closes it.
         options: what to count.
-        notify: is told what an operator wants to know; by default the log.
+        notify: called with each message for the operator; the log by default.
 
     Raises:
-        OptionError: the election or the candidate has no name that can be used.
+        OptionError: the name of the election or the candidate is invalid.
     """
 
     def __init__(
@@ -129,18 +129,13 @@ class Tally:
         self._last_answer: float | None = None
         self._last_failed_ping = -math.inf
 
-    # What is asked for, in the event loop, at any time.
-
     def metrics(self) -> bytes:
-        """The numbers, in Prometheus' text format."""
         return render(self.recorder, self.state(), prefix=self._options.prefix, now=time.monotonic())
 
     def status(self) -> Status:
-        """The numbers, and how the tally is doing."""
         return status(self.recorder, self.state(), prefix=self._options.prefix, now=time.monotonic())
 
     def not_ready_reason(self) -> str:
-        """Why the tally is not ready; empty if it is connected, subscribed, and the broker has answered lately."""
         state = self.state()
         if not state.connected:
             return "not connected to a broker"
@@ -151,16 +146,16 @@ class Tally:
         return ""
 
     def state(self) -> TallyState:
-        """How the tally is doing."""
+        """Return the state of the tally apart from the recorder's numbers."""
         server = self._middleware.server
         return TallyState(
             connected=bool(server),
             server=server,
             subscribed=self._intake.receiving,
             last_answer=self._last_answer,
-            # Each subscription counts the same losses.
-            gaps=max([self._intake.gaps, *(received.counters.gaps for received in self._machine_deliveries)]),
-            dropped=self._intake.dropped + sum(received.counters.dropped for received in self._machine_deliveries),
+            # The maximum, because each subscription counts the same lost connections.
+            gaps=max([self._intake.gaps, *(machines.counters.gaps for machines in self._machine_deliveries)]),
+            dropped=self._intake.dropped + sum(machines.counters.dropped for machines in self._machine_deliveries),
             active=self._campaign is None or self._campaign.leader,
             election=self._options.election,
             election_reason=self._election_reason(),
@@ -178,14 +173,12 @@ class Tally:
             return ""
         return "the stream has not been read yet" if self._intake.catching_up else self._campaign.reason
 
-    # The work.
-
     async def run(self) -> None:
         """Count until cancelled, or until the middleware closes.
 
         Raises:
-            NotAuthorised: the broker does not allow to receive lifecycle events.
-            ConnectionFailed: it does not confirm a subscription.
+            NotAuthorised: the broker does not permit receiving lifecycle events.
+            ConnectionFailed: the broker did not confirm a subscription.
         """
         async with AsyncExitStack() as stack:
             work = [self._intake.run(), self._sweep_loop(), self._ping_loop()]
@@ -210,16 +203,14 @@ class Tally:
                 await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run_campaign(self, campaign: Campaign) -> None:
-        await self._intake.wait_replay_over()  # who knows nothing yet is not to lead
+        await self._intake.wait_replay_over()  # a tally without nodes must not lead
         async with campaign:
             await asyncio.get_running_loop().create_future()
 
     def _election_changed(self, won: bool) -> None:
         name = self._options.election
-        why = self._campaign.reason if self._campaign is not None else ""
-        self._notify(
-            f"active: won the election {name}" if won else f"standby: lost the election {name}: {why or 'the end'}"
-        )
+        reason = (self._campaign.reason if self._campaign is not None else "") or "shutting down"
+        self._notify(f"active: won the election {name}" if won else f"standby: lost the election {name}: {reason}")
 
     async def _count_machine_events(self, received: Deliveries, kind: type, name: str) -> None:
         try:
@@ -231,18 +222,18 @@ class Tally:
                     log_unreadable(delivery)
         except NotAuthorised as error:
             _warn(error)
-            await asyncio.get_running_loop().create_future()  # the rest goes on
+            await asyncio.get_running_loop().create_future()  # returning would end the other tasks
 
     async def _sweep_loop(self) -> None:
         while True:
             before = time.monotonic()
             await asyncio.sleep(_SWEEP_INTERVAL)
             now = time.monotonic()
-            # Who was cut off, or stopped, has first to read what was said meanwhile.
+            # After an outage or a suspension, read the missed events before nodes expire.
             behind = self._intake.catching_up or now - self._last_failed_ping < _SWEEP_INTERVAL
             if behind or now - before > 2 * _SWEEP_INTERVAL:
                 continue
-            while self.recorder.expire(time.monotonic()):  # noqa: ASYNC110 - it is work, not waiting
+            while self.recorder.expire(time.monotonic()):  # noqa: ASYNC110 - works in slices, does not poll
                 await asyncio.sleep(0)
 
     async def _ping_loop(self) -> None:

@@ -1,7 +1,7 @@
-"""The numbers of a recorder in Prometheus' text format, version 0.0.4.
+"""A tally's metrics in Prometheus' text format, version 0.0.4.
 
-The names are those of the Go tally, which prometheus_client cannot write: it would add `_total` to counters. Nothing is
-kept between two scrapes; the role at the time of the scrape is the label `active` of every series that has it.
+prometheus_client cannot write the names of the Go tally: it would add `_total` to counters. The label `active` is the
+role at the time of the scrape.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["CONTENT_TYPE", "METRIC_PREFIX", "TallyState", "check_prefix", "render"]
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-"""What a scraper is told that it gets."""
+"""The media type of the text format."""
 
 METRIC_PREFIX: Final = "lifecycle_tally"
-"""What the names of metrics begin with, unless something else is asked for."""
+"""Default prefix of the metrics' names."""
 
 _PREFIX_PATTERN: Final = re.compile("[a-zA-Z_:][a-zA-Z0-9_:]*")
 _ESCAPES: Final = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
@@ -79,29 +79,29 @@ class TallyState:
 
 
 def check_prefix(prefix: str) -> str:
-    """Return what names of metrics are to begin with.
+    """Return a prefix unchanged if metric names can begin with it.
 
     Raises:
-        ConfigError: no name of a metric can begin with it.
+        ConfigError: they cannot.
     """
     if not _PREFIX_PATTERN.fullmatch(prefix):
         raise ConfigError(
-            f"{quoted(prefix)} cannot begin the name of a metric: use letters, digits, _ and :, and no digit first"
+            f"{quoted(prefix)} cannot begin a metric name: use letters, digits, _ and :, and start without a digit"
         )
     return prefix
 
 
 def render(recorder: Recorder, state: TallyState, *, prefix: str = METRIC_PREFIX, now: float) -> bytes:
-    """Return the numbers as text.
+    """Return all metrics as text.
 
     Args:
-        recorder: has the numbers.
-        state: what else there is to say.
-        prefix: what the names begin with.
+        recorder: the numbers.
+        state: the state of the tally.
+        prefix: the prefix of the names.
         now: the time on the recorder's clock.
 
     Raises:
-        ConfigError: see `check_prefix`.
+        ConfigError: the prefix is invalid.
         MissingExtra: prometheus_client is not installed.
     """
     writer = _Writer(check_prefix(prefix), int(state.active))
@@ -112,7 +112,7 @@ def render(recorder: Recorder, state: TallyState, *, prefix: str = METRIC_PREFIX
 
 
 def _write_lifecycle(writer: _Writer, recorder: Recorder) -> None:
-    writer.family("good_events", "counter", "Lifecycle events that were received and counted.")
+    writer.family("good_events", "counter", "Lifecycle events received and counted.")
     writer.by_component("good_events", recorder.good_events)
     writer.family("process_errors", "counter", "Messages that could not be read, by the last token of their subject.")
     writer.by_component("process_errors", recorder.errors)
@@ -120,21 +120,21 @@ def _write_lifecycle(writer: _Writer, recorder: Recorder) -> None:
     for (component, kind), count in recorder.event_types.items():
         writer.sample("event_types", count, component=component, type=kind)
     versions = recorder.versions()
-    writer.family("versions", "gauge", "Nodes that run a version now.")
+    writer.family("versions", "gauge", "Nodes that currently run a version.")
     for component, counts in versions.items():
         for version, nodes in counts.items():
             writer.sample("versions", nodes, component=component, version=version)
-    writer.family("nodes", "gauge", "Nodes that are there now.")
+    writer.family("nodes", "gauge", "Current nodes: the sum over their versions.")
     writer.by_component("nodes", {component: sum(counts.values()) for component, counts in versions.items()})
     writer.family("nodes_expired", "counter", "Nodes that expired.")
     writer.by_component("nodes_expired", recorder.nodes_expired)
-    writer.family("governor", "counter", "Governor events by governor and by what happened.")
+    writer.family("governor", "counter", "Governor events by governor and event.")
     for (component, governor, event), count in recorder.governors.items():
         writer.sample("governor", count, component=component, event=event, governor=governor)
     writer.family("processing_time", "summary", "Seconds spent on lifecycle events.")
     for component, summary in recorder.processing_time.items():
         writer.summary("processing_time", summary, component=component)
-    writer.family("maintenance_time", "summary", "Seconds spent on looking for nodes to give up.")
+    writer.family("maintenance_time", "summary", "Seconds spent looking for expired nodes.")
     for component, summary in recorder.maintenance_time.items():
         writer.summary("maintenance_time", summary, component=component)
 
@@ -144,10 +144,10 @@ def _write_machines(writer: _Writer, recorder: Recorder) -> None:
     for (machine, version, transition, former, latter), count in recorder.machines.transitions.items():
         labels = {"from": former, "machine": machine, "to": latter, "transition": transition, "version": version}
         writer.sample("machine_transition", count, **labels)
-    writer.family("exec_watcher_success", "counter", "Runs that exec watchers announced as a success.")
+    writer.family("exec_watcher_success", "counter", "Runs of exec watchers announced as a success.")
     for watcher, count in recorder.machines.successes.items():
         writer.sample("exec_watcher_success", count, **_watcher_labels(*watcher))
-    writer.family("exec_watcher_failures", "counter", "Runs that exec watchers announced as an error.")
+    writer.family("exec_watcher_failures", "counter", "Runs of exec watchers announced as an error.")
     for watcher, count in recorder.machines.failures.items():
         writer.sample("exec_watcher_failures", count, **_watcher_labels(*watcher))
     writer.family("exec_watcher_runtime", "summary", "Seconds that these runs took.")
@@ -160,37 +160,39 @@ def _watcher_labels(machine: str, version: str, watcher: str) -> dict[str, str]:
 
 
 def _write_tally(writer: _Writer, recorder: Recorder, state: TallyState, now: float) -> None:
-    """What the Go tally does not have."""
+    """Write the metrics that the Go tally does not have."""
     writer.family(
-        "last_event_age_seconds", "gauge", "How long ago the last event was received; nothing before the first."
+        "last_event_age_seconds", "gauge", "Time since the last event was received; no series before the first."
     )
     if recorder.last_event is not None:
         writer.plain_sample("last_event_age_seconds", max(now - recorder.last_event, 0.0))
-    writer.family("connected", "gauge", "Whether the tally is connected to a broker.")
+    writer.family("connected", "gauge", "1 while connected to a broker.")
     writer.plain_sample("connected", int(state.connected))
-    writer.family("active", "gauge", "Whether this is the active one of several tallies, or the only one.")
+    writer.family("active", "gauge", "1 for the active tally, and without an election; 0 for a standby.")
     writer.plain_sample("active", int(state.active))
     writer.family(
-        "gaps_total", "counter", "How often the connection was lost and came back; what came live meanwhile was missed."
+        "gaps_total", "counter", "How often the connection was lost and restored; live events in between were missed."
     )
     writer.plain_sample("gaps_total", state.gaps)
-    writer.family("dropped_messages_total", "counter", "Messages thrown away because the tally was too slow.")
+    writer.family("dropped_messages_total", "counter", "Messages dropped because the tally was too slow.")
     writer.plain_sample("dropped_messages_total", state.dropped)
-    writer.family("complete", "gauge", "Whether every node that is alive has been counted.")
+    writer.family("complete", "gauge", "1 once every live node has been heard.")
     writer.plain_sample("complete", int(state.complete))
-    writer.family("replaying", "gauge", "Whether what a stream stored before the start is being read, or waited for.")
+    writer.family("replaying", "gauge", "1 while the stream is replayed at startup.")
     writer.plain_sample("replaying", int(state.replay_state in ("waiting", "running")))
-    writer.family("replayed_events_total", "counter", "Events that a stream stored before the start, and were read.")
+    writer.family(
+        "replayed_events_total", "counter", "Stream events that rebuilt the nodes; not included in any other counter."
+    )
     writer.plain_sample("replayed_events_total", state.replayed)
-    writer.family("limits_hit_total", "counter", "How often a limit of the tally was hit; what is beyond is in other.")
+    writer.family("limits_hit_total", "counter", "How often a limit was hit.")
     for limit, count in recorder.limits_hit.items():
         writer.plain_sample("limits_hit_total", count, f'{{limit="{limit}"}}')
-    writer.family("build_info", "gauge", "The version of the tally; always 1.")
+    writer.family("build_info", "gauge", "Always 1; the version of this program.")
     writer.plain_sample("build_info", 1, f'{{version="{choria_lifecycle.__version__}"}}')
 
 
 class _Writer:
-    """Lines of the text format. Labels are written in the order in which they are given, after `active`."""
+    """A writer of the text format, which keeps the order of labels, after `active`."""
 
     def __init__(self, prefix: str, active: int) -> None:
         self._prefix = prefix
@@ -198,16 +200,16 @@ class _Writer:
         self._lines: list[str] = []
 
     def family(self, name: str, kind: str, help_text: str) -> None:
-        """Begin a metric."""
+        """Begin a metric family."""
         self._lines.append(f"# HELP {self._prefix}_{name} {help_text}\n# TYPE {self._prefix}_{name} {kind}\n")
 
     def sample(self, name: str, value: float, **labels: str) -> None:
-        """Add a value of a metric, in a series with the role."""
+        """Add a sample with the role as a label."""
         pairs = "".join([f',{label}="{_escape(text)}"' for label, text in labels.items()])
         self._lines.append(f"{self._prefix}_{name}{self._active}{pairs}}} {value}\n")
 
     def by_component(self, name: str, values: Mapping[str, int]) -> None:
-        """Add a value for each component."""
+        """Add a sample for each component."""
         for component, value in values.items():
             self.sample(name, value, component=component)
 
@@ -217,11 +219,11 @@ class _Writer:
         self.sample(f"{name}_count", summary.count, **labels)
 
     def plain_sample(self, name: str, value: float, labels: str = "") -> None:
-        """Add a value of a metric that the role has nothing to do with."""
+        """Add a sample without the role."""
         self._lines.append(f"{self._prefix}_{name}{labels} {value}\n")
 
     def encode(self) -> bytes:
-        """Return all of it."""
+        """Return the text."""
         return "".join(self._lines).encode()
 
 
@@ -230,7 +232,7 @@ def _escape(text: str) -> str:
 
 
 def _process_metrics() -> bytes:
-    """What prometheus_client says of this process, where the system tells."""
+    """Return prometheus_client's metrics of this process, which exist only on Linux."""
     try:
         from prometheus_client import generate_latest
     except ImportError:

@@ -1,4 +1,4 @@
-"""The last hour, minute by minute, and the nodes that expired last."""
+"""The events of the last hour by minute, and the nodes that expired last."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Final, NamedTuple
 __all__ = ["HISTORY_MINUTES", "MAX_EXPIRED", "MINUTE", "ExpiredNode", "History", "MinuteCounts"]
 
 HISTORY_MINUTES: Final = 60
-"""How many minutes are kept, the current one included."""
+"""Minutes kept, including the current one."""
 
 MINUTE: Final = 60.0
 """A minute in seconds."""
 
 MAX_EXPIRED: Final = 50
-"""How many expired nodes are kept."""
+"""Expired nodes kept."""
 
 
 class ExpiredNode(NamedTuple):
-    """A node that was not heard for too long. Times are those of the recorder's clock, in seconds.
+    """A node that expired. Times are seconds on the recorder's clock.
 
     Attributes:
-        identity: the node; foreign, and the hash of what is very long.
-        component: its component, as in the series.
-        version: the version it ran, as in the series.
+        identity: the node, as it named itself; shortened to a hash if very long.
+        component: the value of its label.
+        version: the value of its label.
         seen: when it was last heard, to the minute.
-        expired: when it was given up.
+        expired: when it expired.
     """
 
     identity: str
@@ -38,13 +38,13 @@ class ExpiredNode(NamedTuple):
 
 @dataclass(slots=True)
 class MinuteCounts:
-    """What happened in one minute.
+    """Counts of one minute.
 
     Attributes:
         startups: startup events.
         shutdowns: shutdown events.
-        expiries: nodes that were given up.
-        upgrades: upgraded events, and known nodes that turned up in another version.
+        expiries: nodes that expired.
+        upgrades: upgraded events, and known nodes heard with another version.
     """
 
     startups: int = 0
@@ -54,10 +54,10 @@ class MinuteCounts:
 
 
 class History:
-    """What happened lately. Times are those of the recorder's clock, in seconds.
+    """The last hour. Times are seconds on the recorder's clock.
 
     Attributes:
-        expired: the nodes that expired last, the latest last.
+        expired: the last nodes to expire, oldest first.
     """
 
     __slots__ = ("_begin", "_minute", "_rows", "expired")
@@ -69,7 +69,7 @@ class History:
         self.expired: deque[ExpiredNode] = deque(maxlen=MAX_EXPIRED)
 
     def counts_at(self, now: float) -> MinuteCounts:
-        """Return the row of a minute, to count in; for one that is not kept any more, one that nobody reads."""
+        """Return the counts of a minute, to increment; a throwaway for minutes no longer kept."""
         minute = int((now - self._begin) // MINUTE)
         if minute > self._minute:
             self._rows.extend(MinuteCounts() for _ in range(min(minute - self._minute, HISTORY_MINUTES)))

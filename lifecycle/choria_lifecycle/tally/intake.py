@@ -1,4 +1,4 @@
-"""Lifecycle events on their way into a recorder: out of a stream where there is one, else as they are published."""
+"""The intake of lifecycle events into a recorder, from a stream or live."""
 
 from __future__ import annotations
 
@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["ALIVE_INTERVAL", "Intake", "log_unreadable"]
 
 ALIVE_INTERVAL: Final = 30 * 60.0
-"""How often Choria's servers say that they are alive (go-choria, since 0.29)."""
+"""Seconds between a server's alive events, since Choria 0.29."""
 
-# Between two attempts to read a stream that is not ready.
 _RETRY_INTERVAL: Final = 1.0
 
 _NO_STREAM_HINT: Final = (
@@ -35,22 +34,22 @@ _NO_STREAM_HINT: Final = (
 
 
 class Intake:
-    """Receives lifecycle events and has a recorder count them.
+    """Receives lifecycle events and passes them to a recorder.
 
-    What a stream stored before the start rebuilds the nodes and is not counted; what it stores from then on is. Where
-    there is no stream, or none any more, events are received as they are published, until the end. Where the stream
-    cannot be read yet, as while brokers come up, it is waited for: it keeps what is published meanwhile.
+    Events that a stream stored before the start rebuild the nodes and are not counted; later ones are counted. If the
+    stream does not exist, may not be read or is deleted, events are received live from then on. If it cannot be read
+    yet, because brokers are starting, the intake retries until it can: the stream keeps the events.
 
     Attributes:
-        reason: why nothing is replayed, or not yet, safe to show; empty where something is, or nothing was to be.
+        reason: why the stream is not replayed, or not yet, safe to show; empty if it is, or replay is off.
 
     Args:
-        middleware: where events come from.
-        recorder: what counts them.
-        components: the components to count; none for all.
-        replay: how many seconds back the replay begins; 0 for no replay.
+        middleware: the source of events.
+        recorder: the recorder.
+        components: the components to count; empty for all.
+        replay: how many seconds of the stream to replay; 0 disables the replay.
         stream: the stream to replay.
-        notify: is told once what was replayed.
+        notify: called with a summary of the replay once it is finished.
     """
 
     def __init__(
@@ -70,39 +69,36 @@ class Intake:
         self._replay_period = timedelta(seconds=replay)
         self._stream = stream
         self._notify = notify
-        self._no_stream = False  # no stream
+        self._no_stream = False
         self._deliveries: Deliveries | None = None
-        self._counters: list[Counters] = []  # of each subscription that there was
+        self._counters: list[Counters] = []  # one for each subscription, past ones too
         self._subscribed_at = self._complete_since = time.monotonic()
         self._gaps_seen = 0
         self._replay_over = asyncio.Event()
 
     @property
     def receiving(self) -> bool:
-        """Whether events can arrive."""
+        """True while events can arrive."""
         return self._deliveries is not None
 
     @property
     def gaps(self) -> int:
-        """How often events may have been missed; out of a stream a lost connection is no reason to."""
+        """How often events may have been missed; with a stream, a lost connection misses none."""
         return sum(each.gaps for each in self._counters) + max(0, len(self._counters) - 1)
 
     @property
     def dropped(self) -> int:
-        """How many messages were thrown away because the program was too slow; none out of a stream."""
+        """Messages dropped because the program was too slow; always 0 with a stream."""
         return sum(each.dropped for each in self._counters)
 
     @property
     def replayed(self) -> int:
-        """How many events were read that a stream had stored before the start."""
+        """Replayed events: those that the stream stored before the start."""
         return sum(each.replayed for each in self._counters)
 
     @property
     def replay_state(self) -> str:
-        """What became of the replay.
-
-        `off`, `waiting` for a stream that cannot be read yet, `running`, `done`, or `none` without a stream to read.
-        """
+        """The state of the replay, as in `TallyState.replay_state`."""
         if not self._replay_period:
             return "off"
         if self._no_stream:
@@ -113,35 +109,35 @@ class Intake:
 
     @property
     def catching_up(self) -> bool:
-        """Whether the past has still to be read."""
+        """True until the replay is finished or impossible."""
         return self.replay_state in ("waiting", "running")
 
     @property
     def complete(self) -> bool:
-        """Whether every node that is alive must have been counted by now, as each says so once in a while."""
+        """True once every live node must have been heard, because an alive interval without a gap is known."""
         if self._deliveries is None or self._deliveries.replaying:
             return False
         if self.gaps != self._gaps_seen:
-            # What happened in between is known once each node has been heard again.
+            # Nodes may have ended unheard: wait until each is heard again.
             self._gaps_seen, self._complete_since = self.gaps, time.monotonic()
         return time.monotonic() - self._complete_since >= ALIVE_INTERVAL
 
     async def wait_replay_over(self) -> None:
-        """Wait until the past has been read, or is known not to be there."""
+        """Wait until the replay is finished or impossible."""
         await self._replay_over.wait()
 
     async def run(self) -> None:
-        """Receive until the middleware closes, or this is cancelled; only the latter ends the wait for a stream.
+        """Receive until the middleware closes; a wait for the stream ends only when cancelled.
 
         Raises:
-            NotAuthorised: the broker does not allow to receive lifecycle events.
-            ConnectionFailed: it does not confirm the subscription.
+            NotAuthorised: the broker does not permit receiving lifecycle events.
+            ConnectionFailed: the broker did not confirm the subscription.
         """
         if not self._replay_period or not await self._receive_from_stream():
             await self._receive(self._middleware.deliveries(component=self._components))
 
     async def _receive_from_stream(self) -> bool:
-        """Receive out of the stream; returns False where there is none, or none any more."""
+        """Receive from the stream; return False if it does not exist, may not be read, or is deleted."""
         while True:
             stored = self._middleware.deliveries(
                 component=self._components, since=self._replay_period, stream=self._stream
@@ -151,7 +147,7 @@ class Intake:
             except ConnectionFailed as error:
                 before, self.reason = self.reason, safe(str(error), 300)
                 if self.reason != before:
-                    logger.warning("%s; trying on, nothing is counted until the stream can be read", error)
+                    logger.warning("%s; retrying; nothing is counted until the stream can be read", error)
                 await asyncio.sleep(_RETRY_INTERVAL)
             except (NoStream, NotAuthorised) as error:
                 self._no_stream, self.reason = True, safe(str(error), 300)
@@ -169,7 +165,7 @@ class Intake:
             self._counters.append(received.counters)
             self._gaps_seen = self.gaps
             self._deliveries = received
-            # Beside the loop: the last that was stored may be of a component that is not wanted.
+            # Not in the loop below, which never sees the last stored event if that is of another component.
             waiting = asyncio.create_task(self._watch_replay(received, received.replaying))
             try:
                 async for delivery in received:
@@ -185,7 +181,7 @@ class Intake:
         self._replay_over.set()
         if replaying:
             seconds = time.monotonic() - self._subscribed_at
-            self._notify(f"{self._recorder.nodes} nodes out of {self.replayed} stored events, read in {seconds:.1f} s")
+            self._notify(f"rebuilt {self._recorder.nodes} nodes from {self.replayed} stored events in {seconds:.1f} s")
 
     def _record(self, delivery: Delivery) -> None:
         event = delivery.event
@@ -194,7 +190,7 @@ class Intake:
             self._recorder.replay(event, now, age)
         elif isinstance(event, Event):
             begin = time.perf_counter()
-            # What a stream kept during an outage is as old as it is; but none of it is from before the start.
+            # Events read late count from the time they were stored, but never from before the start.
             self._recorder.record(event, max(self._subscribed_at, now - max(age, 0.0)))
             self._recorder.add_time(event.component, time.perf_counter() - begin)
         else:
@@ -204,5 +200,5 @@ class Intake:
 
 def log_unreadable(delivery: Delivery) -> None:
     """Log that a message could not be read."""
-    reason: LifecycleError | str = delivery.error or "it is of another kind than its subject says"
+    reason: LifecycleError | str = delivery.error or "its type does not match its subject"
     logger.debug("could not read a message on %s: %s", safe(delivery.subject, 200), reason)

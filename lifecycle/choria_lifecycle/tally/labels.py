@@ -1,4 +1,4 @@
-"""Foreign text as values of labels, and how often a limit was hit."""
+"""Foreign text as label values, within limits."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ __all__ = ["OTHER", "Labels"]
 K = TypeVar("K")
 
 OTHER: Final = "other"
-"""Stands for all that is beyond a limit."""
+"""The label value for everything beyond a limit."""
 
-# A lone surrogate has no bytes in UTF-8 and would fail every scrape from then on.
+# A lone surrogate cannot be encoded and would fail every scrape from then on.
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Labels:
-    """Makes values of labels.
+    """A maker of label values that counts how often limits are hit.
 
     Attributes:
-        limits: how much is kept.
+        limits: the limits.
         hits: how often each limit was hit, by its name.
     """
 
@@ -38,9 +38,9 @@ class Labels:
         self.hits = dict.fromkeys(LIMITS, 0)
 
     def value(self, text: str) -> str:
-        """Return the text with control characters and lone surrogates as U+FFFD, cut to `Limits.label_bytes`.
+        """Return text with control characters and lone surrogates as U+FFFD, truncated to `Limits.label_bytes`.
 
-        The cut is between two characters, and counted.
+        Truncation never splits a character, and counts as a hit.
         """
         limit = self.limits.label_bytes
         clean = _UNPRINTABLE.sub("\ufffd", text[:limit])
@@ -52,13 +52,13 @@ class Labels:
         return clean
 
     def admit(self, table: Mapping[K, object], key: K, limit: str, other: K) -> K:
-        """Return the key; or `other`, and count that, where the table is full and does not have it.
+        """Return the key, or `other` if the table is full and does not have the key, which counts as a hit.
 
         Args:
-            table: what there is.
-            key: what is to be in it.
-            limit: the name of the limit to its size.
-            other: stands for what is not in it.
+            table: the known keys.
+            key: the key to add.
+            limit: the name of the limit on the table's size.
+            other: the key of everything beyond the limit.
         """
         if key in table or len(table) < getattr(self.limits, limit):
             return key

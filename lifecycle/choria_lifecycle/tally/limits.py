@@ -1,4 +1,4 @@
-"""How much a tally keeps, whoever publishes."""
+"""Bounds on what a tally keeps, for any publisher."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ __all__ = ["LIMITS", "Limits"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What beyond these is counted as `other`, or not kept, and counted in `Recorder.limits_hit`.
+    """Limits beyond which names count as `other`; each hit is counted in `Recorder.limits_hit`.
 
     Attributes:
-        components: components that have series of their own; they are never given up.
-        versions: versions of one component that have nodes now.
-        governors: governors, each within its component; they are never given up.
-        transitions: transitions of machines: machine, version, transition and both states; never given up.
-        watchers: exec watchers: machine, version and watcher; never given up.
-        nodes: nodes of all components together. One more is not kept, and so is in no gauge.
-        label_bytes: bytes in UTF-8 of a label's value. What is longer is cut.
+        components: components with their own series, kept until the tally ends.
+        versions: versions with nodes, per component.
+        governors: governors, across all components, kept until the tally ends.
+        transitions: machine transitions: machine, version, transition and both states; kept until the tally ends.
+        watchers: exec watchers: machine, version and watcher; kept until the tally ends.
+        nodes: nodes, across all components; those beyond it are not kept, and are missing from every gauge.
+        label_bytes: bytes of a label's value in UTF-8; longer values are truncated.
 
     Raises:
         ConfigError: a limit is below 1.
@@ -39,7 +39,7 @@ class Limits:
         for name in LIMITS:
             value: int = getattr(self, name)
             if value < 1:
-                raise ConfigError(f"the limit of {name} is {value}; give at least 1")
+                raise ConfigError(f"the limit {name}={value} is too low; the minimum is 1")
 
 
 LIMITS: Final = tuple(field.name for field in fields(Limits))

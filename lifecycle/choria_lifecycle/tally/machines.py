@@ -1,4 +1,4 @@
-"""What the autonomous agents of a fleet say: transitions of machines, and runs of exec watchers."""
+"""Counters for the events of autonomous agents: machine transitions and exec watcher runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NANOSECONDS: Final = 1e9
 
 
 class TransitionSeries(NamedTuple):
-    """A transition of machines, as its series has it."""
+    """The labels of a transition's series."""
 
     machine: str
     version: str
@@ -30,7 +30,7 @@ class TransitionSeries(NamedTuple):
 
 
 class WatcherSeries(NamedTuple):
-    """An exec watcher, as its series has it."""
+    """The labels of an exec watcher's series."""
 
     machine: str
     version: str
@@ -51,10 +51,7 @@ class _Runs:
 
 
 class MachineCounter:
-    """Counts events of autonomous agents, as the Go tally does.
-
-    That tally counts announcements: a watcher with an announce interval repeats its last run.
-    """
+    """Counts the events of autonomous agents as the Go tally does: a run announced twice counts twice."""
 
     __slots__ = ("_labels", "_transitions", "_watchers")
 
@@ -77,7 +74,7 @@ class MachineCounter:
         self._transitions[series] = self._transitions.get(series, 0) + 1
 
     def run(self, event: ExecState) -> None:
-        """Count a run of an exec watcher, if it succeeded or failed."""
+        """Count an exec watcher's run that succeeded or failed."""
         if event.previous_outcome not in ("success", "error"):
             return
         value = self._labels.value
@@ -92,22 +89,22 @@ class MachineCounter:
 
     @property
     def transitions(self) -> Mapping[TransitionSeries, int]:
-        """Transitions."""
+        """Transitions by series."""
         return self._transitions
 
     @property
     def successes(self) -> Mapping[WatcherSeries, int]:
-        """Announced runs that succeeded; none is 0."""
+        """Announced runs that succeeded, without zeros."""
         return {watcher: runs.successes for watcher, runs in self._watchers.items() if runs.successes}
 
     @property
     def failures(self) -> Mapping[WatcherSeries, int]:
-        """Announced runs that failed; none is 0."""
+        """Announced runs that failed, without zeros."""
         return {watcher: runs.failures for watcher, runs in self._watchers.items() if runs.failures}
 
     @property
     def runtime(self) -> Mapping[WatcherSeries, Summary]:
-        """How long those runs took."""
+        """The duration of these runs."""
         return {
             watcher: Summary(runs.successes + runs.failures, runs.seconds) for watcher, runs in self._watchers.items()
         }

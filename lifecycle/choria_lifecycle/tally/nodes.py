@@ -1,8 +1,8 @@
-"""The nodes of one component: who was heard, when, and in which version.
+"""The nodes of one component: when each was last heard, and with which version.
 
-A million nodes fit in little memory, since a node is one entry of a dict, from its identity to a number that it shares
-with all nodes that were heard in the same minute in the same version. The dict is split by the identities' hashes, so
-that old nodes are looked for in one small part after another.
+A million nodes fit in little memory: a node is one dict entry, from its identity to an integer that it shares with all
+nodes heard in the same minute with the same version. The dict is sharded by hash, so that expiry can work through one
+small shard after another.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 __all__ = ["SHARDS", "LastHeard", "NodeCounter", "Nodes"]
 
 SHARDS: Final = 256
-"""How many parts there are."""
+"""Number of shards."""
 
 _MASK: Final = SHARDS - 1
 
-# Host names have at most 253 characters, in practice far fewer. What is beyond this is known by its hash.
+# Host names have at most 253 characters, in practice far fewer. Longer identities are hashed.
 _MAX_ASCII: Final = 128
 _MAX_UNICODE: Final = 32
 _PREFIX_LENGTH: Final = 16
 
 
 class NodeCounter:
-    """How many nodes there are, of all components together."""
+    """The number of nodes of all components."""
 
     __slots__ = ("nodes",)
 
@@ -39,7 +39,7 @@ class NodeCounter:
 
 
 class LastHeard(NamedTuple):
-    """A node that was not heard for too long; `minute` is when it last was."""
+    """An expired node, with the version and minute in which it was last heard."""
 
     identity: str
     version: str
@@ -47,14 +47,14 @@ class LastHeard(NamedTuple):
 
 
 class _Version:
-    """A version and how many nodes run it.
+    """A version and its nodes.
 
     Attributes:
         name: the value of its label.
-        slot: its number among the versions that are there now.
-        nodes: how many nodes run it.
-        minute: the minute to which `stamp` belongs.
-        stamp: what nodes have that were heard in that minute in this version.
+        slot: its number among the current versions.
+        nodes: the number of nodes that run it.
+        minute: the minute of `stamp`.
+        stamp: the dict value of nodes heard in that minute with this version.
     """
 
     __slots__ = ("minute", "name", "nodes", "slot", "stamp")
@@ -71,8 +71,8 @@ class Nodes:
     """The nodes of one component.
 
     Args:
-        labels: makes the names of versions, and knows the limits.
-        counter: counts the nodes with those of the other components.
+        labels: the maker of version labels, which knows the limits.
+        counter: the counter shared by all components.
     """
 
     __slots__ = ("_bits", "_counter", "_free", "_labels", "_mask", "_other", "_shards", "_slots", "_versions")
@@ -89,15 +89,15 @@ class Nodes:
         self._versions: dict[str, _Version] = {}
 
     def record(self, identity: str, name: str, minute: int) -> bool:
-        """Note that a node was heard; where there is no room for another one, that is counted instead.
+        """Record that a node was heard; beyond the limit, a new node only counts as a hit.
 
         Args:
             identity: the node.
-            name: the version that it says it runs.
-            minute: when, in whole minutes; not negative.
+            name: the version that it runs.
+            minute: the time in whole minutes; not negative.
 
         Returns:
-            True if the node ran another version before.
+            True if a known node has changed its version.
         """
         try:
             version = self._versions[name]
@@ -127,7 +127,7 @@ class Nodes:
         return True
 
     def remove(self, identity: str) -> None:
-        """Forget a node, if it is known."""
+        """Remove a node, if known."""
         if _is_long(identity):
             identity = _shorten(identity)
         stamp = self._shards[hash(identity) & _MASK].pop(identity, None)
@@ -135,15 +135,15 @@ class Nodes:
             self._drop(stamp)
 
     def expire(self, shard_number: int, oldest: int, most: int) -> tuple[int, list[LastHeard]]:
-        """Forget the nodes of one part that were last heard before a minute.
+        """Remove the nodes of one shard that were last heard before a minute.
 
         Args:
-            shard_number: which of the `SHARDS` parts.
-            oldest: the first minute that is not too long ago.
+            shard_number: the shard, below `SHARDS`.
+            oldest: the minute.
             most: how many of these nodes to return.
 
         Returns:
-            How many there were, and some of them.
+            The number of removed nodes, and up to `most` of them.
         """
         shard = self._shards[shard_number]
         oldest <<= self._bits
@@ -151,17 +151,17 @@ class Nodes:
         for identity, _ in old:
             del shard[identity]
         if len(old) > len(shard):
-            self._shards[shard_number] = dict(shard)  # a dict keeps the room that it once needed
+            self._shards[shard_number] = dict(shard)  # a dict never shrinks
         counts = Counter(stamp for _, stamp in old)
         names = {stamp: self._drop(stamp, nodes) for stamp, nodes in counts.items()}
         return len(old), [LastHeard(identity, names[stamp], stamp >> self._bits) for identity, stamp in old[-most:]]
 
     def versions(self) -> dict[str, int]:
-        """Return how many nodes run each version; versions without nodes are not in it."""
+        """Return the number of nodes of each version that has any."""
         return {version.name: version.nodes for version in self._slots.values() if version.nodes}
 
     def _add(self, shard: dict[str, int], identity: str, version: _Version) -> None:
-        """Keep another node, if there is room."""
+        """Add a node, within the limit."""
         if self._counter.nodes < self._labels.limits.nodes:
             self._counter.nodes += 1
             version.nodes += 1
@@ -171,7 +171,7 @@ class Nodes:
             self._release_if_unused(version)
 
     def _drop(self, stamp: int, nodes: int = 1) -> str:
-        """Take nodes off their version, whose name is returned."""
+        """Subtract nodes from their version, and return its name."""
         version = self._slots[stamp & self._mask]
         version.nodes -= nodes
         self._counter.nodes -= nodes
@@ -179,7 +179,7 @@ class Nodes:
         return version.name
 
     def _version_named(self, name: str) -> _Version:
-        """Return the version with a name that is not, or not literally, among the known ones."""
+        """Return the version of a name that is new, or becomes a known label."""
         label = self._labels.value(name)
         if label in self._versions:
             return self._versions[label]
@@ -190,7 +190,7 @@ class Nodes:
         return version
 
     def _release_if_unused(self, version: _Version) -> None:
-        """Let go of a version once it has no nodes."""
+        """Remove a version without nodes."""
         if version.nodes or version is self._other:
             return
         del self._versions[version.name]
@@ -203,6 +203,6 @@ def _is_long(identity: str) -> bool:
 
 
 def _shorten(identity: str) -> str:
-    """Return what stands for a long identity: its beginning and its hash, in ASCII."""
+    """Return the beginning and the hash of a long identity, in ASCII."""
     digest = blake2b(identity.encode(errors="surrogatepass"), digest_size=16).hexdigest()
     return identity[:_PREFIX_LENGTH].encode("ascii", "replace").decode() + "~" + digest

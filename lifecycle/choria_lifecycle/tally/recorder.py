@@ -1,8 +1,8 @@
-"""Events and a clock in, numbers out: what Choria's own tally counts, without a connection.
+"""The numbers of a tally, from events and a clock, without I/O.
 
-What counts as what is that of the Go tally (go-choria, lifecycle/tally). Unlike there, numbers do not depend on who
-leads: whoever shows them says so. A node is one that was heard lately, by the time of receipt: id and time of its alive
-events do not change while a server runs.
+Events count as in the Go tally (go-choria, lifecycle/tally), but the numbers do not depend on the role: it is added
+when they are shown. A node's age counts from the receipt of its last event, because alive events repeat the id and
+timestamp of the process's start.
 """
 
 from __future__ import annotations
@@ -31,27 +31,27 @@ __all__ = ["EXPIRY", "Recorder"]
 T = TypeVar("T")
 
 EXPIRY: Final = 80 * 60.0
-"""After how many seconds of silence a node is given up, unless another time is given; servers speak every half hour."""
+"""Default seconds of silence after which a node expires; servers send alive events every 30 minutes."""
 
 _REPLAYED_EVENTS: Final = (Alive, Startup, Shutdown)
-# In the place of a component, where a machine event could not be read.
+# The components of unreadable machine events.
 _MACHINE_EVENT_NAMES: Final = ("transition", "exec_watcher")
 
 
 class Recorder:
-    """Counts events, and keeps which node runs which version.
+    """Counts events, and keeps the nodes and their versions.
 
     Args:
-        limits: how much is kept.
-        expiry: after how many seconds of silence a node is given up; up to a minute more, as times are kept in minutes.
-        now: the time, in seconds on a clock that never goes back, as everywhere below.
-        clock: measures how long sweeping takes, in seconds.
+        limits: how much to keep.
+        expiry: seconds of silence after which a node expires; up to a minute more, because times are kept in minutes.
+        now: the time, here and in all methods: seconds on a monotonic clock.
+        clock: the clock in seconds that measures sweeps.
 
     Attributes:
-        errors: payloads that could not be read, by component; `transition` and `exec_watcher` for machine events.
-        last_event: when the last event was taken; None before the first.
+        errors: unreadable messages by component; `transition` and `exec_watcher` for machine events.
+        last_event: when the last event was recorded; None before the first.
         history: the last hour.
-        machines: what autonomous agents said.
+        machines: the events of autonomous agents.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Recorder:
         self.machines = MachineCounter(self._labels)
         self._expiry = expiry
         self._clock = clock
-        # Minutes are counted from before the first that a replayed event can be in.
+        # Early enough that no replayed event is in a negative minute.
         self._origin = now - expiry - MINUTE
         self._start_minute(now)
         self._components = Components(self._labels)
@@ -78,7 +78,7 @@ class Recorder:
         self._shard = 0
 
     def record(self, event: object, now: float) -> None:
-        """Count an event that has just been received.
+        """Count a live event.
 
         Args:
             event: a lifecycle event, a Transition or an ExecState; anything else is ignored.
@@ -105,12 +105,12 @@ class Recorder:
         self.last_event = now
 
     def replay(self, event: object, now: float, age: float) -> None:
-        """Rebuild nodes and versions from what a stream has stored, oldest first; nothing is counted.
+        """Rebuild nodes and versions from stored events, oldest first, without counting them.
 
         Args:
             event: a stored event; only startup, alive and shutdown events matter.
             now: the time.
-            age: for how many seconds the stream has had it.
+            age: seconds since the stream stored it.
         """
         if age > self._expiry or not isinstance(event, _REPLAYED_EVENTS):
             return
@@ -122,7 +122,7 @@ class Recorder:
             component.nodes.record(identity, event.version, self._minute_of(now - max(age, 0.0)))
 
     def record_error(self, component: str) -> None:
-        """Count a payload that could not be read.
+        """Count an unreadable message.
 
         Args:
             component: the last token of its subject; `transition` or `exec_watcher` for a machine event.
@@ -133,20 +133,20 @@ class Recorder:
         self.errors[name] = self.errors.get(name, 0) + 1
 
     def add_time(self, component: str, seconds: float) -> None:
-        """Add to the time that was spent on the lifecycle events of a component, once one was taken."""
+        """Add to the processing time of a component; ignored before its first event."""
         found = self._components.get(component) or self._components.get(OTHER)
         if found is not None:
             found.processing_seconds += seconds
 
     def expire(self, now: float, budget: float = 0.005) -> bool:
-        """Give up nodes that were not heard for too long; goes on where it stopped the last time.
+        """Expire nodes, continuing where the last call stopped.
 
         Args:
             now: the time.
-            budget: stop after about so many seconds. A 256th of the nodes of a component is always looked at.
+            budget: seconds after which to stop, once at least one shard of one component is done.
 
         Returns:
-            True if more is to do: call again once other tasks have had their turn. False once all was looked at: call
+            True if the sweep is unfinished: call again after other tasks have run. False once it is finished: call
             again in a minute.
         """
         if not self._sweep_queue:
@@ -164,11 +164,11 @@ class Recorder:
                 self._sweep_queue.pop()
         return bool(self._sweep_queue)
 
-    # The numbers, as they are now; what is 0 is left out.
+    # Zeros are left out of the mappings below.
 
     @property
     def nodes(self) -> int:
-        """Nodes of all components."""
+        """The number of nodes of all components."""
         return self._components.node_counter.nodes
 
     @property
@@ -188,31 +188,31 @@ class Recorder:
 
     @property
     def processing_time(self) -> Mapping[str, Summary]:
-        """What was spent on the lifecycle events of each component."""
+        """Time spent on lifecycle events, by component."""
         return self._by_component(lambda component: Summary(component.event_count, component.processing_seconds))
 
     @property
     def maintenance_time(self) -> Mapping[str, Summary]:
-        """How often the nodes of each component were swept, and how long it took."""
+        """Time spent looking for expired nodes, by component."""
         return self._by_component(lambda component: Summary(component.sweeps, component.sweep_seconds))
 
     def versions(self) -> Mapping[str, Mapping[str, int]]:
-        """Return how many nodes run each version, by component."""
+        """Return the number of nodes of each version, by component."""
         return self._by_component(lambda component: component.nodes.versions())
 
     @property
     def nodes_expired(self) -> Mapping[str, int]:
-        """Nodes that were given up, by component."""
+        """Nodes that expired, by component."""
         return self._by_component(lambda component: component.expired)
 
     @property
     def governors(self) -> Mapping[tuple[str, str, str], int]:
-        """Governor events by component, governor and what happened."""
+        """Governor events by component, governor and event."""
         return self._governors.counts()
 
     @property
     def limits_hit(self) -> Mapping[str, int]:
-        """How often each limit was hit, by its name in `Limits`; 0 is not left out."""
+        """How often each limit was hit, by its name in `Limits`, zeros included."""
         return self._labels.hits
 
     def _by_component(self, number: Callable[[Component], T]) -> Mapping[str, T]:
@@ -227,7 +227,7 @@ class Recorder:
         self._minute_ends = self._origin + (self._minute + 1) * MINUTE
 
     def _record_other(self, event: Event, now: float) -> None:
-        """Count an event that does not say that a node is there."""
+        """Count an event that does not announce a node."""
         component = self._components[event.component]
         component.event_counts[type(event)] += 1
         if isinstance(event, Shutdown):
@@ -239,7 +239,7 @@ class Recorder:
             self.history.counts_at(now).upgrades += 1
 
     def _expire(self, component: Component, now: float) -> None:
-        """Give up old nodes in the part that is due."""
+        """Expire the nodes of a component in the current shard."""
         count, gone = component.nodes.expire(self._shard, self._minute_of(now - self._expiry), MAX_EXPIRED)
         component.expired += count
         self.history.counts_at(now).expiries += count

@@ -1,4 +1,4 @@
-"""What the tally knows, as the JSON of `/api/v1/status` and the page show it."""
+"""The status of a tally: the JSON of `/api/v1/status`, and the content of the page."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ __all__ = [
 
 
 class VersionStatus(TypedDict):
-    """How many nodes of a component run a version."""
+    """The number of a component's nodes that run a version."""
 
     version: str
     nodes: int
 
 
 class ComponentStatus(TypedDict):
-    """The nodes of a component, and its versions, those with most nodes first."""
+    """A component's nodes and versions, most nodes first."""
 
     name: str
     nodes: int
@@ -40,7 +40,7 @@ class ComponentStatus(TypedDict):
 
 
 class ConnectionStatus(TypedDict):
-    """How the connection is; `last_answer` is when a broker last answered, in Unix seconds."""
+    """The connection; `last_answer` is when a broker last answered, in Unix seconds."""
 
     up: bool
     server: str
@@ -51,11 +51,7 @@ class ConnectionStatus(TypedDict):
 
 
 class ReplayStatus(TypedDict):
-    """What became of reading the past from a stream.
-
-    `state` is `off`, `waiting` for a stream that cannot be read yet, `running`, `done`, or `none` where there is no
-    stream; `why` says so.
-    """
+    """The replay of the stream; `state` and `why` are as `replay_state` and `replay_reason` in `TallyState`."""
 
     state: str
     events: int
@@ -63,7 +59,7 @@ class ReplayStatus(TypedDict):
 
 
 class MinutesStatus(TypedDict):
-    """What happened in each of the last 60 minutes, the oldest first; `first` is when that began, in Unix seconds."""
+    """Counts of each of the last 60 minutes, oldest first; `first` is the start of the first, in Unix seconds."""
 
     first: float
     startups: list[int]
@@ -73,7 +69,7 @@ class MinutesStatus(TypedDict):
 
 
 class ExpiredStatus(TypedDict):
-    """A node that was not heard any more; times are in Unix seconds."""
+    """A node that expired; times are in Unix seconds."""
 
     identity: str
     component: str
@@ -83,7 +79,7 @@ class ExpiredStatus(TypedDict):
 
 
 class Status(TypedDict):
-    """All of it. Times are in Unix seconds; lists have most nodes, or the newest, first."""
+    """The whole status. Times are in Unix seconds; lists have most nodes, or the newest, first."""
 
     version: str
     prefix: str
@@ -107,12 +103,12 @@ class Status(TypedDict):
 
 
 def status(recorder: Recorder, state: TallyState, *, prefix: str, now: float) -> Status:
-    """Return what a tally knows.
+    """Return the status of a tally.
 
     Args:
-        recorder: has the numbers.
-        state: what else there is to say.
-        prefix: what the names of its metrics begin with.
+        recorder: the numbers.
+        state: the state of the tally.
+        prefix: the prefix of its metrics' names.
         now: the time on the recorder's clock.
     """
     components = [_component(name, versions) for name, versions in recorder.versions().items()]
@@ -120,8 +116,8 @@ def status(recorder: Recorder, state: TallyState, *, prefix: str, now: float) ->
     events: dict[str, dict[str, int]] = {}
     for (component, kind), count in recorder.event_types.items():
         events.setdefault(component, {})[kind] = count
-    # A reading of the recorder's clock plus this is a time of day.
-    of_day = state.now - now
+    # Unix time minus the recorder's clock.
+    offset = state.now - now
     return {
         "version": choria_lifecycle.__version__,
         "prefix": prefix,
@@ -141,11 +137,11 @@ def status(recorder: Recorder, state: TallyState, *, prefix: str, now: float) ->
         },
         "complete": state.complete,
         "replay": {"state": state.replay_state, "events": state.replayed, "why": state.replay_reason},
-        "last_event": None if recorder.last_event is None else recorder.last_event + of_day,
+        "last_event": None if recorder.last_event is None else recorder.last_event + offset,
         "nodes": recorder.nodes,
         "components": components,
-        "minutes": _minutes(recorder, now, of_day),
-        "expired": _expired(recorder, of_day),
+        "minutes": _minutes(recorder, now, offset),
+        "expired": _expired(recorder, offset),
         "events": events,
         "errors": dict(recorder.errors),
         "limits_hit": {name: times for name, times in recorder.limits_hit.items() if times},
@@ -153,16 +149,16 @@ def status(recorder: Recorder, state: TallyState, *, prefix: str, now: float) ->
 
 
 def _component(name: str, versions: Mapping[str, int]) -> ComponentStatus:
-    # The most nodes first; among as many, the version that sorts last, which mostly is the newest.
+    # Versions with as many nodes are sorted in descending order, which usually means newest first.
     ordered = sorted(versions.items(), key=lambda item: (item[1], item[0]), reverse=True)
     listed: list[VersionStatus] = [{"version": version, "nodes": nodes} for version, nodes in ordered]
     return {"name": name, "nodes": sum(versions.values()), "versions": listed}
 
 
-def _minutes(recorder: Recorder, now: float, of_day: float) -> MinutesStatus:
+def _minutes(recorder: Recorder, now: float, offset: float) -> MinutesStatus:
     first, rows = recorder.history.last_hour(now)
     return {
-        "first": first + of_day,
+        "first": first + offset,
         "startups": [row.startups for row in rows],
         "shutdowns": [row.shutdowns for row in rows],
         "expiries": [row.expiries for row in rows],
@@ -170,15 +166,15 @@ def _minutes(recorder: Recorder, now: float, of_day: float) -> MinutesStatus:
     }
 
 
-def _expired(recorder: Recorder, of_day: float) -> list[ExpiredStatus]:
+def _expired(recorder: Recorder, offset: float) -> list[ExpiredStatus]:
     return [
         {
-            # A lone surrogate has no place in JSON.
+            # JSON cannot encode a lone surrogate.
             "identity": each.identity.encode(errors="backslashreplace").decode(),
             "component": each.component,
             "version": each.version,
-            "seen": each.seen + of_day,
-            "expired": each.expired + of_day,
+            "seen": each.seen + offset,
+            "expired": each.expired + offset,
         }
         for each in reversed(recorder.history.expired)
     ]

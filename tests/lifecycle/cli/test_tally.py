@@ -11,12 +11,21 @@ from choria_lifecycle.cli.program import program
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--election", ""], "--election needs a name; leave it out for a tally that is alone"),
-        (["--candidate", "n1"], "--candidate is for an election: give --election too"),
-        (["--stream", "X", "--replay", "off"], "give either --stream or --replay off"),
-        (["--demo", "--server", "nats://127.0.0.1:1"], "--demo has a private nats-server, and takes no --server"),
-        (["--demo", "--election", "T", "--stream", "X"], "--demo has a private nats-server, and takes no --election, "),
-        (["--port", "0", "--web.listen-address", ":0"], "give --port, or --web.listen-address with a port in it"),
+        (["--election", ""], "--election needs a name; omit it for a single tally"),
+        (["--candidate", "n1"], "--candidate requires --election"),
+        (["--stream", "X", "--replay", "off"], "--stream cannot be combined with --replay off"),
+        (
+            ["--demo", "--server", "nats://127.0.0.1:1"],
+            "--demo uses a private nats-server and cannot be combined with --server",
+        ),
+        (
+            ["--demo", "--election", "T", "--stream", "X"],
+            "--demo uses a private nats-server and cannot be combined with --election, ",
+        ),
+        (
+            ["--port", "0", "--web.listen-address", ":0"],
+            "use either --port or --web.listen-address, which has the port in it",
+        ),
     ],
 )
 def test_arguments_that_would_be_ignored_are_refused(arguments: list[str], said: str) -> None:

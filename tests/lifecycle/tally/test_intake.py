@@ -95,7 +95,7 @@ async def test_what_was_stored_rebuilds_nodes_and_is_not_counted(clock: Clock) -
         assert dict(running.recorder.versions()) == {"server": {"1": 1, "2": 1}}
         assert (running.intake.replayed, running.intake.gaps, running.intake.reason) == (6, 0, "")
         assert len(running.said) == 1
-        assert running.said[0].startswith("2 nodes out of 6 stored events")
+        assert running.said[0].startswith("rebuilt 2 nodes from 6 stored events")
 
 
 async def test_the_age_of_what_was_stored_counts(clock: Clock) -> None:
@@ -171,7 +171,7 @@ async def test_the_past_is_over_though_its_last_is_of_another_component() -> Non
     await middleware.publish_many([event("alive", 1, component=name) for name in ("a", "c", "other")])
     async with counting(middleware, components=("a", "c")) as running, asyncio.timeout(10):
         await running.intake.wait_replay_over()
-        assert running.said[0].startswith("2 nodes out of 3 stored events")
+        assert running.said[0].startswith("rebuilt 2 nodes from 3 stored events")
         assert running.intake.replay_state == "done"
 
 
@@ -218,7 +218,7 @@ async def test_a_stream_that_is_not_ready_is_waited_for(
         False,
     )
     assert [record.getMessage() for record in caplog.records] == [
-        "JetStream system temporarily unavailable; trying on, nothing is counted until the stream can be read"
+        "JetStream system temporarily unavailable; retrying; nothing is counted until the stream can be read"
     ]
     await middleware.publish(event("startup", 2))  # meanwhile
     transport.reason = ""

@@ -11,7 +11,7 @@ from choria_lifecycle.tally.limits import LIMITS, Limits
 
 @pytest.mark.parametrize("name", LIMITS)
 def test_a_limit_below_one_is_refused(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"the limit of {name} is 0; give at least 1"):
+    with pytest.raises(ConfigError, match=f"the limit {name}=0 is too low; the minimum is 1"):
         Limits(**{name: 0})
     assert getattr(Limits(**{name: 1}), name) == 1
 

@@ -1,1 +1,1 @@
-"""The tally over HTTP: metrics, status and the page."""
+"""The tally over HTTP: metrics, status and a page."""

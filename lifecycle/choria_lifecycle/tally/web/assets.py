@@ -1,4 +1,4 @@
-"""The files that belong to the page: each at an address that names its content, so that browsers may keep it."""
+"""The page's static files, served at paths that contain their hash, so that browsers may cache them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _MEDIA_TYPES: Final = {
 
 
 class Asset(NamedTuple):
-    """A file of the page.
+    """A static file.
 
     Attributes:
-        path: where it is served.
+        path: the path at which it is served.
         media_type: its media type.
-        content: what is in it.
+        content: its bytes.
     """
 
     path: str
@@ -32,14 +32,14 @@ class Asset(NamedTuple):
 
 @cache
 def assets() -> dict[str, Asset]:
-    """The files by their names."""
+    """Return the static files by name."""
     folder = files("choria_lifecycle.tally.web").joinpath("static")
     return {name: _asset(name, kind, folder.joinpath(name).read_bytes()) for name, kind in _MEDIA_TYPES.items()}
 
 
 @cache
 def build_id() -> str:
-    """What changes with any of the files: a page that stays open over an update tells by it to load itself anew."""
+    """Return a hash of all files, by which an open page detects an update and reloads itself."""
     return sha256("".join(each.path for each in assets().values()).encode()).hexdigest()[:12]
 
 

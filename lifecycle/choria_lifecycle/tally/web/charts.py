@@ -1,4 +1,4 @@
-"""The charts of the page, as SVG: bars beside numbers, and what happened in each minute of an hour."""
+"""The page's charts as SVG: shares of a whole, and counts by minute."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _HEIGHT: Final = 40
 _STEP: Final = 4
 _WIDTH: Final = 3
 
-# What is there at all is seen.
+# The smallest share still visible.
 _MIN_SHARE: Final = 0.6
 
 
 def share_bar(part: int, whole: int) -> Html:
-    """A share of a whole, beside which stands the number."""
+    """Return a bar for a share of a whole; the number stands beside it."""
     share = max(100 * part / whole, _MIN_SHARE) if part and whole else 0.0
     return Html(
         '<svg class="bar" aria-hidden="true" viewBox="0 0 100 8" preserveAspectRatio="none">'
@@ -29,11 +29,11 @@ def share_bar(part: int, whole: int) -> Html:
 
 
 def minute_bars(counts: Sequence[int], name: str) -> Html:
-    """A bar for each minute; the last one is not over.
+    """Return a bar chart of counts by minute.
 
     Args:
-        counts: how many there were, the oldest minute first.
-        name: what was counted, as in "starts".
+        counts: the counts, oldest first; the last minute is not over.
+        name: the name of the chart.
     """
     most = max(counts, default=0)
     bars = [
@@ -53,14 +53,14 @@ def minute_bars(counts: Sequence[int], name: str) -> Html:
 
 
 def describe_peak(counts: Sequence[int]) -> str:
-    """The minute in which most happened, in words.
+    """Describe the highest count.
 
     >>> describe_peak([0, 7, 0]), describe_peak([0, 0])
-    ('most 7 a minute, 1 min ago', 'none')
+    ('peak 7 a minute, 1 min ago', 'none')
     """
     most = max(counts, default=0)
     if not most:
         return "none"
-    # The newest of several: it is the one that somebody may still do something about.
+    # Of several, the newest is the most useful.
     ago = counts[::-1].index(most)
-    return f"most {number(most)} a minute, {f'{ago} min ago' if ago else 'just now'}"
+    return f"peak {number(most)} a minute, {f'{ago} min ago' if ago else 'just now'}"

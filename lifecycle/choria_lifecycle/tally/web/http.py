@@ -1,7 +1,7 @@
-"""The tally over HTTP: metrics for Prometheus, a page for people, and whether all is well. It needs aiohttp.
+"""The HTTP server: metrics for Prometheus, a page for people, and health checks. Needs aiohttp.
 
-A connection carries one request, and has one deadline, for its headers as for the last byte of the answer: nobody holds
-one by sending letter by letter, or by never reading.
+A connection carries one request and has one deadline, from its first byte to the last one of the response, so that slow
+senders and readers cannot hold it.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ __all__ = ["StatusSource", "check_path", "serve"]
 
 _CONNECTION_TIMEOUT: Final = 20.0
 
-# With one more at the same time, the oldest is dropped: whoever opens many holds them at the cost of his own.
+# Beyond this, the oldest is dropped, so that a client that opens many loses its own.
 _MAX_CONNECTIONS: Final = 256
 
-# How long answers that have begun may still take when the server is to end. aiohttp waits that long, twice.
+# For responses that have begun when the server shuts down. aiohttp waits this long twice.
 _SHUTDOWN_TIMEOUT: Final = 0.25
 
-# How long a body is read on that nobody asked for, so that its sender gets to read the answer.
+# For reading an unwanted body, so that its sender gets to read the response.
 _LINGER_TIMEOUT: Final = 1.0
 
-# Below this, an answer fits into one packet anyway.
+# Smaller responses fit into one packet anyway.
 _MIN_COMPRESSED_SIZE: Final = 1400
 
 _TEXT: Final = "text/plain; charset=utf-8"
@@ -66,31 +66,31 @@ _RESERVED: Final = frozenset({"/", "/api/v1/status", "/-/healthy", "/-/ready"})
 
 
 class StatusSource(Protocol):
-    """What is served; it is asked in the loop, once for each request."""
+    """A source of the data to serve, called in the event loop once for each request."""
 
     def metrics(self) -> bytes:
-        """The numbers, in Prometheus' text format 0.0.4."""
+        """Return the metrics in Prometheus' text format 0.0.4."""
         ...
 
     def status(self) -> Status:
-        """The numbers, and how the tally is doing."""
+        """Return the status for the JSON and the page."""
         ...
 
     def not_ready_reason(self) -> str:
-        """Why the tally is not ready, in words that are safe to show; empty if it is."""
+        """Return why the tally is not ready, safe to show; empty if it is connected, subscribed and in contact."""
         ...
 
 
 def check_path(path: str) -> str:
-    """Return the path to serve metrics at.
+    """Return a path unchanged if metrics can be served at it.
 
     Raises:
-        ConfigError: it is no path, or something else is served there.
+        ConfigError: the path is invalid or reserved.
     """
     if path in _RESERVED or path.startswith("/static/"):
-        raise ConfigError(f"metrics cannot be served at {quoted(path)}: something else is; wanted is e.g. /metrics")
+        raise ConfigError(f"metrics cannot be served at {quoted(path)}, which is reserved; use a path like /metrics")
     if not path.startswith("/") or not path.isascii() or not path.isprintable() or set(path) & set(' "#%<>?'):
-        raise ConfigError(f"metrics cannot be served at {quoted(path)}: that is no path; wanted is e.g. /metrics")
+        raise ConfigError(f"metrics cannot be served at {quoted(path)}: not a valid path; use one like /metrics")
     return path
 
 
@@ -98,15 +98,15 @@ def check_path(path: str) -> str:
 async def serve(
     source: StatusSource, sockets: Iterable[socket.socket], telemetry_path: str = "/metrics"
 ) -> AsyncGenerator[None]:
-    """Answer on sockets within the block; leaving it closes them, which takes less than a second.
+    """Serve on sockets within the block; leaving it closes them, in less than a second.
 
     Args:
-        source: what to serve.
-        sockets: sockets that listen, as `listening.bind` returns them.
-        telemetry_path: where the metrics are.
+        source: the data to serve.
+        sockets: listening sockets, as returned by `listening.bind`.
+        telemetry_path: the path of the metrics.
 
     Raises:
-        ConfigError: the path cannot be used.
+        ConfigError: the path is invalid or reserved.
     """
     server = _Server(_Routes(source, check_path(telemetry_path)).handle)
     loop = asyncio.get_running_loop()
@@ -121,7 +121,7 @@ async def serve(
             await server.shutdown(_SHUTDOWN_TIMEOUT)
         finally:
             server.abort_all()
-        # What was being accepted comes up a turn of the loop later, and an aborted socket is closed in the next.
+        # A connection being accepted appears in the loop's next turn; an aborted socket is closed one turn later.
         for _ in range(3):
             await asyncio.sleep(0)
             server.abort_all()
@@ -135,7 +135,7 @@ class _Content(NamedTuple):
 
 
 class _Routes:
-    """What is where."""
+    """The paths and their content."""
 
     def __init__(self, source: StatusSource, telemetry_path: str) -> None:
         self._source = source
@@ -150,15 +150,13 @@ class _Routes:
             "/-/ready": self._ready,
             telemetry_path: self._metrics,
         }
-        here = f"a page at /, metrics at {telemetry_path}, JSON at /api/v1/status, and /-/healthy and /-/ready"
-        self._not_found = _Content(f"Nothing is here. There is {here}.\n".encode(), status=HTTPStatus.NOT_FOUND)
+        paths = f"the page at /, metrics at {telemetry_path}, JSON at /api/v1/status, checks at /-/healthy and /-/ready"
+        self._not_found = _Content(f"Not found. Available: {paths}.\n".encode(), status=HTTPStatus.NOT_FOUND)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Respond to a request."""
         if request.method not in {"GET", "HEAD"}:
-            response = _to_response(
-                _Content(b"Only GET and HEAD are answered.\n", status=HTTPStatus.METHOD_NOT_ALLOWED)
-            )
+            response = _to_response(_Content(b"Only GET and HEAD are allowed.\n", status=HTTPStatus.METHOD_NOT_ALLOWED))
             response.headers["Allow"] = "GET, HEAD"
             return response
         if route := self._routes.get(request.path):
@@ -186,13 +184,13 @@ class _Routes:
         return _Content(b"healthy\n")
 
     async def _ready(self) -> _Content:
-        if why := self._source.not_ready_reason():
-            return _Content(f"not ready: {why}\n".encode(), status=HTTPStatus.SERVICE_UNAVAILABLE)
+        if reason := self._source.not_ready_reason():
+            return _Content(f"not ready: {reason}\n".encode(), status=HTTPStatus.SERVICE_UNAVAILABLE)
         return _Content(b"ready\n")
 
 
 class _Server(web.Server):
-    """aiohttp's server, with a deadline and a place in the queue for each connection."""
+    """aiohttp's server, with a deadline for each connection and a limit on their number."""
 
     def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
         super().__init__(handler)
@@ -215,7 +213,7 @@ class _Server(web.Server):
             self._open.pop(handler)[1].cancel()
 
     def abort_all(self) -> None:
-        """Close what is still open, whatever it waits for."""
+        """Abort all open connections."""
         for handler in list(self._open):
             self._abort(handler)
 
@@ -226,7 +224,7 @@ class _Server(web.Server):
 
 
 class _Connection(web.RequestHandler):
-    """aiohttp's connection, that says what went wrong as the rest of the library does."""
+    """aiohttp's connection, with the library's logging of errors."""
 
     def handle_error(
         self,
@@ -236,7 +234,7 @@ class _Connection(web.RequestHandler):
         message: str | None = None,  # noqa: ARG002 - it quotes the request
     ) -> web.StreamResponse:
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-            logger.error("cannot answer a request for %s: %s", safe(request.path, 100), safe(repr(exc)), exc_info=exc)
+            logger.error("cannot serve %s: %s", safe(request.path, 100), safe(repr(exc)), exc_info=exc)
         else:
             logger.debug("refused a request from %s: %s", request.remote, safe(str(exc), 200))
         phrase = HTTPStatus(status)

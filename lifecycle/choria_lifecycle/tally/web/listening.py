@@ -1,4 +1,4 @@
-"""Where the tally can be asked: addresses as people write them, and the sockets that listen there."""
+"""Parsing of listen addresses, and sockets that listen on them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "bind", "url"]
 
 DEFAULT_HOST: Final = "127.0.0.1"
-"""Listened on unless told otherwise: what is counted names the nodes of a network, and nobody is asked who they are."""
+"""Default address. Local, because the page shows a network's nodes without authentication."""
 
 DEFAULT_PORT: Final = 8080
 
-# How many connections wait to be accepted; the system may allow fewer.
+# Connections waiting to be accepted; the system may allow fewer.
 _BACKLOG: Final = 256
 
 _ADDRESS: Final = re.compile(
@@ -32,24 +32,24 @@ _ADDRESS: Final = re.compile(
     re.VERBOSE | re.ASCII,
 )
 
-# The system knows no such address, or not this family of addresses.
+# The system does not have this address, or this address family.
 _UNAVAILABLE: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 def bind(addresses: Iterable[str], default_port: int = DEFAULT_PORT) -> list[socket.socket]:
-    """Listen on addresses, on all of them or on none.
+    """Listen on all addresses, or on none if one fails.
 
     Args:
-        addresses: `HOST:PORT`, `[::1]:PORT`, `HOST`, `PORT` on 127.0.0.1, or `:PORT` on all interfaces. A host may be a
-            name, all of whose addresses are meant. Port 0 lets the system choose a free one.
-        default_port: where an address has none.
+        addresses: `HOST:PORT`, `[::1]:PORT`, `HOST`, `PORT` on 127.0.0.1, or `:PORT` on all interfaces. A host name
+            stands for all its addresses. Port 0 lets the system choose a free one.
+        default_port: the port of addresses without one.
 
     Returns:
-        Sockets that listen, at least one for each address. They are the caller's to close.
+        Listening sockets, at least one for each address; the caller closes them.
 
     Raises:
-        AddressInUse: another program listens on one.
-        ConfigError: one cannot be read, is not this machine's, or is not for this user.
+        AddressInUse: another program listens on an address.
+        ConfigError: an address is invalid, not of this machine, or not permitted to this user.
     """
     with ExitStack() as opened:
         sockets: list[socket.socket] = []
@@ -60,9 +60,9 @@ def bind(addresses: Iterable[str], default_port: int = DEFAULT_PORT) -> list[soc
 
 
 def url(listening: socket.socket) -> str:
-    """What to open in a browser on this machine to reach a socket of `bind`."""
+    """Return the URL of a socket of `bind` for a browser on this machine."""
     host, port = listening.getsockname()[:2]
-    if host in {"0.0.0.0", "::"}:  # noqa: S104 - all interfaces, of which this one is always there
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - all interfaces include the local one
         host = DEFAULT_HOST
     return f"http://{_join(host, port)}/"
 
@@ -72,14 +72,14 @@ def _parse(address: str, default_port: int) -> tuple[str, int]:
     port = int(found["only"] or found["port"] or default_port) if found else -1
     if not found or not address or not 0 <= port <= 65535:
         raise ConfigError(
-            f"{quoted(address)} is no address to listen on; wanted is HOST:PORT, [IPV6]:PORT, PORT on {DEFAULT_HOST},"
-            " or :PORT on all interfaces"
+            f"{quoted(address)} is not an address to listen on; use HOST:PORT, [IPV6]:PORT, PORT for {DEFAULT_HOST},"
+            " or :PORT for all interfaces"
         )
     return DEFAULT_HOST if found["only"] else found["v6"] or found["host"], port
 
 
 def _listen(host: str, port: int) -> Iterator[socket.socket]:
-    """A socket for each address of a host; for no host one for all interfaces, of IPv4 and IPv6 where there is both."""
+    """Yield a socket for each address of a host; without a host, one for all interfaces, with IPv6 if available."""
     both = not host and socket.has_dualstack_ipv6()
     found = [(socket.AF_INET6, ("", port))] if both else _resolve(host, port)
     absent: OSError | None = None
@@ -102,18 +102,18 @@ def _resolve(host: str, port: int) -> list[tuple[int, tuple[str, int]]]:
     try:
         found = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)  # noqa: S104
     except (OSError, UnicodeError) as error:
-        raise ConfigError(f"cannot listen on {quoted(host)}: nothing is known by that name") from error
-    return [(family, address) for family, _, _, _, address in found]  # type: ignore[misc]  # of IPv4 and IPv6 alone
+        raise ConfigError(f"cannot listen on {quoted(host)}: the name does not resolve") from error
+    return [(family, address) for family, _, _, _, address in found]  # type: ignore[misc]  # always IPv4 or IPv6
 
 
 def _bind_error(error: OSError, host: str, port: int) -> AddressInUse | ConfigError:
     where = _join(host, port) if host else f"port {port} of all interfaces"
     match error.errno:
         case errno.EADDRINUSE:
-            message = f"cannot listen on {where}: another program does; end that one, or choose another port"
+            message = f"cannot listen on {where}: another program does; stop it, or choose another port"
             return AddressInUse(message, host=host, port=port)
         case errno.EACCES:
-            return ConfigError(f"cannot listen on {where}: this user may not; choose a port above 1023")
+            return ConfigError(f"cannot listen on {where}: permission denied; choose a port above 1023")
         case errno.EADDRNOTAVAIL | errno.EAFNOSUPPORT:
             return ConfigError(f"cannot listen on {where}: no interface of this machine has that address")
         case _:

@@ -1,8 +1,8 @@
-"""HTML in which foreign text cannot become markup, and numbers and times as people read them.
+"""HTML in which foreign text cannot become markup, and readable numbers and times.
 
     tag("p", "from ", tag("b", identity), class_="node")
 
-What is not made by `tag` is text: cleaned by `text.safe`, and escaped.
+Any string that is not `Html` is text: made safe by `text.safe`, and escaped.
 """
 
 from __future__ import annotations
@@ -18,26 +18,25 @@ if TYPE_CHECKING:
 
 __all__ = ["Html", "age", "foreign_text", "join", "number", "percent", "plural", "tag", "time_tag"]
 
-# The most characters that are shown of a name that others chose.
+# Characters shown of a foreign name.
 _MAX_NAME_LENGTH: Final = 128
 
 _VOID: Final = frozenset({"link", "meta"})
 
 
 class Html(str):
-    """Markup, that needs no escaping any more."""
+    """Markup that is already escaped."""
 
     __slots__ = ()
 
 
 def tag(name: str, /, *content: str, **attributes: str) -> Html:
-    """An element.
+    """Return an element.
 
     Args:
         name: its name.
         content: markup, or text, which is escaped.
-        attributes: those that it has; `class_` and `aria_label` are written `class` and `aria-label`. Values are
-            escaped.
+        attributes: its attributes; `class_` and `aria_label` become `class` and `aria-label`. Values are escaped.
     """
     start = "".join(f' {key.strip("_").replace("_", "-")}="{_text(value)}"' for key, value in attributes.items())
     if name in _VOID:
@@ -46,17 +45,17 @@ def tag(name: str, /, *content: str, **attributes: str) -> Html:
 
 
 def foreign_text(name: str, /, **attributes: str) -> Html:
-    """A name that others chose: of no more than some length, and however it is written, what is around it stays."""
+    """Return an element with a foreign name, truncated, and isolated from the direction of the text around it."""
     return tag("bdi", safe(name, _MAX_NAME_LENGTH), **attributes)
 
 
 def join(parts: Iterable[str]) -> Html:
-    """Markup and text, one after another."""
+    """Concatenate markup and text, which is escaped."""
     return Html("".join(part if isinstance(part, Html) else _text(part) for part in parts))
 
 
 def number(value: int) -> str:
-    """A number with its thousands apart.
+    """Return a number with thousands separators.
 
     >>> number(1234567)
     '1,234,567'
@@ -65,7 +64,7 @@ def number(value: int) -> str:
 
 
 def plural(value: int, one: str, many: str = "") -> str:
-    """A number of things.
+    """Return a number with its noun or verb.
 
     >>> plural(1, "node"), plural(2000, "node"), plural(2, "is", "are")
     ('1 node', '2,000 nodes', '2 are')
@@ -74,7 +73,7 @@ def plural(value: int, one: str, many: str = "") -> str:
 
 
 def percent(part: int, whole: int) -> str:
-    """A share, that is neither nothing nor all unless it is.
+    """Return a percentage that is rounded to neither 0 nor 100.
 
     >>> percent(1, 3), percent(1, 5000), percent(4999, 5000), percent(5, 5)
     ('33.3 %', '<0.1 %', '>99.9 %', '100 %')
@@ -88,7 +87,7 @@ def percent(part: int, whole: int) -> str:
 
 
 def age(seconds: float) -> str:
-    """How long ago, in one unit.
+    """Return how long ago something was, in one unit.
 
     >>> age(0.4), age(59), age(125), age(7200), age(200000)
     ('just now', '59 s ago', '2 min ago', '2 h ago', '2 d ago')
@@ -102,16 +101,16 @@ def age(seconds: float) -> str:
 
 
 def time_tag(when: float, content: str = "", *, seconds: bool = False) -> Html:
-    """A time for machines, and how it reads.
+    """Return a `time` element.
 
     Args:
-        when: in Unix seconds.
-        content: what is shown; by default the time in UTC.
+        when: the time in Unix seconds.
+        content: the text to show; the time in UTC by default.
         seconds: show seconds too.
     """
     try:
         stated = datetime.fromtimestamp(when, UTC)
-    except (ValueError, OverflowError, OSError):  # of a clock that was set to somewhere else
+    except (ValueError, OverflowError, OSError):  # the clock is wrong
         return tag("span", content or "at an unknown time")
     shown = stated.strftime("%Y-%m-%d %H:%M:%S UTC" if seconds else "%Y-%m-%d %H:%M UTC")
     return tag("time", content or shown, datetime=stated.strftime("%Y-%m-%dT%H:%M:%SZ"), title=shown)

@@ -1,4 +1,4 @@
-"""What people must know to read the numbers right: why some may be too low, and what was left out."""
+"""Notices that explain why the page's numbers may be incomplete."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Notice", "notices"]
 
-# A connection is pinged every 20 s; one that answers none of three is as good as down.
+# Four pings of the tally.
 _MAX_SILENCE: Final = 60.0
 
-# How many senders of what could not be read are named.
+# Components named that sent unreadable messages.
 _MAX_SOURCES: Final = 5
 
-_OVERFLOW: Final = {"nodes": "nodes beyond it are not counted", "label_bytes": "names beyond it are cut"}
+_OVERFLOW: Final = {"nodes": "nodes beyond it are not counted", "label_bytes": "longer names are truncated"}
 
 
 class Notice(NamedTuple):
-    """One of them.
+    """A notice.
 
     Attributes:
         level: `error`, `warning` or `note`.
-        text: the sentences.
+        text: one or more sentences.
     """
 
     level: str
@@ -35,50 +35,49 @@ class Notice(NamedTuple):
 
 
 def notices(status: Status) -> Iterator[Notice]:
-    """Return what there is to say, the worst first."""
+    """Yield the notices, errors first."""
     yield from _connection(status["connection"], status["now"])
     yield from _losses(status)
     if status["role"] == "standby":
         election = foreign_text(status["election"] or "")
         if status["election_why"]:
-            why = foreign_text(status["election_why"])
-            yield _notice("warning", "Standby, without a part in the election ", election, ": ", why, ".")
+            reason = foreign_text(status["election_why"])
+            yield _notice("warning", "Standby, not taking part in the election ", election, ": ", reason, ".")
         else:
-            yield _notice("note", "Standby: another tally leads the election ", election, ". This one counts as well.")
+            yield _notice("note", "Standby: another tally leads the election ", election, ". This one counts too.")
     yield from _completeness(status)
 
 
-def _notice(kind: str, *parts: str) -> Notice:
-    return Notice(kind, join(parts))
+def _notice(level: str, *parts: str) -> Notice:
+    return Notice(level, join(parts))
 
 
 def _connection(connection: ConnectionStatus, now: float) -> Iterator[Notice]:
     answered = connection["last_answer"]
     if not connection["up"]:
-        yield _notice("error", "Not connected: what happens now is not counted. Connecting is tried again and again.")
+        yield _notice("error", "Not connected; retrying. Events are not counted until the connection is restored.")
     elif not connection["subscribed"]:
-        yield _notice("error", "Connected, but not subscribed yet: what happens now is not counted.")
+        yield _notice("error", "Connected, but not subscribed yet: events are not counted.")
     elif answered is not None and now - answered > _MAX_SILENCE:
-        yield _notice("error", f"The broker does not answer; it last did {age(now - answered)}.")
+        yield _notice("error", f"The broker does not answer; its last answer was {age(now - answered)}.")
 
 
 def _losses(status: Status) -> Iterator[Notice]:
     if dropped := status["connection"]["dropped"]:
         yield _notice(
             "warning",
-            f"{plural(dropped, 'message')} came faster than could be counted; a missed node counts when next heard.",
+            f"{plural(dropped, 'message was', 'messages were')} dropped because the tally was too slow;"
+            " a missed node counts when next heard.",
         )
     if gaps := status["connection"]["gaps"]:
         yield _notice(
             "warning",
-            f"The connection was lost {plural(gaps, 'time')} since the start; what was sent meanwhile may be missing.",
+            f"The connection was lost {plural(gaps, 'time')} since the start; events in between may be missing.",
         )
     for name, times in sorted(status["limits_hit"].items()):
         if times:
-            beyond = _OVERFLOW.get(name, "what is beyond it is counted as “other”")
-            yield _notice(
-                "warning", "The limit of ", foreign_text(name), f" was hit {plural(times, 'time')}: {beyond}."
-            )
+            overflow = _OVERFLOW.get(name, "names beyond it are counted as “other”")
+            yield _notice("warning", "The ", foreign_text(name), f" limit was hit {plural(times, 'time')}: {overflow}.")
     errors = sorted(((count, name) for name, count in status["errors"].items() if count), reverse=True)
     if errors:
         text: list[str] = [f"{plural(sum(count for count, _ in errors), 'message')} could not be read: "]
@@ -92,15 +91,15 @@ def _losses(status: Status) -> Iterator[Notice]:
 def _completeness(status: Status) -> Iterator[Notice]:
     replay = status["replay"]
     if replay["state"] == "running":
-        yield _notice("note", f"Reading what happened before the start: {plural(replay['events'], 'event')} so far.")
+        yield _notice("note", f"Replaying the stream: {plural(replay['events'], 'event')} so far.")
     elif replay["state"] == "waiting":
-        why = foreign_text(replay["why"])
-        yield _notice("warning", "Waiting for the stream, which keeps what happens meanwhile: ", why, ".")
+        reason = foreign_text(replay["why"])
+        yield _notice("warning", "Waiting for the stream, which keeps events in the meantime: ", reason, ".")
     elif not status["complete"]:
         began = age(status["now"] - status["started"])
-        complete = "The counts are complete after one alive interval, half an hour or so, when each node was heard."
+        complete = "The numbers are complete once every node has been heard, after about 30 minutes."
         text: list[str] = [f"Counting began {began}. {complete}"]
         if replay["state"] == "none":
-            reason = [" (", foreign_text(replay["why"]), ")"] if replay["why"] else []
-            text += [" There is no stream to read the past from", *reason, "."]
+            text.append(" There was no replay")
+            text += [": ", foreign_text(replay["why"]), "."] if replay["why"] else ["."]
         yield _notice("note", *text)

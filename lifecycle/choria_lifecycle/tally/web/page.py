@@ -1,4 +1,4 @@
-"""The page for people: the status as HTML, complete without JavaScript, which only replaces it by a newer one."""
+"""The page: the status as HTML, complete without JavaScript, which only refreshes it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 __all__ = ["page"]
 
-# How much is shown at once, and how much more is there to unfold; the rest is in the JSON.
+# Entries shown at once, and rows to unfold; the rest is in the JSON.
 _MAX_COMPONENTS: Final = 12
 _MAX_ROWS: Final = 6
 _MAX_FOLDED_ROWS: Final = 24
 _MAX_EXPIRED: Final = 8
 
-_CHARTS: Final = (("startups", "Starts"), ("shutdowns", "Stops"), ("expiries", "Expired"), ("upgrades", "Upgrades"))
+_CHARTS: Final = (("startups", "Started"), ("shutdowns", "Stopped"), ("expiries", "Expired"), ("upgrades", "Upgraded"))
 _LEVELS: Final = {"error": "Error", "warning": "Warning", "note": "Note"}
 
 
@@ -31,7 +31,7 @@ def page(status: Status) -> str:
     """Return the page.
 
     Args:
-        status: what to show. Texts in it may be anything.
+        status: what to show; foreign texts in it are made safe.
     """
     html = tag("html", _head(status), _body(status), lang="en", data_build=build_id())
     return f"<!doctype html>\n{html}\n"
@@ -44,7 +44,7 @@ def _head(status: Status) -> Html:
         tag("title", f"{plural(status['nodes'], 'node')} · Lifecycle tally"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
-        # Addresses are relative: the page may be behind a proxy, in a folder.
+        # Addresses are relative: a proxy may serve the page below a path.
         tag("link", rel="icon", href=_asset("icon.svg")),
         tag("link", rel="stylesheet", href=_asset("page.css")),
         Html(f'<script src="{_asset("page.js")}" defer></script>'),
@@ -61,7 +61,7 @@ def _body(status: Status) -> Html:
         _expired(status["expired"], status["now"]),
         _events(status),
     )
-    # In the last paragraph the script says when it gets no answer.
+    # The script shows in the last paragraph when the tally does not respond.
     return tag("body", _header(status), main, _footer(status), tag("p", id="live", role="status"))
 
 
@@ -113,12 +113,12 @@ def _hour(status: Status) -> Html:
                 tag("p", describe_peak(counts), class_="peak"),
             )
         )
-    return tag("section", tag("h2", "The last hour"), tag("div", *figures, class_="hour"))
+    return tag("section", tag("h2", "Last hour"), tag("div", *figures, class_="hour"))
 
 
 def _components(components: Sequence[ComponentStatus]) -> Html:
     if not components:
-        empty = "No node has been heard yet. Each announces itself when it starts, and then every half hour or so."
+        empty = "No node has been heard yet. Nodes announce themselves when they start, and then every 30 minutes."
         return tag("section", tag("h2", "Nodes by version"), tag("p", empty, class_="empty"))
     shown, more = components[:_MAX_COMPONENTS], components[_MAX_COMPONENTS:]
     parts = [
@@ -132,7 +132,7 @@ def _components(components: Sequence[ComponentStatus]) -> Html:
 
 
 def _overview(components: Sequence[ComponentStatus]) -> Html:
-    """The components beside each other, where there are several."""
+    """Return a table of the components, if there are several."""
     if len(components) < 2:
         return Html("")
     counts = [(component["name"], component["nodes"]) for component in components]
@@ -141,20 +141,20 @@ def _overview(components: Sequence[ComponentStatus]) -> Html:
 
 def _component(component: ComponentStatus) -> Html:
     counts = [(version["version"], version["nodes"]) for version in component["versions"]]
-    # By its key the script finds it again. Two names may be shown alike, and are two keys.
+    # The script identifies components by key, because different names may look alike.
     key = component["name"].encode("unicode_escape").decode("ascii")
     return tag("article", tag("h3", foreign_text(component["name"])), *_ranking("version", counts), data_key=key)
 
 
 def _ranking(what: str, counts: Sequence[tuple[str, int]]) -> Iterator[Html]:
-    """How many nodes there are in all, and of what: the most at once, more to unfold, and that there are others."""
+    """Yield the total, a table of the largest counts, and a folded one of more."""
     whole = _sum(counts)
     yield tag("p", f"{plural(whole, 'node')}, {plural(len(counts), what)}", class_="about")
     yield _table(what, counts[:_MAX_ROWS], whole)
     if more := counts[_MAX_ROWS:]:
         unfolded = [_table(what, more[:_MAX_FOLDED_ROWS], whole)]
         if rest := more[_MAX_FOLDED_ROWS:]:
-            unfolded.append(tag("p", f"{_rest(what, rest)}, in the JSON", class_="about"))
+            unfolded.append(tag("p", f"{_rest(what, rest)}: see the JSON", class_="about"))
         yield _details(_rest(what, more), *unfolded)
 
 
@@ -167,7 +167,7 @@ def _sum(counts: Iterable[tuple[str, int]]) -> int:
 
 
 def _table(what: str, counts: Iterable[tuple[str, int]], whole: int) -> Html:
-    # Thousands of rows in the largest of networks: made of as few pieces as can be.
+    # One f-string a row, because large networks have thousands.
     rows = "".join(
         f'<tr><th scope="row">{foreign_text(name)}</th><td class="share">{share_bar(nodes, whole)}</td>'
         f"<td>{number(nodes)}</td>{tag('td', percent(nodes, whole))}</tr>"
@@ -180,8 +180,8 @@ def _table(what: str, counts: Iterable[tuple[str, int]], whole: int) -> Html:
 def _expired(expired: Sequence[ExpiredStatus], now: float) -> Html:
     if not expired:
         return Html("")
-    explained = tag("p", "Nodes that were not heard for so long that they are counted no more.", class_="about")
-    parts = [tag("h2", "Expired last"), explained, _expired_list(expired[:_MAX_EXPIRED], now)]
+    about = tag("p", "Nodes that were silent for too long and are no longer counted.", class_="about")
+    parts = [tag("h2", "Recently expired nodes"), about, _expired_list(expired[:_MAX_EXPIRED], now)]
     if more := expired[_MAX_EXPIRED:]:
         parts.append(_details(f"{number(len(more))} more", _expired_list(more, now)))
     return tag("section", *parts, class_="expired")

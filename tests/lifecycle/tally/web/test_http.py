@@ -285,7 +285,7 @@ async def test_an_error_of_ours_is_told_and_survived(caplog: pytest.LogCaptureFi
         served.source.error = None
         assert (await served.get("/metrics")).status == 200
     [record] = caplog.records
-    assert record.getMessage() == r"cannot answer a request for /metrics: ValueError('no number\x1b[2J')"
+    assert record.getMessage() == r"cannot serve /metrics: ValueError('no number\x1b[2J')"
     assert record.name == "choria_lifecycle"
 
 

@@ -74,12 +74,12 @@ def test_a_name_means_all_its_addresses_that_this_machine_has(monkeypatch: pytes
     ["", ":", "::1", "[::1", "a b:1", "127.0.0.1:", "127.0.0.1:65536", "99999", "host:-1", "host:x", "http://a"],
 )
 def test_what_is_no_address(address: str) -> None:
-    with pytest.raises(ConfigError, match=r"is no address to listen on; wanted is HOST:PORT"):
+    with pytest.raises(ConfigError, match=r"is not an address to listen on; use HOST:PORT"):
         bind([address])
 
 
 def test_an_unknown_name() -> None:
-    with pytest.raises(ConfigError, match=r'cannot listen on "no\.such\.invalid": nothing is known by that name'):
+    with pytest.raises(ConfigError, match=r'cannot listen on "no\.such\.invalid": the name does not resolve'):
         bind(["no.such.invalid:0"])
 
 
@@ -91,7 +91,7 @@ def test_an_address_of_another_machine() -> None:
 @pytest.mark.parametrize(
     ("number", "message"),
     [
-        (13, "cannot listen on 127.0.0.1:80: this user may not; choose a port above 1023"),
+        (13, "cannot listen on 127.0.0.1:80: permission denied; choose a port above 1023"),
         (24, "cannot listen on 127.0.0.1:80: out of them"),
     ],
 )
@@ -109,7 +109,7 @@ def test_what_the_system_refuses(number: int, message: str, monkeypatch: pytest.
 def test_an_address_in_use(pattern: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(AddressInUse, match="another program does; end that one, or choose another port") as caught:
+        with pytest.raises(AddressInUse, match="another program does; stop it, or choose another port") as caught:
             bind([pattern.format(port)])
         assert caught.value.port == port
         assert str(port) in str(caught.value)

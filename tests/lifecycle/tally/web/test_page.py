@@ -242,13 +242,13 @@ def test_the_last_hour() -> None:
         (figure.one("span", **{"class": "what"}).text, figure.one("span", **{"class": "total"}).text)
         for figure in figures
     ] == [
-        ("Starts", "1,737"),
-        ("Stops", "1,694"),
+        ("Started", "1,737"),
+        ("Stopped", "1,694"),
         ("Expired", "7"),
-        ("Upgrades", "6"),
+        ("Upgraded", "6"),
     ]
     expired = figures[2].one("svg")
-    assert expired.attributes["aria-label"] == "Expired in each of the last 60 minutes: most 3 a minute, 15 min ago"
+    assert expired.attributes["aria-label"] == "Expired in each of the last 60 minutes: peak 3 a minute, 15 min ago"
     bars = {int(each.attributes["x"]) // 4: float(each.attributes["height"]) for each in expired.all("rect")}
     assert bars == {7: 13.3, 31: 13.3, 32: 13.3, 44: 40, 51: 13.3}
     for each in expired.all("rect"):
@@ -260,8 +260,8 @@ def test_the_last_hour() -> None:
     [
         ([], "none"),
         ([0, 0], "none"),
-        ([0, 1], "most 1 a minute, just now"),
-        ([5, 1, 5, 0], "most 5 a minute, 1 min ago"),
+        ([0, 1], "peak 1 a minute, just now"),
+        ([5, 1, 5, 0], "peak 5 a minute, 1 min ago"),
     ],
 )
 def test_the_peak(counts: list[int], said: str) -> None:
@@ -307,7 +307,7 @@ def test_the_largest_is_folded_and_bounded() -> None:
         versions = status["components"][0]["versions"]
         assert rows(article) == {each["version"]: each["nodes"] for each in versions[:30]}
         left = sum(each["nodes"] for each in versions[30:])
-        assert f"226 more versions, {markup.plural(left, 'node')}, in the JSON" in article.text
+        assert f"226 more versions, {markup.plural(left, 'node')}: see the JSON" in article.text
 
 
 def test_nothing_was_heard_yet() -> None:
@@ -319,10 +319,7 @@ def test_nothing_was_heard_yet() -> None:
 
 
 CONNECTION = tally_states.empty()["connection"]
-BEGAN = (
-    "note Counting began 12 s ago. The counts are complete after one alive interval, half an hour or so, when each node"
-    " was heard."
-)
+BEGAN = "note Counting began 12 s ago. The numbers are complete once every node has been heard, after about 30 minutes."
 
 
 @pytest.mark.parametrize(
@@ -331,33 +328,33 @@ BEGAN = (
         ({}, ""),
         (
             {"connection": CONNECTION | {"up": False}},
-            "error Not connected: what happens now is not counted. Connecting is tried again and again.",
+            "error Not connected; retrying. Events are not counted until the connection is restored.",
         ),
         (
             {"connection": CONNECTION | {"subscribed": False}},
-            "error Connected, but not subscribed yet: what happens now is not counted.",
+            "error Connected, but not subscribed yet: events are not counted.",
         ),
         (
             {"connection": CONNECTION | {"last_answer": tally_states.NOW - 61}},
-            "error The broker does not answer; it last did 61 s ago.",
+            "error The broker does not answer; its last answer was 61 s ago.",
         ),
         ({"connection": CONNECTION | {"last_answer": None}}, ""),
         (
             {"connection": CONNECTION | {"dropped": 1}},
-            "warning 1 message came faster than could be counted; a missed node counts when next heard.",
+            "warning 1 message was dropped because the tally was too slow; a missed node counts when next heard.",
         ),
         (
             {"connection": CONNECTION | {"gaps": 2}},
-            "warning The connection was lost 2 times since the start; what was sent meanwhile may be missing.",
+            "warning The connection was lost 2 times since the start; events in between may be missing.",
         ),
         (
             {"limits_hit": {"versions": 1500, "governors": 0}},
-            "warning The limit of versions was hit 1,500 times: what is beyond it is counted as “other”.",
+            "warning The versions limit was hit 1,500 times: names beyond it are counted as “other”.",
         ),
-        ({"limits_hit": {"nodes": 1}}, "warning The limit of nodes was hit 1 time: nodes beyond it are not counted."),
+        ({"limits_hit": {"nodes": 1}}, "warning The nodes limit was hit 1 time: nodes beyond it are not counted."),
         (
             {"limits_hit": {"label_bytes": 2}},
-            "warning The limit of label_bytes was hit 2 times: names beyond it are cut.",
+            "warning The label_bytes limit was hit 2 times: longer names are truncated.",
         ),
         (
             {"errors": {"server": 2, "transition": 40, "x": 0}},
@@ -369,24 +366,24 @@ BEGAN = (
         ),
         (
             {"role": "standby", "election": "TALLY", "election_why": "there is no bucket <b>"},
-            "warning Standby, without a part in the election TALLY: there is no bucket <b>.",
+            "warning Standby, not taking part in the election TALLY: there is no bucket <b>.",
         ),
         (
             {"role": "standby", "election": "TALLY"},
-            "note Standby: another tally leads the election TALLY. This one counts as well.",
+            "note Standby: another tally leads the election TALLY. This one counts too.",
         ),
         (
             {"complete": False, "replay": {"state": "running", "events": 1200, "why": ""}},
-            "note Reading what happened before the start: 1,200 events so far.",
+            "note Replaying the stream: 1,200 events so far.",
         ),
         (
             {"complete": False, "replay": {"state": "waiting", "events": 0, "why": "no answer from <b>"}},
-            "warning Waiting for the stream, which keeps what happens meanwhile: no answer from <b>.",
+            "warning Waiting for the stream, which keeps events in the meantime: no answer from <b>.",
         ),
         ({"complete": False, "replay": {"state": "off", "events": 0, "why": ""}}, BEGAN),
         (
             {"complete": False},
-            f"{BEGAN} There is no stream to read the past from (the server has no stream CHORIA_EVENTS).",
+            f"{BEGAN} There was no replay: the server has no stream CHORIA_EVENTS.",
         ),
     ],
 )

@@ -1,31 +1,31 @@
 "use strict";
 
-// Fetches the page every few seconds and changes what is shown into it, piece by piece: scroll position, focus,
-// selection and what was unfolded stay. In a hidden tab it rests.
+// Fetches the page every few seconds and patches the document in place, which keeps scroll position, focus, selection
+// and unfolded details. Pauses in a hidden tab.
 
-const EVERY = 5000;
-const PATIENCE = 4000;
+const REFRESH_MS = 5000;
+const TIMEOUT_MS = 4000;
 
 let timer = 0;
 let running = false;
-let reached = Date.now();
+let lastUpdate = Date.now();
 
 async function update() {
   clearTimeout(timer);
   if (running || document.hidden) return;
   running = true;
   try {
-    const response = await fetch(location.pathname, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+    const response = await fetch(location.pathname, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
     if (!response.ok) throw new Error(`status ${response.status}`);
     show(new DOMParser().parseFromString(await response.text(), "text/html"));
-    reached = Date.now();
-    say("");
+    lastUpdate = Date.now();
+    showStatus("");
   } catch {
-    const seconds = Math.round((Date.now() - reached) / 1000);
-    say(`The tally does not answer. What is shown is from ${ago(seconds)}.`);
+    const seconds = Math.round((Date.now() - lastUpdate) / 1000);
+    showStatus(`The tally does not respond. Last update: ${ago(seconds)}.`);
   } finally {
     running = false;
-    timer = setTimeout(update, EVERY);
+    timer = setTimeout(update, REFRESH_MS);
   }
 }
 
@@ -33,22 +33,22 @@ function ago(seconds) {
   return seconds < 120 ? "a moment ago" : `${Math.round(seconds / 60)} minutes ago`;
 }
 
-function say(text) {
+function showStatus(text) {
   const live = document.getElementById("live");
   document.documentElement.classList.toggle("lost", text !== "");
-  // Only what changes is read out.
+  // Screen readers announce every assignment.
   if (live.textContent !== text) live.textContent = text;
 }
 
 function show(page) {
   if (page.documentElement.dataset.build !== document.documentElement.dataset.build) {
-    location.reload(); // the tally was updated, and with it the page's own files
+    location.reload(); // the tally was upgraded, and the page's files with it
     return;
   }
   const focused = document.activeElement;
   if (document.title !== page.title) document.title = page.title;
   morph(document.body, page.body);
-  // A piece that was moved has lost the focus.
+  // Moving an element loses the focus.
   if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
 }
 
@@ -89,4 +89,4 @@ function alike(old, fresh) {
 }
 
 document.addEventListener("visibilitychange", update);
-timer = setTimeout(update, EVERY);
+timer = setTimeout(update, REFRESH_MS);
