@@ -1,4 +1,4 @@
-"""Events as they are read, with as little to write as a test needs; nothing in them is checked."""
+"""Short constructors for received events; nothing in them is checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""States of a tally to show: as they are in life, and at their worst."""
+"""Sample statuses of a tally, from typical to hostile."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def component(name: str, **versions: int) -> ComponentStatus:
 
 
 def empty(**changes: Any) -> Status:
-    """Just started: nothing was heard."""
+    """Return the status of a tally that has heard nothing yet."""
     status: Status = {
         "version": "0.1.0",
         "prefix": "lifecycle_tally",
@@ -73,10 +73,10 @@ def empty(**changes: Any) -> Status:
 
 
 def typical() -> Status:
-    """A network of 15,000 nodes in the middle of an upgrade."""
-    chance = random.Random(4)
-    rollout = [max(0, round(90 * (at - 20) / 15 * (1 - (at - 20) / 40))) + chance.randrange(4) for at in range(60)]
-    rollout = [count if at > 19 else chance.randrange(3) for at, count in enumerate(rollout)]
+    """Return the status of 15,000 nodes in the middle of an upgrade."""
+    rng = random.Random(4)
+    rollout = [max(0, round(90 * (at - 20) / 15 * (1 - (at - 20) / 40))) + rng.randrange(4) for at in range(60)]
+    rollout = [count if at > 19 else rng.randrange(3) for at, count in enumerate(rollout)]
     status = empty(
         started=NOW - 9.3 * 86400,
         complete=True,
@@ -98,10 +98,10 @@ def typical() -> Status:
         ],
         minutes={
             "first": NOW - 3600,
-            "startups": [count + chance.randrange(3) for count in rollout],
-            "shutdowns": [count + (chance.randrange(9) == 0) for count in rollout],
+            "startups": [count + rng.randrange(3) for count in rollout],
+            "shutdowns": [count + (rng.randrange(9) == 0) for count in rollout],
             "expiries": [1 if at in {7, 31, 32, 51} else 3 if at == 44 else 0 for at in range(60)],
-            "upgrades": [chance.randrange(3) if at % 9 == 0 else 0 for at in range(60)],
+            "upgrades": [rng.randrange(3) if at % 9 == 0 else 0 for at in range(60)],
         },
         expired=[
             {
@@ -133,19 +133,19 @@ def typical() -> Status:
 
 
 def whole(status: Status) -> Status:
-    """With the components in order and the number of all nodes right."""
+    """Return the status with components sorted and the total number of nodes."""
     status["components"].sort(key=lambda each: -each["nodes"])
     status["nodes"] = sum(each["nodes"] for each in status["components"])
     return status
 
 
 def huge() -> Status:
-    """All limits reached: 64 components with 256 versions each."""
-    chance = random.Random(5)
+    """Return a status at all limits: 64 components with 256 versions each."""
+    rng = random.Random(5)
     status = typical()
     status["components"] = [
         component(
-            f"component-{number}", **{f"{number}.{v}.0": chance.randrange(1, 2 + 4000 // (v + 1)) for v in range(256)}
+            f"component-{number}", **{f"{number}.{v}.0": rng.randrange(1, 2 + 4000 // (v + 1)) for v in range(256)}
         )
         for number in range(64)
     ]
@@ -165,7 +165,7 @@ def huge() -> Status:
 
 
 def hostile() -> Status:
-    """Every text that others choose is the worst it can be."""
+    """Return a status in which every foreign text is hostile."""
     bad = HOSTILE[0]
     status = typical()
     status["components"] = [component(name, **dict.fromkeys(HOSTILE, 10)) for name in HOSTILE]
@@ -190,7 +190,7 @@ def hostile() -> Status:
 
 
 def troubled() -> Status:
-    """The connection is down, and a lot went wrong before."""
+    """Return the status of a disconnected tally after many errors."""
     status = typical()
     status["connection"] |= {"up": False, "subscribed": False, "gaps": 3, "dropped": 1_204, "last_answer": NOW - 240}
     status |= {"complete": False, "role": "standby", "started": NOW - 600, "last_event": NOW - 243}

@@ -1,4 +1,4 @@
-"""docs/tally.md, and what lies in docs/tally, say what `lifecycle tally` does: its flags, metrics, paths and rights."""
+"""docs/tally.md and the files in docs/tally agree with the program: flags, metrics, queries, paths, permissions."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def blocks(language: str) -> list[str]:
 
 
 def rows(part: str) -> list[list[str]]:
-    """The cells of the only table of a part."""
+    """Return the cells of a section's only table."""
     lines = re.findall(r"^\| (.*) \|$", PARTS[part], re.MULTILINE)
     assert lines
     return [[cell.strip() for cell in re.split(r" ?\| ?", line)] for line in lines if not line.startswith("-")][1:]
@@ -84,7 +84,7 @@ class Family(NamedTuple):
 
 
 def exposed() -> dict[str, Family]:
-    """What a tally exposes that has seen everything there is."""
+    """Return the metrics of a tally that has counted every kind of event."""
     recorder = Recorder(now=0.0)
     for kind in ("startup", "shutdown", "alive", "provisioned", "upgraded", "governor"):
         recorder.record(event(kind), 0.0)
@@ -112,9 +112,9 @@ def table() -> dict[str, Family]:
     }
 
 
-def test_every_metric_has_its_row_and_no_other() -> None:
+def test_the_table_lists_exactly_the_metrics() -> None:
     listed = table()
-    # Only Linux tells of processes.
+    # Process metrics exist only on Linux.
     known = FAMILIES if sys.platform == "linux" else FAMILIES | {n: f for n, f in listed.items() if "process_" in n[:8]}
     assert listed == known
 
@@ -135,7 +135,7 @@ WORDS = {"and", "or", "unless", "offset"}
 AGGREGATIONS = {"sum", "min", "max", "count"}
 FUNCTIONS = {"rate", "increase", "max_over_time", "time", "vector"}
 OF_RANGES = {"rate", "increase", "max_over_time"}
-# What Prometheus adds to each series, and makes by itself.
+# Labels and series that Prometheus adds.
 TARGET = {"job", "instance"}
 OF_PROMETHEUS = {"up": Family("gauge", frozenset())}
 
@@ -144,7 +144,7 @@ def tokens(query: str) -> list[tuple[str, str]]:
     found, at = [], 0
     while at < len(query):
         match = TOKEN.match(query, at)
-        assert match, f"what is {query[at : at + 20]!r} in {query!r}?"
+        assert match, f"cannot parse {query[at : at + 20]!r} in {query!r}"
         if match.lastgroup:
             found.append((match.lastgroup, match[0]))
         at = match.end()
@@ -152,7 +152,7 @@ def tokens(query: str) -> list[tuple[str, str]]:
 
 
 class Query:
-    """A query, as far as it is needed to tell whether all that it names is there."""
+    """A PromQL query, parsed far enough to check that its metrics and labels exist."""
 
     def __init__(self, text: str) -> None:
         self.families: dict[str, Family] = {}
@@ -166,12 +166,12 @@ class Query:
         assert self.families, f"{text} has no metric"
         labels = {label for family in self.families.values() for label in family.labels}
         assert self.grouped <= labels | TARGET, text
-        # What the answer can have.
+        # The labels of the result.
         outer = re.match(rf"(?:{'|'.join(AGGREGATIONS)}) by \(([^)]*)\)", text)
         self.labels = set(re.findall(r"\w+", outer[1])) if outer else labels | TARGET
 
     def _text(self, token: str, following: str) -> None:
-        assert self.open[-1] == "{", f"{token} is no value of a label"
+        assert self.open[-1] == "{", f"{token} is not the value of a label"
 
     def _number(self, token: str, following: str) -> None:
         assert self.open[-1:] != ["{"], token
@@ -203,7 +203,7 @@ class Query:
         for family in (name, re.sub("_(?:sum|count)$", "", name)):
             if family in FAMILIES:
                 return FAMILIES[family]
-        assert name in OF_PROMETHEUS, f"there is no metric {name}"
+        assert name in OF_PROMETHEUS, f"unknown metric {name}"
         return OF_PROMETHEUS[name]
 
     def _sign(self, token: str, following: str) -> None:
@@ -217,12 +217,12 @@ class Query:
 
 
 def strictly(text: str) -> Any:
-    """Read YAML in which no key is there twice."""
+    """Parse YAML, refusing duplicate keys."""
 
     class Loader(yaml.SafeLoader):
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
             keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-            assert len(keys) == len(set(keys)), f"a key is there twice: {keys} at {node.start_mark}"
+            assert len(keys) == len(set(keys)), f"duplicate key: {keys} at {node.start_mark}"
             return super().construct_mapping(node, deep)
 
     return yaml.load(text, Loader)
@@ -247,7 +247,7 @@ def test_queries_of_the_page(number: int) -> None:
 def test_queries_of_the_dashboard(name: str) -> None:
     query = Query(of_grafana(EXPRESSIONS[name]))
     assert PREFIX not in EXPRESSIONS[name]
-    # The active tally alone, wherever a series tells; and the chosen job.
+    # Only the active tally, where series have the label, and the chosen job.
     uses = re.findall(r"(\w+)\{([^}]*)\}", of_grafana(EXPRESSIONS[name]))
     assert {metric for metric, _ in uses} == query.families.keys()
     for metric, matchers in uses:
@@ -270,7 +270,7 @@ def test_queries_of_the_dashboard(name: str) -> None:
         "time()",
     ],
 )
-def test_wrong_queries_are_found(wrong: str) -> None:
+def test_invalid_queries_are_detected(wrong: str) -> None:
     with pytest.raises(AssertionError):
         Query(wrong)
 
@@ -325,7 +325,7 @@ def test_the_alerts() -> None:
 
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
-def test_promtool_takes_the_alerts(tmp_path: Path) -> None:
+def test_promtool_accepts_the_alerts(tmp_path: Path) -> None:
     scraping = next(text for text in blocks("yaml") if "scrape_configs" in text)
     (tmp_path / "prometheus.yml").write_text(scraping)
     shutil.copy(FOLDER / "alerts.yml", tmp_path)
@@ -336,7 +336,7 @@ def test_promtool_takes_the_alerts(tmp_path: Path) -> None:
 # Flags and commands.
 
 OPTIONS = {name for parameter in command.params for name in parameter.opts if name.startswith("--")}
-# Of other programs.
+# Flags of other programs.
 OTHERS = {
     "--publish",
     "--event-viewer",
@@ -349,7 +349,7 @@ OTHERS = {
 }
 
 
-def test_every_flag_is_in_the_page_and_no_other() -> None:
+def test_the_page_lists_exactly_the_flags() -> None:
     listed = PARTS["Options"]
     assert set(re.findall(r"(?<![\w-])--[a-z][\w.-]*", listed)) == OPTIONS | {"--help"}
     others = set(re.findall(r"(?<![\w\[-])--[a-z][\w.-]*", PAGE)) - OPTIONS
@@ -387,7 +387,7 @@ def test_exit_codes_are_those_of_the_command() -> None:
 
 
 def parsed(line: str) -> None:
-    """Have the command's own parser read a line."""
+    """Parse a command line with the program's own parser."""
     words = shlex.split(line, comments=True)[1:]
     context = program.make_context("lifecycle", words)
     group: click.Command = program
@@ -414,17 +414,17 @@ COMMANDS = list(commands())
 
 
 @pytest.mark.parametrize("line", COMMANDS)
-def test_commands_are_understood(line: str) -> None:
+def test_commands_are_valid(line: str) -> None:
     parsed(line)
 
 
-def test_wrong_commands_are_found() -> None:
+def test_invalid_commands_are_detected() -> None:
     for wrong in ("lifecycle tally --prot 8080", "lifecycle tall", "lifecycle tally --port many"):
         with pytest.raises(click.UsageError):
             parsed(wrong)
 
 
-def test_other_commands_and_links_lead_somewhere() -> None:
+def test_other_commands_and_links_are_valid() -> None:
     lines = re.findall(r"^\$ (.*)$", "\n".join(blocks("console")), re.MULTILINE)
     rest = [line for line in lines if not line.startswith("lifecycle ")]
     assert {Path(line.split()[0]).name for line in rest} == {"python3", "pip", "cp", "systemctl", "docker"}
@@ -439,7 +439,7 @@ def test_other_commands_and_links_lead_somewhere() -> None:
 
 
 class Stub:
-    """Serves what a tally serves."""
+    """A source with sample data."""
 
     def metrics(self) -> bytes:
         return b"# nothing\n"
@@ -467,7 +467,7 @@ async def served(ask: Callable[[int], Any]) -> Any:
             return await asyncio.to_thread(ask, listening.getsockname()[1])
 
 
-async def test_paths_are_there() -> None:
+async def test_paths_exist() -> None:
     named = [spans(path)[0] for path, _ in rows("HTTP endpoints")]
     [caddy], [nginx] = blocks("caddyfile"), blocks("nginx")
     [free] = re.findall(r"@people not path (.*)", caddy)
@@ -505,9 +505,9 @@ def test_the_health_check_of_the_container() -> None:
 
 
 @pytest.mark.skipif(not shutil.which("caddy"), reason="Caddy is not installed")
-def test_caddy_takes_the_example(tmp_path: Path) -> None:
+def test_caddy_accepts_the_example(tmp_path: Path) -> None:
     said = subprocess.run(["caddy", "version"], capture_output=True, text=True, check=True, timeout=SECONDS).stdout
-    # One that was built without a version says so.
+    # A build without a version has no number.
     old = () < tuple(map(int, re.findall(r"\d+", said)[:2])) < (2, 8)
     (tmp_path / "Caddyfile").write_text(
         blocks("caddyfile")[0].replace("basic_auth", "basicauth" if old else "basic_auth")
@@ -521,7 +521,7 @@ def test_caddy_takes_the_example(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed")
-def test_nginx_takes_the_example(tmp_path: Path) -> None:
+def test_nginx_accepts_the_example(tmp_path: Path) -> None:
     from tests.bed.certificates import Authority
 
     issued = Authority.create("CA").issue("www.example.net")
@@ -535,26 +535,26 @@ def test_nginx_takes_the_example(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-# Rights.
+# Permissions.
 
-RIGHTS = [(purpose, way, spans(subject)[0], right) for purpose, way, subject, right in rows("Permissions")]
+PERMISSIONS = [(purpose, way, spans(subject)[0], right) for purpose, way, subject, right in rows("Permissions")]
 
 
 def test_permissions_of_tokens_are_those_of_the_broker() -> None:
-    for purpose, way, subject, right in RIGHTS:
+    for purpose, way, subject, right in PERMISSIONS:
         names = dict.fromkeys(spans(right), True)
         published, subscribed = allowed({"callerid": "up=tally", "permissions": names})
         granted = published if way == "publishes" else subscribed
         if purpose != "answers":
             assert names, subject
             assert any(covers(each, subject.replace("CAMPAIGN", "TALLY")) for each in granted), subject
-    everything = dict.fromkeys({name for *_, right in RIGHTS for name in spans(right)}, True)
+    everything = dict.fromkeys({name for *_, right in PERMISSIONS for name in spans(right)}, True)
     assert everything == {"events_viewer": True, "streams_user": True, "election_user": True}
 
 
 def granted(*purposes: str) -> User:
-    """Who may do what the table says for these purposes, and nothing else."""
-    chosen = [(way, subject) for purpose, way, subject, _ in RIGHTS if purpose in purposes]
+    """Return a user with exactly the table's permissions for these purposes."""
+    chosen = [(way, subject) for purpose, way, subject, _ in PERMISSIONS if purpose in purposes]
     return User(
         name="tally",
         password="s3cret",
@@ -565,7 +565,7 @@ def granted(*purposes: str) -> User:
 
 @pytest.fixture
 def streams() -> Iterator[Callable[..., Any]]:
-    """Starts a server with the streams of Choria's brokers, on which one user may do what the table says."""
+    """Return a function that starts a server on which one user has the table's permissions."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("NATS_URL", "NATS_USER", "NATS_PASSWORD", "NATS_CREDS", "NATS_CA"):
             patch.delenv(name, raising=False)
@@ -590,11 +590,11 @@ async def consumers(url: str) -> list[Any]:
         await client.close()
 
 
-async def test_what_the_table_grants_is_enough_to_replay(streams: Callable[..., Any]) -> None:
+async def test_the_permissions_are_enough_to_replay(streams: Callable[..., Any]) -> None:
     with streams("counting", "machines", "replay", "answers") as server:
         await fill(server.url)
         async with lifecycle.connect(server.url, user="tally", password="s3cret", environ={}) as middleware:
-            for subject in (subject for purpose, _, subject, _ in RIGHTS if purpose in {"counting", "machines"}):
+            for subject in (subject for purpose, _, subject, _ in PERMISSIONS if purpose in {"counting", "machines"}):
                 async with middleware.deliveries(subject=subject):
                     pass
             async with middleware.deliveries(since=time.time() - 60, stream="CHORIA_EVENTS") as received:
@@ -604,7 +604,7 @@ async def test_what_the_table_grants_is_enough_to_replay(streams: Callable[..., 
                 pass
 
 
-async def test_what_the_table_grants_is_enough_for_an_election(streams: Callable[..., Any]) -> None:
+async def test_the_permissions_are_enough_for_an_election(streams: Callable[..., Any]) -> None:
     with streams("election", "election, to take over at once", "answers") as server:
         await fill(server.url)
         async with lifecycle.connect(server.url, user="tally", password="s3cret", environ={}) as middleware:
@@ -616,7 +616,7 @@ async def test_what_the_table_grants_is_enough_for_an_election(streams: Callable
             assert (await bucket.write("TALLY", "tally-2", 0, "c", 5)).previous_released
 
 
-async def test_without_reading_the_bucket_a_clean_end_is_not_seen(streams: Callable[..., Any]) -> None:
+async def test_without_reading_the_bucket_a_release_goes_unnoticed(streams: Callable[..., Any]) -> None:
     with streams("election", "answers") as server:
         await fill(server.url)
         async with lifecycle.connect(server.url, user="tally", password="s3cret", environ={}) as middleware:
@@ -627,7 +627,7 @@ async def test_without_reading_the_bucket_a_clean_end_is_not_seen(streams: Calla
                 await bucket.write("TALLY", "tally-2", 0, "c", 5)
 
 
-# What runs it.
+# Unit, container and compose file.
 
 
 def unit_values(key: str) -> list[str]:
@@ -635,8 +635,8 @@ def unit_values(key: str) -> list[str]:
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
-def test_systemd_takes_the_unit(tmp_path: Path) -> None:
-    # Only the program need not be there.
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    # The program itself need not be installed.
     unit = tmp_path / "lifecycle-tally.service"
     unit.write_text(UNIT.replace("/opt/choria-lifecycle/bin/lifecycle", sys.executable))
     done = subprocess.run(
@@ -644,14 +644,14 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     )
     said = [line for line in done.stderr.splitlines() if "lifecycle-tally" in line]
     assert (done.returncode, said) == (0, []), done.stderr
-    # Of 100; a unit that says nothing has 96.
+    # Exposure out of 100; an empty unit has 96.
     judge = ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=20", str(unit)]
     done = subprocess.run(judge, capture_output=True, text=True, timeout=SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def connecting(tmp_path: Path, environment: dict[str, str], patch: pytest.MonkeyPatch) -> Any:
-    """The settings in force on a machine of Puppet's, whose brokers are named in plugin.d."""
+    """Return the settings in force on a Puppet node whose brokers are named in plugin.d."""
     (tmp_path / "etc/choria/plugin.d").mkdir(parents=True)
     (tmp_path / "etc/choria/client.conf").write_text("securityprovider = choria\n")
     (tmp_path / "etc/choria/plugin.d/choria.cfg").write_text("middleware_hosts = broker.example.net:4222\n")
@@ -665,11 +665,11 @@ def connecting(tmp_path: Path, environment: dict[str, str], patch: pytest.Monkey
     return resolve.resolve(configuration=configuration, environ=environment)
 
 
-def test_the_unit_connects_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_unit_connects_with_its_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = dict(pair.split("=", 1) for line in unit_values("Environment") for pair in line.split())
     credentials = {each.partition(":")[0] for each in unit_values("LoadCredential")}
     assert {value.removeprefix("%d/") for value in given.values() if value.startswith("%d/")} == credentials
-    # As systemd has it for a dynamic user.
+    # As systemd sets it for a dynamic user.
     user = {"USER": "lifecycle-tally", "LOGNAME": "lifecycle-tally", "HOME": "/"}
     settings = connecting(tmp_path, {**user, **given}, monkeypatch)
     assert settings.servers == ("nats://broker.example.net:4222",)
@@ -677,13 +677,13 @@ def test_the_unit_connects_as_it_says(tmp_path: Path, monkeypatch: pytest.Monkey
     assert {str(settings.ca), str(settings.cert), str(settings.key)} == {f"%d/{name}" for name in credentials}
 
 
-def test_the_container_reads_plugins_of_choria(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_container_reads_plugin_d(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [given] = re.findall(r"^ENV (.*)$", CONTAINERFILE, re.MULTILINE)
     environment = dict(pair.split("=", 1) for pair in given.split()) | {"MCOLLECTIVE_CERTNAME": "tally.mcollective"}
     assert connecting(tmp_path, environment, monkeypatch).servers == ("nats://broker.example.net:4222",)
 
 
-def test_the_container_has_what_the_wheel_is_built_from(tmp_path: Path) -> None:
+def test_the_container_copies_the_sources_of_the_wheel(tmp_path: Path) -> None:
     for line in re.findall(r"^COPY (?!--)(.*)$", CONTAINERFILE, re.MULTILINE):
         *sources, target = line.split()
         for source in sources:

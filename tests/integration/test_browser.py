@@ -1,4 +1,4 @@
-"""The tally's page in a real browser: does it look right everywhere, complain about nothing, and keep up by itself?"""
+"""The tally's page in a real browser: layout, contrast, policy, updates."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ STATES = {
     )
 }
 
-# Waits for an update that has begun by itself, then makes one.
+# Waits for a running update, then starts another.
 UPDATE = """(async () => {
     while (running) await new Promise((resolve) => setTimeout(resolve, 10));
     await update();
@@ -45,7 +45,7 @@ UPDATE = """(async () => {
 
 
 class Source:
-    """What the browser looks at."""
+    """The served data."""
 
     def __init__(self) -> None:
         self.state: Status = tally_states.typical()
@@ -77,13 +77,13 @@ async def browser() -> AsyncGenerator[Page]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def page(browser: Page) -> AsyncGenerator[Page]:
-    """The tab, empty, and in the end without a complaint."""
+    """The tab, cleared before a test, and without console messages after it."""
     browser.requests.clear()
     browser.complaints.clear()
     await browser.look(1280)
     yield browser
     await browser.load("about:blank")
-    # A tab that is still open when its server ends asks once more; what is missing on a server is said in other words.
+    # A tab that outlives its server fails to connect; other errors are complaints.
     gone = ("net::ERR_CONNECTION_", "net::ERR_SOCKET_", "net::ERR_EMPTY_RESPONSE")
     assert [complaint for complaint in browser.complaints if not any(error in complaint for error in gone)] == []
 
@@ -91,7 +91,7 @@ async def page(browser: Page) -> AsyncGenerator[Page]:
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [375, 1280])
 @pytest.mark.parametrize("state", STATES)
-async def test_it_fits_and_can_be_read(state: str, width: int, dark: bool, page: Page) -> None:
+async def test_the_page_fits_and_has_contrast(state: str, width: int, dark: bool, page: Page) -> None:
     async with serving() as (source, at):
         source.state = STATES[state]()
         await page.look(width, dark=dark)
@@ -103,14 +103,14 @@ async def test_it_fits_and_can_be_read(state: str, width: int, dark: bool, page:
         assert {"", "static/page"} <= asked <= {"", "static/page", "static/icon"}
 
 
-async def test_pale_text_would_be_found(page: Page) -> None:
+async def test_low_contrast_is_detected(page: Page) -> None:
     async with serving() as (_, at):
         await page.load(at)
         await page.evaluate("document.styleSheets[0].insertRule('dt { color: #aaa !important; }')")
         assert await page.pale() == ["Nodes: 2.32", "Components: 2.32", "Versions: 2.32", "Last event: 2.32"]
 
 
-async def test_what_the_policy_forbids_would_be_found(page: Page) -> None:
+async def test_violations_of_the_policy_are_detected(page: Page) -> None:
     async with serving() as (_, at):
         await page.load(at)
         await page.evaluate("document.body.setAttribute('style', 'color: red')")
@@ -118,7 +118,7 @@ async def test_what_the_policy_forbids_would_be_found(page: Page) -> None:
         page.complaints.clear()
 
 
-async def test_it_keeps_up_by_itself(page: Page) -> None:
+async def test_the_page_refreshes_itself(page: Page) -> None:
     async with serving() as (source, at):
         await page.load(at)
         await page.evaluate("window.loaded = 'once'")
@@ -130,7 +130,7 @@ async def test_it_keeps_up_by_itself(page: Page) -> None:
         assert "9.9" in await page.evaluate("document.querySelector('main').innerText")
 
 
-async def test_what_it_becomes_is_what_a_new_one_would_be(page: Page) -> None:
+async def test_a_refreshed_page_equals_a_new_one(page: Page) -> None:
     async with serving() as (source, at):
         await page.load(at)
         for state in [*STATES, *reversed(STATES)]:
@@ -143,7 +143,7 @@ async def test_what_it_becomes_is_what_a_new_one_would_be(page: Page) -> None:
             assert same, state
 
 
-async def test_who_reads_is_not_disturbed(page: Page) -> None:
+async def test_a_refresh_keeps_selection_focus_and_position(page: Page) -> None:
     async with serving() as (source, at):
         source.state = tally_states.huge()
         await page.look(375, 600)
@@ -156,7 +156,7 @@ async def test_who_reads_is_not_disturbed(page: Page) -> None:
             getSelection().selectAllChildren(row.querySelector('bdi'));
         """)
         before = await page.evaluate("[getSelection().toString(), row.getBoundingClientRect().top]")
-        # The last component comes first, and nothing has as many nodes as before.
+        # The last component moves to the top, and all counts change.
         first, last = source.state["components"][0], source.state["components"][-1]
         for component in source.state["components"]:
             component["nodes"] += 5
@@ -171,21 +171,21 @@ async def test_who_reads_is_not_disturbed(page: Page) -> None:
         assert abs(top - before[1]) < 600
 
 
-async def test_it_says_when_the_tally_is_gone_and_when_it_is_back(page: Page) -> None:
+async def test_the_page_shows_when_the_tally_does_not_respond(page: Page) -> None:
     async with serving() as (_, at):
         await page.load(at)
         assert await page.evaluate("document.getElementById('live').textContent") == ""
     await page.evaluate(UPDATE)
-    said = "document.getElementById('live').innerText"
-    assert await page.evaluate(said) == "The tally does not respond. Last update: a moment ago."
+    live = "document.getElementById('live').innerText"
+    assert await page.evaluate(live) == "The tally does not respond. Last update: a moment ago."
     assert await page.evaluate("document.documentElement.className") == "lost"
     assert await page.pale() == []
     async with serving(int(at.rstrip("/").rpartition(":")[2])):
         await page.evaluate(UPDATE)
-        assert await page.evaluate(f"{said} + document.documentElement.className") == ""
+        assert await page.evaluate(f"{live} + document.documentElement.className") == ""
 
 
-async def test_it_rests_in_a_hidden_tab(page: Page) -> None:
+async def test_a_hidden_tab_does_not_refresh(page: Page) -> None:
     async with serving() as (source, at):
         await page.load(at)
         await page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
@@ -197,7 +197,7 @@ async def test_it_rests_in_a_hidden_tab(page: Page) -> None:
         await page.until("document.title === '0 nodes · Lifecycle tally'")
 
 
-async def test_a_newer_tally_brings_newer_files(page: Page) -> None:
+async def test_an_upgraded_tally_reloads_the_page(page: Page) -> None:
     async with serving() as (_, at):
         await page.load(at)
         await page.evaluate("document.documentElement.dataset.build = 'older', window.loaded = 'once'")
@@ -208,7 +208,7 @@ async def test_a_newer_tally_brings_newer_files(page: Page) -> None:
         assert await page.evaluate("window.loaded") is None
 
 
-async def test_it_is_all_there_without_scripts(page: Page) -> None:
+async def test_the_page_is_complete_without_scripts(page: Page) -> None:
     async with serving() as (_, at):
         await page.call("Emulation.setScriptExecutionDisabled", value=True)
         try:
@@ -224,7 +224,7 @@ async def test_it_is_all_there_without_scripts(page: Page) -> None:
     assert ("StaticText", "15,301") in named
 
 
-async def test_it_can_be_used_from_the_keyboard(page: Page) -> None:
+async def test_the_page_works_from_the_keyboard(page: Page) -> None:
     async with serving() as (_, at):
         await page.load(at)
         reached: list[str] = []

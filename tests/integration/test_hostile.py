@@ -1,6 +1,6 @@
 """A hostile publisher beside honest ones, through a real server, against a real `lifecycle tally`.
 
-Whoever may publish can say anything. What is his may end in `other`; what is not his is exact, and nothing grows.
+The hostile publisher's events may end in `other`; the honest ones' are counted exactly, and memory does not grow.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LIMITS = Limits(nodes=3000)
 CROWD = 4000
 GUESTS = 300
 LONG_ONES = 250
-# So many make room for the next wave: less than its long identities and guests take.
+# Nodes that leave after each wave: fewer than the next wave's long identities and guests need.
 LEAVING = 500
 OTHER = "other"
 MEGABYTES = 8
@@ -39,13 +39,13 @@ LIFECYCLE = "choria.lifecycle.event"
 TRANSITION = "choria.machine.transition"
 EXEC = "choria.machine.watcher.exec.state"
 
-# All of it is legal in JSON, and nothing of it in a label, a page or a terminal as it is.
+# Legal in JSON, but not unescaped in a label, a page or a terminal.
 FOUL = '"}\n# TYPE up gauge\nup 1\\\r\x00\x07\x1b[31m\x7f\x85\u2028\u202e<script>alert(1)</script>&amp;{{}}%s'
 LONG = FOUL + "é" * 25_000
 
 
 class Message(NamedTuple):
-    """What is published, and whether it keeps its contract."""
+    """A message, and whether it is valid."""
 
     subject: str
     data: bytes
@@ -78,7 +78,7 @@ def run(machine: str, outcome: str = "success", nanoseconds: object = 10**9) -> 
     return Message(EXEC, dumps(event | watcher | outcome_fields))
 
 
-# The honest ones: who they are, what they do while nothing happens, and who leaves. Their nodes have the same names.
+# The honest publishers, whose components have nodes of the same names.
 
 
 def arriving() -> Iterator[Message]:
@@ -89,7 +89,7 @@ def arriving() -> Iterator[Message]:
 
 
 def working() -> Iterator[Message]:
-    """A fifth of each component's nodes upgrade, and all speak."""
+    """Yield an alive event of every node, a fifth of which upgrade."""
     for component in HONEST:
         for number in range(NODES):
             yield lifecycle("alive", component, f"n{number}", version="1.1" if number < 20 else f"1.{number % 2}")
@@ -106,11 +106,11 @@ def leaving() -> Iterator[Message]:
 VERSIONS = {"1.0": 35, "1.1": 55}
 
 
-# The hostile one. Everything has names of its own in each wave.
+# The hostile publisher, with new names in each wave.
 
 
 def wave(name: str) -> Iterator[Message]:
-    """First what is to have series and room of its own, while there are any."""
+    """Yield one wave, beginning with events that need their own series and nodes while there is room."""
     yield from long(name)
     yield from odd(name)
     for number in range(GUESTS):
@@ -143,7 +143,7 @@ def long(name: str) -> Iterator[Message]:
 
 
 def odd(name: str) -> Iterator[Message]:
-    """What is good, though nobody would write it."""
+    """Yield events that are valid but unusual."""
     yield lifecycle("alive", "evil", name, "server", version="1")
     yield lifecycle("alive", "", "", "t", version="")
     yield lifecycle("alive", OTHER, name, version=OTHER)
@@ -191,7 +191,7 @@ def unreadable(name: str) -> Iterator[Message]:
 
 
 def publish(url: str, *publishers: Iterable[Message]) -> None:
-    """Publish what each has to say, each over a connection of its own, at the same time."""
+    """Publish concurrently, each publisher over its own connection."""
 
     async def one(messages: Iterable[Message]) -> None:
         client = await nats.connect(url, allow_reconnect=False)
@@ -209,7 +209,7 @@ def publish(url: str, *publishers: Iterable[Message]) -> None:
 
 
 def counted(running: RunningTally, messages: Iterable[Message]) -> Numbers:
-    """Wait until everything is counted, whoever sent it and wherever that is; fail unless it is, exactly."""
+    """Wait until all messages are counted, under any name, and check the exact sums."""
     found = Counter(message.subject if message.good else "bad" for message in messages)
     wanted = {
         "good_events": sum(count for subject, count in found.items() if subject.startswith(LIFECYCLE)),
@@ -225,7 +225,7 @@ def counted(running: RunningTally, messages: Iterable[Message]) -> Numbers:
 
 
 def check_caps(numbers: Numbers) -> None:
-    """See that no family has more series than it may, and no label more bytes."""
+    """Check that series and labels are within the limits."""
     components = LIMITS.components + 1
     assert len(numbers.series("good_events")) <= components
     assert len(numbers.series("process_errors")) <= components + 2
@@ -241,7 +241,7 @@ def check_caps(numbers: Numbers) -> None:
 
 
 def check_honest(numbers: Numbers, rounds: int, guests: int) -> None:
-    """See that what is not the hostile one's is exact; `rounds` is how often the honest ones have been `working`."""
+    """Check the honest publishers' counts; `rounds` is how often they were `working`."""
     for component in HONEST:
         more = guests if component == "server" else 0
         types = {"startup": NODES, "alive": rounds * NODES + more, "governor": rounds, "shutdown": 10}
@@ -269,7 +269,7 @@ def check_pages(running: RunningTally) -> None:
 
 
 def test_honest_counts_are_exact_and_nothing_grows() -> None:
-    """Also for a second tally, that rebuilds the fleet out of what the hostile one has left in the stream."""
+    """A second tally, which replays the hostile stream, gets the same nodes."""
     before, during, waves = list(arriving()), list(working()), [list(wave(name)) for name in "abc"]
     with embedded.nats_server() as server:
         add_stream(server.url)
@@ -278,7 +278,7 @@ def test_honest_counts_are_exact_and_nothing_grows() -> None:
             publish(server.url, before)
             counted(running, before)
             sent = before
-            for wave_ in waves[:2]:  # with the first, and what waits of the second, buffers grow to their size
+            for wave_ in waves[:2]:  # buffers grow to their final size in the first two
                 publish(server.url, wave_, during)
                 sent = [*sent, *wave_, *during]
                 resident = counted(running, sent).total("process_resident_memory_bytes")
@@ -299,7 +299,7 @@ def test_honest_counts_are_exact_and_nothing_grows() -> None:
             check_caps(again)
 
 
-def test_who_comes_first_takes_the_names_and_the_sums_stay_exact(server: embedded.Server) -> None:
+def test_the_first_names_get_series_and_the_sums_stay_exact(server: embedded.Server) -> None:
     hostile = [lifecycle("alive", f"c{number}", "n0", version="0") for number in range(LIMITS.components + 40)]
     hostile += [lifecycle("alive", f"c{number}", "n0", version=OTHER) for number in range(LIMITS.components, 80)]
     honest = [*arriving(), *working(), *leaving()]

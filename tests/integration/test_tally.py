@@ -1,4 +1,4 @@
-"""`lifecycle tally` as a process: what real events become in /metrics, and every way it begins and ends."""
+"""`lifecycle tally` as a process: real events in /metrics, and every way to start and end."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ SECONDS = 30
 
 
 def _values(labels: str) -> list[str]:
-    """The values of labels, in the order of their names."""
+    """Return the values of labels, sorted by name."""
     return [value for _, value in sorted(re.findall(r'(\w+)="([^"]*)"', labels))]
 
 
 class Running:
-    """A tally, with what it serves."""
+    """A running tally and what it serves."""
 
     def __init__(self, process: subprocess.Popen[str], port: int) -> None:
         self.process = process
@@ -56,7 +56,7 @@ class Running:
         return {(name, *_values(labels)): float(value) for name, labels, value in found}
 
     def until(self, wanted: dict[tuple[str, ...], float]) -> None:
-        """Scrape until the numbers are there."""
+        """Scrape until the samples have these values."""
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline:
             found = self.samples()
@@ -117,7 +117,7 @@ def node(number: int) -> dict[str, str]:
     return {"identity": f"n{number}.example.net", "component": "server"}
 
 
-def test_the_archived_tools_line(server: embedded.Server) -> None:
+def test_the_command_line_of_the_archived_tool(server: embedded.Server) -> None:
     with tally("--component", "server", "--prefix", "lifecycle_tally", "--server", server.url) as running:
         publish(
             server,
@@ -149,7 +149,7 @@ def test_the_archived_tools_line(server: embedded.Server) -> None:
         assert "--web.listen-address" in said
 
 
-def test_payloads_that_cannot_be_read_are_counted(server: embedded.Server) -> None:
+def test_unreadable_messages_are_counted(server: embedded.Server) -> None:
     async def run() -> None:
         async with lifecycle.connect(server.url, environ={}) as middleware:
             transport = middleware._transport
@@ -164,7 +164,7 @@ def test_payloads_that_cannot_be_read_are_counted(server: embedded.Server) -> No
         )
 
 
-def test_a_broker_that_dies_and_comes_back() -> None:
+def test_a_broker_is_killed_and_restarted() -> None:
     with embedded.nats_server(jetstream=False) as first, tally("--server", first.url) as running:
         publish(first, lifecycle.startup(version="1", **node(1)))
         running.until({("lifecycle_tally_nodes", "1", "server"): 1})
@@ -213,7 +213,7 @@ def test_a_restart_shows_the_whole_fleet_at_once() -> None:
                 }
             )
             assert running.end()[0] == 0
-        publish(server, lifecycle.alive(version="2", **node(10)))  # while no tally runs
+        publish(server, lifecycle.alive(version="2", **node(10)))  # while the tally is stopped
         with tally("--server", server.url) as running:
             running.until(
                 {
@@ -221,7 +221,7 @@ def test_a_restart_shows_the_whole_fleet_at_once() -> None:
                     ("lifecycle_tally_versions", "1", "server", "2"): 1,
                     ("lifecycle_tally_replayed_events_total",): nodes + 11,
                     ("lifecycle_tally_replaying",): 0,
-                    ("lifecycle_tally_complete",): 0,  # as the stream is a few seconds old
+                    ("lifecycle_tally_complete",): 0,  # the stream is only seconds old
                 }
             )
             assert not [name for name in running.samples() if name[0] == "lifecycle_tally_good_events"]
@@ -245,7 +245,7 @@ def test_a_restart_shows_the_whole_fleet_at_once() -> None:
             assert json.loads(running.get("/api/v1/status")[1])["replay"]["state"] == "off"
 
 
-def test_without_a_stream_it_says_so() -> None:
+def test_a_missing_stream_is_reported() -> None:
     with embedded.nats_server(jetstream=False) as server, tally("--server", server.url) as running:
         publish(server, lifecycle.startup(version="1", **node(1)))
         running.until({("lifecycle_tally_nodes", "1", "server"): 1, ("lifecycle_tally_complete",): 0})
@@ -276,8 +276,8 @@ def test_a_user_who_may_not_read_streams() -> None:
             assert (replay["state"], "$JS.API.STREAM.INFO.CHORIA_EVENTS" in replay["why"]) == ("none", True)
 
 
-def test_a_broker_that_is_killed_during_load(tmp_path: Path) -> None:
-    """All that the stream has taken is counted, each once, though the tally was not there for some of it."""
+def test_a_broker_is_killed_under_load(tmp_path: Path) -> None:
+    """Every stored event is counted once, including those stored while the tally was disconnected."""
     nodes = 6000
 
     async def load(url: str, killing: Callable[[], None]) -> None:
@@ -290,7 +290,7 @@ def test_a_broker_that_is_killed_during_load(tmp_path: Path) -> None:
                     try:
                         await middleware.publish_many(batch, stored=True, timeout=30)
                     except lifecycle.DeliveryFailed:
-                        continue  # what was stored all the same is stored twice
+                        continue  # part of the batch may be stored twice
                     break
 
     with ExitStack() as stack:
@@ -317,9 +317,9 @@ def test_a_broker_that_is_killed_during_load(tmp_path: Path) -> None:
         assert running.get("/-/ready")[0] == 200
 
 
-@pytest.mark.skipif("SOAK_ROUNDS" not in os.environ, reason="takes 15 s, and longer where a machine is busy: make soak")
+@pytest.mark.skipif("SOAK_ROUNDS" not in os.environ, reason="takes 15 s, longer on a busy machine: make soak")
 def test_brokers_whose_jetstream_is_not_ready() -> None:
-    """As when a site comes up again: the brokers answer, and have not agreed on a leader yet."""
+    """As after a power cut: the brokers answer, but have not elected a leader yet."""
 
     async def prepare() -> None:
         async with await nats_py.connect(brokers.urls[1:]) as client:
@@ -424,7 +424,7 @@ async def _stored(url: str) -> int:
     return count
 
 
-def test_a_port_that_is_taken(server: embedded.Server) -> None:
+def test_a_port_in_use(server: embedded.Server) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with tally("--server", "nats://127.0.0.1:1", port=port) as running:
@@ -452,7 +452,7 @@ def test_a_port_that_is_taken(server: embedded.Server) -> None:
         (["--expiry", "80"], 2, "80s"),
     ],
 )
-def test_what_cannot_be_done(server: embedded.Server, arguments: list[str], code: int, said: str) -> None:
+def test_errors_at_startup(server: embedded.Server, arguments: list[str], code: int, said: str) -> None:
     command = [sys.executable, "-m", "choria_lifecycle", "tally", "--port", "0", "--server", server.url, *arguments]
     if "--server" in arguments:
         command = [sys.executable, "-m", "choria_lifecycle", "tally", "--port", "0", *arguments]
@@ -474,7 +474,7 @@ def test_json_log(server: embedded.Server) -> None:
     assert json.loads(done.stderr.splitlines()[-1])["level"] == "error"
 
 
-def test_many_at_one_instant_none_lost(server: embedded.Server) -> None:
+def test_a_burst_is_counted_without_loss(server: embedded.Server) -> None:
     events = [lifecycle.alive(version="1", **node(number)) for number in range(33_334)]
     with tally("--server", server.url) as running:
         publish(server, *events)
@@ -483,7 +483,7 @@ def test_many_at_one_instant_none_lost(server: embedded.Server) -> None:
         )
 
 
-def test_the_demo_needs_nothing() -> None:
+def test_the_demo_needs_no_configuration() -> None:
     with tally("--demo") as running:
         deadline = time.monotonic() + SECONDS
         while not json.loads(running.get("/api/v1/status")[1])["nodes"] and time.monotonic() < deadline:

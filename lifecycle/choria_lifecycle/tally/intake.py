@@ -83,7 +83,7 @@ class Intake:
 
     @property
     def gaps(self) -> int:
-        """How often events may have been missed; with a stream, a lost connection misses none."""
+        """Times at which events may have been missed; with a stream, a lost connection misses none."""
         return sum(each.gaps for each in self._counters) + max(0, len(self._counters) - 1)
 
     @property

@@ -212,7 +212,7 @@ class Recorder:
 
     @property
     def limits_hit(self) -> Mapping[str, int]:
-        """How often each limit was hit, by its name in `Limits`, zeros included."""
+        """Hits of each limit, by its name in `Limits`, zeros included."""
         return self._labels.hits
 
     def _by_component(self, number: Callable[[Component], T]) -> Mapping[str, T]:

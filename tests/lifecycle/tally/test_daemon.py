@@ -1,4 +1,4 @@
-"""A tally at work over a transport in memory: what ends it, and what it does without."""
+"""A running tally over an in-memory transport: missing permissions, outages, the replay."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 async def until(happened: Callable[[], object]) -> None:
     async with asyncio.timeout(10):
-        while not happened():  # noqa: ASYNC110 - the other side needs its turns
+        while not happened():  # noqa: ASYNC110 - yields to the other tasks
             await asyncio.sleep(0)
 
 
 @asynccontextmanager
-async def at_work(
+async def running_tally(
     transport: InMemoryTransport, options: TallyOptions
 ) -> AsyncIterator[tuple[Tally, asyncio.Task[None]]]:
     async with Middleware(transport) as middleware:
@@ -39,13 +39,13 @@ async def at_work(
 
 
 @pytest.mark.parametrize("when", ["at the start", "later"])
-async def test_without_the_right_to_machine_events_it_does_the_rest(
+async def test_lifecycle_events_count_without_permission_for_machine_events(
     when: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     transport = InMemoryTransport()
     if when == "at the start":
         transport.refuse("choria.machine.transition")
-    async with at_work(transport, TallyOptions()) as (tally, task):
+    async with running_tally(transport, TallyOptions()) as (tally, task):
         transport.refuse("choria.machine.transition")
         await until(lambda: "these events are not counted" in caplog.text)
         await transport.publish([("choria.machine.watcher.exec.state", b"{")], 5)
@@ -56,11 +56,7 @@ async def test_without_the_right_to_machine_events_it_does_the_rest(
 
 
 class Silent(InMemoryTransport):
-    """A transport that can be cut off.
-
-    Attributes:
-        silent: whether it is.
-    """
+    """A transport whose server does not answer while `silent`."""
 
     silent = False
 
@@ -70,11 +66,11 @@ class Silent(InMemoryTransport):
         await super().flush(timeout)
 
 
-async def test_nobody_expires_while_it_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nodes_do_not_expire_during_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tally_module, "_PING_INTERVAL", 0.0)
     monkeypatch.setattr(tally_module, "_SWEEP_INTERVAL", 0.05)
     transport = Silent()
-    async with at_work(transport, TallyOptions()) as (tally, _):
+    async with running_tally(transport, TallyOptions()) as (tally, _):
         swept = list[float]()
         monkeypatch.setattr(tally.recorder, "expire", swept.append)
         await until(lambda: swept)
@@ -87,7 +83,7 @@ async def test_nobody_expires_while_it_is_cut_off(monkeypatch: pytest.MonkeyPatc
         await until(lambda: swept)
 
 
-async def test_nobody_expires_while_the_past_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nodes_do_not_expire_during_the_replay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tally_module, "_SWEEP_INTERVAL", 0.05)
     async with Middleware(InMemoryTransport()) as middleware:
         tally = Tally(middleware, TallyOptions())
@@ -102,7 +98,7 @@ async def test_nobody_expires_while_the_past_is_read(monkeypatch: pytest.MonkeyP
         await asyncio.gather(sweeping, return_exceptions=True)
 
 
-async def test_while_the_past_is_not_read_the_standby_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_standby_names_the_unfinished_replay_as_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Middleware(InMemoryTransport()) as middleware:
         tally = Tally(middleware, TallyOptions(election="TALLY"))
         assert tally.state().election_reason == "the stream has not been read yet"

@@ -1,4 +1,4 @@
-"""The text that Prometheus reads: exact lines, what prometheus_client's parser makes of them, and promtool's view."""
+"""The text format: exact lines, and what prometheus_client's parser and promtool make of them."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ lifecycle_tally_limits_hit_total{limit="nodes"} 0
 lifecycle_tally_limits_hit_total{limit="label_bytes"} 0
 """
 
-# The names and types of the Go tally, and the one that its archived ancestor had besides.
+# The names and types of the Go tally, and one of its archived predecessor.
 TYPES = {
     "good_events": "counter",
     "process_errors": "counter",
@@ -139,16 +139,16 @@ def text(
 def samples(exposed: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     found = [sample for family in text_string_to_metric_families(exposed) for sample in family.samples]
     made = {(_as_written(sample.name, exposed), frozenset(sample.labels.items())): sample.value for sample in found}
-    assert len(made) == len(found), "a series is there twice"
+    assert len(made) == len(found), "duplicate series"
     return made
 
 
 def _as_written(name: str, exposed: str) -> str:
-    """The parser adds what counters should end with."""
+    """Remove the `_total` that the parser adds to counters."""
     return name if f"# TYPE {name} counter" in exposed else name.removesuffix("_total")
 
 
-def test_the_lines_are_these() -> None:
+def test_exact_lines() -> None:
     lines = text(busy()).splitlines()
     own = [line for line in lines if not line.startswith(("#", "process_"))]
     version = f'lifecycle_tally_build_info{{version="{choria_lifecycle.__version__}"}} 1'
@@ -174,7 +174,7 @@ def test_each_metric_has_help_and_a_type_before_its_samples(recorder: Recorder) 
     assert own == TYPES | OWN_TYPES
 
 
-def test_the_parser_reads_what_the_recorder_has() -> None:
+def test_the_parser_finds_every_metric() -> None:
     found = samples(text(busy()))
     names = {name.removeprefix("lifecycle_tally_") for name, _ in found if name.startswith("lifecycle_tally_")}
     sums = {f"{name}_{end}" for name, kind in TYPES.items() if kind == "summary" for end in ("sum", "count")}
@@ -183,7 +183,7 @@ def test_the_parser_reads_what_the_recorder_has() -> None:
     assert found["lifecycle_tally_versions", frozenset(labels.items())] == 1.0
 
 
-def test_the_parser_reads_the_types() -> None:
+def test_the_parser_finds_the_types() -> None:
     families = {family.name: family.type for family in text_string_to_metric_families(text(busy()))}
     for name, kind in TYPES.items():
         assert families[f"lifecycle_tally_{name}"] == kind
@@ -204,7 +204,7 @@ def test_the_role_is_on_every_series_that_the_go_tally_has(active: bool) -> None
         assert pairs.get("active") == (role if bare in TYPES or bare == "nodes" else None)
 
 
-def test_a_new_tally_says_what_it_can() -> None:
+def test_the_metrics_of_a_new_tally() -> None:
     state = TallyState(connected=False, started=1.0, now=2.0)
     found = {
         name: value
@@ -222,7 +222,7 @@ def test_a_new_tally_says_what_it_can() -> None:
     }
 
 
-def test_series_vanish_with_their_last_node() -> None:
+def test_series_end_with_their_last_node() -> None:
     recorder = Recorder(now=0.0)
     recorder.record(event("alive"), 0.0)
     assert 'versions{active="1",component="server",version="1.0"} 1\n' in text(recorder)
@@ -242,7 +242,7 @@ def test_process_metrics_are_those_of_prometheus_client() -> None:
     assert {"process_resident_memory_bytes", "process_cpu_seconds_total"} <= found
 
 
-def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     with pytest.raises(MissingExtra, match=r"the tally's metrics needs .*\[cli\]"):
         text(Recorder(now=0.0))
@@ -265,14 +265,14 @@ def test_names_begin_with_the_prefix(prefix: str) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "9a", "a-b", "a b", "é", "a\n", "a{"])
-def test_a_prefix_that_no_name_can_have_is_refused(prefix: str) -> None:
+def test_invalid_prefixes_are_refused(prefix: str) -> None:
     with pytest.raises(ConfigError, match="cannot begin a metric name"):
         render(Recorder(now=0.0), STATE, prefix=prefix, now=0.0)
 
 
 @settings(max_examples=EXAMPLES)
 @given(st.lists(TEXTS, min_size=5, max_size=5), st.sampled_from([4, 128]))
-def test_whatever_text_there_is_the_parser_reads_it_back(texts: list[str], limit: int) -> None:
+def test_the_parser_reads_any_text_back(texts: list[str], limit: int) -> None:
     recorder = Recorder(limits=Limits(label_bytes=limit), now=0.0)
     component, version, governor, machine, name = texts
     recorder.record(event("alive", component, version, component), 0.0)
@@ -297,7 +297,7 @@ def test_quotes_backslashes_and_newlines_are_escaped() -> None:
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
-def test_promtool_has_nothing_to_say_but_of_the_names() -> None:
+def test_promtool_complains_only_about_names() -> None:
     done = subprocess.run(
         ["promtool", "check", "metrics"], input=text(busy()), capture_output=True, text=True, timeout=30
     )

@@ -1,4 +1,4 @@
-"""The last hour, minute by minute."""
+"""The last hour by minute."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_new_history_is_empty_and_ends_with_the_current_minute() -> None:
         (1e9, 1000 + (1e9 // 60 - 59) * 60, {}),
     ],
 )
-def test_rows_move_on_with_the_time(passed: float, begin: float, counted: dict[int, int]) -> None:
+def test_minutes_move_with_the_time(passed: float, begin: float, counted: dict[int, int]) -> None:
     history = History(1000.0)
     for _ in range(3):
         history.counts_at(1000.0).startups += 1
@@ -35,16 +35,16 @@ def test_rows_move_on_with_the_time(passed: float, begin: float, counted: dict[i
     assert len(rows) == HISTORY_MINUTES
 
 
-def test_a_time_before_the_last_counts_in_its_own_minute() -> None:
+def test_a_late_event_counts_in_its_own_minute() -> None:
     history = History(0.0)
     history.counts_at(120.0).upgrades += 1
     history.counts_at(30.0).upgrades += 2
     history.counts_at(119.0).upgrades += 3
-    history.counts_at(120.0 - HISTORY_MINUTES * MINUTE).upgrades += 4  # nobody shows it any more
+    history.counts_at(120.0 - HISTORY_MINUTES * MINUTE).upgrades += 4  # no longer shown
     assert [row.upgrades for row in history.last_hour(120.0)[1]] == [0] * (HISTORY_MINUTES - 3) + [2, 3, 1]
 
 
-def test_the_last_to_expire_are_kept() -> None:
+def test_the_last_expired_nodes_are_kept() -> None:
     history = History(0.0)
     for number in range(MAX_EXPIRED + 5):
         history.expired.append(ExpiredNode(f"n{number}", "server", "1", 0.0, 1.0))

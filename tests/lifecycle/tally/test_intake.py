@@ -1,4 +1,4 @@
-"""What a tally counts of what a stream has stored, and of what is published."""
+"""The intake: replayed and live events, missing and late streams, gaps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOUR = 3600.0
 
 
 class Clock:
-    """The stream's clock: what is stored may be as old as a test wants."""
+    """The stream's clock, which may lag, so that stored events are old."""
 
     def __init__(self) -> None:
         self.ago = 0.0
@@ -38,7 +38,7 @@ def clock() -> Clock:
 
 
 class Counting:
-    """An intake at work."""
+    """A running intake with its recorder and messages."""
 
     def __init__(self, intake: Intake, recorder: Recorder, said: list[str]) -> None:
         self.intake = intake
@@ -47,7 +47,7 @@ class Counting:
 
     async def until(self, happened: Callable[[], object]) -> None:
         async with asyncio.timeout(10):
-            while not happened():  # noqa: ASYNC110 - the other side needs its turns
+            while not happened():  # noqa: ASYNC110 - yields to the other tasks
                 await asyncio.sleep(0)
 
 
@@ -79,7 +79,7 @@ def event(kind: str, number: int, version: str = "1", component: str = "server")
     return lifecycle.new(kind, **(options if kind == "shutdown" else options | {"version": version}))
 
 
-async def test_what_was_stored_rebuilds_nodes_and_is_not_counted(clock: Clock) -> None:
+async def test_stored_events_rebuild_nodes_and_are_not_counted(clock: Clock) -> None:
     transport = InMemoryTransport(clock=clock)
     middleware = Middleware(transport)
     await middleware.publish_many(
@@ -98,7 +98,7 @@ async def test_what_was_stored_rebuilds_nodes_and_is_not_counted(clock: Clock) -
         assert running.said[0].startswith("rebuilt 2 nodes from 6 stored events")
 
 
-async def test_the_age_of_what_was_stored_counts(clock: Clock) -> None:
+async def test_stored_events_count_from_the_time_they_were_stored(clock: Clock) -> None:
     middleware = Middleware(InMemoryTransport(clock=clock))
     for ago, number in ((EXPIRY + 100, 1), (EXPIRY - 300, 2), (10.0, 3)):
         clock.ago = ago
@@ -121,7 +121,7 @@ async def test_the_age_of_what_was_stored_counts(clock: Clock) -> None:
         (2 * HOUR, 0, False),
     ],
 )
-async def test_complete(clock: Clock, older: float, replay: float, complete: bool) -> None:
+async def test_complete_needs_one_alive_interval(clock: Clock, older: float, replay: float, complete: bool) -> None:
     clock.ago = older
     middleware = Middleware(InMemoryTransport(clock=clock))
     clock.ago = 1
@@ -132,7 +132,7 @@ async def test_complete(clock: Clock, older: float, replay: float, complete: boo
         assert running.intake.replay_state == ("done" if replay else "off")
 
 
-async def test_while_it_is_read_nothing_is_complete(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_is_complete_during_the_replay(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     clock.ago = 2 * HOUR
     middleware = Middleware(InMemoryTransport(clock=clock), limit=2)
     clock.ago = 1
@@ -148,7 +148,7 @@ async def test_while_it_is_read_nothing_is_complete(clock: Clock, monkeypatch: p
     monkeypatch.setattr(recorder, "replay", watched)
     task = asyncio.create_task(intake.run())
     async with asyncio.timeout(10):
-        while not intake.complete:  # noqa: ASYNC110 - the other side needs its turns
+        while not intake.complete:  # noqa: ASYNC110 - yields to the other tasks
             await asyncio.sleep(0)
     await middleware.close()
     await task
@@ -156,7 +156,7 @@ async def test_while_it_is_read_nothing_is_complete(clock: Clock, monkeypatch: p
     assert seen == [("running", False)] * 99 + [("done", True)]
 
 
-async def test_only_the_components_that_were_asked_for() -> None:
+async def test_only_the_chosen_components_count() -> None:
     middleware = Middleware(InMemoryTransport())
     await middleware.publish_many([event("alive", 1, component=name) for name in ("a", "b", "c")])
     async with counting(middleware, components=("a", "c")) as running:
@@ -166,7 +166,7 @@ async def test_only_the_components_that_were_asked_for() -> None:
         assert set(running.recorder.versions()) == {"a", "c"}
 
 
-async def test_the_past_is_over_though_its_last_is_of_another_component() -> None:
+async def test_the_replay_ends_even_if_the_last_event_is_of_another_component() -> None:
     middleware = Middleware(InMemoryTransport())
     await middleware.publish_many([event("alive", 1, component=name) for name in ("a", "c", "other")])
     async with counting(middleware, components=("a", "c")) as running, asyncio.timeout(10):
@@ -176,11 +176,11 @@ async def test_the_past_is_over_though_its_last_is_of_another_component() -> Non
 
 
 class Booting(InMemoryTransport):
-    """A transport of brokers that cannot be asked for their streams yet.
+    """A transport of brokers whose JetStream is not ready.
 
     Attributes:
-        reason: why they cannot; empty once they can.
-        asked: how often they were asked.
+        reason: why it is not; empty once it is.
+        asked: the number of attempts to read.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -196,7 +196,7 @@ class Booting(InMemoryTransport):
         return await super().replay(*arguments, **options)
 
 
-async def test_a_stream_that_is_not_ready_is_waited_for(
+async def test_the_intake_retries_until_the_stream_is_ready(
     clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(intake_module, "_RETRY_INTERVAL", 0.0)
@@ -220,7 +220,7 @@ async def test_a_stream_that_is_not_ready_is_waited_for(
     assert [record.getMessage() for record in caplog.records] == [
         "JetStream system temporarily unavailable; retrying; nothing is counted until the stream can be read"
     ]
-    await middleware.publish(event("startup", 2))  # meanwhile
+    await middleware.publish(event("startup", 2))  # stored during the wait
     transport.reason = ""
     await asyncio.wait_for(intake.wait_replay_over(), 10)
     assert (intake.replay_state, intake.reason, intake.receiving, intake.complete) == ("done", "", True, True)
@@ -231,9 +231,9 @@ async def test_a_stream_that_is_not_ready_is_waited_for(
     await task
 
 
-async def test_what_is_read_late_is_as_old_as_it_is(clock: Clock) -> None:
+async def test_events_read_late_count_from_the_time_they_were_stored(clock: Clock) -> None:
     async with counting(Middleware(InMemoryTransport(clock=clock)), ran=HOUR) as running:
-        running.intake._subscribed_at -= HOUR  # and it was cut off for the last ten minutes
+        running.intake._subscribed_at -= HOUR  # an hour ago; cut off for the last ten minutes
         clock.ago = 600
         await running.intake._middleware.publish(event("startup", 1))
         await running.until(lambda: running.recorder.nodes)
@@ -244,8 +244,8 @@ async def test_what_is_read_late_is_as_old_as_it_is(clock: Clock) -> None:
         assert [each.identity for each in running.recorder.history.expired] == ["n1.example.net"]
 
 
-async def test_nothing_is_from_before_the_start(clock: Clock) -> None:
-    """Where the clock of the brokers is behind."""
+async def test_no_live_event_counts_from_before_the_start(clock: Clock) -> None:
+    """Even if the brokers' clock is slow."""
     async with counting(Middleware(InMemoryTransport(clock=clock))) as running:
         clock.ago = 10 * HOUR
         await running.intake._middleware.publish(event("alive", 1))
@@ -253,7 +253,7 @@ async def test_nothing_is_from_before_the_start(clock: Clock) -> None:
         assert running.recorder.last_event == pytest.approx(time.monotonic(), abs=30)
 
 
-async def test_without_a_stream_it_says_so(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_missing_stream_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     middleware = Middleware(InMemoryTransport(streams=()))
     async with counting(middleware, stream="CHORIA_EVENTS") as running:
         assert running.intake.replay_state == "none"
@@ -265,13 +265,13 @@ async def test_without_a_stream_it_says_so(caplog: pytest.LogCaptureFixture) -> 
         assert (running.intake.gaps, running.intake.replayed, running.said) == (0, 0, [])
 
 
-async def test_a_gap_makes_it_incomplete() -> None:
+async def test_a_gap_makes_the_numbers_incomplete() -> None:
     clock = Clock()
     clock.ago = 2 * HOUR
     transport = InMemoryTransport(clock=clock)
     async with counting(Middleware(transport)) as running:
         assert running.intake.complete
-        transport.interrupt()  # which is none out of a stream
+        transport.interrupt()  # not a gap, because the stream keeps the events
         assert running.intake.complete
         assert running.intake.gaps == 0
         assert running.intake._deliveries is not None
@@ -280,7 +280,7 @@ async def test_a_gap_makes_it_incomplete() -> None:
         assert not running.intake.complete
 
 
-async def test_a_stream_that_goes_away(caplog: pytest.LogCaptureFixture) -> None:
+async def test_after_the_stream_is_deleted_events_count_live(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
     clock.ago = 2 * HOUR
     middleware = Middleware(InMemoryTransport(clock=clock))
@@ -296,7 +296,7 @@ async def test_a_stream_that_goes_away(caplog: pytest.LogCaptureFixture) -> None
         assert "the stream EVENTS is gone" in caplog.text
 
 
-async def test_what_is_not_allowed_ends_it() -> None:
+async def test_a_refused_subscription_raises() -> None:
     transport = InMemoryTransport(streams=())
     transport.refuse("choria.lifecycle.event.>")
     intake = Intake(

@@ -1,4 +1,4 @@
-"""The limits of a tally, and what foreign text becomes as a label."""
+"""Limits, and foreign text as label values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_limit_below_one_is_refused(name: str) -> None:
         ("\ud800x\udfff", "\ufffdx\ufffd"),
     ],
 )
-def test_a_label_is_text_that_can_be_written(text: str, value: str) -> None:
+def test_label_values_can_be_written(text: str, value: str) -> None:
     labels = Labels(Limits())
     assert labels.value(text) == value
     value.encode()
@@ -49,13 +49,13 @@ def test_a_label_is_text_that_can_be_written(text: str, value: str) -> None:
         ("\x00" * 43, 128, "\ufffd" * 42),
     ],
 )
-def test_a_long_label_is_cut_between_characters_and_counted(text: str, limit: int, value: str) -> None:
+def test_long_labels_are_truncated_between_characters_and_counted(text: str, limit: int, value: str) -> None:
     labels = Labels(Limits(label_bytes=limit))
     assert labels.value(text) == value
     assert labels.hits["label_bytes"] == (value != text)
 
 
-def test_what_is_not_admitted_is_counted() -> None:
+def test_names_beyond_a_limit_are_counted() -> None:
     labels = Labels(Limits(governors=2))
     table = {"a": 1}
     assert labels.admit(table, "b", "governors", OTHER) == "b"

@@ -1,4 +1,4 @@
-"""The nodes of a component: versions, expiry, limits, and what they take of memory."""
+"""The nodes of a component: versions, expiry, limits and memory."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from choria_lifecycle.tally.nodes import SHARDS, LastHeard, NodeCounter, Nodes
 
 
 def make(**limits: int) -> tuple[Nodes, NodeCounter, Labels]:
-    labels, census = Labels(Limits(**limits)), NodeCounter()
-    return Nodes(labels, census), census, labels
+    labels, counter = Labels(Limits(**limits)), NodeCounter()
+    return Nodes(labels, counter), counter, labels
 
 
 def expire(nodes: Nodes, oldest: int) -> list[LastHeard]:
@@ -24,35 +24,35 @@ def expire(nodes: Nodes, oldest: int) -> list[LastHeard]:
     return sorted(gone)
 
 
-def test_a_node_is_in_one_version_at_a_time() -> None:
-    nodes, census, _ = make()
+def test_a_node_has_one_version_at_a_time() -> None:
+    nodes, counter, _ = make()
     assert not nodes.record("n1", "1", 5)
     assert not nodes.record("n1", "1", 5)
     assert not nodes.record("n1", "1", 6)
     assert not nodes.record("n2", "1", 6)
-    assert (nodes.versions(), census.nodes) == ({"1": 2}, 2)
+    assert (nodes.versions(), counter.nodes) == ({"1": 2}, 2)
     assert nodes.record("n1", "2", 6)
-    assert (nodes.versions(), census.nodes) == ({"1": 1, "2": 1}, 2)
+    assert (nodes.versions(), counter.nodes) == ({"1": 1, "2": 1}, 2)
     nodes.remove("n2")
     nodes.remove("n2")
     nodes.remove("n3")
-    assert (nodes.versions(), census.nodes) == ({"2": 1}, 1)
+    assert (nodes.versions(), counter.nodes) == ({"2": 1}, 1)
 
 
-def test_a_node_expires_with_what_it_was_last() -> None:
-    nodes, census, _ = make()
+def test_an_expired_node_has_its_last_version() -> None:
+    nodes, counter, _ = make()
     nodes.record("n1", "1", 5)
     nodes.record("n2", "1", 5)
     nodes.record("n2", "2", 7)
     nodes.record("n3", "1", 6)
     assert expire(nodes, 5) == []
     assert expire(nodes, 7) == [("n1", "1", 5), ("n3", "1", 6)]
-    assert (nodes.versions(), census.nodes) == ({"2": 1}, 1)
+    assert (nodes.versions(), counter.nodes) == ({"2": 1}, 1)
     assert expire(nodes, 8) == [("n2", "2", 7)]
-    assert (nodes.versions(), census.nodes) == ({}, 0)
+    assert (nodes.versions(), counter.nodes) == ({}, 0)
 
 
-def test_some_of_many_expired_nodes_are_returned() -> None:
+def test_at_most_some_expired_nodes_are_returned() -> None:
     nodes, _, _ = make()
     for number in range(10 * SHARDS):
         nodes.record(f"n{number}", "1", 0)
@@ -61,7 +61,7 @@ def test_some_of_many_expired_nodes_are_returned() -> None:
     assert len(gone) == 2
 
 
-def test_versions_that_have_nodes_now_are_limited() -> None:
+def test_versions_with_nodes_are_limited() -> None:
     nodes, _, labels = make(versions=2)
     for number in range(4):
         nodes.record(f"n{number}", f"1.{number}", 0)
@@ -74,7 +74,7 @@ def test_versions_that_have_nodes_now_are_limited() -> None:
     assert expire(nodes, 2) == [("n1", "1.1", 0), ("n2", "1.2", 1), ("n3", "other", 0)]
 
 
-def test_a_version_called_other_is_with_the_others() -> None:
+def test_a_version_named_other_counts_as_other() -> None:
     nodes, _, labels = make(versions=1)
     nodes.record("n1", "other", 0)
     nodes.record("n2", "1", 0)
@@ -83,35 +83,35 @@ def test_a_version_called_other_is_with_the_others() -> None:
     assert labels.hits["versions"] == 1
 
 
-def test_versions_with_one_label_are_one() -> None:
-    nodes, census, _ = make(label_bytes=3)
+def test_versions_with_the_same_label_are_one() -> None:
+    nodes, counter, _ = make(label_bytes=3)
     assert not nodes.record("n1", "1.0-a", 0)
     assert not nodes.record("n1", "1.0-b", 0)
     nodes.record("n2", "1.0", 0)
-    assert (nodes.versions(), census.nodes) == ({"1.0": 2}, 2)
+    assert (nodes.versions(), counter.nodes) == ({"1.0": 2}, 2)
 
 
-def test_a_node_too_many_is_not_kept() -> None:
-    nodes, census, labels = make(nodes=2)
+def test_nodes_beyond_the_limit_are_not_kept() -> None:
+    nodes, counter, labels = make(nodes=2)
     for identity in ("n1", "n2", "n3", "n3"):
         nodes.record(identity, identity, 0)
-    assert (nodes.versions(), census.nodes, labels.hits["nodes"]) == ({"n1": 1, "n2": 1}, 2, 2)
+    assert (nodes.versions(), counter.nodes, labels.hits["nodes"]) == ({"n1": 1, "n2": 1}, 2, 2)
     nodes.record("n1", "n1", 3)
     nodes.remove("n2")
     nodes.record("n3", "n3", 3)
-    assert (nodes.versions(), census.nodes, labels.hits["nodes"]) == ({"n1": 1, "n3": 1}, 2, 2)
+    assert (nodes.versions(), counter.nodes, labels.hits["nodes"]) == ({"n1": 1, "n3": 1}, 2, 2)
 
 
 @pytest.mark.parametrize(
     "identity", ["x" * 128, "x" * 129, "x" * 65_000, "é" * 32, "é" * 33, "😀" * 20_000, "\ud800" * 99]
 )
-def test_a_node_of_any_name_is_known_again(identity: str) -> None:
-    nodes, census, _ = make()
+def test_nodes_with_any_name_are_recognised(identity: str) -> None:
+    nodes, counter, _ = make()
     other = identity + "x"
     nodes.record(identity, "1", 0)
     nodes.record(other, "1", 0)
     assert nodes.record(identity, "2", 0)
-    assert census.nodes == 2
+    assert counter.nodes == 2
     nodes.remove(identity)
     ((shown, version, _),) = expire(nodes, 1)
     assert version == "1"
@@ -133,7 +133,7 @@ def test_long_names_take_little_memory(identity: str) -> None:
     assert taken / count < 400
 
 
-def test_memory_is_given_back() -> None:
+def test_memory_is_released() -> None:
     nodes, _, _ = make()
     tracemalloc.start()
     try:

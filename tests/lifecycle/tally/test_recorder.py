@@ -1,4 +1,4 @@
-"""What the recorder counts, held against a model that keeps everything plainly."""
+"""The recorder, also compared with a simple model."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ STOPPED = event("shutdown")
         ([event("alive", version="")], {"": 1}),
     ],
 )
-def test_versions_are_those_of_the_nodes_that_are_there(events: list[Event], versions: dict[str, int]) -> None:
+def test_versions_are_those_of_current_nodes(events: list[Event], versions: dict[str, int]) -> None:
     recorder = taken(*events)
     assert recorder.versions() == ({"server": versions} if versions else {})
     assert recorder.nodes == sum(versions.values())
@@ -73,14 +73,14 @@ def test_versions_are_those_of_the_nodes_that_are_there(events: list[Event], ver
     assert sum(recorder.event_types.values()) == len(events)
 
 
-def test_components_of_a_node_are_told_apart() -> None:
+def test_components_on_one_machine_are_separate_nodes() -> None:
     recorder = taken(ALIVE, event("alive", component="provisioner", version="9"), event("shutdown"))
     assert recorder.versions() == {"provisioner": {"9": 1}}
     assert recorder.good_events == {"server": 2, "provisioner": 1}
     assert recorder.event_types == {("server", "alive"): 1, ("server", "shutdown"): 1, ("provisioner", "alive"): 1}
 
 
-def test_governor_events_are_counted_by_what_happened() -> None:
+def test_governor_events_are_counted_by_event() -> None:
     events = [
         event("governor", event_type=kind, governor=name)
         for kind, name in [("enter", "A"), ("enter", "A"), ("exit", "A"), ("timeouts", "B")]
@@ -114,7 +114,7 @@ def test_machine_events_are_counted_as_the_go_tally_does() -> None:
     assert machines.runtime == {check: Summary(2, 2.0), other: Summary(1, -1e-9)}
 
 
-def test_what_is_no_event_of_the_tally_is_ignored() -> None:
+def test_other_objects_are_ignored() -> None:
     recorder = taken(None, "event", object())
     assert (recorder.last_event, recorder.good_events, recorder.machines.transitions) == (None, {}, {})
 
@@ -156,7 +156,7 @@ def test_a_node_expires_within_a_minute_after_80(passed: float, gone: bool) -> N
         assert node == ("n1", "server", "1.0", 1000.0, 1000.0 + passed)
 
 
-def test_being_heard_puts_expiry_off() -> None:
+def test_an_event_postpones_expiry() -> None:
     recorder = taken(ALIVE, event("alive", "n2"))
     recorder.record(NEWER, 1000.0 + EXPIRY)
     sweep(recorder, 1000.0 + EXPIRY + MINUTE)
@@ -164,13 +164,13 @@ def test_being_heard_puts_expiry_off() -> None:
     assert [node.identity for node in recorder.history.expired] == ["n2"]
 
 
-def test_sweeping_stops_when_its_time_is_over_and_goes_on() -> None:
+def test_a_sweep_stops_at_its_budget_and_continues() -> None:
     recorder = make()
     for number in range(2000):
         recorder.record(event("alive", f"n{number}", component=f"c{number % 2}"), 1000.0)
     later = 1000.0 + EXPIRY + MINUTE
     slices, left = 1, [recorder.nodes]
-    while recorder.expire(later, 10.0):  # the clock says that a second has passed whenever it is asked
+    while recorder.expire(later, 10.0):  # each reading of the clock is a second later
         slices += 1
         left.append(recorder.nodes)
     assert slices == -(-2 * SHARDS // 10)
@@ -182,7 +182,7 @@ def test_sweeping_stops_when_its_time_is_over_and_goes_on() -> None:
     assert recorder.history.last_hour(later)[1][-1].expiries == 2000
 
 
-def test_events_between_two_slices_are_seen() -> None:
+def test_events_between_two_slices_count() -> None:
     recorder = make()
     for number in range(100):
         recorder.record(event("alive", f"n{number}"), 1000.0)
@@ -196,7 +196,7 @@ def test_events_between_two_slices_are_seen() -> None:
     assert recorder.versions() == {"server": {"1.0": 100}, "new": {"1.0": 100}}
 
 
-def test_the_hour_says_what_happened() -> None:
+def test_the_history_counts_events_by_minute() -> None:
     recorder = make(now=0.0)
     recorder.record(STARTED, 0.0)
     recorder.record(STOPPED, 61.0)
@@ -211,7 +211,7 @@ def test_the_hour_says_what_happened() -> None:
     assert recorder.last_event == 125.0
 
 
-def test_restoring_rebuilds_nodes_and_counts_nothing() -> None:
+def test_a_replay_rebuilds_nodes_and_counts_nothing() -> None:
     recorder = make(now=0.0)
     for each, age in [
         (event("startup", "n1"), EXPIRY + 1),
@@ -238,7 +238,7 @@ def test_restoring_rebuilds_nodes_and_counts_nothing() -> None:
     assert recorder.versions() == {"server": {"1.0": 1, "2.0": 1}}
 
 
-def test_each_limit_keeps_the_sums() -> None:
+def test_limits_keep_the_sums() -> None:
     recorder = make(components=3, versions=2, governors=2, transitions=2, watchers=2, nodes=10)
     for number in range(20):
         component = f"c{number % 5}"
@@ -261,7 +261,7 @@ def test_each_limit_keeps_the_sums() -> None:
     assert set(recorder.limits_hit) == set(LIMITS)
 
 
-def test_nodes_of_components_that_share_a_series_are_told_apart() -> None:
+def test_components_that_share_a_series_have_separate_nodes() -> None:
     recorder = taken(
         ALIVE,
         event("alive", component="b"),
@@ -279,7 +279,7 @@ def test_nodes_of_components_that_share_a_series_are_told_apart() -> None:
     ]
 
 
-def test_a_hostile_publisher_leaves_honest_counts_alone() -> None:
+def test_a_hostile_publisher_does_not_change_honest_counts() -> None:
     recorder = make()
     for number in range(200):
         recorder.record(event("alive", f"n{number}"), 1000.0)
@@ -337,7 +337,7 @@ STEPS = st.lists(
 
 
 class Model:
-    """The same, with everything kept and nothing saved."""
+    """A simple implementation of the same rules, without limits."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -413,7 +413,7 @@ def test_limits_hold_and_lose_nothing_else(
 
 @settings(max_examples=EXAMPLES)
 @given(STEPS)
-def test_a_stream_rebuilds_what_was_there(steps: list[tuple[Any, ...]]) -> None:
+def test_a_replay_rebuilds_the_live_nodes(steps: list[tuple[Any, ...]]) -> None:
     live, stored = make(now=0.0), []
     now = 0.0
     for step in steps:
@@ -428,6 +428,6 @@ def test_a_stream_rebuilds_what_was_there(steps: list[tuple[Any, ...]]) -> None:
         restored.replay(each, now, now - at)
     sweep(restored, now)
     young = [at for _, at in stored if now - at <= EXPIRY]
-    if len(young) == len(stored):  # minutes begin at another second, which matters at the very end of the 80
+    if len(young) == len(stored):  # minutes begin at another second, which matters for nodes about to expire
         assert restored.versions() == live.versions()
     assert sum(restored.event_types.values()) == 0

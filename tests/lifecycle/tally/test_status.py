@@ -1,3 +1,5 @@
+"""The status as JSON."""
+
 from __future__ import annotations
 
 import json
@@ -18,8 +20,8 @@ def tally_state(now: float, **changes: object) -> TallyState:
     return TallyState(connected=True, server="nats://127.0.0.1:4222", started=STARTED, now=now, **changes)  # type: ignore[arg-type]
 
 
-def test_what_was_counted_is_told_in_times_of_day() -> None:
-    # The recorder's clock begins anywhere.
+def test_times_are_unix_seconds() -> None:
+    # The recorder's clock starts anywhere.
     begin = 500.0
     recorder = Recorder(expiry=300, now=begin)
     ours = {"component": "server"}
@@ -33,9 +35,9 @@ def test_what_was_counted_is_told_in_times_of_day() -> None:
     recorder.record(lifecycle.alive(identity="n1", version="1.1", **ours), now)
     while recorder.expire(now):
         pass
-    told = status(recorder, tally_state(STARTED + 380), prefix="lifecycle_tally", now=now)
-    minutes = told.pop("minutes")  # type: ignore[misc]
-    assert told == {
+    found = status(recorder, tally_state(STARTED + 380), prefix="lifecycle_tally", now=now)
+    minutes = found.pop("minutes")  # type: ignore[misc]
+    assert found == {
         "version": lifecycle.__version__,
         "prefix": "lifecycle_tally",
         "now": STARTED + 380,
@@ -74,18 +76,18 @@ def test_what_was_counted_is_told_in_times_of_day() -> None:
     assert minutes["expiries"] == [0] * 59 + [1]
 
 
-def test_the_most_nodes_come_first() -> None:
+def test_components_and_versions_with_most_nodes_come_first() -> None:
     recorder = Recorder(now=0)
     for component, version, nodes in [("b", "1.9", 1), ("a", "1", 2), ("c", "1", 2), ("b", "1.8", 4), ("b", "2.0", 1)]:
         for number in range(nodes):
             recorder.record(lifecycle.alive(identity=f"{version}-{number}", component=component, version=version), 0)
-    told = status(recorder, tally_state(0), prefix="p", now=0)
-    assert [each["name"] for each in told["components"]] == ["b", "a", "c"]
-    assert [each["version"] for each in told["components"][0]["versions"]] == ["1.8", "2.0", "1.9"]
+    found = status(recorder, tally_state(0), prefix="p", now=0)
+    assert [each["name"] for each in found["components"]] == ["b", "a", "c"]
+    assert [each["version"] for each in found["components"][0]["versions"]] == ["1.8", "2.0", "1.9"]
 
 
-def test_what_else_there_is_to_say() -> None:
-    told = status(
+def test_the_state_of_the_tally() -> None:
+    found = status(
         Recorder(now=0),
         tally_state(
             STARTED,
@@ -99,21 +101,21 @@ def test_what_else_there_is_to_say() -> None:
         prefix="p",
         now=0,
     )
-    assert (told["role"], told["election"], told["components_wanted"]) == ("standby", "TALLY", ["server", "broker"])
-    assert (told["connection"]["gaps"], told["connection"]["dropped"]) == (2, 3)
-    assert told["replay"]["state"] == "done"
-    assert (told["last_event"], told["components"], told["expired"]) == (None, [], [])
+    assert (found["role"], found["election"], found["components_wanted"]) == ("standby", "TALLY", ["server", "broker"])
+    assert (found["connection"]["gaps"], found["connection"]["dropped"]) == (2, 3)
+    assert found["replay"]["state"] == "done"
+    assert (found["last_event"], found["components"], found["expired"]) == (None, [], [])
 
 
-def test_whatever_nodes_call_themselves_becomes_json_and_a_page() -> None:
+def test_any_name_becomes_json_and_a_page() -> None:
     recorder = Recorder(expiry=60, now=0)
     for identity in ("\ud800n", "n\x00\x1b", "é" * 100_000, '"<b>'):
         recorder.record(event("startup", identity=identity, component=identity, version=identity), 0)
     while recorder.expire(300):
         pass
-    told = status(recorder, tally_state(STARTED), prefix="p", now=300)
-    assert len(told["expired"]) == 4
-    encoded = msgspec.json.encode(told)
+    found = status(recorder, tally_state(STARTED), prefix="p", now=300)
+    assert len(found["expired"]) == 4
+    encoded = msgspec.json.encode(found)
     assert len(encoded) < 10_000
-    assert json.loads(encoded) == told
-    assert len(page(told)) < 20_000
+    assert json.loads(encoded) == found
+    assert len(page(found)) < 20_000

@@ -1,4 +1,4 @@
-"""The tally over HTTP, as sockets see it: what is where, and what peers who mean harm can do."""
+"""The HTTP server over raw sockets: paths, headers, and hostile clients."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ OPENMETRICS = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;versi
 
 @pytest.fixture(autouse=True)
 async def connections() -> AsyncGenerator[None]:
-    """Ends the connections that a test has opened."""
+    """Close the connections that a test has opened."""
     yield
     for writer in OPEN:
         writer.transport.abort()
     OPEN.clear()
-    await asyncio.sleep(0)  # they are told
+    await asyncio.sleep(0)  # connection_lost is called
 
 
 class Source:
-    """What is served here."""
+    """The served data."""
 
     def __init__(self) -> None:
         self.numbers = b"lifecycle_tally_connected 1\n"
@@ -69,14 +69,14 @@ class Answer(NamedTuple):
 
 
 class Served:
-    """A server that runs, and how to ask it."""
+    """A running server and its client."""
 
     def __init__(self, source: Source, port: int) -> None:
         self.source = source
         self.port = port
 
     async def connect(self, raw: bytes = b"", limit: int = 2**16) -> asyncio.StreamReader:
-        """Open a connection and send something on it; what comes back is for the test to read, or not to."""
+        """Open a connection, send bytes, and return the reader for the response."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=limit)
         OPEN.append(writer)
         writer.write(raw)
@@ -84,7 +84,7 @@ class Served:
         return reader
 
     async def raw(self, raw: bytes) -> Answer:
-        """Send something, and return the answer that comes before the connection is closed."""
+        """Send bytes, and return the response received until the connection is closed."""
         async with asyncio.timeout(10):
             received = await (await self.connect(raw)).read()
         head, _, body = received.partition(b"\r\n\r\n")
@@ -121,7 +121,7 @@ async def serving(telemetry_path: str = "/metrics") -> AsyncGenerator[Served]:
         ),
     ],
 )
-async def test_what_is_where(path: str, kind: str, cached: str, body: bytes) -> None:
+async def test_paths(path: str, kind: str, cached: str, body: bytes) -> None:
     async with serving() as served:
         answer = await served.get(path)
         assert answer.status == 200
@@ -154,13 +154,13 @@ def secured(answer: Answer) -> None:
     assert answer.headers["Connection"] == "close"
 
 
-async def test_the_page_and_the_json_say_what_the_source_says() -> None:
+async def test_the_page_and_the_json_show_the_status() -> None:
     async with serving() as served:
         assert (await served.get("/")).body.decode() == page(served.source.state)
         assert json.loads((await served.get("/api/v1/status")).body) == served.source.state
 
 
-async def test_metrics_are_where_they_were_asked_for_and_in_one_format() -> None:
+async def test_metrics_are_at_the_given_path_and_in_one_format() -> None:
     async with serving("/numbers") as served:
         answer = await served.get("/numbers", Accept=OPENMETRICS)
         assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
@@ -168,7 +168,7 @@ async def test_metrics_are_where_they_were_asked_for_and_in_one_format() -> None
 
 
 @pytest.mark.parametrize("path", ["", "metrics", "/", "/-/ready", "/api/v1/status", "/static/x", "/a b", "/é", "/a?b"])
-def test_metrics_are_at_a_path_of_their_own(path: str) -> None:
+def test_reserved_and_invalid_paths_are_refused(path: str) -> None:
     with pytest.raises(ConfigError, match="metrics cannot be served at"):
         check_path(path)
 
@@ -176,7 +176,7 @@ def test_metrics_are_at_a_path_of_their_own(path: str) -> None:
 @pytest.mark.parametrize(
     "path", ["/nothing", "/metrics/", "/static/page.000000000000.css", "/static/../http.py", "/%2e"]
 )
-async def test_elsewhere_there_is_nothing(path: str) -> None:
+async def test_other_paths_are_not_found(path: str) -> None:
     async with serving() as served:
         answer = await served.get(path)
         assert answer.status == 404
@@ -185,14 +185,14 @@ async def test_elsewhere_there_is_nothing(path: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"])
-async def test_nothing_can_be_changed(method: str) -> None:
+async def test_other_methods_are_refused(method: str) -> None:
     async with serving() as served:
         answer = await served.get("/metrics", method)
         assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
         secured(answer)
 
 
-async def test_ready_says_why_not() -> None:
+async def test_not_ready_has_a_reason() -> None:
     async with serving() as served:
         served.source.reason = "not subscribed yet"
         answer = await served.get("/-/ready")
@@ -213,7 +213,7 @@ async def test_ready_says_why_not() -> None:
         ("xgzip", False),
     ],
 )
-async def test_long_answers_are_packed_if_asked_for_and_outside_of_the_loop(
+async def test_long_responses_are_compressed_on_request_in_a_thread(
     asked: str, packed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: list[int] = []
@@ -238,7 +238,7 @@ async def test_long_answers_are_packed_if_asked_for_and_outside_of_the_loop(
     "raw",
     [
         pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", id="TLS"),
-        pytest.param(b"nonsense\r\n\r\n", id="no HTTP"),
+        pytest.param(b"nonsense\r\n\r\n", id="not HTTP"),
         pytest.param(b"GET / HTTP/1.1\r\nno header\r\n\r\n", id="no header"),
         pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\nA: \x00\r\n\r\n", id="NUL"),
         pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", id="length"),
@@ -250,7 +250,7 @@ async def test_long_answers_are_packed_if_asked_for_and_outside_of_the_loop(
         pytest.param(b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 20_000 + b"\r\n", id="many headers"),
     ],
 )
-async def test_what_is_no_request_is_refused_quietly(
+async def test_malformed_requests_are_refused_quietly(
     raw: bytes, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -264,19 +264,19 @@ async def test_what_is_no_request_is_refused_quietly(
     assert capfd.readouterr() == ("", "")
 
 
-async def test_a_body_that_nobody_asked_for_is_not_kept() -> None:
+async def test_an_unwanted_body_is_discarded() -> None:
     async with serving() as served:
         answer = await served.raw(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n" + b"x" * 300_000)
         assert answer.status == 405
 
 
-async def test_one_request_a_connection() -> None:
+async def test_a_connection_carries_one_request() -> None:
     async with serving() as served:
         answer = await served.raw(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n" * 30)
         assert answer.body == b"healthy\n"
 
 
-async def test_an_error_of_ours_is_told_and_survived(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_internal_error_is_logged_and_survived(caplog: pytest.LogCaptureFixture) -> None:
     async with serving() as served:
         served.source.error = ValueError("no number\x1b[2J")
         answer = await served.get("/metrics")
@@ -299,7 +299,7 @@ async def test_half_open_connections_do_not_delay_a_scrape() -> None:
 
 
 async def rest(reader: asyncio.StreamReader) -> bytes:
-    """What comes until the other side has closed or reset the connection."""
+    """Return what arrives until the server closes or resets the connection."""
     received = b""
     async with asyncio.timeout(10):
         with suppress(ConnectionResetError):
@@ -308,7 +308,7 @@ async def rest(reader: asyncio.StreamReader) -> bytes:
     return received
 
 
-async def test_among_too_many_connections_the_oldest_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_beyond_the_limit_the_oldest_connection_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "_MAX_CONNECTIONS", 5)
     async with serving() as served:
         readers = [await served.connect(b"GET /metrics HTTP/1.1\r\n") for _ in range(7)]
@@ -319,23 +319,23 @@ async def test_among_too_many_connections_the_oldest_goes(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /metrics HTTP/1.1\r\nHost: "], ids=["silent", "half a request"])
-async def test_nobody_holds_a_connection(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_slow_sender_is_disconnected(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "_CONNECTION_TIMEOUT", 0.3)
     async with serving() as served:
         assert await rest(await served.connect(sent)) == b""
 
 
-async def test_nobody_holds_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_slow_reader_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "_CONNECTION_TIMEOUT", 0.3)
     async with serving() as served:
-        served.source.numbers = b"x" * 30_000_000  # more than any socket holds
+        served.source.numbers = b"x" * 30_000_000  # more than socket buffers hold
         reader = await served.connect(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", limit=10)
         assert await asyncio.wait_for(reader.readexactly(1), 10) == b"H"
-        await asyncio.sleep(0.6)  # nothing to wait for: it does not read, for longer than it may
+        await asyncio.sleep(0.6)  # the test must not read for longer than the timeout
         assert len(await rest(reader)) < len(served.source.numbers)
 
 
-async def test_the_end_takes_less_than_a_second() -> None:
+async def test_shutdown_takes_less_than_a_second() -> None:
     async with serving() as served:
         served.source.numbers = b"x" * 30_000_000
         half = await served.connect(b"GET /metrics HTTP/1.1\r\nHost: ")
@@ -349,7 +349,7 @@ async def test_the_end_takes_less_than_a_second() -> None:
     assert len(await rest(unread)) < len(served.source.numbers)
 
 
-async def test_an_answer_that_has_begun_is_finished_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_shutdown_finishes_a_response_that_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     loop = asyncio.get_running_loop()
     begun, go_on = asyncio.Event(), threading.Event()
 
@@ -362,12 +362,12 @@ async def test_an_answer_that_has_begun_is_finished_at_the_end(monkeypatch: pyte
     async with serving() as served:
         asking = asyncio.create_task(served.get("/"))
         await asyncio.wait_for(begun.wait(), 10)
-        loop.call_later(0.05, go_on.set)  # when the end has begun
+        loop.call_later(0.05, go_on.set)  # during the shutdown
     answer = await asyncio.wait_for(asking, 10)
     assert (answer.status, answer.body) == (200, b"the page")
 
 
-async def test_several_sockets_answer_alike() -> None:
+async def test_several_sockets_are_served() -> None:
     sockets = bind(["127.0.0.1:0", "localhost:0"])
     addresses = [each.getsockname()[:2] for each in sockets]
     async with serve(Source(), sockets):

@@ -1,3 +1,5 @@
+"""Listen addresses and their sockets."""
+
 from __future__ import annotations
 
 import socket
@@ -32,7 +34,7 @@ needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6
         pytest.param("[::1]", "::1", marks=needs_ipv6),
     ],
 )
-def test_addresses_as_people_write_them(address: str, host: str) -> None:
+def test_valid_addresses(address: str, host: str) -> None:
     [opened] = bind([address], default_port=0)
     with opened:
         assert opened.getsockname()[0] == host
@@ -40,7 +42,7 @@ def test_addresses_as_people_write_them(address: str, host: str) -> None:
             pass
 
 
-def test_no_host_means_all_interfaces() -> None:
+def test_without_a_host_all_interfaces_are_used() -> None:
     with ExitStack() as stack:
         for opened in bind([":0"]):
             stack.enter_context(opened)
@@ -50,14 +52,14 @@ def test_no_host_means_all_interfaces() -> None:
                 pass
 
 
-def test_without_ipv6_the_rest_is_listened_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_ipv6_only_ipv4_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
     [opened] = bind([":0"])
     with opened:
         assert opened.family == socket.AF_INET
 
 
-def test_a_name_means_all_its_addresses_that_this_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_stands_for_all_its_local_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [
         (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 0)),
         (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0)),
@@ -73,7 +75,7 @@ def test_a_name_means_all_its_addresses_that_this_machine_has(monkeypatch: pytes
     "address",
     ["", ":", "::1", "[::1", "a b:1", "127.0.0.1:", "127.0.0.1:65536", "99999", "host:-1", "host:x", "http://a"],
 )
-def test_what_is_no_address(address: str) -> None:
+def test_invalid_addresses(address: str) -> None:
     with pytest.raises(ConfigError, match=r"is not an address to listen on; use HOST:PORT"):
         bind([address])
 
@@ -95,7 +97,7 @@ def test_an_address_of_another_machine() -> None:
         (24, "cannot listen on 127.0.0.1:80: out of them"),
     ],
 )
-def test_what_the_system_refuses(number: int, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_of_the_system(number: int, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError(number, "out of them")
 
@@ -115,7 +117,7 @@ def test_an_address_in_use(pattern: str) -> None:
         assert str(port) in str(caught.value)
 
 
-def test_all_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_if_one_address_fails_the_others_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[socket.socket] = []
     create = socket.create_server
 
@@ -130,7 +132,7 @@ def test_all_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [each.fileno() for each in opened] == [-1]
 
 
-def test_twice_the_same_is_once() -> None:
+def test_duplicate_addresses_are_bound_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
     [opened] = bind([f"127.0.0.1:{port}", str(port)])
@@ -146,7 +148,7 @@ def test_twice_the_same_is_once() -> None:
         pytest.param("[::1]:0", "http://[::1]:{}/", marks=needs_ipv6),
     ],
 )
-def test_what_to_open_in_a_browser(address: str, shown: str) -> None:
+def test_url(address: str, shown: str) -> None:
     with ExitStack() as stack:
         opened = [stack.enter_context(each) for each in bind([address])]
         assert url(opened[0]) == shown.format(opened[0].getsockname()[1])

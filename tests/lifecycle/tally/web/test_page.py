@@ -1,4 +1,4 @@
-"""The page as a parser of HTML reads it: what it says, and that what others chose is text in it and nothing else."""
+"""The page as an HTML parser reads it: its content, and foreign text, which never becomes markup."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Element:
     content: list[Element | str] = field(default_factory=list)
 
     def all(self, name: str = "", /, **attributes: str) -> Iterator[Element]:
-        """Those within it that have a name and attributes."""
+        """Yield the descendants with a name and attributes."""
         for each in self.content:
             if isinstance(each, Element):
                 if name in ("", each.name) and attributes.items() <= each.attributes.items():
@@ -62,7 +62,7 @@ class Element:
 
 
 class Parser(HTMLParser):
-    """Reads HTML whose every element is closed, in order."""
+    """A parser that requires every element to be closed, in order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ def parsed(status: Status) -> Element:
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_it_is_html_without_anything_foreign(name: str) -> None:
+def test_the_page_has_only_known_elements_and_attributes(name: str) -> None:
     status = SAMPLES[name]()
     before = copy.deepcopy(status)
     html = parsed(status)
@@ -128,7 +128,7 @@ def test_it_is_html_without_anything_foreign(name: str) -> None:
             "rect": {"x", "y", "width", "height"},
         }.get(element.name, set())
         assert set(element.attributes) <= allowed
-    # Relative addresses, of files that are there: behind a proxy it may be in a folder.
+    # Addresses are relative, because a proxy may serve the page below a path.
     files = {asset.path.removeprefix("/") for asset in assets().values()}
     linked = [link.attributes["href"] for link in html.all("link")]
     assert files == {*linked, html.one("script").attributes["src"]}
@@ -137,7 +137,7 @@ def test_it_is_html_without_anything_foreign(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_it_can_be_read_without_seeing_it(name: str) -> None:
+def test_the_page_is_accessible(name: str) -> None:
     html = parsed(SAMPLES[name]())
     headings = [int(element.name[1]) for element in html.all() if re.fullmatch("h[1-6]", element.name)]
     assert headings[0] == 1
@@ -161,7 +161,7 @@ def test_it_can_be_read_without_seeing_it(name: str) -> None:
     assert len(set(keys)) == len(keys)
 
 
-def test_what_others_chose_is_text() -> None:
+def test_foreign_text_stays_text() -> None:
     html = parsed(tally_states.hostile())
     shown = {element.text for element in html.all("bdi")}
     assert {safe(text, 128) for text in tally_states.HOSTILE} <= shown
@@ -175,12 +175,12 @@ def test_what_others_chose_is_text() -> None:
 
 @cache
 def benign() -> set[str]:
-    """The elements of pages on which nothing is foreign."""
+    """Return the elements of pages without foreign text."""
     return {element.name for make in (tally_states.huge, tally_states.troubled) for element in parsed(make()).all()}
 
 
 @given(st.lists(st.text(max_size=140), unique=True, min_size=1, max_size=4))
-def test_any_text_is_text(names: list[str]) -> None:
+def test_any_text_stays_text(names: list[str]) -> None:
     status = tally_states.empty(
         components=[tally_states.component(name, **dict.fromkeys(names, 1)) for name in names],
         expired=[{"identity": name, "component": name, "version": name, "seen": 0.0, "expired": 1.0} for name in names],
@@ -199,7 +199,7 @@ def test_any_text_is_text(names: list[str]) -> None:
     assert {element.name for element in html.all()} <= benign()
 
 
-def test_the_numbers() -> None:
+def test_summary_and_components() -> None:
     status = tally_states.typical()
     html = parsed(status)
     facts = {each.one("dt").text: each.one("dd").text for each in html.one("dl").all("div")}
@@ -215,7 +215,7 @@ def test_the_numbers() -> None:
 
 
 def rows(article: Element) -> dict[str, int]:
-    """The rows of its tables, whose bars and shares are what their numbers say."""
+    """Return the counts in its tables, after comparing bars and shares with them."""
     found: dict[str, int] = {}
     about = next(article.all("p", **{"class": "about"}))
     whole = int(about.text.split(" node")[0].replace(",", ""))
@@ -228,7 +228,7 @@ def rows(article: Element) -> dict[str, int]:
     return found
 
 
-def test_a_network_of_one_component_has_no_overview() -> None:
+def test_a_single_component_has_no_overview() -> None:
     status = tally_states.whole(tally_states.empty(components=[tally_states.component("server", **{"1.0": 3})]))
     [article] = parsed(status).all("article")
     assert rows(article) == {"1.0": 3}
@@ -256,7 +256,7 @@ def test_the_last_hour() -> None:
 
 
 @pytest.mark.parametrize(
-    ("counts", "said"),
+    ("counts", "text"),
     [
         ([], "none"),
         ([0, 0], "none"),
@@ -264,11 +264,11 @@ def test_the_last_hour() -> None:
         ([5, 1, 5, 0], "peak 5 a minute, 1 min ago"),
     ],
 )
-def test_the_peak(counts: list[int], said: str) -> None:
-    assert charts.describe_peak(counts) == said
+def test_describe_peak(counts: list[int], text: str) -> None:
+    assert charts.describe_peak(counts) == text
 
 
-def test_what_expired() -> None:
+def test_expired_nodes() -> None:
     status = tally_states.typical()
     [first, *_] = parsed(status).one("ol").all("li")
     assert [part.text for part in first.content if isinstance(part, Element)] == [
@@ -281,18 +281,18 @@ def test_what_expired() -> None:
     assert [len(list(part.all("li"))) for part in html.all("ol")] == [8, 42]
 
 
-def test_the_events() -> None:
+def test_events_by_component_and_type() -> None:
     status = tally_states.typical()
     table = parsed(status).one("table", **{"class": "events"})
     head, *lines = ([cell.text for cell in row.content if isinstance(cell, Element)] for row in table.all("tr"))
     types = head[1:]
     assert types == sorted(types)
     for name, *counts in lines:
-        said = {kind: int(count.replace(",", "")) for kind, count in zip(types, counts, strict=True) if count != "0"}
-        assert said == status["events"][name]
+        shown = {kind: int(count.replace(",", "")) for kind, count in zip(types, counts, strict=True) if count != "0"}
+        assert shown == status["events"][name]
 
 
-def test_the_largest_is_folded_and_bounded() -> None:
+def test_a_huge_page_is_folded_and_bounded() -> None:
     status = tally_states.huge()
     html = parsed(status)
     assert len(page(status)) < 700_000
@@ -310,7 +310,7 @@ def test_the_largest_is_folded_and_bounded() -> None:
         assert f"226 more versions, {markup.plural(left, 'node')}: see the JSON" in article.text
 
 
-def test_nothing_was_heard_yet() -> None:
+def test_an_empty_page() -> None:
     html = parsed(tally_states.empty())
     assert html.one("p", **{"class": "empty"}).text.startswith("No node has been heard yet.")
     assert "none yet" in html.one("dl").text
@@ -323,7 +323,7 @@ BEGAN = "note Counting began 12 s ago. The numbers are complete once every node 
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "expected"),
     [
         ({}, ""),
         (
@@ -387,32 +387,32 @@ BEGAN = "note Counting began 12 s ago. The numbers are complete once every node 
         ),
     ],
 )
-def test_what_people_must_know(changes: dict[str, Any], said: str) -> None:
+def test_notices(changes: dict[str, Any], expected: str) -> None:
     status = tally_states.empty(**{"complete": True} | changes)
     found = [f"{item.attributes['class']} {item.one('span').text}" for item in parsed(status).all("li")]
-    assert found == ([said] if said else [])
+    assert found == ([expected] if expected else [])
 
 
-def test_all_is_well() -> None:
+def test_no_notices_while_all_is_well() -> None:
     html = parsed(tally_states.typical())
     assert not list(html.all("ul"))
     assert html.one("p", **{"class": "state"}).text == "Leader of TALLY"
 
 
-def test_times_that_no_calendar_has() -> None:
+def test_impossible_times_are_shown() -> None:
     parsed(tally_states.empty(now=1e300, started=-1e300, last_event=float("nan")))
 
 
 @pytest.mark.parametrize("module", [markup, charts], ids=lambda module: module.__name__)
-def test_the_examples_in_the_docstrings(module: Any) -> None:
+def test_docstring_examples(module: Any) -> None:
     failed, tried = doctest.testmod(module)
     assert (failed, tried > 0) == (0, True)
 
 
-def test_a_file_keeps_its_address_as_long_as_its_content() -> None:
+def test_paths_of_static_files_contain_their_hash() -> None:
     for name, asset in assets().items():
         stem, ending = name.split(".")
         assert re.fullmatch(rf"/static/{stem}\.[0-9a-f]{{12}}\.{ending}", asset.path)
-    # Nothing in them is fetched from elsewhere.
+    # They fetch nothing from other hosts.
     for asset in assets().values():
         assert not re.search(rb"(?:https?:)?//(?!www\.w3\.org/2000/svg)\w", asset.content)
