@@ -17,7 +17,7 @@ import choria_lifecycle as lifecycle
 import choria_schemas
 from choria_lifecycle.cli.validate import command
 from choria_lifecycle.validation.policy import Policy, validate_batch
-from choria_lifecycle.validation.report import ReportFormat, line_maker
+from choria_lifecycle.validation.report import ReportFormat, line_formatter
 from choria_lifecycle.validation.source import DocumentSource
 from choria_lifecycle.wire.finding import CODES
 from tests.bed.paths import DOCS
@@ -83,7 +83,7 @@ def _text(spans: str) -> str:
 def in_a_file(raw: bytes) -> list[str]:
     """Return the codes that `lifecycle validate` reports for a file."""
     parts = [validate_batch(batch, Policy(now=time.time())) for batch in DocumentSource(io.BytesIO(raw))]
-    return [finding.code for part in parts for _, findings in part.said for finding in findings]
+    return [finding.code for part in parts for _, findings in part.findings for finding in findings]
 
 
 def test_each_code_has_one_row_with_its_severity() -> None:
@@ -146,12 +146,12 @@ def test_the_programs_print_what_the_page_shows() -> None:
 def test_findings_look_as_the_page_shows_them() -> None:
     names: dict[str, Any] = {}
     exec(PROGRAMS[0], names)
-    line = line_maker(ReportFormat.TEXT, "events.ndjson")
+    line = line_formatter(ReportFormat.TEXT, "events.ndjson")
     lines = [line(17, finding) for finding in lifecycle.validate(names["event"])]
     assert re.findall(r"^    (events\.ndjson:17: .*)$", PAGE, re.MULTILINE) == lines
     fields = re.findall(r"^\| `(\w+)`(?:, or `(\w+)` for a message)? \|[^|]*\|$", PAGE, re.MULTILINE)
     for live in (False, True):
-        shown = json.loads(line_maker(ReportFormat.JSON, "x", live=live)(1, lifecycle.validate(b"")[0]))
+        shown = json.loads(line_formatter(ReportFormat.JSON, "x", live=live)(1, lifecycle.validate(b"")[0]))
         assert list(shown) == [(live and other) or name for name, other in fields]
 
 

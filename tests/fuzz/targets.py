@@ -262,7 +262,7 @@ def _surveyed(stream: io.BytesIO, *, warnings: bool = True) -> tuple[list[Any], 
     try:
         for batch in DocumentSource(stream):
             part = validate_batch(batch, policy)
-            said += part.said
+            said += part.findings
             rejected += part.rejected
             valid += part.valid
     except OSError as error:

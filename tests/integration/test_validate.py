@@ -26,7 +26,7 @@ import choria_lifecycle as lifecycle
 from choria_lifecycle.config.resolve import resolve
 from choria_lifecycle.demo import embedded
 from choria_lifecycle.nats import NatsTransport
-from choria_lifecycle.validation.parallel import SEGMENT
+from choria_lifecycle.validation.parallel import SEGMENT_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -161,7 +161,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if number % 150 == 100:
                 file.write(LONG + b"\n")
         file.write(GOOD[:-10])
-    assert path.stat().st_size > 2 * SEGMENT
+    assert path.stat().st_size > 2 * SEGMENT_SIZE
     return path
 
 

@@ -77,10 +77,10 @@ class Command(click.Command):
                 try:
                     code = super().invoke(ctx)
                     sys.stdout.flush()
-                    printer.drain(printer.patience)
+                    printer.flush(printer.reader_timeout)
                     printer.check()
                 finally:
-                    printer.finish(READER_TIMEOUT if stop.signal else printer.patience)
+                    printer.close(READER_TIMEOUT if stop.signal else printer.reader_timeout)
         except KeyboardInterrupt:
             abandon(sys.stdout)
             code = stop.exit_code

@@ -52,7 +52,7 @@ def command(ctx: click.Context, nodes: int, seconds: float, seed: int, color: st
     """Show the fleet, then the totals."""
     signals: Signals = ctx.obj
     printer = printer_of(ctx)
-    printer.patience = READER_TIMEOUT
+    printer.reader_timeout = READER_TIMEOUT
     colors = has_colors(color)
     style = Style(color=colors, color_rejected=color == "always" or (colors and sys.stderr.isatty()))
     totals = Totals(simulate(nodes, seconds, seed=seed, start=int(time.time())))
@@ -79,7 +79,7 @@ async def _simulate(screen: Screen, totals: Totals, url: str, seconds: float) ->
         viewer.deliveries() as received,
     ):
         screen.subscription = received
-        with screen.printer.watched():
+        with screen.printer.cancel_on_failure():
             publishing = asyncio.create_task(publish_schedule(totals.published, publisher, transport))
             receiving = asyncio.create_task(_receive(screen, totals, received))
             try:
@@ -98,7 +98,7 @@ async def _receive(screen: Screen, totals: Totals, subscription: Deliveries) -> 
     async for delivery in subscription:
         screen.show(delivery)
         totals.count(delivery)
-        await screen.printer.room()
+        await screen.printer.wait_writable()
         if totals.deliveries == len(totals.published):
             return
 

@@ -13,7 +13,7 @@ from choria_lifecycle.cli.messages import say
 from choria_lifecycle.cli.results import STANDARD_INPUT
 from choria_lifecycle.support.text import safe
 from choria_lifecycle.validation.bulk import check_batch
-from choria_lifecycle.validation.parallel import SEGMENT, pool, validate_file
+from choria_lifecycle.validation.parallel import SEGMENT_SIZE, validate_file, worker_pool
 from choria_lifecycle.validation.source import DocumentSource, is_divisible
 from choria_lifecycle.validation.worker import Job, WorkerEnded
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
 
-    from choria_lifecycle.cli.results import ResultSorter
+    from choria_lifecycle.cli.results import ResultWriter
     from choria_lifecycle.cli.signals import Signals
     from choria_lifecycle.validation.source import Segment
 
@@ -33,18 +33,18 @@ STDIN: Final = "-"
 """Stands for standard input."""
 
 # The verbosity at which errors are still said.
-_ALWAYS: Final = -9
+_ERRORS: Final = -9
 
 
-class _FileFailed(Exception):
+class _ReadError(Exception):
     """A file cannot be read; the message says why."""
 
 
-def read_inputs(desk: ResultSorter, stop: Signals, files: Iterable[str], jobs: int) -> int:
+def read_inputs(results: ResultWriter, stop: Signals, files: Iterable[str], jobs: int) -> int:
     """Validate files, and return 2 if one of them could not be read, else 0.
 
     Args:
-        desk: where everything goes.
+        results: where everything goes.
         stop: interrupts waiting for more.
         files: their names, `STDIN` for standard input.
         jobs: how many processes may share a file.
@@ -60,22 +60,22 @@ def read_inputs(desk: ResultSorter, stop: Signals, files: Iterable[str], jobs: i
         check_batch((), warnings=False, now=0.0)
     sizes = [_size(name) for name in names]
     known = [size for size in sizes if size is not None]
-    desk.progress.size = sum(known) if len(known) == len(names) else None
+    results.progress.size = sum(known) if len(known) == len(names) else None
     for name, size in zip(names, sizes, strict=True):
-        desk.progress.name = _place(name)
+        results.progress.name = _display_name(name)
         try:
-            if jobs > 1 and _can_be_shared(name, size):
-                _share(desk, stop, jobs, name, before)
+            if jobs > 1 and _is_shareable(name, size):
+                _read_shared(results, stop, jobs, name, before)
             else:
-                _read(desk, stop, name, before)
-        except _FileFailed as error:
+                _read(results, stop, name, before)
+        except _ReadError as error:
             code = 2
-            say(f"lifecycle: error: cannot read {safe(_place(name))}: {error}", at=_ALWAYS)
+            say(f"lifecycle: error: cannot read {safe(_display_name(name))}: {error}", at=_ERRORS)
         before += size or 0
     return code
 
 
-def _place(name: str) -> str:
+def _display_name(name: str) -> str:
     """Return what people call a file."""
     return STANDARD_INPUT if name == STDIN else name
 
@@ -89,79 +89,83 @@ def _size(name: str) -> int | None:
     return status.st_size if name != STDIN and stat.S_ISREG(status.st_mode) else None
 
 
-def _can_be_shared(name: str, size: int | None) -> bool:
-    if size is not None and size <= SEGMENT:
+def _is_shareable(name: str, size: int | None) -> bool:
+    if size is not None and size <= SEGMENT_SIZE:
         return False
     try:
         if size is not None and is_divisible(name):
             return True
     except OSError as error:
-        raise _FileFailed(error.strerror or error) from error
+        raise _ReadError(error.strerror or error) from error
     if name == STDIN or (Path(name).exists() and not Path(name).is_dir()):
-        say(f"{safe(_place(name))} is read by one process: only plain files with a document a line can be shared")
+        say(
+            f"{safe(_display_name(name))} is read by one process: only plain files with a document a line can be shared"
+        )
     return False
 
 
-def _read(desk: ResultSorter, stop: Signals, name: str, before: int) -> None:
-    with _opened(name) as file:
+def _read(results: ResultWriter, stop: Signals, name: str, before: int) -> None:
+    with _open_input(name) as file:
         if name == STDIN and sys.stdin.isatty():
             say("reading standard input; Ctrl-D ends it")
-        source = DocumentSource(stop.reader(file), oversized=desk.oversized)
-        for batch in _translated(source):
+        source = DocumentSource(stop.reader(file), on_oversized=results.write_oversized)
+        for batch in _read_errors(source):
             with stop.deferred():
-                desk.judge(batch, _place(name))
-            desk.printer.wait()
-            desk.tick(before + source.position)
+                results.validate(batch, _display_name(name))
+            results.printer.wait_writable_blocking()
+            results.update_progress(before + source.position)
 
 
-def _opened(name: str) -> AbstractContextManager[IO[bytes]]:
-    return nullcontext(sys.stdin.buffer) if name == STDIN else _plain(name)
+def _open_input(name: str) -> AbstractContextManager[IO[bytes]]:
+    return nullcontext(sys.stdin.buffer) if name == STDIN else _open_file(name)
 
 
-def _plain(name: str) -> IO[bytes]:
+def _open_file(name: str) -> IO[bytes]:
     try:
         return Path(name).open("rb")
     except OSError as error:
-        raise _FileFailed(error.strerror or error) from error
+        raise _ReadError(error.strerror or error) from error
 
 
-def _share(desk: ResultSorter, stop: Signals, jobs: int, name: str, before: int) -> None:
-    wanted = Job(path=Path(name), policy=desk.policy, valid=desk.valid is not None, rejected=desk.rejects is not None)
+def _read_shared(results: ResultWriter, stop: Signals, jobs: int, name: str, before: int) -> None:
+    wanted = Job(
+        path=Path(name), policy=results.policy, valid=results.valid is not None, rejected=results.rejects is not None
+    )
     lines = 0
     with ExitStack() as stack:
         with stop.deferred():
-            others = stack.enter_context(pool(jobs))
+            others = stack.enter_context(worker_pool(jobs))
         try:
-            for each in _translated(validate_file(others, wanted)):
-                if each.part is None or desk.is_exceeded_by(each.part):
-                    lines += _reread(desk, stop, name, each.segment, lines)
+            for each in _read_errors(validate_file(others, wanted)):
+                if each.result is None or results.reaches_limit(each.result):
+                    lines += _reread(results, stop, name, each.segment, lines)
                 else:
                     with stop.deferred():
-                        desk.take(each.part, name, lines)
+                        results.write(each.result, name, lines)
                     lines += each.lines
-                desk.printer.wait()
-                desk.tick(before + each.segment[1])
+                results.printer.wait_writable_blocking()
+                results.update_progress(before + each.segment[1])
         except WorkerEnded:
             raise Failure("one of the processes has ended before its time; --jobs 1 does without them") from None
 
 
-def _reread(desk: ResultSorter, stop: Signals, name: str, segment: Segment, lines: int) -> int:
+def _reread(results: ResultWriter, stop: Signals, name: str, segment: Segment, lines: int) -> int:
     """Read a segment here, where what is too much to be handed over can be written, or only a part is wanted.
 
     Returns:
         How many lines it has.
     """
-    with _plain(name) as file:
-        source = DocumentSource(file, oversized=desk.oversized, segment=segment)
-        for batch in _translated(source):
+    with _open_file(name) as file:
+        source = DocumentSource(file, on_oversized=results.write_oversized, segment=segment)
+        for batch in _read_errors(source):
             with stop.deferred():
-                desk.judge(batch, name, lines)
-            desk.printer.wait()
+                results.validate(batch, name, lines)
+            results.printer.wait_writable_blocking()
     return source.lines
 
 
-def _translated(source: Iterable[T]) -> Iterator[T]:
+def _read_errors(source: Iterable[T]) -> Iterator[T]:
     try:
         yield from source
     except OSError as error:
-        raise _FileFailed(error.strerror or error) from error
+        raise _ReadError(error.strerror or error) from error

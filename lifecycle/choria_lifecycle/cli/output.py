@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import TextIO
 
-__all__ = ["abandon", "flushed", "has_colors", "open_missing"]
+__all__ = ["abandon", "has_colors", "open_missing", "try_flush"]
 
 
 def open_missing() -> None:
@@ -28,7 +28,7 @@ def open_missing() -> None:
             setattr(sys, name, open(descriptor, "w" if descriptor else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
-def flushed(stream: TextIO) -> OSError | None:
+def try_flush(stream: TextIO) -> OSError | None:
     """Write what is buffered, and return what went wrong; then it goes nowhere."""
     try:
         stream.flush()

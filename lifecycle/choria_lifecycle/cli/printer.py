@@ -20,42 +20,42 @@ from choria_lifecycle.cli.wrapping import wrap
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-__all__ = ["READER_TIMEOUT", "OutputChannel", "Printer"]
+__all__ = ["READER_TIMEOUT", "OutputStream", "Printer"]
 
 READER_TIMEOUT: Final = 1.0
 """How many seconds a reader may take nothing before it counts as gone, where a command has to end."""
 
 # How often, in seconds, whoever waits for a reader looks up.
-_TURN: Final = 0.25
+_POLL_INTERVAL: Final = 0.25
 
 # How much may wait to be written before whoever writes is to wait.
-_LIMIT: Final = 256 * 1024
+_MAX_QUEUED: Final = 256 * 1024
 
 # What a pipe takes as a whole or not at all, so that it is known which lines have arrived in it. Windows has no name
 # for it, and other limits.
-_PIECE: Final[int] = getattr(select, "PIPE_BUF", 512)
+_PIPE_BUF: Final[int] = getattr(select, "PIPE_BUF", 512)
 
 # Stands for the status line among the lines that wait, none of which is empty.
-_STATUS: Final = b""
+_STATUS_MARKER: Final = b""
 _ERASE: Final = b"\r\x1b[K"
 
 
-class OutputChannel:
+class OutputStream:
     """Standard output or standard error.
 
     Attributes:
         encoding: what lines are written in; at first what the terminal or the environment asks for.
         terminal: it is one.
-        written: how many lines it has taken as a whole.
+        lines_written: how many lines it has taken as a whole.
         failure: why it takes no more, None while it does.
-        forgotten: nobody waits for its reader any longer.
+        abandoned: nobody waits for its reader any longer.
     """
 
     def __init__(self, stream: TextIO, name: str) -> None:
         self.encoding = stream.encoding or "utf-8"
-        self.written = 0
+        self.lines_written = 0
         self.failure: OSError | None = None
-        self.forgotten = False
+        self.abandoned = False
         self.terminal = stream.isatty()
         self._stream = stream
         self._name = name
@@ -65,11 +65,11 @@ class OutputChannel:
             self.descriptor = None
 
     @property
-    def dead(self) -> bool:
+    def closed(self) -> bool:
         """Whether nothing is written to it any more."""
-        return self.forgotten or self.failure is not None
+        return self.abandoned or self.failure is not None
 
-    def bytes_of(self, text: str, *, fit: bool) -> bytes:
+    def encode_line(self, text: str, *, fit: bool) -> bytes:
         """Return a line as it is written; what the encoding does not have becomes an escape.
 
         Args:
@@ -81,7 +81,7 @@ class OutputChannel:
             data = wrap(data.decode(self.encoding), self.columns).encode(self.encoding)
         return data + b"\n"
 
-    def row_of(self, text: str) -> bytes:
+    def encode_status(self, text: str) -> bytes:
         """Return what fits of a line into one row of the terminal, without the last column, as it is written."""
         text = text.encode(self.encoding, "backslashreplace").decode(self.encoding)
         return wrap(text, self.columns - 1).partition("\n")[0].encode(self.encoding)
@@ -95,7 +95,7 @@ class OutputChannel:
         try:
             if self.descriptor is not None:
                 # Past the stream, whose buffer the interpreter would write at its end, and wait.
-                return os.write(self.descriptor, data[:_PIECE])
+                return os.write(self.descriptor, data[:_PIPE_BUF])
             buffer = self._stream.buffer
             buffer.write(data)
             buffer.flush()
@@ -103,7 +103,7 @@ class OutputChannel:
             raise OSError(error.errno, error.strerror, self._name) from error
         return len(data)
 
-    def pipe(self) -> int | None:
+    def pipe_descriptor(self) -> int | None:
         """The descriptor, if it is a pipe whose reader can be watched."""
         if sys.platform != "win32" and self.descriptor is not None:
             with suppress(OSError):
@@ -128,39 +128,39 @@ class Printer:
     Attributes:
         out: standard output.
         err: standard error. That it takes no more is no failure: there is nowhere to say so.
-        patience: how many seconds to wait at the end for a reader that takes nothing; None for as long as it takes.
+        reader_timeout: how many seconds to wait at the end for a reader that takes nothing; None for as long as it takes.
     """
 
     def __init__(self) -> None:
-        self.out = OutputChannel(sys.stdout, "standard output")
-        self.err = OutputChannel(sys.stderr, "standard error")
-        self.patience: float | None = None
+        self.out = OutputStream(sys.stdout, "standard output")
+        self.err = OutputStream(sys.stderr, "standard error")
+        self.reader_timeout: float | None = None
         self._changed = Condition()
-        self._waiting: deque[tuple[OutputChannel, bytes]] = deque()
-        self._size = 0
-        self._pieces = 0
+        self._queue: deque[tuple[OutputStream, bytes]] = deque()
+        self._queued_bytes = 0
+        self._writes = 0
         self._has_status = self.err.terminal and os.environ.get("TERM") != "dumb"
         self._status = b""
-        self._status_waits = False
+        self._status_queued = False
         self._status_shown = False
         self._thread: Thread | None = None
-        self._ended = False
-        self._awake: Callable[[], object] = _nothing
-        self._failed: Callable[[], object] = _nothing
+        self._closing = False
+        self._on_writable: Callable[[], object] = _do_nothing
+        self._on_failure: Callable[[], object] = _do_nothing
 
     def line(self, text: str, *, fit: bool = True) -> None:
-        """Write a line to standard output; see `OutputChannel.bytes_of`.
+        """Write a line to standard output; see `OutputStream.encode_line`.
 
         Raises:
             BrokenPipeError: nobody reads any more.
             OSError: no more can be written, as on a disk that is full.
         """
         self.check()
-        self._put(self.out, self.out.bytes_of(text, fit=fit))
+        self._enqueue(self.out, self.out.encode_line(text, fit=fit))
 
     def say(self, text: str) -> None:
         """Write a line to standard error."""
-        self._put(self.err, self.err.bytes_of(text, fit=True))
+        self._enqueue(self.err, self.err.encode_line(text, fit=True))
 
     def status(self, text: str | None) -> None:
         """Show a text below everything that was written, if standard error is a terminal that can erase it again.
@@ -171,72 +171,72 @@ class Printer:
         Args:
             text: a line, safe to show, cut where the terminal ends; None erases the one that is shown.
         """
-        row = self.err.row_of(text) if text and self._has_status else b""
+        row = self.err.encode_status(text) if text and self._has_status else b""
         if row == self._status == b"":
             return
         with self._changed:
             self._status = row
-            if not self._status_waits:
-                self._put(self.err, _STATUS)
-                self._status_waits = True  # last: a signal may interrupt this, and the end has to erase all the same
+            if not self._status_queued:
+                self._enqueue(self.err, _STATUS_MARKER)
+                self._status_queued = True  # last: a signal may interrupt this, and the end has to erase all the same
 
     def check(self) -> None:
         """Raise what `line` raises, if standard output has failed meanwhile."""
         if self.out.failure is not None:
             raise self.out.failure
 
-    async def room(self) -> None:
+    async def wait_writable(self) -> None:
         """Return once another line may be written: what is not read piles up where somebody counts it, not here."""
-        if self._size < _LIMIT:
+        if self._queued_bytes < _MAX_QUEUED:
             return
         loop, woken = asyncio.get_running_loop(), asyncio.Event()
-        self._awake = lambda: loop.call_soon_threadsafe(woken.set)
+        self._on_writable = lambda: loop.call_soon_threadsafe(woken.set)
         try:
-            while self._crowded():
+            while self._is_backlogged():
                 await woken.wait()
                 woken.clear()
         finally:
-            self._awake = _nothing
+            self._on_writable = _do_nothing
 
-    def wait(self) -> None:
-        """Do as `room` does, without an event loop."""
-        if self._size >= _LIMIT:
+    def wait_writable_blocking(self) -> None:
+        """Do as `wait_writable` does, without an event loop."""
+        if self._queued_bytes >= _MAX_QUEUED:
             with self._changed:
-                self._wait_for(lambda: not self._crowded(), None)
+                self._wait_for(lambda: not self._is_backlogged(), None)
 
-    def drain(self, patience: float | None) -> None:
+    def flush(self, timeout: float | None) -> None:
         """Return once all was written, or a channel that takes nothing has been forgotten.
 
         Args:
-            patience: as the attribute.
+            reader_timeout: as the attribute.
         """
-        while self._waiting:
+        while self._queue:
             with self._changed:
-                before = self._pieces
-                moved = self._wait_for(lambda: not self._waiting or self._pieces != before, patience)  # noqa: B023
+                before = self._writes
+                moved = self._wait_for(lambda: not self._queue or self._writes != before, timeout)  # noqa: B023
                 if not moved:
-                    self._forget(self._waiting[0][0])
+                    self._abandon(self._queue[0][0])
 
-    def finish(self, patience: float | None) -> None:
+    def close(self, timeout: float | None) -> None:
         """Erase the status, drain, and end the thread."""
         self.status(None)
-        self.drain(patience)
+        self.flush(timeout)
         with self._changed:
-            self._ended = True
+            self._closing = True
             self._changed.notify_all()
         if self._thread is not None:
             # Bounded: a signal that came in between may have left the lock taken, and the process has to end.
             self._thread.join(READER_TIMEOUT)
 
     @contextmanager
-    def watched(self) -> Generator[None]:
+    def cancel_on_failure(self) -> Generator[None]:
         """Within this, end the task as soon as standard output fails, instead of at the next line.
 
         Raises:
             BrokenPipeError: nobody reads any more.
             OSError: as `line`.
         """
-        descriptor = self.out.pipe()
+        descriptor = self.out.pipe_descriptor()
         task, loop, ended = asyncio.current_task(), asyncio.get_running_loop(), False
         assert task is not None  # noqa: S101 - this is a coroutine
 
@@ -253,7 +253,7 @@ class Printer:
 
         if descriptor is not None:
             loop.add_reader(descriptor, end)
-        self._failed = lambda: loop.call_soon_threadsafe(end)
+        self._on_failure = lambda: loop.call_soon_threadsafe(end)
         try:
             self.check()
             yield
@@ -263,103 +263,103 @@ class Printer:
             task.uncancel()
             raise self.out.failure or BrokenPipeError from None
         finally:
-            self._failed = _nothing
+            self._on_failure = _do_nothing
             unwatch()
 
-    def _put(self, channel: OutputChannel, data: bytes) -> None:
-        if channel.dead:
+    def _enqueue(self, channel: OutputStream, data: bytes) -> None:
+        if channel.closed:
             return
         with self._changed:
-            self._waiting.append((channel, data))
-            self._size += len(data)
+            self._queue.append((channel, data))
+            self._queued_bytes += len(data)
             if self._thread is None:
                 self._start()
             self._changed.notify_all()
 
     def _start(self) -> None:
         # It may be in the middle of a line for ever; the process ends without it.
-        self._thread = Thread(target=self._work, daemon=True, name="lifecycle-printer")
+        self._thread = Thread(target=self._write_loop, daemon=True, name="lifecycle-printer")
         self._thread.start()
 
-    def _wait_for(self, condition: Callable[[], bool], patience: float | None) -> bool:
+    def _wait_for(self, condition: Callable[[], bool], timeout: float | None) -> bool:
         """Wait for a condition as `Condition.wait_for` does.
 
         A signal that comes just before the wait does not end it, and its handler has to get a turn all the same.
         """
-        while not self._changed.wait_for(condition, _TURN if patience is None else patience):
-            if patience is not None:
+        while not self._changed.wait_for(condition, _POLL_INTERVAL if timeout is None else timeout):
+            if timeout is not None:
                 return False
         return True
 
-    def _crowded(self) -> bool:
+    def _is_backlogged(self) -> bool:
         # Half of it, so that the two threads do not take turns for every line.
-        return self._size > _LIMIT // 2 and self.out.failure is None
+        return self._queued_bytes > _MAX_QUEUED // 2 and self.out.failure is None
 
-    def _forget(self, channel: OutputChannel) -> None:
+    def _abandon(self, channel: OutputStream) -> None:
         """Leave a channel that takes nothing, and the thread that is stuck with it, to themselves."""
-        channel.forgotten = True
-        self._waiting = deque(each for each in self._waiting if each[0] is not channel)
-        self._size = sum(len(data) for _, data in self._waiting)
+        channel.abandoned = True
+        self._queue = deque(each for each in self._queue if each[0] is not channel)
+        self._queued_bytes = sum(len(data) for _, data in self._queue)
         self._thread = None
-        if self._waiting:
+        if self._queue:
             self._start()
 
-    def _work(self) -> None:
-        channel: OutputChannel | None = None
+    def _write_loop(self) -> None:
+        channel: OutputStream | None = None
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._ended)
-                if not self._waiting or (channel is not None and channel.forgotten):
+                self._changed.wait_for(lambda: self._queue or self._closing)
+                if not self._queue or (channel is not None and channel.abandoned):
                     return
-                channel, lines, data = self._next()
+                channel, lines, data = self._next_chunk()
                 row = b""
                 if not data:
-                    row, self._status_waits = self._status, False
+                    row, self._status_queued = self._status, False
             if channel.terminal and (row or self._status_shown):
                 self._status_shown = bool(row)
                 self._write(self.err, _ERASE + row)
             arrived = self._write(channel, data)
             with self._changed:
-                if channel.forgotten:
+                if channel.abandoned:
                     return
-                channel.written += lines if arrived and data else 0
+                channel.lines_written += lines if arrived and data else 0
                 for _ in range(lines):
-                    self._size -= len(self._waiting.popleft()[1])
+                    self._queued_bytes -= len(self._queue.popleft()[1])
                 self._changed.notify_all()
-                self._tell(self._awake)
+                self._notify(self._on_writable)
 
-    def _next(self) -> tuple[OutputChannel, int, bytes]:
+    def _next_chunk(self) -> tuple[OutputStream, int, bytes]:
         """The next lines that a pipe takes as a whole, or the next one if that is longer, or the status line."""
-        channel, data = self._waiting[0]
+        channel, data = self._queue[0]
         lines = [data]
         size = len(data)
-        for number, (other, more) in enumerate(self._waiting):
+        for number, (other, more) in enumerate(self._queue):
             if number:
                 size += len(more)
-                if other is not channel or not (data and more) or size > _PIECE:
+                if other is not channel or not (data and more) or size > _PIPE_BUF:
                     break
                 lines.append(more)
         return channel, len(lines), b"".join(lines)
 
-    def _write(self, channel: OutputChannel, data: bytes) -> bool:
+    def _write(self, channel: OutputStream, data: bytes) -> bool:
         rest = memoryview(data)
         try:
-            while rest and not channel.dead:
+            while rest and not channel.closed:
                 rest = rest[channel.write(rest) :]
                 with self._changed:
-                    self._pieces += 1
+                    self._writes += 1
                     self._changed.notify_all()
         except OSError as error:
             channel.failure = error
             if channel is self.out:
-                self._tell(self._failed)
+                self._notify(self._on_failure)
         return not rest
 
     @staticmethod
-    def _tell(someone: Callable[[], object]) -> None:
+    def _notify(callback: Callable[[], object]) -> None:
         with suppress(RuntimeError):  # its event loop has ended meanwhile
-            someone()
+            callback()
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     """Nobody wants to know."""

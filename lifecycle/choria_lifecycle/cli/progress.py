@@ -14,15 +14,15 @@ from choria_lifecycle.support.text import safe
 __all__ = ["Progress"]
 
 # In seconds: what takes no longer has no progress to show, and nobody reads faster.
-_FIRST: Final = 1.0
+_DELAY: Final = 1.0
 _INTERVAL: Final = 0.1
 
 _UNITS: Final = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 # In columns.
-_LEAST_NAME: Final = 8
-_LEAST_BAR: Final = 8
-_GREATEST_BAR: Final = 32
+_MIN_NAME: Final = 8
+_MIN_BAR: Final = 8
+_MAX_BAR: Final = 32
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,9 +45,9 @@ class Progress:
     _due: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self._due = self.started + _FIRST
+        self._due = self.started + _DELAY
 
-    def text(self, now: float, columns: int = 80) -> str | None:
+    def render(self, now: float, columns: int = 80) -> str | None:
         """Return the line to show, or None if it is too early for one, or too early for another one.
 
         On a narrow terminal it has no bar, less of the name or none, and at last a cut end.
@@ -67,8 +67,8 @@ class Progress:
         if name := _tail(safe(self.name), room - len(line) - 2):
             line = f"{name}  {line}"
         spare = room - _width(line) - 2
-        if self.size and spare >= _LEAST_BAR:
-            line = f"{line}  {_bar(self._share, min(spare, _GREATEST_BAR))}"
+        if self.size and spare >= _MIN_BAR:
+            line = f"{line}  {_bar(self._share, min(spare, _MAX_BAR))}"
         return line[:room]
 
     @property
@@ -109,13 +109,13 @@ def _width(text: str) -> int:
     return len(text) if text.isascii() else sum(1 if char.isascii() else 2 for char in text)
 
 
-def _tail(text: str, room: int) -> str:
+def _tail(text: str, width: int) -> str:
     """Return the end of a text, where the name of a file is, marked if it is not all; nothing if there is no room."""
-    if room < _LEAST_NAME:
+    if width < _MIN_NAME:
         return ""
-    if _width(text) <= room:
+    if _width(text) <= width:
         return text
-    text = text[-room:]
-    while _width(text) > room - 2:
+    text = text[-width:]
+    while _width(text) > width - 2:
         text = text[1:]
     return f"…{text}"

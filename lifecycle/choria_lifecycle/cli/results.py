@@ -11,8 +11,8 @@ from choria_lifecycle.cli.command import Failure
 from choria_lifecycle.cli.messages import say, verbosity
 from choria_lifecycle.cli.printer import READER_TIMEOUT
 from choria_lifecycle.cli.progress import Progress
-from choria_lifecycle.validation.policy import BatchResult, DocumentCounts, Policy, split, validate_batch
-from choria_lifecycle.validation.report import ReportFormat, line_maker, summary
+from choria_lifecycle.validation.policy import BatchResult, DocumentCounts, Policy, split_batch, validate_batch
+from choria_lifecycle.validation.report import ReportFormat, line_formatter, summary
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.cli.printer import Printer
     from choria_lifecycle.validation.batch import Batch
 
-__all__ = ["STANDARD_INPUT", "ErrorLimitReached", "ResultSorter", "created"]
+__all__ = ["STANDARD_INPUT", "ErrorLimitReached", "ResultWriter", "create_file"]
 
 STANDARD_INPUT: Final = "standard input"
 """The place of what is read there."""
@@ -32,7 +32,7 @@ class ErrorLimitReached(Exception):
 
 
 @contextmanager
-def created(path: Path | None) -> Generator[IO[bytes] | None]:
+def create_file(path: Path | None) -> Generator[IO[bytes] | None]:
     """Within this, a file is open to write documents to; None for None.
 
     Raises:
@@ -48,12 +48,12 @@ def created(path: Path | None) -> Generator[IO[bytes] | None]:
     try:
         yield file
     finally:
-        with _writing(file):
+        with _writing_to(file):
             file.close()
 
 
 @contextmanager
-def _writing(file: IO[bytes]) -> Generator[None]:
+def _writing_to(file: IO[bytes]) -> Generator[None]:
     try:
         yield
     except OSError as error:
@@ -61,7 +61,7 @@ def _writing(file: IO[bytes]) -> Generator[None]:
 
 
 @dataclass(slots=True, kw_only=True)
-class ResultSorter:
+class ResultWriter:
     """Where everything comes together.
 
     Attributes:
@@ -70,7 +70,7 @@ class ResultSorter:
         printer: what writes them.
         color: findings are written in colours.
         quiet: findings are not written, only counted.
-        most: end with this many errors.
+        max_errors: end with this many errors.
         rejects: where rejected documents go.
         valid: where all others go.
         progress: how far it is.
@@ -82,36 +82,36 @@ class ResultSorter:
     printer: Printer
     color: bool = False
     quiet: bool = False
-    most: int | None = None
+    max_errors: int | None = None
     rejects: IO[bytes] | None = None
     valid: IO[bytes] | None = None
     progress: Progress = field(default_factory=lambda: Progress(started=time.monotonic()))
     counts: DocumentCounts = field(default_factory=DocumentCounts)
 
-    def judge(self, batch: Batch, place: str, before: int = 0) -> None:
+    def validate(self, batch: Batch, origin: str, line_offset: int = 0) -> None:
         """Validate a batch and take what became of it.
 
         Raises:
             ErrorLimitReached: with this, or with a part of it.
         """
         part = validate_batch(batch, self.policy)
-        if self.is_exceeded_by(part):
-            for each in split(batch):
-                self.take(validate_batch(each, self.policy), place, before)
+        if self.reaches_limit(part):
+            for each in split_batch(batch):
+                self.write(validate_batch(each, self.policy), origin, line_offset)
         else:
-            self.take(part, place, before)
+            self.write(part, origin, line_offset)
 
-    def is_exceeded_by(self, part: BatchResult) -> bool:
+    def reaches_limit(self, result: BatchResult) -> bool:
         """Tell whether a part has the last error that was asked for; it must then be taken document by document."""
-        return self.most is not None and self.counts.errors + part.counts.errors >= self.most
+        return self.max_errors is not None and self.counts.errors + result.counts.errors >= self.max_errors
 
-    def take(self, part: BatchResult, place: str, before: int = 0, *, live: bool = False) -> None:
+    def write(self, result: BatchResult, origin: str, line_offset: int = 0, *, live: bool = False) -> None:
         """Write and count what became of some documents.
 
         Args:
-            part: what became of them.
-            place: the file, or the subject.
-            before: how many lines there are before those that the part counts.
+            result: what became of them.
+            origin: the file, or the subject.
+            line_offset: how many lines there are before those that the part counts.
             live: the place is a subject.
 
         Raises:
@@ -119,23 +119,25 @@ class ResultSorter:
             Failure: a document cannot be written.
             OSError: a finding cannot be written.
         """
-        self.counts.add(part.counts)
-        self._keep(self.rejects, part.rejected)
-        self._keep(self.valid, part.valid)
-        if part.said and not self.quiet:
+        self.counts.add(result.counts)
+        self._write_documents(self.rejects, result.rejected)
+        self._write_documents(self.valid, result.valid)
+        if result.findings and not self.quiet:
             # GitHub would look for a file of that name.
-            is_no_file = live or (self.output is ReportFormat.GITHUB and place == STANDARD_INPUT)
-            line = line_maker(self.output, place, live=is_no_file, color=self.color)
-            self._say([line(number + before, each) for number, findings in part.said for each in findings])
-        if self.most is not None and self.counts.errors >= self.most:
+            is_no_file = live or (self.output is ReportFormat.GITHUB and origin == STANDARD_INPUT)
+            line = line_formatter(self.output, origin, live=is_no_file, color=self.color)
+            self._write_lines(
+                [line(number + line_offset, each) for number, findings in result.findings for each in findings]
+            )
+        if self.max_errors is not None and self.counts.errors >= self.max_errors:
             raise ErrorLimitReached
 
-    def oversized(self, piece: bytes) -> None:
+    def write_oversized(self, piece: bytes) -> None:
         """Take a piece of a document that is too long to be held; see `validation.files.Source`."""
         file = self.rejects if "input-size" in self.policy.codes else self.valid
-        self._keep(file, [piece if piece == b"\n" else piece.replace(b"\n", b" ")])
+        self._write_documents(file, [piece if piece == b"\n" else piece.replace(b"\n", b" ")])
 
-    def tick(self, position: int) -> None:
+    def update_progress(self, position: int) -> None:
         """Show how far it is, if it is time for that.
 
         Args:
@@ -145,27 +147,27 @@ class ResultSorter:
         progress.position = position
         progress.documents = self.counts.valid + self.counts.rejected
         if verbosity() >= 0:
-            text = progress.text(time.monotonic(), self.printer.err.columns)
+            text = progress.render(time.monotonic(), self.printer.err.columns)
             if text is not None:
                 self.printer.status(text)
 
-    def sum_up(self) -> None:
+    def write_summary(self) -> None:
         """Say what became of all, unless nobody reads any more."""
         self.printer.status(None)
-        self.printer.drain(READER_TIMEOUT)
+        self.printer.flush(READER_TIMEOUT)
         if isinstance(self.printer.out.failure, BrokenPipeError):
             return
         severities = {code: self.policy.severity(code) for code in self.counts.codes}
         elapsed = time.monotonic() - self.progress.started
-        for line in summary(self.counts.kinds, self.counts.codes, severities, elapsed, self.counts.of_files):
+        for line in summary(self.counts.kinds, self.counts.codes, severities, elapsed, self.counts.file_errors):
             say(line)
 
-    def _keep(self, file: IO[bytes] | None, documents: Iterable[bytes]) -> None:
+    def _write_documents(self, file: IO[bytes] | None, documents: Iterable[bytes]) -> None:
         if file is not None:
-            with _writing(file):
-                file.writelines(map(_on_one_line, documents))
+            with _writing_to(file):
+                file.writelines(map(_to_one_line, documents))
 
-    def _say(self, lines: list[str]) -> None:
+    def _write_lines(self, lines: list[str]) -> None:
         try:
             if self.printer.out.terminal:
                 for line in lines:
@@ -178,7 +180,7 @@ class ResultSorter:
             self.quiet = True  # nobody reads findings any more; documents are sorted all the same
 
 
-def _on_one_line(document: bytes) -> bytes:
+def _to_one_line(document: bytes) -> bytes:
     """Return a document that ends with a line feed without any other, so that what is written has a document a line.
 
     Where it is valid, line feeds stand between tokens only, and blanks mean the same.

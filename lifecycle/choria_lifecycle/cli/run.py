@@ -99,7 +99,7 @@ def command(
     code = child.wait()
     announcement.over.set()
     told = child.linger(announcement.done.is_set, _SECONDS)
-    printer_of(ctx).drain(READER_TIMEOUT)
+    printer_of(ctx).flush(READER_TIMEOUT)
     from choria_lifecycle.service.child import end_as
 
     code = end_as(code)

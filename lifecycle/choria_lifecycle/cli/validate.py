@@ -22,7 +22,7 @@ from choria_lifecycle.cli.output import has_colors
 from choria_lifecycle.cli.parameters import COLOR, ConnectionArguments, connection_options, duration
 from choria_lifecycle.cli.printer import READER_TIMEOUT
 from choria_lifecycle.cli.program import COMMANDS
-from choria_lifecycle.cli.results import ErrorLimitReached, ResultSorter, created
+from choria_lifecycle.cli.results import ErrorLimitReached, ResultWriter, create_file
 from choria_lifecycle.events.subjects import SUBJECT_PREFIX
 from choria_lifecycle.middleware.transport import check_pattern
 from choria_lifecycle.support.text import quoted
@@ -53,12 +53,22 @@ Findings go to standard output, sums to standard error; -q leaves out the sums, 
 warnings only is valid. Exit code 1 if a document was rejected, 2 if a file could not be read.
 """
 
-_CUTS: Final = frozenset({"errors-cut", "warnings-cut"})
-_OF_FILES: Final = ("jobs",)
-_OF_MESSAGES: Final = ("count", "seconds", "creds", "user", "password_file", "tlsca", "tlscert", "tlskey", "timeout")
+_CUT_CODES: Final = frozenset({"errors-cut", "warnings-cut"})
+_FILE_OPTIONS: Final = ("jobs",)
+_MESSAGE_OPTIONS: Final = (
+    "count",
+    "seconds",
+    "creds",
+    "user",
+    "password_file",
+    "tlsca",
+    "tlscert",
+    "tlskey",
+    "timeout",
+)
 
 
-def _codes(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> frozenset[str]:
+def _parse_codes(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> frozenset[str]:
     """Return the codes that values name, each a code, a group such as `schema`, or several with commas between them."""
     found: set[str] = set()
     for value in (each.strip() for text in values for each in text.rstrip(",").split(",")):
@@ -87,10 +97,12 @@ def _codes(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     "--select",
     multiple=True,
     metavar="CODE",
-    callback=_codes,
+    callback=_parse_codes,
     help="Only findings with this code, or of this group of codes, such as schema; may be repeated.",
 )
-@click.option("--ignore", multiple=True, metavar="CODE", callback=_codes, help="No findings with this code, likewise.")
+@click.option(
+    "--ignore", multiple=True, metavar="CODE", callback=_parse_codes, help="No findings with this code, likewise."
+)
 @click.option(
     "--max-errors", type=click.IntRange(min=1), help="End with the document that has the last of this many errors."
 )
@@ -140,7 +152,7 @@ def command(
     is_live = subject is not None or bool(connection.server or connection.config)
     subject = f"{SUBJECT_PREFIX}.>" if subject is None else subject
     _check_options(ctx, files, rejects, valid, is_live=is_live)
-    desk = ResultSorter(
+    results = ResultWriter(
         policy=Policy(
             # One time for all of a file, so that the number of processes makes no difference; what may go on for days
             # is compared with the clock.
@@ -148,39 +160,39 @@ def command(
             warnings=not no_warnings,
             warnings_as_errors=warnings_as_errors,
             # What was not looked at to the end is not taken for valid, whatever is asked for.
-            codes=codes | (_CUTS - ignore),
+            codes=codes | (_CUT_CODES - ignore),
         ),
         output=ReportFormat(output),
         printer=printer_of(ctx),
         color=has_colors(color),
         quiet=verbosity() < -1,
-        most=max_errors,
+        max_errors=max_errors,
     )
-    if desk.output is not ReportFormat.TEXT:
-        desk.printer.out.encoding = "utf-8"
+    if results.output is not ReportFormat.TEXT:
+        results.printer.out.encoding = "utf-8"
     stop: Signals = ctx.obj
     code = 0
     try:
-        with created(rejects) as desk.rejects, created(valid) as desk.valid:
+        with create_file(rejects) as results.rejects, create_file(valid) as results.valid:
             if is_live:
                 if seconds is not None:  # then it ends, whether or not somebody reads
-                    desk.printer.patience = READER_TIMEOUT
-                code = stop.run(_watch(desk, connection, subject, count, seconds))
+                    results.printer.reader_timeout = READER_TIMEOUT
+                code = stop.run(_watch(results, connection, subject, count, seconds))
             else:
-                code = read_inputs(desk, stop, files or (STDIN,), jobs)
+                code = read_inputs(results, stop, files or (STDIN,), jobs)
     except ErrorLimitReached:
-        say(f"ended after {desk.counts.errors:,} errors; there may be more")
+        say(f"ended after {results.counts.errors:,} errors; there may be more")
     except KeyboardInterrupt:
-        desk.sum_up()
+        results.write_summary()
         if not (is_live and stop.terminated and count is None):
             return stop.exit_code
-        return 1 if desk.counts.errors else 0
-    desk.sum_up()
-    return code or (1 if desk.counts.errors else 0)
+        return 1 if results.counts.errors else 0
+    results.write_summary()
+    return code or (1 if results.counts.errors else 0)
 
 
 async def _watch(
-    desk: ResultSorter, connection: ConnectionArguments, subject: str, count: int | None, seconds: float | None
+    results: ResultWriter, connection: ConnectionArguments, subject: str, count: int | None, seconds: float | None
 ) -> int:
     """Validate messages; return the exit code if that is not for the findings to say."""
     check_pattern(subject, "")  # what is wrong with it is said before connecting
@@ -191,21 +203,21 @@ async def _watch(
     ):
         say(f"Validating messages on {received.subject} from {middleware.server}")
         try:
-            with desk.printer.watched(), suppress(TimeoutError):
+            with results.printer.cancel_on_failure(), suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     async for delivery in received:
                         number += 1
-                        part = validate_message(delivery.data, delivery.subject, number, desk.policy)
-                        desk.take(part, delivery.subject, live=True)
+                        part = validate_message(delivery.data, delivery.subject, number, results.policy)
+                        results.write(part, delivery.subject, live=True)
                         if number == count:
                             break
-                        await desk.printer.room()
+                        await results.printer.wait_writable()
         finally:
-            _say_what_was_missed(received.counters)
+            _report_missed(received.counters)
     return 1 if count is not None and number < count else 0
 
 
-def _say_what_was_missed(counters: Counters) -> None:
+def _report_missed(counters: Counters) -> None:
     if counters.dropped:
         say(f"{counters.dropped:,} messages came faster than they could be validated, and were dropped")
     if counters.gaps:
@@ -220,7 +232,7 @@ def _check_options(
         raise click.UsageError(
             "either FILEs or messages are validated; leave out --server, --config and --subject, or FILE", ctx
         )
-    for name in _OF_FILES if is_live else _OF_MESSAGES:
+    for name in _FILE_OPTIONS if is_live else _MESSAGE_OPTIONS:
         if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = "for" if name == "seconds" else name.replace("_", "-")
             other = "is for files" if is_live else "is for messages; it needs --server, --config or --subject"

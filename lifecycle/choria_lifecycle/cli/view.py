@@ -102,17 +102,17 @@ class Screen:
             self._print_summary(READER_TIMEOUT)
             raise
         except BaseException:
-            self._print_summary(self.printer.patience)
+            self._print_summary(self.printer.reader_timeout)
             raise
-        self._print_summary(self.printer.patience)
+        self._print_summary(self.printer.reader_timeout)
         self.printer.check()
 
     def _print_summary(self, patience: float | None) -> None:
-        self.printer.drain(patience)
+        self.printer.flush(patience)
         counts = self.view.counts
         # Lines that the reader did not take were not shown.
-        counts.dropped += counts.shown - self.printer.out.written
-        counts.shown = self.printer.out.written
+        counts.dropped += counts.shown - self.printer.out.lines_written
+        counts.shown = self.printer.out.lines_written
         if isinstance(self.printer.out.failure, BrokenPipeError):
             return
         if self.subscription is not None:
@@ -194,7 +194,7 @@ def command(
     if view_format is not ViewFormat.TEXT:
         printer.out.encoding = "utf-8"
     if seconds is not None:  # the time limit holds even if the reader is stuck
-        printer.patience = READER_TIMEOUT
+        printer.reader_timeout = READER_TIMEOUT
     try:
         if source is not None:
             _refuse_live_options(ctx)
@@ -221,7 +221,7 @@ def _show_file(screen: Screen, source: str, count: int | None, signals: Signals)
         for number, delivery in _read(signals.reader(stream), name):
             with signals.deferred():
                 screen.show(delivery, f"{name}:{number}")
-            screen.printer.wait()
+            screen.printer.wait_writable_blocking()
             if counts.shown == count:
                 break
 
@@ -259,7 +259,7 @@ async def _show_live(
     ):
         say(f"Waiting for events from topic {received.subject} on {middleware.server}")
         screen.subscription = received
-        with screen.printer.watched():
+        with screen.printer.cancel_on_failure():
             await _follow(screen, received, count, seconds)
 
 
@@ -270,4 +270,4 @@ async def _follow(screen: Screen, subscription: Deliveries, count: int | None, s
                 screen.show(delivery)
                 if screen.view.counts.shown == count:
                     break
-                await screen.printer.room()
+                await screen.printer.wait_writable()

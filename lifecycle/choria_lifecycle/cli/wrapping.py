@@ -7,11 +7,11 @@ from typing import Final
 
 __all__ = ["wrap"]
 
-_MARK: Final = "    | "
-_LEAST: Final = len(_MARK) + 2
+_CONTINUATION: Final = "    | "
+_MIN_COLUMNS: Final = len(_CONTINUATION) + 2
 
 # One of the colours of our own, which takes no room, or a character. Foreign text has no escapes left.
-_UNIT = re.compile(r"\x1b\[[0-9;]*m|.", re.DOTALL).findall
+_split_units = re.compile(r"\x1b\[[0-9;]*m|.", re.DOTALL).findall
 
 
 def wrap(text: str, columns: int) -> str:
@@ -28,16 +28,16 @@ def wrap(text: str, columns: int) -> str:
     12:00:00 [startup] n1: server 12:00
         | :01 [shutdown] n2: server
     """
-    columns = max(columns, _LEAST)
+    columns = max(columns, _MIN_COLUMNS)
     if len(text) <= columns and text.isascii():
         return text
     rows, row, used = [], "", 0
-    for unit in _UNIT(text):
+    for unit in _split_units(text):
         # How wide a character is, terminals do not agree on; none is wider than two.
         width = 0 if unit.startswith("\x1b") else 1 if unit.isascii() else 2
         if used + width > columns:
             rows.append(row)
-            row, used = _MARK, len(_MARK)
+            row, used = _CONTINUATION, len(_CONTINUATION)
         row += unit
         used += width
     return "\n".join([*rows, row])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from choria_lifecycle.validation.report import ReportFormat, line_maker
+from choria_lifecycle.validation.report import ReportFormat, line_formatter
 from choria_lifecycle.wire.codec import decode
 from choria_lifecycle.wire.finding import Finding, Severity
 from choria_lifecycle.wire.verdict import validate
@@ -39,7 +39,7 @@ def assert_valid(
     __tracebackhide__ = True  # pytest then shows the line of the test that called
     findings = validate(data, subject)
     if any(_fails(finding, warnings) for finding in findings):
-        line = line_maker(ReportFormat.TEXT, "event")
+        line = line_formatter(ReportFormat.TEXT, "event")
         raise AssertionError("\n".join(["this is no valid event:", *(line(None, finding) for finding in findings)]))
     return decode(data)
 

@@ -10,30 +10,30 @@ from choria_lifecycle.wire.jsontext import too_large_message
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["Batch", "Partial"]
+__all__ = ["Batch", "PartialDocument"]
 
 
 class Batch(NamedTuple):
     """Documents that follow each other in a file, and what is wrong with the file itself.
 
     Attributes:
-        numbers: the line on which each document begins, from 1.
+        line_numbers: the line on which each document begins, from 1.
         documents: the bytes of each with one line feed after them, which ends its line or was put there; never blank,
             and there may be none.
-        unfinished: the last of the documents was ended by the end of the file, not by a line end or its own closing.
+        unterminated: the last of the documents was ended by the end of the file, not by a line end or its own closing.
         findings: what is wrong that belongs to none of the documents, with the line. A document that is too long
             stands here and not in `documents`.
         is_ascii: the documents are known to have nothing but ASCII.
     """
 
-    numbers: Sequence[int]
+    line_numbers: Sequence[int]
     documents: list[bytes]
-    unfinished: bool = False
+    unterminated: bool = False
     findings: Sequence[tuple[int, Finding]] = ()
     is_ascii: bool = False
 
 
-class Partial:
+class PartialDocument:
     """A document of which there may be more to come; what goes beyond the limit is passed on and not kept.
 
     Attributes:
@@ -41,10 +41,10 @@ class Partial:
         size: how many bytes have come; 0 where no document has begun.
     """
 
-    def __init__(self, limit: int, oversized: Callable[[bytes], object]) -> None:
+    def __init__(self, limit: int, on_oversized: Callable[[bytes], object]) -> None:
         self.limit = limit
         self.size = 0
-        self._oversized = oversized
+        self._on_oversized = on_oversized
         self._pieces: list[bytes] = []
 
     def add(self, piece: bytes) -> None:
@@ -53,21 +53,21 @@ class Partial:
         self._pieces.append(piece)
         if self.size > self.limit:
             for each in self._pieces:
-                self._oversized(each)
+                self._on_oversized(each)
             self._pieces.clear()
 
-    def take(self) -> bytes | Finding:
+    def finish(self) -> bytes | Finding:
         """End the document; return it with a line feed, or what is to say if it is too long. The next can begin."""
         if self.size > self.limit:
-            return self.refuse()
+            return self.reject()
         document = b"".join([*self._pieces, b"\n"])
         self._pieces.clear()
         self.size = 0
         return document
 
-    def refuse(self) -> Finding:
+    def reject(self) -> Finding:
         """End a document that is too long."""
-        self._oversized(b"\n")
+        self._on_oversized(b"\n")
         message = too_large_message(self.size, self.limit)
         self.size = 0
         return Finding(code="input-size", path="$", rule="size", message=message)

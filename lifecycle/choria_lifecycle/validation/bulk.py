@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.wire.finding import Finding
     from choria_schemas.registry import Contract
 
-__all__ = ["NO_PROTOCOL", "UNKNOWN", "UNREADABLE", "Checked", "DocumentKind", "check_batch", "check_one"]
+__all__ = ["NO_PROTOCOL", "UNKNOWN", "UNREADABLE", "BatchCheck", "DocumentKind", "check_batch", "check_one"]
 
 UNREADABLE: Final = "unreadable"
 """The type of what is no JSON object."""
@@ -52,20 +52,20 @@ class DocumentKind(NamedTuple):
     type: str
 
 
-Told: TypeAlias = "tuple[int, DocumentKind, list[Finding]]"
+ReportedDocument: TypeAlias = "tuple[int, DocumentKind, list[Finding]]"
 
 
 @dataclass(slots=True)
-class Checked:
+class BatchCheck:
     """What there is to say about some documents.
 
     Attributes:
-        told: the documents about which there is something to say, by their index and in order.
-        silent: how many others there are, by kind.
+        reported: the documents about which there is something to say, by their index and in order.
+        clean: how many others there are, by kind.
     """
 
-    told: list[Told] = field(default_factory=list)
-    silent: Counter[DocumentKind] = field(default_factory=Counter)
+    reported: list[ReportedDocument] = field(default_factory=list)
+    clean: Counter[DocumentKind] = field(default_factory=Counter)
 
 
 def check_one(
@@ -87,7 +87,7 @@ def check_one(
     return _kind(inspection), findings
 
 
-def check_batch(documents: Sequence[bytes], *, warnings: bool, now: float, is_ascii: bool = False) -> Checked:
+def check_batch(documents: Sequence[bytes], *, warnings: bool, now: float, is_ascii: bool = False) -> BatchCheck:
     """Validate documents.
 
     Args:
@@ -100,20 +100,20 @@ def check_batch(documents: Sequence[bytes], *, warnings: bool, now: float, is_as
     native, wrapped, traits = _decoders()
     latest = now + MAX_AHEAD
     is_ascii = is_ascii or b"".join(documents).isascii()
-    checked = Checked()
+    checked = BatchCheck()
     passed: list[type | None] = []
     for raw in documents:
         try:
             # {"protocol" begins an event of Go's layout, {"specversion" an envelope; what differs is refused.
-            if raw[2] == _P:
+            if raw[2] == _INITIAL_P:
                 event = header = native(raw)
             else:
                 header = wrapped(raw)
                 event = header.data
                 if header.subject != event.identity:
                     raise LookupError
-                if header.time not in _TIMES:
-                    _learn(header.time)
+                if header.time not in _VALID_TIMES:
+                    _remember_time(header.time)
             if len(raw) > SHALLOW_SIZE and not is_shallow(raw):
                 raise LookupError
             if not is_ascii:
@@ -124,42 +124,42 @@ def check_batch(documents: Sequence[bytes], *, warnings: bool, now: float, is_as
                 # other. An escaped quote is a false alarm.
                 if (
                     raw.count(b'"') != trait.quotes
-                    or event.id.encode().translate(_HEXADECIMAL) != _UUID
+                    or event.id.encode().translate(_MASK_HEX) != _MASKED_UUID
                     or not EARLIEST <= event.timestamp <= latest
-                    or (trait.component and not is_token(event.component))
+                    or (trait.has_component and not is_token(event.component))
                 ):
                     raise LookupError
-                if trait.old:
-                    checked.told.append((len(passed), trait.kind, trait.old))
+                if trait.warnings:
+                    checked.reported.append((len(passed), trait.kind, trait.warnings))
                     passed.append(None)
                     continue
             passed.append(type(header))
         except DECODE_ERRORS:
             kind, findings = check_one(raw.removesuffix(b"\n"), warnings=warnings, now=now)
             if findings:
-                checked.told.append((len(passed), kind, findings))
+                checked.reported.append((len(passed), kind, findings))
             else:
-                checked.silent[kind] += 1
+                checked.clean[kind] += 1
             passed.append(None)
     for cls, number in Counter(passed).items():
         if cls is not None:
-            checked.silent[traits[cls].kind] += number
+            checked.clean[traits[cls].kind] += number
     return checked
 
 
 # Times of envelopes that were seen to be right: events that follow each other share their seconds, and looking one up
 # takes a fifth of reading it (`make bench`).
-_TIMES: set[str] = set()
-_MOST_TIMES: Final = 4096
+_VALID_TIMES: set[str] = set()
+_MAX_TIMES: Final = 4096
 
 
-def _learn(time: str) -> None:
+def _remember_time(time: str) -> None:
     """Remember a time; raises LookupError if it is none."""
     if not is_time(time):
         raise LookupError
-    if len(_TIMES) >= _MOST_TIMES:
-        _TIMES.clear()
-    _TIMES.add(time)
+    if len(_VALID_TIMES) >= _MAX_TIMES:
+        _VALID_TIMES.clear()
+    _VALID_TIMES.add(time)
 
 
 def _kind(inspection: Inspection) -> DocumentKind:
@@ -167,12 +167,12 @@ def _kind(inspection: Inspection) -> DocumentKind:
     if opened is None:
         return DocumentKind("-", UNREADABLE)
     if inspection.contract is not None:
-        return DocumentKind(opened.format.value, _type(inspection.contract))
+        return DocumentKind(opened.format.value, _type_name(inspection.contract))
     return DocumentKind(opened.format.value, NO_PROTOCOL if inspection.protocol is None else UNKNOWN)
 
 
 @cache
-def _type(contract: Contract) -> str:
+def _type_name(contract: Contract) -> str:
     """Return what people call the events of a contract: `startup`, `transition`, `exec state`.
 
     >>> _type(CONTRACTS["io.choria.machine.watcher.exec.v1.state"])
@@ -183,34 +183,34 @@ def _type(contract: Contract) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Trait:
+class _StructInfo:
     """What is known of a document that was read into one of the structures.
 
     Attributes:
         kind: what it is.
         quotes: how many quotes it has if each key is there once, and no other.
-        component: whether it has one.
-        old: the warnings about the spelling of its protocol.
+        has_component: whether it has one.
+        warnings: the warnings about the spelling of its protocol.
     """
 
     kind: DocumentKind
     quotes: int
-    component: bool
-    old: list[Finding]
+    has_component: bool
+    warnings: list[Finding]
 
 
 @cache
-def _decoders() -> tuple[Callable[[bytes], Any], Callable[[bytes], Any], dict[type, _Trait]]:
+def _decoders() -> tuple[Callable[[bytes], Any], Callable[[bytes], Any], dict[type, _StructInfo]]:
     """Return what reads events, what reads envelopes, and the traits of what they return.
 
     A structure for each spelling of each protocol, told apart by the protocol itself. What a structure cannot hold is
     not read here, nor are optional fields, whose absence would change the number of quotes.
     """
-    traits: dict[type, _Trait] = {}
+    traits: dict[type, _StructInfo] = {}
     natives: list[type] = []
     wrapped: list[type] = []
     for protocol, contract in CONTRACTS.items():
-        members = _members(contract)
+        members = _event_fields(contract)
         if members is None:
             continue
         old = protocol != contract.protocol
@@ -219,8 +219,8 @@ def _decoders() -> tuple[Callable[[bytes], Any], Callable[[bytes], Any], dict[ty
         quotes = 2 * (len(members) + texts) + 4  # and those of the protocol, which is one more of both
         native = msgspec.defstruct("Event", members.items(), tag_field="protocol", tag=protocol, gc=False)
         natives.append(native)
-        traits[native] = _Trait(
-            DocumentKind(Format.CHORIA.value, _type(contract)),
+        traits[native] = _StructInfo(
+            DocumentKind(Format.CHORIA.value, _type_name(contract)),
             quotes,
             component,
             [old_spelling(contract, protocol, "$.protocol")] if old else [],
@@ -230,12 +230,12 @@ def _decoders() -> tuple[Callable[[bytes], Any], Callable[[bytes], Any], dict[ty
         literal: Any = Literal
         data = msgspec.defstruct("Data", [("protocol", literal[protocol]), *members.items()], gc=False)
         envelope = msgspec.defstruct(
-            "Envelope", _attributes(source_of(protocol), data), tag_field="type", tag=protocol, gc=False
+            "Envelope", _envelope_fields(source_of(protocol), data), tag_field="type", tag=protocol, gc=False
         )
         wrapped.append(envelope)
         # Eight attributes, seven of which are text, are around it.
-        traits[envelope] = _Trait(
-            DocumentKind(Format.CLOUDEVENTS.value, _type(contract)), quotes + 2 * 15, component, []
+        traits[envelope] = _StructInfo(
+            DocumentKind(Format.CLOUDEVENTS.value, _type_name(contract)), quotes + 2 * 15, component, []
         )
     return _decoder(natives), _decoder(wrapped), traits
 
@@ -246,7 +246,7 @@ def _decoder(classes: list[type]) -> Callable[[bytes], Any]:
     return decode
 
 
-def _attributes(source: str, data: type) -> list[Any]:
+def _envelope_fields(source: str, data: type) -> list[Any]:
     """The attributes of an envelope as Go writes it; one that differs is not read here."""
     literal: Any = Literal
     text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -264,7 +264,7 @@ def _attributes(source: str, data: type) -> list[Any]:
     ]
 
 
-def _members(contract: Contract) -> dict[str, Any] | None:
+def _event_fields(contract: Contract) -> dict[str, Any] | None:
     """Return the fields of an event but for its protocol, with their types and bounds; None if types cannot hold it."""
     if contract.bounds is None:
         return None
@@ -272,7 +272,7 @@ def _members(contract: Contract) -> dict[str, Any] | None:
     for name, kind in get_type_hints(contract.cls).items():
         if name == "protocol":
             continue
-        bounds = {_META[keyword]: bound for field_, keyword, bound in contract.bounds if field_ == name}
+        bounds = {_META_KEYWORDS[keyword]: bound for field_, keyword, bound in contract.bounds if field_ == name}
         if kind is int:
             bounds = {"ge": -(2**63), "le": 2**63 - 1} | bounds
         elif contract.schema()["properties"][name].get("type") != "string":
@@ -282,8 +282,8 @@ def _members(contract: Contract) -> dict[str, Any] | None:
     return members
 
 
-_P: Final = ord("p")
+_INITIAL_P: Final = ord("p")
 # Every hexadecimal digit becomes an x, and an x something else: half the time of a regular expression (`make bench`).
-_HEXADECIMAL: Final = bytes.maketrans(b"0123456789abcdefABCDEFx", b"x" * 22 + b"?")
-_UUID: Final = b"xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
-_META: Final = {"minimum": "ge", "maximum": "le", "minLength": "min_length", "maxLength": "max_length"}
+_MASK_HEX: Final = bytes.maketrans(b"0123456789abcdefABCDEFx", b"x" * 22 + b"?")
+_MASKED_UUID: Final = b"xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
+_META_KEYWORDS: Final = {"minimum": "ge", "maximum": "le", "minLength": "min_length", "maxLength": "max_length"}

@@ -11,22 +11,22 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 from choria_lifecycle.validation.source import Segment, segments
-from choria_lifecycle.validation.worker import Job, SegmentResult, ask, start, validate_segment
+from choria_lifecycle.validation.worker import Job, SegmentResult, request, start_worker, validate_segment
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Generator, Iterator
 
-__all__ = ["SEGMENT", "Pool", "pool", "validate_file"]
+__all__ = ["SEGMENT_SIZE", "WorkerPool", "validate_file", "worker_pool"]
 
-SEGMENT: Final = 2 * 1024 * 1024
+SEGMENT_SIZE: Final = 2 * 1024 * 1024
 """How many bytes a process reads before it reports."""
 
 # In seconds.
-_SWITCH: Final = 0.0005
+_SWITCH_INTERVAL: Final = 0.0005
 
 
-class Pool:
+class WorkerPool:
     """Processes that validate segments. Each is spoken to by a thread, which waits for its answer.
 
     Attributes:
@@ -40,11 +40,11 @@ class Pool:
             self._idle.put(process)
         self._threads = ThreadPoolExecutor(len(processes), thread_name_prefix="lifecycle-validate")
 
-    def submit(self, wanted: Job, segment: Segment) -> Future[SegmentResult]:
-        """Have a segment validated; see `worker.ask` for what that raises."""
-        return self._threads.submit(self._ask, wanted, segment)
+    def submit(self, job: Job, segment: Segment) -> Future[SegmentResult]:
+        """Have a segment validated; see `worker.request` for what that raises."""
+        return self._threads.submit(self._request, job, segment)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """End all of it, whatever it is at."""
         for process in self.processes:
             process.kill()
@@ -53,60 +53,60 @@ class Pool:
             with suppress(OSError), process:  # a request may be left that nobody reads
                 pass
 
-    def _ask(self, wanted: Job, segment: Segment) -> SegmentResult:
+    def _request(self, job: Job, segment: Segment) -> SegmentResult:
         process = self._idle.get()
         try:
-            return ask(process, wanted, segment)
+            return request(process, job, segment)
         finally:
             self._idle.put(process)
 
 
 @contextmanager
-def pool(jobs: int) -> Generator[Pool]:
+def worker_pool(jobs: int) -> Generator[WorkerPool]:
     """The other processes for `validate_file`.
 
     Args:
         jobs: how many processes there are with this one, two or more.
     """
-    others = Pool([start() for _ in range(jobs - 1)])
+    others = WorkerPool([start_worker() for _ in range(jobs - 1)])
     # Whoever has an answer has to get hold of the interpreter, which is busy here, to take it and to ask again; by
     # default that takes about as long as a segment.
     before = sys.getswitchinterval()
-    sys.setswitchinterval(_SWITCH)
+    sys.setswitchinterval(_SWITCH_INTERVAL)
     try:
         yield others
     finally:
         sys.setswitchinterval(before)
-        others.end()
+        others.close()
 
 
-def validate_file(others: Pool, wanted: Job) -> Iterator[SegmentResult]:
+def validate_file(workers: WorkerPool, job: Job) -> Iterator[SegmentResult]:
     """Return what there is to say about a file that is divisible, segment by segment.
 
     Args:
-        others: processes that validate beside this one.
-        wanted: what is wanted, of which file.
+        workers: processes that validate beside this one.
+        job: what is wanted, of which file.
 
     Raises:
         OSError: it cannot be read.
         WorkerEnded: a process is gone.
     """
     waiting: deque[Future[SegmentResult] | SegmentResult] = deque()
-    rest = segments(wanted.path, SEGMENT)
+    rest = segments(job.path, SEGMENT_SIZE)
     # Two for each of the others, so that none waits for this one; and not many in all, as each may hold its segment.
-    most_busy, most = 2 * len(others.processes), 4 * (len(others.processes) + 1)
+    most_busy, most = 2 * len(workers.processes), 4 * (len(workers.processes) + 1)
     try:
         while True:
             busy = sum(isinstance(each, Future) and not each.done() for each in waiting)
             room = min(most_busy - busy, most - len(waiting))
-            waiting.extend(others.submit(wanted, segment) for segment in islice(rest, max(room, 0)))
+            waiting.extend(workers.submit(job, segment) for segment in islice(rest, max(room, 0)))
             if not waiting:
                 return
             first = waiting[0]
             if isinstance(first, Future) and not first.done() and len(waiting) < most:
                 own = next(rest, None)
                 if own is not None:  # instead of waiting
-                    waiting.append(validate_segment(wanted, own))
+                    waiting.append(validate_segment(job, own))
                     continue
             waiting.popleft()
             yield first.result() if isinstance(first, Future) else first

@@ -15,9 +15,17 @@ from choria_lifecycle.wire.jsontext import is_truncated
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["BatchResult", "DocumentCounts", "Policy", "Said", "split", "validate_batch", "validate_message"]
+__all__ = [
+    "BatchResult",
+    "DocumentCounts",
+    "DocumentFindings",
+    "Policy",
+    "split_batch",
+    "validate_batch",
+    "validate_message",
+]
 
-Said: TypeAlias = "tuple[int, list[Finding]]"
+DocumentFindings: TypeAlias = "tuple[int, list[Finding]]"
 """The number of a document, and what there is to say about it."""
 
 
@@ -47,7 +55,7 @@ class Policy:
         severity = CODES[code]
         return Severity.ERROR if self.warnings_as_errors and severity is Severity.WARNING else severity
 
-    def counting(self, findings: list[Finding]) -> list[Finding]:
+    def apply(self, findings: list[Finding]) -> list[Finding]:
         """Return those that count, as severe as they are here."""
         if self.warnings and not self.warnings_as_errors and len(self.codes) == len(CODES):
             return findings
@@ -70,13 +78,13 @@ class DocumentCounts:
         kinds: the documents that were valid and those that were rejected, by what they are.
         codes: the findings, by code.
         errors: the findings that are errors.
-        of_files: those of them that are about a file itself, and reject no document.
+        file_errors: those of them that are about a file itself, and reject no document.
     """
 
     kinds: dict[DocumentKind, list[int]] = field(default_factory=dict)
     codes: Counter[str] = field(default_factory=Counter)
     errors: int = 0
-    of_files: int = 0
+    file_errors: int = 0
 
     @property
     def valid(self) -> int:
@@ -100,7 +108,7 @@ class DocumentCounts:
             self.count(kind, valid=valid, rejected=rejected)
         self.codes.update(other.codes)
         self.errors += other.errors
-        self.of_files += other.of_files
+        self.file_errors += other.file_errors
 
 
 @dataclass(slots=True)
@@ -108,28 +116,28 @@ class BatchResult:
     """What became of some documents.
 
     Attributes:
-        said: the documents about which there is something to say, in order.
+        findings: the documents about which there is something to say, in order.
         counts: how many there were of what.
         rejected: the documents that have errors, each with a line feed after it; one that is too long is only counted.
         valid: all others, likewise.
     """
 
-    said: list[Said] = field(default_factory=list)
+    findings: list[DocumentFindings] = field(default_factory=list)
     counts: DocumentCounts = field(default_factory=DocumentCounts)
     rejected: list[bytes] = field(default_factory=list)
     valid: list[bytes] = field(default_factory=list)
 
-    def say(self, number: int, findings: list[Finding]) -> bool:
+    def add_findings(self, number: int, findings: list[Finding]) -> bool:
         """Add what there is to say about a document, and tell whether that rejects it."""
         if not findings:
             return False
-        self.said.append((number, findings))
+        self.findings.append((number, findings))
         self.counts.codes.update([finding.code for finding in findings])
         errors = sum(finding.severity is Severity.ERROR for finding in findings)
         self.counts.errors += errors
         return errors > 0
 
-    def take(self, document: bytes, kind: DocumentKind, *, rejected: bool) -> None:
+    def add_document(self, document: bytes, kind: DocumentKind, *, rejected: bool) -> None:
         """Add a document."""
         self.counts.count(kind, valid=not rejected, rejected=rejected)
         (self.rejected if rejected else self.valid).append(document)
@@ -138,34 +146,34 @@ class BatchResult:
 def validate_batch(batch: Batch, policy: Policy) -> BatchResult:
     """Validate the documents of a batch."""
     part, at = BatchResult(), 0
-    numbers, documents = batch.numbers, batch.documents
+    numbers, documents = batch.line_numbers, batch.documents
     checked = check_batch(documents, warnings=policy.warnings, now=policy.time, is_ascii=batch.is_ascii)
-    for kind, number in checked.silent.items():
+    for kind, number in checked.clean.items():
         part.counts.count(kind, valid=number)
-    for index, kind, findings in checked.told:
-        last = batch.unfinished and index == len(documents) - 1
-        counting = policy.counting(_unless_cut_off(documents[index], findings) if last else findings)
+    for index, kind, findings in checked.reported:
+        last = batch.unterminated and index == len(documents) - 1
+        counting = policy.apply(_as_truncated(documents[index], findings) if last else findings)
         part.valid += documents[at:index]
-        part.take(documents[index], kind, rejected=part.say(numbers[index], counting))
+        part.add_document(documents[index], kind, rejected=part.add_findings(numbers[index], counting))
         at = index + 1
     part.valid += documents[at:]
     if batch.findings:
-        _about_the_file(part, batch, policy)
+        _add_file_findings(part, batch, policy)
     return part
 
 
-def _unless_cut_off(document: bytes, findings: list[Finding]) -> list[Finding]:
+def _as_truncated(document: bytes, findings: list[Finding]) -> list[Finding]:
     """Return the findings about the last document of a file that does not end with a line end."""
     code = findings[0].code if len(findings) == 1 else ""
     if not is_truncated(document) or not (
-        code == "input-json" or (code == "input-utf-8" and _ends_in_a_letter(document))
+        code == "input-json" or (code == "input-utf-8" and _ends_within_character(document))
     ):
         return findings
     message = "the file ends within this document: it was cut off, or is still being written"
     return [Finding(code="input-truncated", path="$", rule="truncated", message=message)]
 
 
-def _ends_in_a_letter(document: bytes) -> bool:
+def _ends_within_character(document: bytes) -> bool:
     """Tell whether all that a document lacks of UTF-8 are bytes at its end."""
     try:
         document.removesuffix(b"\n").decode()
@@ -174,40 +182,40 @@ def _ends_in_a_letter(document: bytes) -> bool:
     return False
 
 
-def _about_the_file(part: BatchResult, batch: Batch, policy: Policy) -> None:
+def _add_file_findings(part: BatchResult, batch: Batch, policy: Policy) -> None:
     for number, finding in batch.findings:
-        rejected = part.say(number, policy.counting([finding]))
+        rejected = part.add_findings(number, policy.apply([finding]))
         if finding.code == "input-size":  # its bytes have gone where they belong already
             part.counts.count(_UNREADABLE, valid=not rejected, rejected=rejected)
         elif rejected:
-            part.counts.of_files += 1
-    part.said.sort(key=_by_number)
+            part.counts.file_errors += 1
+    part.findings.sort(key=_by_number)
 
 
 def validate_message(data: bytes, subject: str, number: int, policy: Policy) -> BatchResult:
     """Validate a message that was received on a subject."""
     part = BatchResult()
     kind, findings = check_one(data, warnings=policy.warnings, now=policy.time, subject=subject)
-    part.take(data + b"\n", kind, rejected=part.say(number, policy.counting(findings)))
+    part.add_document(data + b"\n", kind, rejected=part.add_findings(number, policy.apply(findings)))
     return part
 
 
-def split(batch: Batch) -> Iterator[Batch]:
+def split_batch(batch: Batch) -> Iterator[Batch]:
     """Return the documents of a batch, and what is wrong with the file, one at a time and in order."""
     last = len(batch.documents) - 1
     batches = [
-        Batch([number], [document], unfinished=batch.unfinished and index == last)
-        for index, (number, document) in enumerate(zip(batch.numbers, batch.documents, strict=True))
+        Batch([number], [document], unterminated=batch.unterminated and index == last)
+        for index, (number, document) in enumerate(zip(batch.line_numbers, batch.documents, strict=True))
     ]
     batches += [Batch([], [], findings=[each]) for each in batch.findings]
-    return iter(sorted(batches, key=_first))
+    return iter(sorted(batches, key=_first_line))
 
 
-def _first(batch: Batch) -> int:
-    return batch.numbers[0] if batch.numbers else batch.findings[0][0]
+def _first_line(batch: Batch) -> int:
+    return batch.line_numbers[0] if batch.line_numbers else batch.findings[0][0]
 
 
-def _by_number(said: Said) -> int:
+def _by_number(said: DocumentFindings) -> int:
     return said[0]
 
 

@@ -17,11 +17,11 @@ from choria_lifecycle.wire.finding import Finding, Severity
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["LineMaker", "ReportFormat", "line_maker", "summary"]
+__all__ = ["LineFormatter", "ReportFormat", "line_formatter", "summary"]
 
 _K = TypeVar("_K", bound=tuple[str, str])
 
-LineMaker: TypeAlias = "Callable[[int | None, Finding], str]"
+LineFormatter: TypeAlias = "Callable[[int | None, Finding], str]"
 """Makes a line of the number of a document, None where it has none, and a finding in it."""
 
 
@@ -38,7 +38,7 @@ class ReportFormat(StrEnum):
     """Commands to GitHub's runner, which shows them as annotations of the files."""
 
 
-def line_maker(output: ReportFormat, place: str, *, live: bool = False, color: bool = False) -> LineMaker:
+def line_formatter(output: ReportFormat, origin: str, *, live: bool = False, color: bool = False) -> LineFormatter:
     """Return what makes the lines for the findings in one file, or in one message.
 
     Text is `PLACE:NUMBER: PATH: MESSAGE [CODE]`. An error has no word before its message, just as a finding has none as
@@ -51,34 +51,34 @@ def line_maker(output: ReportFormat, place: str, *, live: bool = False, color: b
 
     Args:
         output: how to write them.
-        place: the name of the file, or the subject; it is foreign.
+        origin: the name of the file, or the subject; it is foreign.
         live: the place is a subject.
         color: the place is bold and the code has the colour of the severity; text only.
     """
     match output:
         case ReportFormat.TEXT:
-            return _text(safe(place), color)
+            return _text(safe(origin), color)
         case ReportFormat.JSON:
-            return _json(place, live)
+            return _json(origin, live)
         case ReportFormat.GITHUB:
-            return _github(place, live)
+            return _github(origin, live)
 
 
 _BOLD: Final = "\x1b[1m"
 _END: Final = "\x1b[0m"
 _COLORS: Final = {Severity.ERROR: "\x1b[31m", Severity.WARNING: "\x1b[33m", Severity.INFORMATION: "\x1b[36m"}
-_WORDS: Final = {Severity.ERROR: "", Severity.WARNING: "warning: ", Severity.INFORMATION: "information: "}
+_LABELS: Final = {Severity.ERROR: "", Severity.WARNING: "warning: ", Severity.INFORMATION: "information: "}
 
 
-def _text(place: str, color: bool) -> LineMaker:
+def _text(origin: str, color: bool) -> LineFormatter:
     bold, end = (_BOLD, _END) if color else ("", "")
     colors = _COLORS if color else dict.fromkeys(Severity, "")
 
     def line(number: int | None, finding: Finding) -> str:
         severity = finding.severity
-        where = place if number is None else f"{place}:{number}"
+        where = origin if number is None else f"{origin}:{number}"
         return (
-            f"{bold}{where}{end}: {finding.path}: {_WORDS[severity]}{finding.message} "
+            f"{bold}{where}{end}: {finding.path}: {_LABELS[severity]}{finding.message} "
             f"{colors[severity]}[{finding.code}]{end}"
         )
 
@@ -88,9 +88,9 @@ def _text(place: str, color: bool) -> LineMaker:
 _encode = msgspec.json.Encoder().encode
 
 
-def _json(place: str, live: bool) -> LineMaker:
+def _json(origin: str, live: bool) -> LineFormatter:
     # What is no UTF-8 in the name of a file, Python has as lone surrogates, and many readers of JSON refuse those.
-    name = place.encode("utf-8", "backslashreplace").decode()
+    name = origin.encode("utf-8", "backslashreplace").decode()
     which, what = ("subject", "number") if live else ("file", "line")
     head = visible_json(f'{{"{which}":{json.dumps(name, ensure_ascii=False)},"{what}":')
 
@@ -103,29 +103,29 @@ def _json(place: str, live: bool) -> LineMaker:
 _COMMANDS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFORMATION: "notice"}
 
 
-def _github(place: str, live: bool) -> LineMaker:
+def _github(origin: str, live: bool) -> LineFormatter:
     # The escapes of GitHub first: with them a name stays what it is, with those of `safe` it can only be read.
-    where = "" if live else f"file={safe(_property(place))},"
-    subject = f"{safe(_data(place))}: " if live else ""
+    where = "" if live else f"file={safe(_escape_property(origin))},"
+    subject = f"{safe(_escape_data(origin))}: " if live else ""
 
     def line(number: int | None, finding: Finding) -> str:
         at = "" if live or number is None else f"line={number},"
-        said = _data(f"{finding.path}: {finding.message}")
-        return f"::{_COMMANDS[finding.severity]} {where}{at}title={_property(finding.code)}::{subject}{said}"
+        said = _escape_data(f"{finding.path}: {finding.message}")
+        return f"::{_COMMANDS[finding.severity]} {where}{at}title={_escape_property(finding.code)}::{subject}{said}"
 
     return line
 
 
-def _data(text: str) -> str:
+def _escape_data(text: str) -> str:
     """Escape the text of a command as the package @actions/core does, whose escapes the runner undoes."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+def _escape_property(text: str) -> str:
+    return _escape_data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-_IMPORTANCE: Final = list(Severity)
+_SEVERITY_ORDER: Final = list(Severity)
 
 
 def summary(
@@ -133,7 +133,7 @@ def summary(
     codes: Mapping[str, int],
     severities: Mapping[str, Severity],
     seconds: float,
-    of_files: int = 0,
+    file_errors: int = 0,
 ) -> list[str]:
     """Return what became of all documents: tables of what they were and of what was found, and a line with the sum.
 
@@ -145,7 +145,7 @@ def summary(
         codes: how many findings there were, by code.
         severities: how much each of these codes matters.
         seconds: how long it took.
-        of_files: how many errors there were that are about a file itself and reject no document.
+        file_errors: how many errors there were that are about a file itself and reject no document.
     """
     documents = sorted(
         ((form, kind, valid, rejected) for (form, kind), (valid, rejected) in kinds.items() if valid or rejected),
@@ -153,14 +153,14 @@ def summary(
     )
     findings = sorted(
         ((code, severities[code], count) for code, count in codes.items() if count),
-        key=lambda row: (_IMPORTANCE.index(row[1]), -row[2], row[0]),
+        key=lambda row: (_SEVERITY_ORDER.index(row[1]), -row[2], row[0]),
     )
     valid, rejected = sum(row[2] for row in documents), sum(row[3] for row in documents)
     return [
         *_table(("FORMAT", "TYPE", "VALID", "REJECTED"), documents),
         *_table(("CODE", "SEVERITY", "FINDINGS"), findings),
         f"checked {valid + rejected:,} = {valid:,} valid + {rejected:,} rejected, in {seconds:,.1f} s"
-        + (f"; and {of_files:,} errors between documents" if of_files else ""),
+        + (f"; and {file_errors:,} errors between documents" if file_errors else ""),
     ]
 
 

@@ -14,9 +14,9 @@ from choria_lifecycle.wire.finding import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from choria_lifecycle.validation.batch import Partial
+    from choria_lifecycle.validation.batch import PartialDocument
 
-__all__ = ["Values"]
+__all__ = ["ValueSplitter"]
 
 _QUOTE, _COMMA, _OPENING, _CLOSING, _LINE_END, _VALUE = *b'",[]\n', 0
 
@@ -30,16 +30,16 @@ _word = re.compile(rb'[^ \t\r\n,\[\]{}"]*+').match
 _blank = re.compile(rb"[ \t\r\n]*+").match
 
 
-def _of_array(message: str) -> Finding:
+def _array_error(message: str) -> Finding:
     return Finding(code="input-json", path="$", rule="json", message=message)
 
 
 # Made once: a hostile file has one for every byte.
-_MISSING: Final = _of_array("a comma is missing before this element of the array")
-_MISPLACED: Final = {byte: _of_array(f"there is a {chr(byte)} here that belongs to no element") for byte in b",]}"}
+_MISSING_COMMA: Final = _array_error("a comma is missing before this element of the array")
+_MISPLACED: Final = {byte: _array_error(f"there is a {chr(byte)} here that belongs to no element") for byte in b",]}"}
 
 
-class _Value:
+class _ValueScanner:
     """The end of a value, searched block by block."""
 
     def __init__(self) -> None:
@@ -91,21 +91,21 @@ class _Value:
         return at + (rest[:1] != b"\n")
 
 
-class Values:
+class ValueSplitter:
     """Takes a file apart into its values, opening arrays one level.
 
     Args:
         partial: what keeps a value that goes on in the next block; it may hold what is to precede the first.
     """
 
-    def __init__(self, partial: Partial) -> None:
+    def __init__(self, partial: PartialDocument) -> None:
         self._partial = partial
-        self._value = _Value()
+        self._scanner = _ValueScanner()
         self._inside = False
-        self._line = self._number = 1
-        self._array = 0  # the line on which the open array begins
-        self._last = _VALUE
-        self._numbers: list[int] = []
+        self._line = self._value_line = 1
+        self._array_line = 0  # the line on which the open array begins
+        self._previous = _VALUE
+        self._line_numbers: list[int] = []
         self._documents: list[bytes] = []
         self._findings: list[tuple[int, Finding]] = []
 
@@ -113,20 +113,18 @@ class Values:
         """Return the values in the blocks of a file."""
         for block in blocks:
             yield from self._split(block)
-            yield from self._gathered()
+            yield from self._flush()
         unfinished = self._partial.size > 0
         if unfinished:
-            unfinished = self._keep(self._partial.take())
-        if self._array and not (unfinished and self._value.is_open):
-            message = (
-                f"the array that begins on line {self._array} is not closed: the file was cut off, or a ] is missing"
-            )
+            unfinished = self._append(self._partial.finish())
+        if self._array_line and not (unfinished and self._scanner.is_open):
+            message = f"the array that begins on line {self._array_line} is not closed: the file was cut off, or a ] is missing"
             finding = Finding(code="input-truncated", path="$", rule="truncated", message=message)
             self._findings.append((self._line, finding))
-        yield from self._gathered(unfinished)
+        yield from self._flush(unfinished)
 
     def _split(self, block: bytes) -> Iterator[Batch]:
-        partial, value = self._partial, self._value
+        partial, value = self._partial, self._scanner
         at = counted = 0
         while True:
             begin = at
@@ -136,56 +134,56 @@ class Values:
                     break
                 self._line += block.count(b"\n", counted, begin)
                 at, counted = begin + 1, begin
-                if not self._begins(block[begin]):
+                if not self._starts_value(block[begin]):
                     continue
             at = value.end(block, at)
             self._inside = at < 0
             if self._inside:
                 # What came before goes first: a long value is passed on while it is read.
-                yield from self._gathered()
+                yield from self._flush()
                 partial.add(block[begin:])
                 break
             if partial.size or at - begin > partial.limit:
-                yield from self._gathered()
+                yield from self._flush()
                 partial.add(block[begin:at])
-                self._keep(partial.take())
+                self._append(partial.finish())
             else:
-                self._numbers.append(self._number)
+                self._line_numbers.append(self._value_line)
                 self._documents.append(block[begin:at] + b"\n")
         self._line += block.count(b"\n", counted)
 
-    def _begins(self, byte: int) -> bool:
+    def _starts_value(self, byte: int) -> bool:
         """Tell whether a value begins with this byte; what stands between values is dealt with."""
-        array, last = self._array, self._last
+        array, last = self._array_line, self._previous
         if byte in b",]}":
-            if not array or byte not in (_COMMA, _CLOSING) or (byte, last) in _WRONG:
+            if not array or byte not in (_COMMA, _CLOSING) or (byte, last) in _INVALID_PAIRS:
                 self._findings.append((self._line, _MISPLACED[byte]))
-            self._last = byte
+            self._previous = byte
             if byte == _CLOSING:
-                self._array = 0
+                self._array_line = 0
             return False
         if byte == _OPENING and not array:
-            self._array, self._last = self._line, byte
+            self._array_line, self._previous = self._line, byte
             return False
         if array and last == _VALUE:
-            self._findings.append((self._line, _MISSING))
-        self._last, self._number = _VALUE, self._line
-        self._value.begin(byte)
+            self._findings.append((self._line, _MISSING_COMMA))
+        self._previous, self._value_line = _VALUE, self._line
+        self._scanner.begin(byte)
         return True
 
-    def _keep(self, document: bytes | Finding) -> bool:
+    def _append(self, document: bytes | Finding) -> bool:
         """Add a document to the batch, or what is to say instead; tell which."""
         if isinstance(document, Finding):
-            self._findings.append((self._number, document))
+            self._findings.append((self._value_line, document))
             return False
-        self._numbers.append(self._number)
+        self._line_numbers.append(self._value_line)
         self._documents.append(document)
         return True
 
-    def _gathered(self, unfinished: bool = False) -> Iterator[Batch]:
+    def _flush(self, unfinished: bool = False) -> Iterator[Batch]:
         if self._documents or self._findings:
-            yield Batch(self._numbers, self._documents, unfinished, self._findings)
-            self._numbers, self._documents, self._findings = [], [], []
+            yield Batch(self._line_numbers, self._documents, unfinished, self._findings)
+            self._line_numbers, self._documents, self._findings = [], [], []
 
 
-_WRONG: Final = {(_COMMA, _OPENING), (_COMMA, _COMMA), (_CLOSING, _COMMA)}
+_INVALID_PAIRS: Final = {(_COMMA, _OPENING), (_COMMA, _COMMA), (_CLOSING, _COMMA)}

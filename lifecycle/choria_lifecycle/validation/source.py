@@ -18,9 +18,9 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, TypeAlias
 
-from choria_lifecycle.validation.batch import Batch, Partial
+from choria_lifecycle.validation.batch import Batch, PartialDocument
 from choria_lifecycle.validation.decompression import BLOCK, decompress, is_plain, sniff
-from choria_lifecycle.validation.sequence import Values
+from choria_lifecycle.validation.sequence import ValueSplitter
 from choria_lifecycle.wire.finding import Finding
 from choria_lifecycle.wire.jsontext import MAX_SIZE
 
@@ -34,7 +34,7 @@ Segment: TypeAlias = tuple[int, int]
 
 _BLANK: Final = b" \t\r\n"
 _BOM: Final = b"\xef\xbb\xbf"
-_MOST_LINES: Final = 2000
+_MAX_LINES: Final = 2000
 
 
 def _ignore(piece: bytes) -> None:
@@ -53,7 +53,7 @@ class DocumentSource:
 
     Args:
         stream: a binary file that blocks until there is something to read, and not longer.
-        oversized: is given each document that is longer than the limit, in pieces, with a line feed after it. All
+        on_oversized: is given each document that is longer than the limit, in pieces, with a line feed after it. All
             batches before that document have come by then, and its finding comes next.
         limit: the greatest size of a document in bytes.
         segment: read this part of the file only, as lines; they are counted from 1.
@@ -63,7 +63,7 @@ class DocumentSource:
         self,
         stream: IO[bytes],
         *,
-        oversized: Callable[[bytes], object] = _ignore,
+        on_oversized: Callable[[bytes], object] = _ignore,
         limit: int = MAX_SIZE,
         segment: Segment | None = None,
     ) -> None:
@@ -71,19 +71,19 @@ class DocumentSource:
         self.lines = 0
         self._stream = stream
         self._segment = segment
-        self._partial = Partial(limit, oversized)
+        self._partial = PartialDocument(limit, on_oversized)
         self._failure: OSError | None = None
 
     def __iter__(self) -> Iterator[Batch]:
         """Return the documents.
 
         Raises:
-            OSError: it cannot be read; an `Unreadable` if its bytes are not what they should be. Everything before that
+            OSError: it cannot be read; an `UnreadableContent` if its bytes are not what they should be. Everything before that
                 has come; what the last document has of it is unfinished.
         """
         blocks = self._blocks()
         if self._segment is None:
-            layout, blocks = sniff(blocks, _layout)
+            layout, blocks = sniff(blocks, _detect_layout)
         else:
             layout = _Layout.LINES
         yield from self._lines(blocks) if layout is _Layout.LINES else self._values(blocks)
@@ -93,11 +93,11 @@ class DocumentSource:
     def _blocks(self) -> Iterator[bytes]:
         """Return what is in the file, up to where reading fails."""
         try:
-            yield from self._taken() if self._segment is not None else decompress(self._taken())
+            yield from self._read() if self._segment is not None else decompress(self._read())
         except OSError as failure:
             self._failure = failure
 
-    def _taken(self) -> Iterator[bytes]:
+    def _read(self) -> Iterator[bytes]:
         # Of buffered streams, read() would wait for a full block.
         read = getattr(self._stream, "read1", self._stream.read)
         if self._segment is None:
@@ -116,7 +116,7 @@ class DocumentSource:
         head = next(blocks)
         if head.startswith(_BOM):
             self._partial.add(_BOM)
-        return Values(self._partial).batches(chain([head.removeprefix(_BOM)], blocks))
+        return ValueSplitter(self._partial).batches(chain([head.removeprefix(_BOM)], blocks))
 
     def _lines(self, blocks: Iterator[bytes]) -> Iterator[Batch]:
         partial, limit = self._partial, self._partial.limit
@@ -126,9 +126,9 @@ class DocumentSource:
             is_ascii = block.isascii()
             if lines and partial.size:
                 partial.add(lines[0][:-1])
-                document = partial.take()
+                document = partial.finish()
                 if isinstance(document, Finding):
-                    yield self._too_long(document)
+                    yield self._oversized_batch(document)
                     del lines[0]
                 else:
                     lines[0] = document
@@ -136,25 +136,25 @@ class DocumentSource:
             # Looking at each line is slow, so look first whether that is needed.
             longest = max(map(len, lines), default=0) - 1 if len(block) > limit else 0
             if longest > limit or any(map(bytes.isspace, lines)):
-                yield from self._picked(lines)
+                yield from self._select(lines)
             elif lines:
                 # A block of very short lines has more findings than there is memory for.
-                for at in range(0, len(lines), _MOST_LINES):
-                    documents = lines[at : at + _MOST_LINES]
+                for at in range(0, len(lines), _MAX_LINES):
+                    documents = lines[at : at + _MAX_LINES]
                     first = self.lines + 1
                     self.lines += len(documents)
                     yield Batch(range(first, first + len(documents)), documents, is_ascii=is_ascii)
             if rest:
                 partial.add(rest)
         if partial.size:
-            document = partial.take()
+            document = partial.finish()
             number = self.lines + 1
             if isinstance(document, Finding):
-                yield self._too_long(document)
+                yield self._oversized_batch(document)
             elif document.strip(_BLANK):
-                yield Batch(range(number, number + 1), [document], unfinished=True)
+                yield Batch(range(number, number + 1), [document], unterminated=True)
 
-    def _picked(self, lines: list[bytes]) -> Iterator[Batch]:
+    def _select(self, lines: list[bytes]) -> Iterator[Batch]:
         """Return the lines that are neither blank nor too long."""
         numbers: list[int] = []
         documents: list[bytes] = []
@@ -164,7 +164,7 @@ class DocumentSource:
                     yield Batch(numbers, documents)
                     numbers, documents = [], []
                 self._partial.add(line[:-1])
-                yield self._too_long(self._partial.refuse())
+                yield self._oversized_batch(self._partial.reject())
                 continue
             self.lines += 1
             if line.strip(_BLANK):
@@ -173,7 +173,7 @@ class DocumentSource:
         if documents:
             yield Batch(numbers, documents)
 
-    def _too_long(self, finding: Finding) -> Batch:
+    def _oversized_batch(self, finding: Finding) -> Batch:
         self.lines += 1
         return Batch([], [], findings=[(self.lines, finding)])
 
@@ -183,7 +183,7 @@ class _Layout(Enum):
     VALUES = auto()
 
 
-def _layout(head: bytes, ended: bool) -> _Layout | None:
+def _detect_layout(head: bytes, ended: bool) -> _Layout | None:
     """Tell the layout of a file by its beginning; None if more of it is needed."""
     ended = ended or len(head) >= BLOCK
     if not ended and _BOM.startswith(head):
@@ -194,18 +194,18 @@ def _layout(head: bytes, ended: bool) -> _Layout | None:
     if not text.startswith(b"{"):
         return _Layout.LINES if text or ended else None
     line, line_end, following = text.partition(b"\n")
-    if line_end and line.rstrip(_BLANK)[-1:] not in _OPEN:
+    if line_end and line.rstrip(_BLANK)[-1:] not in _CONTINUES:
         return _Layout.LINES
     next_line = following.lstrip(_BLANK)
     if not next_line:
         return _Layout.LINES if ended else None
     # After a line that was cut off, the next one begins with a brace; within a document, that one would be indented.
     indented = following[-len(next_line) - 1 : -len(next_line)] in (b" ", b"\t")
-    return _Layout.VALUES if next_line[0] in _GOES_ON or (indented and next_line[0] == _BRACE) else _Layout.LINES
+    return _Layout.VALUES if next_line[0] in _CONTINUATION or (indented and next_line[0] == _BRACE) else _Layout.LINES
 
 
-_OPEN: Final = (b"{", b"[", b",", b":")
-_GOES_ON: Final = b'"}[]-0123456789tfn'
+_CONTINUES: Final = (b"{", b"[", b",", b":")
+_CONTINUATION: Final = b'"}[]-0123456789tfn'
 _BRACE: Final = ord("{")
 
 
@@ -220,7 +220,7 @@ def is_divisible(path: str | os.PathLike[str]) -> bool:
     with Path(path).open("rb") as file:
         blocks = iter(partial(file.read, BLOCK), b"")
         head = next(blocks, b"")
-        layout, _ = sniff(chain([head], blocks), _layout)
+        layout, _ = sniff(chain([head], blocks), _detect_layout)
         return is_plain(head) and layout is _Layout.LINES
 
 

@@ -21,9 +21,18 @@ if TYPE_CHECKING:
     from choria_lifecycle.validation.policy import Policy
     from choria_lifecycle.validation.source import Segment
 
-__all__ = ["HANDED_OVER", "Job", "SegmentResult", "WorkerEnded", "ask", "serve_jobs", "start", "validate_segment"]
+__all__ = [
+    "MAX_FINDINGS",
+    "Job",
+    "SegmentResult",
+    "WorkerEnded",
+    "request",
+    "serve_jobs",
+    "start_worker",
+    "validate_segment",
+]
 
-HANDED_OVER: Final = 10_000
+MAX_FINDINGS: Final = 10_000
 """How many findings are handed over; lines of a few bytes have more in a segment than there is memory for."""
 
 
@@ -55,17 +64,17 @@ class SegmentResult:
     Attributes:
         segment: where it is.
         lines: how many lines it has; 0 without a part.
-        part: what became of its documents, their lines counted from the beginning of the segment; None if that is too
+        result: what became of its documents, their lines counted from the beginning of the segment; None if that is too
             much to be handed over - a document that is too long and is to be written, or very many findings - and the
             segment has to be read where they are written.
     """
 
     segment: Segment
     lines: int
-    part: BatchResult | None
+    result: BatchResult | None
 
 
-def validate_segment(wanted: Job, segment: Segment) -> SegmentResult:
+def validate_segment(job: Job, segment: Segment) -> SegmentResult:
     """Validate a segment.
 
     Raises:
@@ -76,24 +85,24 @@ def validate_segment(wanted: Job, segment: Segment) -> SegmentResult:
 
     def oversized(piece: bytes) -> None:  # noqa: ARG001 - the signature of `DocumentSource`
         nonlocal too_long
-        too_long = wanted.valid or wanted.rejected
+        too_long = job.valid or job.rejected
 
-    with wanted.path.open("rb", buffering=0) as file:
-        source = DocumentSource(file, oversized=oversized, segment=segment)
+    with job.path.open("rb", buffering=0) as file:
+        source = DocumentSource(file, on_oversized=oversized, segment=segment)
         for batch in source:
-            part = validate_batch(batch, wanted.policy)
+            part = validate_batch(batch, job.policy)
             whole.counts.add(part.counts)
-            whole.said += part.said
-            if wanted.valid:
+            whole.findings += part.findings
+            if job.valid:
                 whole.valid += part.valid
-            if wanted.rejected:
+            if job.rejected:
                 whole.rejected += part.rejected
-            if too_long or whole.counts.codes.total() > HANDED_OVER:
+            if too_long or whole.counts.codes.total() > MAX_FINDINGS:
                 return SegmentResult(segment, 0, None)
     return SegmentResult(segment, source.lines, whole)
 
 
-def start() -> subprocess.Popen[bytes]:
+def start_worker() -> subprocess.Popen[bytes]:
     """Start a process that serves; whoever starts it kills it."""
     program = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve_jobs; serve_jobs()"
     return subprocess.Popen(  # noqa: S603 - this interpreter
@@ -104,7 +113,7 @@ def start() -> subprocess.Popen[bytes]:
     )
 
 
-def ask(process: subprocess.Popen[bytes], wanted: Job, segment: Segment) -> SegmentResult:
+def request(process: subprocess.Popen[bytes], job: Job, segment: Segment) -> SegmentResult:
     """Have a process validate a segment.
 
     Raises:
@@ -114,7 +123,7 @@ def ask(process: subprocess.Popen[bytes], wanted: Job, segment: Segment) -> Segm
     stdin, stdout = process.stdin, process.stdout
     assert stdin is not None and stdout is not None  # noqa: PT018, S101 - for type checkers: both are pipes
     try:
-        pickle.dump((wanted, segment), stdin)
+        pickle.dump((job, segment), stdin)
         stdin.flush()
         answer: SegmentResult | OSError = pickle.load(stdout)  # noqa: S301 - from a process of our own
     except (OSError, EOFError, pickle.UnpicklingError, ValueError) as error:

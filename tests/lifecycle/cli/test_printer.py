@@ -124,7 +124,7 @@ def printer_to() -> Iterator[Callable[..., Printer]]:
 
     yield make
     for printer in made:
-        printer.finish(0.01)
+        printer.close(0.01)
 
 
 @contextmanager
@@ -172,10 +172,10 @@ def test_lines_arrive_in_order(pipe: Callable[[], End], printer_to: Callable[...
     for number in range(200):
         printer.line(f"line {number}")
     printer.say("said")
-    printer.finish(None)
+    printer.close(None)
     assert out.read_all() == b"".join(b"line %d\n" % number for number in range(200))
     assert err.read_all() == b"said\n"
-    assert (printer.out.written, printer.err.written) == (200, 1)
+    assert (printer.out.lines_written, printer.err.lines_written) == (200, 1)
 
 
 def test_both_channels_keep_their_order_at_one_end(pipe: Callable[[], End], printer_to: Callable[..., Printer]) -> None:
@@ -183,7 +183,7 @@ def test_both_channels_keep_their_order_at_one_end(pipe: Callable[[], End], prin
     printer = printer_to(both, both)
     for number in range(100):
         (printer.line if number % 3 else printer.say)(str(number))
-    printer.drain(None)
+    printer.flush(None)
     assert both.read_all().split() == [b"%d" % number for number in range(100)]
 
 
@@ -193,7 +193,7 @@ def test_what_the_encoding_lacks_is_escaped(pipe: Callable[[], End], printer_to:
     printer.line("é漢")
     printer.out.encoding = "utf-8"
     printer.line("é漢")
-    printer.drain(None)
+    printer.flush(None)
     assert out.read_all() == "\\xe9\\u6f22\né漢\n".encode()
 
 
@@ -204,10 +204,10 @@ def test_a_line_longer_than_a_pipe_arrives_as_a_whole(
     printer = printer_to(out, pipe())
     printer.line("x" * 500_000)
     with reading(out) as found:
-        printer.drain(None)
+        printer.flush(None)
     rest = out.read_all()
     assert b"".join([*found, rest]) == b"x" * 500_000 + b"\n"
-    assert printer.out.written == 1
+    assert printer.out.lines_written == 1
 
 
 def test_a_reader_that_went_away(pipe: Callable[[], End], printer_to: Callable[..., Printer]) -> None:
@@ -215,15 +215,15 @@ def test_a_reader_that_went_away(pipe: Callable[[], End], printer_to: Callable[.
     printer = printer_to(out, err)
     out.leave()
     printer.line("lost")
-    printer.drain(None)
+    printer.flush(None)
     with pytest.raises(BrokenPipeError) as caught:
         printer.check()
     assert caught.value.filename == "standard output"
     with pytest.raises(BrokenPipeError):
         printer.line("lost")
     printer.say("said")
-    printer.drain(None)
-    assert (err.read_all(), printer.out.written) == (b"said\n", 0)
+    printer.flush(None)
+    assert (err.read_all(), printer.out.lines_written) == (b"said\n", 0)
 
 
 def test_that_nobody_hears_what_is_said_is_no_failure(
@@ -234,10 +234,10 @@ def test_that_nobody_hears_what_is_said_is_no_failure(
     err.leave()
     printer.say("lost")
     printer.line("kept")
-    printer.drain(None)
+    printer.flush(None)
     printer.say("lost")
     printer.check()
-    assert (out.read_all(), printer.err.written) == (b"kept\n", 0)
+    assert (out.read_all(), printer.err.lines_written) == (b"kept\n", 0)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
@@ -245,10 +245,10 @@ def test_a_full_disk(pipe: Callable[[], End], printer_to: Callable[..., Printer]
     full = End(-1, os.open("/dev/full", os.O_WRONLY))
     printer = printer_to(full, pipe())
     printer.line("lost")
-    printer.drain(None)
+    printer.flush(None)
     with pytest.raises(OSError, match="standard output") as caught:
         printer.check()
-    assert (caught.value.errno, printer.out.written) == (errno.ENOSPC, 0)
+    assert (caught.value.errno, printer.out.lines_written) == (errno.ENOSPC, 0)
     full.close()
 
 
@@ -261,19 +261,19 @@ def test_a_reader_that_takes_nothing_is_forgotten(
 
     def only_for_out(condition: Callable[[], bool], patience: float | None) -> bool:
         # The other reader would be forgotten too where the printer's thread does not get a turn in time.
-        stuck = printer.out.written and not printer.out.forgotten
+        stuck = printer.out.lines_written and not printer.out.abandoned
         return wait_for(condition, patience if stuck else SECONDS)
 
     monkeypatch.setattr(printer, "_wait_for", only_for_out)
     for _ in range(MANY):
         printer.line(LONG)
     printer.say("said")
-    printer.drain(0.01)
-    assert printer.out.forgotten
+    printer.flush(0.01)
+    assert printer.out.abandoned
     assert err.read_until(b"\n") == b"said\n"
     printer.line("nobody waits for this one")
-    printer.finish(None)
-    written = printer.out.written
+    printer.close(None)
+    written = printer.out.lines_written
     out_lines = out.read_all().split(b"\n")
     assert 0 < written <= len(out_lines) - 1 <= MANY
 
@@ -287,15 +287,15 @@ async def test_room_is_there_until_too_much_waits(pipe: Callable[[], End], print
     out = pipe()
     printer = printer_to(out, pipe())
     printer.line("a")
-    await asyncio.wait_for(printer.room(), SECONDS)
+    await asyncio.wait_for(printer.wait_writable(), SECONDS)
     fill(printer)
-    waiting = asyncio.ensure_future(printer.room())
+    waiting = asyncio.ensure_future(printer.wait_writable())
     await asyncio.sleep(0)
     assert not waiting.done()
     with reading(out):
         await asyncio.wait_for(waiting, SECONDS)
-        printer.drain(None)
-    assert printer.out.written == MANY + 1
+        printer.flush(None)
+    assert printer.out.lines_written == MANY + 1
 
 
 async def test_waiting_for_room_ends_with_the_reader(
@@ -304,7 +304,7 @@ async def test_waiting_for_room_ends_with_the_reader(
     out = pipe()
     printer = printer_to(out, pipe())
     fill(printer)
-    waiting = asyncio.ensure_future(printer.room())
+    waiting = asyncio.ensure_future(printer.wait_writable())
     await asyncio.sleep(0)
     out.leave()
     await asyncio.wait_for(waiting, SECONDS)
@@ -313,14 +313,14 @@ async def test_waiting_for_room_ends_with_the_reader(
 def test_waiting_without_an_event_loop(pipe: Callable[[], End], printer_to: Callable[..., Printer]) -> None:
     out = pipe()
     printer = printer_to(out, pipe())
-    printer.wait()
+    printer.wait_writable_blocking()
     fill(printer)
     with reading(out):
-        printer.wait()
-        printer.drain(None)
+        printer.wait_writable_blocking()
+        printer.flush(None)
     fill(printer)
     out.leave()
-    printer.wait()
+    printer.wait_writable_blocking()
 
 
 async def test_a_reader_that_goes_away_ends_what_is_watched(
@@ -330,7 +330,7 @@ async def test_a_reader_that_goes_away_ends_what_is_watched(
     printer = printer_to(out, pipe())
 
     async def watching() -> None:
-        with printer.watched():
+        with printer.cancel_on_failure():
             out.leave()
             await asyncio.Event().wait()
 
@@ -342,7 +342,7 @@ async def test_a_watched_task_can_be_cancelled(pipe: Callable[[], End], printer_
     printer = printer_to(pipe(), pipe())
 
     async def watching() -> None:
-        with printer.watched():
+        with printer.cancel_on_failure():
             await asyncio.Event().wait()
 
     task = asyncio.ensure_future(watching())
@@ -369,20 +369,20 @@ def test_a_status_is_below_all_lines_until_the_next(terminal: End, printer_to: C
     printer.line("three")
     data += terminal.read_until(b"three\n")
     assert screen(data) == ["one", "two", "three", ""]
-    printer.drain(None)
-    assert (printer.out.written, printer.err.written) == (2, 1)
+    printer.flush(None)
+    assert (printer.out.lines_written, printer.err.lines_written) == (2, 1)
 
 
-@pytest.mark.parametrize("end", [lambda printer: printer.status(None), lambda printer: printer.finish(None)])
+@pytest.mark.parametrize("end", [lambda printer: printer.status(None), lambda printer: printer.close(None)])
 def test_a_status_goes_without_a_trace(
     end: Callable[[Printer], None], terminal: End, printer_to: Callable[..., Printer]
 ) -> None:
     printer = printer_to(terminal, terminal)
     printer.line("one")
     printer.status("10 %")
-    printer.drain(None)
+    printer.flush(None)
     end(printer)
-    printer.drain(None)
+    printer.flush(None)
     assert screen(terminal.read_all()) == ["one", ""]
 
 
@@ -391,7 +391,7 @@ def test_nothing_is_erased_where_nothing_was_shown(terminal: End, printer_to: Ca
     printer.status(None)
     printer.line("one")
     printer.status(None)
-    printer.finish(None)
+    printer.close(None)
     assert terminal.read_all() == b"one\n"
 
 
@@ -401,12 +401,12 @@ def test_a_status_stays_while_lines_go_elsewhere(
     out = pipe()
     printer = printer_to(out, terminal)
     printer.status("10 %")
-    printer.drain(None)
+    printer.flush(None)
     printer.line("one")
-    printer.drain(None)
+    printer.flush(None)
     printer.status("20 %")
-    printer.drain(None)
-    printer.finish(None)
+    printer.flush(None)
+    printer.close(None)
     assert out.read_all() == b"one\n"
     data = terminal.read_all()
     assert data.count(b"\r") == 3  # shown twice, and erased at the end
@@ -417,10 +417,10 @@ def test_no_status_goes_into_a_pipe(pipe: Callable[[], End], terminal: End, prin
     err = pipe()
     printer = printer_to(terminal, err)
     printer.status("10 %")
-    printer.drain(None)
+    printer.flush(None)
     printer.say("one")
     printer.status(None)
-    printer.finish(None)
+    printer.close(None)
     assert (terminal.read_all(), err.read_all()) == (b"", b"one\n")
 
 
@@ -429,8 +429,8 @@ def test_no_status_on_a_terminal_that_cannot_erase(terminal: End, monkeypatch: p
         monkeypatch.setenv("TERM", "dumb")
         printer = Printer()
     printer.status("10 %")
-    printer.drain(None)
-    printer.finish(None)
+    printer.flush(None)
+    printer.close(None)
     assert terminal.read_all() == b""
 
 
@@ -456,13 +456,13 @@ def test_a_status_that_nobody_takes_does_not_pile_up(
     out = pipe()
     printer = printer_to(out, terminal)
     fill(printer)
-    waiting = len(printer._waiting)
+    waiting = len(printer._queue)
     for number in range(1000):
         printer.status(f"{number:3} of 999")
-    assert len(printer._waiting) <= waiting + 1
+    assert len(printer._queue) <= waiting + 1
     with reading(out):
         data = terminal.read_until(b"999 of 999")
-        printer.drain(None)
+        printer.flush(None)
     assert screen(data) == ["999 of 999"]
     assert data.count(b"of") == 1
 
@@ -475,8 +475,8 @@ def test_a_stopped_terminal_holds_up_the_end_no_longer_than_patience(
     terminal.read_until(b"10 %")
     termios.tcflow(terminal.writer, termios.TCOOFF)
     try:
-        printer.finish(0.01)
-        assert printer.err.forgotten
+        printer.close(0.01)
+        assert printer.err.abandoned
     finally:
         termios.tcflow(terminal.writer, termios.TCOON)
 
@@ -514,7 +514,7 @@ def test_a_status_is_gone_however_a_command_ends(
     def command(ctx: click.Context) -> None:
         printer = printer_of(ctx)
         printer.status("10 %")
-        printer.drain(None)
+        printer.flush(None)
         end(printer)
 
     with streams(terminal.writer, terminal.writer), pytest.raises(SystemExit) as caught:

@@ -26,22 +26,22 @@ def half(**settings: object) -> Progress:
 
 def test_a_file() -> None:
     text = "events.ndjson  45 %  210 MB of 466 MB  1,250,000 events/s  0:03 left"
-    assert half().text(102.5) == f"{text}  [###----]"
-    assert half().text(102.5, 120) == f"{text}  [#############-----------------]"
-    assert half().text(102.5, 77) == text
+    assert half().render(102.5) == f"{text}  [###----]"
+    assert half().render(102.5, 120) == f"{text}  [#############-----------------]"
+    assert half().render(102.5, 77) == text
 
 
 def test_what_it_says_in_its_description() -> None:
     progress = Progress(started=0.0, name="a.ndjson", size=400_000_000, position=100_000_000, documents=500_000)
-    assert repr(progress.text(2.0)) in (inspect.getdoc(Progress.text) or "").splitlines()
+    assert repr(progress.render(2.0)) in (inspect.getdoc(Progress.render) or "").splitlines()
 
 
 def test_a_pipe_of_unknown_length() -> None:
-    assert half(name="standard input", size=None).text(102.5) == "standard input  210 MB  1,250,000 events/s"
+    assert half(name="standard input", size=None).render(102.5) == "standard input  210 MB  1,250,000 events/s"
 
 
 def test_a_file_without_a_name() -> None:
-    text = half(name="").text(102.5)
+    text = half(name="").render(102.5)
     assert text is not None
     assert text.startswith("45 %  210 MB")
 
@@ -49,7 +49,7 @@ def test_a_file_without_a_name() -> None:
 def test_nothing_is_shown_in_the_first_second_and_then_ten_times_a_second() -> None:
     progress = half()
     times = [100 + count / 100 for count in range(300)]
-    shown = [now for now in times if progress.text(now) is not None]
+    shown = [now for now in times if progress.render(now) is not None]
     assert shown[0] == 101
     assert len(shown) == pytest.approx(20, abs=1)
     assert min(later - earlier for earlier, later in pairwise(shown)) >= 0.09
@@ -69,18 +69,18 @@ def test_nothing_is_shown_in_the_first_second_and_then_ten_times_a_second() -> N
     ],
 )
 def test_figures(settings: dict[str, object], text: str) -> None:
-    found = half(name="", **settings).text(1100.0, 60)
+    found = half(name="", **settings).render(1100.0, 60)
     assert found is not None
     assert re.sub(r"  \[[#-]+\]$", "", found) == text
 
 
 def test_a_narrow_terminal_has_the_end_of_the_name_or_none() -> None:
     name = "archive/2026/11/events.ndjson"
-    assert half(name=name).text(102.5, 74) == (
+    assert half(name=name).render(102.5, 74) == (
         "…11/events.ndjson  45 %  210 MB of 466 MB  1,250,000 events/s  0:03 left"
     )
-    assert half(name=name).text(102.5, 60) == "45 %  210 MB of 466 MB  1,250,000 events/s  0:03 left"
-    assert half(name=name).text(102.5, 21) == "45 %  210 MB of 466 "
+    assert half(name=name).render(102.5, 60) == "45 %  210 MB of 466 MB  1,250,000 events/s  0:03 left"
+    assert half(name=name).render(102.5, 21) == "45 %  210 MB of 466 "
 
 
 @given(
@@ -90,7 +90,7 @@ def test_a_narrow_terminal_has_the_end_of_the_name_or_none() -> None:
     position=st.integers(0, 10**15),
 )
 def test_it_fits_and_does_not_move_the_cursor(name: str, columns: int, size: int | None, position: int) -> None:
-    text = half(name=name, size=size, position=position).text(102.5, columns)
+    text = half(name=name, size=size, position=position).render(102.5, columns)
     assert text is not None
     assert text.isprintable()
     assert sum(1 if char.isascii() else 2 for char in text) <= max(columns - 1, 0)

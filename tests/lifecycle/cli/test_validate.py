@@ -545,10 +545,10 @@ def segments(size: int, limit: int) -> Iterator[list[int]]:
 
     with pytest.MonkeyPatch.context() as patch:
         for module in (parallel, inputs):
-            patch.setattr(module, "SEGMENT", size)
+            patch.setattr(module, "SEGMENT_SIZE", size)
         for module in (worker, inputs):
             patch.setattr(module, "DocumentSource", partial(DocumentSource, limit=limit))
-        patch.setattr(inputs, "pool", pool)
+        patch.setattr(inputs, "worker_pool", pool)
         yield pools
 
 

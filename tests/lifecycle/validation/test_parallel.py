@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.validation import parallel, worker
-from choria_lifecycle.validation.parallel import pool, validate_file
+from choria_lifecycle.validation.parallel import validate_file, worker_pool
 from choria_lifecycle.validation.policy import BatchResult, Policy, validate_batch
 from choria_lifecycle.validation.source import DocumentSource, segments
 from choria_lifecycle.validation.worker import Job, SegmentResult, WorkerEnded, validate_segment
@@ -99,7 +99,7 @@ class Later(Here):
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "SEGMENT", 1000)
+    monkeypatch.setattr(parallel, "SEGMENT_SIZE", 1000)
 
 
 @pytest.fixture
@@ -114,11 +114,11 @@ def together(reports: Iterator[SegmentResult] | list[SegmentResult]) -> tuple[Ba
     """Return what was reported, with the lines of the file, and how many lines it has."""
     whole, lines = BatchResult(), 0
     for each in reports:
-        assert each.part is not None
-        whole.counts.add(each.part.counts)
-        whole.said += [(number + lines, findings) for number, findings in each.part.said]
-        whole.rejected += each.part.rejected
-        whole.valid += each.part.valid
+        assert each.result is not None
+        whole.counts.add(each.result.counts)
+        whole.findings += [(number + lines, findings) for number, findings in each.result.findings]
+        whole.rejected += each.result.rejected
+        whole.valid += each.result.valid
         lines += each.lines
     return whole, lines
 
@@ -135,12 +135,12 @@ def alone(path: Path, policy: Policy, segment: tuple[int, int] | None = None) ->
     found = Alone(BatchResult(), 0, [])
     with path.open("rb") as file:
         source = DocumentSource(
-            file, oversized=found.oversized.append, limit=LIMIT, segment=segment or (0, path.stat().st_size)
+            file, on_oversized=found.oversized.append, limit=LIMIT, segment=segment or (0, path.stat().st_size)
         )
         for batch in source:
             part = validate_batch(batch, policy)
             found.part.counts.add(part.counts)
-            found.part.said.extend(part.said)
+            found.part.findings.extend(part.findings)
             found.part.rejected.extend(part.rejected)
             found.part.valid.extend(part.valid)
     return found._replace(lines=source.lines)
@@ -180,7 +180,7 @@ def test_in_pieces_it_says_the_same(
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         path = Path(folder) / "events.ndjson"
         path.write_bytes(data if ended else data.removesuffix(b"\n"))
-        patch.setattr(parallel, "SEGMENT", segment)
+        patch.setattr(parallel, "SEGMENT_SIZE", segment)
         patch.setattr(worker, "DocumentSource", partial(DocumentSource, limit=LIMIT))
         reports = list(
             validate_file(Later(done, jobs - 1), Job(path=path, policy=policy, valid=valid, rejected=rejected))  # type: ignore[arg-type]
@@ -188,18 +188,20 @@ def test_in_pieces_it_says_the_same(
         whole = alone(path, policy)
         size = path.stat().st_size
         # What is too much to be handed over is read again by whoever wants it.
-        again = {each.segment: alone(path, policy, each.segment) for each in reports if each.part is None}
+        again = {each.segment: alone(path, policy, each.segment) for each in reports if each.result is None}
     begins, ends = [each.segment[0] for each in reports], [each.segment[1] for each in reports]
     assert [*begins, size] == [0, *ends]
     # A document too long to be handed over is no loss where nobody wants documents.
     assert bool(again) == bool(whole.oversized and (valid or rejected))
     assert all(each.oversized for each in again.values())
     read = [
-        SegmentResult(each.segment, again[each.segment].lines, again[each.segment].part) if each.part is None else each
+        SegmentResult(each.segment, again[each.segment].lines, again[each.segment].part)
+        if each.result is None
+        else each
         for each in reports
     ]
     found, lines_read = together(read)
-    assert (found.said, found.counts, lines_read) == (whole.part.said, whole.part.counts, whole.lines)
+    assert (found.findings, found.counts, lines_read) == (whole.part.findings, whole.part.counts, whole.lines)
     if not again:
         assert found.valid == (whole.part.valid if valid else [])
         assert found.rejected == (whole.part.rejected if rejected else [])
@@ -250,20 +252,20 @@ def test_an_empty_file(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("small")
 def test_processes_say_what_is_said_here(file: Path) -> None:
     wanted = Job(path=file, policy=Policy(now=NOON, warnings_as_errors=True), valid=True, rejected=True)
-    with pool(3) as others:
+    with worker_pool(3) as others:
         # Without taking part in it, so that the others have to.
         found = [others.submit(wanted, segment).result() for segment in segments(file, 1000)]
         together = list(validate_file(others, wanted))
     here = list(validate_file(Here(), wanted))  # type: ignore[arg-type]
     assert found == here == together
     assert len(found) > 10
-    assert json.loads(found[0].part.valid[0])["identity"] == "n1.example.net"  # type: ignore[union-attr]
+    assert json.loads(found[0].result.valid[0])["identity"] == "n1.example.net"  # type: ignore[union-attr]
     assert len(others.processes) == 2
     assert all(process.poll() is not None for process in others.processes)
 
 
 def test_a_process_that_cannot_read_says_so_and_goes_on(file: Path, tmp_path: Path) -> None:
-    with pool(2) as others:
+    with worker_pool(2) as others:
         with pytest.raises(FileNotFoundError):
             others.submit(Job(path=tmp_path / "missing", policy=POLICY), (0, 10)).result()
         assert others.submit(Job(path=file, policy=POLICY), (0, 0)).result().lines == 0
@@ -271,7 +273,7 @@ def test_a_process_that_cannot_read_says_so_and_goes_on(file: Path, tmp_path: Pa
 
 @pytest.mark.usefixtures("small")
 def test_a_process_that_is_killed_is_no_hang(file: Path) -> None:
-    with pool(3) as others:
+    with worker_pool(3) as others:
         for process in others.processes:
             process.kill()
         with pytest.raises(WorkerEnded):
@@ -282,7 +284,7 @@ def test_a_process_that_is_killed_is_no_hang(file: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "getsid"), reason="there are no sessions")
 def test_ctrl_c_is_for_the_one_that_started_them() -> None:
-    with pool(3) as others:
+    with worker_pool(3) as others:
         sessions = [os.getsid(process.pid) for process in others.processes]
     assert sessions == [process.pid for process in others.processes]
 
@@ -292,5 +294,5 @@ def test_what_is_handed_over_is_bounded(tmp_path: Path) -> None:
     path = tmp_path / "small.ndjson"
     path.write_bytes(b"{}\n" * 20_000)
     reports = list(validate_file(Here(), Job(path=path, policy=POLICY)))  # type: ignore[arg-type]
-    assert sum(len(each.part.said) for each in reports if each.part is not None) <= 20_000
+    assert sum(len(each.result.findings) for each in reports if each.result is not None) <= 20_000
     assert len(pickle.dumps(reports)) < 4_000_000

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import choria_lifecycle as lifecycle
 from choria_lifecycle.validation.batch import Batch
 from choria_lifecycle.validation.bulk import NO_PROTOCOL, UNKNOWN, UNREADABLE, DocumentKind, check_batch, check_one
-from choria_lifecycle.validation.policy import BatchResult, Policy, split, validate_batch, validate_message
+from choria_lifecycle.validation.policy import BatchResult, Policy, split_batch, validate_batch, validate_message
 from choria_lifecycle.validation.source import DocumentSource
 from choria_lifecycle.wire import verdict as validating
 from choria_lifecycle.wire.cloudevents import source_of
@@ -276,7 +276,7 @@ POLICIES = st.builds(
 def test_judging_says_what_validate_says(documents: list[bytes], policy: Policy, first: int) -> None:
     part = validate_batch(batch_of(documents, first), policy)
     wanted = [counting(findings_in(raw), policy) for raw in documents]
-    assert part.said == [(number, findings) for number, findings in enumerate(wanted, first) if findings]
+    assert part.findings == [(number, findings) for number, findings in enumerate(wanted, first) if findings]
     sorted_out = zip(documents, map(is_rejected, wanted), strict=True)
     assert [(raw, True) for raw in part.rejected] + [(raw, False) for raw in part.valid] == sorted(
         ((raw + b"\n", rejected) for raw, rejected in sorted_out), key=lambda each: not each[1]
@@ -296,11 +296,11 @@ def test_judging_says_what_validate_says(documents: list[bytes], policy: Policy,
 def fast(raw: bytes, *, warnings: bool) -> tuple[DocumentKind, list[Finding]]:
     """Return what the fast way says of one document."""
     checked = check_batch([raw + b"\n"], warnings=warnings, now=NOON)
-    if checked.told:
-        [(index, kind, findings)] = checked.told
-        assert (index, findings != [], checked.silent) == (0, True, Counter())
+    if checked.reported:
+        [(index, kind, findings)] = checked.reported
+        assert (index, findings != [], checked.clean) == (0, True, Counter())
         return kind, findings
-    [(kind, number)] = checked.silent.items()
+    [(kind, number)] = checked.clean.items()
     assert number == 1
     return kind, []
 
@@ -367,17 +367,17 @@ def test_spaces_escapes_and_both_spellings() -> None:
 
 def test_what_is_read_fast_is_named_as_the_thorough_way_names_it() -> None:
     checked = check_batch([raw + b"\n" for raw in GOOD], warnings=False, now=NOON)
-    assert checked.told == []
-    assert checked.silent == Counter(check_one(raw, warnings=False, now=NOON)[0] for raw in GOOD)
-    assert {kind.type for kind in checked.silent} >= {*lifecycle.EVENT_TYPES, "transition", "exec state"}
+    assert checked.reported == []
+    assert checked.clean == Counter(check_one(raw, warnings=False, now=NOON)[0] for raw in GOOD)
+    assert {kind.type for kind in checked.clean} >= {*lifecycle.EVENT_TYPES, "transition", "exec state"}
 
 
 def test_a_document_that_is_no_ascii_does_not_blind_for_the_next() -> None:
     bad = NATIVE[:-1] + b',"x":"\xff"}'
     documents = [NATIVE, NATIVE.replace(b"n1", "é".encode()), bad, NATIVE]
     checked = check_batch([raw + b"\n" for raw in documents], warnings=False, now=NOON)
-    assert [(index, findings[0].code) for index, _, findings in checked.told] == [(2, "input-utf-8")]
-    assert checked.silent.total() == 3
+    assert [(index, findings[0].code) for index, _, findings in checked.reported] == [(2, "input-utf-8")]
+    assert checked.clean.total() == 3
 
 
 @pytest.mark.parametrize(
@@ -405,28 +405,28 @@ def test_kinds(raw: bytes, kind: DocumentKind) -> None:
 @pytest.mark.parametrize("raw", [NATIVE, WRAPPED, NATIVE.replace(b"n1", "né😀".encode())])
 def test_wherever_a_file_was_cut_off_it_is_said(raw: bytes) -> None:
     for length in range(1, len(raw)):
-        batch = Batch([7, 8], [raw + b"\n", raw[:length] + b"\n"], unfinished=True)
+        batch = Batch([7, 8], [raw + b"\n", raw[:length] + b"\n"], unterminated=True)
         part = validate_batch(batch, Policy(now=NOON))
-        [(number, findings)] = part.said
+        [(number, findings)] = part.findings
         assert (number, [finding.code for finding in findings]) == (8, ["input-truncated"]), raw[:length]
         assert (part.valid, part.rejected) == ([raw + b"\n"], [raw[:length] + b"\n"])
 
 
 def test_what_is_not_cut_off_is_not_said_to_be() -> None:
     policy = Policy(now=NOON)
-    assert validate_batch(Batch([1], [NATIVE + b"\n"], unfinished=True), policy).said == []
+    assert validate_batch(Batch([1], [NATIVE + b"\n"], unterminated=True), policy).findings == []
     for raw in (b"nonsense", b'{"a":1}}', NATIVE + b"x"):
-        [(_, [finding])] = validate_batch(Batch([1], [raw + b"\n"], unfinished=True), policy).said
+        [(_, [finding])] = validate_batch(Batch([1], [raw + b"\n"], unterminated=True), policy).findings
         assert finding.code == "input-json"
     # Only the last document can be cut off by the end of the file.
-    said = validate_batch(Batch([1, 2], [b'{"a":\n', NATIVE + b"\n"], unfinished=True), policy).said
+    said = validate_batch(Batch([1, 2], [b'{"a":\n', NATIVE + b"\n"], unterminated=True), policy).findings
     assert [(number, finding.code) for number, [finding] in said] == [(1, "input-json")]
 
 
 def test_whether_it_was_cut_off_counts_by_its_own_code() -> None:
-    batch = Batch([1], [b'{"a":\n'], unfinished=True)
+    batch = Batch([1], [b'{"a":\n'], unterminated=True)
     ignored = validate_batch(batch, Policy(now=NOON, codes=frozenset(CODES) - {"input-truncated"}))
-    assert (ignored.said, ignored.valid, ignored.counts.errors) == ([], batch.documents, 0)
+    assert (ignored.findings, ignored.valid, ignored.counts.errors) == ([], batch.documents, 0)
     assert validate_batch(batch, Policy(now=NOON, codes=frozenset(CODES) - {"input-json"})).rejected == batch.documents
 
 
@@ -442,7 +442,7 @@ def added(parts: list[BatchResult]) -> BatchResult:
     whole = BatchResult()
     for part in parts:
         whole.counts.add(part.counts)
-        whole.said += part.said
+        whole.findings += part.findings
         whole.rejected += part.rejected
         whole.valid += part.valid
     return whole
@@ -452,8 +452,8 @@ def added(parts: list[BatchResult]) -> BatchResult:
 @given(PIECES, st.sampled_from([b"[", b"", b"x\n"]), st.sampled_from([b"\n", b",", b",\n", b" "]), POLICIES)
 def test_one_by_one_is_the_same(pieces: list[bytes], before: bytes, between: bytes, policy: Policy) -> None:
     passed: list[bytes] = []
-    for batch in DocumentSource(BytesIO(before + between.join(pieces)), oversized=passed.append, limit=350):
-        ones = list(split(batch))
+    for batch in DocumentSource(BytesIO(before + between.join(pieces)), on_oversized=passed.append, limit=350):
+        ones = list(split_batch(batch))
         assert all(len(each.documents) + len(each.findings) == 1 for each in ones)
         assert added([validate_batch(each, policy) for each in ones]) == validate_batch(batch, policy)
 
@@ -485,15 +485,17 @@ SUBJECT = "choria.lifecycle.event.startup.server"
 def test_a_message_is_judged_as_validate_does(raw: bytes, policy: Policy, subject: str) -> None:
     part = validate_message(raw, subject, 7, policy)
     findings = counting(findings_in(raw, subject), policy)
-    assert part.said == ([(7, findings)] if findings else [])
+    assert part.findings == ([(7, findings)] if findings else [])
     assert part.rejected + part.valid == [raw + b"\n"]
     assert bool(part.rejected) == is_rejected(findings) == bool(part.counts.rejected)
 
 
 def test_a_message_on_another_subject_is_a_warning() -> None:
-    assert validate_message(NATIVE, SUBJECT, 1, Policy(now=NOON)).said == []
+    assert validate_message(NATIVE, SUBJECT, 1, Policy(now=NOON)).findings == []
     part = validate_message(NATIVE, "elsewhere", 1, Policy(now=NOON))
-    assert [(finding.code, finding.severity) for finding in part.said[0][1]] == [("subject-differs", Severity.WARNING)]
+    assert [(finding.code, finding.severity) for finding in part.findings[0][1]] == [
+        ("subject-differs", Severity.WARNING)
+    ]
     assert part.valid == [NATIVE + b"\n"]
     assert validate_message(NATIVE, "elsewhere", 1, Policy(now=NOON, warnings_as_errors=True)).rejected
 
@@ -522,10 +524,12 @@ def test_what_was_not_looked_at_to_the_end_is_an_error_whatever_counts() -> None
 
 def test_the_clock_goes_on_where_no_time_is_given() -> None:
     event = lifecycle.encode(lifecycle.shutdown(identity="n1", component="server"))
-    assert validate_batch(Batch([1], [event + b"\n"]), Policy(now=None)).said == []
+    assert validate_batch(Batch([1], [event + b"\n"]), Policy(now=None)).findings == []
     late = Policy(now=time.time() - 100_000)
     assert [
-        finding.code for _, findings in validate_batch(Batch([1], [event + b"\n"]), late).said for finding in findings
+        finding.code
+        for _, findings in validate_batch(Batch([1], [event + b"\n"]), late).findings
+        for finding in findings
     ] == ["timestamp-range"]
 
 
@@ -535,7 +539,7 @@ def test_errors_between_documents_are_counted_apart() -> None:
         for batch in DocumentSource(BytesIO(b"[" + NATIVE + b" " + NATIVE + b"]"))
     ]
     counts = added(parts).counts
-    assert (counts.valid, counts.rejected, counts.errors, counts.of_files) == (2, 0, 1, 1)
+    assert (counts.valid, counts.rejected, counts.errors, counts.file_errors) == (2, 0, 1, 1)
 
 
 def test_a_correction_is_named_only_where_it_decided() -> None:

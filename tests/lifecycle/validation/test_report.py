@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.validation.report import ReportFormat, line_maker, summary
+from choria_lifecycle.validation.report import ReportFormat, line_formatter, summary
 from choria_lifecycle.wire import finding as findings
 from choria_lifecycle.wire.finding import Finding, FindingValue, Severity
 
@@ -39,25 +39,25 @@ NASTY = st.text(st.sampled_from('a/.:,=%\r\n\x1b\x7f\x9b\u202e\u2028"\\é漢\U00
     ],
 )
 def test_text(finding: Finding, line: str) -> None:
-    assert line_maker(ReportFormat.TEXT, "events.ndjson")(17, finding) == line
-    assert line_maker(ReportFormat.TEXT, "a.b", live=True)(None, finding) == line.replace("events.ndjson:17", "a.b")
+    assert line_formatter(ReportFormat.TEXT, "events.ndjson")(17, finding) == line
+    assert line_formatter(ReportFormat.TEXT, "a.b", live=True)(None, finding) == line.replace("events.ndjson:17", "a.b")
 
 
 @pytest.mark.parametrize(("finding", "color"), [(WRONG, 31), (ODD, 33), (NOTE, 36)])
 def test_text_in_colours(finding: Finding, color: int) -> None:
-    plain = line_maker(ReportFormat.TEXT, "f")(1, finding)
-    line = line_maker(ReportFormat.TEXT, "f", color=True)(1, finding)
+    plain = line_formatter(ReportFormat.TEXT, "f")(1, finding)
+    line = line_formatter(ReportFormat.TEXT, "f", color=True)(1, finding)
     assert line.startswith("\x1b[1mf:1\x1b[0m: $")
     assert line.endswith(f" \x1b[{color}m[{finding.code}]\x1b[0m")
     assert re.sub(r"\x1b\[\d+m", "", line) == plain
 
 
 def test_json() -> None:
-    assert line_maker(ReportFormat.JSON, "events.ndjson")(17, WRONG) == (
+    assert line_formatter(ReportFormat.JSON, "events.ndjson")(17, WRONG) == (
         '{"file":"events.ndjson","line":17,"severity":"error","code":"schema-type","path":"$.identity","rule":"type",'
         '"value":5,"message":"identity must be of type string, not 5"}'
     )
-    live = json.loads(line_maker(ReportFormat.JSON, "a.b", live=True)(None, NOTE))
+    live = json.loads(line_formatter(ReportFormat.JSON, "a.b", live=True)(None, NOTE))
     assert list(live) == ["subject", "number", "severity", "code", "path", "rule", "value", "message"]
     assert (live["subject"], live["number"], live["value"]) == ("a.b", None, None)
 
@@ -65,13 +65,13 @@ def test_json() -> None:
 @pytest.mark.parametrize("value", [True, False, 1, 1.5, -(2**64) + 1, 2**64 - 1, "1", None])
 def test_values_stay_what_they_are_in_json(value: FindingValue) -> None:
     finding = Finding(code="schema-type", path="$", rule="type", value=value, message="m")
-    found = json.loads(line_maker(ReportFormat.JSON, "f")(1, finding))["value"]
+    found = json.loads(line_formatter(ReportFormat.JSON, "f")(1, finding))["value"]
     assert (found, type(found)) == (value, type(value))
 
 
 @given(NASTY)
 def test_names_can_be_read_back_from_json(name: str) -> None:
-    found = json.loads(line_maker(ReportFormat.JSON, name)(1, WRONG))["file"]
+    found = json.loads(line_formatter(ReportFormat.JSON, name)(1, WRONG))["file"]
     assert found == "".join(f"\\u{ord(char):x}" if "\ud800" <= char <= "\udfff" else char for char in name)
 
 
@@ -87,14 +87,15 @@ def test_names_can_be_read_back_from_json(name: str) -> None:
     ],
 )
 def test_annotations(finding: Finding, line: str) -> None:
-    assert line_maker(ReportFormat.GITHUB, "events.ndjson")(17, finding) == line
+    assert line_formatter(ReportFormat.GITHUB, "events.ndjson")(17, finding) == line
 
 
 def test_annotations_without_a_line_or_a_file() -> None:
     assert (
-        line_maker(ReportFormat.GITHUB, "f")(None, ODD) == "::warning file=f,title=id-uuid::$.id: id should be a UUID"
+        line_formatter(ReportFormat.GITHUB, "f")(None, ODD)
+        == "::warning file=f,title=id-uuid::$.id: id should be a UUID"
     )
-    live = line_maker(ReportFormat.GITHUB, "a.b", live=True)(17, ODD)
+    live = line_formatter(ReportFormat.GITHUB, "a.b", live=True)(17, ODD)
     assert live == "::warning title=id-uuid::a.b: $.id: id should be a UUID"
 
 
@@ -113,7 +114,7 @@ def command(line: str) -> tuple[str, dict[str, str], str]:
 
 @given(st.text(st.sampled_from("a:,=%\r\n/.é"), min_size=1).filter(lambda name: name == name.strip()))
 def test_the_runner_reads_what_was_meant(name: str) -> None:
-    found = command(line_maker(ReportFormat.GITHUB, name)(17, NOTE))
+    found = command(line_formatter(ReportFormat.GITHUB, name)(17, NOTE))
     assert found == (
         "notice",
         {"file": name, "line": "17", "title": NOTE.code},
@@ -132,7 +133,7 @@ DOCUMENTS = st.dictionaries(
 def test_no_line_moves_the_cursor(document: str, place: str, number: int | None) -> None:
     findings = lifecycle.validate(document)
     for output, live in product(ReportFormat, (False, True)):
-        line = line_maker(output, place, live=live)
+        line = line_formatter(output, place, live=live)
         assert all(line(number, finding).isprintable() for finding in findings)
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from choria_lifecycle.validation.decompression import BLOCK, Unreadable
+from choria_lifecycle.validation.decompression import BLOCK, UnreadableContent
 from choria_lifecycle.validation.source import DocumentSource, is_divisible, segments
 from choria_lifecycle.wire.jsontext import MAX_SIZE
 from tests.bed.strategies import ANYTHING
@@ -59,20 +59,20 @@ def gather(source: Iterable[Any], rejected: list[bytes], offset: int = 0) -> Con
     seen = 0
     for batch in source:
         assert not unfinished
-        assert len(batch.numbers) == len(batch.documents)
+        assert len(batch.line_numbers) == len(batch.documents)
         assert batch.documents or batch.findings
         order += [*rejected[seen:], *batch.documents]
         seen = len(rejected)
-        documents += zip((number + offset for number in batch.numbers), batch.documents, strict=True)
+        documents += zip((number + offset for number in batch.line_numbers), batch.documents, strict=True)
         findings += [(number + offset, finding.code, finding.message) for number, finding in batch.findings]
-        unfinished = batch.unfinished
+        unfinished = batch.unterminated
     return Content(documents, findings, unfinished, b"".join(rejected), order)
 
 
 def read(stream: Any, limit: int = MAX_SIZE) -> Content:
     rejected: list[bytes] = []
     stream = Trickle(stream) if isinstance(stream, bytes) else stream
-    return gather(DocumentSource(stream, oversized=rejected.append, limit=limit), rejected)
+    return gather(DocumentSource(stream, on_oversized=rejected.append, limit=limit), rejected)
 
 
 def each(stream: Any) -> Iterator[bytes]:
@@ -362,7 +362,7 @@ def test_a_document_of_any_length_is_one_finding_and_takes_no_memory(
 
     tracemalloc.start()
     try:
-        batches = list(DocumentSource(Trickle(pieces), oversized=count))  # type: ignore[arg-type]
+        batches = list(DocumentSource(Trickle(pieces), on_oversized=count))  # type: ignore[arg-type]
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -473,7 +473,7 @@ def test_gzip_is_unpacked(data: bytes, size: int) -> None:
 )
 def test_gzip_that_is_damaged_is_read_up_to_the_damage(data: bytes, says: str, least: float, size: int) -> None:
     documents: list[bytes] = []
-    with pytest.raises(Unreadable, match=says):
+    with pytest.raises(UnreadableContent, match=says):
         documents.extend(each(Trickle(data, [size])))
     text = b"".join(documents)
     assert len(text) >= least
@@ -506,7 +506,7 @@ def test_a_bomb_takes_no_memory() -> None:
 )
 def test_what_cannot_be_read_is_named(magic: bytes, says: str, tmp_path: Path) -> None:
     for size in (1, BLOCK):
-        with pytest.raises(Unreadable, match=says.replace("|", r"\|")):
+        with pytest.raises(UnreadableContent, match=says.replace("|", r"\|")):
             list(DocumentSource(Trickle(magic + b"x" * 100, [size])))  # type: ignore[arg-type]
     (tmp_path / "file").write_bytes(magic + b"x" * 100)
     assert not is_divisible(tmp_path / "file")
@@ -539,7 +539,7 @@ def test_segments_hold_what_the_file_holds(
         assert size <= end - begin or end == len(data)
         rejected: list[bytes] = []
         stream = Seekable(data, sizes)
-        source = DocumentSource(stream, oversized=rejected.append, limit=limit, segment=(begin, end))  # type: ignore[arg-type]
+        source = DocumentSource(stream, on_oversized=rejected.append, limit=limit, segment=(begin, end))  # type: ignore[arg-type]
         found.append(gather(source, rejected, lines))
         assert source.position == end - begin
         lines += source.lines

@@ -51,7 +51,7 @@ def name(path: Path) -> str:
 def reported(raw: bytes) -> list[tuple[int, set[str]]]:
     """Return the lines on which the command reports findings, with their codes."""
     parts = [validate_batch(batch, Policy(now=time.time())) for batch in DocumentSource(io.BytesIO(raw))]
-    return [(line, {finding.code for finding in findings}) for part in parts for line, findings in part.said]
+    return [(line, {finding.code for finding in findings}) for part in parts for line, findings in part.findings]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name)
