@@ -1,1 +1,1 @@
-"""Why a document breaks the contract, in words a person can act on."""
+"""Validate many documents: files, batches, policy, reports, several processes."""

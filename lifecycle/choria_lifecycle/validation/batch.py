@@ -1,4 +1,4 @@
-"""Documents as they come out of a file, many at a time."""
+"""Batches of documents read from a file, and the buffer for a document that spans several blocks."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ __all__ = ["Batch", "PartialDocument"]
 
 
 class Batch(NamedTuple):
-    """Documents that follow each other in a file, and what is wrong with the file itself.
+    """Consecutive documents of a file, and findings about the file itself.
 
     Attributes:
         line_numbers: the line on which each document begins, from 1.
-        documents: the bytes of each with one line feed after them, which ends its line or was put there; never blank,
-            and there may be none.
-        unterminated: the last of the documents was ended by the end of the file, not by a line end or its own closing.
-        findings: what is wrong that belongs to none of the documents, with the line. A document that is too long
-            stands here and not in `documents`.
-        is_ascii: the documents are known to have nothing but ASCII.
+        documents: the bytes of each document, ending with a line feed, which is added if the file has none there. No
+            document is blank. The list may be empty.
+        unterminated: the last document ended with the file, not with a line end or its own closing bracket.
+        findings: findings that belong to none of the documents, with their lines. A document that is too large is
+            reported here and left out of `documents`.
+        is_ascii: all documents are known to be ASCII.
     """
 
     line_numbers: Sequence[int]
@@ -34,11 +34,11 @@ class Batch(NamedTuple):
 
 
 class PartialDocument:
-    """A document of which there may be more to come; what goes beyond the limit is passed on and not kept.
+    """A document received in pieces. Once it exceeds the limit, its pieces are passed on instead of kept.
 
     Attributes:
-        limit: the greatest size in bytes.
-        size: how many bytes have come; 0 where no document has begun.
+        limit: the maximum size in bytes.
+        size: the number of bytes received; 0 before a document begins.
     """
 
     def __init__(self, limit: int, on_oversized: Callable[[bytes], object]) -> None:
@@ -57,7 +57,7 @@ class PartialDocument:
             self._pieces.clear()
 
     def finish(self) -> bytes | Finding:
-        """End the document; return it with a line feed, or what is to say if it is too long. The next can begin."""
+        """Return the document with a line feed, or a finding if it is too large, and begin the next one."""
         if self.size > self.limit:
             return self.reject()
         document = b"".join([*self._pieces, b"\n"])
@@ -66,7 +66,7 @@ class PartialDocument:
         return document
 
     def reject(self) -> Finding:
-        """End a document that is too long."""
+        """Finish a document that is too large."""
         self._on_oversized(b"\n")
         message = too_large_message(self.size, self.limit)
         self.size = 0

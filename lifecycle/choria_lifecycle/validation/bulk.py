@@ -1,7 +1,7 @@
-"""Many documents validated in one go: the findings of `validate`, sooner for documents about which there are none.
+"""Bulk validation: the same findings as `validate`, faster for valid documents.
 
-Nearly all documents of an archive are right, and nobody wants their fields. They are read into structures that are
-thrown away at once, which hold the whole contract as far as types can; only what does not fit takes the thorough way.
+Nearly all documents of an archive are valid, and their fields are not needed. Each is decoded into a throwaway struct
+whose types express as much of the contract as types can. Only documents that do not fit get the thorough check.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
 __all__ = ["NO_PROTOCOL", "UNKNOWN", "UNREADABLE", "BatchCheck", "DocumentKind", "check_batch", "check_one"]
 
 UNREADABLE: Final = "unreadable"
-"""The type of what is no JSON object."""
+"""The type of a document that is not a JSON object."""
 
 NO_PROTOCOL: Final = "no protocol"
-"""The type of an object that names none."""
+"""The type of an object without a protocol."""
 
 UNKNOWN: Final = "unknown protocol"
-"""The type of a document for whose protocol no contract is held."""
+"""The type of a document whose protocol has no contract."""
 
 
 class DocumentKind(NamedTuple):
-    """What a document is.
+    """The format and type of a document, as the summary counts them.
 
     Attributes:
-        format: `choria`, `cloudevents`, or `-` where that cannot be told.
-        type: `startup` and the like, `transition`, `exec state` and the like, `UNKNOWN`, `NO_PROTOCOL` or `UNREADABLE`.
+        format: `choria`, `cloudevents`, or `-` for an unreadable document.
+        type: an event type such as `startup`, `transition` or `exec state`; or `UNKNOWN`, `NO_PROTOCOL`, `UNREADABLE`.
     """
 
     format: str
@@ -57,11 +57,11 @@ ReportedDocument: TypeAlias = "tuple[int, DocumentKind, list[Finding]]"
 
 @dataclass(slots=True)
 class BatchCheck:
-    """What there is to say about some documents.
+    """The findings of a batch.
 
     Attributes:
-        reported: the documents about which there is something to say, by their index and in order.
-        clean: how many others there are, by kind.
+        reported: index, kind and findings of each document that has findings, in order.
+        clean: the number of documents without findings, by kind.
     """
 
     reported: list[ReportedDocument] = field(default_factory=list)
@@ -71,14 +71,14 @@ class BatchCheck:
 def check_one(
     raw: bytes, *, warnings: bool, now: float, subject: str | None = None, max_size: int = MAX_SIZE
 ) -> tuple[DocumentKind, list[Finding]]:
-    """Return what a document is and what there is to say about it, as `validate` does.
+    """Return the kind of a document, and its findings as `validate` reports them.
 
     Args:
         raw: the document.
-        warnings: whether to look for warnings; without, it goes faster.
+        warnings: look for warnings too, which is slower.
         now: the time, in seconds since 1970.
-        subject: the subject it was received on, if it is known.
-        max_size: the greatest size in bytes.
+        subject: the subject on which it was received, if known.
+        max_size: the maximum size in bytes.
     """
     inspection = check_document(raw, max_size)
     findings = inspection.findings
@@ -91,24 +91,23 @@ def check_batch(documents: Sequence[bytes], *, warnings: bool, now: float, is_as
     """Validate documents.
 
     Args:
-        documents: each as it was received, with or without a line feed after it, of no more than `MAX_SIZE` bytes, as
-            `files.Source` sees to.
-        warnings: whether to look for warnings; without, it goes faster.
+        documents: documents of at most `MAX_SIZE` bytes, as `DocumentSource` ensures, with or without a line feed.
+        warnings: look for warnings too, which is slower.
         now: the time, in seconds since 1970.
-        is_ascii: whether they are known to be ASCII; looking at each takes longer than at a whole block.
+        is_ascii: all documents are known to be ASCII; checking each takes longer than checking a whole block.
     """
-    native, wrapped, traits = _decoders()
+    decode_native, decode_wrapped, infos = _decoders()
     latest = now + MAX_AHEAD
     is_ascii = is_ascii or b"".join(documents).isascii()
-    checked = BatchCheck()
-    passed: list[type | None] = []
+    check = BatchCheck()
+    decoded: list[type | None] = []
     for raw in documents:
         try:
-            # {"protocol" begins an event of Go's layout, {"specversion" an envelope; what differs is refused.
+            # As Go writes them, events begin with {"protocol" and envelopes with {"specversion"; others do not decode.
             if raw[2] == _INITIAL_P:
-                event = header = native(raw)
+                event = header = decode_native(raw)
             else:
-                header = wrapped(raw)
+                header = decode_wrapped(raw)
                 event = header.data
                 if header.subject != event.identity:
                     raise LookupError
@@ -117,44 +116,43 @@ def check_batch(documents: Sequence[bytes], *, warnings: bool, now: float, is_as
             if len(raw) > SHALLOW_SIZE and not is_shallow(raw):
                 raise LookupError
             if not is_ascii:
-                raw.decode()  # msgspec does not look into fields that nobody reads
+                raw.decode()  # msgspec skips the fields that it does not decode
             if warnings:
-                trait = traits[type(header)]
-                # Each key and each text adds quotes, so that their number says that no key is there twice, and no
-                # other. An escaped quote is a false alarm.
+                info = infos[type(header)]
+                # Keys and strings are quoted, so the number of quotes is right only if no key is repeated or unknown.
+                # An escaped quote is a false alarm.
                 if (
-                    raw.count(b'"') != trait.quotes
+                    raw.count(b'"') != info.quotes
                     or event.id.encode().translate(_MASK_HEX) != _MASKED_UUID
                     or not EARLIEST <= event.timestamp <= latest
-                    or (trait.has_component and not is_token(event.component))
+                    or (info.has_component and not is_token(event.component))
                 ):
                     raise LookupError
-                if trait.warnings:
-                    checked.reported.append((len(passed), trait.kind, trait.warnings))
-                    passed.append(None)
+                if info.warnings:
+                    check.reported.append((len(decoded), info.kind, info.warnings))
+                    decoded.append(None)
                     continue
-            passed.append(type(header))
+            decoded.append(type(header))
         except DECODE_ERRORS:
             kind, findings = check_one(raw.removesuffix(b"\n"), warnings=warnings, now=now)
             if findings:
-                checked.reported.append((len(passed), kind, findings))
+                check.reported.append((len(decoded), kind, findings))
             else:
-                checked.clean[kind] += 1
-            passed.append(None)
-    for cls, number in Counter(passed).items():
+                check.clean[kind] += 1
+            decoded.append(None)
+    for cls, number in Counter(decoded).items():
         if cls is not None:
-            checked.clean[traits[cls].kind] += number
-    return checked
+            check.clean[infos[cls].kind] += number
+    return check
 
 
-# Times of envelopes that were seen to be right: events that follow each other share their seconds, and looking one up
-# takes a fifth of reading it (`make bench`).
+# Valid times of envelopes. Consecutive events share their seconds, and a lookup takes a fifth of the time of parsing.
 _VALID_TIMES: set[str] = set()
 _MAX_TIMES: Final = 4096
 
 
 def _remember_time(time: str) -> None:
-    """Remember a time; raises LookupError if it is none."""
+    """Remember a valid time; raise LookupError for any other text."""
     if not is_time(time):
         raise LookupError
     if len(_VALID_TIMES) >= _MAX_TIMES:
@@ -173,9 +171,9 @@ def _kind(inspection: Inspection) -> DocumentKind:
 
 @cache
 def _type_name(contract: Contract) -> str:
-    """Return what people call the events of a contract: `startup`, `transition`, `exec state`.
+    """Return the name of an event type for a table.
 
-    >>> _type(CONTRACTS["io.choria.machine.watcher.exec.v1.state"])
+    >>> _type_name(CONTRACTS["io.choria.machine.watcher.exec.v1.state"])
     'exec state'
     """
     family, _, name = contract.protocol.rpartition(".v1.")
@@ -184,13 +182,13 @@ def _type_name(contract: Contract) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _StructInfo:
-    """What is known of a document that was read into one of the structures.
+    """Facts about the documents that decode into one of the structs.
 
     Attributes:
-        kind: what it is.
-        quotes: how many quotes it has if each key is there once, and no other.
-        has_component: whether it has one.
-        warnings: the warnings about the spelling of its protocol.
+        kind: their kind.
+        quotes: the number of quotes in a document with each key once and no other keys.
+        has_component: the events have a component.
+        warnings: the warnings about the spelling of the protocol.
     """
 
     kind: DocumentKind
@@ -201,43 +199,43 @@ class _StructInfo:
 
 @cache
 def _decoders() -> tuple[Callable[[bytes], Any], Callable[[bytes], Any], dict[type, _StructInfo]]:
-    """Return what reads events, what reads envelopes, and the traits of what they return.
+    """Return the decoders for events and for envelopes, and facts about the structs that they return.
 
-    A structure for each spelling of each protocol, told apart by the protocol itself. What a structure cannot hold is
-    not read here, nor are optional fields, whose absence would change the number of quotes.
+    There is one struct for each spelling of each protocol, selected by the protocol. Contracts that types cannot
+    express have none, nor do optional fields, whose absence would change the number of quotes.
     """
-    traits: dict[type, _StructInfo] = {}
+    infos: dict[type, _StructInfo] = {}
     natives: list[type] = []
-    wrapped: list[type] = []
+    envelopes: list[type] = []
     for protocol, contract in CONTRACTS.items():
-        members = _event_fields(contract)
-        if members is None:
+        fields = _event_fields(contract)
+        if fields is None:
             continue
-        old = protocol != contract.protocol
-        component = "component" in members
-        texts = sum(get_type_hints(contract.cls)[name] is not int for name in members)
-        quotes = 2 * (len(members) + texts) + 4  # and those of the protocol, which is one more of both
-        native = msgspec.defstruct("Event", members.items(), tag_field="protocol", tag=protocol, gc=False)
+        is_old = protocol != contract.protocol
+        has_component = "component" in fields
+        strings = sum(get_type_hints(contract.cls)[name] is not int for name in fields)
+        quotes = 2 * (len(fields) + strings) + 4  # four for the key and the value of the protocol
+        native = msgspec.defstruct("Event", fields.items(), tag_field="protocol", tag=protocol, gc=False)
         natives.append(native)
-        traits[native] = _StructInfo(
+        infos[native] = _StructInfo(
             DocumentKind(Format.CHORIA.value, _type_name(contract)),
             quotes,
-            component,
-            [old_spelling(contract, protocol, "$.protocol")] if old else [],
+            has_component,
+            [old_spelling(contract, protocol, "$.protocol")] if is_old else [],
         )
-        if old:  # in an envelope it is too rare to be worth the room
+        if is_old:  # too rare in envelopes to be worth a struct
             continue
         literal: Any = Literal
-        data = msgspec.defstruct("Data", [("protocol", literal[protocol]), *members.items()], gc=False)
+        data = msgspec.defstruct("Data", [("protocol", literal[protocol]), *fields.items()], gc=False)
         envelope = msgspec.defstruct(
             "Envelope", _envelope_fields(source_of(protocol), data), tag_field="type", tag=protocol, gc=False
         )
-        wrapped.append(envelope)
-        # Eight attributes, seven of which are text, are around it.
-        traits[envelope] = _StructInfo(
-            DocumentKind(Format.CLOUDEVENTS.value, _type_name(contract)), quotes + 2 * 15, component, []
+        envelopes.append(envelope)
+        # The envelope has eight attributes, seven of them strings.
+        infos[envelope] = _StructInfo(
+            DocumentKind(Format.CLOUDEVENTS.value, _type_name(contract)), quotes + 2 * 15, has_component, []
         )
-    return _decoder(natives), _decoder(wrapped), traits
+    return _decoder(natives), _decoder(envelopes), infos
 
 
 def _decoder(classes: list[type]) -> Callable[[bytes], Any]:
@@ -247,16 +245,16 @@ def _decoder(classes: list[type]) -> Callable[[bytes], Any]:
 
 
 def _envelope_fields(source: str, data: type) -> list[Any]:
-    """The attributes of an envelope as Go writes it; one that differs is not read here."""
+    """Return the attributes of an envelope as Go writes it."""
     literal: Any = Literal
-    text = Annotated[str, msgspec.Meta(min_length=1)]
+    string = Annotated[str, msgspec.Meta(min_length=1)]
     return [
         ("specversion", Literal["1.0"]),
-        ("id", text),
+        ("id", string),
         ("source", literal[source]),
-        ("subject", text),
-        ("datacontenttype", text),
-        ("time", text),
+        ("subject", string),
+        ("datacontenttype", string),
+        ("time", string),
         ("data", data),
         ("dataschema", None, None),
         ("data_base64", None, None),
@@ -265,10 +263,10 @@ def _envelope_fields(source: str, data: type) -> list[Any]:
 
 
 def _event_fields(contract: Contract) -> dict[str, Any] | None:
-    """Return the fields of an event but for its protocol, with their types and bounds; None if types cannot hold it."""
+    """Return the fields of an event except its protocol, with types and bounds; None if types cannot express them."""
     if contract.bounds is None:
         return None
-    members: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for name, kind in get_type_hints(contract.cls).items():
         if name == "protocol":
             continue
@@ -278,12 +276,12 @@ def _event_fields(contract: Contract) -> dict[str, Any] | None:
         elif contract.schema()["properties"][name].get("type") != "string":
             return None
         meta: Any = msgspec.Meta
-        members[name] = Annotated[kind, meta(**bounds)] if bounds else kind
-    return members
+        fields[name] = Annotated[kind, meta(**bounds)] if bounds else kind
+    return fields
 
 
 _INITIAL_P: Final = ord("p")
-# Every hexadecimal digit becomes an x, and an x something else: half the time of a regular expression (`make bench`).
+# Maps each hexadecimal digit to an x, and x to another byte: half the time of a regular expression.
 _MASK_HEX: Final = bytes.maketrans(b"0123456789abcdefABCDEFx", b"x" * 22 + b"?")
 _MASKED_UUID: Final = b"xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
 _META_KEYWORDS: Final = {"minimum": "ge", "maximum": "le", "minLength": "min_length", "maxLength": "max_length"}

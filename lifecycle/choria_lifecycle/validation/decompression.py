@@ -1,4 +1,4 @@
-"""Packed files: gzip is unpacked while it is read, of anything else is said what it is."""
+"""Decompression of gzip files while they are read, and errors for other formats."""
 
 from __future__ import annotations
 
@@ -14,39 +14,47 @@ __all__ = ["BLOCK", "UnreadableContent", "decompress", "is_plain", "sniff"]
 T = TypeVar("T")
 
 BLOCK: Final = 65536
-"""The most bytes that are read, or unpacked, at once."""
+"""The maximum number of bytes read or decompressed at once."""
 
 
 class UnreadableContent(OSError):
-    """The bytes of a file are not what they should be; the message says what they are and what to do."""
+    """A file with content in another format or damaged; the message says what to do.
+
+    Attributes:
+        command: the command that converts FILE to standard output; empty if it cannot be converted.
+    """
+
+    def __init__(self, message: str, command: str = "") -> None:
+        super().__init__(message)
+        self.command = command
 
 
-_GZIP: Final = "gzip"
-_SIGNATURES: Final = {
-    b"\x1f\x8b": _GZIP,
-    b"\x28\xb5\x2f\xfd": "it is compressed with zstd; unpack it first: zstd -dc FILE | lifecycle validate -",
-    b"\xfd7zXZ\x00": "it is compressed with xz; unpack it first: xz -dc FILE | lifecycle validate -",
+_GZIP: Final = b"\x1f\x8b"
+_FOREIGN: Final = {
+    b"\x28\xb5\x2f\xfd": ("it is compressed with zstd; decompress it first", "zstd -dc FILE"),
+    b"\xfd7zXZ\x00": ("it is compressed with xz; decompress it first", "xz -dc FILE"),
     **dict.fromkeys(
         [b"BZh%d" % level for level in range(1, 10)],
-        "it is compressed with bzip2; unpack it first: bzip2 -dc FILE | lifecycle validate -",
+        ("it is compressed with bzip2; decompress it first", "bzip2 -dc FILE"),
     ),
-    b"PK\x03\x04": "it is a zip archive; unpack it first: unzip -p FILE | lifecycle validate -",
+    b"PK\x03\x04": ("it is a zip archive; extract it first", "unzip -p FILE"),
     **dict.fromkeys(
         [b"\xff\xfe", b"\xfe\xff"],
-        "it is text in UTF-16; convert it first: iconv -f UTF-16 -t UTF-8 FILE | lifecycle validate -",
+        ("it is encoded in UTF-16; convert it to UTF-8 first", "iconv -f UTF-16 -t UTF-8 FILE"),
     ),
 }
+_SIGNATURES: Final = (_GZIP, *_FOREIGN)
 
 
 def sniff(blocks: Iterator[bytes], detect: Callable[[bytes, bool], T | None]) -> tuple[T | None, Iterator[bytes]]:
-    """Find out something from the beginning of a file, reading no more than is needed.
+    """Detect a property of a file from its beginning, reading no more than necessary.
 
     Args:
-        blocks: the file.
-        detect: is given the beginning, and whether it is all of the file; returns None to see more.
+        blocks: the content of the file.
+        detect: called with the beginning, and with True if that is the whole file; returns None to see more.
 
     Returns:
-        What was found out, and the whole file.
+        What `detect` returned, and the whole content.
     """
     head = b""
     for block in blocks:
@@ -57,32 +65,33 @@ def sniff(blocks: Iterator[bytes], detect: Callable[[bytes, bool], T | None]) ->
 
 
 def decompress(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Return what is in a file, which may be gzip; what it holds is unpacked a block at a time.
+    """Return the content of a file; gzip is decompressed block by block.
 
     Raises:
-        UnreadableContent: it is packed in another way, or the gzip data ends early or is damaged; all that is before the
-            damage was returned.
-        OSError: it cannot be read.
+        UnreadableContent: the file has another compressed format, or its gzip data is damaged or incomplete; everything
+            before the damage was returned.
+        OSError: the file cannot be read.
     """
-    kind, blocks = sniff(blocks, _detect_format)
-    if kind == _GZIP:
+    signature, blocks = sniff(blocks, _detect_signature)
+    if signature == _GZIP:
         return _gunzip(blocks)
-    if kind:
-        raise UnreadableContent(kind)
+    if signature:
+        problem, command = _FOREIGN[signature]
+        raise UnreadableContent(f"{problem}, for example with `{command}`", command)
     return blocks
 
 
 def is_plain(head: bytes) -> bool:
-    """Tell whether a file that begins like this is not packed; 6 bytes are enough to tell."""
-    return not _detect_format(head, True)
+    """Return True if a file that begins with these bytes is not compressed; 6 bytes are enough."""
+    return not _detect_signature(head, True)
 
 
-def _detect_format(head: bytes, ended: bool) -> str | None:
-    """Return how a file is packed, or what to say of it; empty if it is not, None if more of it is needed to tell."""
-    for magic, kind in _SIGNATURES.items():
-        if head.startswith(magic):
-            return kind
-    return None if not ended and any(magic.startswith(head) for magic in _SIGNATURES) else ""
+def _detect_signature(head: bytes, ended: bool) -> bytes | None:
+    """Return the signature with which a file begins; empty if it has none, None if more bytes are needed."""
+    for signature in _SIGNATURES:
+        if head.startswith(signature):
+            return signature
+    return None if not ended and any(signature.startswith(head) for signature in _SIGNATURES) else b""
 
 
 def _gunzip(blocks: Iterable[bytes]) -> Iterator[bytes]:
@@ -91,7 +100,7 @@ def _gunzip(blocks: Iterable[bytes]) -> Iterator[bytes]:
     for block in blocks:
         rest, pending = block, False
         while rest or pending:
-            if ended:  # zeros are padding, as on tapes
+            if ended:  # zeros are padding
                 rest = rest.lstrip(b"\0")
                 if not rest:
                     break
@@ -102,18 +111,18 @@ def _gunzip(blocks: Iterable[bytes]) -> Iterator[bytes]:
             except zlib.error as error:
                 yield from _salvage(before.decompress, rest)
                 reason = str(error).rpartition(": ")[2]
-                raise UnreadableContent(f"its gzip data is damaged, or followed by something else ({reason})") from None
+                raise UnreadableContent(f"its gzip data is damaged or followed by other data ({reason})") from None
             if data:
                 yield data
             ended = member.eof
             pending = not ended and len(data) == BLOCK
             rest = member.unused_data if ended else member.unconsumed_tail
     if not ended:
-        raise UnreadableContent("its gzip data ends early; it was not written or copied completely")
+        raise UnreadableContent("its gzip data ends early; the file was not written or copied completely")
 
 
 def _salvage(decompress: Callable[[bytes], bytes], rest: bytes) -> Iterator[bytes]:
-    """Return what a call that failed has not."""
+    """Return the data before the damage that a failed call did not return."""
     try:
         for at in range(len(rest)):
             if data := decompress(rest[at : at + 1]):

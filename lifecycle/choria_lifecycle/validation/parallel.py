@@ -1,4 +1,4 @@
-"""One large file, validated by several processes; what they find comes in the order of the file."""
+"""Validation of one large file by several processes, with results in the order of the file."""
 
 from __future__ import annotations
 
@@ -20,17 +20,16 @@ if TYPE_CHECKING:
 __all__ = ["SEGMENT_SIZE", "WorkerPool", "validate_file", "worker_pool"]
 
 SEGMENT_SIZE: Final = 2 * 1024 * 1024
-"""How many bytes a process reads before it reports."""
+"""The number of bytes that a process validates at a time."""
 
-# In seconds.
-_SWITCH_INTERVAL: Final = 0.0005
+_SWITCH_INTERVAL: Final = 0.0005  # in seconds
 
 
 class WorkerPool:
-    """Processes that validate segments. Each is spoken to by a thread, which waits for its answer.
+    """Worker processes that validate segments, each served by a thread that waits for its response.
 
     Attributes:
-        processes: the processes.
+        processes: the worker processes.
     """
 
     def __init__(self, processes: list[subprocess.Popen[bytes]]) -> None:
@@ -41,16 +40,16 @@ class WorkerPool:
         self._threads = ThreadPoolExecutor(len(processes), thread_name_prefix="lifecycle-validate")
 
     def submit(self, job: Job, segment: Segment) -> Future[SegmentResult]:
-        """Have a segment validated; see `worker.request` for what that raises."""
+        """Have a worker validate a segment; the future raises as `worker.request` does."""
         return self._threads.submit(self._request, job, segment)
 
     def close(self) -> None:
-        """End all of it, whatever it is at."""
+        """Kill all workers and end their threads."""
         for process in self.processes:
             process.kill()
         self._threads.shutdown(wait=True, cancel_futures=True)
         for process in self.processes:
-            with suppress(OSError), process:  # a request may be left that nobody reads
+            with suppress(OSError), process:  # an unread request may be left in the pipe
                 pass
 
     def _request(self, job: Job, segment: Segment) -> SegmentResult:
@@ -63,54 +62,54 @@ class WorkerPool:
 
 @contextmanager
 def worker_pool(jobs: int) -> Generator[WorkerPool]:
-    """The other processes for `validate_file`.
+    """Run the workers for `validate_file` within this context.
 
     Args:
-        jobs: how many processes there are with this one, two or more.
+        jobs: the number of processes including this one; two or more.
     """
-    others = WorkerPool([start_worker() for _ in range(jobs - 1)])
-    # Whoever has an answer has to get hold of the interpreter, which is busy here, to take it and to ask again; by
-    # default that takes about as long as a segment.
+    workers = WorkerPool([start_worker() for _ in range(jobs - 1)])
+    # A thread with a response needs the GIL, which this process keeps busy, to receive it and send the next request.
+    # With the default interval that takes about as long as a segment.
     before = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_INTERVAL)
     try:
-        yield others
+        yield workers
     finally:
         sys.setswitchinterval(before)
-        others.close()
+        workers.close()
 
 
 def validate_file(workers: WorkerPool, job: Job) -> Iterator[SegmentResult]:
-    """Return what there is to say about a file that is divisible, segment by segment.
+    """Return the results for a divisible file, segment by segment.
 
     Args:
-        workers: processes that validate beside this one.
-        job: what is wanted, of which file.
+        workers: processes that validate in addition to this one.
+        job: the file and the policy.
 
     Raises:
-        OSError: it cannot be read.
-        WorkerEnded: a process is gone.
+        OSError: the file cannot be read.
+        WorkerEnded: a worker has ended.
     """
-    waiting: deque[Future[SegmentResult] | SegmentResult] = deque()
+    pending: deque[Future[SegmentResult] | SegmentResult] = deque()
     rest = segments(job.path, SEGMENT_SIZE)
-    # Two for each of the others, so that none waits for this one; and not many in all, as each may hold its segment.
-    most_busy, most = 2 * len(workers.processes), 4 * (len(workers.processes) + 1)
+    # Two requests per worker keep all of them busy. The total is limited because each result may hold its segment.
+    max_running, max_pending = 2 * len(workers.processes), 4 * (len(workers.processes) + 1)
     try:
         while True:
-            busy = sum(isinstance(each, Future) and not each.done() for each in waiting)
-            room = min(most_busy - busy, most - len(waiting))
-            waiting.extend(workers.submit(job, segment) for segment in islice(rest, max(room, 0)))
-            if not waiting:
+            running = sum(isinstance(each, Future) and not each.done() for each in pending)
+            capacity = min(max_running - running, max_pending - len(pending))
+            pending.extend(workers.submit(job, segment) for segment in islice(rest, max(capacity, 0)))
+            if not pending:
                 return
-            first = waiting[0]
-            if isinstance(first, Future) and not first.done() and len(waiting) < most:
+            first = pending[0]
+            if isinstance(first, Future) and not first.done() and len(pending) < max_pending:
                 own = next(rest, None)
-                if own is not None:  # instead of waiting
-                    waiting.append(validate_segment(job, own))
+                if own is not None:  # work instead of waiting
+                    pending.append(validate_segment(job, own))
                     continue
-            waiting.popleft()
+            pending.popleft()
             yield first.result() if isinstance(first, Future) else first
     finally:
-        for each in waiting:
+        for each in pending:
             if isinstance(each, Future):
                 each.cancel()

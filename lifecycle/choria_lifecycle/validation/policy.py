@@ -1,4 +1,4 @@
-"""Many documents judged: which of the findings count, what they make of a document, and how many there are of each."""
+"""Policies for findings, and the results and counts of validating many documents."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ __all__ = [
 ]
 
 DocumentFindings: TypeAlias = "tuple[int, list[Finding]]"
-"""The number of a document, and what there is to say about it."""
+"""The line or number of a document, and its findings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What to look for, and which findings count.
+    """Which findings to look for, and which of them reject a document.
 
     Attributes:
-        now: the time, in seconds since 1970, that timestamps are compared with; None for the clock.
-        warnings: look for warnings and information too; errors alone are found faster.
-        warnings_as_errors: what has a warning is rejected.
-        codes: the codes of the findings that count; others are as if they had not been found.
+        now: the time with which timestamps are compared, in seconds since 1970; None for the current time.
+        warnings: look for warnings and information too, which is slower.
+        warnings_as_errors: report warnings as errors.
+        codes: the codes to report; findings with other codes are discarded.
     """
 
     now: float | None
@@ -47,16 +47,16 @@ class Policy:
 
     @property
     def time(self) -> float:
-        """The time to compare with now."""
+        """The time with which timestamps are compared."""
         return time.time() if self.now is None else self.now
 
     def severity(self, code: str) -> Severity:
-        """How much a finding matters here."""
+        """Return the severity of a code under this policy."""
         severity = CODES[code]
         return Severity.ERROR if self.warnings_as_errors and severity is Severity.WARNING else severity
 
     def apply(self, findings: list[Finding]) -> list[Finding]:
-        """Return those that count, as severe as they are here."""
+        """Return the findings to report, with their severities under this policy."""
         if self.warnings and not self.warnings_as_errors and len(self.codes) == len(CODES):
             return findings
         return [
@@ -72,13 +72,13 @@ def _as_error(finding: Finding) -> Finding:
 
 @dataclass(slots=True)
 class DocumentCounts:
-    """How many there are of what.
+    """The numbers of documents and findings.
 
     Attributes:
-        kinds: the documents that were valid and those that were rejected, by what they are.
-        codes: the findings, by code.
-        errors: the findings that are errors.
-        file_errors: those of them that are about a file itself, and reject no document.
+        kinds: the numbers of valid and of rejected documents, by kind.
+        codes: the number of findings by code.
+        errors: the number of findings that are errors.
+        file_errors: those of the errors that concern the file itself and reject no document.
     """
 
     kinds: dict[DocumentKind, list[int]] = field(default_factory=dict)
@@ -88,12 +88,12 @@ class DocumentCounts:
 
     @property
     def valid(self) -> int:
-        """How many documents were valid."""
+        """The number of valid documents."""
         return sum(valid for valid, _ in self.kinds.values())
 
     @property
     def rejected(self) -> int:
-        """How many documents were rejected."""
+        """The number of rejected documents."""
         return sum(rejected for _, rejected in self.kinds.values())
 
     def count(self, kind: DocumentKind, *, valid: int = 0, rejected: int = 0) -> None:
@@ -103,7 +103,7 @@ class DocumentCounts:
         numbers[1] += rejected
 
     def add(self, other: DocumentCounts) -> None:
-        """Add what was counted elsewhere."""
+        """Add other counts to these."""
         for kind, (valid, rejected) in other.kinds.items():
             self.count(kind, valid=valid, rejected=rejected)
         self.codes.update(other.codes)
@@ -113,13 +113,14 @@ class DocumentCounts:
 
 @dataclass(slots=True)
 class BatchResult:
-    """What became of some documents.
+    """The outcome of validating a batch or a message.
 
     Attributes:
-        findings: the documents about which there is something to say, in order.
-        counts: how many there were of what.
-        rejected: the documents that have errors, each with a line feed after it; one that is too long is only counted.
-        valid: all others, likewise.
+        findings: the documents with findings, in order.
+        counts: the numbers of documents and findings.
+        rejected: the documents with errors, each ending with a line feed; documents that are too large are only
+            counted.
+        valid: all other documents, in the same form.
     """
 
     findings: list[DocumentFindings] = field(default_factory=list)
@@ -128,7 +129,7 @@ class BatchResult:
     valid: list[bytes] = field(default_factory=list)
 
     def add_findings(self, number: int, findings: list[Finding]) -> bool:
-        """Add what there is to say about a document, and tell whether that rejects it."""
+        """Add the findings of a document, and return True if they reject it."""
         if not findings:
             return False
         self.findings.append((number, findings))
@@ -145,36 +146,36 @@ class BatchResult:
 
 def validate_batch(batch: Batch, policy: Policy) -> BatchResult:
     """Validate the documents of a batch."""
-    part, at = BatchResult(), 0
+    result, at = BatchResult(), 0
     numbers, documents = batch.line_numbers, batch.documents
-    checked = check_batch(documents, warnings=policy.warnings, now=policy.time, is_ascii=batch.is_ascii)
-    for kind, number in checked.clean.items():
-        part.counts.count(kind, valid=number)
-    for index, kind, findings in checked.reported:
-        last = batch.unterminated and index == len(documents) - 1
-        counting = policy.apply(_as_truncated(documents[index], findings) if last else findings)
-        part.valid += documents[at:index]
-        part.add_document(documents[index], kind, rejected=part.add_findings(numbers[index], counting))
+    check = check_batch(documents, warnings=policy.warnings, now=policy.time, is_ascii=batch.is_ascii)
+    for kind, number in check.clean.items():
+        result.counts.count(kind, valid=number)
+    for index, kind, found in check.reported:
+        is_unterminated = batch.unterminated and index == len(documents) - 1
+        findings = policy.apply(_as_truncated(documents[index], found) if is_unterminated else found)
+        result.valid += documents[at:index]
+        result.add_document(documents[index], kind, rejected=result.add_findings(numbers[index], findings))
         at = index + 1
-    part.valid += documents[at:]
+    result.valid += documents[at:]
     if batch.findings:
-        _add_file_findings(part, batch, policy)
-    return part
+        _add_file_findings(result, batch, policy)
+    return result
 
 
 def _as_truncated(document: bytes, findings: list[Finding]) -> list[Finding]:
-    """Return the findings about the last document of a file that does not end with a line end."""
+    """Return the findings of an unterminated document, replaced by `input-truncated` if its end is missing."""
     code = findings[0].code if len(findings) == 1 else ""
     if not is_truncated(document) or not (
         code == "input-json" or (code == "input-utf-8" and _ends_within_character(document))
     ):
         return findings
-    message = "the file ends within this document: it was cut off, or is still being written"
+    message = "the file ends within this document: it was truncated, or is still being written"
     return [Finding(code="input-truncated", path="$", rule="truncated", message=message)]
 
 
 def _ends_within_character(document: bytes) -> bool:
-    """Tell whether all that a document lacks of UTF-8 are bytes at its end."""
+    """Return True if the only UTF-8 error of a document is an incomplete character at its end."""
     try:
         document.removesuffix(b"\n").decode()
     except UnicodeDecodeError as error:
@@ -182,26 +183,26 @@ def _ends_within_character(document: bytes) -> bool:
     return False
 
 
-def _add_file_findings(part: BatchResult, batch: Batch, policy: Policy) -> None:
+def _add_file_findings(result: BatchResult, batch: Batch, policy: Policy) -> None:
     for number, finding in batch.findings:
-        rejected = part.add_findings(number, policy.apply([finding]))
-        if finding.code == "input-size":  # its bytes have gone where they belong already
-            part.counts.count(_UNREADABLE, valid=not rejected, rejected=rejected)
+        rejected = result.add_findings(number, policy.apply([finding]))
+        if finding.code == "input-size":  # the bytes were passed on while reading
+            result.counts.count(_UNREADABLE, valid=not rejected, rejected=rejected)
         elif rejected:
-            part.counts.file_errors += 1
-    part.findings.sort(key=_by_number)
+            result.counts.file_errors += 1
+    result.findings.sort(key=_by_number)
 
 
 def validate_message(data: bytes, subject: str, number: int, policy: Policy) -> BatchResult:
-    """Validate a message that was received on a subject."""
-    part = BatchResult()
+    """Validate a message received on a subject."""
+    result = BatchResult()
     kind, findings = check_one(data, warnings=policy.warnings, now=policy.time, subject=subject)
-    part.add_document(data + b"\n", kind, rejected=part.add_findings(number, policy.apply(findings)))
-    return part
+    result.add_document(data + b"\n", kind, rejected=result.add_findings(number, policy.apply(findings)))
+    return result
 
 
 def split_batch(batch: Batch) -> Iterator[Batch]:
-    """Return the documents of a batch, and what is wrong with the file, one at a time and in order."""
+    """Split a batch into batches of one document, or one finding about the file, in order."""
     last = len(batch.documents) - 1
     batches = [
         Batch([number], [document], unterminated=batch.unterminated and index == last)

@@ -1,6 +1,6 @@
-"""Findings and their sum as lines: for people, for programs, and for GitHub.
+"""Formatters that turn findings and their summary into lines: text, JSON, and GitHub annotations.
 
-Pure: findings in, lines out. Every line is safe to show on a terminal.
+Every line is safe to show on a terminal.
 """
 
 from __future__ import annotations
@@ -22,38 +22,38 @@ __all__ = ["LineFormatter", "ReportFormat", "line_formatter", "summary"]
 _K = TypeVar("_K", bound=tuple[str, str])
 
 LineFormatter: TypeAlias = "Callable[[int | None, Finding], str]"
-"""Makes a line of the number of a document, None where it has none, and a finding in it."""
+"""Formats a finding as a line, given the number of its document, or None for none."""
 
 
 class ReportFormat(StrEnum):
-    """How findings are written."""
+    """The formats of findings."""
 
     TEXT = "text"
-    """A line to read: `events.ndjson:17: $.identity: identity must be of type string, not 5 [schema-type]`."""
+    """Readable lines: `events.ndjson:17: $.identity: identity must be of type string, not 5 [schema-type]`."""
 
     JSON = "json"
-    """One object a line."""
+    """One object per line."""
 
     GITHUB = "github"
-    """Commands to GitHub's runner, which shows them as annotations of the files."""
+    """Workflow commands, which GitHub shows as annotations of the files."""
 
 
 def line_formatter(output: ReportFormat, origin: str, *, live: bool = False, color: bool = False) -> LineFormatter:
-    """Return what makes the lines for the findings in one file, or in one message.
+    """Return a formatter for the findings in one file or on one subject.
 
-    Text is `PLACE:NUMBER: PATH: MESSAGE [CODE]`. An error has no word before its message, just as a finding has none as
-    text; the others have `warning: ` or `information: `, to look for or to leave out with grep.
+    Text is `ORIGIN:NUMBER: PATH: MESSAGE [CODE]`. Before the message, warnings have `warning: ` and information has
+    `information: `; errors have neither.
 
-    JSON has the fields file (of a live message: subject), line (number), severity, code, path, rule, value and message.
-    What is no UTF-8 in the name of a file is in it as `safe` shows it, the rest as it is.
+    JSON has the fields file (for a live message: subject), line (number), severity, code, path, rule, value and
+    message. Bytes of a file name that are not UTF-8 are escaped.
 
-    Annotations have the file and the line, and the code as title; those of live messages begin with the subject.
+    Annotations have the file, the line, and the code as title; those of live messages begin with the subject.
 
     Args:
-        output: how to write them.
-        origin: the name of the file, or the subject; it is foreign.
-        live: the place is a subject.
-        color: the place is bold and the code has the colour of the severity; text only.
+        output: the format.
+        origin: the name of the file, or the subject; untrusted text.
+        live: the origin is a subject.
+        color: show the origin bold and the code in the colour of its severity; text only.
     """
     match output:
         case ReportFormat.TEXT:
@@ -89,10 +89,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 def _json(origin: str, live: bool) -> LineFormatter:
-    # What is no UTF-8 in the name of a file, Python has as lone surrogates, and many readers of JSON refuse those.
+    # Python has lone surrogates for bytes of a file name that are not UTF-8; many JSON parsers reject them.
     name = origin.encode("utf-8", "backslashreplace").decode()
-    which, what = ("subject", "number") if live else ("file", "line")
-    head = visible_json(f'{{"{which}":{json.dumps(name, ensure_ascii=False)},"{what}":')
+    origin_key, number_key = ("subject", "number") if live else ("file", "line")
+    head = visible_json(f'{{"{origin_key}":{json.dumps(name, ensure_ascii=False)},"{number_key}":')
 
     def line(number: int | None, finding: Finding) -> str:
         return f"{head}{'null' if number is None else number},{_encode(finding)[1:].decode()}"
@@ -104,20 +104,20 @@ _COMMANDS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severi
 
 
 def _github(origin: str, live: bool) -> LineFormatter:
-    # The escapes of GitHub first: with them a name stays what it is, with those of `safe` it can only be read.
+    # GitHub's escapes first: the runner undoes them, but not those of `safe`.
     where = "" if live else f"file={safe(_escape_property(origin))},"
     subject = f"{safe(_escape_data(origin))}: " if live else ""
 
     def line(number: int | None, finding: Finding) -> str:
         at = "" if live or number is None else f"line={number},"
-        said = _escape_data(f"{finding.path}: {finding.message}")
-        return f"::{_COMMANDS[finding.severity]} {where}{at}title={_escape_property(finding.code)}::{subject}{said}"
+        text = _escape_data(f"{finding.path}: {finding.message}")
+        return f"::{_COMMANDS[finding.severity]} {where}{at}title={_escape_property(finding.code)}::{subject}{text}"
 
     return line
 
 
 def _escape_data(text: str) -> str:
-    """Escape the text of a command as the package @actions/core does, whose escapes the runner undoes."""
+    """Escape the text of a workflow command as the package @actions/core does."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
@@ -135,17 +135,17 @@ def summary(
     seconds: float,
     file_errors: int = 0,
 ) -> list[str]:
-    """Return what became of all documents: tables of what they were and of what was found, and a line with the sum.
+    """Return the lines of the summary: a table of documents, a table of findings, and the totals.
 
-    Most important first: what was rejected most; errors before warnings, and frequent ones before rare ones. A table
-    with nothing in it is left out.
+    The kinds with the most rejected documents come first, and errors before warnings, each with the most frequent
+    first. Empty tables are omitted.
 
     Args:
-        kinds: how many documents were valid, and how many rejected, by format and type.
-        codes: how many findings there were, by code.
-        severities: how much each of these codes matters.
-        seconds: how long it took.
-        file_errors: how many errors there were that are about a file itself and reject no document.
+        kinds: the numbers of valid and of rejected documents, by format and type.
+        codes: the number of findings by code.
+        severities: the severity of each of these codes.
+        seconds: the time taken.
+        file_errors: the number of errors that concern a file itself and reject no document.
     """
     documents = sorted(
         ((form, kind, valid, rejected) for (form, kind), (valid, rejected) in kinds.items() if valid or rejected),
@@ -165,7 +165,7 @@ def summary(
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str | int, ...]]) -> list[str]:
-    """Return an aligned table with an empty line behind it, numbers to the right; nothing if it has no rows."""
+    """Return an aligned table and an empty line, with numbers right-aligned; an empty list without rows."""
     if not rows:
         return []
     cells = [head, *(tuple(f"{each:,}" if isinstance(each, int) else safe(each) for each in row) for row in rows)]
@@ -173,8 +173,8 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str | int, ...]]) -> list
     numeric = [isinstance(each, int) for each in rows[0]]
     lines = (
         "  ".join(
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(row, widths, numeric, strict=True)
+            cell.rjust(width) if is_number else cell.ljust(width)
+            for cell, width, is_number in zip(row, widths, numeric, strict=True)
         )
         for row in cells
     )

@@ -1,6 +1,6 @@
-"""JSON values one after the other, over any number of lines; of an array, each element is a document.
+"""A splitter for consecutive JSON values, and the elements of arrays, over any number of lines.
 
-Only strings and brackets are looked at, to find where a value ends. What is wrong within it is for others to say.
+It looks only at strings and brackets to find the end of each value, and reports only errors between values.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ __all__ = ["ValueSplitter"]
 
 _QUOTE, _COMMA, _OPENING, _CLOSING, _LINE_END, _VALUE = *b'",[]\n', 0
 
-# A string ends with its line at the latest, as JSON has no line ends in strings: one that is never closed does no harm
-# beyond its line.
+# JSON strings contain no line ends, so the damage of an unclosed string ends with its line.
 _WITHIN = rb'[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+'
 _PLAIN = rb'[^"{}\[\]]*+'
 _string = re.compile(_WITHIN).match
@@ -34,13 +33,13 @@ def _array_error(message: str) -> Finding:
     return Finding(code="input-json", path="$", rule="json", message=message)
 
 
-# Made once: a hostile file has one for every byte.
+# Created once, as a hostile file has one for every byte.
 _MISSING_COMMA: Final = _array_error("a comma is missing before this element of the array")
-_MISPLACED: Final = {byte: _array_error(f"there is a {chr(byte)} here that belongs to no element") for byte in b",]}"}
+_UNEXPECTED: Final = {byte: _array_error(f"unexpected '{chr(byte)}' between documents") for byte in b",]}"}
 
 
 class _ValueScanner:
-    """The end of a value, searched block by block."""
+    """A block-by-block search for the end of a value."""
 
     def __init__(self) -> None:
         self._depth = 0
@@ -48,7 +47,7 @@ class _ValueScanner:
 
     @property
     def is_open(self) -> bool:
-        """Whether a string, an array or an object of it is still open."""
+        """True while a string, an array or an object is open."""
         return self._in_string or self._depth > 0
 
     def begin(self, byte: int) -> None:
@@ -58,7 +57,7 @@ class _ValueScanner:
         self._escaped = False
 
     def end(self, block: bytes, at: int) -> int:
-        """Return where in a block the value ends, given where it begins or goes on there; -1 if it goes on after it."""
+        """Return where the value ends in a block, searching from a position; -1 if it continues in the next block."""
         if not self.is_open:
             end = _word(block, at).end()  # type: ignore[union-attr]
             return end if end < len(block) else -1
@@ -92,10 +91,10 @@ class _ValueScanner:
 
 
 class ValueSplitter:
-    """Takes a file apart into its values, opening arrays one level.
+    """Splits a file into its values, and its outermost arrays into their elements.
 
     Args:
-        partial: what keeps a value that goes on in the next block; it may hold what is to precede the first.
+        partial: the buffer for values that span blocks; what it already contains becomes part of the first value.
     """
 
     def __init__(self, partial: PartialDocument) -> None:
@@ -110,18 +109,19 @@ class ValueSplitter:
         self._findings: list[tuple[int, Finding]] = []
 
     def batches(self, blocks: Iterable[bytes]) -> Iterator[Batch]:
-        """Return the values in the blocks of a file."""
+        """Return the values in the blocks of a file, as batches."""
         for block in blocks:
             yield from self._split(block)
             yield from self._flush()
-        unfinished = self._partial.size > 0
-        if unfinished:
-            unfinished = self._append(self._partial.finish())
-        if self._array_line and not (unfinished and self._scanner.is_open):
-            message = f"the array that begins on line {self._array_line} is not closed: the file was cut off, or a ] is missing"
+        unterminated = self._partial.size > 0
+        if unterminated:
+            unterminated = self._append(self._partial.finish())
+        if self._array_line and not (unterminated and self._scanner.is_open):
+            begin = f"the array that begins on line {self._array_line}"
+            message = f"{begin} is not closed: the file was truncated, or a ] is missing"
             finding = Finding(code="input-truncated", path="$", rule="truncated", message=message)
             self._findings.append((self._line, finding))
-        yield from self._flush(unfinished)
+        yield from self._flush(unterminated)
 
     def _split(self, block: bytes) -> Iterator[Batch]:
         partial, value = self._partial, self._scanner
@@ -139,7 +139,7 @@ class ValueSplitter:
             at = value.end(block, at)
             self._inside = at < 0
             if self._inside:
-                # What came before goes first: a long value is passed on while it is read.
+                # Preceding documents go first, because an oversized value is passed on while it is read.
                 yield from self._flush()
                 partial.add(block[begin:])
                 break
@@ -153,11 +153,11 @@ class ValueSplitter:
         self._line += block.count(b"\n", counted)
 
     def _starts_value(self, byte: int) -> bool:
-        """Tell whether a value begins with this byte; what stands between values is dealt with."""
+        """Return True if a value begins with this byte; handle the brackets and commas between values."""
         array, last = self._array_line, self._previous
         if byte in b",]}":
             if not array or byte not in (_COMMA, _CLOSING) or (byte, last) in _INVALID_PAIRS:
-                self._findings.append((self._line, _MISPLACED[byte]))
+                self._findings.append((self._line, _UNEXPECTED[byte]))
             self._previous = byte
             if byte == _CLOSING:
                 self._array_line = 0
@@ -172,7 +172,7 @@ class ValueSplitter:
         return True
 
     def _append(self, document: bytes | Finding) -> bool:
-        """Add a document to the batch, or what is to say instead; tell which."""
+        """Add a document, or the finding in its place, to the batch; return True for a document."""
         if isinstance(document, Finding):
             self._findings.append((self._value_line, document))
             return False
@@ -180,9 +180,9 @@ class ValueSplitter:
         self._documents.append(document)
         return True
 
-    def _flush(self, unfinished: bool = False) -> Iterator[Batch]:
+    def _flush(self, unterminated: bool = False) -> Iterator[Batch]:
         if self._documents or self._findings:
-            yield Batch(self._line_numbers, self._documents, unfinished, self._findings)
+            yield Batch(self._line_numbers, self._documents, unterminated, self._findings)
             self._line_numbers, self._documents, self._findings = [], [], []
 
 

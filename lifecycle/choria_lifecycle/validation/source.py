@@ -1,10 +1,9 @@
-"""Files and streams of JSON documents, taken apart block by block: memory does not grow with the file.
+"""Files and streams of JSON documents, read block by block in constant memory.
 
-Two layouts are told apart by how a file begins:
+The beginning of a file selects one of two layouts:
 
-- lines: each line is a document. Everything unintelligible is taken for that, as then the damage ends with the line.
-- values: a JSON array, each element of which is a document, or documents over several lines, as a person would look at
-  them; any number of these, one after the other.
+- lines: each line is a document. This is also the default for malformed input, as it limits damage to a line.
+- values: any number of JSON arrays, whose elements are documents, and of documents that span several lines.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["DocumentSource", "Segment", "is_divisible", "segments"]
 
 Segment: TypeAlias = tuple[int, int]
-"""Where a part of a file begins and where it ends, in bytes."""
+"""The begin and end of a part of a file, in bytes."""
 
 _BLANK: Final = b" \t\r\n"
 _BOM: Final = b"\xef\xbb\xbf"
@@ -42,21 +41,21 @@ def _ignore(piece: bytes) -> None:
 
 
 class DocumentSource:
-    """The documents in a file or stream, from where it stands; they can be gone through once.
+    """The documents in a file or stream from its current position; iterable once.
 
-    A document comes out as soon as it can be read, also if others are still being written. Lines come unchanged:
-    together they are the file again, blank ones and a line feed at the end of the file aside.
+    Each document is returned as soon as it can be read, even while others are still being written. Lines are returned
+    unchanged, except that blank lines are skipped and a missing line feed at the end of the file is added.
 
     Attributes:
-        position: how many bytes were taken from the stream.
-        lines: how many lines have ended, where each line is a document.
+        position: the number of bytes read from the stream.
+        lines: in the lines layout, the number of lines read.
 
     Args:
-        stream: a binary file that blocks until there is something to read, and not longer.
-        on_oversized: is given each document that is longer than the limit, in pieces, with a line feed after it. All
-            batches before that document have come by then, and its finding comes next.
-        limit: the greatest size of a document in bytes.
-        segment: read this part of the file only, as lines; they are counted from 1.
+        stream: a binary file whose reads block only until some data is available.
+        on_oversized: called with each document that exceeds the limit, in pieces, followed by a line feed. The batches
+            before that document have been returned by then, and its finding is in the next one.
+        limit: the maximum size of a document in bytes.
+        segment: read only this part of the file, as lines counted from 1.
     """
 
     def __init__(
@@ -75,11 +74,11 @@ class DocumentSource:
         self._failure: OSError | None = None
 
     def __iter__(self) -> Iterator[Batch]:
-        """Return the documents.
+        """Return the documents in batches.
 
         Raises:
-            OSError: it cannot be read; an `UnreadableContent` if its bytes are not what they should be. Everything before that
-                has come; what the last document has of it is unfinished.
+            OSError: the stream cannot be read; `UnreadableContent` if it is damaged or in another format. All documents
+                before the error have been returned; the last one may be unterminated.
         """
         blocks = self._blocks()
         if self._segment is None:
@@ -91,14 +90,14 @@ class DocumentSource:
             raise self._failure
 
     def _blocks(self) -> Iterator[bytes]:
-        """Return what is in the file, up to where reading fails."""
+        """Return the content of the file, up to a read error."""
         try:
             yield from self._read() if self._segment is not None else decompress(self._read())
         except OSError as failure:
             self._failure = failure
 
     def _read(self) -> Iterator[bytes]:
-        # Of buffered streams, read() would wait for a full block.
+        # On a buffered stream, read() would wait for a full block.
         read = getattr(self._stream, "read1", self._stream.read)
         if self._segment is None:
             rest = None
@@ -133,12 +132,12 @@ class DocumentSource:
                 else:
                     lines[0] = document
                     is_ascii = is_ascii and document.isascii()
-            # Looking at each line is slow, so look first whether that is needed.
+            # Checking each line is slow; first find out whether that is necessary.
             longest = max(map(len, lines), default=0) - 1 if len(block) > limit else 0
             if longest > limit or any(map(bytes.isspace, lines)):
                 yield from self._select(lines)
             elif lines:
-                # A block of very short lines has more findings than there is memory for.
+                # A block of very short lines can have more findings than fit into memory.
                 for at in range(0, len(lines), _MAX_LINES):
                     documents = lines[at : at + _MAX_LINES]
                     first = self.lines + 1
@@ -155,7 +154,7 @@ class DocumentSource:
                 yield Batch(range(number, number + 1), [document], unterminated=True)
 
     def _select(self, lines: list[bytes]) -> Iterator[Batch]:
-        """Return the lines that are neither blank nor too long."""
+        """Return the lines that are neither blank nor oversized, and findings for the oversized ones."""
         numbers: list[int] = []
         documents: list[bytes] = []
         for line in lines:
@@ -184,7 +183,7 @@ class _Layout(Enum):
 
 
 def _detect_layout(head: bytes, ended: bool) -> _Layout | None:
-    """Tell the layout of a file by its beginning; None if more of it is needed."""
+    """Return the layout of a file that begins with these bytes; None if more bytes are needed."""
     ended = ended or len(head) >= BLOCK
     if not ended and _BOM.startswith(head):
         return None
@@ -194,28 +193,32 @@ def _detect_layout(head: bytes, ended: bool) -> _Layout | None:
     if not text.startswith(b"{"):
         return _Layout.LINES if text or ended else None
     line, line_end, following = text.partition(b"\n")
-    if line_end and line.rstrip(_BLANK)[-1:] not in _CONTINUES:
+    if line_end and line.rstrip(_BLANK)[-1:] not in _ENDS_OPEN:
         return _Layout.LINES
     next_line = following.lstrip(_BLANK)
     if not next_line:
         return _Layout.LINES if ended else None
-    # After a line that was cut off, the next one begins with a brace; within a document, that one would be indented.
+    # After a truncated line, the next document begins with a brace; within a document, a brace would be indented.
     indented = following[-len(next_line) - 1 : -len(next_line)] in (b" ", b"\t")
-    return _Layout.VALUES if next_line[0] in _CONTINUATION or (indented and next_line[0] == _BRACE) else _Layout.LINES
+    return (
+        _Layout.VALUES
+        if next_line[0] in _CONTINUATION_BYTES or (indented and next_line[0] == _BRACE)
+        else _Layout.LINES
+    )
 
 
-_CONTINUES: Final = (b"{", b"[", b",", b":")
-_CONTINUATION: Final = b'"}[]-0123456789tfn'
+_ENDS_OPEN: Final = (b"{", b"[", b",", b":")
+_CONTINUATION_BYTES: Final = b'"}[]-0123456789tfn'
 _BRACE: Final = ord("{")
 
 
 def is_divisible(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a file can be read in segments: a plain one with a document a line.
+    """Return True if a file can be read in segments: an uncompressed regular file with one document per line.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
-    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - nor opened, which could wait for a writer
+    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - before opening, which could wait for a writer
         return False
     with Path(path).open("rb") as file:
         blocks = iter(partial(file.read, BLOCK), b"")
@@ -225,17 +228,17 @@ def is_divisible(path: str | os.PathLike[str]) -> bool:
 
 
 def segments(path: str | os.PathLike[str], size: int) -> Iterator[Segment]:
-    """Cut a file that is divisible into segments, each of which begins and ends with a line.
+    """Split a divisible file into segments at line ends.
 
-    Reading them in any order with `DocumentSource(file, segment=...)` gives what reading the file gives, apart from
-    the numbers of the lines: those of a segment follow the `lines` of all segments before it.
+    Reading all of them with `DocumentSource(file, segment=...)`, in any order, returns the same documents as reading
+    the file. Line numbers count from the beginning of a segment: add the `lines` of all segments before it.
 
     Args:
-        path: the file; what is appended to it while it is read is left out.
-        size: about how many bytes a segment has; a longer line makes it longer.
+        path: the file; data appended while it is read is ignored.
+        size: the approximate size of a segment in bytes; a line longer than that makes it larger.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     with Path(path).open("rb") as file:
         end_of_file = file.seek(0, os.SEEK_END)
@@ -249,7 +252,7 @@ def segments(path: str | os.PathLike[str], size: int) -> Iterator[Segment]:
 
 
 def _line_end(file: IO[bytes], at: int, end_of_file: int) -> int:
-    """Return where the line ends that a byte is in."""
+    """Return the end of the line that contains a byte."""
     file.seek(at)
     while at < end_of_file and (block := file.read(BLOCK)):
         if found := block.find(b"\n") + 1:

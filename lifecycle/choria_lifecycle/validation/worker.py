@@ -1,7 +1,7 @@
-"""A process that validates segments of files for another one, over its standard input and output.
+"""A worker process that validates segments of files, with requests and responses over its standard streams.
 
-Not multiprocessing: its processes get the signals of the terminal, and its resource tracker warns when they come at the
-wrong moment. These have a session of their own, and end with the input that they read.
+multiprocessing is not used: its processes receive the terminal's signals, and its resource tracker warns if they arrive
+at the wrong moment. These workers have sessions of their own, and end when their standard input does.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ __all__ = [
 ]
 
 MAX_FINDINGS: Final = 10_000
-"""How many findings are handed over; lines of a few bytes have more in a segment than there is memory for."""
+"""The maximum number of findings in a response; a segment full of very short lines has more than fit into memory."""
 
 
 class WorkerEnded(Exception):
-    """The process is gone before it has answered."""
+    """The worker process ended without a response."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What is wanted of a file.
+    """A file to validate, and the results to return.
 
     Attributes:
         path: the file.
-        policy: what to look for.
-        valid: the valid documents themselves.
-        rejected: the rejected documents themselves.
+        policy: which findings to look for.
+        valid: return the valid documents too.
+        rejected: return the rejected documents too.
     """
 
     path: Path
@@ -59,14 +59,14 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class SegmentResult:
-    """What there is to say about a segment.
+    """The outcome of validating a segment.
 
     Attributes:
-        segment: where it is.
-        lines: how many lines it has; 0 without a part.
-        result: what became of its documents, their lines counted from the beginning of the segment; None if that is too
-            much to be handed over - a document that is too long and is to be written, or very many findings - and the
-            segment has to be read where they are written.
+        segment: the segment.
+        lines: the number of its lines; 0 without a result.
+        result: the outcome, with lines counted from the beginning of the segment. None if the caller must read the
+            segment itself: it has more than `MAX_FINDINGS` findings, or a document that is too large and is to be
+            returned.
     """
 
     segment: Segment
@@ -78,32 +78,32 @@ def validate_segment(job: Job, segment: Segment) -> SegmentResult:
     """Validate a segment.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
-    whole = BatchResult()
-    too_long = False
+    total = BatchResult()
+    is_oversized = False
 
-    def oversized(piece: bytes) -> None:  # noqa: ARG001 - the signature of `DocumentSource`
-        nonlocal too_long
-        too_long = job.valid or job.rejected
+    def on_oversized(piece: bytes) -> None:  # noqa: ARG001 - the signature of `DocumentSource`
+        nonlocal is_oversized
+        is_oversized = job.valid or job.rejected
 
     with job.path.open("rb", buffering=0) as file:
-        source = DocumentSource(file, on_oversized=oversized, segment=segment)
+        source = DocumentSource(file, on_oversized=on_oversized, segment=segment)
         for batch in source:
-            part = validate_batch(batch, job.policy)
-            whole.counts.add(part.counts)
-            whole.findings += part.findings
+            result = validate_batch(batch, job.policy)
+            total.counts.add(result.counts)
+            total.findings += result.findings
             if job.valid:
-                whole.valid += part.valid
+                total.valid += result.valid
             if job.rejected:
-                whole.rejected += part.rejected
-            if too_long or whole.counts.codes.total() > MAX_FINDINGS:
+                total.rejected += result.rejected
+            if is_oversized or total.counts.codes.total() > MAX_FINDINGS:
                 return SegmentResult(segment, 0, None)
-    return SegmentResult(segment, source.lines, whole)
+    return SegmentResult(segment, source.lines, total)
 
 
 def start_worker() -> subprocess.Popen[bytes]:
-    """Start a process that serves; whoever starts it kills it."""
+    """Start a worker process; the caller must kill it."""
     program = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve_jobs; serve_jobs()"
     return subprocess.Popen(  # noqa: S603 - this interpreter
         [sys.executable, "-c", program],
@@ -114,38 +114,38 @@ def start_worker() -> subprocess.Popen[bytes]:
 
 
 def request(process: subprocess.Popen[bytes], job: Job, segment: Segment) -> SegmentResult:
-    """Have a process validate a segment.
+    """Have a worker process validate a segment.
 
     Raises:
         OSError: the file cannot be read.
-        WorkerEnded: the process is gone.
+        WorkerEnded: the process has ended.
     """
     stdin, stdout = process.stdin, process.stdout
     assert stdin is not None and stdout is not None  # noqa: PT018, S101 - for type checkers: both are pipes
     try:
         pickle.dump((job, segment), stdin)
         stdin.flush()
-        answer: SegmentResult | OSError = pickle.load(stdout)  # noqa: S301 - from a process of our own
+        response: SegmentResult | OSError = pickle.load(stdout)  # noqa: S301 - from a process started here
     except (OSError, EOFError, pickle.UnpicklingError, ValueError) as error:
         raise WorkerEnded from error
-    if isinstance(answer, OSError):
-        raise answer
-    return answer
+    if isinstance(response, OSError):
+        raise response
+    return response
 
 
 def serve_jobs() -> None:
-    """Answer what `ask` asks, until there is nobody to ask any more."""
+    """Respond to requests until standard input ends."""
     stdin: IO[bytes] = sys.stdin.buffer
     stdout: IO[bytes] = sys.stdout.buffer
     while True:
         try:
-            wanted, segment = pickle.load(stdin)  # noqa: S301 - from the process that has started this one
+            job, segment = pickle.load(stdin)  # noqa: S301 - from the process that started this one
         except EOFError:
             return
-        answer: SegmentResult | OSError
+        response: SegmentResult | OSError
         try:
-            answer = validate_segment(wanted, segment)
+            response = validate_segment(job, segment)
         except OSError as error:
-            answer = error
-        pickle.dump(answer, stdout)
+            response = error
+        pickle.dump(response, stdout)
         stdout.flush()

@@ -1,4 +1,4 @@
-"""One file in many pieces: together they say what the file says."""
+"""Validation in segments: the combined results equal those of the whole file."""
 
 from __future__ import annotations
 
@@ -46,40 +46,40 @@ LINES = st.lists(
 )
 
 
-class Here:
-    """Stands for other processes, and does in this one, at once, what they would do; keeps what it was given to do."""
+class InProcessPool:
+    """A worker pool that validates at once in this process, and keeps its futures."""
 
-    def __init__(self, others: int = 1) -> None:
-        self.processes = [None] * others
+    def __init__(self, workers: int = 1) -> None:
+        self.processes = [None] * workers
         self.futures: list[Future[Any]] = []
 
-    def submit(self, wanted: Job, segment: tuple[int, int]) -> Future[Any]:
+    def submit(self, job: Job, segment: tuple[int, int]) -> Future[Any]:
         future: Future[Any] = Future()
         self.futures.append(future)
         try:
-            future.set_result(validate_segment(wanted, segment))
+            future.set_result(validate_segment(job, segment))
         except OSError as error:
             future.set_exception(error)
         return future
 
 
-class Later(Here):
-    """Does nothing until it is asked for the result, and counts what waits for that.
+class LazyPool(InProcessPool):
+    """A worker pool that validates when a result is requested, and counts pending segments.
 
     Args:
-        done: what to answer whether something has been done, in turn; by default it never has.
-        others: how many processes it stands for.
+        done: the results of `Future.done`, in turn; by default always False.
+        workers: the number of worker processes to simulate.
     """
 
-    def __init__(self, done: Iterable[bool] = (False,), others: int = 1) -> None:
-        super().__init__(others)
-        self.most = self.waiting = 0
+    def __init__(self, done: Iterable[bool] = (False,), workers: int = 1) -> None:
+        super().__init__(workers)
+        self.max_pending = self.pending = 0
         self._done = cycle(done)
 
-    def submit(self, wanted: Job, segment: tuple[int, int]) -> Future[Any]:
+    def submit(self, job: Job, segment: tuple[int, int]) -> Future[Any]:
         pool = self
 
-        class Waiting(Future[Any]):
+        class Pending(Future[Any]):
             is_done = False
 
             def done(self) -> bool:
@@ -87,13 +87,13 @@ class Later(Here):
                 return self.is_done
 
             def result(self, timeout: float | None = None) -> Any:
-                pool.waiting -= 1
-                return validate_segment(wanted, segment)
+                pool.pending -= 1
+                return validate_segment(job, segment)
 
-        future = Waiting()
+        future = Pending()
         self.futures.append(future)
-        self.waiting += 1
-        self.most = max(self.most, self.waiting)
+        self.pending += 1
+        self.max_pending = max(self.max_pending, self.pending)
         return future
 
 
@@ -104,35 +104,35 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A file of twenty segments, if they are small."""
+    """A file of twenty small segments."""
     path = tmp_path / "events.ndjson"
     path.write_bytes(b"".join((BAD, GOOD, WARNED)[number % 3] + b"\n" for number in range(20_000 // 180)))
     return path
 
 
-def together(reports: Iterator[SegmentResult] | list[SegmentResult]) -> tuple[BatchResult, int]:
-    """Return what was reported, with the lines of the file, and how many lines it has."""
-    whole, lines = BatchResult(), 0
-    for each in reports:
+def combined(results: Iterator[SegmentResult] | list[SegmentResult]) -> tuple[BatchResult, int]:
+    """Return the combined result, with line numbers of the file, and the number of lines."""
+    total, lines = BatchResult(), 0
+    for each in results:
         assert each.result is not None
-        whole.counts.add(each.result.counts)
-        whole.findings += [(number + lines, findings) for number, findings in each.result.findings]
-        whole.rejected += each.result.rejected
-        whole.valid += each.result.valid
+        total.counts.add(each.result.counts)
+        total.findings += [(number + lines, findings) for number, findings in each.result.findings]
+        total.rejected += each.result.rejected
+        total.valid += each.result.valid
         lines += each.lines
-    return whole, lines
+    return total, lines
 
 
-class Alone(NamedTuple):
-    """What one process finds in a part of a file."""
+class Serial(NamedTuple):
+    """The outcome of validating a file, or a segment, serially."""
 
     part: BatchResult
     lines: int
     oversized: list[bytes]
 
 
-def alone(path: Path, policy: Policy, segment: tuple[int, int] | None = None) -> Alone:
-    found = Alone(BatchResult(), 0, [])
+def serial(path: Path, policy: Policy, segment: tuple[int, int] | None = None) -> Serial:
+    found = Serial(BatchResult(), 0, [])
     with path.open("rb") as file:
         source = DocumentSource(
             file, on_oversized=found.oversized.append, limit=LIMIT, segment=segment or (0, path.stat().st_size)
@@ -166,7 +166,7 @@ POLICIES = st.builds(
     st.booleans(),
     st.booleans(),
 )
-def test_in_pieces_it_says_the_same(
+def test_segments_have_the_same_result_as_the_file(
     lines: list[tuple[bytes, bytes]],
     ended: bool,
     segment: int,
@@ -182,117 +182,117 @@ def test_in_pieces_it_says_the_same(
         path.write_bytes(data if ended else data.removesuffix(b"\n"))
         patch.setattr(parallel, "SEGMENT_SIZE", segment)
         patch.setattr(worker, "DocumentSource", partial(DocumentSource, limit=LIMIT))
-        reports = list(
-            validate_file(Later(done, jobs - 1), Job(path=path, policy=policy, valid=valid, rejected=rejected))  # type: ignore[arg-type]
+        results = list(
+            validate_file(LazyPool(done, jobs - 1), Job(path=path, policy=policy, valid=valid, rejected=rejected))  # type: ignore[arg-type]
         )
-        whole = alone(path, policy)
+        whole = serial(path, policy)
         size = path.stat().st_size
-        # What is too much to be handed over is read again by whoever wants it.
-        again = {each.segment: alone(path, policy, each.segment) for each in reports if each.result is None}
-    begins, ends = [each.segment[0] for each in reports], [each.segment[1] for each in reports]
+        # The caller reads segments with too large a result itself.
+        reread = {each.segment: serial(path, policy, each.segment) for each in results if each.result is None}
+    begins, ends = [each.segment[0] for each in results], [each.segment[1] for each in results]
     assert [*begins, size] == [0, *ends]
-    # A document too long to be handed over is no loss where nobody wants documents.
-    assert bool(again) == bool(whole.oversized and (valid or rejected))
-    assert all(each.oversized for each in again.values())
+    # A document that is too large matters only if documents are to be returned.
+    assert bool(reread) == bool(whole.oversized and (valid or rejected))
+    assert all(each.oversized for each in reread.values())
     read = [
-        SegmentResult(each.segment, again[each.segment].lines, again[each.segment].part)
+        SegmentResult(each.segment, reread[each.segment].lines, reread[each.segment].part)
         if each.result is None
         else each
-        for each in reports
+        for each in results
     ]
-    found, lines_read = together(read)
+    found, lines_read = combined(read)
     assert (found.findings, found.counts, lines_read) == (whole.part.findings, whole.part.counts, whole.lines)
-    if not again:
+    if not reread:
         assert found.valid == (whole.part.valid if valid else [])
         assert found.rejected == (whole.part.rejected if rejected else [])
 
 
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("jobs", [2, 3, 6])
-def test_little_waits_however_large_the_file_is(jobs: int, file: Path) -> None:
-    others = Later(others=jobs - 1)
-    whole, _ = together(validate_file(others, Job(path=file, policy=POLICY)))  # type: ignore[arg-type]
-    assert whole.counts.valid + whole.counts.rejected == len(file.read_bytes().splitlines())
-    assert 0 < others.most <= 2 * (jobs - 1)
+def test_few_segments_are_pending_however_large_the_file_is(jobs: int, file: Path) -> None:
+    workers = LazyPool(workers=jobs - 1)
+    total, _ = combined(validate_file(workers, Job(path=file, policy=POLICY)))  # type: ignore[arg-type]
+    assert total.counts.valid + total.counts.rejected == len(file.read_bytes().splitlines())
+    assert 0 < workers.max_pending <= 2 * (jobs - 1)
 
 
 @pytest.mark.usefixtures("small")
-def test_whoever_has_enough_leaves_nothing_to_do(file: Path) -> None:
-    others = Later()
-    reports = validate_file(others, Job(path=file, policy=POLICY))  # type: ignore[arg-type]
-    first = next(reports)
-    reports.close()  # type: ignore[attr-defined]
+def test_closing_the_iterator_cancels_pending_segments(file: Path) -> None:
+    workers = LazyPool()
+    results = validate_file(workers, Job(path=file, policy=POLICY))  # type: ignore[arg-type]
+    first = next(results)
+    results.close()  # type: ignore[attr-defined]
     assert first.segment[0] == 0
-    assert [future.cancelled() for future in others.futures] == [False, True]
+    assert [future.cancelled() for future in workers.futures] == [False, True]
 
 
-def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+def test_an_unreadable_file_raises(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        list(validate_file(Here(), Job(path=tmp_path / "missing", policy=POLICY)))  # type: ignore[arg-type]
+        list(validate_file(InProcessPool(), Job(path=tmp_path / "missing", policy=POLICY)))  # type: ignore[arg-type]
 
 
 @pytest.mark.usefixtures("small")
-def test_a_file_that_vanishes_while_it_is_read(file: Path) -> None:
-    reports = validate_file(Later(), Job(path=file, policy=POLICY))  # type: ignore[arg-type]
-    next(reports)
+def test_a_file_deleted_while_it_is_read_raises(file: Path) -> None:
+    results = validate_file(LazyPool(), Job(path=file, policy=POLICY))  # type: ignore[arg-type]
+    next(results)
     file.unlink()
     with pytest.raises(FileNotFoundError):
-        list(reports)
+        list(results)
 
 
-def test_an_empty_file(tmp_path: Path) -> None:
+def test_an_empty_file_has_no_segments(tmp_path: Path) -> None:
     path = tmp_path / "empty"
     path.touch()
-    assert list(validate_file(Here(), Job(path=path, policy=POLICY))) == []  # type: ignore[arg-type]
+    assert list(validate_file(InProcessPool(), Job(path=path, policy=POLICY))) == []  # type: ignore[arg-type]
 
 
 # ---- with real processes
 
 
 @pytest.mark.usefixtures("small")
-def test_processes_say_what_is_said_here(file: Path) -> None:
-    wanted = Job(path=file, policy=Policy(now=NOON, warnings_as_errors=True), valid=True, rejected=True)
-    with worker_pool(3) as others:
-        # Without taking part in it, so that the others have to.
-        found = [others.submit(wanted, segment).result() for segment in segments(file, 1000)]
-        together = list(validate_file(others, wanted))
-    here = list(validate_file(Here(), wanted))  # type: ignore[arg-type]
-    assert found == here == together
+def test_worker_processes_return_the_same_results_as_this_one(file: Path) -> None:
+    job = Job(path=file, policy=Policy(now=NOON, warnings_as_errors=True), valid=True, rejected=True)
+    with worker_pool(3) as workers:
+        # Without this process taking part, so that the workers do everything.
+        found = [workers.submit(job, segment).result() for segment in segments(file, 1000)]
+        shared = list(validate_file(workers, job))
+    here = list(validate_file(InProcessPool(), job))  # type: ignore[arg-type]
+    assert found == here == shared
     assert len(found) > 10
     assert json.loads(found[0].result.valid[0])["identity"] == "n1.example.net"  # type: ignore[union-attr]
-    assert len(others.processes) == 2
-    assert all(process.poll() is not None for process in others.processes)
+    assert len(workers.processes) == 2
+    assert all(process.poll() is not None for process in workers.processes)
 
 
-def test_a_process_that_cannot_read_says_so_and_goes_on(file: Path, tmp_path: Path) -> None:
-    with worker_pool(2) as others:
+def test_a_worker_reports_an_unreadable_file_and_continues(file: Path, tmp_path: Path) -> None:
+    with worker_pool(2) as workers:
         with pytest.raises(FileNotFoundError):
-            others.submit(Job(path=tmp_path / "missing", policy=POLICY), (0, 10)).result()
-        assert others.submit(Job(path=file, policy=POLICY), (0, 0)).result().lines == 0
+            workers.submit(Job(path=tmp_path / "missing", policy=POLICY), (0, 10)).result()
+        assert workers.submit(Job(path=file, policy=POLICY), (0, 0)).result().lines == 0
 
 
 @pytest.mark.usefixtures("small")
-def test_a_process_that_is_killed_is_no_hang(file: Path) -> None:
-    with worker_pool(3) as others:
-        for process in others.processes:
+def test_a_killed_worker_raises_instead_of_hanging(file: Path) -> None:
+    with worker_pool(3) as workers:
+        for process in workers.processes:
             process.kill()
         with pytest.raises(WorkerEnded):
-            others.submit(Job(path=file, policy=POLICY), (0, 10)).result()
+            workers.submit(Job(path=file, policy=POLICY), (0, 10)).result()
         with pytest.raises(WorkerEnded):
-            list(validate_file(others, Job(path=file, policy=POLICY)))
+            list(validate_file(workers, Job(path=file, policy=POLICY)))
 
 
-@pytest.mark.skipif(not hasattr(os, "getsid"), reason="there are no sessions")
-def test_ctrl_c_is_for_the_one_that_started_them() -> None:
-    with worker_pool(3) as others:
-        sessions = [os.getsid(process.pid) for process in others.processes]
-    assert sessions == [process.pid for process in others.processes]
+@pytest.mark.skipif(not hasattr(os, "getsid"), reason="this system has no sessions")
+def test_workers_have_their_own_sessions() -> None:
+    with worker_pool(3) as workers:
+        sessions = [os.getsid(process.pid) for process in workers.processes]
+    assert sessions == [process.pid for process in workers.processes]
 
 
-def test_what_is_handed_over_is_bounded(tmp_path: Path) -> None:
-    """A line of three bytes has a finding of some hundred: of a segment full of them there is too much to hold."""
+def test_the_size_of_results_is_limited(tmp_path: Path) -> None:
+    """A three-byte line has a finding of hundreds of bytes; a segment full of them has more than fit into memory."""
     path = tmp_path / "small.ndjson"
     path.write_bytes(b"{}\n" * 20_000)
-    reports = list(validate_file(Here(), Job(path=path, policy=POLICY)))  # type: ignore[arg-type]
-    assert sum(len(each.result.findings) for each in reports if each.result is not None) <= 20_000
-    assert len(pickle.dumps(reports)) < 4_000_000
+    results = list(validate_file(InProcessPool(), Job(path=path, policy=POLICY)))  # type: ignore[arg-type]
+    assert sum(len(each.result.findings) for each in results if each.result is not None) <= 20_000
+    assert len(pickle.dumps(results)) < 4_000_000

@@ -1,4 +1,4 @@
-"""What becomes of many documents, held against what `validate` says of each."""
+"""Batches and messages give the same results as `validate` on each document."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ BOUNDED = settings(
     print_blob=True,
 )
 
-# ---- documents: as Go writes them, and nearly so
+# ---- documents: as Go writes them, and near misses
 
 _VALUES = {"string": "x", "integer": 1, "number": 1.5, "object": {}}
 _OTHERS: dict[str, Any] = {
@@ -52,7 +52,7 @@ _OTHERS: dict[str, Any] = {
 
 
 def event(protocol: str) -> dict[str, Any]:
-    """Return an event that nothing can be said about, its protocol first."""
+    """Return an event without findings, with its protocol first."""
     properties = CONTRACTS[protocol].schema()["properties"]
     made = {name: _OTHERS.get(name, _value(properties[name])) for name in CONTRACTS[protocol].schema()["required"]}
     return {**made, "protocol": protocol}
@@ -88,7 +88,7 @@ OLD = "choria:lifecycle:startup:1"
 GOOD = [written(make(protocol)) for protocol in CONTRACTS for make in (event, envelope)]
 NATIVE, WRAPPED = written(event(STARTUP)), written(envelope(STARTUP))
 
-# Members that a reader which looks at less than all of a document may fail to see.
+# Members that a decoder may miss if it does not look at the whole document.
 MEMBERS = [
     b'"protocol":"io.choria.lifecycle.v1.alive"',
     b'"protocol":"io.choria.lifecycle.v1.startup"',
@@ -212,13 +212,13 @@ def _changed(draw: st.DrawFn, raw: bytes, change: str) -> bytes:
     if not isinstance(document, dict) or not document:
         return raw
     inner = document.get("data")
-    part = inner if isinstance(inner, dict) and inner and draw(st.booleans()) else document
+    target = inner if isinstance(inner, dict) and inner and draw(st.booleans()) else document
     if change == "order":
-        members = draw(st.permutations(list(part.items())))
-        part.clear()
-        part.update(members)
+        members = draw(st.permutations(list(target.items())))
+        target.clear()
+        target.update(members)
     else:
-        part[draw(st.sampled_from(list(part)))] = draw(st.sampled_from(ODD))
+        target[draw(st.sampled_from(list(target)))] = draw(st.sampled_from(ODD))
     return json.dumps(document, separators=draw(st.sampled_from([(",", ":"), (", ", ": ")]))).encode()
 
 
@@ -231,18 +231,18 @@ DOCUMENTS = st.one_of(
 ).filter(bytes.strip)
 
 
-# ---- what validate says, and what should become of it
+# ---- the expected findings
 
 
 def findings_in(raw: bytes, subject: str | None = None) -> list[Finding]:
-    """Return what `validate` says of a document at noon."""
+    """Return the findings of `validate` at noon."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(validating, "time", SimpleNamespace(time=lambda: float(NOON)))
         return lifecycle.validate(raw, subject)
 
 
-def counting(findings: list[Finding], policy: Policy) -> list[Finding]:
-    """Return those that count, in the words of the help."""
+def applied(findings: list[Finding], policy: Policy) -> list[Finding]:
+    """Apply a policy, as the help describes it."""
     kept = [finding for finding in findings if finding.code in policy.codes]
     if not policy.warnings:
         return [finding for finding in kept if finding.severity is Severity.ERROR]
@@ -273,40 +273,40 @@ POLICIES = st.builds(
 
 @settings(BOUNDED, max_examples=strategies.EXAMPLES // 2)
 @given(st.lists(DOCUMENTS, max_size=4), POLICIES, st.integers(1, 1000))
-def test_judging_says_what_validate_says(documents: list[bytes], policy: Policy, first: int) -> None:
-    part = validate_batch(batch_of(documents, first), policy)
-    wanted = [counting(findings_in(raw), policy) for raw in documents]
-    assert part.findings == [(number, findings) for number, findings in enumerate(wanted, first) if findings]
+def test_a_batch_has_the_findings_of_validate(documents: list[bytes], policy: Policy, first: int) -> None:
+    result = validate_batch(batch_of(documents, first), policy)
+    wanted = [applied(findings_in(raw), policy) for raw in documents]
+    assert result.findings == [(number, findings) for number, findings in enumerate(wanted, first) if findings]
     sorted_out = zip(documents, map(is_rejected, wanted), strict=True)
-    assert [(raw, True) for raw in part.rejected] + [(raw, False) for raw in part.valid] == sorted(
+    assert [(raw, True) for raw in result.rejected] + [(raw, False) for raw in result.valid] == sorted(
         ((raw + b"\n", rejected) for raw, rejected in sorted_out), key=lambda each: not each[1]
     )
-    counts = part.counts
+    counts = result.counts
     assert counts.valid + counts.rejected == len(documents)
-    assert counts.rejected == len(part.rejected)
+    assert counts.rejected == len(result.rejected)
     assert counts.codes == Counter(finding.code for findings in wanted for finding in findings)
     assert counts.errors == sum(finding.severity is Severity.ERROR for findings in wanted for finding in findings)
     kinds = Counter(check_one(raw, warnings=False, now=NOON)[0] for raw in documents)
     assert {kind: sum(numbers) for kind, numbers in counts.kinds.items()} == kinds
 
 
-# ---- the fast way
+# ---- the fast path
 
 
 def fast(raw: bytes, *, warnings: bool) -> tuple[DocumentKind, list[Finding]]:
-    """Return what the fast way says of one document."""
-    checked = check_batch([raw + b"\n"], warnings=warnings, now=NOON)
-    if checked.reported:
-        [(index, kind, findings)] = checked.reported
-        assert (index, findings != [], checked.clean) == (0, True, Counter())
+    """Return what `check_batch` reports for one document."""
+    check = check_batch([raw + b"\n"], warnings=warnings, now=NOON)
+    if check.reported:
+        [(index, kind, findings)] = check.reported
+        assert (index, findings != [], check.clean) == (0, True, Counter())
         return kind, findings
-    [(kind, number)] = checked.clean.items()
+    [(kind, number)] = check.clean.items()
     assert number == 1
     return kind, []
 
 
 @pytest.mark.parametrize("warnings", [True, False])
-def test_the_fast_way_is_silent_exactly_where_validate_is(warnings: bool) -> None:
+def test_the_fast_path_has_the_findings_of_validate(warnings: bool) -> None:
     @BOUNDED
     @given(DOCUMENTS)
     @example(WRAPPED[:-1] + b',"protocol":"io.choria.lifecycle.v1.alive"}')
@@ -323,7 +323,7 @@ def test_the_fast_way_is_silent_exactly_where_validate_is(warnings: bool) -> Non
 @pytest.mark.parametrize("warnings", [True, False])
 @pytest.mark.parametrize("at", ["first", "last"])
 @pytest.mark.parametrize("base", [NATIVE, WRAPPED], ids=["native", "wrapped"])
-def test_one_member_more(base: bytes, at: str, warnings: bool) -> None:
+def test_an_additional_member(base: bytes, at: str, warnings: bool) -> None:
     inside = base.index(b'"data":{') + len(b'"data":') if b'"data":{' in base else 0
     for member in MEMBERS:
         for begin, end in ((0, len(base)), (inside, base.index(b"}") + 1)):
@@ -338,7 +338,7 @@ def test_one_member_more(base: bytes, at: str, warnings: bool) -> None:
 
 @pytest.mark.parametrize("warnings", [True, False])
 @pytest.mark.parametrize("make", [event, envelope])
-def test_one_value_that_differs(make: Callable[[str], dict[str, Any]], warnings: bool) -> None:
+def test_a_different_value(make: Callable[[str], dict[str, Any]], warnings: bool) -> None:
     for protocol in [*CURRENT, OLD]:
         for name in make(protocol):
             for value in ODD:
@@ -347,7 +347,7 @@ def test_one_value_that_differs(make: Callable[[str], dict[str, Any]], warnings:
                 assert fast(raw, warnings=warnings)[1] == wanted, raw
 
 
-def test_spaces_escapes_and_both_spellings() -> None:
+def test_spaces_escapes_and_old_protocols() -> None:
     texts = [raw.decode() for raw in (NATIVE, WRAPPED)]
     odd = [text.replace('"identity"', '"\\u0069dentity"') for text in texts]
     odd += [text.replace("n1.example.net", "\\u006e1.example.net") for text in texts]
@@ -365,19 +365,19 @@ def test_spaces_escapes_and_both_spellings() -> None:
             assert fast(raw, warnings=warnings)[1] == wanted, raw
 
 
-def test_what_is_read_fast_is_named_as_the_thorough_way_names_it() -> None:
-    checked = check_batch([raw + b"\n" for raw in GOOD], warnings=False, now=NOON)
-    assert checked.reported == []
-    assert checked.clean == Counter(check_one(raw, warnings=False, now=NOON)[0] for raw in GOOD)
-    assert {kind.type for kind in checked.clean} >= {*lifecycle.EVENT_TYPES, "transition", "exec state"}
+def test_the_fast_path_and_the_thorough_check_agree_on_kinds() -> None:
+    check = check_batch([raw + b"\n" for raw in GOOD], warnings=False, now=NOON)
+    assert check.reported == []
+    assert check.clean == Counter(check_one(raw, warnings=False, now=NOON)[0] for raw in GOOD)
+    assert {kind.type for kind in check.clean} >= {*lifecycle.EVENT_TYPES, "transition", "exec state"}
 
 
-def test_a_document_that_is_no_ascii_does_not_blind_for_the_next() -> None:
+def test_documents_after_a_non_ascii_one_are_checked_for_utf_8() -> None:
     bad = NATIVE[:-1] + b',"x":"\xff"}'
     documents = [NATIVE, NATIVE.replace(b"n1", "é".encode()), bad, NATIVE]
-    checked = check_batch([raw + b"\n" for raw in documents], warnings=False, now=NOON)
-    assert [(index, findings[0].code) for index, _, findings in checked.reported] == [(2, "input-utf-8")]
-    assert checked.clean.total() == 3
+    check = check_batch([raw + b"\n" for raw in documents], warnings=False, now=NOON)
+    assert [(index, findings[0].code) for index, _, findings in check.reported] == [(2, "input-utf-8")]
+    assert check.clean.total() == 3
 
 
 @pytest.mark.parametrize(
@@ -399,38 +399,38 @@ def test_kinds(raw: bytes, kind: DocumentKind) -> None:
     assert set(validate_batch(batch_of([raw]), Policy(now=NOON)).counts.kinds) == {kind}
 
 
-# ---- the end of a file
+# ---- truncated files
 
 
 @pytest.mark.parametrize("raw", [NATIVE, WRAPPED, NATIVE.replace(b"n1", "né😀".encode())])
-def test_wherever_a_file_was_cut_off_it_is_said(raw: bytes) -> None:
+def test_a_document_truncated_anywhere_is_reported_as_such(raw: bytes) -> None:
     for length in range(1, len(raw)):
         batch = Batch([7, 8], [raw + b"\n", raw[:length] + b"\n"], unterminated=True)
-        part = validate_batch(batch, Policy(now=NOON))
-        [(number, findings)] = part.findings
+        result = validate_batch(batch, Policy(now=NOON))
+        [(number, findings)] = result.findings
         assert (number, [finding.code for finding in findings]) == (8, ["input-truncated"]), raw[:length]
-        assert (part.valid, part.rejected) == ([raw + b"\n"], [raw[:length] + b"\n"])
+        assert (result.valid, result.rejected) == ([raw + b"\n"], [raw[:length] + b"\n"])
 
 
-def test_what_is_not_cut_off_is_not_said_to_be() -> None:
+def test_only_a_truncated_document_is_reported_as_such() -> None:
     policy = Policy(now=NOON)
     assert validate_batch(Batch([1], [NATIVE + b"\n"], unterminated=True), policy).findings == []
     for raw in (b"nonsense", b'{"a":1}}', NATIVE + b"x"):
         [(_, [finding])] = validate_batch(Batch([1], [raw + b"\n"], unterminated=True), policy).findings
         assert finding.code == "input-json"
-    # Only the last document can be cut off by the end of the file.
-    said = validate_batch(Batch([1, 2], [b'{"a":\n', NATIVE + b"\n"], unterminated=True), policy).findings
-    assert [(number, finding.code) for number, [finding] in said] == [(1, "input-json")]
+    # Only the last document can be truncated by the end of the file.
+    found = validate_batch(Batch([1, 2], [b'{"a":\n', NATIVE + b"\n"], unterminated=True), policy).findings
+    assert [(number, finding.code) for number, [finding] in found] == [(1, "input-json")]
 
 
-def test_whether_it_was_cut_off_counts_by_its_own_code() -> None:
+def test_truncation_is_selected_by_its_own_code() -> None:
     batch = Batch([1], [b'{"a":\n'], unterminated=True)
     ignored = validate_batch(batch, Policy(now=NOON, codes=frozenset(CODES) - {"input-truncated"}))
     assert (ignored.findings, ignored.valid, ignored.counts.errors) == ([], batch.documents, 0)
     assert validate_batch(batch, Policy(now=NOON, codes=frozenset(CODES) - {"input-json"})).rejected == batch.documents
 
 
-# ---- one by one
+# ---- splitting batches
 
 PIECES = st.lists(
     st.sampled_from([NATIVE, WRAPPED, NATIVE.replace(b"n1", b""), b"x", b"{}", b"1 2", b"[]", b"y" * 400, b"}", b"\n"]),
@@ -438,41 +438,41 @@ PIECES = st.lists(
 )
 
 
-def added(parts: list[BatchResult]) -> BatchResult:
-    whole = BatchResult()
-    for part in parts:
-        whole.counts.add(part.counts)
-        whole.findings += part.findings
-        whole.rejected += part.rejected
-        whole.valid += part.valid
-    return whole
+def added(results: list[BatchResult]) -> BatchResult:
+    total = BatchResult()
+    for result in results:
+        total.counts.add(result.counts)
+        total.findings += result.findings
+        total.rejected += result.rejected
+        total.valid += result.valid
+    return total
 
 
 @BOUNDED
 @given(PIECES, st.sampled_from([b"[", b"", b"x\n"]), st.sampled_from([b"\n", b",", b",\n", b" "]), POLICIES)
-def test_one_by_one_is_the_same(pieces: list[bytes], before: bytes, between: bytes, policy: Policy) -> None:
-    passed: list[bytes] = []
-    for batch in DocumentSource(BytesIO(before + between.join(pieces)), on_oversized=passed.append, limit=350):
+def test_a_split_batch_has_the_same_result(pieces: list[bytes], before: bytes, between: bytes, policy: Policy) -> None:
+    oversized: list[bytes] = []
+    for batch in DocumentSource(BytesIO(before + between.join(pieces)), on_oversized=oversized.append, limit=350):
         ones = list(split_batch(batch))
         assert all(len(each.documents) + len(each.findings) == 1 for each in ones)
         assert added([validate_batch(each, policy) for each in ones]) == validate_batch(batch, policy)
 
 
-def test_a_document_that_is_too_long_is_counted() -> None:
+def test_an_oversized_document_is_counted() -> None:
     batches = list(DocumentSource(BytesIO(b"x\n" + b"y" * 20 + b"\n"), limit=10))
-    part = added([validate_batch(batch, Policy(now=NOON)) for batch in batches])
-    assert part.counts.kinds == {DocumentKind("-", UNREADABLE): [0, 2]}
+    result = added([validate_batch(batch, Policy(now=NOON)) for batch in batches])
+    assert result.counts.kinds == {DocumentKind("-", UNREADABLE): [0, 2]}
     lenient = Policy(now=NOON, codes=frozenset(CODES) - {"input-size"})
     assert added([validate_batch(batch, lenient) for batch in batches]).counts.kinds == {
         DocumentKind("-", UNREADABLE): [1, 1]
     }
 
 
-def test_what_is_wrong_with_a_file_rejects_no_document() -> None:
+def test_errors_of_the_file_reject_no_document() -> None:
     [batch] = DocumentSource(BytesIO(b"[" + NATIVE + b" " + NATIVE + b"]"))
-    part = validate_batch(batch, Policy(now=NOON))
-    assert (part.counts.valid, part.counts.rejected, part.counts.errors) == (2, 0, 1)
-    assert part.counts.codes == {"input-json": 1}
+    result = validate_batch(batch, Policy(now=NOON))
+    assert (result.counts.valid, result.counts.rejected, result.counts.errors) == (2, 0, 1)
+    assert result.counts.codes == {"input-json": 1}
 
 
 # ---- messages
@@ -482,32 +482,32 @@ SUBJECT = "choria.lifecycle.event.startup.server"
 
 @settings(BOUNDED, max_examples=strategies.EXAMPLES // 2)
 @given(DOCUMENTS, POLICIES, st.sampled_from([SUBJECT, "choria.lifecycle.event.alive.server", "other", "\x1b[2J\n"]))
-def test_a_message_is_judged_as_validate_does(raw: bytes, policy: Policy, subject: str) -> None:
-    part = validate_message(raw, subject, 7, policy)
-    findings = counting(findings_in(raw, subject), policy)
-    assert part.findings == ([(7, findings)] if findings else [])
-    assert part.rejected + part.valid == [raw + b"\n"]
-    assert bool(part.rejected) == is_rejected(findings) == bool(part.counts.rejected)
+def test_a_message_has_the_findings_of_validate(raw: bytes, policy: Policy, subject: str) -> None:
+    result = validate_message(raw, subject, 7, policy)
+    findings = applied(findings_in(raw, subject), policy)
+    assert result.findings == ([(7, findings)] if findings else [])
+    assert result.rejected + result.valid == [raw + b"\n"]
+    assert bool(result.rejected) == is_rejected(findings) == bool(result.counts.rejected)
 
 
 def test_a_message_on_another_subject_is_a_warning() -> None:
     assert validate_message(NATIVE, SUBJECT, 1, Policy(now=NOON)).findings == []
-    part = validate_message(NATIVE, "elsewhere", 1, Policy(now=NOON))
-    assert [(finding.code, finding.severity) for finding in part.findings[0][1]] == [
+    result = validate_message(NATIVE, "elsewhere", 1, Policy(now=NOON))
+    assert [(finding.code, finding.severity) for finding in result.findings[0][1]] == [
         ("subject-differs", Severity.WARNING)
     ]
-    assert part.valid == [NATIVE + b"\n"]
+    assert result.valid == [NATIVE + b"\n"]
     assert validate_message(NATIVE, "elsewhere", 1, Policy(now=NOON, warnings_as_errors=True)).rejected
 
 
-def test_a_message_that_is_too_long() -> None:
+def test_an_oversized_message_is_rejected() -> None:
     raw = b"x" * (MAX_SIZE + 1)
-    part = validate_message(raw, SUBJECT, 1, Policy(now=NOON))
-    assert part.counts.codes == {"input-size": 1}
-    assert part.rejected == [raw + b"\n"]
+    result = validate_message(raw, SUBJECT, 1, Policy(now=NOON))
+    assert result.counts.codes == {"input-size": 1}
+    assert result.rejected == [raw + b"\n"]
 
 
-def test_what_was_not_looked_at_to_the_end_is_an_error_whatever_counts() -> None:
+def test_a_document_not_checked_completely_is_rejected() -> None:
     raw = b'{"protocol":"io.choria.machine.watcher.nagios.v1.state","perfdata":[%s],"timestamp":%d}' % (
         b",".join([b"5"] * 200),
         2**63,
@@ -515,14 +515,14 @@ def test_what_was_not_looked_at_to_the_end_is_an_error_whatever_counts() -> None
     findings = lifecycle.validate(raw)
     assert findings[-1].code == "errors-cut"
     assert len(findings) == 101
-    # What comes first in the contract is listed first.
+    # Findings are in the order of the contract.
     assert ("$.timestamp", "number-range") in [(finding.path, finding.code) for finding in findings]
     policy = Policy(now=NOON, codes=frozenset(CODES) - {"schema-type", "schema-required", "number-range"})
-    part = validate_batch(Batch([1], [raw + b"\n"]), policy)
-    assert part.counts.rejected == 1
+    result = validate_batch(Batch([1], [raw + b"\n"]), policy)
+    assert result.counts.rejected == 1
 
 
-def test_the_clock_goes_on_where_no_time_is_given() -> None:
+def test_without_a_time_the_clock_is_used() -> None:
     event = lifecycle.encode(lifecycle.shutdown(identity="n1", component="server"))
     assert validate_batch(Batch([1], [event + b"\n"]), Policy(now=None)).findings == []
     late = Policy(now=time.time() - 100_000)
@@ -533,16 +533,16 @@ def test_the_clock_goes_on_where_no_time_is_given() -> None:
     ] == ["timestamp-range"]
 
 
-def test_errors_between_documents_are_counted_apart() -> None:
-    parts = [
+def test_errors_between_documents_are_counted_separately() -> None:
+    results = [
         validate_batch(batch, Policy(now=NOON))
         for batch in DocumentSource(BytesIO(b"[" + NATIVE + b" " + NATIVE + b"]"))
     ]
-    counts = added(parts).counts
+    counts = added(results).counts
     assert (counts.valid, counts.rejected, counts.errors, counts.file_errors) == (2, 0, 1, 1)
 
 
-def test_a_correction_is_named_only_where_it_decided() -> None:
+def test_a_correction_is_named_only_if_it_caused_the_finding() -> None:
     state = json.loads((ROOT / "tests" / "examples" / "positive" / "nagios-state.json").read_bytes())
     for key in ("", "a.b", "a[0]"):
         [finding] = lifecycle.validate(json.dumps(state | {"annotations": {key: 5}}))

@@ -44,7 +44,7 @@ def test_text(finding: Finding, line: str) -> None:
 
 
 @pytest.mark.parametrize(("finding", "color"), [(WRONG, 31), (ODD, 33), (NOTE, 36)])
-def test_text_in_colours(finding: Finding, color: int) -> None:
+def test_text_in_colour(finding: Finding, color: int) -> None:
     plain = line_formatter(ReportFormat.TEXT, "f")(1, finding)
     line = line_formatter(ReportFormat.TEXT, "f", color=True)(1, finding)
     assert line.startswith("\x1b[1mf:1\x1b[0m: $")
@@ -63,14 +63,14 @@ def test_json() -> None:
 
 
 @pytest.mark.parametrize("value", [True, False, 1, 1.5, -(2**64) + 1, 2**64 - 1, "1", None])
-def test_values_stay_what_they_are_in_json(value: FindingValue) -> None:
+def test_values_keep_their_types_in_json(value: Shown) -> None:
     finding = Finding(code="schema-type", path="$", rule="type", value=value, message="m")
     found = json.loads(line_formatter(ReportFormat.JSON, "f")(1, finding))["value"]
     assert (found, type(found)) == (value, type(value))
 
 
 @given(NASTY)
-def test_names_can_be_read_back_from_json(name: str) -> None:
+def test_names_survive_json(name: str) -> None:
     found = json.loads(line_formatter(ReportFormat.JSON, name)(1, WRONG))["file"]
     assert found == "".join(f"\\u{ord(char):x}" if "\ud800" <= char <= "\udfff" else char for char in name)
 
@@ -100,7 +100,7 @@ def test_annotations_without_a_line_or_a_file() -> None:
 
 
 def command(line: str) -> tuple[str, dict[str, str], str]:
-    """Reads a command as ActionCommand.TryParseV2 of actions/runner does."""
+    """Parse a workflow command as ActionCommand.TryParseV2 of actions/runner does."""
     assert line.startswith("::")
     head, data = line[2:].split("::", 1)
     name, _, properties = head.partition(" ")
@@ -113,7 +113,7 @@ def command(line: str) -> tuple[str, dict[str, str], str]:
 
 
 @given(st.text(st.sampled_from("a:,=%\r\n/.é"), min_size=1).filter(lambda name: name == name.strip()))
-def test_the_runner_reads_what_was_meant(name: str) -> None:
+def test_the_runner_parses_the_original_values(name: str) -> None:
     found = command(line_formatter(ReportFormat.GITHUB, name)(17, NOTE))
     assert found == (
         "notice",
@@ -130,17 +130,17 @@ DOCUMENTS = st.dictionaries(
 
 
 @given(DOCUMENTS | st.text(), NASTY, st.none() | st.integers(1, 10**9))
-def test_no_line_moves_the_cursor(document: str, place: str, number: int | None) -> None:
+def test_lines_are_printable(document: str, origin: str, number: int | None) -> None:
     findings = lifecycle.validate(document)
     for output, live in product(ReportFormat, (False, True)):
-        line = line_formatter(output, place, live=live)
+        line = line_formatter(output, origin, live=live)
         assert all(line(number, finding).isprintable() for finding in findings)
 
 
 CODES = {"schema-type": Severity.ERROR, "input-json": Severity.ERROR, "id-uuid": Severity.WARNING}
 
 
-def test_the_sum() -> None:
+def test_summary() -> None:
     kinds = {
         ("cloudevents", "alive"): [1_998_000, 0],
         ("choria", "startup"): [1000, 500],
@@ -163,7 +163,7 @@ def test_the_sum() -> None:
     ]
 
 
-def test_the_sum_where_all_is_fine() -> None:
+def test_summary_without_findings() -> None:
     assert summary({("choria", "alive"): [1, 0]}, {}, CODES, 0.04) == [
         "FORMAT  TYPE   VALID  REJECTED",
         "choria  alive      1         0",
@@ -180,12 +180,12 @@ def test_the_sum_where_all_is_fine() -> None:
     ),
     st.dictionaries(st.sampled_from(list(CODES)), st.integers(0, 2)),
 )
-def test_the_sum_does_not_depend_on_the_order_of_counting(kinds: dict[tuple[str, str], Any], codes: Any) -> None:
-    turned = (dict(reversed(kinds.items())), dict(reversed(codes.items())))
-    assert summary(kinds, codes, CODES, 1) == summary(*turned, CODES, 1)
+def test_the_summary_does_not_depend_on_the_order_of_counting(kinds: dict[tuple[str, str], Any], codes: Any) -> None:
+    reordered = (dict(reversed(kinds.items())), dict(reversed(codes.items())))
+    assert summary(kinds, codes, CODES, 1) == summary(*reordered, CODES, 1)
 
 
-def test_the_sum_fits_into_80_columns() -> None:
+def test_the_summary_fits_into_80_columns() -> None:
     codes = findings.CODES
     kinds = {("cloudevents", "unknown protocol"): [10**8, 10**8]}
     assert all(len(line) <= 80 for line in summary(kinds, dict.fromkeys(codes, 10**9), codes, 10**4))

@@ -26,7 +26,7 @@ BOM = b"\xef\xbb\xbf"
 
 
 class Trickle:
-    """A stream that returns as many bytes a read as it is told, or the pieces that it is given."""
+    """A stream whose reads return at most the given sizes in turn, or the given pieces."""
 
     def __init__(self, data: bytes | Iterable[bytes], sizes: Iterable[int] = (BLOCK,)) -> None:
         pieces = iter([data]) if isinstance(data, bytes) else iter(data)
@@ -41,38 +41,38 @@ class Trickle:
 
 
 class Content(NamedTuple):
-    """What came out of a file: documents and findings with their lines, and what was too long."""
+    """The content of a file: documents and findings with their lines, and the bytes of oversized documents."""
 
     documents: list[tuple[int, bytes]]
     findings: list[tuple[int, str, str]]
-    unfinished: bool
-    rejected: bytes
+    unterminated: bool
+    oversized: bytes
     order: list[bytes]
 
 
-def gather(source: Iterable[Any], rejected: list[bytes], offset: int = 0) -> Content:
-    """Go through batches; `rejected` is where their source puts what is too long."""
+def gather(source: Iterable[Any], oversized: list[bytes], offset: int = 0) -> Content:
+    """Collect batches; the source adds oversized documents to `oversized`."""
     documents: list[tuple[int, bytes]] = []
     findings: list[tuple[int, str, str]] = []
     order: list[bytes] = []
-    unfinished = False
+    unterminated = False
     seen = 0
     for batch in source:
-        assert not unfinished
+        assert not unterminated
         assert len(batch.line_numbers) == len(batch.documents)
         assert batch.documents or batch.findings
-        order += [*rejected[seen:], *batch.documents]
-        seen = len(rejected)
+        order += [*oversized[seen:], *batch.documents]
+        seen = len(oversized)
         documents += zip((number + offset for number in batch.line_numbers), batch.documents, strict=True)
         findings += [(number + offset, finding.code, finding.message) for number, finding in batch.findings]
-        unfinished = batch.unterminated
-    return Content(documents, findings, unfinished, b"".join(rejected), order)
+        unterminated = batch.unterminated
+    return Content(documents, findings, unterminated, b"".join(oversized), order)
 
 
 def read(stream: Any, limit: int = MAX_SIZE) -> Content:
-    rejected: list[bytes] = []
+    oversized: list[bytes] = []
     stream = Trickle(stream) if isinstance(stream, bytes) else stream
-    return gather(DocumentSource(stream, on_oversized=rejected.append, limit=limit), rejected)
+    return gather(DocumentSource(stream, on_oversized=oversized.append, limit=limit), oversized)
 
 
 def each(stream: Any) -> Iterator[bytes]:
@@ -90,7 +90,7 @@ def numbers(content: Content) -> list[int]:
 
 
 SIZES = st.lists(st.integers(1, 9), min_size=1, max_size=5)
-# A few bytes that matter, so that short texts have all that can happen in them.
+# Few significant bytes, so that short texts cover all cases.
 SOUP = st.lists(st.sampled_from([bytes([byte]) for byte in b'\n\n\n\r \t\x0b{}[],:"\\a1\xef']), max_size=60).map(
     b"".join
 )
@@ -101,7 +101,7 @@ OBJECTS = st.dictionaries(st.text(max_size=5), ANYTHING, min_size=1, max_size=3)
 
 
 def lines_of(data: bytes, limit: int) -> Content:
-    """Say what should come out of lines, in the simplest way."""
+    """Return the expected content in the lines layout, computed in the simplest way."""
     documents, findings, order = [], [], []
     *lines, rest = data.split(b"\n")
     lines += [rest] if rest else []
@@ -119,35 +119,35 @@ def lines_of(data: bytes, limit: int) -> Content:
         else:
             continue
         order.append(line + b"\n")
-    unfinished = bool(rest.strip(b" \t\r\n")) and len(rest) <= limit
-    rejected = b"".join(lines[number - 1] + b"\n" for number, _, _ in findings)
-    return Content(documents, findings, unfinished, rejected, order)
+    unterminated = bool(rest.strip(b" \t\r\n")) and len(rest) <= limit
+    oversized = b"".join(lines[number - 1] + b"\n" for number, _, _ in findings)
+    return Content(documents, findings, unterminated, oversized, order)
 
 
 @given(SOUP, SIZES, st.integers(1, 12))
-def test_lines_come_as_they_are(soup: bytes, sizes: list[int], limit: int) -> None:
+def test_lines_are_returned_unchanged(soup: bytes, sizes: list[int], limit: int) -> None:
     data = b"x\n" + soup
     found = read(Trickle(data, sizes), limit)
     wanted = lines_of(data, limit)
     assert found._replace(order=[]) == wanted._replace(order=[])
-    # Nothing overtakes anything: what is written as it comes is in the order of the file.
+    # Documents and oversized pieces keep the order of the file.
     assert b"".join(found.order) == b"".join(wanted.order)
     assert found == read(Trickle(data, [BLOCK]), limit)._replace(order=found.order)
 
 
 @given(st.lists(OBJECTS), SIZES, st.sampled_from([b"\n", b"\r\n", b"\n\n", b" \n\t\n"]), st.booleans())
-def test_one_document_a_line(documents: list[Any], sizes: list[int], line_end: bytes, ended: bool) -> None:
+def test_one_document_per_line(documents: list[Any], sizes: list[int], line_end: bytes, ended: bool) -> None:
     lines = [json.dumps(document).encode() for document in documents]
     data = line_end.join(lines) + (line_end if ended and lines else b"")
     found = read(Trickle(data, sizes))
     assert [json.loads(text) for text in texts(found)] == documents
     assert numbers(found) == [1 + index * line_end.count(b"\n") for index in range(len(lines))]
-    assert found.unfinished == (bool(lines) and not ended)
+    assert found.unterminated == (bool(lines) and not ended)
     assert not found.findings
 
 
 @pytest.mark.parametrize(
-    ("data", "wanted", "unfinished"),
+    ("data", "wanted", "unterminated"),
     [
         (b"", [], False),
         (b"\n", [], False),
@@ -159,7 +159,7 @@ def test_one_document_a_line(documents: list[Any], sizes: list[int], line_end: b
         (b'{}\n{"a":', [(1, b"{}\n"), (2, b'{"a":\n')], True),
         (b"\x0b\n\x00\n", [(1, b"\x0b\n"), (2, b"\x00\n")], False),
         (BOM + b'{"a":1}\n{}\n', [(1, BOM + b'{"a":1}\n'), (2, b"{}\n")], False),
-        # A first line that is cut off is no reason to take the rest for a part of it.
+        # A truncated first line does not include the lines after it.
         (b'{"a":"b",\n{"c":1}\n', [(1, b'{"a":"b",\n'), (2, b'{"c":1}\n')], False),
         (b'{"a":[\n{"c":1}\n', [(1, b'{"a":[\n'), (2, b'{"c":1}\n')], False),
         (b'{"a":\n\n{"c":1}\n', [(1, b'{"a":\n'), (3, b'{"c":1}\n')], False),
@@ -171,10 +171,10 @@ def test_one_document_a_line(documents: list[Any], sizes: list[int], line_end: b
         (b" " * BLOCK + b"[1]", [(1, b" " * BLOCK + b"[1]\n")], True),
     ],
 )
-def test_what_is_taken_for_lines(data: bytes, wanted: list[tuple[int, bytes]], unfinished: bool) -> None:
+def test_the_lines_layout(data: bytes, wanted: list[tuple[int, bytes]], unterminated: bool) -> None:
     for sizes in ([BLOCK], [1] * 9 + [BLOCK]):
         found = read(Trickle(data, sizes), limit=2 * BLOCK)
-        assert found == Content(wanted, [], unfinished, b"", [document for _, document in wanted])
+        assert found == Content(wanted, [], unterminated, b"", [document for _, document in wanted])
 
 
 def test_the_limit_is_exact() -> None:
@@ -191,7 +191,7 @@ def test_the_limit_is_exact() -> None:
 
 
 def written(documents: list[str], before: str, between: str, after: str) -> tuple[bytes, list[int]]:
-    """Write documents in between texts; return the file, and the line on which each document begins."""
+    """Join documents with text; return the file, and the line on which each document begins."""
     text, lines = before, []
     for index, document in enumerate(documents):
         text += between if index else ""
@@ -217,7 +217,7 @@ def test_elements_of_an_array(
     assert [text.decode() for text in texts(found)] == elements
     assert numbers(found) == lines
     assert not found.findings
-    assert not found.unfinished
+    assert not found.unterminated
 
 
 @given(
@@ -227,7 +227,7 @@ def test_elements_of_an_array(
     st.sampled_from([0, 4, "\t"]),
     SIZES,
 )
-def test_documents_over_several_lines(
+def test_documents_spanning_several_lines(
     documents: list[Any], between: str, after: str, indent: int | str, sizes: list[int]
 ) -> None:
     written_out = [json.dumps(document, indent=indent) for document in documents]
@@ -236,13 +236,13 @@ def test_documents_over_several_lines(
     assert [text.decode() for text in texts(found)] == written_out
     assert numbers(found) == lines
     assert not found.findings
-    assert not found.unfinished
+    assert not found.unterminated
 
 
 @given(SOUP, SIZES, st.integers(1, 12))
 @example(b'"\\', [1], 3)
 @example(b'{"\\\n"}', [1], 3)
-def test_of_values_nothing_is_lost_and_reads_make_no_difference(soup: bytes, sizes: list[int], limit: int) -> None:
+def test_values_are_complete_however_they_are_read(soup: bytes, sizes: list[int], limit: int) -> None:
     data = b"[" + soup
     found = read(Trickle(data, sizes), limit)
     assert found == read(Trickle(data, [BLOCK]), limit)._replace(order=found.order)
@@ -264,13 +264,13 @@ MISSING = "a comma is missing before this element of the array"
         (b'[[1,[2]],"a]\\",",null]', [(1, b"[1,[2]]"), (1, b'"a]\\","'), (1, b"null")], []),
         (b"[1\n2]", [(1, b"1"), (2, b"2")], [(2, MISSING)]),
         (b"[{}\nERROR: lost,{}]", [(1, b"{}"), (2, b"ERROR:"), (2, b"lost"), (2, b"{}")], [(2, MISSING)] * 2),
-        (b"[1,\n,2]", [(1, b"1"), (2, b"2")], [(2, "there is a , here that belongs to no element")]),
-        (b"[,1]", [(1, b"1")], [(1, "there is a , here that belongs to no element")]),
-        (b"[1,]", [(1, b"1")], [(1, "there is a ] here that belongs to no element")]),
-        (b"[{}},{}]", [(1, b"{}"), (1, b"{}")], [(1, "there is a } here that belongs to no element")]),
-        (b"[1]\n]", [(1, b"1")], [(2, "there is a ] here that belongs to no element")]),
-        (b"[1],[2]", [(1, b"1"), (1, b"2")], [(1, "there is a , here that belongs to no element")]),
-        # A string that is not closed takes what is on its line, and no more.
+        (b"[1,\n,2]", [(1, b"1"), (2, b"2")], [(2, "unexpected ',' between documents")]),
+        (b"[,1]", [(1, b"1")], [(1, "unexpected ',' between documents")]),
+        (b"[1,]", [(1, b"1")], [(1, "unexpected ']' between documents")]),
+        (b"[{}},{}]", [(1, b"{}"), (1, b"{}")], [(1, "unexpected '}' between documents")]),
+        (b"[1]\n]", [(1, b"1")], [(2, "unexpected ']' between documents")]),
+        (b"[1],[2]", [(1, b"1"), (1, b"2")], [(1, "unexpected ',' between documents")]),
+        # An unclosed string ends with its line.
         (
             b'[\n{"a":"b,\n"c":1},\n{"a":"\\\n"},\n{}]',
             [(2, b'{"a":"b,\n"c":1}'), (4, b'{"a":"\\\n"},\n{}]')],
@@ -284,9 +284,7 @@ MISSING = "a comma is missing before this element of the array"
         (b'{"a":\n1,\n"b":2}{\n}', [(1, b'{"a":\n1,\n"b":2}'), (3, b"{\n}")], []),
     ],
 )
-def test_what_is_taken_for_values(
-    data: bytes, wanted: list[tuple[int, bytes]], findings: list[tuple[int, str]]
-) -> None:
+def test_the_values_layout(data: bytes, wanted: list[tuple[int, bytes]], findings: list[tuple[int, str]]) -> None:
     for sizes in ([BLOCK], [1]):
         found = read(Trickle(data, sizes))
         assert [(number, document[:-1]) for number, document in found.documents] == wanted
@@ -301,27 +299,31 @@ def test_what_is_taken_for_values(
         (b"[1,\n2,\n", None, [3]),
         (b"[1,\n2", b"2", [2]),
         (b"[{}\n", None, [2]),
-        # It is said once: of the last document it can be seen.
+        # Reported once: the last document is truncated itself.
         (b'[{"a":', b'{"a":', []),
         (b'[{"a":1}, "b', b'"b', []),
         (b'{\n"a":1', b'{\n"a":1', []),
         (b"{\n", b"{", None),
     ],
 )
-def test_what_ends_early(data: bytes, last: bytes | None, lines: list[int] | None) -> None:
+def test_truncated_arrays_and_documents(data: bytes, last: bytes | None, lines: list[int] | None) -> None:
     for sizes in ([BLOCK], [1]):
         found = read(Trickle(data, sizes))
-        if lines is None:  # a line like any other
-            assert not found.unfinished
+        if lines is None:  # the lines layout
+            assert not found.unterminated
             continue
-        assert found.unfinished == (last is not None)
+        assert found.unterminated == (last is not None)
         assert last is None or texts(found)[-1] == last
         assert [(number, code) for number, code, _ in found.findings] == [(line, "input-truncated") for line in lines]
 
 
-def test_an_array_that_is_not_closed_says_where_it_begins() -> None:
+def test_an_unclosed_array_is_reported_with_its_first_line() -> None:
     assert read(b"\n[1,\n").findings == [
-        (3, "input-truncated", "the array that begins on line 2 is not closed: the file was cut off, or a ] is missing")
+        (
+            3,
+            "input-truncated",
+            "the array that begins on line 2 is not closed: the file was truncated, or a ] is missing",
+        )
     ]
 
 
@@ -346,14 +348,14 @@ def long_text() -> Iterator[bytes]:
         (b'{\n"a":1}\n\n{"a":"', b'"}', 4),
     ],
 )
-@pytest.mark.parametrize("pack", [False, True])
-def test_a_document_of_any_length_is_one_finding_and_takes_no_memory(
-    before: bytes, after: bytes, line: int, pack: bool
+@pytest.mark.parametrize("compress", [False, True])
+def test_an_oversized_document_is_one_finding_and_uses_little_memory(
+    before: bytes, after: bytes, line: int, compress: bool
 ) -> None:
     pieces: Iterable[bytes] = chain([before], long_text(), [after + b'\n{"b":1}\n'])
-    if pack:
-        packer = zlib.compressobj(1, wbits=31)
-        pieces = [b"".join([*map(packer.compress, pieces), packer.flush()])]
+    if compress:
+        compressor = zlib.compressobj(1, wbits=31)
+        pieces = [b"".join([*map(compressor.compress, pieces), compressor.flush()])]
     length = 0
 
     def count(piece: bytes) -> None:
@@ -375,18 +377,18 @@ def test_a_document_of_any_length_is_one_finding_and_takes_no_memory(
     assert documents[-1] == b'{"b":1}\n'
 
 
-def test_a_long_document_comes_out_unchanged() -> None:
+def test_an_oversized_document_is_passed_on_unchanged() -> None:
     long = b'{"a":"' + b'x\\\\\\"' * 30_000 + b'"}'
     for data in (b"1\n%b\n2\n", b"1\n%b", b"[1,%b,2]", b"[1,%b", b'{\n"a":1}%b'):
         for sizes in ([BLOCK], [7777], [1] * 50 + [BLOCK]):
-            assert read(Trickle(data % long, sizes)).rejected == long + b"\n"
+            assert read(Trickle(data % long, sizes)).oversized == long + b"\n"
 
 
-# ---- as it comes
+# ---- streaming
 
 
 @pytest.mark.parametrize("buffering", [0, -1])
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize(
     "pieces",
     [
@@ -396,24 +398,24 @@ def test_a_long_document_comes_out_unchanged() -> None:
         [(b"\n\n", []), (b"1\n2\n", [b"1", b"2"])],
     ],
 )
-def test_what_is_there_comes_out_before_more_is_written(
-    pieces: list[tuple[bytes, list[bytes]]], packed: bool, buffering: int
+def test_documents_are_returned_before_more_is_written(
+    pieces: list[tuple[bytes, list[bytes]]], compressed: bool, buffering: int
 ) -> None:
-    # If something waited for more than is needed, it would wait for ever, as nothing is written meanwhile.
-    packer = zlib.compressobj(wbits=31)
+    # Waiting for more input than necessary would deadlock, as nothing else is written.
+    compressor = zlib.compressobj(wbits=31)
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb", buffering) as stream, os.fdopen(writing, "wb", 0) as sink:
         source = DocumentSource(stream)
         batches = iter(source)
         for piece, wanted in pieces:
-            sink.write(packer.compress(piece) + packer.flush(zlib.Z_SYNC_FLUSH) if packed else piece)
+            sink.write(compressor.compress(piece) + compressor.flush(zlib.Z_SYNC_FLUSH) if compressed else piece)
             if wanted:
                 assert [document[:-1] for document in next(batches).documents] == wanted
-        if packed:
-            sink.write(packer.flush())
+        if compressed:
+            sink.write(compressor.flush())
         sink.close()
         assert not list(batches)
-        assert packed or source.position == sum(len(piece) for piece, _ in pieces)
+        assert compressed or source.position == sum(len(piece) for piece, _ in pieces)
 
 
 class Failing(Trickle):
@@ -425,33 +427,33 @@ class Failing(Trickle):
 
 
 @pytest.mark.parametrize(("data", "wanted"), [(b"1\n2", [b"1", b"2"]), (b"[1,[2", [b"1", b"[2"]), (b"", [])])
-def test_what_was_read_before_reading_fails_comes_out(data: bytes, wanted: list[bytes]) -> None:
+def test_documents_before_a_read_error_are_returned(data: bytes, wanted: list[bytes]) -> None:
     documents: list[bytes] = []
     with pytest.raises(OSError, match="Input/output error"):
         documents.extend(each(Failing(data)))
     assert [document[:-1] for document in documents] == wanted
 
 
-# ---- packed
+# ---- compressed
 
 
 LINES = b"".join(b'{"number":%d}\n' % number for number in range(20_000))
-PACKED = gzip.compress(LINES, 1)
-_packer = zlib.compressobj(wbits=31)
-FLUSHED = _packer.compress(LINES) + _packer.flush(zlib.Z_SYNC_FLUSH)
+COMPRESSED = gzip.compress(LINES, 1)
+_compressor = zlib.compressobj(wbits=31)
+FLUSHED = _compressor.compress(LINES) + _compressor.flush(zlib.Z_SYNC_FLUSH)
 
 
 @pytest.mark.parametrize(
     "data",
     [
-        PACKED,
-        PACKED + b"\0" * 1000,
+        COMPRESSED,
+        COMPRESSED + b"\0" * 1000,
         gzip.compress(LINES[:1000]) + gzip.compress(b"") + b"\0\0" + gzip.compress(LINES[1000:]),
     ],
     ids=["gzip", "padded", "several members"],
 )
 @pytest.mark.parametrize("size", [7, 1000, BLOCK])
-def test_gzip_is_unpacked(data: bytes, size: int) -> None:
+def test_gzip_is_decompressed(data: bytes, size: int) -> None:
     source = DocumentSource(Trickle(data, [size]))  # type: ignore[arg-type]
     assert b"".join(document for batch in source for document in batch.documents) == LINES
     assert source.position == len(data)
@@ -461,28 +463,28 @@ def test_gzip_is_unpacked(data: bytes, size: int) -> None:
 @pytest.mark.parametrize(
     ("data", "says", "least"),
     [
-        (PACKED[:2], "ends early", 0),
-        (PACKED[:-1], "ends early", len(LINES)),
-        (PACKED[: len(PACKED) // 2], "ends early", len(LINES) * 0.4),
-        (PACKED + PACKED[:10], "ends early", len(LINES)),
-        (PACKED + b"garbage", "followed by something else", len(LINES)),
-        (PACKED[:-6] + b"\0\0" + PACKED[-4:], "damaged.*incorrect data check", len(LINES)),
+        (COMPRESSED[:2], "ends early", 0),
+        (COMPRESSED[:-1], "ends early", len(LINES)),
+        (COMPRESSED[: len(COMPRESSED) // 2], "ends early", len(LINES) * 0.4),
+        (COMPRESSED + COMPRESSED[:10], "ends early", len(LINES)),
+        (COMPRESSED + b"garbage", "followed by other data", len(LINES)),
+        (COMPRESSED[:-6] + b"\0\0" + COMPRESSED[-4:], "damaged.*incorrect data check", len(LINES)),
         (FLUSHED + b"\x07" * 100, "damaged.*invalid block type", len(LINES)),
         (b"\x1f\x8b" + b"x" * 20, "damaged", 0),
     ],
 )
-def test_gzip_that_is_damaged_is_read_up_to_the_damage(data: bytes, says: str, least: float, size: int) -> None:
+def test_damaged_gzip_is_read_up_to_the_damage(data: bytes, says: str, least: float, size: int) -> None:
     documents: list[bytes] = []
     with pytest.raises(UnreadableContent, match=says):
         documents.extend(each(Trickle(data, [size])))
     text = b"".join(documents)
     assert len(text) >= least
-    assert LINES.startswith(text[:-1])  # what is unfinished gets a line feed
+    assert LINES.startswith(text[:-1])  # an unterminated line gets a line feed
 
 
-def test_a_bomb_takes_no_memory() -> None:
-    packer = zlib.compressobj(9, wbits=31)
-    bomb = b"".join([*(packer.compress(b" " * 1_000_000) for _ in range(100)), packer.flush()])
+def test_a_decompression_bomb_uses_little_memory() -> None:
+    compressor = zlib.compressobj(9, wbits=31)
+    bomb = b"".join([*(compressor.compress(b" " * 1_000_000) for _ in range(100)), compressor.flush()])
     tracemalloc.start()
     try:
         [batch] = DocumentSource(io.BytesIO(bomb))
@@ -494,26 +496,28 @@ def test_a_bomb_takes_no_memory() -> None:
 
 
 @pytest.mark.parametrize(
-    ("magic", "says"),
+    ("signature", "problem", "command"),
     [
-        (b"\x28\xb5\x2f\xfd", "zstd; unpack it first: zstd -dc FILE | lifecycle validate -"),
-        (b"\xfd7zXZ\x00", "xz; unpack it first: xz -dc FILE | lifecycle validate -"),
-        (b"BZh9", "bzip2; unpack it first: bzip2 -dc FILE | lifecycle validate -"),
-        (b"PK\x03\x04", "zip archive; unpack it first: unzip -p FILE | lifecycle validate -"),
-        (b"\xff\xfe{\0", "UTF-16; convert it first: iconv -f UTF-16 -t UTF-8 FILE | lifecycle validate -"),
-        (b"\xfe\xff\0{", "UTF-16"),
+        (b"\x28\xb5\x2f\xfd", "it is compressed with zstd; decompress it first", "zstd -dc FILE"),
+        (b"\xfd7zXZ\x00", "it is compressed with xz; decompress it first", "xz -dc FILE"),
+        (b"BZh9", "it is compressed with bzip2; decompress it first", "bzip2 -dc FILE"),
+        (b"PK\x03\x04", "it is a zip archive; extract it first", "unzip -p FILE"),
+        (b"\xff\xfe{\0", "it is encoded in UTF-16; convert it to UTF-8 first", "iconv -f UTF-16 -t UTF-8 FILE"),
+        (b"\xfe\xff\0{", "it is encoded in UTF-16; convert it to UTF-8 first", "iconv -f UTF-16 -t UTF-8 FILE"),
     ],
 )
-def test_what_cannot_be_read_is_named(magic: bytes, says: str, tmp_path: Path) -> None:
+def test_other_formats_are_named(signature: bytes, problem: str, command: str, tmp_path: Path) -> None:
     for size in (1, BLOCK):
-        with pytest.raises(UnreadableContent, match=says.replace("|", r"\|")):
-            list(DocumentSource(Trickle(magic + b"x" * 100, [size])))  # type: ignore[arg-type]
-    (tmp_path / "file").write_bytes(magic + b"x" * 100)
+        with pytest.raises(UnreadableContent) as caught:
+            list(DocumentSource(Trickle(signature + b"x" * 100, [size])))  # type: ignore[arg-type]
+        assert str(caught.value) == f"{problem}, for example with `{command}`"
+        assert caught.value.command == command
+    (tmp_path / "file").write_bytes(signature + b"x" * 100)
     assert not is_divisible(tmp_path / "file")
 
 
 @pytest.mark.parametrize("data", [b"BZh", b"\x1f", b"\xfd7zXZ", b"PK\x03", b"BZhello\n", b"\xff"])
-def test_what_only_begins_like_a_packed_file_is_a_line(data: bytes) -> None:
+def test_a_partial_signature_is_read_as_a_line(data: bytes) -> None:
     for size in (1, BLOCK):
         assert texts(read(Trickle(data, [size]))) == [data.rstrip(b"\n")]
 
@@ -522,7 +526,7 @@ def test_what_only_begins_like_a_packed_file_is_a_line(data: bytes) -> None:
 
 
 @given(soup=SOUP, size=st.integers(1, 40), sizes=SIZES, limit=st.integers(1, 12))
-def test_segments_hold_what_the_file_holds(
+def test_segments_have_the_documents_of_the_file(
     tmp_path_factory: pytest.TempPathFactory, soup: bytes, size: int, sizes: list[int], limit: int
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "segments"
@@ -537,17 +541,17 @@ def test_segments_hold_what_the_file_holds(
     for begin, end in parts:
         assert data[end - 1 : end] == b"\n" or end == len(data)
         assert size <= end - begin or end == len(data)
-        rejected: list[bytes] = []
+        oversized: list[bytes] = []
         stream = Seekable(data, sizes)
-        source = DocumentSource(stream, on_oversized=rejected.append, limit=limit, segment=(begin, end))  # type: ignore[arg-type]
-        found.append(gather(source, rejected, lines))
+        source = DocumentSource(stream, on_oversized=oversized.append, limit=limit, segment=(begin, end))  # type: ignore[arg-type]
+        found.append(gather(source, oversized, lines))
         assert source.position == end - begin
         lines += source.lines
     whole = read(data, limit)
     assert [each for content in found for each in content.documents] == whole.documents
     assert [each for content in found for each in content.findings] == whole.findings
     assert b"".join(each for content in found for each in content.order) == b"".join(whole.order)
-    assert [content.unfinished for content in found] == [False] * (len(found) - 1) + [whole.unfinished]
+    assert [content.unterminated for content in found] == [False] * (len(found) - 1) + [whole.unterminated]
 
 
 class Seekable(Trickle):
@@ -559,7 +563,7 @@ class Seekable(Trickle):
         self._rest, self._pieces = self._data[at:], iter([])
 
 
-def test_segments_of_a_file_whose_lines_are_longer(tmp_path: Path) -> None:
+def test_segments_of_a_file_with_longer_lines(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"1\n" + b"x" * 10 * BLOCK + b"\n2\n3")
     long = 2 + 10 * BLOCK + 1
@@ -580,18 +584,18 @@ def test_segments_of_a_file_whose_lines_are_longer(tmp_path: Path) -> None:
         (BOM + b" [1]\n", False),
         (b'{\n"a":1}\n', False),
         (b" " * (BLOCK - 1) + b"[]", False),
-        (PACKED, False),
+        (COMPRESSED, False),
     ],
 )
-def test_only_lines_can_be_read_in_segments(data: bytes, divisible: bool, tmp_path: Path) -> None:
+def test_only_the_lines_layout_is_divisible(data: bytes, divisible: bool, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(data)
     assert is_divisible(path) == divisible
     assert is_divisible(str(path)) == divisible
 
 
-def test_what_is_no_plain_file_cannot_be_read_in_segments(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")  # nobody writes: opening it would wait for ever
+def test_only_regular_files_are_divisible(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")  # without a writer, opening it would block
     assert not is_divisible(tmp_path / "pipe")
     with pytest.raises(FileNotFoundError):
         is_divisible(tmp_path / "none")
