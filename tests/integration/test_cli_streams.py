@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SECONDS = 30
 COMMAND = [sys.executable, "-m", "choria_lifecycle"]
-# Without the buffers of the streams, some of what is tested here cannot happen.
+# Without PYTHONUNBUFFERED, so that the streams are buffered as in production.
 ENVIRONMENT = {
     **{name: value for name, value in os.environ.items() if not name.startswith(("NATS_", "PYTHON", "NO_COLOR"))},
     "TZ": "UTC",
@@ -44,7 +44,7 @@ LINE = "12:00:00 [startup] n1.example.net: server version 0.6.0"
 
 @contextmanager
 def running(*arguments: object, **settings: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """Runs `lifecycle`, and ends it if the test has not."""
+    """Run `lifecycle`, and kill it if the test has not ended it."""
     settings = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **settings}
     with subprocess.Popen([*COMMAND, *map(str, arguments)], **{"env": ENVIRONMENT, **settings}) as process:
         try:
@@ -55,7 +55,7 @@ def running(*arguments: object, **settings: Any) -> Iterator[subprocess.Popen[by
 
 
 def shell(redirection: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Runs `lifecycle` to its end with a redirection of a shell."""
+    """Run `lifecycle` to its end with a shell redirection."""
     command = ["sh", "-c", f'exec "$@" {redirection}', "sh", *COMMAND, *map(str, arguments)]
     return subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS, env=ENVIRONMENT
@@ -96,7 +96,7 @@ def test_closed_streams(arguments: list[str], closed: str, file: Path) -> None:
 
 
 @pytest.mark.parametrize("closed", CLOSED)
-def test_what_is_emitted_with_closed_streams_arrives(closed: str, server: embedded.Server) -> None:
+def test_an_event_emitted_with_closed_streams_arrives(closed: str, server: embedded.Server) -> None:
     component = f"closed{CLOSED.index(closed)}"
     with running("view", "--server", server.url, "--component", component, "--count", 1, "--output", "json") as viewer:
         assert viewer.stderr is not None
@@ -107,7 +107,7 @@ def test_what_is_emitted_with_closed_streams_arrives(closed: str, server: embedd
     assert json.loads(out)["event"]["component"] == component
 
 
-full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 
 
 @full
@@ -140,26 +140,26 @@ def test_the_exit_code_survives_a_full_disk(
 
 
 @full
-def test_what_is_wrong_with_events_may_get_lost(file: Path) -> None:
+def test_a_full_standard_error_is_ignored(file: Path) -> None:
     file.write_bytes(b"nonsense\n" + lifecycle.encode(EVENT) + b"\n")
     done = shell("2>/dev/full", "view", "--input", file)
     assert (done.returncode, done.stdout) == (0, f"{LINE}\n")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["view", "--help"], ["--version"], ["schema", "list"]])
-def test_a_closed_pipe_ends_everything_quietly(arguments: list[str]) -> None:
+def test_a_closed_pipe_ends_every_command_quietly(arguments: list[str]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     try:
         with running(*arguments, stdout=writer) as process:
-            _, said = process.communicate(timeout=SECONDS)
+            _, err = process.communicate(timeout=SECONDS)
     finally:
         os.close(writer)
-    assert (process.returncode, said) == (0, b"")
+    assert (process.returncode, err) == (0, b"")
 
 
 def on_terminal(columns: int, *arguments: object, **environment: str) -> list[str]:
-    """Runs `lifecycle` on a terminal, and returns the lines that it writes there."""
+    """Run `lifecycle` on a terminal, and return the lines that it writes there."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     with running(*arguments, stdout=theirs, stderr=theirs, env={**ENVIRONMENT, **environment}) as process:
@@ -168,7 +168,7 @@ def on_terminal(columns: int, *arguments: object, **environment: str) -> list[st
         while select.select([ours], [], [], SECONDS)[0]:
             try:
                 data += os.read(ours, 65536)
-            except OSError:  # nobody has the terminal any more
+            except OSError:  # the other end is closed
                 break
         process.wait(SECONDS)
     os.close(ours)
@@ -177,14 +177,14 @@ def on_terminal(columns: int, *arguments: object, **environment: str) -> list[st
 
 @pytest.mark.parametrize("columns", [40, 80, 0])
 def test_no_event_forges_a_line_at_the_edge_of_a_terminal(columns: int, file: Path) -> None:
-    room = 80 if columns == 0 else columns
+    width = 80 if columns == 0 else columns
     document = json.loads(lifecycle.encode(EVENT))
-    padding = "x" * (room - len("12:00:00 [startup] "))
+    padding = "x" * (width - len("12:00:00 [startup] "))
     forged = {**document, "identity": f"{padding}15:01:38 [shutdown] db1: server"}
     wrong = {"protocol": f"io.{'x' * 120}15:01:38 [shutdown] db1: server"}
     file.write_text("".join(json.dumps(each) + "\n" for each in (forged, wrong)))
     lines = on_terminal(columns, "view", "--color", "never", "--input", file)
-    assert all(len(line) <= room for line in lines)
+    assert all(len(line) <= width for line in lines)
     assert lines[0] == f"12:00:00 [startup] {padding}"
     assert lines[1].startswith("    | 15:01:38 [shutdown] db1")
     assert not any(line.startswith("15:01:38") for line in lines)
@@ -201,12 +201,12 @@ def test_colours_on_a_terminal(environment: dict[str, str], colored: bool, file:
     assert first == (LINE.replace("[startup]", "\x1b[32m[startup]\x1b[0m") if colored else LINE)
 
 
-def test_raw_is_cleaned_on_a_terminal(file: Path) -> None:
+def test_raw_output_is_escaped_on_a_terminal(file: Path) -> None:
     file.write_text(lifecycle.encode(EVENT).decode().replace("n1.", "\u202e\x9b."), encoding="utf-8")
     assert "\\u202e\\x9b." in on_terminal(300, "view", "--output", "raw", "--input", file)[0]
 
 
-def test_what_the_encoding_lacks_is_escaped_and_fits(file: Path) -> None:
+def test_characters_missing_in_the_encoding_are_escaped_and_wrapped(file: Path) -> None:
     file.write_text(lifecycle.encode(EVENT).decode().replace("n1.", "é" * 40), encoding="utf-8")
     lines = on_terminal(80, "view", "--color", "never", "--input", file, PYTHONIOENCODING="ascii")
     assert all(len(line) <= 80 and line.isascii() for line in lines)
@@ -226,7 +226,7 @@ def big(component: str) -> bytes:
     return lifecycle.encode(lifecycle.startup(identity="n1", component=component, version="x" * 50_000))
 
 
-async def test_a_reader_that_does_not_read_holds_up_nothing(server: embedded.Server) -> None:
+async def test_a_stopped_reader_does_not_block_the_command(server: embedded.Server) -> None:
     with running("view", "--server", server.url, "--component", "slow", "--for", "3s") as viewer:
         assert viewer.stderr is not None
         assert b"Waiting for events" in viewer.stderr.readline()
@@ -238,35 +238,35 @@ async def test_a_reader_that_does_not_read_holds_up_nothing(server: embedded.Ser
     assert dropped > 1
 
 
-async def test_a_slow_reader_gets_all_that_is_counted(server: embedded.Server) -> None:
+async def test_a_slow_reader_gets_all_counted_events(server: embedded.Server) -> None:
     with running("view", "--server", server.url, "--component", "late", "--count", 20) as viewer:
         assert viewer.stderr is not None
         assert b"Waiting for events" in viewer.stderr.readline()
         await publish(server.url, "late", *[big("late")] * 20)
         wait_until_full(viewer.stdout)
-        out, said = viewer.communicate(timeout=SECONDS)
-    assert (viewer.returncode, out.count(b"\n"), _sum(said)) == (0, 20, (20, 20, 0))
+        out, err = viewer.communicate(timeout=SECONDS)
+    assert (viewer.returncode, out.count(b"\n"), _sum(err)) == (0, 20, (20, 20, 0))
 
 
-def _sum(said: bytes) -> tuple[int, int, int]:
-    found = re.fullmatch(rb"received (\d+) = (\d+) shown \+ 0 filtered \+ 0 rejected \+ (\d+) dropped\n", said)
-    assert found is not None, said
+def _sum(err: bytes) -> tuple[int, int, int]:
+    found = re.fullmatch(rb"received (\d+) = (\d+) shown \+ 0 filtered \+ 0 rejected \+ (\d+) dropped\n", err)
+    assert found is not None, err
     received, shown, dropped = map(int, found.groups())
     return received, shown, dropped
 
 
 def wait_until_full(pipe: IO[bytes] | None) -> None:
-    """Wait until a pipe holds so much that what is still to come does not fit."""
+    """Wait until a pipe is so full that the remaining output does not fit."""
     assert pipe is not None
     deadline = time.monotonic() + SECONDS
     while int.from_bytes(fcntl.ioctl(pipe.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder) < 40_000:
         assert time.monotonic() < deadline
-        time.sleep(0.001)  # nobody tells
+        time.sleep(0.001)  # there is no event to wait for
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130), (signal.SIGHUP, 0)])
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_signals_end_a_view_of_a_file_that_nobody_reads(stream: str, number: int, code: int, file: Path) -> None:
+def test_signals_end_a_view_whose_output_is_not_read(stream: str, number: int, code: int, file: Path) -> None:
     file.write_bytes((b"nonsense\n" if stream == "stderr" else lifecycle.encode(EVENT) + b"\n") * 10_000)
     with running("view", "--input", file) as viewer:
         wait_until_full(getattr(viewer, stream))
@@ -290,7 +290,7 @@ def test_a_fifo_is_shown_line_by_line(arguments: list[str], tmp_path: Path) -> N
 
 @pytest.mark.parametrize(("count", "code"), [([], 0), (["--count", 2], 1)])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_view_cut_short(number: int, count: list[object], code: int, server: embedded.Server) -> None:
+def test_a_view_ended_by_a_signal(number: int, count: list[object], code: int, server: embedded.Server) -> None:
     with running("view", "--server", server.url, "--component", "cut", *count) as viewer:
         assert viewer.stderr is not None
         assert b"Waiting for events" in viewer.stderr.readline()
@@ -298,7 +298,7 @@ def test_a_view_cut_short(number: int, count: list[object], code: int, server: e
         assert viewer.wait(SECONDS) == code
 
 
-def test_the_end_of_the_terminal_ends_the_demo_in_good_order(tmp_path: Path) -> None:
+def test_sighup_ends_the_demo_and_removes_its_files(tmp_path: Path) -> None:
     with running("demo", "--for", "30s", env={**ENVIRONMENT, "TMPDIR": str(tmp_path)}) as demo:
         assert demo.stdout is not None
         assert demo.stdout.readline()

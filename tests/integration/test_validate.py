@@ -1,4 +1,4 @@
-"""`lifecycle validate` as a process: on files, pipes and terminals, and against a real nats-server."""
+"""`lifecycle validate` as a process: with files, pipes and terminals, and a real nats-server."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SECONDS = 30
 COMMAND = [sys.executable, "-m", "choria_lifecycle", "validate"]
-# Without the buffers of the streams, some of what is tested here cannot happen.
+# Without PYTHONUNBUFFERED, so that the streams are buffered as in production.
 ENVIRONMENT = {
     **{name: value for name, value in os.environ.items() if not name.startswith(("NATS_", "PYTHON", "NO_COLOR"))},
     "TZ": "UTC",
@@ -50,7 +50,7 @@ LONG = b'{"x":"' + b"y" * 70_000 + b'"}'
 
 @contextmanager
 def running(*arguments: object, **settings: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """Runs `lifecycle validate` with processes of its own group, and ends them if the test has not."""
+    """Run `lifecycle validate` in its own process group, and kill that if the test has not ended it."""
     settings = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **settings}
     settings = {"env": ENVIRONMENT, "start_new_session": True, "bufsize": 0, **settings}
     with subprocess.Popen([*COMMAND, *map(str, arguments)], **settings) as process:
@@ -62,13 +62,13 @@ def running(*arguments: object, **settings: Any) -> Iterator[subprocess.Popen[by
 
 
 def ended(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
-    """Return the exit code and what was written.
+    """Return the exit code, standard output and standard error.
 
-    Its children have its standard error: where that ends, none of them is left.
+    Children inherit standard error, so once it ends, no child is left.
     """
-    out, said = process.communicate(timeout=SECONDS)
-    assert b"Traceback" not in said, said.decode()
-    return process.returncode, (out or b"").decode(), (said or b"").decode()
+    out, err = process.communicate(timeout=SECONDS)
+    assert b"Traceback" not in err, err.decode()
+    return process.returncode, (out or b"").decode(), (err or b"").decode()
 
 
 def validated(*arguments: object, **settings: Any) -> tuple[int, str, str]:
@@ -77,7 +77,7 @@ def validated(*arguments: object, **settings: Any) -> tuple[int, str, str]:
 
 
 def shell(redirection: str, *arguments: object) -> tuple[int, str, str]:
-    """Runs `lifecycle validate` to its end with a redirection of a shell."""
+    """Run `lifecycle validate` to its end with a shell redirection."""
     command = ["sh", "-c", f'exec "$@" {redirection}', "sh", *COMMAND, *map(str, arguments)]
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS, env=ENVIRONMENT
@@ -91,28 +91,28 @@ def read_line(stream: IO[bytes] | None) -> bytes:
     return stream.readline()
 
 
-def the_sum(said: str) -> tuple[int, int, int]:
-    found = re.search(r"^checked ([\d,]+) = ([\d,]+) valid \+ ([\d,]+) rejected, in [\d,.]+ s$", said, re.MULTILINE)
-    assert found is not None, said
+def totals(err: str) -> tuple[int, int, int]:
+    found = re.search(r"^checked ([\d,]+) = ([\d,]+) valid \+ ([\d,]+) rejected, in [\d,.]+ s$", err, re.MULTILINE)
+    assert found is not None, err
     checked, valid, rejected = (int(each.replace(",", "")) for each in found.groups())
     assert checked == valid + rejected
     return checked, valid, rejected
 
 
-def findings_in(said: str) -> int:
-    """Return how many findings the table of them has."""
-    table = said.partition("CODE ")[2].partition("\n\n")[0].splitlines()[1:]
+def findings_in(err: str) -> int:
+    """Return the total of the table of findings."""
+    table = err.partition("CODE ")[2].partition("\n\n")[0].splitlines()[1:]
     return sum(int(line.split()[-1].replace(",", "")) for line in table)
 
 
 def children(number: int) -> list[int]:
-    """Return the processes that a process has started to share its work."""
+    """Return the worker processes of a process."""
     found = []
     with suppress(OSError):
         for task in Path(f"/proc/{number}/task").iterdir():
             for child in (task / "children").read_text().split():
                 if b"validation.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
-                    found.append(int(child))  # noqa: PERF401 - what is gone meanwhile ends the search, not the result
+                    found.append(int(child))  # noqa: PERF401 - keep the result if a process vanishes
     return found
 
 
@@ -127,17 +127,17 @@ shows_children = pytest.mark.skipif(
 )
 
 
-def until(what: Callable[[], Any]) -> Any:
-    """Wait until something is there, and return it."""
+def until(condition: Callable[[], Any]) -> Any:
+    """Wait until a condition is true, and return its result."""
     deadline = time.monotonic() + SECONDS
-    while not (found := what()):
+    while not (found := condition()):
         assert time.monotonic() < deadline
-        time.sleep(0.001)  # nobody tells
+        time.sleep(0.001)  # there is no event to wait for
     return found
 
 
 def wait_until_full(pipe: IO[bytes] | None) -> None:
-    """Wait until a pipe holds so much that what is still to come does not fit."""
+    """Wait until a pipe is so full that the remaining output does not fit."""
     assert pipe is not None
     descriptor = pipe.fileno()
     until(lambda: int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)), sys.byteorder) > 40_000)
@@ -152,7 +152,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of three segments with everything that there may be in one, and more findings than pipes hold."""
+    """A file of three segments with all kinds of lines, and more findings than a pipe holds."""
     path = tmp_path_factory.mktemp("large") / "large.ndjson"
     good, odd = GOOD + b"\n", [BAD, WARNED, UNKNOWN, b"nonsense", b"\xff", b" ", WARNED + b"\r", b""]
     with path.open("wb") as file:
@@ -169,7 +169,7 @@ def lines_of(path: Path) -> list[bytes]:
     return [line.removesuffix(b"\n") + b"\n" for line in path.read_bytes().split(b"\n") if line.strip(b" \t\r\n")]
 
 
-# ---- line by line
+# ---- streaming
 
 
 @pytest.mark.parametrize("output", ["text", "json", "github"])
@@ -181,8 +181,8 @@ def test_standard_input_is_validated_line_by_line(output: str) -> None:
             assert b"schema-type" in read_line(process.stdout)
         process.stdin.close()
         process.stdin = None
-        code, out, said = ended(process)
-    assert (code, out, the_sum(said)) == (1, "", (6, 3, 3))
+        code, out, err = ended(process)
+    assert (code, out, totals(err)) == (1, "", (6, 3, 3))
 
 
 def test_elements_of_an_array_are_validated_one_by_one() -> None:
@@ -195,7 +195,7 @@ def test_elements_of_an_array_are_validated_one_by_one() -> None:
         assert ended(process)[0] == 143
 
 
-def test_a_packed_stream_is_validated_as_it_comes() -> None:
+def test_a_compressed_stream_is_validated_as_it_arrives() -> None:
     with running(stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
         for _ in range(2):
@@ -205,15 +205,15 @@ def test_a_packed_stream_is_validated_as_it_comes() -> None:
         assert ended(process)[0] == 143
 
 
-def test_a_fifo_and_what_follows_it(tmp_path: Path, file: Path) -> None:
+def test_a_fifo_followed_by_a_file(tmp_path: Path, file: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     with running("--jobs", 2, fifo, file) as process:
         with fifo.open("wb", buffering=0) as events:
             events.write(BAD + b"\n")
             assert FOUND in read_line(process.stdout)
-        code, out, said = ended(process)
-    assert (code, len(out.splitlines()), the_sum(said)) == (1, 3, (5, 3, 2))
+        code, out, err = ended(process)
+    assert (code, len(out.splitlines()), totals(err)) == (1, 3, (5, 3, 2))
 
 
 def test_standard_input_of_a_terminal() -> None:
@@ -224,8 +224,8 @@ def test_standard_input_of_a_terminal() -> None:
             os.write(ours, BAD + b"\n")
             assert FOUND in read_line(process.stdout)
             os.write(ours, b"\x04")
-            code, out, said = ended(process)
-        assert (code, out, the_sum(said)) == (1, "", (1, 0, 1))
+            code, out, err = ended(process)
+        assert (code, out, totals(err)) == (1, "", (1, 0, 1))
     finally:
         os.close(ours)
         os.close(theirs)
@@ -250,8 +250,8 @@ def test_a_signal_ends_reading_from_a_pipe(number: int, code: int, tmp_path: Pat
         assert b"[id-uuid]" in read_line(process.stdout)
         assert FOUND in read_line(process.stdout)
         process.send_signal(number)
-        result, out, said = ended(process)
-    assert (result, out, the_sum(said)) == (code, "", (3, 2, 1))
+        result, out, err = ended(process)
+    assert (result, out, totals(err)) == (code, "", (3, 2, 1))
     assert (rejects.read_bytes(), valid.read_bytes()) == (BAD + b"\n", GOOD + b"\n" + WARNED + b"\n")
 
 
@@ -263,8 +263,8 @@ def test_a_signal_ends_waiting_for_a_writer(number: int, code: int, tmp_path: Pa
         for _ in range(3):
             read_line(process.stdout)
         process.send_signal(number)
-        result, _, said = ended(process)
-    assert (result, the_sum(said)) == (code, (4, 3, 1))
+        result, _, err = ended(process)
+    assert (result, totals(err)) == (code, (4, 3, 1))
 
 
 @pytest.mark.parametrize(
@@ -281,16 +281,16 @@ def test_a_signal_in_the_middle_of_a_large_file(
     with running("--jobs", jobs, "--rejects", rejects, "--valid", valid, large) as process:
         wait_until_full(process.stdout)
         (os.killpg if group else os.kill)(process.pid, number)
-        result, out, said = ended(process)
+        result, out, err = ended(process)
     assert result == code
-    checked, good, bad = the_sum(said)
-    came = lines_of(large)
-    assert 0 < checked < len(came)
-    # What was counted is what was written, and nothing else.
+    checked, good, bad = totals(err)
+    expected = lines_of(large)
+    assert 0 < checked < len(expected)
+    # Exactly the counted documents were written.
     assert sum(map(len, (lines_of(valid), lines_of(rejects)))) == checked
     assert (len(lines_of(valid)), len(lines_of(rejects))) == (good, bad)
-    assert sorted([*lines_of(valid), *lines_of(rejects)]) == sorted(came[:checked])
-    assert len(out.splitlines()) == findings_in(said)
+    assert sorted([*lines_of(valid), *lines_of(rejects)]) == sorted(expected[:checked])
+    assert len(out.splitlines()) == findings_in(err)
 
 
 @shows_children
@@ -307,13 +307,13 @@ def test_a_signal_in_the_middle_of_a_large_file(
 def test_a_signal_while_processes_start(
     number: int, send: Callable[[int, int], None], module: str, large: Path
 ) -> None:
-    """A terminal sends Ctrl-C to all processes, also to those that cannot handle it yet."""
+    """A terminal sends Ctrl-C to all processes, including those that do not handle it yet."""
     with running("--jobs", 2, large, stdout=subprocess.DEVNULL) as process:
         until(lambda: [each for each in children(process.pid) if has_loaded(each, module)])
         send(process.pid, number)
-        code, _, said = ended(process)
+        code, _, err = ended(process)
     assert code == 128 + number
-    the_sum(said)
+    totals(err)
 
 
 def test_a_second_ctrl_c_does_not_hang(large: Path) -> None:
@@ -326,7 +326,7 @@ def test_a_second_ctrl_c_does_not_hang(large: Path) -> None:
 
 
 @shows_children
-def test_no_process_outlives_the_one_that_started_it(large: Path) -> None:
+def test_no_worker_outlives_its_parent(large: Path) -> None:
     with running("--jobs", 3, large) as process:
         wait_until_full(process.stdout)
         started = children(process.pid)
@@ -341,32 +341,32 @@ def test_no_process_outlives_the_one_that_started_it(large: Path) -> None:
 
 
 @shows_children
-def test_a_process_that_is_killed_is_said(large: Path, tmp_path: Path) -> None:
+def test_a_killed_worker_is_reported(large: Path, tmp_path: Path) -> None:
     path = tmp_path / "larger.ndjson"
-    path.write_bytes(large.read_bytes() * 8)  # so that there is still something to do for it
+    path.write_bytes(large.read_bytes() * 8)  # so that the worker is still needed
     with running("--jobs", 3, path) as process:
         wait_until_full(process.stdout)
         os.kill(children(process.pid)[0], signal.SIGKILL)
-        code, _, said = ended(process)
+        code, _, err = ended(process)
     assert code == 1
-    assert "lifecycle: error: one of the processes has ended before its time" in said
+    assert "lifecycle: error: one of the processes ended unexpectedly; try --jobs 1\n" in err
 
 
-# ---- other ends of standard output
+# ---- closed and full outputs
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_closed_pipe_ends_it_quietly(jobs: int, large: Path) -> None:
+def test_a_closed_pipe_ends_the_command_quietly(jobs: int, large: Path) -> None:
     with running("--jobs", jobs, large) as process:
         assert process.stdout is not None
         assert read_line(process.stdout)
         process.stdout.close()
         process.stdout = None
-        code, _, said = ended(process)
-    assert (code, said) == (0, "")
+        code, _, err = ended(process)
+    assert (code, err) == (0, "")
 
 
-def test_a_closed_pipe_is_quiet_however_little_there_is_to_say(file: Path) -> None:
+def test_a_closed_pipe_is_quiet_with_little_output(file: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     try:
@@ -375,15 +375,15 @@ def test_a_closed_pipe_is_quiet_however_little_there_is_to_say(file: Path) -> No
         os.close(writer)
 
 
-full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 
 
 @full
 @pytest.mark.parametrize("arguments", [["--jobs", 1, "FILE"], ["--jobs", 2, "LARGE"]])
 def test_findings_on_a_full_disk(arguments: list[object], large: Path, file: Path) -> None:
-    code, _, said = shell(">/dev/full", *[{"FILE": file, "LARGE": large}.get(str(each), each) for each in arguments])
+    code, _, err = shell(">/dev/full", *[{"FILE": file, "LARGE": large}.get(str(each), each) for each in arguments])
     assert code == 1
-    assert said.splitlines()[-1] == "lifecycle: error: standard output: No space left on device"
+    assert err.splitlines()[-1] == "lifecycle: error: standard output: No space left on device"
 
 
 @full
@@ -398,51 +398,51 @@ def test_findings_on_a_full_disk(arguments: list[object], large: Path, file: Pat
 )
 def test_documents_on_a_full_disk(arguments: list[object], large: Path, file: Path) -> None:
     names = [{"FILE": file, "LARGE": large}.get(str(each), each) for each in arguments]
-    code, _, said = validated("-q", "-q", *names)
-    assert (code, said) == (1, "lifecycle: error: cannot write /dev/full: No space left on device\n")
+    code, _, err = validated("-q", "-q", *names)
+    assert (code, err) == (1, "lifecycle: error: cannot write /dev/full: No space left on device\n")
 
 
 # ---- files
 
 
 @pytest.mark.parametrize("option", ["--rejects", "--valid"])
-def test_standard_input_is_not_written_over_while_it_is_read(option: str, file: Path) -> None:
+def test_standard_input_is_not_overwritten(option: str, file: Path) -> None:
     before = file.read_bytes()
     for arguments in ([option, file], [option, file, "-"], [option, file, "/dev/stdin"]):
         with file.open("rb") as stream:
-            code, out, said = validated(*arguments, stdin=stream)
+            code, out, err = validated(*arguments, stdin=stream)
         assert file.read_bytes() == before
         assert (code, out) == (2, "")
-        assert "would be written over while it is read" in said
+        assert "is also an input; choose another output file" in err
 
 
-def test_any_number_of_processes_says_the_same(large: Path, tmp_path: Path) -> None:
+def test_results_do_not_depend_on_the_number_of_processes(large: Path, tmp_path: Path) -> None:
     found = []
     for jobs in (1, 2, 3):
         rejects, valid = tmp_path / f"rejects{jobs}", tmp_path / f"valid{jobs}"
-        code, out, said = validated("--jobs", jobs, "--rejects", rejects, "--valid", valid, large)
-        found.append((code, out, re.sub(r"in [\d,.]+ s", "", said), rejects.read_bytes(), valid.read_bytes()))
+        code, out, err = validated("--jobs", jobs, "--rejects", rejects, "--valid", valid, large)
+        found.append((code, out, re.sub(r"in [\d,.]+ s", "", err), rejects.read_bytes(), valid.read_bytes()))
     assert found[0][0] == 1
     assert found[1] == found[0]
     assert found[2] == found[0]
-    checked, good, bad = the_sum(said)
-    came = lines_of(large)
-    assert (checked, good, bad) == (len(came), len(lines_of(valid)), len(lines_of(rejects)))
-    assert sorted([*lines_of(valid), *lines_of(rejects)]) == sorted(came)
+    checked, good, bad = totals(err)
+    expected = lines_of(large)
+    assert (checked, good, bad) == (len(expected), len(lines_of(valid)), len(lines_of(rejects)))
+    assert sorted([*lines_of(valid), *lines_of(rejects)]) == sorted(expected)
     codes = [
         "schema-type", "id-uuid", "protocol-unknown", "input-json", "input-utf-8", "input-size", "input-truncated"
     ]  # fmt: skip
     assert set(re.findall(r"\[([-a-z0-9]+)\]$", out, re.MULTILINE)) == set(codes)
-    assert len(out.splitlines()) == findings_in(said)
+    assert len(out.splitlines()) == findings_in(err)
 
 
-def test_any_number_of_processes_ends_with_the_same_error(large: Path, tmp_path: Path) -> None:
+def test_the_last_error_does_not_depend_on_the_number_of_processes(large: Path, tmp_path: Path) -> None:
     found = []
     for jobs in (1, 2):
         rejects, valid = tmp_path / f"rejects{jobs}", tmp_path / f"valid{jobs}"
         arguments = ["--max-errors", 1000, "--output", "json", "--rejects", rejects, "--valid", valid]
-        code, out, said = validated("--jobs", jobs, *arguments, large)
-        found.append((code, out, re.sub(r"in [\d,.]+ s", "", said), rejects.read_bytes(), valid.read_bytes()))
+        code, out, err = validated("--jobs", jobs, *arguments, large)
+        found.append((code, out, re.sub(r"in [\d,.]+ s", "", err), rejects.read_bytes(), valid.read_bytes()))
     assert found[1] == found[0]
     assert sum(json.loads(line)["severity"] == "error" for line in out.splitlines()) == 1000
     assert len(lines_of(rejects)) == 1000
@@ -458,7 +458,7 @@ def terminal(columns: int = 100) -> tuple[int, int]:
 
 
 def written_to(terminal: int) -> bytes:
-    """Return what has been written to a terminal so far, and all of it if nobody has it any more."""
+    """Return the data written to a terminal so far; all of it once its other end is closed."""
     data = b""
     while select.select([terminal], [], [], 0)[0]:
         try:
@@ -471,7 +471,7 @@ def written_to(terminal: int) -> bytes:
     return data
 
 
-def test_progress_is_shown_on_a_terminal_after_a_second_and_nowhere_else(tmp_path: Path) -> None:
+def test_progress_is_shown_only_on_a_terminal_after_a_second(tmp_path: Path) -> None:
     fifos = tmp_path / "shown", tmp_path / "hidden"
     for fifo in fifos:
         os.mkfifo(fifo)
@@ -499,21 +499,21 @@ def test_progress_is_shown_on_a_terminal_after_a_second_and_nowhere_else(tmp_pat
                 screen += written_to(ours)
         first.close()
         second.close()
-        code, out, said = ended(hidden)
-        assert (code, out, the_sum(said)[0]) == (1, "", lines)
-        assert "\r" not in said
-        assert "events/s" not in said
+        code, out, err = ended(hidden)
+        assert (code, out, totals(err)[0]) == (1, "", lines)
+        assert "\r" not in err
+        assert "events/s" not in err
         shown.wait(SECONDS)
         screen += written_to(ours)
     os.close(ours)
     progress, _, rest = screen.rpartition(b"\r\x1b[K")
     assert re.search(rb"^\r\x1b\[K[^\r\n]*shown  [\d.]+ [kM]?B  [\d,]+ events/s", progress)
-    # Gone without a trace before the sum comes.
+    # It is erased before the summary.
     assert rest.startswith(b"FORMAT")
-    assert the_sum(rest.decode().replace("\r\n", "\n"))[0] == lines
+    assert totals(rest.decode().replace("\r\n", "\n"))[0] == lines
 
 
-def test_progress_of_a_file_has_a_share_and_the_time_left(tmp_path: Path) -> None:
+def test_progress_of_a_file_shows_its_share_and_the_time_left(tmp_path: Path) -> None:
     """A file with a finding every three bytes takes much longer than a second."""
     (tmp_path / "events.ndjson").write_bytes(b"{}\n" * 3_000_000)
     with ExitStack() as stack:
@@ -534,8 +534,8 @@ def test_progress_of_a_file_has_a_share_and_the_time_left(tmp_path: Path) -> Non
             process.kill()
     assert all(len(row) < columns for columns, row in rows.items())
     assert re.match(r"(\S+  )?\d+ %  [\d.]+ [kM]B of 9.0 MB", rows[40])
-    share = r"events\.ndjson  \d+ %  [\d.]+ [kM]B of 9\.0 MB  [\d,]+ events/s  \d+:\d\d left  \[#*-+\]"
-    assert re.fullmatch(share, rows[120])
+    pattern = r"events\.ndjson  \d+ %  [\d.]+ [kM]B of 9\.0 MB  [\d,]+ events/s  \d+:\d\d left  \[#*-+\]"
+    assert re.fullmatch(pattern, rows[120])
 
 
 @pytest.mark.parametrize(
@@ -580,7 +580,7 @@ SUBJECT = "choria.lifecycle.event.startup."
 
 
 async def publish(url: str, subject: str, *payloads: bytes) -> None:
-    """Publish bytes, whatever they are."""
+    """Publish arbitrary bytes."""
     transport = await NatsTransport.open(resolve(url, environ={}), timeout=5)
     try:
         await transport.publish([(subject, data) for data in payloads], 10)
@@ -589,7 +589,7 @@ async def publish(url: str, subject: str, *payloads: bytes) -> None:
 
 
 async def publish_anywhere(server: embedded.Server, subject: str, payload: bytes) -> None:
-    """Publish on a subject that a client refuses and the server does not."""
+    """Publish on a subject that the client rejects and the server accepts."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(
         b'CONNECT {"verbose":false}\r\nPUB %b %d\r\n%b\r\nPING\r\n' % (subject.encode(), len(payload), payload)
@@ -602,7 +602,7 @@ async def publish_anywhere(server: embedded.Server, subject: str, payload: bytes
 
 @contextmanager
 def listening(server: embedded.Server, subject: str, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
-    """Runs `lifecycle validate` on a subject, and waits until it is subscribed."""
+    """Run `lifecycle validate` on a subject, and wait until it is subscribed."""
     with running("--server", server.url, "--subject", subject, *arguments) as process:
         assert read_line(process.stderr).startswith(b"Validating messages on ")
         yield process
@@ -619,8 +619,8 @@ async def test_messages_are_validated(server: embedded.Server, tmp_path: Path) -
     payloads = [of("some"), of("some", BAD), of("some", WARNED), UNKNOWN, of("other"), b"nonsense", pretty, b"", LONG]
     with listening(server, subject, "--count", len(payloads), "--rejects", rejects, "--valid", valid) as process:
         await publish(server.url, subject, *payloads)
-        code, out, said = ended(process)
-    assert (code, the_sum(said)) == (1, (9, 4, 5))
+        code, out, err = ended(process)
+    assert (code, totals(err)) == (1, (9, 4, 5))
     found = [re.match(r"(.+):(\d+): .* \[([-a-z0-9]+)\]$", line) for line in out.splitlines()]
     assert [each.groups() for each in found if each] == [
         (subject, "2", "schema-type"),
@@ -652,7 +652,7 @@ async def test_messages_as_json_and_for_github(server: embedded.Server) -> None:
             assert out.startswith(f"::error title=schema-type::{subject}: $.identity")
 
 
-async def test_without_a_subject_it_is_lifecycle_events(server: embedded.Server) -> None:
+async def test_the_default_subject_is_that_of_lifecycle_events(server: embedded.Server) -> None:
     with running("--server", server.url, "--count", 1) as process:
         assert b"Validating messages on choria.lifecycle.event.> from " in read_line(process.stderr)
         await publish(server.url, SUBJECT + "default", of("default"))
@@ -665,26 +665,26 @@ async def test_a_subject_without_a_server(server: embedded.Server) -> None:
         assert ended(one)[0] == 0
 
 
-async def test_hostile_subjects_of_messages(server: embedded.Server) -> None:
+async def test_hostile_subjects(server: embedded.Server) -> None:
     for output in ("text", "json", "github"):
         with listening(server, f"hostile{output}.>", "--output", output, "--count", 1) as process:
             await publish_anywhere(server, f"hostile{output}.\x1b[2J\u202eé", BAD)
-            code, out, said = ended(process)
+            code, out, err = ended(process)
         assert code == 1
         assert len(out.splitlines()) == 2
-        assert all(line.isprintable() for line in [*out.splitlines(), *said.splitlines()])
+        assert all(line.isprintable() for line in [*out.splitlines(), *err.splitlines()])
 
 
 @pytest.mark.parametrize(("count", "code"), [([], 0), (["--count", 2], 1)])
-async def test_the_time_is_over(count: list[object], code: int, server: embedded.Server) -> None:
+async def test_it_ends_when_the_time_is_over(count: list[object], code: int, server: embedded.Server) -> None:
     subject = f"{SUBJECT}over{code}"
     with listening(server, subject, "--for", "300ms", *count) as process:
         await publish(server.url, subject, of(f"over{code}"))
-        result, out, said = ended(process)
-    assert (result, out, the_sum(said)) == (code, "", (1, 1, 0))
+        result, out, err = ended(process)
+    assert (result, out, totals(err)) == (code, "", (1, 1, 0))
 
 
-async def test_what_was_wrong_counts_also_if_the_time_is_over(server: embedded.Server) -> None:
+async def test_errors_count_when_the_time_is_over(server: embedded.Server) -> None:
     with listening(server, SUBJECT + "wrong", "--for", "300ms") as process:
         await publish(server.url, SUBJECT + "wrong", b"nonsense")
         assert ended(process)[0] == 1
@@ -700,7 +700,7 @@ async def test_what_was_wrong_counts_also_if_the_time_is_over(server: embedded.S
         (signal.SIGTERM, ["--count", 9], 143),
     ],
 )
-async def test_signals_end_it_with_the_sum(
+async def test_signals_end_it_with_the_summary(
     number: int, arguments: list[object], code: int, server: embedded.Server
 ) -> None:
     subject = f"{SUBJECT}signal{number}{len(arguments)}"
@@ -708,8 +708,8 @@ async def test_signals_end_it_with_the_sum(
         await publish(server.url, subject, of("elsewhere"))
         assert b"[subject-differs]" in read_line(process.stdout)
         process.send_signal(number)
-        result, out, said = ended(process)
-    assert (result, out, the_sum(said)) == (code, "", (1, 1, 0))
+        result, out, err = ended(process)
+    assert (result, out, totals(err)) == (code, "", (1, 1, 0))
 
 
 async def test_errors_count_after_sigterm(server: embedded.Server) -> None:
@@ -723,8 +723,8 @@ async def test_errors_count_after_sigterm(server: embedded.Server) -> None:
 async def test_max_errors_ends_it(server: embedded.Server) -> None:
     with listening(server, SUBJECT + "most", "--max-errors", 2) as process:
         await publish(server.url, SUBJECT + "most", *[b"nonsense"] * 5)
-        code, out, said = ended(process)
-    assert (code, len(out.splitlines()), the_sum(said)) == (1, 2, (2, 0, 2))
+        code, out, err = ended(process)
+    assert (code, len(out.splitlines()), totals(err)) == (1, 2, (2, 0, 2))
 
 
 async def test_a_closed_pipe_ends_watching_quietly(server: embedded.Server) -> None:
@@ -734,13 +734,13 @@ async def test_a_closed_pipe_ends_watching_quietly(server: embedded.Server) -> N
         assert read_line(process.stdout)
         process.stdout.close()
         process.stdout = None
-        code, _, said = ended(process)
-    assert (code, said) == (0, "")
+        code, _, err = ended(process)
+    assert (code, err) == (0, "")
 
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[embedded.Server]:
-    """A server whose user may subscribe to next to nothing."""
+    """A server whose user may only subscribe to one subject."""
     config = 'authorization { users = [ { user: me, password: "open", permissions: { subscribe: "x" } } ] }'
     with embedded.nats_server(config, jetstream=False) as running_server:
         yield running_server
@@ -750,19 +750,19 @@ def test_no_permission(guarded: embedded.Server, tmp_path: Path) -> None:
     password = tmp_path / "password"
     for word in ("open", "wrong"):
         password.write_text(word)
-        code, out, said = validated("--server", guarded.url, "--user", "me", "--password-file", password)
+        code, out, err = validated("--server", guarded.url, "--user", "me", "--password-file", password)
         assert (code, out) == (4, "")
-        assert said.count("\n") == 1
+        assert err.count("\n") == 1
 
 
-def test_nobody_listens(unused_tcp_port: int) -> None:
-    code, out, said = validated("--server", f"127.0.0.1:{unused_tcp_port}")
+def test_connection_refused(unused_tcp_port: int) -> None:
+    code, out, err = validated("--server", f"127.0.0.1:{unused_tcp_port}")
     assert (code, out) == (3, "")
-    assert "connection refused" in said
+    assert "connection refused" in err
 
 
 @pytest.mark.parametrize("subject", ["not a subject", "a\x1b[31m\nb", ""])
-def test_what_is_no_subject(subject: str, server: embedded.Server) -> None:
-    code, out, said = validated("--server", server.url, "--subject", subject, "--for", "50ms")
-    assert (code, out) == (2, ""), said
-    assert all(line.isprintable() for line in said.split("\n"))
+def test_an_invalid_subject_is_rejected(subject: str, server: embedded.Server) -> None:
+    code, out, err = validated("--server", server.url, "--subject", subject, "--for", "50ms")
+    assert (code, out) == (2, ""), err
+    assert all(line.isprintable() for line in err.split("\n"))

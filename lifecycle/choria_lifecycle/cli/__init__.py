@@ -10,7 +10,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from choria_lifecycle.cli.output import abandon, open_missing, try_flush
+from choria_lifecycle.cli.output import abandon, flush_or_abandon, open_missing
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -33,7 +33,7 @@ def main() -> NoReturn:
         code = _INTERRUPTED
     # The interpreter would retry a failed write at exit, and replace the exit code.
     for stream in (sys.stdout, sys.stderr):
-        try_flush(stream)
+        flush_or_abandon(stream)
     sys.exit(code)
 
 

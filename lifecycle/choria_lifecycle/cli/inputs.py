@@ -1,10 +1,10 @@
-"""How `lifecycle validate` reads files: one after the other, a large one with several processes."""
+"""The input of `lifecycle validate`: files in sequence, large ones read by several processes."""
 
 from __future__ import annotations
 
 import stat
 import sys
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, TypeVar
 
@@ -13,12 +13,13 @@ from choria_lifecycle.cli.messages import say
 from choria_lifecycle.cli.results import STANDARD_INPUT
 from choria_lifecycle.support.text import safe
 from choria_lifecycle.validation.bulk import check_batch
+from choria_lifecycle.validation.decompression import UnreadableContent
 from choria_lifecycle.validation.parallel import SEGMENT_SIZE, validate_file, worker_pool
 from choria_lifecycle.validation.source import DocumentSource, is_divisible
 from choria_lifecycle.validation.worker import Job, WorkerEnded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
     from contextlib import AbstractContextManager
 
     from choria_lifecycle.cli.results import ResultWriter
@@ -30,33 +31,33 @@ if TYPE_CHECKING:
 __all__ = ["STDIN", "read_inputs"]
 
 STDIN: Final = "-"
-"""Stands for standard input."""
+"""The file name that denotes standard input."""
 
-# The verbosity at which errors are still said.
+# The verbosity at which errors are still shown.
 _ERRORS: Final = -9
 
 
 class _ReadError(Exception):
-    """A file cannot be read; the message says why."""
+    """A file cannot be read, for the reason in the message."""
 
 
 def read_inputs(results: ResultWriter, stop: Signals, files: Iterable[str], jobs: int) -> int:
     """Validate files, and return 2 if one of them could not be read, else 0.
 
     Args:
-        results: where everything goes.
-        stop: interrupts waiting for more.
-        files: their names, `STDIN` for standard input.
-        jobs: how many processes may share a file.
+        results: writes the results.
+        stop: interrupts reads that wait for input.
+        files: the names of the files, `STDIN` for standard input.
+        jobs: the maximum number of processes for a file.
 
     Raises:
-        ErrorLimitReached: there are as many errors as were asked for.
+        ErrorLimitReached: the maximum number of errors was reached.
     """
     names = list(files)
     code = before = 0
     with stop.deferred():
-        # What the first check imports has dataclasses, which are made by exec; an interrupt in there has CPython end
-        # with SIGINT in the end, wherever it was caught.
+        # The first check imports dataclasses, which use exec. If a signal interrupts that, CPython ends with SIGINT
+        # even though the KeyboardInterrupt was caught.
         check_batch((), warnings=False, now=0.0)
     sizes = [_size(name) for name in names]
     known = [size for size in sizes if size is not None]
@@ -76,12 +77,12 @@ def read_inputs(results: ResultWriter, stop: Signals, files: Iterable[str], jobs
 
 
 def _display_name(name: str) -> str:
-    """Return what people call a file."""
+    """Return the name of a file for messages."""
     return STANDARD_INPUT if name == STDIN else name
 
 
 def _size(name: str) -> int | None:
-    """Return the size of a plain file in bytes, None for everything else."""
+    """Return the size of a regular file in bytes; None for anything else."""
     try:
         status = Path(name).stat()
     except OSError:
@@ -92,24 +93,21 @@ def _size(name: str) -> int | None:
 def _is_shareable(name: str, size: int | None) -> bool:
     if size is not None and size <= SEGMENT_SIZE:
         return False
-    try:
+    with _read_errors():
         if size is not None and is_divisible(name):
             return True
-    except OSError as error:
-        raise _ReadError(error.strerror or error) from error
     if name == STDIN or (Path(name).exists() and not Path(name).is_dir()):
-        say(
-            f"{safe(_display_name(name))} is read by one process: only plain files with a document a line can be shared"
-        )
+        reason = "only uncompressed files with one document per line can be shared"
+        say(f"{safe(_display_name(name))} is read by one process: {reason}")
     return False
 
 
 def _read(results: ResultWriter, stop: Signals, name: str, before: int) -> None:
     with _open_input(name) as file:
         if name == STDIN and sys.stdin.isatty():
-            say("reading standard input; Ctrl-D ends it")
+            say("reading standard input; press Ctrl-D to end it")
         source = DocumentSource(stop.reader(file), on_oversized=results.write_oversized)
-        for batch in _read_errors(source):
+        for batch in _checked_reads(source):
             with stop.deferred():
                 results.validate(batch, _display_name(name))
             results.printer.wait_writable_blocking()
@@ -121,22 +119,20 @@ def _open_input(name: str) -> AbstractContextManager[IO[bytes]]:
 
 
 def _open_file(name: str) -> IO[bytes]:
-    try:
+    with _read_errors():
         return Path(name).open("rb")
-    except OSError as error:
-        raise _ReadError(error.strerror or error) from error
 
 
 def _read_shared(results: ResultWriter, stop: Signals, jobs: int, name: str, before: int) -> None:
-    wanted = Job(
+    job = Job(
         path=Path(name), policy=results.policy, valid=results.valid is not None, rejected=results.rejects is not None
     )
     lines = 0
     with ExitStack() as stack:
         with stop.deferred():
-            others = stack.enter_context(worker_pool(jobs))
+            workers = stack.enter_context(worker_pool(jobs))
         try:
-            for each in _read_errors(validate_file(others, wanted)):
+            for each in _checked_reads(validate_file(workers, job)):
                 if each.result is None or results.reaches_limit(each.result):
                     lines += _reread(results, stop, name, each.segment, lines)
                 else:
@@ -146,26 +142,35 @@ def _read_shared(results: ResultWriter, stop: Signals, jobs: int, name: str, bef
                 results.printer.wait_writable_blocking()
                 results.update_progress(before + each.segment[1])
         except WorkerEnded:
-            raise Failure("one of the processes has ended before its time; --jobs 1 does without them") from None
+            raise Failure("one of the processes ended unexpectedly; try --jobs 1") from None
 
 
 def _reread(results: ResultWriter, stop: Signals, name: str, segment: Segment, lines: int) -> int:
-    """Read a segment here, where what is too much to be handed over can be written, or only a part is wanted.
+    """Read a segment in this process: its result is too large to be returned, or reaches the error limit.
 
     Returns:
-        How many lines it has.
+        The number of lines.
     """
     with _open_file(name) as file:
         source = DocumentSource(file, on_oversized=results.write_oversized, segment=segment)
-        for batch in _read_errors(source):
+        for batch in _checked_reads(source):
             with stop.deferred():
                 results.validate(batch, name, lines)
             results.printer.wait_writable_blocking()
     return source.lines
 
 
-def _read_errors(source: Iterable[T]) -> Iterator[T]:
-    try:
+def _checked_reads(source: Iterable[T]) -> Iterator[T]:
+    with _read_errors():
         yield from source
+
+
+@contextmanager
+def _read_errors() -> Generator[None]:
+    try:
+        yield
     except OSError as error:
-        raise _ReadError(error.strerror or error) from error
+        message = error.strerror or str(error)
+        if isinstance(error, UnreadableContent) and error.command:
+            message = message.replace(error.command, f"{error.command} | lifecycle validate -")
+        raise _ReadError(message) from error

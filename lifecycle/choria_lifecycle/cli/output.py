@@ -1,4 +1,4 @@
-"""The standard streams of the process, whatever is at their other ends."""
+"""The standard streams of the process."""
 
 from __future__ import annotations
 
@@ -10,44 +10,42 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import TextIO
 
-__all__ = ["abandon", "has_colors", "open_missing", "try_flush"]
+__all__ = ["abandon", "flush_or_abandon", "has_colors", "open_missing"]
 
 
 def open_missing() -> None:
-    """Open the null device in place of standard streams that whoever started this process has closed.
+    """Open the null device in place of standard streams that the parent process has closed.
 
-    Otherwise the next file or connection would be opened in their place, and written to.
+    Otherwise the next file or connection would get their descriptors, and output would be written to it.
     """
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(descriptor)
         except OSError:
-            # The lowest number that is free, which is this one.
+            # This opens the lowest free descriptor, which is the closed one.
             os.open(os.devnull, os.O_RDWR)
         if getattr(sys, name) is None:
             setattr(sys, name, open(descriptor, "w" if descriptor else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
-def try_flush(stream: TextIO) -> OSError | None:
-    """Write what is buffered, and return what went wrong; then it goes nowhere."""
+def flush_or_abandon(stream: TextIO) -> None:
+    """Flush a stream, or abandon it if that fails."""
     try:
         stream.flush()
-    except OSError as error:
+    except OSError:
         abandon(stream)
-        return error
-    return None
 
 
 def abandon(stream: TextIO) -> None:
-    """Let what is still buffered go nowhere: the interpreter would try to write it when it ends."""
-    with suppress(OSError):  # also if it is no file, as in tests
+    """Redirect a stream to the null device, so that the interpreter does not fail to flush it at exit."""
+    with suppress(OSError):  # including a stream that is not a file, as in tests
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())
         os.close(null)
 
 
 def has_colors(choice: str) -> bool:
-    """Whether to write in colours: `always`, `never`, or `auto`, on terminals unless NO_COLOR or TERM=dumb is set."""
+    """Return True for `always`, and for `auto` on a terminal unless NO_COLOR or TERM=dumb is set."""
     if choice == "auto":
         return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return choice == "always"

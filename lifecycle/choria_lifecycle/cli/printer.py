@@ -1,6 +1,6 @@
-"""Lines on standard output and standard error, and a status line below them, written by a thread.
+"""A printer that writes lines to standard output and standard error, and a status line, in a thread.
 
-Whoever does not read them holds up that thread, and neither the event loop, which has a server to answer, nor a signal.
+A slow reader blocks only that thread, not the event loop, which must answer the server, nor signal handling.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 __all__ = ["READER_TIMEOUT", "OutputStream", "Printer"]
 
 READER_TIMEOUT: Final = 1.0
-"""How many seconds a reader may take nothing before it counts as gone, where a command has to end."""
+"""The time in seconds after which a command that must end stops waiting for a reader that accepts no output."""
 
-# How often, in seconds, whoever waits for a reader looks up.
+# In seconds; signal handlers run between waits.
 _POLL_INTERVAL: Final = 0.25
 
-# How much may wait to be written before whoever writes is to wait.
+# The number of queued bytes from which on callers must wait.
 _MAX_QUEUED: Final = 256 * 1024
 
-# What a pipe takes as a whole or not at all, so that it is known which lines have arrived in it. Windows has no name
-# for it, and other limits.
+# Writes of up to this many bytes to a pipe are atomic, so it is known which lines have arrived. Windows does not
+# define it.
 _PIPE_BUF: Final[int] = getattr(select, "PIPE_BUF", 512)
 
-# Stands for the status line among the lines that wait, none of which is empty.
+# Represents the status line in the queue, whose lines are never empty.
 _STATUS_MARKER: Final = b""
 _ERASE: Final = b"\r\x1b[K"
 
@@ -44,11 +44,11 @@ class OutputStream:
     """Standard output or standard error.
 
     Attributes:
-        encoding: what lines are written in; at first what the terminal or the environment asks for.
-        terminal: it is one.
-        lines_written: how many lines it has taken as a whole.
-        failure: why it takes no more, None while it does.
-        abandoned: nobody waits for its reader any longer.
+        encoding: the encoding of lines; initially that of the terminal or the environment.
+        terminal: the stream is a terminal.
+        lines_written: the number of lines written completely.
+        failure: the error after which nothing more is written, or None.
+        abandoned: its reader accepted no output in time; nothing more is written.
     """
 
     def __init__(self, stream: TextIO, name: str) -> None:
@@ -61,20 +61,20 @@ class OutputStream:
         self._name = name
         try:
             self.descriptor: int | None = stream.fileno()
-        except OSError:  # no file, as in tests
+        except OSError:  # not a file, as in tests
             self.descriptor = None
 
     @property
     def closed(self) -> bool:
-        """Whether nothing is written to it any more."""
+        """True once nothing more is written."""
         return self.abandoned or self.failure is not None
 
     def encode_line(self, text: str, *, fit: bool) -> bytes:
-        """Return a line as it is written; what the encoding does not have becomes an escape.
+        """Encode a line; characters that the encoding lacks are escaped.
 
         Args:
             text: the line without its end.
-            fit: break it on a terminal that is not as wide.
+            fit: wrap the line at the width of the terminal.
         """
         data = text.encode(self.encoding, "backslashreplace")
         if fit and self.terminal:
@@ -82,19 +82,19 @@ class OutputStream:
         return data + b"\n"
 
     def encode_status(self, text: str) -> bytes:
-        """Return what fits of a line into one row of the terminal, without the last column, as it is written."""
+        """Encode a line, truncated to one row of the terminal without its last column."""
         text = text.encode(self.encoding, "backslashreplace").decode(self.encoding)
         return wrap(text, self.columns - 1).partition("\n")[0].encode(self.encoding)
 
     def write(self, data: memoryview) -> int:
-        """Write the beginning of some bytes, and return how many they were.
+        """Write the beginning of data, and return the number of bytes written.
 
         Raises:
-            OSError: it takes no more; the error names the channel.
+            OSError: the data cannot be written; the error names the stream.
         """
         try:
             if self.descriptor is not None:
-                # Past the stream, whose buffer the interpreter would write at its end, and wait.
+                # Bypass the stream's buffer: the interpreter would flush it at exit, and block.
                 return os.write(self.descriptor, data[:_PIPE_BUF])
             buffer = self._stream.buffer
             buffer.write(data)
@@ -104,7 +104,7 @@ class OutputStream:
         return len(data)
 
     def pipe_descriptor(self) -> int | None:
-        """The descriptor, if it is a pipe whose reader can be watched."""
+        """Return the descriptor if it is a pipe whose reader can be watched, else None."""
         if sys.platform != "win32" and self.descriptor is not None:
             with suppress(OSError):
                 if stat.S_ISFIFO(os.fstat(self.descriptor).st_mode):
@@ -113,7 +113,7 @@ class OutputStream:
 
     @property
     def columns(self) -> int:
-        """How wide the terminal is, 80 if it is none or does not tell."""
+        """The width of the terminal; 80 if it is unknown or the stream is not a terminal."""
         with suppress(OSError):
             if self.descriptor is not None:
                 return os.get_terminal_size(self.descriptor).columns or 80
@@ -121,14 +121,15 @@ class OutputStream:
 
 
 class Printer:
-    """Writes lines to both channels, in the order in which they were given.
+    """Writes lines to both streams, in the order of the calls.
 
-    It belongs to one thread, apart from its own, which is started with the first line; `say` is for any thread.
+    One thread may use it, except for `say`, which any thread may call. The thread that writes starts with the first
+    line.
 
     Attributes:
         out: standard output.
-        err: standard error. That it takes no more is no failure: there is nowhere to say so.
-        reader_timeout: how many seconds to wait at the end for a reader that takes nothing; None for as long as it takes.
+        err: standard error, whose failures are ignored, as they cannot be reported.
+        reader_timeout: the seconds to wait at the end for a reader that accepts no output; None waits indefinitely.
     """
 
     def __init__(self) -> None:
@@ -152,8 +153,8 @@ class Printer:
         """Write a line to standard output; see `OutputStream.encode_line`.
 
         Raises:
-            BrokenPipeError: nobody reads any more.
-            OSError: no more can be written, as on a disk that is full.
+            BrokenPipeError: the reader has gone.
+            OSError: standard output cannot be written, for example because the disk is full.
         """
         self.check()
         self._enqueue(self.out, self.out.encode_line(text, fit=fit))
@@ -163,13 +164,12 @@ class Printer:
         self._enqueue(self.err, self.err.encode_line(text, fit=True))
 
     def status(self, text: str | None) -> None:
-        """Show a text below everything that was written, if standard error is a terminal that can erase it again.
+        """Show a status below all lines if standard error is a terminal that can erase it.
 
-        It is gone with the next line that a terminal gets, and at the end. While one waits to be shown, the next one
-        takes its place: they do not pile up.
+        The next line on a terminal, and the end, erase it. A new status replaces one that is still queued.
 
         Args:
-            text: a line, safe to show, cut where the terminal ends; None erases the one that is shown.
+            text: a line, safe to show, truncated to the width of the terminal; None erases the current status.
         """
         row = self.err.encode_status(text) if text and self._has_status else b""
         if row == self._status == b"":
@@ -178,15 +178,15 @@ class Printer:
             self._status = row
             if not self._status_queued:
                 self._enqueue(self.err, _STATUS_MARKER)
-                self._status_queued = True  # last: a signal may interrupt this, and the end has to erase all the same
+                self._status_queued = True  # last, so that `close` erases the status even if a signal interrupts this
 
     def check(self) -> None:
-        """Raise what `line` raises, if standard output has failed meanwhile."""
+        """Raise the error of standard output as `line` does, if it has failed."""
         if self.out.failure is not None:
             raise self.out.failure
 
     async def wait_writable(self) -> None:
-        """Return once another line may be written: what is not read piles up where somebody counts it, not here."""
+        """Wait until another line may be written, so that unread output does not accumulate here."""
         if self._queued_bytes < _MAX_QUEUED:
             return
         loop, woken = asyncio.get_running_loop(), asyncio.Event()
@@ -199,42 +199,42 @@ class Printer:
             self._on_writable = _do_nothing
 
     def wait_writable_blocking(self) -> None:
-        """Do as `wait_writable` does, without an event loop."""
+        """Wait as `wait_writable` does, without an event loop."""
         if self._queued_bytes >= _MAX_QUEUED:
             with self._changed:
                 self._wait_for(lambda: not self._is_backlogged(), None)
 
     def flush(self, timeout: float | None) -> None:
-        """Return once all was written, or a channel that takes nothing has been forgotten.
+        """Wait until all lines are written; abandon streams that accept no output in time.
 
         Args:
-            reader_timeout: as the attribute.
+            timeout: the seconds to wait for progress; None waits indefinitely.
         """
         while self._queue:
             with self._changed:
                 before = self._writes
-                moved = self._wait_for(lambda: not self._queue or self._writes != before, timeout)  # noqa: B023
-                if not moved:
+                progress = self._wait_for(lambda: not self._queue or self._writes != before, timeout)  # noqa: B023
+                if not progress:
                     self._abandon(self._queue[0][0])
 
     def close(self, timeout: float | None) -> None:
-        """Erase the status, drain, and end the thread."""
+        """Erase the status, flush as `flush` does, and end the thread."""
         self.status(None)
         self.flush(timeout)
         with self._changed:
             self._closing = True
             self._changed.notify_all()
         if self._thread is not None:
-            # Bounded: a signal that came in between may have left the lock taken, and the process has to end.
+            # With a timeout, because a signal may have left the lock acquired.
             self._thread.join(READER_TIMEOUT)
 
     @contextmanager
     def cancel_on_failure(self) -> Generator[None]:
-        """Within this, end the task as soon as standard output fails, instead of at the next line.
+        """Within this context, cancel the task as soon as standard output fails, not at the next line.
 
         Raises:
-            BrokenPipeError: nobody reads any more.
-            OSError: as `line`.
+            BrokenPipeError: the reader has gone.
+            OSError: standard output cannot be written.
         """
         descriptor = self.out.pipe_descriptor()
         task, loop, ended = asyncio.current_task(), asyncio.get_running_loop(), False
@@ -266,25 +266,25 @@ class Printer:
             self._on_failure = _do_nothing
             unwatch()
 
-    def _enqueue(self, channel: OutputStream, data: bytes) -> None:
-        if channel.closed:
+    def _enqueue(self, stream: OutputStream, data: bytes) -> None:
+        if stream.closed:
             return
         with self._changed:
-            self._queue.append((channel, data))
+            self._queue.append((stream, data))
             self._queued_bytes += len(data)
             if self._thread is None:
                 self._start()
             self._changed.notify_all()
 
     def _start(self) -> None:
-        # It may be in the middle of a line for ever; the process ends without it.
+        # A daemon, because it may be blocked in a write when the process ends.
         self._thread = Thread(target=self._write_loop, daemon=True, name="lifecycle-printer")
         self._thread.start()
 
     def _wait_for(self, condition: Callable[[], bool], timeout: float | None) -> bool:
         """Wait for a condition as `Condition.wait_for` does.
 
-        A signal that comes just before the wait does not end it, and its handler has to get a turn all the same.
+        A signal that arrives just before the wait does not interrupt it; polling lets its handler run.
         """
         while not self._changed.wait_for(condition, _POLL_INTERVAL if timeout is None else timeout):
             if timeout is not None:
@@ -292,74 +292,77 @@ class Printer:
         return True
 
     def _is_backlogged(self) -> bool:
-        # Half of it, so that the two threads do not take turns for every line.
+        # Half the limit, so that the threads do not alternate for every line.
         return self._queued_bytes > _MAX_QUEUED // 2 and self.out.failure is None
 
-    def _abandon(self, channel: OutputStream) -> None:
-        """Leave a channel that takes nothing, and the thread that is stuck with it, to themselves."""
-        channel.abandoned = True
-        self._queue = deque(each for each in self._queue if each[0] is not channel)
+    def _abandon(self, stream: OutputStream) -> None:
+        """Discard the lines of a stream, and continue in a new thread, as the current one may be blocked."""
+        stream.abandoned = True
+        self._queue = deque(each for each in self._queue if each[0] is not stream)
         self._queued_bytes = sum(len(data) for _, data in self._queue)
         self._thread = None
         if self._queue:
             self._start()
 
     def _write_loop(self) -> None:
-        channel: OutputStream | None = None
+        stream: OutputStream | None = None
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._queue or self._closing)
-                if not self._queue or (channel is not None and channel.abandoned):
+                if not self._queue or (stream is not None and stream.abandoned):
                     return
-                channel, lines, data = self._next_chunk()
+                stream, lines, data = self._next_chunk()
                 row = b""
                 if not data:
                     row, self._status_queued = self._status, False
-            if channel.terminal and (row or self._status_shown):
+            if stream.terminal and (row or self._status_shown):
                 self._status_shown = bool(row)
                 self._write(self.err, _ERASE + row)
-            arrived = self._write(channel, data)
+            arrived = self._write(stream, data)
             with self._changed:
-                if channel.abandoned:
+                if stream.abandoned:
                     return
-                channel.lines_written += lines if arrived and data else 0
+                stream.lines_written += lines if arrived and data else 0
                 for _ in range(lines):
                     self._queued_bytes -= len(self._queue.popleft()[1])
                 self._changed.notify_all()
                 self._notify(self._on_writable)
 
     def _next_chunk(self) -> tuple[OutputStream, int, bytes]:
-        """The next lines that a pipe takes as a whole, or the next one if that is longer, or the status line."""
-        channel, data = self._queue[0]
+        """Return the stream, number and bytes of the next lines.
+
+        These are as many lines as a pipe accepts atomically, one line if it is longer than that, or the status.
+        """
+        stream, data = self._queue[0]
         lines = [data]
         size = len(data)
         for number, (other, more) in enumerate(self._queue):
             if number:
                 size += len(more)
-                if other is not channel or not (data and more) or size > _PIPE_BUF:
+                if other is not stream or not (data and more) or size > _PIPE_BUF:
                     break
                 lines.append(more)
-        return channel, len(lines), b"".join(lines)
+        return stream, len(lines), b"".join(lines)
 
-    def _write(self, channel: OutputStream, data: bytes) -> bool:
+    def _write(self, stream: OutputStream, data: bytes) -> bool:
         rest = memoryview(data)
         try:
-            while rest and not channel.closed:
-                rest = rest[channel.write(rest) :]
+            while rest and not stream.closed:
+                rest = rest[stream.write(rest) :]
                 with self._changed:
                     self._writes += 1
                     self._changed.notify_all()
         except OSError as error:
-            channel.failure = error
-            if channel is self.out:
+            stream.failure = error
+            if stream is self.out:
                 self._notify(self._on_failure)
         return not rest
 
     @staticmethod
     def _notify(callback: Callable[[], object]) -> None:
-        with suppress(RuntimeError):  # its event loop has ended meanwhile
+        with suppress(RuntimeError):  # the event loop may be closed
             callback()
 
 
 def _do_nothing() -> None:
-    """Nobody wants to know."""
+    """Ignore a notification."""

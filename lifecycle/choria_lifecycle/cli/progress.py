@@ -1,7 +1,7 @@
-"""How far a long reading is, in one line for a terminal.
+"""The progress of reading long files, as one line for a terminal.
 
-click.progressbar is not used: it shows itself from the first moment, writes to the terminal on its own instead of
-through the printer's thread, and cannot be erased before another line is written there. What remains is this text.
+click.progressbar is not used: it appears at once, bypasses the printer's thread, and cannot be erased before another
+line is written.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from choria_lifecycle.support.text import safe
 
 __all__ = ["Progress"]
 
-# In seconds: what takes no longer has no progress to show, and nobody reads faster.
+# In seconds, before the first line and between updates.
 _DELAY: Final = 1.0
 _INTERVAL: Final = 0.1
 
@@ -27,14 +27,14 @@ _MAX_BAR: Final = 32
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
-    """How far the reading of one or several files is. Whoever reads keeps the attributes up to date.
+    """The progress of reading one or several files; the reader updates the attributes.
 
     Attributes:
-        started: when it began, in seconds of a clock such as time.monotonic.
-        name: what is read just now; it is foreign.
-        size: how many bytes there are to read, None if that is not known.
-        position: how many have been read.
-        documents: how many documents these held.
+        started: the time of the start, in seconds of a monotonic clock.
+        name: the file being read; untrusted text.
+        size: the total number of bytes, None if unknown.
+        position: the number of bytes read.
+        documents: the number of documents read.
     """
 
     started: float
@@ -48,13 +48,13 @@ class Progress:
         self._due = self.started + _DELAY
 
     def render(self, now: float, columns: int = 80) -> str | None:
-        """Return the line to show, or None if it is too early for one, or too early for another one.
+        """Return the line to show, or None if the first line, or the next update, is not due yet.
 
-        On a narrow terminal it has no bar, less of the name or none, and at last a cut end.
+        To fit a narrow terminal, the line omits the bar, shortens or omits the name, and finally is truncated.
 
         Args:
-            now: the time of the clock that `started` is of.
-            columns: how wide the terminal is. The last column stays free: some terminals begin a row when it is full.
+            now: the time, on the clock of `started`.
+            columns: the width of the terminal. The last column stays free: some terminals wrap when it is full.
 
         >>> Progress(started=0.0, name="a.ndjson", size=400_000_000, position=100_000_000, documents=500_000).text(2.0)
         'a.ndjson  25 %  100 MB of 400 MB  250,000 events/s  0:06 left  [###-----------]'
@@ -62,18 +62,18 @@ class Progress:
         if now < self._due:
             return None
         self._due = now + _INTERVAL
-        room = max(columns - 1, 0)
+        width = max(columns - 1, 0)
         line = "  ".join(self._figures(now - self.started))
-        if name := _tail(safe(self.name), room - len(line) - 2):
+        if name := _tail(safe(self.name), width - len(line) - 2):
             line = f"{name}  {line}"
-        spare = room - _width(line) - 2
+        spare = width - _width(line) - 2
         if self.size and spare >= _MIN_BAR:
             line = f"{line}  {_bar(self._share, min(spare, _MAX_BAR))}"
-        return line[:room]
+        return line[:width]
 
     @property
     def _share(self) -> float:
-        # A file that is still written to may have become longer than it was.
+        # A file may have grown since its size was read.
         return min(self.position / self.size, 1.0) if self.size else 0.0
 
     def _figures(self, elapsed: float) -> list[str]:
@@ -105,12 +105,12 @@ def _bar(share: float, width: int) -> str:
 
 
 def _width(text: str) -> int:
-    # How wide a character is, terminals do not agree on; none is wider than two.
+    # Terminals disagree on the width of some characters; none is wider than two columns.
     return len(text) if text.isascii() else sum(1 if char.isascii() else 2 for char in text)
 
 
 def _tail(text: str, width: int) -> str:
-    """Return the end of a text, where the name of a file is, marked if it is not all; nothing if there is no room."""
+    """Return the end of a path that fits, marked if it is truncated; empty if the width is too small for a name."""
     if width < _MIN_NAME:
         return ""
     if _width(text) <= width:

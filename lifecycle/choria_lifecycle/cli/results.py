@@ -1,4 +1,4 @@
-"""What `lifecycle validate` does with what was found: findings are written, documents sorted, and all is counted."""
+"""The output of `lifecycle validate`: findings, sorted documents, progress and the summary."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 __all__ = ["STANDARD_INPUT", "ErrorLimitReached", "ResultWriter", "create_file"]
 
 STANDARD_INPUT: Final = "standard input"
-"""The place of what is read there."""
+"""The origin of documents read from standard input."""
 
 
 class ErrorLimitReached(Exception):
-    """There are as many errors as were asked for."""
+    """The maximum number of errors was reached."""
 
 
 @contextmanager
 def create_file(path: Path | None) -> Generator[IO[bytes] | None]:
-    """Within this, a file is open to write documents to; None for None.
+    """Open a file for documents within this context; None for None.
 
     Raises:
-        Failure: it cannot be created or written.
+        Failure: the file cannot be created or written.
     """
     if path is None:
         yield None
@@ -62,19 +62,19 @@ def _writing_to(file: IO[bytes]) -> Generator[None]:
 
 @dataclass(slots=True, kw_only=True)
 class ResultWriter:
-    """Where everything comes together.
+    """Writes findings, sorts documents into files, and counts both.
 
     Attributes:
-        policy: what to look for.
-        output: how findings are written.
-        printer: what writes them.
-        color: findings are written in colours.
-        quiet: findings are not written, only counted.
-        max_errors: end with this many errors.
-        rejects: where rejected documents go.
-        valid: where all others go.
-        progress: how far it is.
-        counts: what was found so far.
+        policy: which findings to look for.
+        output: the format of findings.
+        printer: writes the findings.
+        color: write findings in colour.
+        quiet: count findings without writing them.
+        max_errors: stop at this number of errors.
+        rejects: the file for rejected documents.
+        valid: the file for all other documents.
+        progress: the progress of reading.
+        counts: the numbers of documents and findings so far.
     """
 
     policy: Policy
@@ -89,33 +89,29 @@ class ResultWriter:
     counts: DocumentCounts = field(default_factory=DocumentCounts)
 
     def validate(self, batch: Batch, origin: str, line_offset: int = 0) -> None:
-        """Validate a batch and take what became of it.
-
-        Raises:
-            ErrorLimitReached: with this, or with a part of it.
-        """
-        part = validate_batch(batch, self.policy)
-        if self.reaches_limit(part):
+        """Validate a batch and write the result; arguments and errors as for `write`."""
+        result = validate_batch(batch, self.policy)
+        if self.reaches_limit(result):
             for each in split_batch(batch):
                 self.write(validate_batch(each, self.policy), origin, line_offset)
         else:
-            self.write(part, origin, line_offset)
+            self.write(result, origin, line_offset)
 
     def reaches_limit(self, result: BatchResult) -> bool:
-        """Tell whether a part has the last error that was asked for; it must then be taken document by document."""
+        """Return True if a result reaches `max_errors`; it must then be written document by document."""
         return self.max_errors is not None and self.counts.errors + result.counts.errors >= self.max_errors
 
     def write(self, result: BatchResult, origin: str, line_offset: int = 0, *, live: bool = False) -> None:
-        """Write and count what became of some documents.
+        """Write and count a result.
 
         Args:
-            result: what became of them.
+            result: the outcome of validation.
             origin: the file, or the subject.
-            line_offset: how many lines there are before those that the part counts.
-            live: the place is a subject.
+            line_offset: the number of lines before those that the result counts.
+            live: the origin is a subject.
 
         Raises:
-            ErrorLimitReached: with this.
+            ErrorLimitReached: `max_errors` was reached; the result was written.
             Failure: a document cannot be written.
             OSError: a finding cannot be written.
         """
@@ -123,9 +119,9 @@ class ResultWriter:
         self._write_documents(self.rejects, result.rejected)
         self._write_documents(self.valid, result.valid)
         if result.findings and not self.quiet:
-            # GitHub would look for a file of that name.
-            is_no_file = live or (self.output is ReportFormat.GITHUB and origin == STANDARD_INPUT)
-            line = line_formatter(self.output, origin, live=is_no_file, color=self.color)
+            # GitHub would look for a file named "standard input".
+            live = live or (self.output is ReportFormat.GITHUB and origin == STANDARD_INPUT)
+            line = line_formatter(self.output, origin, live=live, color=self.color)
             self._write_lines(
                 [line(number + line_offset, each) for number, findings in result.findings for each in findings]
             )
@@ -133,15 +129,15 @@ class ResultWriter:
             raise ErrorLimitReached
 
     def write_oversized(self, piece: bytes) -> None:
-        """Take a piece of a document that is too long to be held; see `validation.files.Source`."""
+        """Write a piece of an oversized document; see `DocumentSource`."""
         file = self.rejects if "input-size" in self.policy.codes else self.valid
         self._write_documents(file, [piece if piece == b"\n" else piece.replace(b"\n", b" ")])
 
     def update_progress(self, position: int) -> None:
-        """Show how far it is, if it is time for that.
+        """Update the progress line, at most ten times per second.
 
         Args:
-            position: how many bytes of all files have been read.
+            position: the number of bytes read from all files.
         """
         progress = self.progress
         progress.position = position
@@ -152,7 +148,7 @@ class ResultWriter:
                 self.printer.status(text)
 
     def write_summary(self) -> None:
-        """Say what became of all, unless nobody reads any more."""
+        """Write the summary to standard error, unless the reader of the findings has gone."""
         self.printer.status(None)
         self.printer.flush(READER_TIMEOUT)
         if isinstance(self.printer.out.failure, BrokenPipeError):
@@ -172,18 +168,18 @@ class ResultWriter:
             if self.printer.out.terminal:
                 for line in lines:
                     self.printer.line(line)
-            else:  # as one, which takes a tenth of the time
+            else:  # all at once, which takes a tenth of the time
                 self.printer.line("\n".join(lines), fit=False)
         except BrokenPipeError:
             if self.rejects is None and self.valid is None:
                 raise
-            self.quiet = True  # nobody reads findings any more; documents are sorted all the same
+            self.quiet = True  # the reader of the findings has gone; continue sorting documents
 
 
 def _to_one_line(document: bytes) -> bytes:
-    """Return a document that ends with a line feed without any other, so that what is written has a document a line.
+    """Replace all line feeds but the last with spaces, so that files have one document per line.
 
-    Where it is valid, line feeds stand between tokens only, and blanks mean the same.
+    In valid JSON, line feeds occur only between tokens.
     """
     if document.find(b"\n", 0, -1) < 0:
         return document

@@ -1,4 +1,4 @@
-"""`lifecycle validate`: which events break the contract, where and why; in files, or as they happen."""
+"""`lifecycle validate`: check events in files, or messages as they are published, against their contracts."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ __all__ = ["command"]
 
 _HELP = f"""{COMMANDS["validate"]}
 
-FILEs hold JSON documents: one a line, in an array, or over several lines; gzip is unpacked. Standard input is read for
--, and without FILE. Each document is held against the contract that its protocol names: of lifecycle events, machine
-transitions and the states of watchers, in either format. With --server, --config or --subject, messages are validated
-as they are published.
+A FILE contains JSON documents: one per line, in an array, or spanning several lines; gzip is decompressed. Without a
+FILE, or for -, standard input is read. The protocol of a document selects its contract, for lifecycle events, machine
+transitions and watcher states, in either format. With --server, --config or --subject, messages are validated as they
+are published.
 
 \b
   lifecycle validate events.ndjson archive-*.ndjson.gz
@@ -49,8 +49,8 @@ as they are published.
   lifecycle validate --jobs 4 --rejects bad.ndjson archive.ndjson
   lifecycle validate --server nats://127.0.0.1:4222 --for 30s
 
-Findings go to standard output, sums to standard error; -q leaves out the sums, -q -q the findings too. A document with
-warnings only is valid. Exit code 1 if a document was rejected, 2 if a file could not be read.
+Findings go to standard output, the summary to standard error; -q omits the summary, -q -q the findings too. A document
+that only has warnings is valid. Exit code 1 if a document was rejected, 2 if a file could not be read.
 """
 
 _CUT_CODES: Final = frozenset({"errors-cut", "warnings-cut"})
@@ -69,7 +69,7 @@ _MESSAGE_OPTIONS: Final = (
 
 
 def _parse_codes(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> frozenset[str]:
-    """Return the codes that values name, each a code, a group such as `schema`, or several with commas between them."""
+    """Return the codes that an option selects; each value lists codes or groups such as `schema`, comma-separated."""
     found: set[str] = set()
     for value in (each.strip() for text in values for each in text.rstrip(",").split(",")):
         named = {code for code in CODES if code == value or code.startswith(f"{value}-")}
@@ -77,7 +77,7 @@ def _parse_codes(ctx: click.Context, param: click.Parameter, values: tuple[str, 
             near = get_close_matches(value, CODES, n=1)
             groups = sorted({code.partition("-")[0] for code in CODES})
             hint = f"did you mean {near[0]}?" if near else f"codes begin with {', '.join(groups)}"
-            raise click.BadParameter(f"{quoted(value)} is no code; {hint}", ctx, param)
+            raise click.BadParameter(f"{quoted(value)} is not a code; {hint}", ctx, param)
         found |= named
     return frozenset(found)
 
@@ -89,39 +89,43 @@ def _parse_codes(ctx: click.Context, param: click.Parameter, values: tuple[str, 
     type=click.Choice([each.value for each in ReportFormat]),
     default=ReportFormat.TEXT.value,
     show_default=True,
-    help="How findings are written. json: one object a line. github: annotations of a GitHub workflow.",
+    help="The format of findings. json: one object per line. github: annotations of a GitHub workflow.",
 )
-@click.option("--no-warnings", is_flag=True, help="Look for errors only; this is faster.")
-@click.option("--warnings-as-errors", is_flag=True, help="Reject what has a warning.")
+@click.option("--no-warnings", is_flag=True, help="Look for errors only, which is faster.")
+@click.option("--warnings-as-errors", is_flag=True, help="Reject documents with warnings.")
 @click.option(
     "--select",
     multiple=True,
     metavar="CODE",
     callback=_parse_codes,
-    help="Only findings with this code, or of this group of codes, such as schema; may be repeated.",
+    help="Report only findings with this code, or group of codes such as schema; may be repeated.",
 )
 @click.option(
-    "--ignore", multiple=True, metavar="CODE", callback=_parse_codes, help="No findings with this code, likewise."
+    "--ignore",
+    multiple=True,
+    metavar="CODE",
+    callback=_parse_codes,
+    help="Discard findings with this code or group of codes; may be repeated.",
 )
 @click.option(
-    "--max-errors", type=click.IntRange(min=1), help="End with the document that has the last of this many errors."
+    "--max-errors", type=click.IntRange(min=1), help="Stop after the document with which this many errors are reached."
 )
 @click.option(
-    "--rejects", type=click.Path(dir_okay=False, path_type=Path), help="Write the bad documents to this file."
+    "--rejects", type=click.Path(dir_okay=False, path_type=Path), help="Write rejected documents to this file."
 )
-@click.option("--valid", type=click.Path(dir_okay=False, path_type=Path), help="Write the good ones to this file.")
+@click.option("--valid", type=click.Path(dir_okay=False, path_type=Path), help="Write valid documents to this file.")
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="How many processes read a large plain file with a document a line; no help where most lines are bad.",
+    help="The number of processes for a large uncompressed file with one document per line; no faster if most are bad.",
 )
 @click.option(
-    "--subject", help=f"The subject to validate messages on.  [default with --server or --config: {SUBJECT_PREFIX}.>]"
+    "--subject", help=f"Validate messages on this subject.  [default with --server or --config: {SUBJECT_PREFIX}.>]"
 )
-@click.option("--count", type=click.IntRange(min=1), help="End after this many messages.")
-@click.option("--for", "seconds", type=duration, help="Validate messages for this time.")
+@click.option("--count", type=click.IntRange(min=1), help="Stop after this many messages.")
+@click.option("--for", "seconds", type=duration, help="Stop after this time.")
 @COLOR
 @connection_options
 @click.pass_context
@@ -143,23 +147,23 @@ def command(
     color: str,
     connection: ConnectionArguments,
 ) -> int:
-    """Validate until all files are read, or enough messages were."""
+    """Validate files, or messages, to the end."""
     if no_warnings and warnings_as_errors:
-        raise click.UsageError("--no-warnings and --warnings-as-errors exclude each other", ctx)
+        raise click.UsageError("--no-warnings and --warnings-as-errors cannot be combined", ctx)
     codes = (select or frozenset(CODES)) - ignore
     if not codes:
-        raise click.UsageError("--select and --ignore leave no code to look for", ctx)
+        raise click.UsageError("--select and --ignore leave no codes", ctx)
     is_live = subject is not None or bool(connection.server or connection.config)
     subject = f"{SUBJECT_PREFIX}.>" if subject is None else subject
     _check_options(ctx, files, rejects, valid, is_live=is_live)
     results = ResultWriter(
         policy=Policy(
-            # One time for all of a file, so that the number of processes makes no difference; what may go on for days
-            # is compared with the clock.
+            # One time for all files, so that results do not depend on the number of processes. Pipes and messages may
+            # last for days and use the clock.
             now=time.time() if files and all(Path(file).is_file() for file in files) else None,
             warnings=not no_warnings,
             warnings_as_errors=warnings_as_errors,
-            # What was not looked at to the end is not taken for valid, whatever is asked for.
+            # A document that was not checked completely must not pass as valid, whatever codes are selected.
             codes=codes | (_CUT_CODES - ignore),
         ),
         output=ReportFormat(output),
@@ -175,13 +179,13 @@ def command(
     try:
         with create_file(rejects) as results.rejects, create_file(valid) as results.valid:
             if is_live:
-                if seconds is not None:  # then it ends, whether or not somebody reads
+                if seconds is not None:  # end on time even if the output is not read
                     results.printer.reader_timeout = READER_TIMEOUT
                 code = stop.run(_watch(results, connection, subject, count, seconds))
             else:
                 code = read_inputs(results, stop, files or (STDIN,), jobs)
     except ErrorLimitReached:
-        say(f"ended after {results.counts.errors:,} errors; there may be more")
+        say(f"stopped after {results.counts.errors:,} errors; there may be more")
     except KeyboardInterrupt:
         results.write_summary()
         if not (is_live and stop.terminated and count is None):
@@ -194,8 +198,8 @@ def command(
 async def _watch(
     results: ResultWriter, connection: ConnectionArguments, subject: str, count: int | None, seconds: float | None
 ) -> int:
-    """Validate messages; return the exit code if that is not for the findings to say."""
-    check_pattern(subject, "")  # what is wrong with it is said before connecting
+    """Validate messages; return an exit code, or 0 if the findings decide."""
+    check_pattern(subject, "")  # report errors before connecting
     number = 0
     async with (
         lifecycle.connect(**connection.arguments()) as middleware,
@@ -207,8 +211,8 @@ async def _watch(
                 async with asyncio.timeout(seconds):
                     async for delivery in received:
                         number += 1
-                        part = validate_message(delivery.data, delivery.subject, number, results.policy)
-                        results.write(part, delivery.subject, live=True)
+                        result = validate_message(delivery.data, delivery.subject, number, results.policy)
+                        results.write(result, delivery.subject, live=True)
                         if number == count:
                             break
                         await results.printer.wait_writable()
@@ -219,33 +223,35 @@ async def _watch(
 
 def _report_missed(counters: Counters) -> None:
     if counters.dropped:
-        say(f"{counters.dropped:,} messages came faster than they could be validated, and were dropped")
+        say(f"{counters.dropped:,} messages were dropped: they arrived faster than they could be validated")
     if counters.gaps:
-        say("the connection was lost meanwhile, and what was published then was missed")
+        say("the connection was interrupted; messages published in the meantime were missed")
 
 
 def _check_options(
     ctx: click.Context, files: tuple[str, ...], rejects: Path | None, valid: Path | None, *, is_live: bool
 ) -> None:
-    """Refuse options that have no meaning together, and files that would be written while they are read."""
+    """Reject contradictory options, and output files that are also inputs or written twice."""
     if is_live and files:
         raise click.UsageError(
-            "either FILEs or messages are validated; leave out --server, --config and --subject, or FILE", ctx
+            "cannot validate both files and messages; omit FILE, or --server, --config and --subject", ctx
         )
     for name in _FILE_OPTIONS if is_live else _MESSAGE_OPTIONS:
         if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = "for" if name == "seconds" else name.replace("_", "-")
-            other = "is for files" if is_live else "is for messages; it needs --server, --config or --subject"
-            raise click.UsageError(f"--{option} {other}", ctx)
-    written = [path for path in (rejects, valid) if path is not None]
-    for path in written:
+            reason = "is for files" if is_live else "is for messages; add --server, --config or --subject"
+            raise click.UsageError(f"--{option} {reason}", ctx)
+    inputs = [Path(file) for file in files if file != STDIN]
+    reads_stdin = not is_live and (not files or STDIN in files)
+    for path in (rejects, valid):
+        if path is None:
+            continue
         if str(path) == STDIN:
-            raise click.UsageError("documents are written to files; standard output has the findings", ctx)
-        others = [each for each in written if each is not path] + [Path(file) for file in files if file != STDIN]
-        is_input = not is_live and (not files or STDIN in files) and _is_standard_input(path)
-        if is_input or any(_is_same(path, other) for other in others):
-            message = f"{quoted(str(path), 200)} would be written over while it is read, or written by two at once"
-            raise click.UsageError(message, ctx)
+            raise click.UsageError("--rejects and --valid need files; standard output has the findings", ctx)
+        if (reads_stdin and _is_standard_input(path)) or any(_is_same(path, each) for each in inputs):
+            raise click.UsageError(f"{quoted(str(path), 200)} is also an input; choose another output file", ctx)
+    if rejects is not None and valid is not None and _is_same(rejects, valid):
+        raise click.UsageError("--rejects and --valid need different files", ctx)
 
 
 def _is_same(path: Path, other: Path) -> bool:
@@ -255,6 +261,6 @@ def _is_same(path: Path, other: Path) -> bool:
 
 
 def _is_standard_input(path: Path) -> bool:
-    with suppress(OSError, ValueError):  # it is no file, as in tests
+    with suppress(OSError, ValueError):  # not a file, as in tests
         return os.path.samestat(path.stat(), os.fstat(sys.stdin.fileno())) and path.is_file()
     return False

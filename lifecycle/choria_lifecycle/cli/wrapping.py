@@ -1,4 +1,4 @@
-"""Lines on a terminal that is not as wide as they are."""
+"""Wrapping of lines that are wider than the terminal."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ __all__ = ["wrap"]
 _CONTINUATION: Final = "    | "
 _MIN_COLUMNS: Final = len(_CONTINUATION) + 2
 
-# One of the colours of our own, which takes no room, or a character. Foreign text has no escapes left.
+# A character, or a colour code, which has no width. Untrusted text contains no escape sequences at this point.
 _split_units = re.compile(r"\x1b\[[0-9;]*m|.", re.DOTALL).findall
 
 
 def wrap(text: str, columns: int) -> str:
-    """Return a line, broken and marked where the terminal would break it.
+    """Wrap a line at the width of the terminal, and mark its continuation rows.
 
-    Where the terminal does, the rest begins at the left edge, and an event could be written so that its rest looks like
-    a line of its own.
+    If the terminal wrapped it, an event could be crafted so that its second row looks like a separate line.
 
     Args:
-        text: a line, safe to show; it may be coloured.
-        columns: how wide the terminal is.
+        text: a line, safe to show; it may contain colour codes.
+        columns: the width of the terminal.
 
-    >>> print(fitted("12:00:00 [startup] n1: server 12:00:01 [shutdown] n2: server", 35))
+    >>> print(wrap("12:00:00 [startup] n1: server 12:00:01 [shutdown] n2: server", 35))
     12:00:00 [startup] n1: server 12:00
         | :01 [shutdown] n2: server
     """
@@ -33,7 +32,7 @@ def wrap(text: str, columns: int) -> str:
         return text
     rows, row, used = [], "", 0
     for unit in _split_units(text):
-        # How wide a character is, terminals do not agree on; none is wider than two.
+        # Terminals disagree on the width of some characters; none is wider than two columns.
         width = 0 if unit.startswith("\x1b") else 1 if unit.isascii() else 2
         if used + width > columns:
             rows.append(row)

@@ -161,12 +161,12 @@ def _remember_time(time: str) -> None:
 
 
 def _kind(inspection: Inspection) -> DocumentKind:
-    opened = inspection.parsed
-    if opened is None:
+    parsed = inspection.parsed
+    if parsed is None:
         return DocumentKind("-", UNREADABLE)
     if inspection.contract is not None:
-        return DocumentKind(opened.format.value, _type_name(inspection.contract))
-    return DocumentKind(opened.format.value, NO_PROTOCOL if inspection.protocol is None else UNKNOWN)
+        return DocumentKind(parsed.format.value, _type_name(inspection.contract))
+    return DocumentKind(parsed.format.value, NO_PROTOCOL if inspection.protocol is None else UNKNOWN)
 
 
 @cache

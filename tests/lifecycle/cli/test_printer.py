@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 
 SECONDS = 30
 LONG = "x" * 999
-MANY = 1000  # times LONG is more than any pipe holds, and more than may wait
+MANY = 1000  # times LONG exceeds the capacity of any pipe, and the printer's limit
 
 
 class End:
-    """The end at which something is written, and the other one, at which a test reads: a pipe or a terminal."""
+    """Both ends of a pipe or a terminal: the tested code writes to one, the test reads from the other."""
 
     def __init__(self, reader: int, writer: int) -> None:
         self.reader, self.writer = reader, writer
 
     def read_until(self, end: bytes) -> bytes:
-        """Return what was written up to an end that has to come."""
+        """Return the data up to an expected end."""
         data = b""
         while not data.endswith(end):
             assert select.select([self.reader], [], [], SECONDS)[0], data
@@ -49,14 +49,14 @@ class End:
         return data
 
     def read_all(self) -> bytes:
-        """Return all that was written, once nobody can write any more."""
+        """Close the writer, and return the remaining data."""
         os.close(self.writer)
         self.writer = -1
         data = b""
         while select.select([self.reader], [], [], SECONDS)[0]:
             try:
                 more = os.read(self.reader, 65536)
-            except OSError as error:  # what the end of a terminal is on Linux
+            except OSError as error:  # the end of a terminal on Linux
                 assert error.errno == errno.EIO
                 return data
             if not more:
@@ -65,7 +65,7 @@ class End:
         raise AssertionError(data)
 
     def leave(self) -> None:
-        """Let the reader go away."""
+        """Close the reader."""
         os.close(self.reader)
         self.reader = -1
 
@@ -100,7 +100,7 @@ def terminal() -> Iterator[End]:
 
 @contextmanager
 def streams(out: int, err: int, encoding: str = "utf-8") -> Iterator[None]:
-    """Within this, the standard streams are these descriptors."""
+    """Replace the standard streams with these descriptors within this context."""
     with (
         pytest.MonkeyPatch.context() as patch,
         open(out, "w", encoding=encoding, closefd=False) as stdout,
@@ -114,7 +114,7 @@ def streams(out: int, err: int, encoding: str = "utf-8") -> Iterator[None]:
 
 @pytest.fixture
 def printer_to() -> Iterator[Callable[..., Printer]]:
-    """Makes printers, and ends them at last."""
+    """Return a factory of printers, which are closed after the test."""
     made: list[Printer] = []
 
     def make(out: End, err: End, encoding: str = "utf-8") -> Printer:
@@ -129,7 +129,7 @@ def printer_to() -> Iterator[Callable[..., Printer]]:
 
 @contextmanager
 def reading(end: End) -> Iterator[list[bytes]]:
-    """Within this, a thread reads until nobody can write any more, or the test has stopped it."""
+    """Read in a thread within this context, and return the data in pieces."""
     found: list[bytes] = []
     stop, stopped = os.pipe()
 
@@ -149,7 +149,7 @@ def reading(end: End) -> Iterator[list[bytes]]:
 
 
 def screen(data: bytes) -> list[str]:
-    """Return the rows that a terminal shows, of which the cursor is in the last one."""
+    """Return the rows that a terminal shows; the cursor is in the last one."""
     rows, column = [""], 0
     for unit in re.findall(r"\x1b\[K|[^\x1b]", data.decode()):
         if unit == "\n":
@@ -166,7 +166,7 @@ def screen(data: bytes) -> list[str]:
     return rows
 
 
-def test_lines_arrive_in_order(pipe: Callable[[], End], printer_to: Callable[..., Printer]) -> None:
+def test_lines_keep_their_order(pipe: Callable[[], End], printer_to: Callable[..., Printer]) -> None:
     out, err = pipe(), pipe()
     printer = printer_to(out, err)
     for number in range(200):
@@ -178,7 +178,7 @@ def test_lines_arrive_in_order(pipe: Callable[[], End], printer_to: Callable[...
     assert (printer.out.lines_written, printer.err.lines_written) == (200, 1)
 
 
-def test_both_channels_keep_their_order_at_one_end(pipe: Callable[[], End], printer_to: Callable[..., Printer]) -> None:
+def test_lines_of_both_streams_keep_their_order(pipe: Callable[[], End], printer_to: Callable[..., Printer]) -> None:
     both = pipe()
     printer = printer_to(both, both)
     for number in range(100):
@@ -187,7 +187,9 @@ def test_both_channels_keep_their_order_at_one_end(pipe: Callable[[], End], prin
     assert both.read_all().split() == [b"%d" % number for number in range(100)]
 
 
-def test_what_the_encoding_lacks_is_escaped(pipe: Callable[[], End], printer_to: Callable[..., Printer]) -> None:
+def test_characters_missing_in_the_encoding_are_escaped(
+    pipe: Callable[[], End], printer_to: Callable[..., Printer]
+) -> None:
     out = pipe()
     printer = printer_to(out, pipe(), "ascii")
     printer.line("é漢")
@@ -197,7 +199,7 @@ def test_what_the_encoding_lacks_is_escaped(pipe: Callable[[], End], printer_to:
     assert out.read_all() == "\\xe9\\u6f22\né漢\n".encode()
 
 
-def test_a_line_longer_than_a_pipe_arrives_as_a_whole(
+def test_a_line_longer_than_a_pipe_is_written_completely(
     pipe: Callable[[], End], printer_to: Callable[..., Printer]
 ) -> None:
     out = pipe()
@@ -210,7 +212,7 @@ def test_a_line_longer_than_a_pipe_arrives_as_a_whole(
     assert printer.out.lines_written == 1
 
 
-def test_a_reader_that_went_away(pipe: Callable[[], End], printer_to: Callable[..., Printer]) -> None:
+def test_a_closed_reader_raises_broken_pipe(pipe: Callable[[], End], printer_to: Callable[..., Printer]) -> None:
     out, err = pipe(), pipe()
     printer = printer_to(out, err)
     out.leave()
@@ -226,9 +228,7 @@ def test_a_reader_that_went_away(pipe: Callable[[], End], printer_to: Callable[.
     assert (err.read_all(), printer.out.lines_written) == (b"said\n", 0)
 
 
-def test_that_nobody_hears_what_is_said_is_no_failure(
-    pipe: Callable[[], End], printer_to: Callable[..., Printer]
-) -> None:
+def test_a_failure_of_standard_error_is_ignored(pipe: Callable[[], End], printer_to: Callable[..., Printer]) -> None:
     out, err = pipe(), pipe()
     printer = printer_to(out, err)
     err.leave()
@@ -240,8 +240,8 @@ def test_that_nobody_hears_what_is_said_is_no_failure(
     assert (out.read_all(), printer.err.lines_written) == (b"kept\n", 0)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-def test_a_full_disk(pipe: Callable[[], End], printer_to: Callable[..., Printer]) -> None:
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_raises(pipe: Callable[[], End], printer_to: Callable[..., Printer]) -> None:
     full = End(-1, os.open("/dev/full", os.O_WRONLY))
     printer = printer_to(full, pipe())
     printer.line("lost")
@@ -252,17 +252,17 @@ def test_a_full_disk(pipe: Callable[[], End], printer_to: Callable[..., Printer]
     full.close()
 
 
-def test_a_reader_that_takes_nothing_is_forgotten(
+def test_a_reader_that_accepts_nothing_is_abandoned(
     pipe: Callable[[], End], printer_to: Callable[..., Printer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, err = pipe(), pipe()
     printer = printer_to(out, err)
     wait_for = printer._wait_for
 
-    def only_for_out(condition: Callable[[], bool], patience: float | None) -> bool:
-        # The other reader would be forgotten too where the printer's thread does not get a turn in time.
-        stuck = printer.out.lines_written and not printer.out.abandoned
-        return wait_for(condition, patience if stuck else SECONDS)
+    def only_for_out(condition: Callable[[], bool], timeout: float | None) -> bool:
+        # Standard error would be abandoned too if the printer's thread did not run in time.
+        is_stuck = printer.out.lines_written and not printer.out.abandoned
+        return wait_for(condition, timeout if is_stuck else SECONDS)
 
     monkeypatch.setattr(printer, "_wait_for", only_for_out)
     for _ in range(MANY):
@@ -271,7 +271,7 @@ def test_a_reader_that_takes_nothing_is_forgotten(
     printer.flush(0.01)
     assert printer.out.abandoned
     assert err.read_until(b"\n") == b"said\n"
-    printer.line("nobody waits for this one")
+    printer.line("discarded")
     printer.close(None)
     written = printer.out.lines_written
     out_lines = out.read_all().split(b"\n")
@@ -283,7 +283,9 @@ def fill(printer: Printer) -> None:
         printer.line(LONG)
 
 
-async def test_room_is_there_until_too_much_waits(pipe: Callable[[], End], printer_to: Callable[..., Printer]) -> None:
+async def test_wait_writable_waits_while_too_much_is_queued(
+    pipe: Callable[[], End], printer_to: Callable[..., Printer]
+) -> None:
     out = pipe()
     printer = printer_to(out, pipe())
     printer.line("a")
@@ -298,7 +300,7 @@ async def test_room_is_there_until_too_much_waits(pipe: Callable[[], End], print
     assert printer.out.lines_written == MANY + 1
 
 
-async def test_waiting_for_room_ends_with_the_reader(
+async def test_wait_writable_ends_when_the_reader_closes(
     pipe: Callable[[], End], printer_to: Callable[..., Printer]
 ) -> None:
     out = pipe()
@@ -310,7 +312,9 @@ async def test_waiting_for_room_ends_with_the_reader(
     await asyncio.wait_for(waiting, SECONDS)
 
 
-def test_waiting_without_an_event_loop(pipe: Callable[[], End], printer_to: Callable[..., Printer]) -> None:
+def test_wait_writable_blocking_waits_without_an_event_loop(
+    pipe: Callable[[], End], printer_to: Callable[..., Printer]
+) -> None:
     out = pipe()
     printer = printer_to(out, pipe())
     printer.wait_writable_blocking()
@@ -323,36 +327,34 @@ def test_waiting_without_an_event_loop(pipe: Callable[[], End], printer_to: Call
     printer.wait_writable_blocking()
 
 
-async def test_a_reader_that_goes_away_ends_what_is_watched(
-    pipe: Callable[[], End], printer_to: Callable[..., Printer]
-) -> None:
+async def test_a_closed_reader_cancels_the_task(pipe: Callable[[], End], printer_to: Callable[..., Printer]) -> None:
     out = pipe()
     printer = printer_to(out, pipe())
 
-    async def watching() -> None:
+    async def watch() -> None:
         with printer.cancel_on_failure():
             out.leave()
             await asyncio.Event().wait()
 
     with pytest.raises(BrokenPipeError):
-        await asyncio.wait_for(watching(), SECONDS)
+        await asyncio.wait_for(watch(), SECONDS)
 
 
-async def test_a_watched_task_can_be_cancelled(pipe: Callable[[], End], printer_to: Callable[..., Printer]) -> None:
+async def test_the_task_can_still_be_cancelled(pipe: Callable[[], End], printer_to: Callable[..., Printer]) -> None:
     printer = printer_to(pipe(), pipe())
 
-    async def watching() -> None:
+    async def watch() -> None:
         with printer.cancel_on_failure():
             await asyncio.Event().wait()
 
-    task = asyncio.ensure_future(watching())
+    task = asyncio.ensure_future(watch())
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
 
 
-def test_a_status_is_below_all_lines_until_the_next(terminal: End, printer_to: Callable[..., Printer]) -> None:
+def test_a_status_is_below_all_lines_until_the_next_line(terminal: End, printer_to: Callable[..., Printer]) -> None:
     printer = printer_to(terminal, terminal)
     printer.line("one")
     printer.status("10 %")
@@ -374,7 +376,7 @@ def test_a_status_is_below_all_lines_until_the_next(terminal: End, printer_to: C
 
 
 @pytest.mark.parametrize("end", [lambda printer: printer.status(None), lambda printer: printer.close(None)])
-def test_a_status_goes_without_a_trace(
+def test_a_status_is_erased_at_the_end(
     end: Callable[[Printer], None], terminal: End, printer_to: Callable[..., Printer]
 ) -> None:
     printer = printer_to(terminal, terminal)
@@ -386,7 +388,7 @@ def test_a_status_goes_without_a_trace(
     assert screen(terminal.read_all()) == ["one", ""]
 
 
-def test_nothing_is_erased_where_nothing_was_shown(terminal: End, printer_to: Callable[..., Printer]) -> None:
+def test_nothing_is_erased_without_a_status(terminal: End, printer_to: Callable[..., Printer]) -> None:
     printer = printer_to(terminal, terminal)
     printer.status(None)
     printer.line("one")
@@ -395,7 +397,7 @@ def test_nothing_is_erased_where_nothing_was_shown(terminal: End, printer_to: Ca
     assert terminal.read_all() == b"one\n"
 
 
-def test_a_status_stays_while_lines_go_elsewhere(
+def test_a_status_remains_while_lines_go_to_a_pipe(
     pipe: Callable[[], End], terminal: End, printer_to: Callable[..., Printer]
 ) -> None:
     out = pipe()
@@ -413,7 +415,9 @@ def test_a_status_stays_while_lines_go_elsewhere(
     assert screen(data) == [""]
 
 
-def test_no_status_goes_into_a_pipe(pipe: Callable[[], End], terminal: End, printer_to: Callable[..., Printer]) -> None:
+def test_no_status_is_written_to_a_pipe(
+    pipe: Callable[[], End], terminal: End, printer_to: Callable[..., Printer]
+) -> None:
     err = pipe()
     printer = printer_to(terminal, err)
     printer.status("10 %")
@@ -442,7 +446,7 @@ def test_no_status_on_a_terminal_that_cannot_erase(terminal: End, monkeypatch: p
         ("é" * 200, "ascii", ("\\xe9" * 20)[:79]),
     ],
 )
-def test_a_status_is_cut_where_the_terminal_ends(
+def test_a_status_is_truncated_to_the_terminal(
     text: str, encoding: str, shown: str, terminal: End, printer_to: Callable[..., Printer]
 ) -> None:
     printer = printer_to(terminal, terminal, encoding)
@@ -450,7 +454,7 @@ def test_a_status_is_cut_where_the_terminal_ends(
     assert screen(terminal.read_until(shown.encode())) == [shown]
 
 
-def test_a_status_that_nobody_takes_does_not_pile_up(
+def test_queued_statuses_replace_each_other(
     pipe: Callable[[], End], terminal: End, printer_to: Callable[..., Printer]
 ) -> None:
     out = pipe()
@@ -467,9 +471,7 @@ def test_a_status_that_nobody_takes_does_not_pile_up(
     assert data.count(b"of") == 1
 
 
-def test_a_stopped_terminal_holds_up_the_end_no_longer_than_patience(
-    terminal: End, printer_to: Callable[..., Printer]
-) -> None:
+def test_a_stopped_terminal_delays_the_end_until_the_timeout(terminal: End, printer_to: Callable[..., Printer]) -> None:
     printer = printer_to(terminal, terminal)
     printer.status("10 %")
     terminal.read_until(b"10 %")
@@ -506,7 +508,7 @@ def nothing(printer: Printer) -> None:
         (failure, 1, ["lifecycle: error: no", ""]),
     ],
 )
-def test_a_status_is_gone_however_a_command_ends(
+def test_a_status_is_erased_however_a_command_ends(
     end: Callable[[Printer], None], code: int, rows: list[str], terminal: End
 ) -> None:
     @click.command(cls=Command)

@@ -31,7 +31,7 @@ def test_a_file() -> None:
     assert half().render(102.5, 77) == text
 
 
-def test_what_it_says_in_its_description() -> None:
+def test_the_example_in_the_docstring() -> None:
     progress = Progress(started=0.0, name="a.ndjson", size=400_000_000, position=100_000_000, documents=500_000)
     assert repr(progress.render(2.0)) in (inspect.getdoc(Progress.render) or "").splitlines()
 
@@ -46,7 +46,7 @@ def test_a_file_without_a_name() -> None:
     assert text.startswith("45 %  210 MB")
 
 
-def test_nothing_is_shown_in_the_first_second_and_then_ten_times_a_second() -> None:
+def test_the_line_appears_after_a_second_and_is_updated_ten_times_a_second() -> None:
     progress = half()
     times = [100 + count / 100 for count in range(300)]
     shown = [now for now in times if progress.render(now) is not None]
@@ -74,7 +74,7 @@ def test_figures(settings: dict[str, object], text: str) -> None:
     assert re.sub(r"  \[[#-]+\]$", "", found) == text
 
 
-def test_a_narrow_terminal_has_the_end_of_the_name_or_none() -> None:
+def test_a_narrow_terminal_shows_the_end_of_the_name_or_none() -> None:
     name = "archive/2026/11/events.ndjson"
     assert half(name=name).render(102.5, 74) == (
         "…11/events.ndjson  45 %  210 MB of 466 MB  1,250,000 events/s  0:03 left"
@@ -89,7 +89,7 @@ def test_a_narrow_terminal_has_the_end_of_the_name_or_none() -> None:
     size=st.none() | st.integers(0, 10**15),
     position=st.integers(0, 10**15),
 )
-def test_it_fits_and_does_not_move_the_cursor(name: str, columns: int, size: int | None, position: int) -> None:
+def test_the_line_fits_and_is_printable(name: str, columns: int, size: int | None, position: int) -> None:
     text = half(name=name, size=size, position=position).render(102.5, columns)
     assert text is not None
     assert text.isprintable()

@@ -1,4 +1,4 @@
-"""`lifecycle validate` on files and standard input, within this process."""
+"""`lifecycle validate` on files and standard input, in this process."""
 
 from __future__ import annotations
 
@@ -56,25 +56,25 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def mixed() -> str:
-    """A file with a good event, one with an error, one with a warning, one of an unknown protocol, and nonsense."""
+    """A file with a valid event, one with an error, one with a warning, an unknown protocol, and a line of garbage."""
     Path("mixed.ndjson").write_bytes(b"\n".join([GOOD, BAD, WARNED, UNKNOWN, WRAPPED, b"nonsense", b""]))
     return "mixed.ndjson"
 
 
 def codes_of(result: Result) -> list[str]:
-    """Return the codes of the findings in text, in their order."""
+    """Return the codes of the findings in text output, in order."""
     found = [re.search(r" \[([a-z]+-[-a-zA-Z0-9]+)\]$", line) for line in result.stdout.splitlines()]
     assert all(found), result.stdout
     return [each[1] for each in found if each]
 
 
 def table(result: Result) -> dict[str, list[str]]:
-    """Return the rows of the tables by their first cells, and the words of the sum."""
+    """Return the rows of the summary's tables by their first cells."""
     rows = [re.split(r"  +", line.strip()) for line in result.stderr.splitlines() if line]
     return {" ".join(row[:-2]) or row[0]: row[-2:] for row in rows}
 
 
-def the_sum(result: Result) -> tuple[int, int, int]:
+def totals(result: Result) -> tuple[int, int, int]:
     found = re.search(
         r"^checked ([\d,]+) = ([\d,]+) valid \+ ([\d,]+) rejected, in [\d,.]+ s$", result.stderr, re.MULTILINE
     )
@@ -84,7 +84,7 @@ def the_sum(result: Result) -> tuple[int, int, int]:
     return checked, valid, rejected
 
 
-# ---- what is written
+# ---- output
 
 
 def test_text(run: Run, mixed: str) -> None:
@@ -102,7 +102,7 @@ def test_text(run: Run, mixed: str) -> None:
     assert [": information: " in line for line in lines] == [False, False, True, False]
 
 
-def test_the_sum(run: Run, mixed: str) -> None:
+def test_summary(run: Run, mixed: str) -> None:
     result = run("validate", mixed)
     *tables, last = result.stderr.splitlines()
     assert [re.split(r"  +", line) for line in tables] == [
@@ -150,19 +150,20 @@ def test_standard_input(arguments: list[str], run: Run) -> None:
     result = run("validate", *arguments, stdin=GOOD + b"\n" + BAD + b"\n")
     assert result.exit_code == 1
     assert result.stdout.startswith("standard input:2: $.identity: ")
-    assert the_sum(result) == (2, 1, 1)
-    # GitHub shows no annotation of a file that is not there.
+    assert totals(result) == (2, 1, 1)
+    # GitHub shows no annotations of missing files.
     assert "file=" not in run("validate", *arguments, "--output", "github", stdin=BAD).stdout
 
 
 @pytest.mark.parametrize(
-    ("quiet", "has_findings", "has_sum"), [([], True, True), (["-q"], True, False), (["-q", "--quiet"], False, False)]
+    ("quiet", "has_findings", "has_summary"),
+    [([], True, True), (["-q"], True, False), (["-q", "--quiet"], False, False)],
 )
-def test_quiet(quiet: list[str], has_findings: bool, has_sum: bool, run: Run, mixed: str) -> None:
+def test_quiet(quiet: list[str], has_findings: bool, has_summary: bool, run: Run, mixed: str) -> None:
     for arguments in (["validate", *quiet, mixed], [*quiet, "validate", mixed]):
         result = run(*arguments)
         assert result.exit_code == 1
-        assert (bool(result.stdout), bool(result.stderr)) == (has_findings, has_sum)
+        assert (bool(result.stdout), bool(result.stderr)) == (has_findings, has_summary)
 
 
 @pytest.mark.parametrize(("color", "colored"), [("always", True), ("never", False), ("auto", False)])
@@ -176,20 +177,20 @@ def test_color(color: str, colored: bool, run: Run, mixed: str) -> None:
         assert "\x1b" not in run("validate", "--color", color, "--output", output, mixed).stdout
 
 
-def test_nothing_to_say(run: Run) -> None:
+def test_no_findings(run: Run) -> None:
     result = run("validate", stdin=GOOD + b"\n" + WRAPPED + b"\n")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert the_sum(result) == (2, 2, 0)
+    assert totals(result) == (2, 2, 0)
 
 
 @pytest.mark.parametrize("data", [b"", b"\n \r\n\t", b"[]", gzip.compress(b"", mtime=0)])
-def test_nothing_to_read(data: bytes, run: Run) -> None:
+def test_empty_input(data: bytes, run: Run) -> None:
     result = run("validate", stdin=data)
     assert (result.exit_code, result.stdout) == (0, "")
     assert re.fullmatch(r"checked 0 = 0 valid \+ 0 rejected, in 0\.\d s\n", result.stderr)
 
 
-# ---- what counts
+# ---- selected findings
 
 
 @pytest.mark.parametrize(
@@ -209,16 +210,16 @@ def test_nothing_to_read(data: bytes, run: Run) -> None:
         (["--ignore", "protocol-unknown"], ["schema-type", "id-uuid", "input-json"], 2),
     ],
 )
-def test_what_counts(arguments: list[str], codes: list[str], rejected: int, run: Run, mixed: str) -> None:
+def test_selected_findings(arguments: list[str], codes: list[str], rejected: int, run: Run, mixed: str) -> None:
     result = run("validate", *arguments, "--rejects", "rejects", "--valid", "valid", mixed)
     assert codes_of(result) == codes
-    assert the_sum(result) == (6, 6 - rejected, rejected)
+    assert totals(result) == (6, 6 - rejected, rejected)
     assert result.exit_code == (1 if rejected else 0)
     assert Path("rejects").read_bytes().count(b"\n") == rejected
     assert Path("valid").read_bytes().count(b"\n") == 6 - rejected
 
 
-def test_what_counts_as_an_error_is_shown_as_one(run: Run, mixed: str) -> None:
+def test_a_warning_treated_as_an_error_is_shown_as_an_error(run: Run, mixed: str) -> None:
     result = run("validate", "--warnings-as-errors", "--select", "id-uuid", "--color", "always", mixed)
     assert "\x1b[31m[id-uuid]" in result.stdout
     assert "warning" not in result.stdout
@@ -230,7 +231,7 @@ def test_what_counts_as_an_error_is_shown_as_one(run: Run, mixed: str) -> None:
     [("schema-requird", "did you mean schema-required?"), ("zzz", "codes begin with component, duplicate")],
 )
 @pytest.mark.parametrize("option", ["--select", "--ignore"])
-def test_an_unknown_code(option: str, code: str, hint: str, run: Run, mixed: str) -> None:
+def test_an_unknown_code_is_rejected(option: str, code: str, hint: str, run: Run, mixed: str) -> None:
     result = run("validate", option, code, mixed)
     assert (result.exit_code, result.stdout) == (2, "")
     assert hint in result.stderr
@@ -244,26 +245,26 @@ def test_every_code_can_be_selected(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("most", "checked", "said"), [(1, 2, 1), (2, 6, 4), (3, 6, 4)], ids=["the first", "the last", "more than there are"]
+    ("limit", "checked", "reported"), [(1, 2, 1), (2, 6, 4), (3, 6, 4)], ids=["first", "last", "more than exist"]
 )
-def test_max_errors(most: int, checked: int, said: int, run: Run, mixed: str) -> None:
+def test_max_errors(limit: int, checked: int, reported: int, run: Run, mixed: str) -> None:
     Path("more.ndjson").write_bytes(GOOD + b"\n")
-    result = run("validate", "--max-errors", most, "--rejects", "rejects", "--valid", "valid", mixed, "more.ndjson")
+    result = run("validate", "--max-errors", limit, "--rejects", "rejects", "--valid", "valid", mixed, "more.ndjson")
     assert result.exit_code == 1
-    assert len(result.stdout.splitlines()) == said
-    assert the_sum(result)[0] == checked + (most == 3)
-    assert ("may be more" in result.stderr) == (most < 3)
+    assert len(result.stdout.splitlines()) == reported
+    assert totals(result)[0] == checked + (limit == 3)
+    assert ("may be more" in result.stderr) == (limit < 3)
     written = Path("rejects").read_bytes() + Path("valid").read_bytes()
-    assert written.count(b"\n") == checked + (most == 3)
+    assert written.count(b"\n") == checked + (limit == 3)
 
 
-def test_max_errors_ends_with_a_whole_document(run: Run) -> None:
+def test_max_errors_completes_the_document(run: Run) -> None:
     result = run("validate", "--max-errors", 2, stdin=b'{"protocol":"io.choria.lifecycle.v1.startup"}\n' * 3)
     assert len(codes_of(result)) == 5
-    assert the_sum(result) == (1, 0, 1)
+    assert totals(result) == (1, 0, 1)
 
 
-# ---- what is refused
+# ---- usage errors
 
 
 @pytest.mark.parametrize(
@@ -297,7 +298,7 @@ def test_max_errors_ends_with_a_whole_document(run: Run) -> None:
     ],
     ids=" ".join,
 )
-def test_usage(arguments: list[str], run: Run, mixed: str) -> None:
+def test_usage_errors(arguments: list[str], run: Run, mixed: str) -> None:
     result = run("validate", *[mixed if each == "FILE" else each for each in arguments])
     assert (result.exit_code, result.stdout) == (2, ""), result.stderr
     assert "\x1b" not in result.stderr
@@ -306,7 +307,7 @@ def test_usage(arguments: list[str], run: Run, mixed: str) -> None:
 
 @contextmanager
 def named(kind: str, file: Path) -> Iterator[str]:
-    """Another name for a file, whether it is there or not."""
+    """Return another name for a file, which may not exist."""
     other = file.with_name("other")
     match kind:
         case "same":
@@ -331,7 +332,7 @@ KINDS = ["same", "dot", "absolute", "around", "symbolic"]
 
 @pytest.mark.parametrize("kind", [*KINDS, "hard"])
 @pytest.mark.parametrize("option", ["--rejects", "--valid"])
-def test_no_file_is_written_over_while_it_is_read(option: str, kind: str, run: Run, mixed: str) -> None:
+def test_an_input_file_is_not_overwritten(option: str, kind: str, run: Run, mixed: str) -> None:
     before = Path(mixed).read_bytes()
     Path("first.ndjson").write_bytes(GOOD)
     with named(kind, Path(mixed)) as other:
@@ -343,7 +344,7 @@ def test_no_file_is_written_over_while_it_is_read(option: str, kind: str, run: R
 
 @pytest.mark.parametrize("exists", [True, False])
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_file_is_written_by_two(kind: str, exists: bool, run: Run, mixed: str) -> None:
+def test_both_outputs_need_different_files(kind: str, exists: bool, run: Run, mixed: str) -> None:
     out = Path("out")
     if exists:
         out.write_text("precious")
@@ -353,17 +354,17 @@ def test_no_file_is_written_by_two(kind: str, exists: bool, run: Run, mixed: str
     assert (out.read_text() if exists else out.exists()) == ("precious" if exists else False)
 
 
-def test_both_kinds_of_documents_may_go_nowhere(run: Run, mixed: str) -> None:
+def test_both_outputs_may_be_the_null_device(run: Run, mixed: str) -> None:
     result = run("validate", "--rejects", os.devnull, "--valid", os.devnull, mixed)
-    assert the_sum(result) == (6, 4, 2)
+    assert totals(result) == (6, 4, 2)
 
 
 @pytest.mark.parametrize("name", ["a\x1b[31mb\nc.ndjson", "\u202ex.ndjson", "a,b:c%.ndjson", "\udcff.ndjson"])
-def test_hostile_names_of_files(name: str, run: Run) -> None:
+def test_hostile_file_names(name: str, run: Run) -> None:
     try:
         Path(name).write_bytes(BAD + b"\n")
     except OSError:
-        pytest.skip("this file system refuses such names")
+        pytest.skip("this file system rejects such names")
     for arguments in ([name], ["--rejects", name, name], ["--rejects", f"{name}/x", name], [f"missing {name}"]):
         for output in ("text", "json", "github"):
             for jobs in (1, 2):
@@ -374,7 +375,7 @@ def test_hostile_names_of_files(name: str, run: Run) -> None:
                 assert len(result.stdout.splitlines()) == (1 if arguments == [name] else 0)
 
 
-# ---- several files, and such as cannot be read
+# ---- several files, and unreadable ones
 
 
 def test_several_files(run: Run, mixed: str) -> None:
@@ -386,11 +387,11 @@ def test_several_files(run: Run, mixed: str) -> None:
         "a.json:10", "mixed.ndjson:2", "mixed.ndjson:3", "mixed.ndjson:4", "mixed.ndjson:6", "b.json:1",
         "standard input:1", "c.gz:2",
     ]  # fmt: skip
-    assert (result.exit_code, the_sum(result)) == (1, (12, 6, 6))
+    assert (result.exit_code, totals(result)) == (1, (12, 6, 6))
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_what_cannot_be_read_is_said_and_the_rest_is_read(jobs: int, run: Run) -> None:
+def test_unreadable_files_are_reported_and_the_others_are_read(jobs: int, run: Run) -> None:
     Path("folder").mkdir()
     Path("good.ndjson").write_bytes(GOOD + b"\n")
     result = run("validate", "--jobs", jobs, "-q", "-q", "missing", "good.ndjson", "folder", "good.ndjson")
@@ -400,54 +401,57 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_read(jobs: int, run: Run) -
         "lifecycle: error: cannot read folder: Is a directory",
     ]
     result = run("validate", "--jobs", jobs, "missing", "good.ndjson", "folder", "good.ndjson")
-    assert (result.exit_code, the_sum(result)) == (2, (2, 2, 0))
-    # That something cannot be shared is no news where it cannot be read at all.
+    assert (result.exit_code, totals(result)) == (2, (2, 2, 0))
+    # An unreadable file is not also reported as one that cannot be shared.
     assert "is read by one process" not in result.stderr
 
 
-def test_a_file_that_one_may_not_read(run: Run, mixed: str) -> None:
+def test_a_file_without_read_permission(run: Run, mixed: str) -> None:
     Path(mixed).chmod(0)
     if os.access(mixed, os.R_OK):
-        pytest.skip("root may read everything")
+        pytest.skip("root can read everything")
     result = run("validate", mixed)
     assert result.exit_code == 2
     assert f"cannot read {mixed}: Permission denied" in result.stderr
 
 
-def test_errors_do_not_hide_that_a_file_could_not_be_read(run: Run, mixed: str) -> None:
+def test_errors_do_not_hide_unreadable_files(run: Run, mixed: str) -> None:
     assert run("validate", mixed, "missing").exit_code == 2
     assert run("validate", "missing", mixed).exit_code == 2
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "problem"),
     [
-        (b"\x28\xb5\x2f\xfdxxxx", "zstd"),
-        (b"\xfd7zXZ\x00xxxx", "xz"),
-        (b"BZh9xxxx", "bzip2"),
-        (b"PK\x03\x04xxxx", "zip"),
-        ("{}".encode("utf-16"), "UTF-16"),
+        (b"\x28\xb5\x2f\xfdxxxx", "it is compressed with zstd; decompress it first, for example with `zstd -dc FILE"),
+        (b"\xfd7zXZ\x00xxxx", "it is compressed with xz; decompress it first, for example with `xz -dc FILE"),
+        (b"BZh9xxxx", "it is compressed with bzip2; decompress it first, for example with `bzip2 -dc FILE"),
+        (b"PK\x03\x04xxxx", "it is a zip archive; extract it first, for example with `unzip -p FILE"),
+        (
+            "{}".encode("utf-16"),
+            "it is encoded in UTF-16; convert it to UTF-8 first, for example with `iconv -f UTF-16 -t UTF-8 FILE",
+        ),
     ],
 )
-def test_what_is_packed_otherwise(data: bytes, said: str, run: Run) -> None:
-    Path("packed").write_bytes(data)
-    result = run("validate", "packed")
+def test_the_command_to_convert_other_formats_is_named(data: bytes, problem: str, run: Run) -> None:
+    Path("other").write_bytes(data)
+    result = run("validate", "-q", "other")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert said in result.stderr
+    assert result.stderr == f"lifecycle: error: cannot read other: {problem} | lifecycle validate -`\n"
 
 
-def test_gzip_that_ends_early(run: Run) -> None:
+def test_truncated_gzip(run: Run) -> None:
     Path("events.gz").write_bytes(gzip.compress(b"".join([GOOD + b"\n"] * 50 + [BAD + b"\n"]))[:-9])
     result = run("validate", "events.gz", "--rejects", "rejects", "--valid", "valid")
     assert result.exit_code == 2
     assert "ends early" in result.stderr
     written = Path("valid").read_bytes() + Path("rejects").read_bytes()
-    assert the_sum(result)[0] == written.count(b"\n") >= 1
+    assert totals(result)[0] == written.count(b"\n") >= 1
     assert written.startswith(GOOD + b"\n")
 
 
 @pytest.mark.parametrize("at", [-1, -20, 1, "identity", "character"])
-def test_a_line_that_was_cut_off_is_told_as_such(at: int | str, run: Run) -> None:
+def test_a_truncated_line_is_reported_as_such(at: int | str, run: Run) -> None:
     line = GOOD.replace(b"n1", "é".encode())
     end = {"identity": line.index(b"identity"), "character": line.index("é".encode()) + 1}.get(str(at), at)
     result = run("validate", "--rejects", "rejects", "--valid", "valid", stdin=GOOD + b"\n" + line[: int(end)])
@@ -470,7 +474,7 @@ LINES = st.lists(
 
 
 def validated(data: bytes, *arguments: object, name: str = "events") -> tuple[Result, bytes, bytes]:
-    """Validate a file; return the result, and what was sorted out of it."""
+    """Validate a file; return the result, the rejected and the valid documents."""
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         Path(name).write_bytes(data)
@@ -485,16 +489,16 @@ BOUNDED = settings(max_examples=strategies.EXAMPLES // 6, deadline=None, suppres
 
 @BOUNDED
 @given(LINES, st.sampled_from([b"\n", b"\r\n"]), st.booleans(), st.sampled_from([b"", ENDLESS]), st.booleans())
-def test_no_line_is_lost(lines: list[bytes], line_end: bytes, ended: bool, endless: bytes, packed: bool) -> None:
+def test_no_line_is_lost(lines: list[bytes], line_end: bytes, ended: bool, endless: bytes, compressed: bool) -> None:
     lines = [b"first", *lines, *([endless] if endless else [])]
     data = line_end.join(lines) + (line_end if ended else b"")
-    result, rejects, valid = validated(gzip.compress(data) if packed else data)
-    came = [line + b"\n" for line in data.split(b"\n") if line.strip(b" \t\r\n")]
+    result, rejects, valid = validated(gzip.compress(data) if compressed else data)
+    expected = [line + b"\n" for line in data.split(b"\n") if line.strip(b" \t\r\n")]
     sorted_out = rejects.splitlines(keepends=True), valid.splitlines(keepends=True)
     rest = [iter(each) for each in sorted_out]
-    is_good = [line.strip() in (GOOD, WRAPPED, WARNED, UNKNOWN) for line in came]
-    assert [next(rest[good]) for good in is_good] == came
-    assert the_sum(result) == (len(came), len(sorted_out[1]), len(sorted_out[0]))
+    is_good = [line.strip() in (GOOD, WRAPPED, WARNED, UNKNOWN) for line in expected]
+    assert [next(rest[good]) for good in is_good] == expected
+    assert totals(result) == (len(expected), len(sorted_out[1]), len(sorted_out[0]))
     assert result.exit_code == 1
 
 
@@ -504,44 +508,44 @@ def test_no_line_is_lost(lines: list[bytes], line_end: bytes, ended: bool, endle
     st.sampled_from([None, 2]),
     st.booleans(),
 )
-def test_no_element_is_lost(documents: list[bytes], indent: int | None, packed: bool) -> None:
+def test_no_element_is_lost(documents: list[bytes], indent: int | None, compressed: bool) -> None:
     elements = [
         raw if indent is None or raw in (ENDLESS, b'"\xff"') else json.dumps(json.loads(raw), indent=indent).encode()
         for raw in documents
     ]
     data = b"[" + b",\n".join(elements) + b"]"
-    result, rejects, valid = validated(gzip.compress(data) if packed else data)
+    result, rejects, valid = validated(gzip.compress(data) if compressed else data)
     is_good = [raw in (GOOD, WRAPPED, UNKNOWN) for raw in documents]
     lines = [raw.replace(b"\n", b" ") + b"\n" for raw in elements]
     assert valid == b"".join(line for line, good in zip(lines, is_good, strict=True) if good)
     assert rejects == b"".join(line for line, good in zip(lines, is_good, strict=True) if not good)
-    assert the_sum(result) == (len(documents), sum(is_good), len(documents) - sum(is_good))
+    assert totals(result) == (len(documents), sum(is_good), len(documents) - sum(is_good))
 
 
 # ---- several processes
 
 
-class Here:
-    """Does in this process, and at once, what others would do."""
+class InProcessPool:
+    """A worker pool that validates at once in this process."""
 
     def __init__(self, jobs: int) -> None:
         self.processes = [None] * (jobs - 1)
 
-    def submit(self, wanted: worker.Job, segment: Segment) -> Future[Any]:
+    def submit(self, job: worker.Job, segment: Segment) -> Future[Any]:
         future: Future[Any] = Future()
-        future.set_result(worker.validate_segment(wanted, segment))
+        future.set_result(worker.validate_segment(job, segment))
         return future
 
 
 @contextmanager
 def segments(size: int, limit: int) -> Iterator[list[int]]:
-    """Within this, files are shared in small segments, and nothing is long; gives the jobs of each pool."""
+    """Use small segments and a size limit within this context; yield the number of jobs of each pool."""
     pools: list[int] = []
 
     @contextmanager
-    def pool(jobs: int) -> Iterator[Here]:
+    def pool(jobs: int) -> Iterator[InProcessPool]:
         pools.append(jobs)
-        yield Here(jobs)
+        yield InProcessPool(jobs)
 
     with pytest.MonkeyPatch.context() as patch:
         for module in (parallel, inputs):
@@ -552,8 +556,8 @@ def segments(size: int, limit: int) -> Iterator[list[int]]:
         yield pools
 
 
-def without_time(said: str) -> str:
-    return re.sub(r"in [\d,.]+ s$", "", said, flags=re.MULTILINE)
+def without_time(text: str) -> str:
+    return re.sub(r"in [\d,.]+ s$", "", text, flags=re.MULTILINE)
 
 
 @BOUNDED
@@ -567,10 +571,10 @@ def without_time(said: str) -> str:
     st.sampled_from(["events", "./events", "./-"]),
 )
 def test_the_number_of_processes_makes_no_difference(
-    lines: list[bytes], ended: bool, size: int, most: list[object], policy: list[object], output: str, name: str
+    lines: list[bytes], ended: bool, size: int, limits: list[object], policy: list[object], output: str, name: str
 ) -> None:
     data = b"\n".join([*lines, b"y" * 500, BAD]) + (b"\n" if ended else b"")
-    arguments = [*most, *policy, "--output", output]
+    arguments = [*limits, *policy, "--output", output]
     found = []
     for jobs in (1, 2, 3):
         with segments(size, limit=450) as pools:
@@ -587,19 +591,21 @@ def test_the_number_of_processes_makes_no_difference(
         ("array.json", b"[" + GOOD + b"]"),
         ("pretty.json", json.dumps(json.loads(GOOD), indent=2).encode()),
     ],
-    ids=["packed", "array", "pretty"],
+    ids=["compressed", "array", "pretty"],
 )
-def test_what_cannot_be_shared_is_read_all_the_same(name: str, data: bytes, run: Run) -> None:
+def test_files_that_cannot_be_shared_are_read_by_one_process(name: str, data: bytes, run: Run) -> None:
     Path(name).write_bytes(data)
     with segments(10, limit=MAX_SIZE) as pools:
         result = run("validate", "--jobs", 2, name)
-    assert (pools, result.exit_code, the_sum(result)) == ([], 0, (1, 1, 0))
-    assert result.stderr.startswith(f"{name} is read by one process")
+    assert (pools, result.exit_code, totals(result)) == ([], 0, (1, 1, 0))
+    assert result.stderr.startswith(
+        f"{name} is read by one process: only uncompressed files with one document per line"
+    )
 
 
-def test_a_small_file_is_not_worth_more_processes(run: Run, mixed: str) -> None:
+def test_a_small_file_is_read_by_one_process_without_a_message(run: Run, mixed: str) -> None:
     result = run("validate", "--jobs", 8, mixed)
-    assert (result.exit_code, the_sum(result)) == (1, (6, 4, 2))
+    assert (result.exit_code, totals(result)) == (1, (6, 4, 2))
     assert "one process" not in result.stderr
 
 
@@ -607,7 +613,7 @@ def test_a_small_file_is_not_worth_more_processes(run: Run, mixed: str) -> None:
 
 
 class Flood(lifecycle.InMemoryTransport):
-    """Delivers everything at once with the subscription, and lets something happen then."""
+    """A transport that delivers everything upon subscription, and then calls a function."""
 
     def __init__(self, payloads: Sequence[bytes], then: Callable[[], object]) -> None:
         super().__init__()
@@ -636,14 +642,14 @@ def nothing() -> None:
     ],
     ids=["count", "errors", "time", "interrupted", "terminated"],
 )
-def test_messages_that_come_too_fast_are_said(
+def test_dropped_messages_are_reported(
     arguments: list[object], then: Callable[[], object], code: int, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     middleware = lifecycle.Middleware(Flood([BAD] * 1005, then), limit=2)
     monkeypatch.setattr(lifecycle, "connect", lambda **_: middleware)
     result = run("validate", "--server", "memory", *arguments)
-    assert (result.exit_code, the_sum(result)) == (code, (2, 0, 2))
-    assert "1,003 messages came faster than they could be validated" in result.stderr
+    assert (result.exit_code, totals(result)) == (code, (2, 0, 2))
+    assert "1,003 messages were dropped: they arrived faster than they could be validated" in result.stderr
 
 
 # ---- help
@@ -660,7 +666,7 @@ def test_help(run: Run) -> None:
     assert all(len(line) <= 100 for line in result.stdout.splitlines())
 
 
-def test_severities_are_those_of_the_codes(run: Run, mixed: str) -> None:
+def test_severities_match_the_codes(run: Run, mixed: str) -> None:
     for line in run("validate", "--output", "json", mixed).stdout.splitlines():
         found = json.loads(line)
         assert Severity(found["severity"]) is CODES[found["code"]]
