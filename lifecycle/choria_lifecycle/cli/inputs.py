@@ -41,12 +41,12 @@ class _ReadError(Exception):
     """A file cannot be read, for the reason in the message."""
 
 
-def read_inputs(results: ResultWriter, stop: Signals, files: Iterable[str], jobs: int) -> int:
+def read_inputs(results: ResultWriter, signals: Signals, files: Iterable[str], jobs: int) -> int:
     """Validate files, and return 2 if one of them could not be read, else 0.
 
     Args:
         results: writes the results.
-        stop: interrupts reads that wait for input.
+        signals: interrupts reads that wait for input.
         files: the names of the files, `STDIN` for standard input.
         jobs: the maximum number of processes for a file.
 
@@ -55,7 +55,7 @@ def read_inputs(results: ResultWriter, stop: Signals, files: Iterable[str], jobs
     """
     names = list(files)
     code = before = 0
-    with stop.deferred():
+    with signals.deferred():
         # The first check imports dataclasses, which use exec. If a signal interrupts that, CPython ends with SIGINT
         # even though the KeyboardInterrupt was caught.
         check_batch((), warnings=False, now=0.0)
@@ -66,9 +66,9 @@ def read_inputs(results: ResultWriter, stop: Signals, files: Iterable[str], jobs
         results.progress.name = _display_name(name)
         try:
             if jobs > 1 and _is_shareable(name, size):
-                _read_shared(results, stop, jobs, name, before)
+                _read_shared(results, signals, jobs, name, before)
             else:
-                _read(results, stop, name, before)
+                _read(results, signals, name, before)
         except _ReadError as error:
             code = 2
             say(f"lifecycle: error: cannot read {safe(_display_name(name))}: {error}", at=_ERRORS)
@@ -102,13 +102,13 @@ def _is_shareable(name: str, size: int | None) -> bool:
     return False
 
 
-def _read(results: ResultWriter, stop: Signals, name: str, before: int) -> None:
+def _read(results: ResultWriter, signals: Signals, name: str, before: int) -> None:
     with _open_input(name) as file:
         if name == STDIN and sys.stdin.isatty():
             say("reading standard input; press Ctrl-D to end it")
-        source = DocumentSource(stop.reader(file), on_oversized=results.write_oversized)
+        source = DocumentSource(signals.reader(file), on_oversized=results.write_oversized)
         for batch in _checked_reads(source):
-            with stop.deferred():
+            with signals.deferred():
                 results.validate(batch, _display_name(name))
             results.printer.wait_writable_blocking()
             results.update_progress(before + source.position)
@@ -123,20 +123,20 @@ def _open_file(name: str) -> IO[bytes]:
         return Path(name).open("rb")
 
 
-def _read_shared(results: ResultWriter, stop: Signals, jobs: int, name: str, before: int) -> None:
+def _read_shared(results: ResultWriter, signals: Signals, jobs: int, name: str, before: int) -> None:
     job = Job(
         path=Path(name), policy=results.policy, valid=results.valid is not None, rejected=results.rejects is not None
     )
     lines = 0
     with ExitStack() as stack:
-        with stop.deferred():
+        with signals.deferred():
             workers = stack.enter_context(worker_pool(jobs))
         try:
             for each in _checked_reads(validate_file(workers, job)):
                 if each.result is None or results.reaches_limit(each.result):
-                    lines += _reread(results, stop, name, each.segment, lines)
+                    lines += _reread(results, signals, name, each.segment, lines)
                 else:
-                    with stop.deferred():
+                    with signals.deferred():
                         results.write(each.result, name, lines)
                     lines += each.lines
                 results.printer.wait_writable_blocking()
@@ -145,7 +145,7 @@ def _read_shared(results: ResultWriter, stop: Signals, jobs: int, name: str, bef
             raise Failure("one of the processes ended unexpectedly; try --jobs 1") from None
 
 
-def _reread(results: ResultWriter, stop: Signals, name: str, segment: Segment, lines: int) -> int:
+def _reread(results: ResultWriter, signals: Signals, name: str, segment: Segment, lines: int) -> int:
     """Read a segment in this process: its result is too large to be returned, or reaches the error limit.
 
     Returns:
@@ -154,7 +154,7 @@ def _reread(results: ResultWriter, stop: Signals, name: str, segment: Segment, l
     with _open_file(name) as file:
         source = DocumentSource(file, on_oversized=results.write_oversized, segment=segment)
         for batch in _checked_reads(source):
-            with stop.deferred():
+            with signals.deferred():
                 results.validate(batch, name, lines)
             results.printer.wait_writable_blocking()
     return source.lines

@@ -174,22 +174,22 @@ def command(
     )
     if results.output is not ReportFormat.TEXT:
         results.printer.out.encoding = "utf-8"
-    stop: Signals = ctx.obj
+    signals: Signals = ctx.obj
     code = 0
     try:
         with create_file(rejects) as results.rejects, create_file(valid) as results.valid:
             if is_live:
                 if seconds is not None:  # end on time even if the output is not read
                     results.printer.reader_timeout = READER_TIMEOUT
-                code = stop.run(_watch(results, connection, subject, count, seconds))
+                code = signals.run(_watch(results, connection, subject, count, seconds))
             else:
-                code = read_inputs(results, stop, files or (STDIN,), jobs)
+                code = read_inputs(results, signals, files or (STDIN,), jobs)
     except ErrorLimitReached:
         say(f"stopped after {results.counts.errors:,} errors; there may be more")
     except KeyboardInterrupt:
         results.write_summary()
-        if not (is_live and stop.terminated and count is None):
-            return stop.exit_code
+        if not (is_live and signals.terminated and count is None):
+            return signals.exit_code
         return 1 if results.counts.errors else 0
     results.write_summary()
     return code or (1 if results.counts.errors else 0)

@@ -107,8 +107,8 @@ class Screen:
         self._print_summary(self.printer.reader_timeout)
         self.printer.check()
 
-    def _print_summary(self, patience: float | None) -> None:
-        self.printer.flush(patience)
+    def _print_summary(self, timeout: float | None) -> None:
+        self.printer.flush(timeout)
         counts = self.view.counts
         # Lines that the reader did not take were not shown.
         counts.dropped += counts.shown - self.printer.out.lines_written

@@ -63,7 +63,7 @@ def test_json() -> None:
 
 
 @pytest.mark.parametrize("value", [True, False, 1, 1.5, -(2**64) + 1, 2**64 - 1, "1", None])
-def test_values_keep_their_types_in_json(value: Shown) -> None:
+def test_values_keep_their_types_in_json(value: FindingValue) -> None:
     finding = Finding(code="schema-type", path="$", rule="type", value=value, message="m")
     found = json.loads(line_formatter(ReportFormat.JSON, "f")(1, finding))["value"]
     assert (found, type(found)) == (value, type(value))
