@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from choria_lifecycle.validation.batch import Batch
@@ -190,7 +191,7 @@ def _add_file_findings(result: BatchResult, batch: Batch, policy: Policy) -> Non
             result.counts.count(_UNREADABLE, valid=not rejected, rejected=rejected)
         elif rejected:
             result.counts.file_errors += 1
-    result.findings.sort(key=_by_number)
+    result.findings.sort(key=itemgetter(0))
 
 
 def validate_message(data: bytes, subject: str, number: int, policy: Policy) -> BatchResult:
@@ -214,10 +215,6 @@ def split_batch(batch: Batch) -> Iterator[Batch]:
 
 def _first_line(batch: Batch) -> int:
     return batch.line_numbers[0] if batch.line_numbers else batch.findings[0][0]
-
-
-def _by_number(said: DocumentFindings) -> int:
-    return said[0]
 
 
 _UNREADABLE: Final = DocumentKind("-", UNREADABLE)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["DocumentSource", "Segment", "is_divisible", "segments"]
 
 Segment: TypeAlias = tuple[int, int]
-"""The begin and end of a part of a file, in bytes."""
+"""The beginning and end of a part of a file, in bytes."""
 
 _BLANK: Final = b" \t\r\n"
 _BOM: Final = b"\xef\xbb\xbf"
