@@ -42,7 +42,7 @@ On standard error there is a warning where the announcement fails, and with -q n
 """
 
 # After the program has ended.
-_SECONDS: Final = 5.0
+_CLOSE_TIMEOUT: Final = 5.0
 # The start waits for nothing, and a service cannot be told so in other words.
 _NO_WAIT: Final = 0.001
 
@@ -83,7 +83,7 @@ def command(
     startup(component=component, version=version, identity="checked" if identity is None else identity)
     if verbosity() < 0:
         logger.setLevel(logging.CRITICAL + 1)  # somebody may read what the program writes there, and nothing else
-    child = _started(program)
+    child = _start(program)
 
     def announce(over: Event) -> None:
         # Only now, when the program runs: this takes longer than all the rest.
@@ -97,18 +97,18 @@ def command(
 
     announcement = _Announcement(announce, child.wake)
     code = child.wait()
-    announcement.over.set()
-    told = child.linger(announcement.done.is_set, _SECONDS)
+    announcement.ended.set()
+    told = child.wait_until(announcement.done.is_set, _CLOSE_TIMEOUT)
     printer_of(ctx).flush(READER_TIMEOUT)
-    from choria_lifecycle.service.child import end_as
+    from choria_lifecycle.service.child import propagate_exit
 
-    code = end_as(code)
+    code = propagate_exit(code)
     if not told:
         os._exit(code)  # past what would wait for the announcement once more
     return code
 
 
-def _started(program: tuple[str, ...]) -> Child:
+def _start(program: tuple[str, ...]) -> Child:
     from choria_lifecycle.service.child import Child
 
     try:
@@ -127,30 +127,30 @@ class _Announcement:
         wake: called when that has been done.
 
     Attributes:
-        over: to be set once the program has ended.
+        ended: to be set once the program has ended.
         done: nothing is left to say.
     """
 
     def __init__(self, announce: Callable[[Event], None], wake: Callable[[], object]) -> None:
-        self.over = Event()
+        self.ended = Event()
         self.done = Event()
         self._announce = announce
         self._wake = wake
         try:
             Thread(target=self._run, name="lifecycle-run", daemon=True).start()
         except RuntimeError as error:  # there are too many threads
-            self._failed(error)
+            self._warn(error)
             self.done.set()
 
     def _run(self) -> None:
         try:
-            self._announce(self.over)
+            self._announce(self.ended)
         except Exception as error:  # noqa: BLE001 - whatever it is
-            self._failed(error)
+            self._warn(error)
         finally:
             self.done.set()
             self._wake()
 
     @staticmethod
-    def _failed(error: Exception) -> None:
+    def _warn(error: Exception) -> None:
         logger.warning("the program runs, and is not announced: %s", error)

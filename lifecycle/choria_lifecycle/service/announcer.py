@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 __all__ = ["Announcer", "AnnouncerCounters"]
 
 # For one publish, a lost connection that comes back included.
-_PUBLISH_SECONDS: Final = 5.0
+_PUBLISH_TIMEOUT: Final = 5.0
 # Between a publish that failed and the next attempt; each pause is twice the one before.
-_SHORTEST_PAUSE: Final = 1.0
-_LONGEST_PAUSE: Final = 60.0
+_MIN_PAUSE: Final = 1.0
+_MAX_PAUSE: Final = 60.0
 # The same at the end, where there are seconds left.
-_LAST_PAUSE: Final = 0.1
+_CLOSING_PAUSE: Final = 0.1
 # At most, for an end that may never be confirmed.
-_CUT_OFF: Final = 0.5
+_RESTARTED_TIMEOUT: Final = 0.5
 
 
 @dataclass(slots=True)
@@ -53,14 +53,14 @@ class AnnouncerCounters:
     dropped: int = 0
 
 
-class _Said(NamedTuple):
+class _PendingEvent(NamedTuple):
     """An event to be made once it is known whose it is; sent again, it is the same one."""
 
-    make: Callable[..., Event]
+    factory: Callable[..., Event]
     options: dict[str, Any]
 
-    def event(self, identity: str) -> Event:
-        return self.make(identity=identity, **self.options)
+    def build(self, identity: str) -> Event:
+        return self.factory(identity=identity, **self.options)
 
 
 class Announcer:
@@ -70,9 +70,9 @@ class Announcer:
         component: the kind of software the service is.
         version: the version it runs.
         identity: returns the name of the node; may take its time.
-        channel: where to publish; the caller closes it.
+        source: where to publish; the caller closes it.
         interval: seconds between two heartbeats.
-        first: how many seconds after the start the first one is.
+        initial_delay: how many seconds after the start the first one is.
         format: how to write the events.
         limit: how many events may wait.
         clock: tells when a heartbeat is due.
@@ -89,9 +89,9 @@ class Announcer:
         component: str,
         version: str,
         identity: Callable[[], Awaitable[str]],
-        channel: PublisherSource,
+        source: PublisherSource,
         interval: float,
-        first: float,
+        initial_delay: float,
         format: Format,  # noqa: A002 - the name users know
         limit: int,
         clock: Clock,
@@ -101,19 +101,19 @@ class Announcer:
         self.identity = ""
         self._component = component
         self._find_identity = identity
-        self._channel = channel
+        self._source = source
         self._interval = interval
         self._format = format
         self._limit = limit
         self._clock = clock
-        self._first = clock.now() + first
-        self._queue: deque[_Said] = deque()
-        self._filled = asyncio.Event()
-        self._emptied = asyncio.Event()
+        self._first_due = clock.now() + initial_delay
+        self._queue: deque[_PendingEvent] = deque()
+        self._queued = asyncio.Event()
+        self._drained = asyncio.Event()
         self._closing = asyncio.Event()
-        self._trouble: LifecycleError | None = None
-        self._known = False
-        self._backoff = Backoff(_SHORTEST_PAUSE, _LONGEST_PAUSE)
+        self._last_error: LifecycleError | None = None
+        self._may_be_known = False
+        self._backoff = Backoff(_MIN_PAUSE, _MAX_PAUSE)
         self._announced: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._enqueue(startup, version=version)
         self._tasks = [asyncio.create_task(self._publish_loop()), asyncio.create_task(self._heartbeat_loop())]
@@ -121,9 +121,9 @@ class Announcer:
     @property
     def may_be_known(self) -> bool:
         """Whether anything may have reached a broker, whether that was confirmed or not."""
-        return self._known
+        return self._may_be_known
 
-    async def announced(self) -> None:
+    async def wait_announced(self) -> None:
         """Return once the startup event has been published.
 
         Raises:
@@ -154,119 +154,119 @@ class Announcer:
         """
         try:
             self._tasks[1].cancel()
-            self._leave_out_heartbeats(0)
-            if (self._trouble is not None and not self._known) or self._channel.closed:
+            self._drop_heartbeats(0)
+            if (self._last_error is not None and not self._may_be_known) or self._source.closed:
                 self.counters.dropped += len(self._queue)
-                raise self._trouble or ConnectionFailed("the middleware was closed before")
+                raise self._last_error or ConnectionFailed("the middleware was closed before")
             self._enqueue(shutdown)
-            self._emptied.clear()
+            self._drained.clear()
             self._closing.set()
             if self._tasks[0].done():
                 # By a program that cancels whatever runs in its loop; what runs for the connection may be over as well.
                 self._tasks[0] = asyncio.create_task(self._publish_loop())
-                timeout = min(timeout, _CUT_OFF)
+                timeout = min(timeout, _RESTARTED_TIMEOUT)
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout):
-                    await self._emptied.wait()
+                    await self._drained.wait()
             if self._queue:
                 self.counters.dropped += len(self._queue)
-                raise self._trouble or ConnectionFailed(f"nothing was confirmed within {timeout:g} s")
+                raise self._last_error or ConnectionFailed(f"nothing was confirmed within {timeout:g} s")
         finally:
             self._announced.cancel()
             for task in self._tasks:
                 task.cancel()
             await asyncio.wait(self._tasks)
 
-    def _enqueue(self, make: Callable[..., Event], **options: object) -> None:
+    def _enqueue(self, factory: Callable[..., Event], **options: object) -> None:
         if len(self._queue) >= self._limit:
             self._queue.popleft()
             self.counters.dropped += 1
         fixed = {"component": self._component, "id": uuid4(), "timestamp": int(time.time())}
-        self._queue.append(_Said(make, options | fixed))
-        self._filled.set()
+        self._queue.append(_PendingEvent(factory, options | fixed))
+        self._queued.set()
 
     async def _heartbeat_loop(self) -> None:
         beats = 0
         while True:
-            await self._clock.sleep_until(self._first + beats * self._interval)
-            if self._trouble is not None:
+            await self._clock.sleep_until(self._first_due + beats * self._interval)
+            if self._last_error is not None:
                 # A broker that comes back is not to hear of the past from all of its clients at once.
-                self._leave_out_heartbeats(1)
+                self._drop_heartbeats(1)
             self._enqueue(alive, version=self.version)
             # Those that were slept through, as with the lid closed, are not made up for.
-            beats = max(beats, math.floor((self._clock.now() - self._first) / self._interval)) + 1
+            beats = max(beats, math.floor((self._clock.now() - self._first_due) / self._interval)) + 1
 
-    def _leave_out_heartbeats(self, first: int) -> None:
+    def _drop_heartbeats(self, start: int) -> None:
         """Drop those that wait, from a place in the queue on; the event at its head may be on its way."""
         waiting = list(self._queue)
-        self._queue = deque(waiting[:first] + [said for said in waiting[first:] if said.make is not alive])
+        self._queue = deque(waiting[:start] + [said for said in waiting[start:] if said.factory is not alive])
         self.counters.dropped += len(waiting) - len(self._queue)
 
     async def _publish_loop(self) -> None:
         while True:
             while self._queue:
-                await self._try(self._queue[0])
-            self._emptied.set()
-            self._filled.clear()
-            await self._filled.wait()
+                await self._publish(self._queue[0])
+            self._drained.set()
+            self._queued.clear()
+            await self._queued.wait()
 
-    async def _try(self, said: _Said) -> None:
-        known = self._known
+    async def _publish(self, pending: _PendingEvent) -> None:
+        known = self._may_be_known
         try:
             self.identity = self.identity or await self._find_identity()
-            event = said.event(self.identity)
-            middleware = await self._channel.middleware()
-            self._known = True  # it may arrive from here on, whenever that is confirmed
-            await middleware.publish(event, format=self._format, timeout=_PUBLISH_SECONDS)
+            event = pending.build(self.identity)
+            middleware = await self._source.middleware()
+            self._may_be_known = True  # it may arrive from here on, whenever that is confirmed
+            await middleware.publish(event, format=self._format, timeout=_PUBLISH_TIMEOUT)
         except (InvalidEvent, OptionError) as error:
             self.counters.dropped += 1
-            self._drop(said)
-            self._failed(error)
+            self._dequeue(pending)
+            self._record_failure(error)
         except LifecycleError as error:
-            self._known = known or getattr(error, "may_arrive", False)
-            self._failed(error)
-            await self._pause()
+            self._may_be_known = known or getattr(error, "may_arrive", False)
+            self._record_failure(error)
+            await self._back_off()
         except Exception as error:  # noqa: BLE001 - as where no thread can be started; it may pass
             logger.debug("unexpected", exc_info=True)
-            self._failed(ConnectionFailed(f"{type(error).__name__}: {error}"))
-            await self._pause()
+            self._record_failure(ConnectionFailed(f"{type(error).__name__}: {error}"))
+            await self._back_off()
         else:
-            self._drop(said)
-            self._succeeded()
+            self._dequeue(pending)
+            self._record_success()
 
-    def _drop(self, said: _Said) -> None:
+    def _dequeue(self, pending: _PendingEvent) -> None:
         # It may have been taken away meanwhile, as one too many.
-        if self._queue and self._queue[0] is said:
+        if self._queue and self._queue[0] is pending:
             self._queue.popleft()
 
-    def _failed(self, error: LifecycleError) -> None:
+    def _record_failure(self, error: LifecycleError) -> None:
         self.counters.failures += 1
-        if self._trouble is None:
+        if self._last_error is None:
             logger.warning(
                 "%s is not announced: %s; the service goes on, and it is tried again", self._component, error
             )
         else:
             logger.debug("%s is not announced: %s", self._component, error)
-        self._trouble = error
-        if self._closing.is_set() and (not self._known or self._channel.closed):
-            self._emptied.set()  # given up: see `close`
+        self._last_error = error
+        if self._closing.is_set() and (not self._may_be_known or self._source.closed):
+            self._drained.set()  # given up: see `close`
         if not self._announced.done():
             self._announced.set_exception(error)
             self._announced.exception()  # whether anybody waits for it or not
 
-    def _succeeded(self) -> None:
+    def _record_success(self) -> None:
         self.counters.published += 1
-        if self._trouble is not None:
-            self._trouble = None
+        if self._last_error is not None:
+            self._last_error = None
             logger.info("%s is announced again", self._component)
         self._backoff.reset()
         if not self._announced.done():
             self._announced.set_result(None)
 
-    async def _pause(self) -> None:
+    async def _back_off(self) -> None:
         """Wait before the next attempt, longer each time, but not where the end is near."""
         if self._closing.is_set():
-            await asyncio.sleep(_LAST_PAUSE)
+            await asyncio.sleep(_CLOSING_PAUSE)
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(self._backoff.next()):

@@ -86,57 +86,57 @@ class LifecycleASGIMiddleware:
         **options: Unpack[ServiceOptions],
     ) -> None:
         self._app = app
-        self._service = partial(Service, component, version, identity, **options)
-        self._service()  # what is wrong with the options shows here already
+        self._make_service = partial(Service, component, version, identity, **options)
+        self._make_service()  # what is wrong with the options shows here already
 
     async def __call__(self, scope: Any, receive: _Receive, send: _Send) -> None:
         """Serve, as the application does."""
         if scope["type"] == "lifespan":
-            await self._live(scope, receive, send)
+            await self._run_lifespan(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
-    async def _live(self, scope: Any, receive: _Receive, send: _Send) -> None:
-        service = self._service()
-        async with AsyncExitStack() as announced:
-            life = _Life(service, announced, receive, send)
+    async def _run_lifespan(self, scope: Any, receive: _Receive, send: _Send) -> None:
+        service = self._make_service()
+        async with AsyncExitStack() as stack:
+            lifespan = _Lifespan(service, stack, receive, send)
             try:
-                await self._app(scope, life.receive, life.send)
+                await self._app(scope, lifespan.receive, lifespan.send)
             except Exception as error:
                 # One without a lifespan raises, or returns, before it has asked for anything.
-                if life.asked:
+                if lifespan.receive_called:
                     raise
                 taken = "%s is taken for an application without a lifespan, as it raised before it had begun: %s: %s"
                 warn_visibly(taken, service.component, type(error).__name__, error)
                 logger.debug("it raised", exc_info=True)
-            await life.complete()
+            await lifespan.finish()
 
 
-class _Life:
+class _Lifespan:
     """A lifespan of an application: the messages between it and the server, and what is announced with them.
 
     Attributes:
-        asked: whether the application has received a message.
+        receive_called: whether the application has received a message.
     """
 
-    def __init__(self, service: Service, announced: AsyncExitStack, receive: _Receive, send: _Send) -> None:
-        self.asked = False
+    def __init__(self, service: Service, stack: AsyncExitStack, receive: _Receive, send: _Send) -> None:
+        self.receive_called = False
         self._service = service
-        self._announced = announced
+        self._stack = stack
         self._receive = receive
         self._send = send
-        self._begun = self._failed = self._ending = False
+        self._started = self._failed = self._stopping = False
         self._message: Any = None
 
     async def receive(self) -> Any:
         """Receive a message for the application."""
-        self.asked = True
+        self.receive_called = True
         # Kept until it is handed over: the application may wait for it with a time limit.
         if self._message is None:
             self._message = await self._receive()
         if self._message["type"] == "lifespan.shutdown":
-            self._ending = True
-            await self._announced.aclose()
+            self._stopping = True
+            await self._stack.aclose()
         message, self._message = self._message, None
         return message
 
@@ -150,14 +150,14 @@ class _Life:
             return  # the server expects nothing after a failure
         self._failed = message["type"] == "lifespan.startup.failed"
         if message["type"] == "lifespan.startup.complete":
-            self._begun = True
+            self._started = True
             try:
                 await self._enter()
             except LifecycleError as error:
                 self._failed = True
                 await self._send({"type": "lifespan.startup.failed", "message": str(error)})
                 raise
-            self._announced.push_async_exit(self._leave)
+            self._stack.push_async_exit(self._leave)
         await self._send(message)
 
     async def _enter(self) -> None:
@@ -175,14 +175,14 @@ class _Life:
             else:
                 self._service.stop()
 
-    async def complete(self) -> None:
+    async def finish(self) -> None:
         """Do what the application, which has returned, has left undone; all of it where it has no lifespan."""
         if self._failed:
             return
-        if not self._begun:
-            if not self.asked:
+        if not self._started:
+            if not self.receive_called:
                 await self.receive()
             await self.send({"type": "lifespan.startup.complete"})
-        if not self._ending:
+        if not self._stopping:
             await self.receive()
             await self._send({"type": "lifespan.shutdown.complete"})

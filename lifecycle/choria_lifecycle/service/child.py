@@ -21,21 +21,21 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = ["Child", "end_as"]
+__all__ = ["Child", "propagate_exit"]
 
 _LINUX: Final = sys.platform == "linux"
 
 # What a process does to itself, and what nobody can hold back.
-_OWN: Final = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS}
-_NEVER_HELD: Final = {signal.SIGKILL, signal.SIGSTOP}
+_SYNCHRONOUS: Final = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS}
+_UNBLOCKABLE: Final = {signal.SIGKILL, signal.SIGSTOP}
 # Those that do nothing by default: where nobody handles them, a system may drop them even while they are held back.
-_DROPPED: Final = (signal.SIGCHLD, signal.SIGCONT, signal.SIGWINCH, signal.SIGURG)
-_PYTHONS: Final = (signal.SIGPIPE, signal.SIGXFSZ)
-_ENDING: Final = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT}
+_IGNORED_BY_DEFAULT: Final = (signal.SIGCHLD, signal.SIGCONT, signal.SIGWINCH, signal.SIGURG)
+_IGNORED_BY_PYTHON: Final = (signal.SIGPIPE, signal.SIGXFSZ)
+_TERMINATING: Final = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT}
 # What the terminal sends on keys, to the process group in its foreground.
-_KEYS: Final = {signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGWINCH}
+_TERMINAL_SIGNALS: Final = {signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGWINCH}
 # For how many seconds a signal may still be one of those that have ended the program: some are sent twice.
-_LATE: Final = 0.5
+_DUPLICATE_WINDOW: Final = 0.5
 
 # <linux/wait.h>: of the children, only those of this thread, and orphans, which the first thread is given. What other
 # threads start, as a look-up starts facter, they wait for themselves.
@@ -65,17 +65,19 @@ class Child:
         self._main = threading.get_ident()
         # Those that are ignored, as under nohup, are ignored by both.
         kept = {each for each in signal.valid_signals() if signal.getsignal(each) is signal.SIG_IGN}
-        self._held = signal.valid_signals() - _OWN - _NEVER_HELD - kept | {signal.SIGCHLD}
-        mask = {int(each) for each in signal.pthread_sigmask(signal.SIG_BLOCK, self._held)}
-        before = {int(each): signal.signal(each, _nothing) for each in _DROPPED if each in self._held}
+        self._blocked = signal.valid_signals() - _SYNCHRONOUS - _UNBLOCKABLE - kept | {signal.SIGCHLD}
+        mask = {int(each) for each in signal.pthread_sigmask(signal.SIG_BLOCK, self._blocked)}
+        before = {
+            int(each): signal.signal(each, _never_called) for each in _IGNORED_BY_DEFAULT if each in self._blocked
+        }
         try:
-            self._pid = self._start(command, mask, {each for each, was in before.items() if was is signal.SIG_IGN})
+            self._pid = self._spawn(command, mask, {each for each, was in before.items() if was is signal.SIG_IGN})
         except BaseException:
             for number, handler in before.items():
                 signal.signal(number, handler)
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             raise
-        _let_go()
+        _close_inherited()
 
     def wait(self) -> int:
         """Return its exit code once it has ended, or minus the signal that has killed it; hand signals on until then.
@@ -83,54 +85,54 @@ class Child:
         As process 1, or as another that is given orphans, it also takes note of their end.
         """
         while True:
-            number, known = self._next()
+            number, forwarded = self._next_signal()
             if number != signal.SIGCHLD:
-                if not known:
+                if not forwarded:
                     with suppress(OSError):  # it is another user's by now
                         os.kill(self._pid, number)
                 continue
-            ended: int | None = None
-            for pid, status in self._changes():
+            code: int | None = None
+            for pid, status in self._reap():
                 if pid == self._pid and os.WIFSTOPPED(status):
-                    self._stopped(os.WSTOPSIG(status))
+                    self._stop_too(os.WSTOPSIG(status))
                 elif pid == self._pid:
-                    ended = os.waitstatus_to_exitcode(status)
-            if ended is not None:
-                return ended
+                    code = os.waitstatus_to_exitcode(status)
+            if code is not None:
+                return code
 
-    def linger(self, done: Callable[[], bool], seconds: float) -> bool:
+    def wait_until(self, done: Callable[[], bool], timeout: float) -> bool:
         """Once it has ended: wait for something, unless a signal asks for haste, and return whether it has come.
 
         One that comes within half a second is taken for one of those that have ended the program.
 
         Args:
             done: whether it has come; `wake` makes this look.
-            seconds: how long to wait at most.
+            timeout: how long to wait at most.
         """
-        late, begun = threading.Event(), time.monotonic()
+        expired, begun = threading.Event(), time.monotonic()
 
-        def ring() -> None:
-            late.set()
+        def expire() -> None:
+            expired.set()
             self.wake()
 
-        timer = threading.Timer(seconds, ring)
+        timer = threading.Timer(timeout, expire)
         timer.daemon = True
         timer.start()
-        while not (done() or late.is_set()):
-            number, _ = self._next()
+        while not (done() or expired.is_set()):
+            number, _ = self._next_signal()
             if number == signal.SIGCHLD:
-                list(self._changes())
-            elif number in _ENDING and time.monotonic() - begun > _LATE:
+                list(self._reap())
+            elif number in _TERMINATING and time.monotonic() - begun > _DUPLICATE_WINDOW:
                 break
         timer.cancel()
         return done()
 
     def wake(self) -> None:
-        """Have `linger` look; from any thread."""
+        """Have `wait_until` look; from any thread."""
         signal.pthread_kill(self._main, signal.SIGCHLD)
 
-    def _start(self, command: Sequence[str], mask: set[int], ignored: set[int]) -> int:
-        parent, prctl, environment = os.getpid(), _prctl(), _environment()
+    def _spawn(self, command: Sequence[str], mask: set[int], ignored: set[int]) -> int:
+        parent, prctl, environment = os.getpid(), _prctl(), _original_environment()
         reader, writer = os.pipe()
         pid = os.fork()
         if not pid:
@@ -138,7 +140,7 @@ class Child:
                 prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
                 if os.getppid() != parent:
                     os.kill(os.getpid(), signal.SIGKILL)  # it was killed before that
-                _restore(ignored)
+                _restore_dispositions(ignored)
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
                 os.execvpe(command[0], list(command), environment)  # noqa: S606 - no shell, on purpose
             except OSError as error:
@@ -155,17 +157,17 @@ class Child:
             raise OSError(int(number), os.strerror(int(number)), command[0])
         return pid
 
-    def _next(self) -> tuple[int, bool]:
+    def _next_signal(self) -> tuple[int, bool]:
         """The next signal, and whether the program has it too, as the terminal sends it to all of a process group."""
         if not hasattr(signal, "sigwaitinfo"):
-            number = signal.sigwait(self._held)
-            return number, number in _KEYS and _terminal() == os.getpgrp()
-        received = signal.sigwaitinfo(self._held)
+            number = signal.sigwait(self._blocked)
+            return number, number in _TERMINAL_SIGNALS and _foreground_group() == os.getpgrp()
+        received = signal.sigwaitinfo(self._blocked)
         # That it has hung up, the kernel tells the head of a session alone.
         alone = received.si_signo in {signal.SIGHUP, signal.SIGCONT} and os.getsid(0) == os.getpid()
         return received.si_signo, received.si_code > 0 and not alone
 
-    def _changes(self) -> Iterator[tuple[int, int]]:
+    def _reap(self) -> Iterator[tuple[int, int]]:
         """The children that have ended or stopped, with how."""
         options = os.WNOHANG | os.WUNTRACED
         with suppress(ChildProcessError):
@@ -175,17 +177,17 @@ class Child:
                     return
                 yield pid, status
 
-    def _stopped(self, number: int) -> None:
+    def _stop_too(self, number: int) -> None:
         """It has stopped: so does this process where the terminal may be why, for that is what a shell knows of."""
-        if number == signal.SIGSTOP or _terminal() is None or signal.SIGCONT in signal.sigpending():
+        if number == signal.SIGSTOP or _foreground_group() is None or signal.SIGCONT in signal.sigpending():
             return  # whoever has stopped it has it go on
         # This stops nobody whom no shell could have go on; and once, as it may be the terminal's that is waiting.
         os.kill(os.getpid(), signal.SIGTSTP)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTSTP})
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTSTP} & self._held)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTSTP} & self._blocked)
 
 
-def end_as(code: int) -> int:
+def propagate_exit(code: int) -> int:
     """End this process by the signal that has killed a program; return the exit code that stands for it elsewhere.
 
     Process 1 cannot be killed by a signal of its own.
@@ -208,14 +210,14 @@ def end_as(code: int) -> int:
     return 128 - code
 
 
-def _restore(ignored: set[int]) -> None:
+def _restore_dispositions(ignored: set[int]) -> None:
     """Have each signal do what it did when this process was started, as far as that is known."""
     for number in signal.valid_signals():
-        if callable(signal.getsignal(number)) or number in _PYTHONS:
+        if callable(signal.getsignal(number)) or number in _IGNORED_BY_PYTHON:
             signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
 
 
-def _let_go() -> None:
+def _close_inherited() -> None:
     """Leave to the program what it has inherited: the end of a pipe comes when nobody has it open any more."""
     with suppress(OSError):
         null = os.open(os.devnull, os.O_RDWR)
@@ -229,7 +231,7 @@ def _let_go() -> None:
                     os.close(descriptor)
 
 
-def _terminal() -> int | None:
+def _foreground_group() -> int | None:
     """The process group in the foreground of the terminal; none where there is no terminal, or it has hung up."""
     with suppress(OSError):
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
@@ -250,7 +252,7 @@ def _prctl() -> Callable[[int, int], object]:
     return lambda _option, _value: None
 
 
-def _environment() -> Mapping[bytes, bytes]:
+def _original_environment() -> Mapping[bytes, bytes]:
     """The environment that this process was started with: in the C locale Python adds LC_CTYPE to it (PEP 538)."""
     try:
         lines = Path("/proc/self/environ").read_bytes().split(b"\0")
@@ -259,5 +261,5 @@ def _environment() -> Mapping[bytes, bytes]:
     return {name: value for name, found, value in (each.partition(b"=") for each in lines) if name and found}
 
 
-def _nothing(number: int, frame: object) -> None:
+def _never_called(number: int, frame: object) -> None:
     """Never called: the signals are held back."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from os import PathLike
 
-__all__ = ["identity_here", "version_of"]
+__all__ = ["local_identity", "version_of"]
 
 
 def version_of(module: Mapping[str, Any]) -> str:
@@ -33,7 +33,7 @@ def version_of(module: Mapping[str, Any]) -> str:
     name = str(getattr(spec, "name", None) or module.get("__package__") or module.get("__name__") or "")
     package = name.partition(".")[0]
     if package and package != "__main__":
-        found = _provider(package, str(module.get("__file__") or ""))
+        found = _find_distribution(package, str(module.get("__file__") or ""))
         if found is not None:
             return found.version
     raise OptionError(
@@ -42,29 +42,29 @@ def version_of(module: Mapping[str, Any]) -> str:
     )
 
 
-def _provider(package: str, file: str) -> metadata.Distribution | None:
+def _find_distribution(package: str, file: str) -> metadata.Distribution | None:
     """The distribution that has the file, or may have it: not all say what they consist of."""
     # Most are called as their package is, and looking through all of them takes long.
     with suppress(metadata.PackageNotFoundError):
         same = metadata.distribution(package)
-        if _has(same, file):
+        if _contains(same, file):
             return same
     found = [metadata.distribution(name) for name in metadata.packages_distributions().get(package, ())]
-    owners = [each for each in found if _has(each, file)]
-    return next(iter(owners or filter(_may_have, found)), None)
+    owners = [each for each in found if _contains(each, file)]
+    return next(iter(owners or filter(_may_contain, found)), None)
 
 
-def _has(distribution: metadata.Distribution, file: str) -> bool:
+def _contains(distribution: metadata.Distribution, file: str) -> bool:
     return any(str(each.locate()) == file for each in distribution.files or ())
 
 
-def _may_have(distribution: metadata.Distribution) -> bool:
+def _may_contain(distribution: metadata.Distribution) -> bool:
     """Whether it has no list of its files, as those of Debian's packages, or one without those of an editable one."""
     url = distribution.read_text("direct_url.json")
     return not distribution.files or (url is not None and bool(json.loads(url).get("dir_info", {}).get("editable")))
 
 
-def identity_here(config: str | PathLike[str] | None, environ: Mapping[str, str] | None) -> str:
+def local_identity(config: str | PathLike[str] | None, environ: Mapping[str, str] | None) -> str:
     """Return the name of this node, as Choria has it; may take seconds.
 
     Args:

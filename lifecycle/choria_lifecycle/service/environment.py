@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from choria_lifecycle.connection import connect
-from choria_lifecycle.service.defaults import identity_here
+from choria_lifecycle.service.defaults import local_identity
 from choria_lifecycle.support.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Environment:
 
     Attributes:
         connect: makes a connection; called as `choria_lifecycle.connect` is.
-        identity: returns the name of this node; called as `identity_here` is, in a thread of its own.
+        identity: returns the name of this node; called as `local_identity` is, in a thread of its own.
         clock: tells when an alive event is due.
     """
 
@@ -42,14 +42,14 @@ def current_environment() -> Environment:
 
 
 @contextmanager
-def replaced(surroundings: Environment) -> Generator[None]:
+def replaced(environment: Environment) -> Generator[None]:
     """Give these to every service of this process, in whatever thread, that is started within the block."""
     global _current  # noqa: PLW0603 - one per process, as the services' connection is
-    before, _current = _current, surroundings
+    previous, _current = _current, environment
     try:
         yield
     finally:
-        _current = before
+        _current = previous
 
 
-_current = Environment(connect=connect, identity=identity_here, clock=SystemClock())
+_current = Environment(connect=connect, identity=local_identity, clock=SystemClock())

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from types import FrameType
 
-__all__ = ["CLOSE_SECONDS", "Ending", "watch", "watch_no_more"]
+__all__ = ["CLOSE_TIMEOUT", "ExitHook", "register", "unregister"]
 
 # Those that kill a process by default, and are sent to end one.
 _SIGNALS: Final = tuple(
@@ -28,7 +28,7 @@ _SIGNALS: Final = tuple(
 )
 
 
-class Ending(Protocol):
+class ExitHook(Protocol):
     """What has something to say before the process ends."""
 
     def end(self) -> Future[None]:
@@ -36,38 +36,38 @@ class Ending(Protocol):
         ...
 
 
-CLOSE_SECONDS: Final = 5.0
+CLOSE_TIMEOUT: Final = 5.0
 """How long the end of a process waits for all that is to be said, and a service for its own."""
 
-_waiting: list[Ending] = []
+_hooks: list[ExitHook] = []
 
 
-def watch(ending: Ending) -> None:
+def register(hook: ExitHook) -> None:
     """Have it end with the process."""
-    _waiting.append(ending)
+    _hooks.append(hook)
     # Each time: the first may have come in a thread that cannot.
-    _take_signals()
+    _install_handlers()
 
 
-def watch_no_more(ending: Ending) -> None:
+def unregister(hook: ExitHook) -> None:
     """It has ended. The second time this restores what only the main thread can, if it is called there now."""
     with suppress(ValueError):
-        _waiting.remove(ending)
-    if not _waiting:
-        _leave_signals()
+        _hooks.remove(hook)
+    if not _hooks:
+        _restore_handlers()
 
 
-def _take_signals() -> None:
+def _install_handlers() -> None:
     if threading.current_thread() is not threading.main_thread():
         return  # Python lets nobody else
-    caught = _caught()
+    caught = _caught_signals()
     for number in _SIGNALS:
         if signal.getsignal(number) is signal.SIG_DFL and not caught & 1 << number - 1:
             with suppress(ValueError):  # in a sub-interpreter
                 signal.signal(number, _handle)
 
 
-def _caught() -> int:
+def _caught_signals() -> int:
     """The signals that do not kill this process, whatever Python knows of them, as a mask; 0 where nobody tells."""
     if os.getpid() == 1:
         return -1  # what process 1 has no handler for is dropped
@@ -78,17 +78,17 @@ def _caught() -> int:
     return 0
 
 
-def _leave_signals() -> None:
+def _restore_handlers() -> None:
     if threading.current_thread() is not threading.main_thread():
         return  # with nothing to say, the handler does what would happen without it
     ours = [number for number in _SIGNALS if signal.getsignal(number) is _handle]
-    with _held(ours):
+    with _blocked(ours):
         for number in ours:
             signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager
-def _held(numbers: Collection[int]) -> Generator[None]:
+def _blocked(numbers: Collection[int]) -> Generator[None]:
     """Let no such signal in: one that Python has noted, and whose handler is then taken away, would be lost."""
     if not numbers or not hasattr(signal, "pthread_sigmask"):
         yield
@@ -108,14 +108,14 @@ def _handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the
 
 
 def _end_all() -> None:
-    wait([ending.end() for ending in list(_waiting)], CLOSE_SECONDS)
+    wait([ending.end() for ending in list(_hooks)], CLOSE_TIMEOUT)
 
 
-def _forget() -> None:
+def _reset_after_fork() -> None:
     """A child that was forked has nothing to say: what its parent announced is its parent's."""
-    _waiting.clear()
+    _hooks.clear()
 
 
 atexit.register(_end_all)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_reset_after_fork)

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from choria_lifecycle.support.clock import Clock
     from choria_lifecycle.wire.cloudevents import Format
 
-__all__ = ["LETTING_GO", "Run", "ServiceConfig"]
+__all__ = ["CLEANUP_TIMEOUT", "Run", "ServiceConfig"]
 
-LETTING_GO: Final = 1.0
+CLEANUP_TIMEOUT: Final = 1.0
 """Of the seconds for closing, what is left for letting go of the connection."""
 
 
@@ -56,29 +56,29 @@ class Run:
     """A service from its start to its end. All of it may be called from any thread, and nothing waits.
 
     Args:
-        plan: what the service is.
-        around: what it finds where the plan leaves something open.
+        config: what the service is.
+        environment: what it finds where the plan leaves something open.
 
     Attributes:
         failure: why its end was not announced, once it has ended.
         ending: whether `end` was called.
     """
 
-    def __init__(self, plan: ServiceConfig, around: Environment) -> None:
+    def __init__(self, config: ServiceConfig, environment: Environment) -> None:
         self.failure: LifecycleError | None = None
-        self._plan = plan
-        self._around = around
-        self._host: LoopThread | CallerLoop | None = None
+        self._config = config
+        self._environment = environment
+        self._loop: LoopThread | CallerLoop | None = None
         self._announcer: Announcer | None = None
-        self._unopened: ConnectionFailed | None = None  # why there is no announcer
+        self._open_error: ConnectionFailed | None = None  # why there is no announcer
         self._counters = AnnouncerCounters()  # where there is no announcer
         self._key: Hashable = None
-        self._given_up = False
+        self._abandoned = False
         self._ending = False
         self._closing: asyncio.Task[None] | None = None
         self._ended = Future[None]()
         self._ended.set_running_or_notify_cancel()  # nobody who waits for it can cancel it
-        self._ended.add_done_callback(lambda _: exit_hooks.watch_no_more(self))
+        self._ended.add_done_callback(lambda _: exit_hooks.unregister(self))
 
     @property
     def identity(self) -> str:
@@ -98,141 +98,141 @@ class Run:
     def begin(self) -> Future[None]:
         """Begin; the result is there once startup has been published, or has failed for the first time."""
         try:
-            host = CallerLoop() if self._plan.middleware is not None else acquire()
+            loop = CallerLoop() if self._config.middleware is not None else acquire()
         except (OSError, RuntimeError) as error:
             # Too many files or threads: the program's affair, which it will hear of from elsewhere.
             failed = Future[None]()
-            failed.set_exception(self._hopeless(error))
+            failed.set_exception(self._cannot_announce(error))
             self._finish()
             return failed
         except BaseException:  # of a signal's handler
             self._finish()
             raise
         try:
-            host.call(self._open, host)
-            announced = host.submit(self._announced())
+            loop.call(self._open, loop)
+            announced = loop.submit(self._wait_announced())
         finally:
-            self._host = host  # from here on it can be ended
-        if self._plan.middleware is None:
-            exit_hooks.watch(self)
+            self._loop = loop  # from here on it can be ended
+        if self._config.middleware is None:
+            exit_hooks.register(self)
         if self._ending:
             self.end()
         return announced
 
-    def call(self, say: Callable[[Announcer], object]) -> None:
+    def call(self, action: Callable[[Announcer], object]) -> None:
         """Have its announcer say something."""
-        if self._host is None:
+        if self._loop is None:
             self._counters.dropped += 1
         else:
-            self._host.call(self._say, say)
+            self._loop.call(self._call, action)
 
-    def give_up(self) -> None:
+    def abandon(self) -> None:
         """Before `end`: where nobody may have heard of it so far, nobody shall."""
-        self._given_up = True
+        self._abandoned = True
 
     def end(self) -> Future[None]:
         """Begin to end. The result is there once shutdown was published or given up, and all let go."""
         self._ending = True
-        host = self._host
+        loop = self._loop
         # Where there is none yet, `begin` is under way, and will look.
-        if host is not None and not self._ended.done():
-            if host.dead:
+        if loop is not None and not self._ended.done():
+            if loop.dead:
                 self._finish()
             else:
                 with suppress(RuntimeError):  # its loop has been closed
                     # Which of several ends is the first is decided there, where no signal comes in between.
-                    host.call(self._close_once)
+                    loop.call(self._close_once)
         return self._ended
 
     def join(self) -> None:
         """Once it has ended: let go of what only its own thread and the main thread can."""
-        exit_hooks.watch_no_more(self)
-        if self._host is not None:
-            self._host.join(LETTING_GO)
+        exit_hooks.unregister(self)
+        if self._loop is not None:
+            self._loop.join(CLEANUP_TIMEOUT)
 
     @property
     def on_loop_thread(self) -> bool:
         """Whether this is called where nothing must wait for its end, as it happens there."""
-        return self._host is not None and self._host.on_loop_thread
+        return self._loop is not None and self._loop.on_loop_thread
 
-    def _say(self, what: Callable[[Announcer], object]) -> None:
+    def _call(self, action: Callable[[Announcer], object]) -> None:
         if self._announcer is not None:
-            what(self._announcer)
+            action(self._announcer)
         else:
             self._counters.dropped += 1
 
-    def _open(self, host: LoopThread | CallerLoop) -> None:
-        if self._announcer is not None or self._unopened is not None:
+    def _open(self, loop: LoopThread | CallerLoop) -> None:
+        if self._announcer is not None or self._open_error is not None:
             return
-        plan = self._plan
+        config = self._config
         try:
             self._announcer = Announcer(
-                component=plan.component,
-                version=plan.version,
+                component=config.component,
+                version=config.version,
                 identity=self._find_identity,
-                channel=self._channel(host),
-                interval=plan.interval,
-                first=jitter.uniform(0, plan.interval),
-                format=plan.format,
-                limit=plan.limit,
-                clock=plan.clock or self._around.clock,
+                source=self._open_source(loop),
+                interval=config.interval,
+                initial_delay=jitter.uniform(0, config.interval),
+                format=config.format,
+                limit=config.limit,
+                clock=config.clock or self._environment.clock,
             )
         except Exception as error:  # noqa: BLE001 - of a clock of the program's own, or of options that cannot be
-            self._unopened = self._hopeless(error)
+            self._open_error = self._cannot_announce(error)
 
-    def _hopeless(self, error: Exception) -> ConnectionFailed:
+    def _cannot_announce(self, error: Exception) -> ConnectionFailed:
         self._counters.failures += 1
-        logger.warning("%s is not announced, nor will be: %s", self._plan.component, error)
-        return ConnectionFailed(f"{self._plan.component} cannot be announced: {error}")
+        logger.warning("%s is not announced, nor will be: %s", self._config.component, error)
+        return ConnectionFailed(f"{self._config.component} cannot be announced: {error}")
 
-    def _channel(self, host: LoopThread | CallerLoop) -> PublisherSource:
-        plan, connect = self._plan, self._around.connect
-        if plan.middleware is not None:
-            return Borrowed(plan.middleware)
-        assert isinstance(host, LoopThread)  # noqa: S101 - see `begin`
-        options: dict[str, Any] = {**plan.connection, "environ": plan.environ}
-        environ = None if plan.environ is None else tuple(sorted(plan.environ.items()))
-        key = (connect, plan.servers, environ, tuple(sorted(plan.connection.items())))
-        line = host.connection(key, partial(connect, plan.servers, **options))
+    def _open_source(self, loop: LoopThread | CallerLoop) -> PublisherSource:
+        config, connect = self._config, self._environment.connect
+        if config.middleware is not None:
+            return Borrowed(config.middleware)
+        assert isinstance(loop, LoopThread)  # noqa: S101 - see `begin`
+        options: dict[str, Any] = {**config.connection, "environ": config.environ}
+        environ = None if config.environ is None else tuple(sorted(config.environ.items()))
+        key = (connect, config.servers, environ, tuple(sorted(config.connection.items())))
+        line = loop.connection(key, partial(connect, config.servers, **options))
         self._key = key
         return line
 
-    async def _announced(self) -> None:
+    async def _wait_announced(self) -> None:
         if self._announcer is not None:
-            await self._announcer.announced()
-        elif self._unopened is not None:
-            raise self._unopened
+            await self._announcer.wait_announced()
+        elif self._open_error is not None:
+            raise self._open_error
 
     async def _find_identity(self) -> str:
-        name = self._plan.identity
+        name = self._config.identity
         if name is None:
-            config = self._plan.connection.get("config")
-            name = await asyncio.to_thread(self._around.identity, config, self._plan.environ)
-        return f"{name}/{os.getpid()}" if self._plan.per_process else name
+            config = self._config.connection.get("config")
+            name = await asyncio.to_thread(self._environment.identity, config, self._config.environ)
+        return f"{name}/{os.getpid()}" if self._config.per_process else name
 
     def _close_once(self) -> None:
-        assert self._host is not None  # noqa: S101 - see `end`
-        self._open(self._host)  # it may have been ended before
+        assert self._loop is not None  # noqa: S101 - see `end`
+        self._open(self._loop)  # it may have been ended before
         self._closing = self._closing or asyncio.create_task(self._close())
 
     async def _close(self) -> None:
-        assert self._host is not None  # noqa: S101 - this runs there
+        assert self._loop is not None  # noqa: S101 - this runs there
         try:
             if self._announcer is not None:
-                await self._say_goodbye(self._announcer)
+                await self._close_announcer(self._announcer)
         finally:
-            if isinstance(self._host, LoopThread) and self._key is not None:
-                await self._host.disconnect(self._key)
-            self._host.release(self._finish)
+            if isinstance(self._loop, LoopThread) and self._key is not None:
+                await self._loop.disconnect(self._key)
+            self._loop.release(self._finish)
 
-    async def _say_goodbye(self, announcer: Announcer) -> None:
-        quiet = self._given_up and not announcer.may_be_known
+    async def _close_announcer(self, announcer: Announcer) -> None:
+        quiet = self._abandoned and not announcer.may_be_known
         try:
-            await announcer.close(0 if quiet else exit_hooks.CLOSE_SECONDS - LETTING_GO)
+            await announcer.close(0 if quiet else exit_hooks.CLOSE_TIMEOUT - CLEANUP_TIMEOUT)
         except LifecycleError as error:
             self.failure = error
             if not quiet:
-                logger.warning("the end of %s was not announced: %s", self._plan.component, error)
+                logger.warning("the end of %s was not announced: %s", self._config.component, error)
 
     def _finish(self) -> None:
         with suppress(InvalidStateError):

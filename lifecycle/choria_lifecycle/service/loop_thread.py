@@ -28,7 +28,7 @@ __all__ = ["CallerLoop", "LoopThread", "acquire", "in_event_loop"]
 T = TypeVar("T")
 
 # For a connection.
-_CLOSE_SECONDS: Final = 0.5
+_CLOSE_TIMEOUT: Final = 0.5
 
 
 class LoopThread:
@@ -38,9 +38,9 @@ class LoopThread:
         self._pid = os.getpid()
         self._ended: Future[None] = Future()
         self._loop = asyncio.new_event_loop()
-        self._loop.set_default_executor(_Daemons())
-        self._over = asyncio.Event()
-        self._lines: dict[Hashable, _Shared] = {}
+        self._loop.set_default_executor(_DaemonExecutor())
+        self._stop = asyncio.Event()
+        self._connections: dict[Hashable, _SharedConnection] = {}
         self._users = 0
         self._thread = threading.Thread(target=self._run, name="choria-lifecycle", daemon=True)
         try:
@@ -49,7 +49,7 @@ class LoopThread:
             self._loop.close()
             raise
         except BaseException:  # of a signal's handler; the thread may run already
-            self._loop.call_soon_threadsafe(self._over.set)
+            self._loop.call_soon_threadsafe(self._stop.set)
             raise
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
@@ -62,22 +62,22 @@ class LoopThread:
 
     def connection(self, key: Hashable, connect: Callable[[], AbstractAsyncContextManager[Middleware]]) -> Owned:
         """Return the connection of a key; to be called there, and followed by `disconnect`."""
-        shared = self._lines.setdefault(key, _Shared(Owned(connect)))
+        shared = self._connections.setdefault(key, _SharedConnection(Owned(connect)))
         shared.users += 1
-        return shared.line
+        return shared.connection
 
     async def disconnect(self, key: Hashable) -> None:
         """Close the connection of a key if nobody else has it; to be called there.
 
         What was said has been confirmed, or given up: a server that answers no more is not waited for.
         """
-        shared = self._lines[key]
+        shared = self._connections[key]
         shared.users -= 1
         if not shared.users:
-            del self._lines[key]
+            del self._connections[key]
             with suppress(TimeoutError):
-                async with asyncio.timeout(_CLOSE_SECONDS):
-                    await shared.line.close()
+                async with asyncio.timeout(_CLOSE_TIMEOUT):
+                    await shared.connection.close()
 
     @property
     def dead(self) -> bool:
@@ -103,7 +103,7 @@ class LoopThread:
                 _current = None
         if last:
             self._ended.add_done_callback(lambda _: done())
-            self._loop.call_soon_threadsafe(self._over.set)
+            self._loop.call_soon_threadsafe(self._stop.set)
         else:
             done()
 
@@ -124,7 +124,7 @@ class LoopThread:
     def _run_loop(self) -> None:
         try:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-                runner.run(self._over.wait())
+                runner.run(self._stop.wait())
         finally:
             self._ended.set_result(None)
 
@@ -173,11 +173,11 @@ class CallerLoop:
         """Return at once: the loop belongs to the caller."""
 
 
-class _Shared:
+class _SharedConnection:
     """A connection that services share."""
 
-    def __init__(self, line: Owned) -> None:
-        self.line = line
+    def __init__(self, connection: Owned) -> None:
+        self.connection = connection
         self.users = 0
 
 
@@ -190,7 +190,7 @@ def in_event_loop() -> bool:
     return True
 
 
-class _Daemons(ThreadPoolExecutor):
+class _DaemonExecutor(ThreadPoolExecutor):
     """A thread for each call, which nobody waits for: a resolver that hangs must not keep the process from ending."""
 
     def submit(self, what: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> Future[T]:
@@ -216,7 +216,7 @@ _lock = threading.RLock()
 _inherited: Final[list[LoopThread]] = []
 
 
-def _forget() -> None:
+def _reset_after_fork() -> None:
     global _current, _lock
     if _current is not None:
         _inherited.append(_current)
@@ -224,4 +224,4 @@ def _forget() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_reset_after_fork)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["Borrowed", "Owned", "PublisherSource"]
 
 # Between two attempts to connect.
-_SHORTEST: Final = 1.0
-_LONGEST: Final = 30.0
+_MIN_PAUSE: Final = 1.0
+_MAX_PAUSE: Final = 30.0
 
 
 class PublisherSource(Protocol):
@@ -78,7 +78,7 @@ class Owned:
         self._connect = connect
         self._stack = AsyncExitStack()
         self._attempt: asyncio.Task[Middleware] | None = None
-        self._backoff = Backoff(_SHORTEST, _LONGEST)
+        self._backoff = Backoff(_MIN_PAUSE, _MAX_PAUSE)
         self._pause = 0.0
 
     @property
@@ -90,12 +90,12 @@ class Owned:
         # Several callers share one attempt.
         attempt = self._attempt
         if attempt is None or (attempt.done() and (attempt.cancelled() or attempt.exception())):
-            attempt = self._attempt = asyncio.create_task(self._connected())
+            attempt = self._attempt = asyncio.create_task(self._connect_paced())
         # Who gives up waiting must not end it for the others.
         await asyncio.wait({attempt})
         return attempt.result()
 
-    async def _connected(self) -> Middleware:
+    async def _connect_paced(self) -> Middleware:
         if self._pause:
             await asyncio.sleep(jitter.uniform(self._pause / 2, self._pause))
         try:

@@ -108,7 +108,7 @@ class Service:
                 raise OptionError(f"{name} is a number above 0, not {quoted(value)}", invalid=(name,))
         if middleware is not None and (servers is not None or connection):
             raise OptionError("give either a middleware, or where to connect", invalid=("middleware",))
-        self._plan = ServiceConfig(
+        self._config = ServiceConfig(
             component=component,
             version=version,
             identity=identity,
@@ -125,12 +125,12 @@ class Service:
         self._version = version
         self._timeout = timeout
         self._strict = strict
-        self._life: Run | None = None
+        self._run: Run | None = None
 
     @property
     def component(self) -> str:
         """The kind of software it is."""
-        return self._plan.component
+        return self._config.component
 
     @property
     def version(self) -> str:
@@ -140,13 +140,13 @@ class Service:
     @property
     def identity(self) -> str:
         """The node that it runs on; empty until that is known."""
-        found = self._life.identity if self._life is not None else ""
-        return found or ("" if self._plan.per_process else self._plan.identity or "")
+        found = self._run.identity if self._run is not None else ""
+        return found or ("" if self._config.per_process else self._config.identity or "")
 
     @property
     def counters(self) -> AnnouncerCounters:
         """What became of its events."""
-        return self._life.counters if self._life is not None else AnnouncerCounters()
+        return self._run.counters if self._run is not None else AnnouncerCounters()
 
     # What it may say in between.
 
@@ -156,7 +156,7 @@ class Service:
         Raises:
             RuntimeError: the service does not run.
         """
-        self._running.call(Announcer.provisioned)
+        self._active_run.call(Announcer.provisioned)
 
     def upgraded(self, new_version: str) -> None:
         """Say that another version runs from now on, which alive events name then. Returns at once; for any thread.
@@ -166,14 +166,14 @@ class Service:
             RuntimeError: the service does not run.
         """
         upgraded(identity="checked", component=self.component, version=self._version, new_version=new_version)
-        self._running.call(lambda announcer: announcer.upgraded(new_version))
+        self._active_run.call(lambda announcer: announcer.upgraded(new_version))
         self._version = new_version
 
     @property
-    def _running(self) -> Run:
-        if self._life is None or self._life.ending:
+    def _active_run(self) -> Run:
+        if self._run is None or self._run.ending:
             raise RuntimeError(f"the service {self.component} does not run")
-        return self._life
+        return self._run
 
     # A synchronous program.
 
@@ -187,20 +187,20 @@ class Service:
                 with `strict` in an event loop.
             LifecycleError: with `strict`, startup was not published; the service does not run then.
         """
-        here = in_event_loop()
-        if self._plan.middleware is not None:
+        in_loop = in_event_loop()
+        if self._config.middleware is not None:
             raise RuntimeError("a service on a middleware of your own lives in its event loop: use async with")
-        if here and self._strict:
+        if in_loop and self._strict:
             raise RuntimeError("a strict service waits for its start, which an event loop must not: use async with")
-        life = self._new()
+        run = self._new_run()
         try:
-            announced = life.begin()
-            if not here:
+            announced = run.begin()
+            if not in_loop:
                 wait([announced], self._timeout)
-                self._check(announced)
+                self._check_startup(announced)
         except BaseException:
-            life.give_up()
-            self._end(life)
+            run.abandon()
+            self._finish(run)
             raise
 
     def stop(self) -> None:
@@ -209,20 +209,20 @@ class Service:
         Raises:
             LifecycleError: with `strict`, shutdown was not published.
         """
-        if self._life is not None and self._plan.middleware is None:
-            self._raise(self._end(self._life))
+        if self._run is not None and self._config.middleware is None:
+            self._raise_if_strict(self._finish(self._run))
 
-    def _end(self, life: Run) -> LifecycleError | None:
+    def _finish(self, run: Run) -> LifecycleError | None:
         """Wait for the end, and return why it was not announced; nothing for an end that somebody else has begun."""
-        begun = life.ending
-        ended = life.end()
-        if life.on_loop_thread:
+        already_ending = run.ending
+        ended = run.end()
+        if run.on_loop_thread:
             return None  # the garbage collector came by, which comes in any thread
         try:
-            wait([ended], exit_hooks.CLOSE_SECONDS)
+            wait([ended], exit_hooks.CLOSE_TIMEOUT)
         finally:
-            life.join()
-        return None if begun else life.failure
+            run.join()
+        return None if already_ending else run.failure
 
     def __enter__(self) -> Self:
         self.start()
@@ -231,68 +231,68 @@ class Service:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._life is not None:
-            failure = self._end(self._life)
+        if self._run is not None:
+            failure = self._finish(self._run)
             if kind is None:  # what ends the block is what the program is to hear of
-                self._raise(failure)
+                self._raise_if_strict(failure)
 
     # An asynchronous one.
 
     async def __aenter__(self) -> Self:
-        if self._plan.middleware is not None:
-            self._plan.middleware.check_loop()
-        life = self._new()
+        if self._config.middleware is not None:
+            self._config.middleware.check_loop()
+        run = self._new_run()
         announced: asyncio.Future[None] | None = None
         try:
-            announced = asyncio.wrap_future(life.begin())
+            announced = asyncio.wrap_future(run.begin())
             await asyncio.wait({announced}, timeout=self._timeout)
-            self._check(announced)
+            self._check_startup(announced)
         except BaseException:
             if announced is not None:
                 announced.cancel()
-            life.give_up()
-            await self._end_async(life)
+            run.abandon()
+            await self._finish_async(run)
             raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._life is None:
+        if self._run is None:
             return
         if kind is GeneratorExit:
             # The loop has stopped for good, and Python lets go of this coroutine, which may wait for nothing any more.
-            if self._plan.middleware is None and not sys.is_finalizing():
-                self._end(self._life)
+            if self._config.middleware is None and not sys.is_finalizing():
+                self._finish(self._run)
             return
-        failure = await self._end_async(self._life)
+        failure = await self._finish_async(self._run)
         if kind is None:
-            self._raise(failure)
+            self._raise_if_strict(failure)
 
-    async def _end_async(self, life: Run) -> LifecycleError | None:
-        """See `_end`."""
-        begun, loop = life.ending, asyncio.get_running_loop()
-        ended = life.end()
+    async def _finish_async(self, run: Run) -> LifecycleError | None:
+        """See `_finish`."""
+        already_ending, loop = run.ending, asyncio.get_running_loop()
+        ended = run.end()
         waiting = asyncio.wrap_future(ended)
         try:
-            await asyncio.wait({waiting}, timeout=exit_hooks.CLOSE_SECONDS)
+            await asyncio.wait({waiting}, timeout=exit_hooks.CLOSE_TIMEOUT)
         except asyncio.CancelledError:
             waiting.cancel()
-            ended.add_done_callback(lambda _: _soon(loop, life.join))  # the end goes on without us
+            ended.add_done_callback(lambda _: _call_soon(loop, run.join))  # the end goes on without us
             raise
-        life.join()
-        return None if begun else life.failure
+        run.join()
+        return None if already_ending else run.failure
 
     # Both.
 
-    def _new(self) -> Run:
-        if self._life is not None:
+    def _new_run(self) -> Run:
+        if self._run is not None:
             raise RuntimeError("a service is started once: make another one")
         # The surroundings of now, and not of where it was made: a module's own service is made before a test begins.
-        self._life = Run(self._plan, current_environment())
-        return self._life
+        self._run = Run(self._config, current_environment())
+        return self._run
 
-    def _check(self, announced: Future[None] | asyncio.Future[None]) -> None:
+    def _check_startup(self, announced: Future[None] | asyncio.Future[None]) -> None:
         error: BaseException | None
         if announced.done() and not announced.cancelled():
             error = announced.exception()
@@ -302,7 +302,7 @@ class Service:
         if self._strict and error is not None:
             raise error
 
-    def _raise(self, failure: LifecycleError | None) -> None:
+    def _raise_if_strict(self, failure: LifecycleError | None) -> None:
         if self._strict and failure is not None:
             raise failure
 
@@ -310,6 +310,6 @@ class Service:
 _OPTIONS: Final = tuple(name for name in signature(Service.__init__).parameters if name not in {"self", "connection"})
 
 
-def _soon(loop: asyncio.AbstractEventLoop, what: Callable[[], object]) -> None:
+def _call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:
     with suppress(RuntimeError):  # it has been closed
-        loop.call_soon_threadsafe(what)
+        loop.call_soon_threadsafe(callback)

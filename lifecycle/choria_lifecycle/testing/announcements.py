@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Announcements"]
 
 # In the text of a failure.
-_SHOWN: Final = 50
+_MAX_SHOWN: Final = 50
 
 _FIELDS: Final = frozenset(field.name for kind in get_args(Event) for field in fields(kind))
 
@@ -91,7 +91,7 @@ class Announcements:
         __tracebackhide__ = True  # pytest then shows the line of the test that called
         with self._changed:
             self._changed.wait_for(lambda: len(self.of(type, **fields)) >= count, timeout)
-        return self._found(type, fields, count, timeout)
+        return self._take(type, fields, count, timeout)
 
     async def wait_async(
         self,
@@ -123,7 +123,7 @@ class Announcements:
         finally:
             with self._changed:
                 self._listeners.remove(wake)
-        return self._found(type, fields, count, timeout)
+        return self._take(type, fields, count, timeout)
 
     def assert_types(self, *types: str, **fields: object) -> None:
         """Fail unless exactly events of these types were announced, in this order.
@@ -141,16 +141,16 @@ class Announcements:
             self.of(type)  # which knows the types
         if self.types(**fields) != list(types):
             wanted = ", ".join(types) or "nothing"
-            raise AssertionError(f"{wanted}{_said(fields)} should have been announced; {self}")
+            raise AssertionError(f"{wanted}{_criteria(fields)} should have been announced; {self}")
 
     def __str__(self) -> str:
         events = self.of()
         if not events:
             return "nothing was announced; a service with a middleware of its own is not heard here"
-        before = [f"({len(events) - _SHOWN} more before)"] if len(events) > _SHOWN else []
-        return "\n  ".join(["announced was:", *before, *map(describe, events[-_SHOWN:])])
+        before = [f"({len(events) - _MAX_SHOWN} more before)"] if len(events) > _MAX_SHOWN else []
+        return "\n  ".join(["announced was:", *before, *map(describe, events[-_MAX_SHOWN:])])
 
-    def _found(self, type: str, fields: dict[str, object], count: int, timeout: float) -> Event:  # noqa: A002
+    def _take(self, type: str, fields: dict[str, object], count: int, timeout: float) -> Event:  # noqa: A002
         __tracebackhide__ = True
         if count < 1:
             raise ValueError(f"count is 1 or more, not {count}")
@@ -158,7 +158,7 @@ class Announcements:
         if len(events) >= count:
             return events[count - 1]
         what = f"no {type}" if count == 1 else f"only {len(events)} of {count} {type}"
-        raise AssertionError(f"{what}{_said(fields)} was announced within {timeout:g} s; {self}")
+        raise AssertionError(f"{what}{_criteria(fields)} was announced within {timeout:g} s; {self}")
 
 
 def _matches(event: Event, type: str | None, fields: dict[str, object]) -> bool:  # noqa: A002
@@ -168,5 +168,5 @@ def _matches(event: Event, type: str | None, fields: dict[str, object]) -> bool:
     )
 
 
-def _said(fields: dict[str, object]) -> str:
+def _criteria(fields: dict[str, object]) -> str:
     return f" with {', '.join(f'{name}={quoted(value)}' for name, value in fields.items())}" if fields else ""

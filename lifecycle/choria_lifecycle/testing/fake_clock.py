@@ -15,7 +15,7 @@ __all__ = ["FakeClock"]
 # Whoever was woken says something, which another task then publishes: in memory that takes about ten turns of a loop.
 _TURNS: Final = 25
 # For an event loop to take these turns; one that is stopped never does.
-_SECONDS: Final = 5.0
+_WAKE_TIMEOUT: Final = 5.0
 
 
 class _Sleeper(NamedTuple):
@@ -77,7 +77,7 @@ class FakeClock:
         if blocked:
             raise RuntimeError("a service sleeps in this event loop: write await clock.advance_async(...)")
         for loop, due in self._steps(seconds):
-            asyncio.run_coroutine_threadsafe(_wake(due), loop).result(_SECONDS)
+            asyncio.run_coroutine_threadsafe(_wake(due), loop).result(_WAKE_TIMEOUT)
 
     async def advance_async(self, seconds: float) -> None:
         """Move the clock likewise, while the event loop goes on.
@@ -94,7 +94,7 @@ class FakeClock:
             if loop is here:
                 await _wake(due)
             else:
-                async with asyncio.timeout(_SECONDS):
+                async with asyncio.timeout(_WAKE_TIMEOUT):
                     await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_wake(due), loop))
 
     def _steps(self, seconds: float) -> Iterator[tuple[asyncio.AbstractEventLoop, list[_Sleeper]]]:

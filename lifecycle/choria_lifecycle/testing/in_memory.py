@@ -35,10 +35,10 @@ class MemoryMiddleware(Middleware):
 
     def __init__(self, announcements: Announcements | None = None) -> None:
         self.announcements = announcements or Announcements()
-        super().__init__(_Remembering(self.announcements))
+        super().__init__(_RecordingTransport(self.announcements))
 
 
-class _Remembering(InMemoryTransport):
+class _RecordingTransport(InMemoryTransport):
     def __init__(self, announcements: Announcements) -> None:
         super().__init__()
         self._announcements = announcements

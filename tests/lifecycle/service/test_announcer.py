@@ -72,7 +72,7 @@ def lost() -> DeliveryFailed:
 
 
 @asynccontextmanager
-async def announcing(channel: PublisherSource | Middleware, **options: Any) -> AsyncIterator[Announcer]:
+async def announcing(source: PublisherSource | Middleware, **options: Any) -> AsyncIterator[Announcer]:
     async def identity() -> str:
         return "n1.example.net"
 
@@ -80,9 +80,9 @@ async def announcing(channel: PublisherSource | Middleware, **options: Any) -> A
         "component": "billing",
         "version": "1.4.2",
         "identity": identity,
-        "channel": Borrowed(channel) if isinstance(channel, Middleware) else channel,
+        "source": Borrowed(source) if isinstance(source, Middleware) else source,
         "interval": INTERVAL,
-        "first": 60.0,
+        "initial_delay": 60.0,
         "format": Format.CHORIA,
         "limit": 64,
         "clock": FakeClock(),
@@ -100,14 +100,14 @@ async def announcing(channel: PublisherSource | Middleware, **options: Any) -> A
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Failures are followed by the next attempt at once."""
-    for name in ("_SHORTEST_PAUSE", "_LONGEST_PAUSE", "_LAST_PAUSE"):
+    for name in ("_MIN_PAUSE", "_MAX_PAUSE", "_CLOSING_PAUSE"):
         monkeypatch.setattr(module, name, 0.001)
 
 
 async def test_startup_then_alive_then_shutdown() -> None:
     clock, middleware = FakeClock(), MemoryMiddleware()
     async with announcing(middleware, clock=clock) as announcer:
-        await announcer.announced()
+        await announcer.wait_announced()
         assert announcer.identity == "n1.example.net"
         await clock.advance_async(59.9)
         middleware.announcements.assert_types("startup")
@@ -134,7 +134,7 @@ async def test_each_beat_states_the_time_at_which_it_was_due(monkeypatch: pytest
     clock, middleware = FakeClock(), MemoryMiddleware()
     monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: 1_700_000_000.9 + clock.now()))
     async with announcing(middleware, clock=clock) as announcer:
-        await announcer.announced()
+        await announcer.wait_announced()
         await clock.advance_async(2 * INTERVAL)
     stamps = [event.timestamp - 1_700_000_000 for event in middleware.announcements.of()]
     assert stamps == [0, 60, 1860]
@@ -150,8 +150,8 @@ async def test_ten_thousand_beats_do_not_drift() -> None:
 
     wanted: list[float] = []
     clock, middleware = Late(), MemoryMiddleware()
-    async with announcing(middleware, clock=clock, interval=0.1, first=0.05, limit=10_000) as announcer:
-        await announcer.announced()
+    async with announcing(middleware, clock=clock, interval=0.1, initial_delay=0.05, limit=10_000) as announcer:
+        await announcer.wait_announced()
         await clock.advance_async(1000.04)
     assert len(middleware.announcements.of("alive")) == 10_000
     assert len({event.id for event in middleware.announcements.of("alive")}) == 10_000
@@ -171,8 +171,8 @@ async def test_beats_that_were_slept_through_are_not_made_up_for(slept: float, n
 
     closed: list[bool] = []
     clock, middleware = Lid(), MemoryMiddleware()
-    async with announcing(middleware, clock=clock, interval=1.0, first=0.5) as announcer:
-        await announcer.announced()
+    async with announcing(middleware, clock=clock, interval=1.0, initial_delay=0.5) as announcer:
+        await announcer.wait_announced()
         await clock.advance_async(0.5)
         assert len(middleware.announcements.of("alive")) == 1
         await clock.advance_async(next_one - slept - 0.01)
@@ -185,7 +185,7 @@ async def test_the_queue_keeps_the_newest_and_counts_what_it_drops() -> None:
     transport, clock = Broken(lost()), FakeClock()
     async with announcing(Middleware(transport), clock=clock, limit=3) as announcer:
         with pytest.raises(DeliveryFailed):
-            await announcer.announced()
+            await announcer.wait_announced()
         announcer.upgraded("2.0.0")
         await clock.advance_async(60)
         assert announcer.counters.dropped == 0
@@ -193,7 +193,7 @@ async def test_the_queue_keeps_the_newest_and_counts_what_it_drops() -> None:
         assert announcer.counters.dropped == 1
         transport.away = None
         announcer._closing.set()  # try again now
-        await asyncio.wait_for(announcer._emptied.wait(), 5)
+        await asyncio.wait_for(announcer._drained.wait(), 5)
     assert transport.said == ["upgraded", "alive", "provisioned"]
     assert announcer.counters == module.AnnouncerCounters(published=3, failures=1, dropped=1)
 
@@ -202,13 +202,13 @@ async def test_of_the_heartbeats_of_an_outage_the_last_is_kept() -> None:
     transport, clock = Broken(lost()), FakeClock()
     async with announcing(Middleware(transport), clock=clock) as announcer:
         with pytest.raises(DeliveryFailed):
-            await announcer.announced()
+            await announcer.wait_announced()
         await clock.advance_async(60 + 2 * INTERVAL)
         announcer.upgraded("2.0.0")
         await clock.advance_async(50 * INTERVAL)
         transport.away = None
         announcer._closing.set()  # try again now
-        await asyncio.wait_for(announcer._emptied.wait(), 5)
+        await asyncio.wait_for(announcer._drained.wait(), 5)
     assert transport.said == ["startup", "upgraded", "alive"]
     assert announcer.counters == module.AnnouncerCounters(published=3, failures=1, dropped=52)
 
@@ -221,7 +221,7 @@ async def test_sent_again_it_is_the_same_event(arrives: bool) -> None:
     async with announcing(Middleware(transport)) as announcer:
         await transport.until_tried(5)
         transport.away = None
-        await asyncio.wait_for(announcer._emptied.wait(), 5)
+        await asyncio.wait_for(announcer._drained.wait(), 5)
     assert len(set(transport.tried)) == 1
     assert announcer.counters.published == 1
     assert announcer.counters.failures == len(transport.tried) - 1
@@ -236,7 +236,7 @@ async def test_an_outage_is_logged_once(caplog: pytest.LogCaptureFixture) -> Non
         for outage in (1, 2):
             await transport.until_tried(outage * 10)
             transport.away = None
-            await asyncio.wait_for(announcer._emptied.wait(), 5)
+            await asyncio.wait_for(announcer._drained.wait(), 5)
             assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
             assert caplog.messages == [
                 "billing is not announced: the server is away; the service goes on, and it is tried again",
@@ -244,7 +244,7 @@ async def test_an_outage_is_logged_once(caplog: pytest.LogCaptureFixture) -> Non
             ]
             caplog.clear()
             transport.away = lost()
-            announcer._emptied.clear()
+            announcer._drained.clear()
             announcer.provisioned()
     assert announcer.counters.failures >= 18
 
@@ -268,7 +268,7 @@ async def test_pauses_grow_and_begin_anew_after_success(monkeypatch: pytest.Monk
         await transport.until_tried(10)
         assert pauses[:9] == [1, 2, 4, 8, 16, 32, 60, 60, 60]
         transport.away = None
-        await asyncio.wait_for(announcer._emptied.wait(), 5)
+        await asyncio.wait_for(announcer._drained.wait(), 5)
         pauses.clear()
         transport.away, transport.tried = lost(), []
         announcer.provisioned()
@@ -280,10 +280,10 @@ async def test_what_no_server_would_take_is_given_up() -> None:
     transport = Broken()
     async with announcing(Middleware(transport), version="v" * 70_000) as announcer:
         with pytest.raises(InvalidEvent):
-            await announcer.announced()
-        announcer._emptied.clear()
+            await announcer.wait_announced()
+        announcer._drained.clear()
         announcer.provisioned()
-        await asyncio.wait_for(announcer._emptied.wait(), 5)
+        await asyncio.wait_for(announcer._drained.wait(), 5)
     assert transport.said == ["provisioned"]
     assert announcer.counters == module.AnnouncerCounters(published=1, failures=1, dropped=1)
 
@@ -293,16 +293,16 @@ async def test_a_refused_subject_is_tried_again() -> None:
     transport = Broken(NotAuthorised("the server does not allow it"))
     async with announcing(Middleware(transport)) as announcer:
         with pytest.raises(NotAuthorised):
-            await announcer.announced()
+            await announcer.wait_announced()
         transport.away = None
-        await asyncio.wait_for(announcer._emptied.wait(), 5)
+        await asyncio.wait_for(announcer._drained.wait(), 5)
     assert transport.said == ["startup"]
 
 
 async def test_closing_leaves_out_heartbeats_that_wait() -> None:
     transport, clock = Broken(), FakeClock()
     async with announcing(Middleware(transport), clock=clock) as announcer:
-        await announcer.announced()
+        await announcer.wait_announced()
         transport.away = lost()
         await clock.advance_async(60 + INTERVAL)
         announcer.provisioned()
@@ -315,7 +315,7 @@ async def test_closing_leaves_out_heartbeats_that_wait() -> None:
 async def test_closing_waits_no_longer_than_it_may() -> None:
     transport = Broken()
     async with announcing(Middleware(transport)) as announcer:
-        await announcer.announced()
+        await announcer.wait_announced()
         transport.away = lost()
         with pytest.raises(DeliveryFailed, match="away"):
             await announcer.close(0.05)
@@ -327,7 +327,7 @@ async def test_what_nobody_has_heard_of_ends_without_waiting() -> None:
     transport = Broken(DeliveryFailed("the server is away", subject="x", may_arrive=False))
     async with announcing(Middleware(transport)) as announcer:
         with pytest.raises(DeliveryFailed):
-            await announcer.announced()
+            await announcer.wait_announced()
         announcer.provisioned()
         with pytest.raises(DeliveryFailed):
             await announcer.close(1000)
@@ -368,7 +368,7 @@ async def test_who_waits_for_startup_does_not_wait_for_ever() -> None:
             pass
 
     async with announcing(Silent()) as announcer:
-        waiting = asyncio.create_task(announcer.announced())
+        waiting = asyncio.create_task(announcer.wait_announced())
         await asyncio.sleep(0)
         with pytest.raises(ConnectionFailed, match=r"within 0\.01 s"):
             await announcer.close(0.01)
@@ -380,7 +380,7 @@ async def test_who_waits_for_startup_does_not_wait_for_ever() -> None:
 async def test_both_formats(format: Format) -> None:
     transport = Broken()
     async with announcing(Middleware(transport), format=format) as announcer:
-        await announcer.announced()
+        await announcer.wait_announced()
         await announcer.close(5)
     assert [detect_format(data) for _, data in transport.published] == [format, format]
 
@@ -406,8 +406,8 @@ async def test_what_nobody_expects_may_pass(caplog: pytest.LogCaptureFixture) ->
     transport = Broken()
     async with announcing(Odd(Middleware(transport)), identity=identity) as announcer:
         with pytest.raises(ConnectionFailed, match="RuntimeError: can't start new thread"):
-            await announcer.announced()
-        await asyncio.wait_for(announcer._emptied.wait(), 5)
+            await announcer.wait_announced()
+        await asyncio.wait_for(announcer._drained.wait(), 5)
     assert transport.said == ["startup"]
     assert announcer.counters == module.AnnouncerCounters(published=1, failures=3)
     assert len(caplog.messages) == 1
@@ -416,7 +416,7 @@ async def test_what_nobody_expects_may_pass(caplog: pytest.LogCaptureFixture) ->
 async def test_a_middleware_that_was_closed_before_is_not_waited_for() -> None:
     middleware = Middleware(Broken())
     async with announcing(middleware) as announcer:
-        await announcer.announced()
+        await announcer.wait_announced()
         await middleware.close()
         with pytest.raises(ConnectionFailed, match="the middleware was closed before"):
             await announcer.close(1000)
@@ -427,7 +427,7 @@ async def test_who_cancels_every_task_does_not_silence_it() -> None:
     """As asyncio.run does at its end, and a program that clears its loop up."""
     transport = Broken()
     async with announcing(Middleware(transport)) as announcer:
-        await announcer.announced()
+        await announcer.wait_announced()
         for task in announcer._tasks:
             task.cancel()
         await asyncio.wait(announcer._tasks)
@@ -442,13 +442,13 @@ def test_the_first_beat_is_uniform_within_the_interval(monkeypatch: pytest.Monke
 
     class Noted(Announcer):
         def __init__(self, **options: Any) -> None:
-            firsts.append(options["first"])
+            firsts.append(options["initial_delay"])
 
     monkeypatch.setattr(lifetime, "Announcer", Noted)
     monkeypatch.setattr(lifetime, "jitter", random.Random(6))
     count = 4000
     for _ in range(count):
-        Run(Service("billing", "1.4.2", middleware=MemoryMiddleware())._plan, current_environment())._open(
+        Run(Service("billing", "1.4.2", middleware=MemoryMiddleware())._config, current_environment())._open(
             LoopThread.__new__(LoopThread)
         )
     assert all(0 <= first <= INTERVAL for first in firsts)

@@ -302,7 +302,7 @@ async def test_strict_lets_the_startup_fail() -> None:
 
 
 async def test_strict_leaves_the_shutdown_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exit_hooks, "CLOSE_SECONDS", 1)
+    monkeypatch.setattr(exit_hooks, "CLOSE_TIMEOUT", 1)
     stopped: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

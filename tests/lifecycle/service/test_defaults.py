@@ -12,7 +12,7 @@ import pytest
 from choria_lifecycle.config.choria.machine import Machine
 from choria_lifecycle.errors import OptionError
 from choria_lifecycle.service import defaults
-from choria_lifecycle.service.defaults import identity_here, version_of
+from choria_lifecycle.service.defaults import local_identity, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -154,7 +154,7 @@ def test_the_identity_as_choria_derives_it(
     machine: Callable[..., None], names: tuple[str, str, str], identity: str
 ) -> None:
     machine(*names)
-    assert identity_here(None, {"NATS_URL": "nats://127.0.0.1:4222"}) == identity
+    assert local_identity(None, {"NATS_URL": "nats://127.0.0.1:4222"}) == identity
 
 
 @pytest.fixture
@@ -166,9 +166,9 @@ def test_the_identity_of_a_configuration_wins(tmp_path: Path, machine: Callable[
     machine("n1.example.net")
     file = tmp_path / "client.conf"
     file.write_text("identity = n9.example.net\n")
-    assert identity_here(file, {}) == "n9.example.net"
+    assert local_identity(file, {}) == "n9.example.net"
     file.write_text("collectives = mcollective\n")
-    assert identity_here(str(file), {}) == "n1.example.net"
+    assert local_identity(str(file), {}) == "n1.example.net"
 
 
 def test_where_a_service_connects_does_not_change_its_name(tmp_path: Path, machine: Callable[..., None]) -> None:
@@ -176,11 +176,11 @@ def test_where_a_service_connects_does_not_change_its_name(tmp_path: Path, machi
     file = tmp_path / ".choriarc"
     file.write_text("identity = n9.example.net\n")
     for environ in ({}, {"NATS_URL": "nats://127.0.0.1:4222"}):
-        assert identity_here(None, {"HOME": str(tmp_path), **environ}) == "n9.example.net"
+        assert local_identity(None, {"HOME": str(tmp_path), **environ}) == "n9.example.net"
 
 
 def test_a_configuration_that_cannot_be_read_is_told_of_by_connecting(
     tmp_path: Path, machine: Callable[..., None]
 ) -> None:
     machine("n1.example.net")
-    assert identity_here(tmp_path / "missing.conf", {}) == "n1.example.net"
+    assert local_identity(tmp_path / "missing.conf", {}) == "n1.example.net"

@@ -27,26 +27,26 @@ def handlers() -> list[object]:
 
 def test_what_would_kill_is_taken_and_given_back() -> None:
     before, ending = handlers(), Nothing()
-    exit_hooks.watch(ending)
+    exit_hooks.register(ending)
     taken = [handler for handler, was in zip(handlers(), before, strict=True) if was is signal.SIG_DFL]
     assert taken
     assert set(taken) == {exit_hooks._handle}
-    exit_hooks.watch_no_more(ending)
+    exit_hooks.unregister(ending)
     assert handlers() == before
-    exit_hooks.watch_no_more(ending)
+    exit_hooks.unregister(ending)
     assert handlers() == before
 
 
 def test_what_another_thread_cannot_do_the_main_one_does() -> None:
     before, first, second = handlers(), Nothing(), Nothing()
-    in_thread(exit_hooks.watch, first)
+    in_thread(exit_hooks.register, first)
     assert handlers() == before
-    exit_hooks.watch(second)
+    exit_hooks.register(second)
     assert handlers() != before
-    in_thread(exit_hooks.watch_no_more, first)
-    in_thread(exit_hooks.watch_no_more, second)
+    in_thread(exit_hooks.unregister, first)
+    in_thread(exit_hooks.unregister, second)
     assert handlers() != before  # they do now what would happen without them
-    exit_hooks.watch_no_more(second)
+    exit_hooks.unregister(second)
     assert handlers() == before
 
 
@@ -60,6 +60,6 @@ def test_of_process_1_nothing_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """None of them would kill it."""
     monkeypatch.setattr(os, "getpid", lambda: 1)
     before, ending = handlers(), Nothing()
-    exit_hooks.watch(ending)
+    exit_hooks.register(ending)
     assert handlers() == before
-    exit_hooks.watch_no_more(ending)
+    exit_hooks.unregister(ending)

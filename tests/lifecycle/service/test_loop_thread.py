@@ -93,7 +93,7 @@ def test_a_lookup_that_hangs_holds_nobody_up_and_disturbs_nobody(monkeypatch: py
         ended.set()
         return "n1.example.net"
 
-    monkeypatch.setattr(exit_hooks, "CLOSE_SECONDS", 1.2)
+    monkeypatch.setattr(exit_hooks, "CLOSE_TIMEOUT", 1.2)
     slow = Environment(connect=lambda *_, **__: MemoryMiddleware(), identity=identity, clock=FakeClock())
     unhandled: list[Any] = []
     before, threading.excepthook = threading.excepthook, unhandled.append

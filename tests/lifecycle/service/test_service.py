@@ -82,7 +82,7 @@ def _nothing_is_left() -> Iterator[None]:
     """No thread and no signal handler of a service outlives it, at any moment after its end."""
     yield
     assert not ours()
-    assert not exit_hooks._waiting
+    assert not exit_hooks._hooks
 
 
 @pytest.fixture(autouse=True)
@@ -474,7 +474,7 @@ def test_stopped_while_it_starts() -> None:
             billing = Service(*WHO, timeout=5)
             starting = threading.Thread(target=billing.start)
             starting.start()
-            while billing._life is None:
+            while billing._run is None:
                 pass
             billing.stop()
             starting.join()
@@ -501,7 +501,7 @@ def test_a_start_that_is_given_up_ends_at_once(silent: str) -> None:
 
 
 def test_the_start_takes_no_longer_than_it_may(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exit_hooks, "CLOSE_SECONDS", 1.2)
+    monkeypatch.setattr(exit_hooks, "CLOSE_TIMEOUT", 1.2)
 
     async def asynchronous(strict: bool) -> None:
         async with Service(*WHO, servers=silent, environ=ENVIRON, timeout=0.2, strict=strict):
@@ -681,7 +681,7 @@ def test_a_middleware_that_the_loop_ends_with() -> None:
 
 @pytest.mark.parametrize("error", [SystemExit(7), KeyboardInterrupt(), ValueError("on purpose")])
 async def test_what_ends_the_block_is_what_is_heard(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exit_hooks, "CLOSE_SECONDS", 1.2)
+    monkeypatch.setattr(exit_hooks, "CLOSE_TIMEOUT", 1.2)
     middleware = MemoryMiddleware()
 
     async def serve() -> None:
@@ -710,7 +710,7 @@ async def test_a_shutdown_that_was_not_published(
                 raise ConnectionFailed("the server is away")
             await super().publish(messages, timeout)
 
-    monkeypatch.setattr(exit_hooks, "CLOSE_SECONDS", 1.2)
+    monkeypatch.setattr(exit_hooks, "CLOSE_TIMEOUT", 1.2)
     async with Service(*WHO, middleware=lifecycle.Middleware(Leaving())):
         pass
     assert caplog.messages[-1] == "the end of billing was not announced: the server is away"

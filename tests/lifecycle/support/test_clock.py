@@ -99,7 +99,7 @@ async def test_a_cancelled_sleeper_is_not_waited_for() -> None:
 
 
 def test_waiting_for_a_blocked_loop_times_out(here: Background, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_SECONDS", 0.05)
+    monkeypatch.setattr(module, "_WAKE_TIMEOUT", 0.05)
     clock, go_on = FakeClock(), threading.Event()
     for every in (1, 2):
         here.start(beat(clock, every, []))
