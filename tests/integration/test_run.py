@@ -277,7 +277,7 @@ async def test_a_password_that_cannot_be_read_keeps_nothing_from_running(tmp_pat
     async with running(*wrapped(NOBODY, "echo", "started", options=options)) as process:
         out, err = await process.communicate(b"")
     assert (process.returncode, out) == (0, b"started\n")
-    assert b"the program runs, and is not announced: cannot read the password file" in err
+    assert b"the program runs, but is not announced: cannot read the password file" in err
 
 
 async def test_what_it_reads_and_writes_is_its_own(server: embedded.Server) -> None:

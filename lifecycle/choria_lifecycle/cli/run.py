@@ -1,4 +1,4 @@
-"""`lifecycle run`: a program in any language that announces itself, as the command of a supervisor or a container."""
+"""`lifecycle run`: run and announce a program in any language, for supervisors and containers."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ __all__ = ["command"]
 
 _HELP: Final = f"""{COMMANDS["run"]}
 
-Publishes startup when the program has been started, alive while it runs, and shutdown when it has ended, however that
-was. The program is started at once, with or without a broker; its input, output and environment are its own, it gets
-every signal that is sent to this command, and its exit code, or the signal that has killed it, is passed on.
+Publishes startup once the program has started, alive while it runs, and shutdown when it has ended for any reason. The
+program starts at once, even if no broker is reachable. Its input, output and environment are passed through unchanged,
+every signal sent to this command is forwarded to it, and this command ends with its exit code or signal.
 
-On standard error there is a warning where the announcement fails, and with -q nothing.
+A warning on standard error reports an announcement that fails; -q suppresses it.
 
 \b
   lifecycle run --component billing --version 1.4.2 -- billing --port 8080
 """
 
-# After the program has ended.
+# Seconds after the program has ended.
 _CLOSE_TIMEOUT: Final = 5.0
-# The start waits for nothing, and a service cannot be told so in other words.
+# A service's timeout must be above 0; the start must not wait.
 _NO_WAIT: Final = 0.001
 
 _NOT_FOUND: Final = {errno.ENOENT, errno.ENOTDIR}
@@ -51,17 +51,17 @@ _NOT_FOUND: Final = {errno.ENOENT, errno.ENOTDIR}
 
 @click.command("run", cls=Command, help=_HELP, context_settings={"allow_interspersed_args": False})
 @click.argument("program", metavar="[--] PROGRAM [ARGUMENT]...", nargs=-1, required=True, type=click.UNPROCESSED)
-@click.option("--component", required=True, help="The kind of software the program is; required.")
-@click.option("--version", required=True, help="Its version; required.")
-@click.option("--identity", help="The node that it runs on.  [default: this one, named as Choria names it]")
-@click.option("--interval", type=duration, default="30m", show_default=True, help="How long between two alive events.")
+@click.option("--component", required=True, help="The kind of software; required.")
+@click.option("--version", required=True, help="The program's version; required.")
+@click.option("--identity", help="The node that it runs on.  [default: this node's name, as Choria derives it]")
+@click.option("--interval", type=duration, default="30m", show_default=True, help="The time between two alive events.")
 @click.option(
     "--format",
     "wire_format",
     type=click.Choice([each.value for each in Format]),
     default=Format.CHORIA.value,
     show_default=True,
-    help="How to write the events.",
+    help="The wire format of the events.",
 )
 @log_format_option
 @partial(connection_options, without=("timeout",))
@@ -77,34 +77,34 @@ def command(
     wire_format: str,
     connection: ConnectionArguments,
 ) -> int:
-    """Run the program to its end, and end as it did."""
+    """Run the program, and end with its exit code or signal."""
     if sys.platform == "win32":
-        raise Failure("lifecycle run is for Linux and macOS: a program on Windows announces itself, as a Service", 2)
+        raise Failure("lifecycle run needs Linux or macOS; on Windows, use choria_lifecycle.Service in the program", 2)
     startup(component=component, version=version, identity="checked" if identity is None else identity)
     if verbosity() < 0:
-        logger.setLevel(logging.CRITICAL + 1)  # somebody may read what the program writes there, and nothing else
+        logger.setLevel(logging.CRITICAL + 1)  # leaves standard error to the program
     child = _start(program)
 
-    def announce(over: Event) -> None:
-        # Only now, when the program runs: this takes longer than all the rest.
+    def announce(ended: Event) -> None:
+        # Imported only after the program has started, because this takes longer than everything else.
         from choria_lifecycle.service.service import Service
 
         options = connection.arguments()
         del options["timeout"]
         form = Format(wire_format)
         with Service(component, version, identity, interval=interval, format=form, timeout=_NO_WAIT, **options):
-            over.wait()
+            ended.wait()
 
     announcement = _Announcement(announce, child.wake)
     code = child.wait()
     announcement.ended.set()
-    told = child.wait_until(announcement.done.is_set, _CLOSE_TIMEOUT)
+    announced = child.wait_until(announcement.done.is_set, _CLOSE_TIMEOUT)
     printer_of(ctx).flush(READER_TIMEOUT)
     from choria_lifecycle.service.child import propagate_exit
 
     code = propagate_exit(code)
-    if not told:
-        os._exit(code)  # past what would wait for the announcement once more
+    if not announced:
+        os._exit(code)  # skips the exit hooks, which would wait for the announcement again
     return code
 
 
@@ -120,15 +120,15 @@ def _start(program: tuple[str, ...]) -> Child:
 
 
 class _Announcement:
-    """What is said of the program, in a thread of its own; whatever goes wrong there, the program runs on.
+    """A thread that announces the program; its failures are logged and do not affect the program.
 
     Args:
-        announce: says it; returns when the event that it gets is set, and all has been said.
-        wake: called when that has been done.
+        announce: announces the program until the event it is called with is set, and then its shutdown.
+        wake: called when `announce` has returned or raised.
 
     Attributes:
-        ended: to be set once the program has ended.
-        done: nothing is left to say.
+        ended: set this once the program has ended.
+        done: set when `announce` has returned or raised.
     """
 
     def __init__(self, announce: Callable[[Event], None], wake: Callable[[], object]) -> None:
@@ -138,14 +138,14 @@ class _Announcement:
         self._wake = wake
         try:
             Thread(target=self._run, name="lifecycle-run", daemon=True).start()
-        except RuntimeError as error:  # there are too many threads
+        except RuntimeError as error:  # no more threads can be started
             self._warn(error)
             self.done.set()
 
     def _run(self) -> None:
         try:
             self._announce(self.ended)
-        except Exception as error:  # noqa: BLE001 - whatever it is
+        except Exception as error:  # noqa: BLE001 - the program must keep running
             self._warn(error)
         finally:
             self.done.set()
@@ -153,4 +153,4 @@ class _Announcement:
 
     @staticmethod
     def _warn(error: Exception) -> None:
-        logger.warning("the program runs, and is not announced: %s", error)
+        logger.warning("the program runs, but is not announced: %s", error)

@@ -1,1 +1,1 @@
-"""Startup, heartbeat and shutdown of a Python service, without harm to it."""
+"""Services that announce themselves: in Python, as ASGI applications, and as child processes."""

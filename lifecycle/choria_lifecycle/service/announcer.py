@@ -1,4 +1,4 @@
-"""What a service says of itself, and when; on its way out nothing waits for it."""
+"""The events of one service: a queue that is published in order, retried on failure, and flushed at the end."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ if TYPE_CHECKING:
 
 __all__ = ["Announcer", "AnnouncerCounters"]
 
-# For one publish, a lost connection that comes back included.
+# Seconds for one publish, including a reconnect.
 _PUBLISH_TIMEOUT: Final = 5.0
-# Between a publish that failed and the next attempt; each pause is twice the one before.
+# Seconds between a failed publish and the next attempt; each pause is twice the one before.
 _MIN_PAUSE: Final = 1.0
 _MAX_PAUSE: Final = 60.0
-# The same at the end, where there are seconds left.
+# The same while closing, when only seconds remain.
 _CLOSING_PAUSE: Final = 0.1
-# At most, for an end that may never be confirmed.
+# Seconds for closing after the program has cancelled the publishing task, and perhaps the connection's tasks too.
 _RESTARTED_TIMEOUT: Final = 0.5
 
 
 @dataclass(slots=True)
 class AnnouncerCounters:
-    """What became of a service's events.
+    """Counters of a service's events.
 
     Attributes:
-        published: events that the server has.
-        failures: attempts to connect or to publish that failed. The event is tried again.
-        dropped: events that were given up: the oldest where too many wait, heartbeats that wait for a broker when the
-            next one is due or the service ends, and what no server would take.
+        published: events that a server has confirmed.
+        failures: failed attempts to connect or to publish; the event is retried.
+        dropped: discarded events: the oldest when too many are queued, heartbeats still queued when the next one is
+            due or the service ends, and events that no server would accept.
     """
 
     published: int = 0
@@ -54,7 +54,7 @@ class AnnouncerCounters:
 
 
 class _PendingEvent(NamedTuple):
-    """An event to be made once it is known whose it is; sent again, it is the same one."""
+    """An event that is built once the identity is known; each retry sends the same one."""
 
     factory: Callable[..., Event]
     options: dict[str, Any]
@@ -64,23 +64,23 @@ class _PendingEvent(NamedTuple):
 
 
 class Announcer:
-    """The events of one service, within one event loop.
+    """Publisher of one service's events, within one event loop.
 
     Args:
         component: the kind of software the service is.
-        version: the version it runs.
-        identity: returns the name of the node; may take its time.
-        source: where to publish; the caller closes it.
+        version: its version.
+        identity: returns the node's identity; may take seconds.
+        source: supplies the middleware to publish with; the caller closes it.
         interval: seconds between two heartbeats.
-        initial_delay: how many seconds after the start the first one is.
-        format: how to write the events.
-        limit: how many events may wait.
-        clock: tells when a heartbeat is due.
+        initial_delay: seconds until the first heartbeat.
+        format: the wire format.
+        limit: the most events that are queued.
+        clock: determines when a heartbeat is due.
 
     Attributes:
-        counters: what became of its events.
-        version: the version it runs.
-        identity: the name of the node; empty until it is known.
+        counters: the counters of the service's events.
+        version: its current version.
+        identity: the node's identity; empty until it is known.
     """
 
     def __init__(
@@ -120,49 +120,49 @@ class Announcer:
 
     @property
     def may_be_known(self) -> bool:
-        """Whether anything may have reached a broker, whether that was confirmed or not."""
+        """True once an event may have reached a broker, confirmed or not."""
         return self._may_be_known
 
     async def wait_announced(self) -> None:
-        """Return once the startup event has been published.
+        """Return once startup is published.
 
         Raises:
-            LifecycleError: the first attempt has failed; others follow.
+            LifecycleError: the first attempt failed; it is retried.
         """
         await asyncio.shield(self._announced)
 
     def provisioned(self) -> None:
-        """Say that the node has been provisioned."""
+        """Publish a provisioned event."""
         self._enqueue(provisioned)
 
     def upgraded(self, new_version: str) -> None:
-        """Say that another version runs from now on."""
+        """Publish an upgraded event; later heartbeats carry the new version."""
         self._enqueue(upgraded, version=self.version, new_version=new_version)
         self.version = new_version
 
     async def close(self, timeout: float) -> None:
-        """Say that the service ends, and wait until all has been said.
+        """Publish shutdown, and wait until the queue is empty.
 
-        Heartbeats that still wait are left out. Where all attempts failed, nobody knows of it, and where the channel is
-        gone, nobody will: nothing is waited for.
+        Queued heartbeats are dropped. This does not wait if every attempt so far has failed, because no subscriber
+        knows of the service, or if the source is closed.
 
         Args:
-            timeout: seconds to wait at most.
+            timeout: the longest wait, in seconds.
 
         Raises:
-            LifecycleError: the shutdown event was not published.
+            LifecycleError: shutdown was not published.
         """
         try:
             self._tasks[1].cancel()
             self._drop_heartbeats(0)
             if (self._last_error is not None and not self._may_be_known) or self._source.closed:
                 self.counters.dropped += len(self._queue)
-                raise self._last_error or ConnectionFailed("the middleware was closed before")
+                raise self._last_error or ConnectionFailed("the middleware is already closed")
             self._enqueue(shutdown)
             self._drained.clear()
             self._closing.set()
             if self._tasks[0].done():
-                # By a program that cancels whatever runs in its loop; what runs for the connection may be over as well.
+                # The program cancelled all tasks of its loop, perhaps those of the connection too.
                 self._tasks[0] = asyncio.create_task(self._publish_loop())
                 timeout = min(timeout, _RESTARTED_TIMEOUT)
             with suppress(TimeoutError):
@@ -170,7 +170,7 @@ class Announcer:
                     await self._drained.wait()
             if self._queue:
                 self.counters.dropped += len(self._queue)
-                raise self._last_error or ConnectionFailed(f"nothing was confirmed within {timeout:g} s")
+                raise self._last_error or ConnectionFailed(f"no server confirmed the events within {timeout:g} s")
         finally:
             self._announced.cancel()
             for task in self._tasks:
@@ -190,16 +190,16 @@ class Announcer:
         while True:
             await self._clock.sleep_until(self._first_due + beats * self._interval)
             if self._last_error is not None:
-                # A broker that comes back is not to hear of the past from all of its clients at once.
+                # A broker that comes back must not receive the backlog of all its clients at once.
                 self._drop_heartbeats(1)
             self._enqueue(alive, version=self.version)
-            # Those that were slept through, as with the lid closed, are not made up for.
+            # Heartbeats missed during a suspend are skipped.
             beats = max(beats, math.floor((self._clock.now() - self._first_due) / self._interval)) + 1
 
     def _drop_heartbeats(self, start: int) -> None:
-        """Drop those that wait, from a place in the queue on; the event at its head may be on its way."""
+        """Drop queued heartbeats from a position on; the event at the head of the queue may be in flight."""
         waiting = list(self._queue)
-        self._queue = deque(waiting[:start] + [said for said in waiting[start:] if said.factory is not alive])
+        self._queue = deque(waiting[:start] + [pending for pending in waiting[start:] if pending.factory is not alive])
         self.counters.dropped += len(waiting) - len(self._queue)
 
     async def _publish_loop(self) -> None:
@@ -211,22 +211,22 @@ class Announcer:
             await self._queued.wait()
 
     async def _publish(self, pending: _PendingEvent) -> None:
-        known = self._may_be_known
+        before = self._may_be_known
         try:
             self.identity = self.identity or await self._find_identity()
             event = pending.build(self.identity)
             middleware = await self._source.middleware()
-            self._may_be_known = True  # it may arrive from here on, whenever that is confirmed
+            self._may_be_known = True  # from here on it may arrive, even if it is never confirmed
             await middleware.publish(event, format=self._format, timeout=_PUBLISH_TIMEOUT)
         except (InvalidEvent, OptionError) as error:
             self.counters.dropped += 1
             self._dequeue(pending)
             self._record_failure(error)
         except LifecycleError as error:
-            self._may_be_known = known or getattr(error, "may_arrive", False)
+            self._may_be_known = before or getattr(error, "may_arrive", False)
             self._record_failure(error)
             await self._back_off()
-        except Exception as error:  # noqa: BLE001 - as where no thread can be started; it may pass
+        except Exception as error:  # noqa: BLE001 - for example, no thread can be started at the moment
             logger.debug("unexpected", exc_info=True)
             self._record_failure(ConnectionFailed(f"{type(error).__name__}: {error}"))
             await self._back_off()
@@ -235,24 +235,22 @@ class Announcer:
             self._record_success()
 
     def _dequeue(self, pending: _PendingEvent) -> None:
-        # It may have been taken away meanwhile, as one too many.
+        # A full queue may have dropped it in the meantime.
         if self._queue and self._queue[0] is pending:
             self._queue.popleft()
 
     def _record_failure(self, error: LifecycleError) -> None:
         self.counters.failures += 1
         if self._last_error is None:
-            logger.warning(
-                "%s is not announced: %s; the service goes on, and it is tried again", self._component, error
-            )
+            logger.warning("%s is not announced: %s; the service keeps running and retries", self._component, error)
         else:
             logger.debug("%s is not announced: %s", self._component, error)
         self._last_error = error
         if self._closing.is_set() and (not self._may_be_known or self._source.closed):
-            self._drained.set()  # given up: see `close`
+            self._drained.set()  # gives up: see `close`
         if not self._announced.done():
             self._announced.set_exception(error)
-            self._announced.exception()  # whether anybody waits for it or not
+            self._announced.exception()  # marks it as retrieved, in case no caller waits for it
 
     def _record_success(self) -> None:
         self.counters.published += 1
@@ -264,7 +262,7 @@ class Announcer:
             self._announced.set_result(None)
 
     async def _back_off(self) -> None:
-        """Wait before the next attempt, longer each time, but not where the end is near."""
+        """Wait before the next attempt: longer each time, but only briefly while closing."""
         if self._closing.is_set():
             await asyncio.sleep(_CLOSING_PAUSE)
             return

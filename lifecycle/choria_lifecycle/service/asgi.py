@@ -1,6 +1,6 @@
-"""An ASGI application that announces itself, whatever framework it is made with and whatever server runs it.
+"""ASGI middleware that announces an application, written with any framework, under any server.
 
-Facts about lifespans are those of https://asgi.readthedocs.io/en/latest/specs/lifespan.html.
+Lifespans are specified in https://asgi.readthedocs.io/en/latest/specs/lifespan.html.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 __all__ = ["ASGIApplication", "LifecycleASGIMiddleware", "ServiceOptions"]
 
-# Frameworks and servers each have types of their own for these; a scope and a message are Any to suit all of them.
+# Scopes and messages are Any, because each framework and server has its own types for them.
 _Receive = Callable[[], Awaitable[Any]]
 _Send = Callable[[Any], Awaitable[None]]
 ASGIApplication = Callable[[Any, _Receive, _Send], Awaitable[None]]
-"""An application of ASGI 3: takes a scope, and how to receive and to send messages."""
+"""An ASGI 3 application: called with a scope, `receive` and `send`."""
 
 
 class ServiceOptions(ConnectionOptions, total=False):
-    """Further options of a service: see `Service`, and `ConnectionOptions` for those of its connection."""
+    """Options of a `Service`, in addition to those of its connection."""
 
     per_process: bool
     servers: str | Iterable[str] | None
@@ -48,33 +48,40 @@ class ServiceOptions(ConnectionOptions, total=False):
 
 
 class LifecycleASGIMiddleware:
-    """Announces an ASGI application while it runs.
+    """ASGI middleware that announces an application while it runs.
 
         app = LifecycleASGIMiddleware(app, component="billing", version="1.4.2")
 
-    Or as middleware: `app.add_middleware(LifecycleASGIMiddleware, component="billing", ...)`. It lives by the lifespan
-    that the server gives to the application, and goes along with the application's own, if there is one: startup is
-    published once the application has said that its startup is complete, and the server is told so after that;
-    shutdown is published before the application begins to shut down, so that nobody who looks for the service finds one
-    that has closed its database. Where the application fails, all that it says and raises goes through as it is; then
-    nothing is announced, or shutdown follows. One that raises before it has asked for a message is taken for one
-    without a lifespan, and what it has raised is logged, on standard error if nobody listens. A server that gives no
-    lifespan, as `uvicorn --lifespan off`, has nothing announced. Requests and websockets pass untouched. Under an event
-    loop other than asyncio's, as trio's, the start and the end wait in place.
+    With a framework: `app.add_middleware(LifecycleASGIMiddleware, component="billing", version="1.4.2")`.
 
-    Each process announces for itself. Where a server runs several, they need `per_process`, or an announcement by the
-    one that starts them; see docs/service.md.
+    The server's lifespan messages decide when:
+
+    - Startup is published once the application has reported that it has started, before the server is told.
+    - Shutdown is published before the application begins to shut down, so that no client finds an announced service
+      whose database is already closed.
+    - If the application fails, its messages and exceptions are passed on unchanged. If it fails during startup, nothing
+      is announced; if it fails later, shutdown is published.
+    - An application that raises before it receives its first message is treated as one without lifespan support. The
+      exception is logged, or written to standard error if `logging` is not configured.
+    - If the server sends no lifespan, as with `uvicorn --lifespan off`, nothing is announced.
+
+    Requests and websockets are passed on unchanged. Under an event loop other than asyncio's, such as trio's, start and
+    end block the loop.
+
+    Each process announces itself. If the server runs several, set `per_process`, or announce the process that starts
+    them; see docs/service.md.
 
     Args:
-        app: the application; one without a lifespan too.
+        app: the application, with or without lifespan support.
         component: as for `Service`.
-        version: as for `Service`; it must be given, as a framework may be the one that calls.
+        version: as for `Service`, but required: the caller may be a framework, which has a version of its own.
         identity: as for `Service`.
-        **options: as for `Service`. With `strict`, the application's startup fails where it cannot be announced; that
-            its end was not announced is only logged, so that it can shut down in peace.
+        **options: the other options of `Service`, except `middleware`. With `strict`, the application's startup fails
+            if startup is not published; a shutdown that is not published is only logged, and the application shuts down
+            normally.
 
     Raises:
-        OptionError: an event with these options cannot be.
+        OptionError: an option is invalid.
     """
 
     def __init__(
@@ -87,10 +94,10 @@ class LifecycleASGIMiddleware:
     ) -> None:
         self._app = app
         self._make_service = partial(Service, component, version, identity, **options)
-        self._make_service()  # what is wrong with the options shows here already
+        self._make_service()  # checks the options
 
     async def __call__(self, scope: Any, receive: _Receive, send: _Send) -> None:
-        """Serve, as the application does."""
+        """Serve one connection or lifespan of the application."""
         if scope["type"] == "lifespan":
             await self._run_lifespan(scope, receive, send)
         else:
@@ -103,20 +110,20 @@ class LifecycleASGIMiddleware:
             try:
                 await self._app(scope, lifespan.receive, lifespan.send)
             except Exception as error:
-                # One without a lifespan raises, or returns, before it has asked for anything.
+                # An application without lifespan support raises, or returns, before it receives anything.
                 if lifespan.receive_called:
                     raise
-                taken = "%s is taken for an application without a lifespan, as it raised before it had begun: %s: %s"
-                warn_visibly(taken, service.component, type(error).__name__, error)
-                logger.debug("it raised", exc_info=True)
+                text = "%s is treated as an application without lifespan support: before receiving a message, it raised"
+                warn_visibly(f"{text} %s: %s", service.component, type(error).__name__, error)
+                logger.debug("the application raised", exc_info=True)
             await lifespan.finish()
 
 
 class _Lifespan:
-    """A lifespan of an application: the messages between it and the server, and what is announced with them.
+    """One lifespan of an application: passes messages between it and the server, and announces it.
 
     Attributes:
-        receive_called: whether the application has received a message.
+        receive_called: whether the application has asked for a message.
     """
 
     def __init__(self, service: Service, stack: AsyncExitStack, receive: _Receive, send: _Send) -> None:
@@ -129,9 +136,9 @@ class _Lifespan:
         self._message: Any = None
 
     async def receive(self) -> Any:
-        """Receive a message for the application."""
+        """Return the server's next message; if it is lifespan.shutdown, publish shutdown first."""
         self.receive_called = True
-        # Kept until it is handed over: the application may wait for it with a time limit.
+        # Kept until it is returned: the application may cancel this call, and call again.
         if self._message is None:
             self._message = await self._receive()
         if self._message["type"] == "lifespan.shutdown":
@@ -141,13 +148,13 @@ class _Lifespan:
         return message
 
     async def send(self, message: Any) -> None:
-        """Send a message of the application.
+        """Pass a message on to the server; if it is lifespan.startup.complete, publish startup first.
 
         Raises:
-            LifecycleError: with `strict`, startup was not published; the server has been told.
+            LifecycleError: with `strict`, startup was not published; the server has been told that startup failed.
         """
         if self._failed:
-            return  # the server expects nothing after a failure
+            return  # the server expects no message after a failure
         self._failed = message["type"] == "lifespan.startup.failed"
         if message["type"] == "lifespan.startup.complete":
             self._started = True
@@ -169,14 +176,14 @@ class _Lifespan:
     async def _leave(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        with suppress(LifecycleError):  # which has been logged
+        with suppress(LifecycleError):  # already logged
             if in_event_loop():
                 await self._service.__aexit__(kind, error, traceback)
             else:
                 self._service.stop()
 
     async def finish(self) -> None:
-        """Do what the application, which has returned, has left undone; all of it where it has no lifespan."""
+        """Complete the lifespan for an application that returned early, or that does not support lifespans."""
         if self._failed:
             return
         if not self._started:

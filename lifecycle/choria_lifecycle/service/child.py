@@ -1,8 +1,8 @@
-"""A program in a process of its own, which gets what is sent to this one, and which this one ends as.
+"""A child process that receives this process's signals, and whose exit status this process takes over.
 
-For Linux and macOS. Signals are held back and read one by one, so that none is lost between the start of the program
-and the first look; the program has the signal mask and dispositions that this process was started with. Only of SIGPIPE
-and SIGXFSZ, which Python ignores, nobody can tell: the program has them at their default.
+For Linux and macOS. Signals are blocked before the child starts and then read one by one, so that none is lost. The
+child gets the signal mask and dispositions that this process was started with, except that SIGPIPE and SIGXFSZ have
+their default action: Python ignores both itself, so their earlier disposition is unknown.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ __all__ = ["Child", "propagate_exit"]
 
 _LINUX: Final = sys.platform == "linux"
 
-# What a process does to itself, and what nobody can hold back.
+# Raised by faults of the process itself, so they are never forwarded.
 _SYNCHRONOUS: Final = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS}
 _UNBLOCKABLE: Final = {signal.SIGKILL, signal.SIGSTOP}
-# Those that do nothing by default: where nobody handles them, a system may drop them even while they are held back.
+# Without a handler, the kernel may discard these even while they are blocked.
 _IGNORED_BY_DEFAULT: Final = (signal.SIGCHLD, signal.SIGCONT, signal.SIGWINCH, signal.SIGURG)
 _IGNORED_BY_PYTHON: Final = (signal.SIGPIPE, signal.SIGXFSZ)
 _TERMINATING: Final = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT}
-# What the terminal sends on keys, to the process group in its foreground.
+# Sent by the terminal to its foreground process group.
 _TERMINAL_SIGNALS: Final = {signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGWINCH}
-# For how many seconds a signal may still be one of those that have ended the program: some are sent twice.
+# Seconds after the program's end in which a signal counts as a duplicate of the one that ended it.
 _DUPLICATE_WINDOW: Final = 0.5
 
-# <linux/wait.h>: of the children, only those of this thread, and orphans, which the first thread is given. What other
-# threads start, as a look-up starts facter, they wait for themselves.
+# <linux/wait.h>: wait only for this thread's children and for orphans, which the main thread adopts. Other threads wait
+# for their own children, such as facter during an identity lookup.
 _WNOTHREAD: Final = 0x20000000
 # <linux/prctl.h>
 _PR_SET_PDEATHSIG: Final = 1
@@ -46,30 +46,29 @@ _PR_SET_DUMPABLE: Final = 4
 
 
 class Child:
-    """A program that runs. It is made in the main thread, before there are others, and waited for there.
+    """A running program. Create it in the main thread before starting other threads, and wait for it there.
 
-    The program is in the process group of this one, so that the terminal, a shell, and whoever signals a group find it,
-    and all that it starts, where they would without this one. It thus has what the terminal sends; the rest is handed
-    on, and is there twice where it was sent to the group. On Linux SIGKILL of this process kills the program too, which
-    whoever sent it meant: started again, it would run twice. It gets the environment that this process was started
-    with, and every open file, of which this process keeps standard error alone.
+    The program shares this process's group, so that the terminal, the shell, and signals to the group reach it and its
+    children as usual. Signals from the terminal therefore reach it directly. All others are forwarded, so the program
+    receives those sent to the group twice. On Linux, SIGKILL of this process kills the program too: otherwise a
+    supervisor's restart would run it twice. It gets the environment that this process was started with and all open
+    files; this process keeps only standard error open.
 
     Args:
-        command: the program, looked for in PATH, and its arguments.
+        command: the program, searched for in PATH, and its arguments.
 
     Raises:
-        OSError: it cannot be started; nothing runs then, and signals go where they went before.
+        OSError: the program cannot be started; signals then behave as before.
     """
 
     def __init__(self, command: Sequence[str]) -> None:
         self._main = threading.get_ident()
-        # Those that are ignored, as under nohup, are ignored by both.
+        # Signals that are ignored, as under nohup, stay ignored for both processes.
         kept = {each for each in signal.valid_signals() if signal.getsignal(each) is signal.SIG_IGN}
         self._blocked = signal.valid_signals() - _SYNCHRONOUS - _UNBLOCKABLE - kept | {signal.SIGCHLD}
         mask = {int(each) for each in signal.pthread_sigmask(signal.SIG_BLOCK, self._blocked)}
-        before = {
-            int(each): signal.signal(each, _never_called) for each in _IGNORED_BY_DEFAULT if each in self._blocked
-        }
+        ignorable = [each for each in _IGNORED_BY_DEFAULT if each in self._blocked]
+        before = {int(each): signal.signal(each, _never_called) for each in ignorable}
         try:
             self._pid = self._spawn(command, mask, {each for each, was in before.items() if was is signal.SIG_IGN})
         except BaseException:
@@ -80,15 +79,15 @@ class Child:
         _close_inherited()
 
     def wait(self) -> int:
-        """Return its exit code once it has ended, or minus the signal that has killed it; hand signals on until then.
+        """Forward signals until the program ends, and return its exit code, or minus the signal that killed it.
 
-        As process 1, or as another that is given orphans, it also takes note of their end.
+        As process 1, or as another subreaper, this also reaps orphans.
         """
         while True:
-            number, forwarded = self._next_signal()
+            number, delivered = self._next_signal()
             if number != signal.SIGCHLD:
-                if not forwarded:
-                    with suppress(OSError):  # it is another user's by now
+                if not delivered:
+                    with suppress(OSError):  # the program has changed its user
                         os.kill(self._pid, number)
                 continue
             code: int | None = None
@@ -101,13 +100,14 @@ class Child:
                 return code
 
     def wait_until(self, done: Callable[[], bool], timeout: float) -> bool:
-        """Once it has ended: wait for something, unless a signal asks for haste, and return whether it has come.
+        """After the program's end, wait for a condition, and return whether it became true.
 
-        One that comes within half a second is taken for one of those that have ended the program.
+        A terminating signal ends the wait, except in the first half second, when it counts as a duplicate of the signal
+        that ended the program.
 
         Args:
-            done: whether it has come; `wake` makes this look.
-            timeout: how long to wait at most.
+            done: returns the condition; checked again after each `wake`.
+            timeout: the longest wait, in seconds.
         """
         expired, begun = threading.Event(), time.monotonic()
 
@@ -128,7 +128,7 @@ class Child:
         return done()
 
     def wake(self) -> None:
-        """Have `wait_until` look; from any thread."""
+        """Make `wait_until` check its condition again; may be called from any thread."""
         signal.pthread_kill(self._main, signal.SIGCHLD)
 
     def _spawn(self, command: Sequence[str], mask: set[int], ignored: set[int]) -> int:
@@ -139,18 +139,18 @@ class Child:
             try:
                 prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
                 if os.getppid() != parent:
-                    os.kill(os.getpid(), signal.SIGKILL)  # it was killed before that
+                    os.kill(os.getpid(), signal.SIGKILL)  # the parent died before prctl
                 _restore_dispositions(ignored)
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
                 os.execvpe(command[0], list(command), environment)  # noqa: S606 - no shell, on purpose
             except OSError as error:
                 os.write(writer, str(error.errno).encode())
-            except ValueError:  # it has no name
+            except ValueError:  # the name is empty
                 os.write(writer, str(errno.ENOENT).encode())
             finally:
                 os._exit(127)
         os.close(writer)
-        number = os.read(reader, 16)  # nothing once the program runs
+        number = os.read(reader, 16)  # empty once exec succeeded, as it closes the pipe
         os.close(reader)
         if number:
             os.waitpid(pid, 0)
@@ -158,17 +158,17 @@ class Child:
         return pid
 
     def _next_signal(self) -> tuple[int, bool]:
-        """The next signal, and whether the program has it too, as the terminal sends it to all of a process group."""
+        """Return the next signal, and whether the program received it too, as a signal from the terminal."""
         if not hasattr(signal, "sigwaitinfo"):
             number = signal.sigwait(self._blocked)
             return number, number in _TERMINAL_SIGNALS and _foreground_group() == os.getpgrp()
         received = signal.sigwaitinfo(self._blocked)
-        # That it has hung up, the kernel tells the head of a session alone.
+        # On a hangup, the kernel signals only the session leader.
         alone = received.si_signo in {signal.SIGHUP, signal.SIGCONT} and os.getsid(0) == os.getpid()
         return received.si_signo, received.si_code > 0 and not alone
 
     def _reap(self) -> Iterator[tuple[int, int]]:
-        """The children that have ended or stopped, with how."""
+        """Yield the process id and status of each child that has ended or stopped."""
         options = os.WNOHANG | os.WUNTRACED
         with suppress(ChildProcessError):
             while True:
@@ -178,29 +178,27 @@ class Child:
                 yield pid, status
 
     def _stop_too(self, number: int) -> None:
-        """It has stopped: so does this process where the terminal may be why, for that is what a shell knows of."""
+        """Stop this process as well if the terminal may have stopped the program: the shell watches this process."""
         if number == signal.SIGSTOP or _foreground_group() is None or signal.SIGCONT in signal.sigpending():
-            return  # whoever has stopped it has it go on
-        # This stops nobody whom no shell could have go on; and once, as it may be the terminal's that is waiting.
+            return  # the process that stopped it continues it
+        # The kernel discards SIGTSTP if no shell could continue this process, and merges it with one that the terminal
+        # has sent, so this stops only once.
         os.kill(os.getpid(), signal.SIGTSTP)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTSTP})
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTSTP} & self._blocked)
 
 
 def propagate_exit(code: int) -> int:
-    """End this process by the signal that has killed a program; return the exit code that stands for it elsewhere.
+    """Kill this process with the signal that killed the program, or return the exit code to end with.
 
-    Process 1 cannot be killed by a signal of its own.
+    Process 1 cannot kill itself with a signal; its exit code is 128 plus the number of the signal.
 
     Args:
-        code: as `Child.wait` returns it.
-
-    Returns:
-        The code, or 128 and the number of the signal.
+        code: the result of `Child.wait`.
     """
     if code >= 0:
         return code
-    # A core is the program's to leave, not this one's as well; where it goes to a pipe, the limit does not count.
+    # Only the program dumps core, not this process; the limit has no effect if cores are piped to a program.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     _prctl()(_PR_SET_DUMPABLE, 0)
     with suppress(OSError, ValueError):  # SIGKILL
@@ -211,28 +209,28 @@ def propagate_exit(code: int) -> int:
 
 
 def _restore_dispositions(ignored: set[int]) -> None:
-    """Have each signal do what it did when this process was started, as far as that is known."""
+    """Restore the signal dispositions that this process was started with, as far as they are known."""
     for number in signal.valid_signals():
         if callable(signal.getsignal(number)) or number in _IGNORED_BY_PYTHON:
             signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
 
 
 def _close_inherited() -> None:
-    """Leave to the program what it has inherited: the end of a pipe comes when nobody has it open any more."""
+    """Close all inherited files except standard error, so that pipes end when the program closes them."""
     with suppress(OSError):
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, 0)
         os.dup2(null, 1)
         os.close(null)
         for descriptor in [int(each.name) for each in Path("/dev/fd").iterdir()]:
-            # What Python has opened is not inheritable.
+            # Files that Python has opened itself are not inheritable.
             with suppress(OSError):
                 if descriptor > 2 and os.get_inheritable(descriptor):
                     os.close(descriptor)
 
 
 def _foreground_group() -> int | None:
-    """The process group in the foreground of the terminal; none where there is no terminal, or it has hung up."""
+    """Return the terminal's foreground process group; None without a terminal or after a hangup."""
     with suppress(OSError):
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
         try:
@@ -253,7 +251,7 @@ def _prctl() -> Callable[[int, int], object]:
 
 
 def _original_environment() -> Mapping[bytes, bytes]:
-    """The environment that this process was started with: in the C locale Python adds LC_CTYPE to it (PEP 538)."""
+    """Return the environment that this process was started with; in the C locale, Python adds LC_CTYPE (PEP 538)."""
     try:
         lines = Path("/proc/self/environ").read_bytes().split(b"\0")
     except OSError:
@@ -262,4 +260,4 @@ def _original_environment() -> Mapping[bytes, bytes]:
 
 
 def _never_called(number: int, frame: object) -> None:
-    """Never called: the signals are held back."""
+    """Do nothing; the signals are blocked, so this never runs."""

@@ -1,4 +1,4 @@
-"""Who a service is, where its program does not say: the version of its distribution, the name of its node."""
+"""The default version and identity of a service: its distribution's version, and the name of this node."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ __all__ = ["local_identity", "version_of"]
 
 
 def version_of(module: Mapping[str, Any]) -> str:
-    """Return the version of the distribution that a module belongs to.
+    """Return the version of the distribution that provides a module.
 
     Args:
         module: the module's globals.
 
     Raises:
-        OptionError: it belongs to none, as a script that is run by its path.
+        OptionError: no installed distribution provides it; for example, it is a script run by its path.
     """
     spec = module.get("__spec__")
     name = str(getattr(spec, "name", None) or module.get("__package__") or module.get("__name__") or "")
@@ -43,8 +43,8 @@ def version_of(module: Mapping[str, Any]) -> str:
 
 
 def _find_distribution(package: str, file: str) -> metadata.Distribution | None:
-    """The distribution that has the file, or may have it: not all say what they consist of."""
-    # Most are called as their package is, and looking through all of them takes long.
+    """Return the distribution that lists the file, or one that may contain it: some do not list their files."""
+    # Most distributions have the name of their package, and searching all of them is slow.
     with suppress(metadata.PackageNotFoundError):
         same = metadata.distribution(package)
         if _contains(same, file):
@@ -59,21 +59,21 @@ def _contains(distribution: metadata.Distribution, file: str) -> bool:
 
 
 def _may_contain(distribution: metadata.Distribution) -> bool:
-    """Whether it has no list of its files, as those of Debian's packages, or one without those of an editable one."""
+    """Return True if the list of files is missing, as in Debian packages, or incomplete, as in editable installs."""
     url = distribution.read_text("direct_url.json")
     return not distribution.files or (url is not None and bool(json.loads(url).get("dir_info", {}).get("editable")))
 
 
 def local_identity(config: str | PathLike[str] | None, environ: Mapping[str, str] | None) -> str:
-    """Return the name of this node, as Choria has it; may take seconds.
+    """Return this node's identity as Choria derives it; may take seconds.
 
     Args:
-        config: a configuration file of Choria's; default the one that Choria's tools would find.
-        environ: where to look for variables; default `os.environ`.
+        config: a Choria configuration file; by default, the one that Choria's tools would find.
+        environ: the environment variables; by default, `os.environ`.
     """
     environ = dict(os.environ if environ is None else environ)
-    environ.pop("NATS_URL", None)  # what this node is called does not depend on where its services connect
+    environ.pop("NATS_URL", None)  # a node's name must not depend on where its services connect
     try:
         return identity(choria_configuration(config=config, environ=environ))
-    except ConfigError:  # which connecting tells of
+    except ConfigError:  # connecting reports it
         return Machine().identity

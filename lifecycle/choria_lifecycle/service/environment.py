@@ -1,4 +1,4 @@
-"""What services take from the world around them; `choria_lifecycle.testing` puts something else in its place."""
+"""The defaults that services get from outside, which `choria_lifecycle.testing` replaces."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ __all__ = ["Environment", "current_environment", "replaced"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """What a service finds where it was not told otherwise.
+    """The connection, identity and clock of services that were given none.
 
     Attributes:
-        connect: makes a connection; called as `choria_lifecycle.connect` is.
-        identity: returns the name of this node; called as `local_identity` is, in a thread of its own.
-        clock: tells when an alive event is due.
+        connect: makes a connection; called like `choria_lifecycle.connect`.
+        identity: returns this node's identity; called like `local_identity`, in a thread of its own.
+        clock: determines when an alive event is due.
     """
 
     connect: Callable[..., AbstractAsyncContextManager[Middleware]]
@@ -37,14 +37,14 @@ class Environment:
 
 
 def current_environment() -> Environment:
-    """Return those of a service that is started now."""
+    """Return the environment of a service that starts now."""
     return _current
 
 
 @contextmanager
 def replaced(environment: Environment) -> Generator[None]:
-    """Give these to every service of this process, in whatever thread, that is started within the block."""
-    global _current  # noqa: PLW0603 - one per process, as the services' connection is
+    """Use an environment for every service that this process starts within the block, in any thread."""
+    global _current  # noqa: PLW0603 - one per process, like the services' loop thread
     previous, _current = _current, environment
     try:
         yield

@@ -1,7 +1,7 @@
-"""How a process ends, and what has to be said before: at the interpreter's exit, and at a signal that would kill it.
+"""Hooks that run before the process ends: at interpreter exit, and on a signal that would kill it.
 
-Where the program has a handler of its own for a signal, that is left alone: it leads to the end of a block, or to the
-interpreter's exit. `os._exit` and SIGKILL leave no time for anything.
+A signal that the program handles itself is left alone, because its handler leads to the end of a block or to
+interpreter exit. `os._exit`, SIGKILL and crashes run no hooks.
 """
 
 from __future__ import annotations
@@ -22,35 +22,38 @@ if TYPE_CHECKING:
 
 __all__ = ["CLOSE_TIMEOUT", "ExitHook", "register", "unregister"]
 
-# Those that kill a process by default, and are sent to end one.
+# The signals that are sent to end a process, and kill it by default.
 _SIGNALS: Final = tuple(
     getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
 )
 
 
 class ExitHook(Protocol):
-    """What has something to say before the process ends."""
+    """An object to be ended before the process ends."""
 
     def end(self) -> Future[None]:
-        """Begin to say it; the result is there once it has been said, and raises nothing."""
+        """Begin to end it; the future is done when it has ended, and never fails."""
         ...
 
 
 CLOSE_TIMEOUT: Final = 5.0
-"""How long the end of a process waits for all that is to be said, and a service for its own."""
+"""Seconds that a process waits for its hooks, and a service for its own end."""
 
 _hooks: list[ExitHook] = []
 
 
 def register(hook: ExitHook) -> None:
-    """Have it end with the process."""
+    """End the hook before the process ends."""
     _hooks.append(hook)
-    # Each time: the first may have come in a thread that cannot.
+    # Every time: only the main thread can set handlers, and the first call may have come from another thread.
     _install_handlers()
 
 
 def unregister(hook: ExitHook) -> None:
-    """It has ended. The second time this restores what only the main thread can, if it is called there now."""
+    """Remove a hook, and restore the signals' handlers after the last one, which only the main thread can.
+
+    A second call, in the main thread, restores them if the first came from another thread.
+    """
     with suppress(ValueError):
         _hooks.remove(hook)
     if not _hooks:
@@ -59,28 +62,31 @@ def unregister(hook: ExitHook) -> None:
 
 def _install_handlers() -> None:
     if threading.current_thread() is not threading.main_thread():
-        return  # Python lets nobody else
+        return
     caught = _caught_signals()
     for number in _SIGNALS:
         if signal.getsignal(number) is signal.SIG_DFL and not caught & 1 << number - 1:
-            with suppress(ValueError):  # in a sub-interpreter
+            with suppress(ValueError):  # in a subinterpreter
                 signal.signal(number, _handle)
 
 
 def _caught_signals() -> int:
-    """The signals that do not kill this process, whatever Python knows of them, as a mask; 0 where nobody tells."""
+    """Return a mask of the signals that do not kill this process, including handlers unknown to Python; 0 if unknown.
+
+    Such handlers are installed by faulthandler and by C libraries.
+    """
     if os.getpid() == 1:
-        return -1  # what process 1 has no handler for is dropped
+        return -1  # the kernel discards signals that process 1 does not handle
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text("utf-8", "replace").splitlines():
             if line.startswith("SigCgt:"):
-                return int(line.split()[1], 16)  # faulthandler's are there, and libraries'
+                return int(line.split()[1], 16)
     return 0
 
 
 def _restore_handlers() -> None:
     if threading.current_thread() is not threading.main_thread():
-        return  # with nothing to say, the handler does what would happen without it
+        return  # without hooks, the handler does what the default action does
     ours = [number for number in _SIGNALS if signal.getsignal(number) is _handle]
     with _blocked(ours):
         for number in ours:
@@ -89,7 +95,7 @@ def _restore_handlers() -> None:
 
 @contextmanager
 def _blocked(numbers: Collection[int]) -> Generator[None]:
-    """Let no such signal in: one that Python has noted, and whose handler is then taken away, would be lost."""
+    """Block signals within the block: Python loses a signal that it has received but whose handler is then removed."""
     if not numbers or not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -102,17 +108,17 @@ def _blocked(numbers: Collection[int]) -> Generator[None]:
 
 def _handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of handlers
     _end_all()
-    # Whoever waits for this process is to see what has killed it.
+    # The parent process must see the signal as the cause of death.
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
 
 
 def _end_all() -> None:
-    wait([ending.end() for ending in list(_hooks)], CLOSE_TIMEOUT)
+    wait([hook.end() for hook in list(_hooks)], CLOSE_TIMEOUT)
 
 
 def _reset_after_fork() -> None:
-    """A child that was forked has nothing to say: what its parent announced is its parent's."""
+    """Forget the parent's hooks: a forked child must not announce the end of the parent's services."""
     _hooks.clear()
 
 

@@ -1,13 +1,11 @@
-"""Where services speak: in a thread, whatever the program does with its own or its event loop, or in that loop.
-
-The thread is there while a service runs in it; one connection serves all services that connect alike.
-"""
+"""The event loop that services publish in: a background thread's, shared by the whole process, or the caller's own."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import threading
+from abc import ABC, abstractmethod
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -23,21 +21,62 @@ if TYPE_CHECKING:
 
     P = ParamSpec("P")
 
-__all__ = ["CallerLoop", "LoopThread", "acquire", "in_event_loop"]
+__all__ = ["CallerLoop", "LoopThread", "ServiceLoop", "in_event_loop"]
 
 T = TypeVar("T")
 
-# For a connection.
+# For closing one connection.
 _CLOSE_TIMEOUT: Final = 0.5
 
 
-class LoopThread:
-    """An event loop in a thread of its own, and the connections made in it; `acquire` returns a process's only one."""
+class ServiceLoop(ABC):
+    """An event loop that services publish in. Its methods may be called from any thread unless they say otherwise."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    @property
+    def dead(self) -> bool:
+        """True in a forked child, where the thread that ran the loop does not exist."""
+        return False
+
+    @property
+    def on_loop_thread(self) -> bool:
+        """True if the current thread runs the loop and so must not wait for it."""
+        return False
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Run a coroutine in the loop, and return a future for its result."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def call(self, function: Callable[P, object], /, *arguments: P.args, **named: P.kwargs) -> None:
+        """Call a function in the loop, without waiting for it."""
+        self._loop.call_soon_threadsafe(lambda: function(*arguments, **named))
+
+    @abstractmethod
+    def release(self, done: Callable[[], object]) -> None:
+        """Release the loop after a service has ended; call this in the loop.
+
+        Args:
+            done: called in the loop's thread once everything that only this service used is closed.
+        """
+
+    @abstractmethod
+    def join(self, timeout: float) -> None:
+        """Wait for the loop's thread to exit if its last service has ended, so that no thread is left behind.
+
+        Args:
+            timeout: the longest wait, in seconds.
+        """
+
+
+class LoopThread(ServiceLoop):
+    """An event loop in a daemon thread, and the connections made in it; `acquire` returns the process's only one."""
 
     def __init__(self) -> None:
+        super().__init__(asyncio.new_event_loop())
         self._pid = os.getpid()
         self._ended: Future[None] = Future()
-        self._loop = asyncio.new_event_loop()
         self._loop.set_default_executor(_DaemonExecutor())
         self._stop = asyncio.Event()
         self._connections: dict[Hashable, _SharedConnection] = {}
@@ -48,28 +87,35 @@ class LoopThread:
         except RuntimeError:
             self._loop.close()
             raise
-        except BaseException:  # of a signal's handler; the thread may run already
+        except BaseException:  # raised by a signal handler; the thread may be running already
             self._loop.call_soon_threadsafe(self._stop.set)
             raise
 
-    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Have a coroutine run there."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+    @classmethod
+    def acquire(cls) -> LoopThread:
+        """Return the loop thread of this process, started if there is none; `release` it when done.
 
-    def call(self, what: Callable[P, object], /, *arguments: P.args, **named: P.kwargs) -> None:
-        """Have a function called there, without waiting."""
-        self._loop.call_soon_threadsafe(lambda: what(*arguments, **named))
+        Raises:
+            OSError: the process has too many open files.
+            RuntimeError: no more threads can be started.
+        """
+        global _current  # noqa: PLW0603 - one per process
+        with _lock:
+            if _current is None:
+                _current = cls()
+            _current._users += 1
+            return _current
 
     def connection(self, key: Hashable, connect: Callable[[], AbstractAsyncContextManager[Middleware]]) -> Owned:
-        """Return the connection of a key; to be called there, and followed by `disconnect`."""
+        """Return the connection shared under a key; call this in the loop, and `disconnect` when done."""
         shared = self._connections.setdefault(key, _SharedConnection(Owned(connect)))
         shared.users += 1
         return shared.connection
 
     async def disconnect(self, key: Hashable) -> None:
-        """Close the connection of a key if nobody else has it; to be called there.
+        """Close the connection of a key if this was its last user; call this in the loop.
 
-        What was said has been confirmed, or given up: a server that answers no more is not waited for.
+        All events are confirmed or discarded by now, so a server that no longer responds delays this by 0.5 s at most.
         """
         shared = self._connections[key]
         shared.users -= 1
@@ -81,20 +127,13 @@ class LoopThread:
 
     @property
     def dead(self) -> bool:
-        """Whether this is a child that was forked, where the thread is not."""
         return self._pid != os.getpid()
 
     @property
     def on_loop_thread(self) -> bool:
-        """Whether this is its thread, in which nothing must wait for it."""
         return threading.current_thread() is self._thread
 
     def release(self, done: Callable[[], object]) -> None:
-        """Note that a service has ended; with the last one the thread ends.
-
-        Args:
-            done: called, there, once nothing is left of it that nobody else needs.
-        """
         global _current  # noqa: PLW0603 - one per process
         with _lock:
             self._users -= 1
@@ -108,16 +147,11 @@ class LoopThread:
             done()
 
     def join(self, timeout: float) -> None:
-        """Return once the thread is gone, if it has ended, so that who looks for threads left behind finds none.
-
-        Args:
-            timeout: seconds to wait at most.
-        """
         if self._ended.done() and not self.on_loop_thread:
             self._thread.join(timeout)
 
     def _run(self) -> None:
-        # In 3.12.0 to 3.12.2 no thread can be started at the interpreter's exit, as Runner does to end an executor.
+        # Python 3.12.0 to 3.12.2 cannot start threads at interpreter exit, as Runner does to shut down an executor.
         with suppress(RuntimeError):
             self._run_loop()
 
@@ -128,61 +162,28 @@ class LoopThread:
         finally:
             self._ended.set_result(None)
 
-    @classmethod
-    def acquire(cls) -> LoopThread:
-        """See the function of this name."""
-        global _current  # noqa: PLW0603 - one per process
-        with _lock:
-            if _current is None:
-                _current = cls()
-            _current._users += 1
-            return _current
 
-
-def acquire() -> LoopThread:
-    """Return the engine of this process, which is started for the first; give it back when done.
-
-    Raises:
-        OSError: there are too many open files.
-        RuntimeError: there are too many threads.
-    """
-    return LoopThread.acquire()
-
-
-class CallerLoop:
-    """The event loop that runs here, which is the program's own, in an engine's place."""
-
-    dead = on_loop_thread = False
+class CallerLoop(ServiceLoop):
+    """The caller's own running event loop, which the service neither stops nor waits for."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-
-    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Run a coroutine in the caller's loop."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
-
-    def call(self, what: Callable[P, object], /, *arguments: P.args, **named: P.kwargs) -> None:
-        """Call a function in the caller's loop."""
-        self._loop.call_soon_threadsafe(lambda: what(*arguments, **named))
+        super().__init__(asyncio.get_running_loop())
 
     def release(self, done: Callable[[], object]) -> None:
-        """Call `done` at once: the loop belongs to the caller."""
         done()
 
     def join(self, timeout: float) -> None:
-        """Return at once: the loop belongs to the caller."""
+        pass
 
 
 class _SharedConnection:
-    """A connection that services share."""
-
     def __init__(self, connection: Owned) -> None:
         self.connection = connection
         self.users = 0
 
 
 def in_event_loop() -> bool:
-    """Whether this is called within an event loop of asyncio, which must not wait in place."""
+    """Return True if an asyncio event loop runs in this thread, which a blocking wait would stop."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -191,18 +192,18 @@ def in_event_loop() -> bool:
 
 
 class _DaemonExecutor(ThreadPoolExecutor):
-    """A thread for each call, which nobody waits for: a resolver that hangs must not keep the process from ending."""
+    """An executor with one daemon thread per call, so that a DNS lookup that hangs does not delay process exit."""
 
-    def submit(self, what: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> Future[T]:
+    def submit(self, function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> Future[T]:
         future: Future[T] = Future()
 
         def run() -> None:
-            # From here on it cannot be cancelled: whoever gave up waiting leaves a result that nobody reads.
+            # A future marked as running cannot be cancelled, so setting its result cannot fail.
             if not future.set_running_or_notify_cancel():
                 return
             try:
-                future.set_result(what(*arguments, **named))
-            except BaseException as error:  # noqa: BLE001 - it is the caller's
+                future.set_result(function(*arguments, **named))
+            except BaseException as error:  # noqa: BLE001 - passed on to the caller
                 future.set_exception(error)
 
         threading.Thread(target=run, name="choria-lifecycle-lookup", daemon=True).start()
@@ -210,9 +211,9 @@ class _DaemonExecutor(ThreadPoolExecutor):
 
 
 _current: LoopThread | None = None
-# A signal handler may come here while the thread that it interrupts is here too.
+# Reentrant, because a signal handler may run while the thread that it interrupts holds the lock.
 _lock = threading.RLock()
-# A child has the parent's sockets as well; closed there, or collected, they would disturb the parent's event loop.
+# A forked child shares the parent's sockets; closing or collecting them there would disturb the parent's event loop.
 _inherited: Final[list[LoopThread]] = []
 
 

@@ -1,4 +1,4 @@
-"""Where a service's events go out: a middleware that is there, or a connection that is made and made again."""
+"""Sources of a middleware to publish with: the caller's own, or a connection that is made on demand."""
 
 from __future__ import annotations
 
@@ -24,27 +24,24 @@ _MAX_PAUSE: Final = 30.0
 
 
 class PublisherSource(Protocol):
-    """Gives a middleware to publish with."""
+    """A source of the middleware that a service publishes with."""
 
     @property
     def closed(self) -> bool:
-        """Whether nothing can be published here any more."""
+        """True once publishing here cannot succeed any more."""
         ...
 
     async def middleware(self) -> Middleware:
-        """Return one that has been connected; it may be reconnecting.
+        """Return a middleware that has been connected; it may be reconnecting.
 
         Raises:
-            LifecycleError: there is none at the moment; what was tried and why is in its text.
+            LifecycleError: connecting failed; the text says what was tried and why it failed.
         """
         ...
 
-    async def close(self) -> None:
-        """Let go of it. Does nothing the second time."""
-
 
 class Borrowed:
-    """A middleware of the program's own, which closes it.
+    """The caller's own middleware, which the caller closes.
 
     Args:
         middleware: the middleware.
@@ -60,15 +57,12 @@ class Borrowed:
     async def middleware(self) -> Middleware:
         return self._middleware
 
-    async def close(self) -> None:
-        """Leave it open."""
-
 
 class Owned:
-    """A connection that is made when it is first needed, and tried again where it cannot be made.
+    """A connection made when it is first needed.
 
-    The first attempt begins at once, further ones after pauses of 1 to 30 seconds, which grow; a connection that was
-    made once comes back by itself.
+    The first attempt to connect starts at once; after a failure, the next one waits 1 to 30 seconds, longer each time.
+    A connection that was established reconnects by itself.
 
     Args:
         connect: makes a connection, as `choria_lifecycle.connect` does.
@@ -87,11 +81,10 @@ class Owned:
         return False
 
     async def middleware(self) -> Middleware:
-        # Several callers share one attempt.
+        # Concurrent callers share one attempt; cancelling one of them must not cancel the attempt.
         attempt = self._attempt
         if attempt is None or (attempt.done() and (attempt.cancelled() or attempt.exception())):
             attempt = self._attempt = asyncio.create_task(self._connect_paced())
-        # Who gives up waiting must not end it for the others.
         await asyncio.wait({attempt})
         return attempt.result()
 
@@ -108,7 +101,7 @@ class Owned:
         return middleware
 
     async def close(self) -> None:
-        """Close the connection, or give up making one."""
+        """Close the connection, or cancel the attempt to make one. Does nothing the second time."""
         if self._attempt is not None and not self._attempt.done():
             self._attempt.cancel()
             await asyncio.wait({self._attempt})

@@ -1,4 +1,4 @@
-"""A service that the network can see: it announces itself, says that it is alive, and that it ends."""
+"""A service that announces itself: `Service`."""
 
 from __future__ import annotations
 
@@ -34,50 +34,56 @@ if TYPE_CHECKING:
 __all__ = ["INTERVAL", "Service"]
 
 INTERVAL: Final = 30 * 60.0
-"""Seconds between two heartbeats, as Choria's servers have it."""
+"""Seconds between two alive events; the interval of Choria's own servers."""
 
 
 class Service:
-    """Announces a service for as long as a block lasts: `with Service("billing", "1.4.2"):`, or `async with`.
+    """Announces a program as a service: publishes startup, then alive at intervals, then shutdown.
 
-    It publishes startup, then alive at intervals, then shutdown. It speaks in a thread of its own, on a connection that
-    services of one process share, and never harms the program that carries it: where it fails, it says so once in the
-    log, counts, and tries on. Without a broker the program starts all the same, and is announced when one comes.
+        with Service("billing", "1.4.2"):
+            serve()
 
-    Shutdown is published with the end of the block, an exception, `sys.exit`, the interpreter's exit, and SIGTERM,
-    SIGINT, SIGHUP and SIGQUIT where they would kill; not with `os._exit`, `os.execv`, SIGKILL or other signals: whoever
-    counts gives up such a service after 80 minutes of silence. Where the program has a handler of its own for a signal,
-    that one decides. What a process announces is its own: a child that was forked has nothing to say, and may start a
-    service of its own.
+    In an event loop, use `async with`; where a block does not fit, use `start` and `stop`. A service runs only once.
 
-    A service is started once. `start` and `stop` do what the block does.
+    A daemon thread publishes, over one connection for all services of the process with the same connection settings.
+    The service never harms the program: if no broker is reachable, the program runs anyway, and the service is
+    announced as soon as one is. Failures are logged once, counted in `counters`, and retried.
+
+    Shutdown is published when the block ends, also by an exception, and when the process ends without `stop`: at
+    interpreter exit, and on a SIGTERM, SIGINT, SIGHUP or SIGQUIT that would kill the process. The program's own signal
+    handlers are left in place; shutdown is then published if they end the block or the interpreter. Python sets signal
+    handlers only in the main thread, so start at least one service there.
+
+    SIGKILL, other fatal signals, `os._exit`, `os.execv` and crashes announce nothing: the tally drops the service after
+    80 minutes without an event. A forked child never announces its parent's services, and may start its own.
 
     Args:
-        component: the kind of software it is: letters, digits, - and _; part of the subject of its events.
-        version: its version; by default that of the distribution which provides the module that calls this.
-        identity: the node that it runs on; by default the name that Choria has for this one.
-        per_process: add the id of the process to the identity, as in n1.example.net/4711. Where several processes of
-            a node announce the same component, each needs an identity of its own: the first of them that ends takes
-            away what all have announced.
-        servers: where to connect; see `connect`, as for the connection's other options.
-        middleware: publish with this one instead, in the event loop that it belongs to: for `async with` alone, and
-            the end of that loop, by a signal too, is then the program's affair.
-        interval: seconds between two alive events. The first comes after a random part of that, so that services which
-            start together are not heard together.
-        format: how to write the events.
-        timeout: how many seconds the start waits at most until startup has been published; less where an attempt fails
-            before. The end waits for at most 5 seconds.
-        strict: have `start` and `stop` raise what went wrong, instead of going on; the end of the block too, unless an
-            exception leaves it already.
-        limit: how many events wait at most while there is no connection; the oldest make place, and a heartbeat takes
-            that of the one before.
-        clock: what tells when an alive event is due; see `choria_lifecycle.testing.FakeClock`.
-        environ: where to look for variables; default `os.environ`.
-        **connection: see `ConnectionOptions`.
+        component: the kind of software: letters, digits, - and _. It is part of the subject of the events.
+        version: the software's version; by default, that of the distribution that provides the calling module.
+        identity: the node that the service runs on; by default, this node's name as Choria derives it.
+        per_process: append the process id to the identity, as in n1.example.net/4711. Set this if several processes of
+            a node announce the same component: the tally counts processes with the same identity as one service, which
+            the first shutdown removes.
+        servers: the NATS servers, as for `connect`; found as `connect` does by default.
+        middleware: publish with this middleware, in its event loop, instead of making a connection. The caller closes
+            it, after the service has ended. Such a service needs `async with`, and does not end on a signal or at
+            interpreter exit unless the program ends the block.
+        interval: seconds between two alive events. The first is due after a random part of the interval, so that
+            services started together do not publish in lockstep.
+        format: the wire format of the events.
+        timeout: the longest wait for startup to be published, in seconds; the wait ends when an attempt fails. At the
+            end, the wait for shutdown takes at most 5 seconds.
+        strict: raise if startup or shutdown is not published, from `start` and `stop` or on entering and leaving the
+            block; on leaving, another exception that ends the block takes precedence.
+        limit: the most events that are queued while no broker is reachable. A full queue drops the oldest, and only
+            the latest alive event is kept.
+        clock: determines when an alive event is due; see `choria_lifecycle.testing.FakeClock`.
+        environ: the environment variables that configure the connection; by default, `os.environ`.
+        **connection: further options of the connection: see `ConnectionOptions`.
 
     Raises:
-        OptionError: an event with these options cannot be, there is no such option, or no distribution says which
-            version this is.
+        OptionError: an option is invalid or unknown, or `version` is missing and no installed distribution provides
+            the calling module.
     """
 
     def __init__(
@@ -105,9 +111,9 @@ class Service:
         numbers: dict[str, object] = {"interval": interval, "timeout": timeout, "limit": limit}
         for name, value in numbers.items():
             if not (isinstance(value, int | float) and 0 < value < math.inf):
-                raise OptionError(f"{name} is a number above 0, not {quoted(value)}", invalid=(name,))
+                raise OptionError(f"{name} must be a number above 0, not {quoted(value)}", invalid=(name,))
         if middleware is not None and (servers is not None or connection):
-            raise OptionError("give either a middleware, or where to connect", invalid=("middleware",))
+            raise OptionError("pass either middleware= or options of a connection, not both", invalid=("middleware",))
         self._config = ServiceConfig(
             component=component,
             version=version,
@@ -129,41 +135,41 @@ class Service:
 
     @property
     def component(self) -> str:
-        """The kind of software it is."""
+        """The kind of software."""
         return self._config.component
 
     @property
     def version(self) -> str:
-        """The version it runs."""
+        """The current version; `upgraded` changes it."""
         return self._version
 
     @property
     def identity(self) -> str:
-        """The node that it runs on; empty until that is known."""
+        """The identity of the node, with the process id if `per_process` is set; empty until it is known."""
         found = self._run.identity if self._run is not None else ""
         return found or ("" if self._config.per_process else self._config.identity or "")
 
     @property
     def counters(self) -> AnnouncerCounters:
-        """What became of its events."""
+        """Counters of published events, failed attempts and dropped events."""
         return self._run.counters if self._run is not None else AnnouncerCounters()
 
-    # What it may say in between.
-
     def provisioned(self) -> None:
-        """Say that the node has been provisioned. Returns at once; for any thread.
+        """Publish a provisioned event. Returns immediately; may be called from any thread.
 
         Raises:
-            RuntimeError: the service does not run.
+            RuntimeError: the service is not running.
         """
         self._active_run.call(Announcer.provisioned)
 
     def upgraded(self, new_version: str) -> None:
-        """Say that another version runs from now on, which alive events name then. Returns at once; for any thread.
+        """Publish an upgraded event; later alive events carry the new version.
+
+        Returns immediately; may be called from any thread.
 
         Raises:
-            OptionError: it is no version.
-            RuntimeError: the service does not run.
+            OptionError: the version is invalid.
+            RuntimeError: the service is not running.
         """
         upgraded(identity="checked", component=self.component, version=self._version, new_version=new_version)
         self._active_run.call(lambda announcer: announcer.upgraded(new_version))
@@ -172,26 +178,24 @@ class Service:
     @property
     def _active_run(self) -> Run:
         if self._run is None or self._run.ending:
-            raise RuntimeError(f"the service {self.component} does not run")
+            raise RuntimeError(f"the service {self.component} is not running")
         return self._run
 
-    # A synchronous program.
-
     def start(self) -> None:
-        """Begin to announce the service; waits until that has been done or has failed, for `timeout` at most.
+        """Start the service, and wait up to `timeout` seconds until startup is published or an attempt fails.
 
-        In an event loop it waits for nothing: there `async with` is the way.
+        In a running event loop this does not wait; use `async with` there.
 
         Raises:
-            RuntimeError: it was started before; or it cannot be started so, with a middleware of the program's own, or
-                with `strict` in an event loop.
-            LifecycleError: with `strict`, startup was not published; the service does not run then.
+            RuntimeError: the service was started before; or it needs `async with`, because it has a middleware, or is
+                strict and started in an event loop.
+            LifecycleError: with `strict`, startup was not published; the service is not running.
         """
         in_loop = in_event_loop()
         if self._config.middleware is not None:
-            raise RuntimeError("a service on a middleware of your own lives in its event loop: use async with")
+            raise RuntimeError("a service with middleware= runs in that middleware's event loop: use async with")
         if in_loop and self._strict:
-            raise RuntimeError("a strict service waits for its start, which an event loop must not: use async with")
+            raise RuntimeError("strict=True waits for startup, which would block the event loop: use async with")
         run = self._new_run()
         try:
             announced = run.begin()
@@ -204,7 +208,7 @@ class Service:
             raise
 
     def stop(self) -> None:
-        """Say that the service ends, and let go of everything; takes 5 seconds at most. Does nothing the second time.
+        """Publish shutdown and close the connection; blocks for at most 5 seconds. Does nothing if called again.
 
         Raises:
             LifecycleError: with `strict`, shutdown was not published.
@@ -213,11 +217,11 @@ class Service:
             self._raise_if_strict(self._finish(self._run))
 
     def _finish(self, run: Run) -> LifecycleError | None:
-        """Wait for the end, and return why it was not announced; nothing for an end that somebody else has begun."""
+        """Wait for the end, and return why shutdown was not published; None if another caller began to end it."""
         already_ending = run.ending
         ended = run.end()
         if run.on_loop_thread:
-            return None  # the garbage collector came by, which comes in any thread
+            return None  # called by the garbage collector, which may run in any thread
         try:
             wait([ended], exit_hooks.CLOSE_TIMEOUT)
         finally:
@@ -233,10 +237,8 @@ class Service:
     ) -> None:
         if self._run is not None:
             failure = self._finish(self._run)
-            if kind is None:  # what ends the block is what the program is to hear of
+            if kind is None:  # an exception that ends the block takes precedence
                 self._raise_if_strict(failure)
-
-    # An asynchronous one.
 
     async def __aenter__(self) -> Self:
         if self._config.middleware is not None:
@@ -261,7 +263,7 @@ class Service:
         if self._run is None:
             return
         if kind is GeneratorExit:
-            # The loop has stopped for good, and Python lets go of this coroutine, which may wait for nothing any more.
+            # The loop has stopped and the coroutine is being closed, so it cannot await any more.
             if self._config.middleware is None and not sys.is_finalizing():
                 self._finish(self._run)
             return
@@ -270,7 +272,7 @@ class Service:
             self._raise_if_strict(failure)
 
     async def _finish_async(self, run: Run) -> LifecycleError | None:
-        """See `_finish`."""
+        """Do the same as `_finish` without blocking the event loop."""
         already_ending, loop = run.ending, asyncio.get_running_loop()
         ended = run.end()
         waiting = asyncio.wrap_future(ended)
@@ -278,17 +280,15 @@ class Service:
             await asyncio.wait({waiting}, timeout=exit_hooks.CLOSE_TIMEOUT)
         except asyncio.CancelledError:
             waiting.cancel()
-            ended.add_done_callback(lambda _: _call_soon(loop, run.join))  # the end goes on without us
+            ended.add_done_callback(lambda _: _call_soon(loop, run.join))  # the end continues in the background
             raise
         run.join()
         return None if already_ending else run.failure
 
-    # Both.
-
     def _new_run(self) -> Run:
         if self._run is not None:
-            raise RuntimeError("a service is started once: make another one")
-        # The surroundings of now, and not of where it was made: a module's own service is made before a test begins.
+            raise RuntimeError("a service can be started only once: create a new one")
+        # Taken at the start, because a module-level service is created before a test replaces the environment.
         self._run = Run(self._config, current_environment())
         return self._run
 
@@ -297,7 +297,7 @@ class Service:
         if announced.done() and not announced.cancelled():
             error = announced.exception()
         else:
-            announced.cancel()  # nobody waits for it any more, nor for what may go wrong later
+            announced.cancel()  # so that asyncio does not report a later failure as never retrieved
             error = ConnectionFailed(f"startup of {self.component} was not confirmed within {self._timeout:g} s")
         if self._strict and error is not None:
             raise error
@@ -311,5 +311,5 @@ _OPTIONS: Final = tuple(name for name in signature(Service.__init__).parameters 
 
 
 def _call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:
-    with suppress(RuntimeError):  # it has been closed
+    with suppress(RuntimeError):  # the loop is closed
         loop.call_soon_threadsafe(callback)

@@ -1,4 +1,4 @@
-"""For the tests of other projects: what their services announce, and whether what they send keeps the contract.
+"""Test support for other projects: recorded announcements, a fake clock, and an assertion for valid events.
 
     from choria_lifecycle.testing import announcing
 
@@ -7,8 +7,8 @@
             announcements.clock.advance(1800)
     announcements.assert_types("startup", "alive", "shutdown")
 
-It works with any test framework and needs none. For pytest there are fixtures, in `testing.pytest_plugin`.
-Importing this package imports nothing else: each name is imported when it is first used.
+It works with any test framework or none; `testing.pytest_plugin` has fixtures for pytest. Each name is imported on first
+use, so importing this package imports nothing else.
 """
 
 from __future__ import annotations

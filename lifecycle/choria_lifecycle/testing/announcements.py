@@ -1,4 +1,4 @@
-"""What was announced, in order: to look at, to wait for, and to hold against what should have been."""
+"""The record of announced events, with ways to select, await and assert them."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Announcements"]
 
-# In the text of a failure.
+# Events shown in the text of a failure.
 _MAX_SHOWN: Final = 50
 
 _FIELDS: Final = frozenset(field.name for kind in get_args(Event) for field in fields(kind))
 
 
 class Announcements:
-    """The events that services have announced, oldest first. Everything may be called from any thread.
+    """The events that services have announced, oldest first. All methods may be called from any thread.
 
-    Where events are chosen, it is by their type, `startup` for example, and by their fields: `component="billing"`,
-    `identity=`, `version=`. An event without such a field is not chosen.
+    Methods select events by type, such as `startup`, and by the values of fields: `component="billing"`, `identity=`,
+    `version=`. An event without a given field is not selected.
 
     Args:
-        clock: tells the time of the services; by default one of its own.
+        clock: the clock of the services; by default, a new one.
 
     Attributes:
-        clock: moves the time of the services, which stands still otherwise; see `FakeClock`.
+        clock: the clock of the services, which stands still until it is advanced; see `FakeClock`.
     """
 
     def __init__(self, clock: FakeClock | None = None) -> None:
@@ -43,30 +43,30 @@ class Announcements:
         self._listeners: list[Callable[[], None]] = []
 
     def of(self, type: str | None = None, **fields: object) -> list[Event]:  # noqa: A002 - the name users know
-        """Return the events of a type and with these fields; by default all.
+        """Return the events of a type and with these fields; by default, all.
 
         Raises:
-            ValueError: there is no such type, or no event has such a field.
+            ValueError: the type or a field's name is unknown.
         """
         if type is not None and type not in EVENT_TYPES:
-            raise ValueError(f"{quoted(type)} is no event type; there are {', '.join(EVENT_TYPES)}")
+            raise ValueError(f"{quoted(type)} is not an event type; the types are {', '.join(EVENT_TYPES)}")
         for name in fields.keys() - _FIELDS:
-            raise ValueError(f"{quoted(name)} is a field of no event; there are {', '.join(sorted(_FIELDS))}")
+            raise ValueError(f"{quoted(name)} is not a field of events; the fields are {', '.join(sorted(_FIELDS))}")
         with self._changed:
             events = list(self._events)
         return [event for event in events if _matches(event, type, fields)]
 
     def types(self, **fields: object) -> list[str]:
-        """Return the types of the events with these fields, by default of all: `["startup", "shutdown"]`."""
+        """Return the types of the events with these fields, as in `["startup", "shutdown"]`; by default, of all."""
         return [event_type(event) for event in self.of(None, **fields)]
 
     def clear(self) -> None:
-        """Forget what was announced so far."""
+        """Discard the events recorded so far."""
         with self._changed:
             self._events.clear()
 
     def record(self, event: Event) -> None:
-        """Note that an event was announced."""
+        """Add an event."""
         with self._changed:
             self._events.append(event)
             self._changed.notify_all()
@@ -74,21 +74,21 @@ class Announcements:
                 wake()
 
     def wait(self, type: str, *, count: int = 1, timeout: float = 5.0, **fields: object) -> Event:  # noqa: A002
-        """Block until an event was announced, and return it. One that was announced before counts.
+        """Block until an event is announced, and return it; an event recorded earlier counts.
 
-        The event loop that runs here is blocked too: in asynchronous code there is `wait_async`.
+        This blocks a running event loop too: use `wait_async` in asynchronous code.
 
         Args:
-            type: the type of the event.
-            count: wait for as many, 1 or more, and return the last of them.
-            timeout: how many seconds to wait at most.
-            **fields: what it says.
+            type: the event type.
+            count: the number of events to wait for, at least 1; the last of them is returned.
+            timeout: the longest wait, in seconds.
+            **fields: values of the event's fields.
 
         Raises:
-            AssertionError: it was not; the text shows what was announced instead.
-            ValueError: as for `of`; or the count is not 1 or more.
+            AssertionError: the timeout has passed; the text shows the recorded events.
+            ValueError: as for `of`, or `count` is less than 1.
         """
-        __tracebackhide__ = True  # pytest then shows the line of the test that called
+        __tracebackhide__ = True  # makes pytest show the calling line of the test
         with self._changed:
             self._changed.wait_for(lambda: len(self.of(type, **fields)) >= count, timeout)
         return self._take(type, fields, count, timeout)
@@ -101,10 +101,7 @@ class Announcements:
         timeout: float = 5.0,
         **fields: object,
     ) -> Event:
-        """Wait likewise, while the event loop goes on.
-
-        Args and raises: see `wait`.
-        """
+        """Do the same as `wait`, without blocking the event loop."""
         __tracebackhide__ = True
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
 
@@ -129,16 +126,16 @@ class Announcements:
         """Fail unless exactly events of these types were announced, in this order.
 
         Args:
-            *types: the types, in order; none at all asserts that nothing was announced.
-            **fields: look at the events with these fields alone, as `component="billing"`.
+            *types: the types, in order; without types, the assertion is that nothing was announced.
+            **fields: consider only the events with these fields, as in `component="billing"`.
 
         Raises:
-            AssertionError: it was different; the text shows what was announced instead.
+            AssertionError: the events differ; the text shows the recorded events.
             ValueError: as for `of`.
         """
         __tracebackhide__ = True
         for type in types:  # noqa: A001
-            self.of(type)  # which knows the types
+            self.of(type)  # raises for an unknown type
         if self.types(**fields) != list(types):
             wanted = ", ".join(types) or "nothing"
             raise AssertionError(f"{wanted}{_criteria(fields)} should have been announced; {self}")
@@ -146,19 +143,19 @@ class Announcements:
     def __str__(self) -> str:
         events = self.of()
         if not events:
-            return "nothing was announced; a service with a middleware of its own is not heard here"
-        before = [f"({len(events) - _MAX_SHOWN} more before)"] if len(events) > _MAX_SHOWN else []
-        return "\n  ".join(["announced was:", *before, *map(describe, events[-_MAX_SHOWN:])])
+            return "nothing was announced; services with a middleware= of their own are not recorded here"
+        before = [f"({len(events) - _MAX_SHOWN} earlier ones)"] if len(events) > _MAX_SHOWN else []
+        return "\n  ".join(["announced so far:", *before, *map(describe, events[-_MAX_SHOWN:])])
 
     def _take(self, type: str, fields: dict[str, object], count: int, timeout: float) -> Event:  # noqa: A002
         __tracebackhide__ = True
         if count < 1:
-            raise ValueError(f"count is 1 or more, not {count}")
+            raise ValueError(f"count must be 1 or more, not {count}")
         events = self.of(type, **fields)
         if len(events) >= count:
             return events[count - 1]
-        what = f"no {type}" if count == 1 else f"only {len(events)} of {count} {type}"
-        raise AssertionError(f"{what}{_criteria(fields)} was announced within {timeout:g} s; {self}")
+        found = f"no {type} event" if count == 1 else f"only {len(events)} of {count} {type} events"
+        raise AssertionError(f"{found}{_criteria(fields)} announced within {timeout:g} s; {self}")
 
 
 def _matches(event: Event, type: str | None, fields: dict[str, object]) -> bool:  # noqa: A002

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FakeClock"]
 
-# Whoever was woken says something, which another task then publishes: in memory that takes about ten turns of a loop.
+# Iterations of an event loop for a woken service to queue and publish an event; in memory that takes about ten.
 _TURNS: Final = 25
-# For an event loop to take these turns; one that is stopped never does.
+# Seconds for an event loop to run them; a stopped loop never does.
 _WAKE_TIMEOUT: Final = 5.0
 
 
@@ -24,9 +24,9 @@ class _Sleeper(NamedTuple):
 
 
 class FakeClock:
-    """A `choria_lifecycle.support.clock.Clock` for tests, shared by all threads: `Service(..., clock=clock)`.
+    """A `choria_lifecycle.support.clock.Clock` that a test advances, as in `Service(..., clock=clock)`.
 
-    It begins at 0. One test moves it at a time.
+    It starts at 0. Services in any thread may share it, but only one thread at a time may advance it.
     """
 
     def __init__(self) -> None:
@@ -35,11 +35,11 @@ class FakeClock:
         self._lock = threading.Lock()
 
     def now(self) -> float:
-        """The seconds that it was moved by so far."""
+        """Return the seconds that it was advanced by so far."""
         return self._now
 
     async def sleep_until(self, time: float) -> None:
-        """Return once the test has moved the clock there."""
+        """Return once the clock has been advanced to this time."""
         sleeper = _Sleeper(time, asyncio.get_running_loop().create_future())
         with self._lock:
             awake = time <= self._now
@@ -56,38 +56,37 @@ class FakeClock:
                     self._sleepers.remove(sleeper)
 
     def advance(self, seconds: float) -> None:
-        """Move the clock, and return once what became due meanwhile has been done, each at its own time.
+        """Advance the clock, waking each sleeper at its own time, and wait until the services have reacted.
 
-        In a service on the memory of `choria_lifecycle.testing` the events have been announced then, unless more than a
-        dozen others were waiting; on a network they are on their way. Services that speak in a thread of their own do
-        so while an asynchronous test waits here; for one with a middleware of the test's own event loop there is
-        `advance_async`.
+        Services that `announcing` or a `MemoryMiddleware` keeps in memory have then published their events, unless more
+        than a dozen others were queued; over a network, the events may still be in flight. This blocks the event loop
+        of an asynchronous test; for a service that runs in that loop, use `advance_async`.
 
         Args:
-            seconds: by how much.
+            seconds: the time to advance by, 0 or more.
 
         Raises:
-            ValueError: seconds is negative.
-            RuntimeError: somebody sleeps in the event loop that runs here, which this would block.
-            TimeoutError: an event loop in which somebody is to be woken does nothing for 5 seconds.
+            ValueError: `seconds` is negative.
+            RuntimeError: a service sleeps in the current event loop, which this would block.
+            TimeoutError: the event loop of a sleeping service did not run for 5 seconds.
         """
         here = _running_loop()
         with self._lock:
             blocked = any(sleeper.woken.get_loop() is here for sleeper in self._sleepers)
         if blocked:
-            raise RuntimeError("a service sleeps in this event loop: write await clock.advance_async(...)")
+            raise RuntimeError("a service sleeps in the current event loop: use await clock.advance_async(...)")
         for loop, due in self._steps(seconds):
             asyncio.run_coroutine_threadsafe(_wake(due), loop).result(_WAKE_TIMEOUT)
 
     async def advance_async(self, seconds: float) -> None:
-        """Move the clock likewise, while the event loop goes on.
+        """Do the same as `advance` without blocking the event loop.
 
         Args:
-            seconds: by how much.
+            seconds: the time to advance by, 0 or more.
 
         Raises:
-            ValueError: seconds is negative.
-            TimeoutError: another event loop in which somebody is to be woken does nothing for 5 seconds.
+            ValueError: `seconds` is negative.
+            TimeoutError: another event loop, of a sleeping service, did not run for 5 seconds.
         """
         here = asyncio.get_running_loop()
         for loop, due in self._steps(seconds):
@@ -98,9 +97,9 @@ class FakeClock:
                     await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_wake(due), loop))
 
     def _steps(self, seconds: float) -> Iterator[tuple[asyncio.AbstractEventLoop, list[_Sleeper]]]:
-        """Go from one moment at which somebody is due to the next."""
+        """Advance from one wake-up time to the next, and yield the sleepers of each event loop that are due."""
         if not seconds >= 0:
-            raise ValueError(f"a clock only goes on: advance by 0 seconds or more, not by {seconds:g}")
+            raise ValueError(f"a clock cannot go back: advance by 0 seconds or more, not by {seconds:g}")
         end = self._now + seconds
         while True:
             by_loop: defaultdict[asyncio.AbstractEventLoop, list[_Sleeper]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""A middleware without a network, and services that announce themselves there."""
+"""An in-memory middleware, and a block whose services publish to one."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ __all__ = ["MemoryMiddleware", "announcing"]
 
 
 class MemoryMiddleware(Middleware):
-    """A middleware in memory that remembers what is published with it; what it publishes, it receives too.
+    """An in-memory middleware that records what it publishes, and receives it too.
 
-    It belongs to the event loop it is first used in, and need not be closed.
+    It belongs to the event loop in which it is first used, and need not be closed.
 
     Args:
-        announcements: where to remember; by default one of its own.
+        announcements: the record to add to; by default, a new one.
 
     Attributes:
-        announcements: what was published.
+        announcements: the published events.
     """
 
     def __init__(self, announcements: Announcements | None = None) -> None:
@@ -50,22 +50,22 @@ class _RecordingTransport(InMemoryTransport):
 
 @contextmanager
 def announcing(*, identity: str = "test.example.net", clock: FakeClock | None = None) -> Generator[Announcements]:
-    """Have every service of this process that is started within the block announce itself to memory.
+    """Record what services announce, in place of any connection, for services started in the block, in any thread.
 
-    That needs no change to the program: a `Service` connects nowhere then, whatever it was told of servers and
-    credentials, which are not even looked at, and asks neither DNS nor Choria's configuration for its identity. Its
-    heartbeats come when the test moves `announcements.clock`. A service with a middleware or a clock of its own keeps
-    that. What else the program connects to, with `connect` for example, is not touched.
+    The program needs no changes. A `Service` makes no connection and ignores its servers and credentials; it does not
+    derive its identity from DNS or Choria's configuration; and its alive events are due when the test advances
+    `announcements.clock`. A service with its own middleware or clock keeps it. Everything else, such as `connect`,
+    still uses the network.
 
     Args:
-        identity: the node on which services run that were not told theirs.
-        clock: tells the time of services that have no clock of their own; by default a new one, which the result has.
+        identity: the identity of services that were given none.
+        clock: the clock of services that have none of their own; by default, a new one.
 
     Returns:
-        As the block's variable, what they announce.
+        A context manager whose value is the record of announcements.
 
     Raises:
-        OptionError: no node can have this identity.
+        OptionError: the identity is invalid.
     """
     startup(identity=identity, component="checked", version="checked")
     announcements = Announcements(clock)

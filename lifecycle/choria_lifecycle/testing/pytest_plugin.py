@@ -1,7 +1,7 @@
-"""Fixtures for pytest, which finds them by itself: what services announce, without a network.
+"""Fixtures, which pytest finds by itself, for tests of services without a network.
 
-They need no other plugin, and go with pytest-asyncio, anyio and pytest-xdist. As every start of pytest imports this
-module where choria-lifecycle is installed, it imports nothing before a test asks for it.
+They need no other plugin, and work with pytest-asyncio, anyio and pytest-xdist. If choria-lifecycle is installed, every
+start of pytest imports this module, so the fixtures import what they need when they are first used.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["lifecycle_announcements", "lifecycle_middleware"]
 
 @pytest.fixture
 def lifecycle_announcements() -> Generator[Announcements]:
-    """What services announce: while a test has this, each that is started announces itself to memory."""
+    """The events that services announce: services started while a test uses this publish to memory."""
     from choria_lifecycle.testing import announcing
 
     with announcing() as announcements:
@@ -29,7 +29,7 @@ def lifecycle_announcements() -> Generator[Announcements]:
 
 @pytest.fixture
 def lifecycle_middleware(lifecycle_announcements: Announcements) -> MemoryMiddleware:
-    """A middleware in memory, for code that is given one; its `announcements` are those of services as well."""
+    """An in-memory middleware, for code that takes one; records to `lifecycle_announcements`, like the services."""
     from choria_lifecycle.testing import MemoryMiddleware
 
     return MemoryMiddleware(lifecycle_announcements)

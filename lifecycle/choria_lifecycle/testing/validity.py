@@ -1,4 +1,4 @@
-"""An assertion: a document is a valid event."""
+"""An assertion that a document is a valid event."""
 
 from __future__ import annotations
 
@@ -19,28 +19,29 @@ __all__ = ["assert_valid"]
 def assert_valid(
     data: bytes | bytearray | memoryview | str, subject: str | None = None, *, warnings: bool = False
 ) -> Event | MachineEvent:
-    """Fail if a document is no valid event, and return the event.
+    """Fail unless a document is a valid event; return the decoded event.
 
-    Reads lifecycle events, machine transitions and the states of watchers, in either format. A protocol without a
-    contract fails too: `validate` lets it pass, but in a test it is most likely misspelt.
+    Accepts lifecycle events, machine transitions and watcher states, in either wire format. An unknown protocol fails
+    too: `validate` accepts it, but in a test it is most likely misspelt.
 
     Args:
-        data: the document as it is sent; text stands for its UTF-8.
-        subject: the subject it is sent on, to compare with the one it belongs on; a difference is a warning.
-        warnings: fail also for what is legal and asks for trouble.
+        data: the document as sent; text is encoded as UTF-8.
+        subject: the subject it is sent on; a difference from the subject it belongs on is a warning.
+        warnings: fail on warnings too, for documents that are legal but likely a mistake.
 
     Returns:
-        An instance of the generated class, to look at its fields.
+        An instance of the generated class.
 
     Raises:
-        AssertionError: its text has every finding on a line of its own, warnings too. Raised under `python -O` as well.
-        TypeError: data is neither bytes nor text.
+        AssertionError: the document is not valid; the text has a line for each finding, including warnings. Raised
+            under `python -O` too.
+        TypeError: `data` is neither bytes nor text.
     """
-    __tracebackhide__ = True  # pytest then shows the line of the test that called
+    __tracebackhide__ = True  # makes pytest show the calling line of the test
     findings = validate(data, subject)
     if any(_fails(finding, warnings) for finding in findings):
         line = line_formatter(ReportFormat.TEXT, "event")
-        raise AssertionError("\n".join(["this is no valid event:", *(line(None, finding) for finding in findings)]))
+        raise AssertionError("\n".join(["this is not a valid event:", *(line(None, finding) for finding in findings)]))
     return decode(data)
 
 

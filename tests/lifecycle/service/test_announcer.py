@@ -239,7 +239,7 @@ async def test_an_outage_is_logged_once(caplog: pytest.LogCaptureFixture) -> Non
             await asyncio.wait_for(announcer._drained.wait(), 5)
             assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
             assert caplog.messages == [
-                "billing is not announced: the server is away; the service goes on, and it is tried again",
+                "billing is not announced: the server is away; the service keeps running and retries",
                 "billing is announced again",
             ]
             caplog.clear()
@@ -418,7 +418,7 @@ async def test_a_middleware_that_was_closed_before_is_not_waited_for() -> None:
     async with announcing(middleware) as announcer:
         await announcer.wait_announced()
         await middleware.close()
-        with pytest.raises(ConnectionFailed, match="the middleware was closed before"):
+        with pytest.raises(ConnectionFailed, match="the middleware is already closed"):
             await announcer.close(1000)
     assert announcer.counters == module.AnnouncerCounters(published=1)
 

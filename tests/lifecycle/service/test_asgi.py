@@ -207,8 +207,8 @@ async def test_what_is_raised_before_the_lifespan_is_logged(server, seen, caplog
     """It may be that the application has no lifespan, or that it is broken."""
     host = Host(announced(refusing, server))
     assert await host.tell(STARTUP) == COMPLETE
-    taken = "billing is taken for an application without a lifespan, as it raised before it had begun"
-    assert caplog.messages == [f"{taken}: ValueError: only HTTP is served here"]
+    text = "billing is treated as an application without lifespan support: before receiving a message, it raised"
+    assert caplog.messages == [f"{text} ValueError: only HTTP is served here"]
     await host.tell(SHUTDOWN)
     await host.task
 
@@ -220,7 +220,7 @@ async def test_where_nobody_configures_a_log_it_is_on_standard_error(
     monkeypatch.setattr(logging.getLogger("choria_lifecycle"), "propagate", False)
     host = Host(announced(refusing, server))
     assert await host.tell(STARTUP) == COMPLETE
-    assert "had begun: ValueError: only HTTP is served here\n" in capsys.readouterr().err
+    assert "message, it raised ValueError: only HTTP is served here\n" in capsys.readouterr().err
     await host.tell(SHUTDOWN)
     await host.task
 

@@ -15,7 +15,7 @@ from choria_lifecycle import Service
 from choria_lifecycle.service import exit_hooks
 from choria_lifecycle.service import loop_thread as module
 from choria_lifecycle.service.environment import Environment, replaced
-from choria_lifecycle.service.loop_thread import LoopThread, acquire
+from choria_lifecycle.service.loop_thread import LoopThread
 from choria_lifecycle.testing import FakeClock, MemoryMiddleware, announcing
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def give_back(engine: LoopThread) -> None:
 
 
 def test_all_borrow_the_same_and_the_last_one_ends_it() -> None:
-    first, second = acquire(), acquire()
+    first, second = LoopThread.acquire(), LoopThread.acquire()
     assert first is second
     give_back(first)
     assert first._thread.is_alive()
@@ -44,7 +44,7 @@ def test_all_borrow_the_same_and_the_last_one_ends_it() -> None:
     give_back(second)
     second.join(5)
     assert not first._thread.is_alive()
-    third = acquire()
+    third = LoopThread.acquire()
     assert third is not first
     give_back(third)
     third.join(5)
@@ -55,7 +55,7 @@ def test_borrowed_by_many_threads_at_once() -> None:
 
     def use() -> LoopThread:
         barrier.wait(5)
-        return acquire()
+        return LoopThread.acquire()
 
     with ThreadPoolExecutor(8) as threads:
         engines = [each.result(5) for each in [threads.submit(use) for _ in range(8)]]
@@ -66,7 +66,7 @@ def test_borrowed_by_many_threads_at_once() -> None:
 
 
 def test_work_is_done_in_its_thread() -> None:
-    engine = acquire()
+    engine = LoopThread.acquire()
 
     async def name() -> tuple[str, bool, bool]:
         return threading.current_thread().name, engine.on_loop_thread, engine.dead
@@ -116,12 +116,12 @@ def test_a_lookup_that_hangs_holds_nobody_up_and_disturbs_nobody(monkeypatch: py
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_child_has_nothing_to_do_with_it() -> None:
-    engine = acquire()
+    engine = LoopThread.acquire()
     child = os.fork()
     if not child:
         code = 1
         try:
-            fresh = acquire()
+            fresh = LoopThread.acquire()
             code = 0 if engine.dead and fresh is not engine and not fresh.dead else 2
             give_back(fresh)
         finally:

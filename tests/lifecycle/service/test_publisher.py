@@ -119,12 +119,13 @@ async def test_closing_gives_up_an_attempt() -> None:
     assert network.open == 0
 
 
-async def test_a_middleware_that_was_given_stays_open() -> None:
+async def test_a_borrowed_middleware_is_the_callers_own() -> None:
     middleware = MemoryMiddleware()
-    given = Borrowed(middleware)
-    assert await given.middleware() is middleware
-    await given.close()
-    assert middleware.server == "memory"
+    borrowed = Borrowed(middleware)
+    assert await borrowed.middleware() is middleware
+    assert not borrowed.closed
+    await middleware.close()
+    assert borrowed.closed
 
 
 async def test_what_was_never_asked_for_closes(pauses: Any) -> None:

@@ -198,17 +198,17 @@ def test_start_and_stop() -> None:
         billing.stop()  # before it was started there is nothing to stop
         assert billing.counters == AnnouncerCounters()
         for say in (billing.provisioned, lambda: billing.upgraded("2")):
-            with pytest.raises(RuntimeError, match="the service billing does not run"):
+            with pytest.raises(RuntimeError, match="the service billing is not running"):
                 say()
         billing.start()
         announcements.assert_types("startup")
-        with pytest.raises(RuntimeError, match="started once: make another one"):
+        with pytest.raises(RuntimeError, match="can be started only once: create a new one"):
             billing.start()
         billing.stop()
         billing.stop()
-        with pytest.raises(RuntimeError, match="the service billing does not run"):
+        with pytest.raises(RuntimeError, match="the service billing is not running"):
             billing.provisioned()
-        with pytest.raises(RuntimeError, match="started once"):
+        with pytest.raises(RuntimeError, match="started only once"):
             billing.start()
         announcements.assert_types(*TYPES)
 
@@ -220,7 +220,7 @@ async def test_start_and_stop_within_a_loop() -> None:
         await announcements.wait_async("startup")
         billing.stop()
         announcements.assert_types(*TYPES)
-        with pytest.raises(RuntimeError, match="started once"):
+        with pytest.raises(RuntimeError, match="started only once"):
             async with billing:
                 pass
 
@@ -251,16 +251,22 @@ def test_stopped_by_several_threads_at_once() -> None:
         ({"version": ""}, "version"),
         ({"version": 5}, "version"),
         ({"identity": ""}, "identity"),
-        ({"interval": 0}, "interval is a number above 0, not 0"),
-        ({"interval": -1.0}, "interval is a number above 0, not -1.0"),
-        ({"interval": math.nan}, "interval is a number above 0, not NaN"),
-        ({"interval": "30"}, 'interval is a number above 0, not "30"'),
-        ({"timeout": 0}, "timeout is a number above 0, not 0"),
-        ({"timeout": None}, "timeout is a number above 0, not null"),
-        ({"limit": 0}, "limit is a number above 0, not 0"),
-        ({"timeout": math.inf}, "timeout is a number above 0, not Infinity"),
-        ({"middleware": MemoryMiddleware(), "servers": NOWHERE}, "give either a middleware, or where to connect"),
-        ({"middleware": MemoryMiddleware(), "user": "alice"}, "give either a middleware, or where to connect"),
+        ({"interval": 0}, "interval must be a number above 0, not 0"),
+        ({"interval": -1.0}, "interval must be a number above 0, not -1.0"),
+        ({"interval": math.nan}, "interval must be a number above 0, not NaN"),
+        ({"interval": "30"}, 'interval must be a number above 0, not "30"'),
+        ({"timeout": 0}, "timeout must be a number above 0, not 0"),
+        ({"timeout": None}, "timeout must be a number above 0, not null"),
+        ({"limit": 0}, "limit must be a number above 0, not 0"),
+        ({"timeout": math.inf}, "timeout must be a number above 0, not Infinity"),
+        (
+            {"middleware": MemoryMiddleware(), "servers": NOWHERE},
+            "pass either middleware= or options of a connection, not both",
+        ),
+        (
+            {"middleware": MemoryMiddleware(), "user": "alice"},
+            "pass either middleware= or options of a connection, not both",
+        ),
     ],
 )
 def test_wrong_options(options: dict[str, Any], said: str) -> None:
@@ -316,7 +322,7 @@ def test_no_broker_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
     assert billing.counters == AnnouncerCounters(failures=1, dropped=2)
     first, last = caplog.messages
     assert first.startswith("billing is not announced: ")
-    assert last.startswith("the end of billing was not announced: ")
+    assert last.startswith("shutdown of billing was not announced: ")
     assert not ours()
     assert descriptors() == before
 
@@ -448,7 +454,7 @@ def test_what_the_machine_refuses_harms_nobody(
         with pytest.raises(ConnectionFailed, match=f"billing cannot be announced: .*{str(error)[-8:]}"):
             Service(*WHO, strict=True).start()
     assert billing.counters == AnnouncerCounters(failures=1, dropped=1)
-    assert [message for message in caplog.messages if "nor will be" in message] == caplog.messages
+    assert [message for message in caplog.messages if "cannot be announced" in message] == caplog.messages
     with announcing() as announcements, Service(*WHO):
         announcements.assert_types("startup")
 
@@ -462,7 +468,7 @@ def test_a_clock_that_fails_harms_nobody(caplog: pytest.LogCaptureFixture) -> No
         with Service(*WHO, clock=Broken()) as billing:
             billing.provisioned()
         assert billing.counters == AnnouncerCounters(failures=1, dropped=1)
-        assert caplog.messages == ["billing is not announced, nor will be: no clock"]
+        assert caplog.messages == ["billing cannot be announced: no clock"]
         with pytest.raises(ConnectionFailed, match="billing cannot be announced: no clock"):
             Service(*WHO, clock=Broken(), strict=True).start()
 
@@ -636,7 +642,7 @@ async def test_a_middleware_of_the_programs_own(server: embedded.Server, heard: 
             billing.start()
         billing.stop()
         async with billing:
-            with pytest.raises(RuntimeError, match="started once"):
+            with pytest.raises(RuntimeError, match="started only once"):
                 await billing.__aenter__()
 
 
@@ -713,7 +719,7 @@ async def test_a_shutdown_that_was_not_published(
     monkeypatch.setattr(exit_hooks, "CLOSE_TIMEOUT", 1.2)
     async with Service(*WHO, middleware=lifecycle.Middleware(Leaving())):
         pass
-    assert caplog.messages[-1] == "the end of billing was not announced: the server is away"
+    assert caplog.messages[-1] == "shutdown of billing was not announced: the server is away"
     with pytest.raises(ConnectionFailed, match="the server is away"):
         async with Service(*WHO, middleware=lifecycle.Middleware(Leaving()), strict=True):
             pass

@@ -47,7 +47,7 @@ def test_the_event_comes_back() -> None:
 
 def test_every_finding_is_a_line() -> None:
     head, *lines = failure(STARTUP | {"identity": 5, "timestamp": "1700000000", "id": "\x1b[2J\n"})
-    assert head == "this is no valid event:"
+    assert head == "this is not a valid event:"
     assert lines[0] == "event: $.identity: identity must be of type string, not 5 [schema-type]"
     assert [line.rpartition(" ")[2] for line in lines] == ["[schema-type]", "[schema-type]", "[id-uuid]"]
     assert lines[2].startswith("event: $.id: warning: ")
@@ -103,7 +103,7 @@ except AssertionError as failure:
 """
     for option, level in (("-I", 0), ("-O", 1), ("-OO", 2)):
         ran = subprocess.run([sys.executable, option, "-c", code], capture_output=True, text=True, check=True)
-        assert ran.stdout.startswith(f"{level} [] this is no valid event:\nevent: $.protocol: protocol is missing")
+        assert ran.stdout.startswith(f"{level} [] this is not a valid event:\nevent: $.protocol: protocol is missing")
 
 
 def test_pytest_shows_the_test_and_not_the_helper(tmp_path: Path) -> None:
@@ -218,17 +218,17 @@ async def test_what_was_not_announced_is_a_readable_failure() -> None:
     announcements = Announcements()
     with pytest.raises(AssertionError) as caught:
         announcements.wait("alive", timeout=0.01)
-    nothing = "nothing was announced; a service with a middleware of its own is not heard here"
-    assert str(caught.value) == f"no alive was announced within 0.01 s; {nothing}"
+    nothing = "nothing was announced; services with a middleware= of their own are not recorded here"
+    assert str(caught.value) == f"no alive event announced within 0.01 s; {nothing}"
     event = lifecycle.startup(component="billing", identity="n1", version="1.4.2")
     announcements.record(replace(event, identity="n1\x1b[2J\n"))
-    shown = "announced was:\n  [startup] n1\\x1b[2J\\n: billing version 1.4.2"
+    shown = "announced so far:\n  [startup] n1\\x1b[2J\\n: billing version 1.4.2"
     with pytest.raises(AssertionError) as caught:
         await announcements.wait_async("alive", timeout=0.01, component="a\n")
-    assert str(caught.value) == f'no alive with component="a\\n" was announced within 0.01 s; {shown}'
+    assert str(caught.value) == f'no alive event with component="a\\n" announced within 0.01 s; {shown}'
     with pytest.raises(AssertionError) as caught:
         announcements.wait("startup", count=2, timeout=0)
-    assert str(caught.value) == f"only 1 of 2 startup was announced within 0 s; {shown}"
+    assert str(caught.value) == f"only 1 of 2 startup events announced within 0 s; {shown}"
     with pytest.raises(AssertionError) as caught:
         announcements.assert_types("startup", "shutdown", component="billing")
     assert str(caught.value) == f'startup, shutdown with component="billing" should have been announced; {shown}'
@@ -237,25 +237,25 @@ async def test_what_was_not_announced_is_a_readable_failure() -> None:
     assert str(caught.value) == f"nothing should have been announced; {shown}"
     for _ in range(1000):
         announcements.record(lifecycle.shutdown(component="billing", identity="n1"))
-    assert str(announcements).splitlines()[:2] == ["announced was:", "  (951 more before)"]
+    assert str(announcements).splitlines()[:2] == ["announced so far:", "  (951 earlier ones)"]
     assert len(str(announcements).splitlines()) == 52
 
 
 async def test_a_misspelt_type_is_a_wrong_call() -> None:
     announcements = Announcements()
     for call in (announcements.of, announcements.wait, announcements.assert_types):
-        with pytest.raises(ValueError, match='"started" is no event type; there are alive, '):
+        with pytest.raises(ValueError, match='"started" is not an event type; the types are alive, '):
             call("started")
-    with pytest.raises(ValueError, match='"started" is no event type'):
+    with pytest.raises(ValueError, match='"started" is not an event type'):
         await announcements.wait_async("started")
 
 
 async def test_so_is_a_misspelt_field_or_a_count_of_nothing() -> None:
     announcements = Announcements()
     for call in (announcements.of, announcements.assert_types, announcements.types):
-        with pytest.raises(ValueError, match='"componet" is a field of no event; there are component, '):
+        with pytest.raises(ValueError, match='"componet" is not a field of events; the fields are component, '):
             call(componet="billing")
-    with pytest.raises(ValueError, match="count is 1 or more, not 0"):
+    with pytest.raises(ValueError, match="count must be 1 or more, not 0"):
         announcements.wait("startup", count=0)
 
 

@@ -154,7 +154,7 @@ def test_misspelt(lifecycle_announcements):
 def test_the_fixtures_are_documented(tmp_path: Path) -> None:
     ran = run_pytest(tmp_path, {}, "--fixtures")
     assert "lifecycle_announcements -- " in ran.text
-    assert "What services announce: while a test has this" in ran.text
+    assert "The events that services announce: services started while a test uses this" in ran.text
     assert "lifecycle_middleware -- " in ran.text
 
 
