@@ -7,8 +7,8 @@
             announcements.clock.advance(1800)
     announcements.assert_types("startup", "alive", "shutdown")
 
-It works with any test framework or none; `testing.pytest_plugin` has fixtures for pytest. Each name is imported on first
-use, so importing this package imports nothing else.
+It works with any test framework or none; `testing.pytest_plugin` has fixtures for pytest. Importing this package does not
+import anything else: each name is imported on first use.
 """
 
 from __future__ import annotations

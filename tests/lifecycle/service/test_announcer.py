@@ -1,4 +1,4 @@
-"""What an announcer says, and when; on a transport in memory that can fail, in the test's own event loop."""
+"""The announcer's queue, heartbeats and retries, on an in-memory transport that can fail."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ INTERVAL = 1800.0
 
 
 class Broken(InMemoryTransport):
-    """A transport whose server can be away.
+    """A transport whose server can be down.
 
     Attributes:
-        away: what publishing raises, while there is something.
-        tried: what was to be published, each time.
-        arrives: whether it arrives all the same.
+        away: the error that publishing raises; None while the server is up.
+        tried: the payload of each attempt to publish.
+        arrives: whether messages arrive although publishing raises.
     """
 
     def __init__(self, away: Exception | None = None) -> None:
@@ -63,12 +63,12 @@ class Broken(InMemoryTransport):
                 await self.changed.wait()
 
     @property
-    def said(self) -> list[str]:
+    def published_types(self) -> list[str]:
         return [subject.split(".")[3] for subject, _ in self.published]
 
 
-def lost() -> DeliveryFailed:
-    return DeliveryFailed("the server is away", subject="x", may_arrive=True)
+def unconfirmed() -> DeliveryFailed:
+    return DeliveryFailed("the server is down", subject="x", may_arrive=True)
 
 
 @asynccontextmanager
@@ -76,7 +76,7 @@ async def announcing(source: PublisherSource | Middleware, **options: Any) -> As
     async def identity() -> str:
         return "n1.example.net"
 
-    given: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "component": "billing",
         "version": "1.4.2",
         "identity": identity,
@@ -87,7 +87,7 @@ async def announcing(source: PublisherSource | Middleware, **options: Any) -> As
         "limit": 64,
         "clock": FakeClock(),
     }
-    announcer = Announcer(**given | options)
+    announcer = Announcer(**defaults | options)
     tasks = list(announcer._tasks)
     try:
         yield announcer
@@ -99,12 +99,12 @@ async def announcing(source: PublisherSource | Middleware, **options: Any) -> As
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Failures are followed by the next attempt at once."""
+    """Retries follow failures without a pause."""
     for name in ("_MIN_PAUSE", "_MAX_PAUSE", "_CLOSING_PAUSE"):
         monkeypatch.setattr(module, name, 0.001)
 
 
-async def test_startup_then_alive_then_shutdown() -> None:
+async def test_events_are_published_in_order() -> None:
     clock, middleware = FakeClock(), MemoryMiddleware()
     async with announcing(middleware, clock=clock) as announcer:
         await announcer.wait_announced()
@@ -130,7 +130,7 @@ async def test_startup_then_alive_then_shutdown() -> None:
     assert announcer.counters == module.AnnouncerCounters(published=7)
 
 
-async def test_each_beat_states_the_time_at_which_it_was_due(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_each_heartbeat_carries_the_time_at_which_it_was_due(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, middleware = FakeClock(), MemoryMiddleware()
     monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: 1_700_000_000.9 + clock.now()))
     async with announcing(middleware, clock=clock) as announcer:
@@ -140,8 +140,8 @@ async def test_each_beat_states_the_time_at_which_it_was_due(monkeypatch: pytest
     assert stamps == [0, 60, 1860]
 
 
-async def test_ten_thousand_beats_do_not_drift() -> None:
-    """Not even where each is heard late, and with an interval that binary fractions do not have."""
+async def test_ten_thousand_heartbeats_do_not_drift() -> None:
+    """Each wake-up is late, and the interval has no exact binary representation."""
 
     class Late(FakeClock):
         async def sleep_until(self, time: float) -> None:
@@ -158,31 +158,31 @@ async def test_ten_thousand_beats_do_not_drift() -> None:
     assert all(abs(time - (0.05 + beat * 0.1)) < 1e-6 for beat, time in enumerate(wanted))
 
 
-@pytest.mark.parametrize(("slept", "next_one"), [(1.0, 1.5), (1.4, 1.5), (7.9, 8.5), (1000.7, 1001.5)])
-async def test_beats_that_were_slept_through_are_not_made_up_for(slept: float, next_one: float) -> None:
-    """As with the lid closed: the clock is far ahead when the first of them can be said, and the rhythm stays."""
+@pytest.mark.parametrize(("resumed_at", "next_due"), [(1.0, 1.5), (1.4, 1.5), (7.9, 8.5), (1000.7, 1001.5)])
+async def test_heartbeats_missed_during_a_suspend_are_skipped(resumed_at: float, next_due: float) -> None:
+    """The clock has jumped ahead when the first of them can be sent; the rhythm stays the same."""
 
-    class Lid(FakeClock):
+    class SuspendedClock(FakeClock):
         async def sleep_until(self, time: float) -> None:
             await super().sleep_until(time)
-            if not closed:
-                closed.append(True)
-                self._now = slept
+            if not suspended:
+                suspended.append(True)
+                self._now = resumed_at
 
-    closed: list[bool] = []
-    clock, middleware = Lid(), MemoryMiddleware()
+    suspended: list[bool] = []
+    clock, middleware = SuspendedClock(), MemoryMiddleware()
     async with announcing(middleware, clock=clock, interval=1.0, initial_delay=0.5) as announcer:
         await announcer.wait_announced()
         await clock.advance_async(0.5)
         assert len(middleware.announcements.of("alive")) == 1
-        await clock.advance_async(next_one - slept - 0.01)
+        await clock.advance_async(next_due - resumed_at - 0.01)
         assert len(middleware.announcements.of("alive")) == 1
         await clock.advance_async(0.02)
         assert len(middleware.announcements.of("alive")) == 2
 
 
-async def test_the_queue_keeps_the_newest_and_counts_what_it_drops() -> None:
-    transport, clock = Broken(lost()), FakeClock()
+async def test_a_full_queue_drops_the_oldest_events_and_counts_them() -> None:
+    transport, clock = Broken(unconfirmed()), FakeClock()
     async with announcing(Middleware(transport), clock=clock, limit=3) as announcer:
         with pytest.raises(DeliveryFailed):
             await announcer.wait_announced()
@@ -192,14 +192,14 @@ async def test_the_queue_keeps_the_newest_and_counts_what_it_drops() -> None:
         announcer.provisioned()
         assert announcer.counters.dropped == 1
         transport.away = None
-        announcer._closing.set()  # try again now
+        announcer._closing.set()  # ends the pause before the next attempt
         await asyncio.wait_for(announcer._drained.wait(), 5)
-    assert transport.said == ["upgraded", "alive", "provisioned"]
+    assert transport.published_types == ["upgraded", "alive", "provisioned"]
     assert announcer.counters == module.AnnouncerCounters(published=3, failures=1, dropped=1)
 
 
-async def test_of_the_heartbeats_of_an_outage_the_last_is_kept() -> None:
-    transport, clock = Broken(lost()), FakeClock()
+async def test_only_the_last_heartbeat_of_an_outage_is_kept() -> None:
+    transport, clock = Broken(unconfirmed()), FakeClock()
     async with announcing(Middleware(transport), clock=clock) as announcer:
         with pytest.raises(DeliveryFailed):
             await announcer.wait_announced()
@@ -207,16 +207,16 @@ async def test_of_the_heartbeats_of_an_outage_the_last_is_kept() -> None:
         announcer.upgraded("2.0.0")
         await clock.advance_async(50 * INTERVAL)
         transport.away = None
-        announcer._closing.set()  # try again now
+        announcer._closing.set()  # ends the pause before the next attempt
         await asyncio.wait_for(announcer._drained.wait(), 5)
-    assert transport.said == ["startup", "upgraded", "alive"]
+    assert transport.published_types == ["startup", "upgraded", "alive"]
     assert announcer.counters == module.AnnouncerCounters(published=3, failures=1, dropped=52)
 
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("arrives", [False, True])
-async def test_sent_again_it_is_the_same_event(arrives: bool) -> None:
-    transport = Broken(lost())
+async def test_a_retry_sends_the_same_event(arrives: bool) -> None:
+    transport = Broken(unconfirmed())
     transport.arrives = arrives
     async with announcing(Middleware(transport)) as announcer:
         await transport.until_tried(5)
@@ -225,13 +225,13 @@ async def test_sent_again_it_is_the_same_event(arrives: bool) -> None:
     assert len(set(transport.tried)) == 1
     assert announcer.counters.published == 1
     assert announcer.counters.failures == len(transport.tried) - 1
-    assert transport.said == ["startup"] * (len(transport.tried) if arrives else 1)
+    assert transport.published_types == ["startup"] * (len(transport.tried) if arrives else 1)
 
 
 @pytest.mark.usefixtures("quick")
 async def test_an_outage_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "choria_lifecycle")
-    transport = Broken(lost())
+    transport = Broken(unconfirmed())
     async with announcing(Middleware(transport)) as announcer:
         for outage in (1, 2):
             await transport.until_tried(outage * 10)
@@ -239,21 +239,21 @@ async def test_an_outage_is_logged_once(caplog: pytest.LogCaptureFixture) -> Non
             await asyncio.wait_for(announcer._drained.wait(), 5)
             assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
             assert caplog.messages == [
-                "billing is not announced: the server is away; the service keeps running and retries",
+                "billing is not announced: the server is down; the service keeps running and retries",
                 "billing is announced again",
             ]
             caplog.clear()
-            transport.away = lost()
+            transport.away = unconfirmed()
             announcer._drained.clear()
             announcer.provisioned()
     assert announcer.counters.failures >= 18
 
 
-async def test_pauses_grow_and_begin_anew_after_success(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pauses_grow_and_start_over_after_a_success(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
 
     class Timeouts:
-        """`asyncio.timeout`, but for pauses, which it notes and cuts short."""
+        """`asyncio`, with a `timeout` that records its argument and expires at once."""
 
         def __getattr__(self, name: str) -> Any:
             return getattr(asyncio, name)
@@ -263,20 +263,20 @@ async def test_pauses_grow_and_begin_anew_after_success(monkeypatch: pytest.Monk
             return asyncio.timeout(0)
 
     monkeypatch.setattr(module, "asyncio", Timeouts())
-    transport = Broken(lost())
+    transport = Broken(unconfirmed())
     async with announcing(Middleware(transport)) as announcer:
         await transport.until_tried(10)
         assert pauses[:9] == [1, 2, 4, 8, 16, 32, 60, 60, 60]
         transport.away = None
         await asyncio.wait_for(announcer._drained.wait(), 5)
         pauses.clear()
-        transport.away, transport.tried = lost(), []
+        transport.away, transport.tried = unconfirmed(), []
         announcer.provisioned()
         await transport.until_tried(3)
         assert pauses[:2] == [1, 2]
 
 
-async def test_what_no_server_would_take_is_given_up() -> None:
+async def test_an_event_that_is_too_large_is_dropped() -> None:
     transport = Broken()
     async with announcing(Middleware(transport), version="v" * 70_000) as announcer:
         with pytest.raises(InvalidEvent):
@@ -284,47 +284,47 @@ async def test_what_no_server_would_take_is_given_up() -> None:
         announcer._drained.clear()
         announcer.provisioned()
         await asyncio.wait_for(announcer._drained.wait(), 5)
-    assert transport.said == ["provisioned"]
+    assert transport.published_types == ["provisioned"]
     assert announcer.counters == module.AnnouncerCounters(published=1, failures=1, dropped=1)
 
 
 @pytest.mark.usefixtures("quick")
-async def test_a_refused_subject_is_tried_again() -> None:
-    transport = Broken(NotAuthorised("the server does not allow it"))
+async def test_a_refused_subject_is_retried() -> None:
+    transport = Broken(NotAuthorised("the server refused it"))
     async with announcing(Middleware(transport)) as announcer:
         with pytest.raises(NotAuthorised):
             await announcer.wait_announced()
         transport.away = None
         await asyncio.wait_for(announcer._drained.wait(), 5)
-    assert transport.said == ["startup"]
+    assert transport.published_types == ["startup"]
 
 
-async def test_closing_leaves_out_heartbeats_that_wait() -> None:
+async def test_closing_drops_queued_heartbeats() -> None:
     transport, clock = Broken(), FakeClock()
     async with announcing(Middleware(transport), clock=clock) as announcer:
         await announcer.wait_announced()
-        transport.away = lost()
+        transport.away = unconfirmed()
         await clock.advance_async(60 + INTERVAL)
         announcer.provisioned()
         transport.away = None
         await announcer.close(5)
-    assert transport.said == ["startup", "provisioned", "shutdown"]
+    assert transport.published_types == ["startup", "provisioned", "shutdown"]
     assert announcer.counters == module.AnnouncerCounters(published=3, failures=1, dropped=2)
 
 
-async def test_closing_waits_no_longer_than_it_may() -> None:
+async def test_closing_times_out() -> None:
     transport = Broken()
     async with announcing(Middleware(transport)) as announcer:
         await announcer.wait_announced()
-        transport.away = lost()
-        with pytest.raises(DeliveryFailed, match="away"):
+        transport.away = unconfirmed()
+        with pytest.raises(DeliveryFailed, match="down"):
             await announcer.close(0.05)
         assert all(task.done() for task in announcer._tasks)
     assert announcer.counters.dropped == 1
 
 
-async def test_what_nobody_has_heard_of_ends_without_waiting() -> None:
-    transport = Broken(DeliveryFailed("the server is away", subject="x", may_arrive=False))
+async def test_closing_does_not_wait_if_every_attempt_failed() -> None:
+    transport = Broken(DeliveryFailed("the server is down", subject="x", may_arrive=False))
     async with announcing(Middleware(transport)) as announcer:
         with pytest.raises(DeliveryFailed):
             await announcer.wait_announced()
@@ -337,15 +337,15 @@ async def test_what_nobody_has_heard_of_ends_without_waiting() -> None:
 
 
 @pytest.mark.usefixtures("quick")
-async def test_what_may_just_be_arriving_is_followed_by_its_end() -> None:
-    """The server has startup and has not confirmed it yet, after an attempt that failed."""
+async def test_closing_publishes_shutdown_if_startup_may_be_arriving() -> None:
+    """One attempt failed; in the second, the server has received startup and not confirmed it yet."""
 
     class Slow(Broken):
         async def publish(self, messages: Sequence[Message], timeout: float) -> None:
             await super().publish(messages, timeout)
             await confirmed.wait()
 
-    confirmed, transport = asyncio.Event(), Slow(lost())
+    confirmed, transport = asyncio.Event(), Slow(unconfirmed())
     async with announcing(Middleware(transport)) as announcer:
         await transport.until_tried(1)
         transport.away = None
@@ -354,18 +354,15 @@ async def test_what_may_just_be_arriving_is_followed_by_its_end() -> None:
         await asyncio.sleep(0)
         confirmed.set()
         await closing
-    assert transport.said == ["startup", "shutdown"]
+    assert transport.published_types == ["startup", "shutdown"]
 
 
-async def test_who_waits_for_startup_does_not_wait_for_ever() -> None:
+async def test_closing_ends_the_wait_for_startup() -> None:
     class Silent:
         closed = False
 
         async def middleware(self) -> Middleware:
             return await asyncio.get_running_loop().create_future()
-
-        async def close(self) -> None:
-            pass
 
     async with announcing(Silent()) as announcer:
         waiting = asyncio.create_task(announcer.wait_announced())
@@ -377,7 +374,7 @@ async def test_who_waits_for_startup_does_not_wait_for_ever() -> None:
 
 
 @pytest.mark.parametrize("format", list(Format))
-async def test_both_formats(format: Format) -> None:
+async def test_events_are_written_in_the_format(format: Format) -> None:
     transport = Broken()
     async with announcing(Middleware(transport), format=format) as announcer:
         await announcer.wait_announced()
@@ -386,12 +383,12 @@ async def test_both_formats(format: Format) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-async def test_what_nobody_expects_may_pass(caplog: pytest.LogCaptureFixture) -> None:
-    """As where no thread can be started for a moment, to look the node's name up, or for a resolver."""
+async def test_unexpected_errors_are_retried(caplog: pytest.LogCaptureFixture) -> None:
+    """For example, no thread can be started for a moment to look up the identity or a host name."""
 
     class Odd(Borrowed):
         async def middleware(self) -> Middleware:
-            if len(tried) < 3:  # the name is not asked for again
+            if len(tried) < 3:  # by now, the identity is known
                 tried.append("middleware")
                 raise ZeroDivisionError("on purpose")
             return await super().middleware()
@@ -408,12 +405,12 @@ async def test_what_nobody_expects_may_pass(caplog: pytest.LogCaptureFixture) ->
         with pytest.raises(ConnectionFailed, match="RuntimeError: can't start new thread"):
             await announcer.wait_announced()
         await asyncio.wait_for(announcer._drained.wait(), 5)
-    assert transport.said == ["startup"]
+    assert transport.published_types == ["startup"]
     assert announcer.counters == module.AnnouncerCounters(published=1, failures=3)
     assert len(caplog.messages) == 1
 
 
-async def test_a_middleware_that_was_closed_before_is_not_waited_for() -> None:
+async def test_closing_does_not_wait_for_a_closed_middleware() -> None:
     middleware = Middleware(Broken())
     async with announcing(middleware) as announcer:
         await announcer.wait_announced()
@@ -423,8 +420,8 @@ async def test_a_middleware_that_was_closed_before_is_not_waited_for() -> None:
     assert announcer.counters == module.AnnouncerCounters(published=1)
 
 
-async def test_who_cancels_every_task_does_not_silence_it() -> None:
-    """As asyncio.run does at its end, and a program that clears its loop up."""
+async def test_shutdown_is_published_after_all_tasks_were_cancelled() -> None:
+    """As by asyncio.run at its end, or by a program that cleans up its loop."""
     transport = Broken()
     async with announcing(Middleware(transport)) as announcer:
         await announcer.wait_announced()
@@ -433,18 +430,18 @@ async def test_who_cancels_every_task_does_not_silence_it() -> None:
         await asyncio.wait(announcer._tasks)
         await announcer.close(5)
         assert all(task.done() for task in announcer._tasks)
-    assert transport.said == ["startup", "shutdown"]
+    assert transport.published_types == ["startup", "shutdown"]
 
 
-def test_the_first_beat_is_uniform_within_the_interval(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kolmogorov-Smirnov at 0.1 %, with a seed."""
+def test_the_first_heartbeat_is_uniform_within_the_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kolmogorov-Smirnov test at 0.1 %, with a fixed seed."""
     firsts: list[float] = []
 
-    class Noted(Announcer):
+    class Recorded(Announcer):
         def __init__(self, **options: Any) -> None:
             firsts.append(options["initial_delay"])
 
-    monkeypatch.setattr(lifetime, "Announcer", Noted)
+    monkeypatch.setattr(lifetime, "Announcer", Recorded)
     monkeypatch.setattr(lifetime, "jitter", random.Random(6))
     count = 4000
     for _ in range(count):

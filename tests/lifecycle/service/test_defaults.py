@@ -1,4 +1,4 @@
-"""The version of the caller's distribution, and the name of the node as Choria has it."""
+"""The default version is that of the caller's distribution; the default identity is the one that Choria derives."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MODULE = "from choria_lifecycle import Service\n\ndef service(*a, **o):\n    ret
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder that packages are installed into, and imported from."""
+    """A folder on the import path, for installing packages."""
     modules = set(sys.modules)
     monkeypatch.syspath_prepend(tmp_path)
     yield tmp_path
@@ -33,7 +33,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def install(site: Path, distribution: str, version: str, *files: str, top: str | None = None) -> None:
-    """Install it as pip does."""
+    """Install a distribution as pip does."""
     for file in files:
         (site / file).parent.mkdir(parents=True, exist_ok=True)
         (site / file).write_text(MODULE)
@@ -52,31 +52,31 @@ def made_by(module: str, *arguments: str) -> str:
 
 @pytest.mark.parametrize("distribution", ["acme_billing", "acme-billing", "something-else"])
 @pytest.mark.parametrize("module", ["acme_billing", "acme_billing.web", "acme_billing.deep.down"])
-def test_the_distribution_that_provides_the_caller(site: Path, distribution: str, module: str) -> None:
+def test_the_version_is_that_of_the_callers_distribution(site: Path, distribution: str, module: str) -> None:
     files = ["acme_billing/__init__.py", "acme_billing/web.py", "acme_billing/deep/__init__.py"]
     install(site, distribution, "1.4.2", *files, "acme_billing/deep/down.py")
     assert made_by(module) == "1.4.2"
     assert made_by(module, "2") == "2"
 
 
-def test_a_module_without_a_package(site: Path) -> None:
+def test_a_top_level_module(site: Path) -> None:
     install(site, "something-else", "3.1", "acme_billing.py", top="acme_billing")
     assert made_by("acme_billing") == "3.1"
 
 
-def test_several_distributions_share_a_namespace(site: Path) -> None:
+def test_distributions_that_share_a_namespace_package(site: Path) -> None:
     for number, name in enumerate(("aaa", "mmm", "zzz")):
         install(site, f"acme-{name}", f"{number}.0", f"acme/{name}/__init__.py", f"acme/{name}/web.py")
     assert [made_by(f"acme.{name}.web") for name in ("aaa", "mmm", "zzz")] == ["0.0", "1.0", "2.0"]
 
 
-def test_one_that_is_called_as_the_namespace_is(site: Path) -> None:
+def test_a_distribution_named_like_the_namespace_package(site: Path) -> None:
     install(site, "acme", "9.9.9", "acme/core.py")
     install(site, "acme-billing", "1.4.2", "acme/billing/__init__.py")
     assert (made_by("acme.billing"), made_by("acme.core")) == ("1.4.2", "9.9.9")
 
 
-def test_one_that_ships_the_same_name_is_not_meant(site: Path) -> None:
+def test_a_distribution_without_the_file_is_not_used(site: Path) -> None:
     install(site, "acme-billing", "9.9.9", "acme_billing/other.py")
     (site / "acme_billing" / "__init__.py").write_text(MODULE)
     with pytest.raises(OptionError, match='no installed distribution provides "acme_billing"'):
@@ -84,8 +84,8 @@ def test_one_that_ships_the_same_name_is_not_meant(site: Path) -> None:
 
 
 @pytest.mark.parametrize("known", ["editable", "without a list"])
-def test_one_that_does_not_say_what_it_consists_of(site: Path, known: str) -> None:
-    """Those of Debian's packages have no list; that of an editable one has no file of the package."""
+def test_a_distribution_without_a_list_of_its_files(site: Path, known: str) -> None:
+    """Debian packages have no list; the list of an editable install lacks the package's files."""
     (site / "acme_billing.py").write_text(MODULE)
     install(site, "something-else", "1.4.2", top="acme_billing")
     info = site / "something_else-1.4.2.dist-info"
@@ -97,7 +97,7 @@ def test_one_that_does_not_say_what_it_consists_of(site: Path, known: str) -> No
     assert made_by("acme_billing") == "1.4.2"
 
 
-def test_no_distribution(site: Path) -> None:
+def test_an_uninstalled_module(site: Path) -> None:
     (site / "acme_billing.py").write_text(MODULE)
     with pytest.raises(OptionError) as caught:
         made_by("acme_billing")
@@ -108,12 +108,12 @@ def test_no_distribution(site: Path) -> None:
 
 
 @pytest.mark.parametrize("module", [{}, {"__name__": "__main__"}, {"__name__": "__main__", "__spec__": None}])
-def test_a_script(module: dict[str, Any]) -> None:
+def test_an_uninstalled_script(module: dict[str, Any]) -> None:
     with pytest.raises(OptionError, match=r"pass its version, as in version='1\.4\.2'"):
         version_of(module)
 
 
-def test_a_program_that_is_run_as_a_module_or_by_its_path(site: Path) -> None:
+def test_a_program_run_as_a_module_or_by_its_path(site: Path) -> None:
     install(site, "something-else", "1.4.2", "acme_billing/__init__.py", "acme_billing/run.py")
     program = "import sys\nfrom choria_lifecycle import OptionError, Service\ntry:\n    print(Service('b').version)\n"
     (site / "acme_billing" / "run.py").write_text(f"{program}except OptionError as error:\n    print(error)\n")
@@ -125,19 +125,16 @@ def test_a_program_that_is_run_as_a_module_or_by_its_path(site: Path) -> None:
         assert (ran.stdout.startswith(said), ran.stderr) == (True, ""), ran.stdout
 
 
-# The name of the node.
-
-
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """What this machine is called, by itself, DNS and facter."""
+    """Sets this machine's host name, and the names from DNS and facter."""
 
-    def called(host: str, dns: str = "", fqdn: str = "") -> None:
-        here = Machine(hostname=lambda: host, reverse_dns=lambda _: dns, facter=lambda _: fqdn)
+    def set_names(host: str, dns: str = "", fqdn: str = "") -> None:
+        machine = Machine(hostname=lambda: host, reverse_dns=lambda _: dns, facter=lambda _: fqdn)
         for module in (defaults, importlib.import_module("choria_lifecycle.config.resolve")):
-            monkeypatch.setattr(module, "Machine", lambda: here)
+            monkeypatch.setattr(module, "Machine", lambda: machine)
 
-    return called
+    return set_names
 
 
 @pytest.mark.parametrize(
@@ -150,7 +147,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     ],
 )
 @pytest.mark.usefixtures("no_choria")
-def test_the_identity_as_choria_derives_it(
+def test_the_identity_is_derived_as_by_choria(
     machine: Callable[..., None], names: tuple[str, str, str], identity: str
 ) -> None:
     machine(*names)
@@ -162,7 +159,7 @@ def no_choria(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_the_identity_of_a_configuration_wins(tmp_path: Path, machine: Callable[..., None]) -> None:
+def test_an_identity_in_the_configuration_takes_precedence(tmp_path: Path, machine: Callable[..., None]) -> None:
     machine("n1.example.net")
     file = tmp_path / "client.conf"
     file.write_text("identity = n9.example.net\n")
@@ -171,7 +168,7 @@ def test_the_identity_of_a_configuration_wins(tmp_path: Path, machine: Callable[
     assert local_identity(str(file), {}) == "n1.example.net"
 
 
-def test_where_a_service_connects_does_not_change_its_name(tmp_path: Path, machine: Callable[..., None]) -> None:
+def test_the_identity_does_not_depend_on_the_servers(tmp_path: Path, machine: Callable[..., None]) -> None:
     machine("n1.example.net")
     file = tmp_path / ".choriarc"
     file.write_text("identity = n9.example.net\n")
@@ -179,8 +176,6 @@ def test_where_a_service_connects_does_not_change_its_name(tmp_path: Path, machi
         assert local_identity(None, {"HOME": str(tmp_path), **environ}) == "n9.example.net"
 
 
-def test_a_configuration_that_cannot_be_read_is_told_of_by_connecting(
-    tmp_path: Path, machine: Callable[..., None]
-) -> None:
+def test_a_missing_configuration_does_not_fail_the_identity(tmp_path: Path, machine: Callable[..., None]) -> None:
     machine("n1.example.net")
     assert local_identity(tmp_path / "missing.conf", {}) == "n1.example.net"

@@ -1,4 +1,4 @@
-"""Which signals are taken, and that they are given back."""
+"""Signal handlers are installed with the first hook and restored after the last."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-class Nothing:
+class Hook:
     def end(self) -> Future[None]:
         done = Future[None]()
         done.set_result(None)
@@ -25,41 +25,41 @@ def handlers() -> list[object]:
     return [signal.getsignal(number) for number in exit_hooks._SIGNALS]
 
 
-def test_what_would_kill_is_taken_and_given_back() -> None:
-    before, ending = handlers(), Nothing()
-    exit_hooks.register(ending)
-    taken = [handler for handler, was in zip(handlers(), before, strict=True) if was is signal.SIG_DFL]
-    assert taken
-    assert set(taken) == {exit_hooks._handle}
-    exit_hooks.unregister(ending)
+def test_default_handlers_are_replaced_and_restored() -> None:
+    before, hook = handlers(), Hook()
+    exit_hooks.register(hook)
+    installed = [handler for handler, was in zip(handlers(), before, strict=True) if was is signal.SIG_DFL]
+    assert installed
+    assert set(installed) == {exit_hooks._handle}
+    exit_hooks.unregister(hook)
     assert handlers() == before
-    exit_hooks.unregister(ending)
+    exit_hooks.unregister(hook)
     assert handlers() == before
 
 
-def test_what_another_thread_cannot_do_the_main_one_does() -> None:
-    before, first, second = handlers(), Nothing(), Nothing()
+def test_only_the_main_thread_changes_handlers() -> None:
+    before, first, second = handlers(), Hook(), Hook()
     in_thread(exit_hooks.register, first)
     assert handlers() == before
     exit_hooks.register(second)
     assert handlers() != before
     in_thread(exit_hooks.unregister, first)
     in_thread(exit_hooks.unregister, second)
-    assert handlers() != before  # they do now what would happen without them
+    assert handlers() != before  # without hooks, they act like the default
     exit_hooks.unregister(second)
     assert handlers() == before
 
 
-def in_thread(what: object, ending: Nothing) -> None:
-    thread = threading.Thread(target=what, args=(ending,))  # type: ignore[arg-type]
+def in_thread(function: object, hook: Hook) -> None:
+    thread = threading.Thread(target=function, args=(hook,))  # type: ignore[arg-type]
     thread.start()
     thread.join()
 
 
-def test_of_process_1_nothing_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """None of them would kill it."""
+def test_process_1_keeps_the_default_handlers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel discards such signals, so they would not kill it."""
     monkeypatch.setattr(os, "getpid", lambda: 1)
-    before, ending = handlers(), Nothing()
-    exit_hooks.register(ending)
+    before, hook = handlers(), Hook()
+    exit_hooks.register(hook)
     assert handlers() == before
-    exit_hooks.unregister(ending)
+    exit_hooks.unregister(hook)

@@ -1,4 +1,4 @@
-"""The thread that services share: there while one runs, and gone afterwards."""
+"""The thread that services share exists while one of them runs."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left() -> Iterator[None]:
+def _no_thread_is_left() -> Iterator[None]:
     yield
     assert [thread.name for thread in threading.enumerate() if "choria" in thread.name] == []
     assert module._current is None
 
 
-def give_back(engine: LoopThread) -> None:
+def release(loop: LoopThread) -> None:
     done = threading.Event()
-    engine.release(done.set)
+    loop.release(done.set)
     assert done.wait(5)
 
 
-def test_all_borrow_the_same_and_the_last_one_ends_it() -> None:
+def test_acquire_returns_the_same_thread_until_the_last_release() -> None:
     first, second = LoopThread.acquire(), LoopThread.acquire()
     assert first is second
-    give_back(first)
+    release(first)
     assert first._thread.is_alive()
-    first.join(5)  # which does not wait for one that goes on
-    give_back(second)
+    first.join(5)  # returns at once, because the thread is still used
+    release(second)
     second.join(5)
     assert not first._thread.is_alive()
     third = LoopThread.acquire()
     assert third is not first
-    give_back(third)
+    release(third)
     third.join(5)
 
 
-def test_borrowed_by_many_threads_at_once() -> None:
+def test_many_threads_acquire_at_once() -> None:
     barrier = threading.Barrier(8)
 
     def use() -> LoopThread:
@@ -58,31 +58,31 @@ def test_borrowed_by_many_threads_at_once() -> None:
         return LoopThread.acquire()
 
     with ThreadPoolExecutor(8) as threads:
-        engines = [each.result(5) for each in [threads.submit(use) for _ in range(8)]]
-    assert len({id(engine) for engine in engines}) == 1
-    for engine in engines:
-        give_back(engine)
-    engines[0].join(5)
+        loops = [each.result(5) for each in [threads.submit(use) for _ in range(8)]]
+    assert len({id(loop) for loop in loops}) == 1
+    for loop in loops:
+        release(loop)
+    loops[0].join(5)
 
 
-def test_work_is_done_in_its_thread() -> None:
-    engine = LoopThread.acquire()
+def test_work_runs_in_the_thread() -> None:
+    loop = LoopThread.acquire()
 
     async def name() -> tuple[str, bool, bool]:
-        return threading.current_thread().name, engine.on_loop_thread, engine.dead
+        return threading.current_thread().name, loop.on_loop_thread, loop.dead
 
-    assert engine.submit(name()).result(5) == ("choria-lifecycle", True, False)
-    assert not engine.on_loop_thread
+    assert loop.submit(name()).result(5) == ("choria-lifecycle", True, False)
+    assert not loop.on_loop_thread
     called: list[Any] = []
-    engine.call(lambda *given, **named: called.append((given, named)), 1, two=2)
-    engine.submit(asyncio.sleep(0)).result(5)
+    loop.call(lambda *arguments, **named: called.append((arguments, named)), 1, two=2)
+    loop.submit(asyncio.sleep(0)).result(5)
     assert called == [((1,), {"two": 2})]
-    give_back(engine)
-    engine.join(5)
+    release(loop)
+    loop.join(5)
 
 
-def test_a_lookup_that_hangs_holds_nobody_up_and_disturbs_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A resolver may take minutes; what it says after the service has ended is of no use, and no error either."""
+def test_a_lookup_that_hangs_does_not_delay_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver may take minutes; its late result is ignored, and is not an error."""
     began, go_on, ended = threading.Event(), threading.Event(), threading.Event()
     lookups: list[threading.Thread] = []
 
@@ -113,27 +113,27 @@ def test_a_lookup_that_hangs_holds_nobody_up_and_disturbs_nobody(monkeypatch: py
     assert unhandled == []
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_child_has_nothing_to_do_with_it() -> None:
-    engine = LoopThread.acquire()
+def test_a_forked_child_gets_its_own_thread() -> None:
+    loop = LoopThread.acquire()
     child = os.fork()
     if not child:
         code = 1
         try:
             fresh = LoopThread.acquire()
-            code = 0 if engine.dead and fresh is not engine and not fresh.dead else 2
-            give_back(fresh)
+            code = 0 if loop.dead and fresh is not loop and not fresh.dead else 2
+            release(fresh)
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert engine.submit(asyncio.sleep(0, "alive")).result(5) == "alive"
-    give_back(engine)
-    engine.join(5)
+    assert loop.submit(asyncio.sleep(0, "alive")).result(5) == "alive"
+    release(loop)
+    loop.join(5)
 
 
-def test_no_thread_is_left_the_moment_it_has_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even where the thread takes its time between its last word and its end."""
+def test_the_thread_has_exited_when_the_service_has_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even if the thread takes a while to exit after its loop has ended."""
     run = LoopThread._run
 
     def slow(self: LoopThread) -> None:

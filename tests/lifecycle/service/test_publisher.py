@@ -1,10 +1,10 @@
-"""A connection that is made when it is needed, and tried again where it cannot be made."""
+"""Owned connections are made on demand, shared by concurrent callers, and retried; borrowed ones are not touched."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 class Network:
-    """Connections are made when it lets them.
+    """A network that can be down, and that can delay connections.
 
     Attributes:
-        down: whether they fail.
-        attempts: how many were begun.
-        open: how many there are.
-        go: until it is set, they take their time.
+        down: whether connecting fails.
+        attempts: the number of attempts to connect.
+        open: the number of open connections.
+        go: attempts wait until this is set.
     """
 
     def __init__(self, *, down: bool = False) -> None:
@@ -51,7 +51,7 @@ class Network:
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float]]:
-    """Between which bounds the pauses were chosen; they are left out."""
+    """The bounds from which pauses were chosen; every pause is 0 seconds."""
     found: list[tuple[float, float]] = []
 
     class Random:
@@ -63,57 +63,57 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float]]:
     return found
 
 
-async def test_one_connection_for_all_who_ask() -> None:
+async def test_concurrent_callers_share_one_connection() -> None:
     network = Network()
     network.go.clear()
-    line = Owned(network.connect)
-    asking = [asyncio.create_task(line.middleware()) for _ in range(10)]
+    connection = Owned(network.connect)
+    asking = [asyncio.create_task(connection.middleware()) for _ in range(10)]
     await asyncio.sleep(0)
-    asking[0].cancel()  # which must not end it for the others
+    asking[0].cancel()  # must not cancel it for the others
     await asyncio.wait({asking[0]})
     network.go.set()
     first, *others = await asyncio.gather(*asking[1:])
     assert all(other is first for other in others)
-    assert await line.middleware() is first
+    assert await connection.middleware() is first
     assert (network.attempts, network.open) == (1, 1)
-    await line.close()
-    await line.close()
+    await connection.close()
+    await connection.close()
     assert network.open == 0
 
 
-async def test_pauses_grow_to_half_a_minute(pauses: list[tuple[float, float]]) -> None:
+async def test_pauses_between_attempts_grow_to_30_seconds(pauses: list[tuple[float, float]]) -> None:
     network = Network(down=True)
-    line = Owned(network.connect)
+    connection = Owned(network.connect)
     for attempt in range(1, 10):
         with pytest.raises(ConnectionFailed, match=f"attempt {attempt} failed"):
-            await line.middleware()
+            await connection.middleware()
     assert pauses == [(0.5, 1), (1, 2), (2, 4), (4, 8), (8, 16), (15, 30), (15, 30), (15, 30)]
     network.down = False
-    await line.middleware()
+    await connection.middleware()
     assert network.open == 1
-    await line.close()
+    await connection.close()
 
 
 @pytest.mark.usefixtures("pauses")
-async def test_a_failure_is_told_to_all_who_wait() -> None:
+async def test_concurrent_callers_get_the_same_error() -> None:
     network = Network(down=True)
     network.go.clear()
-    line = Owned(network.connect)
-    asking = [asyncio.create_task(line.middleware()) for _ in range(5)]
+    connection = Owned(network.connect)
+    asking = [asyncio.create_task(connection.middleware()) for _ in range(5)]
     await asyncio.sleep(0)
     network.go.set()
-    told = await asyncio.gather(*asking, return_exceptions=True)
-    assert [str(error) for error in told] == ["attempt 1 failed"] * 5
-    await line.close()
+    errors = await asyncio.gather(*asking, return_exceptions=True)
+    assert [str(error) for error in errors] == ["attempt 1 failed"] * 5
+    await connection.close()
 
 
-async def test_closing_gives_up_an_attempt() -> None:
+async def test_closing_cancels_an_attempt() -> None:
     network = Network()
     network.go.clear()
-    line = Owned(network.connect)
-    asking = asyncio.create_task(line.middleware())
+    connection = Owned(network.connect)
+    asking = asyncio.create_task(connection.middleware())
     await asyncio.sleep(0)
-    await asyncio.wait_for(line.close(), 5)
+    await asyncio.wait_for(connection.close(), 5)
     await asyncio.wait({asking})
     assert asking.cancelled()
     assert network.open == 0
@@ -128,7 +128,7 @@ async def test_a_borrowed_middleware_is_the_callers_own() -> None:
     assert borrowed.closed
 
 
-async def test_what_was_never_asked_for_closes(pauses: Any) -> None:
+async def test_an_unused_connection_closes_without_an_attempt() -> None:
     network = Network()
     await Owned(network.connect).close()
     assert network.attempts == 0
