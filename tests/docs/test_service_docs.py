@@ -1,4 +1,4 @@
-"""docs/service.md shows the files beside it, as they are; those that need no other server are run here.
+"""docs/service.md shows the files in docs/service unchanged; those that need no web server are run here.
 
 `tests/integration/test_service_hosts.py` runs the others under gunicorn and uvicorn.
 """
@@ -43,14 +43,14 @@ def server() -> Iterator[embedded.Server]:
 def test_the_examples_are_shown_as_they_are() -> None:
     shown = re.findall(r"```python\n# docs/service/(\w+\.py)\n(.*?)```", PAGE, re.DOTALL)
     assert PAGE.count("```python") == len(shown)
-    # Without the docstring of the module, which the page has in its own words.
+    # Without the module docstring, because the page has its own text.
     code = {name: text.partition("\n\n")[2] for name, text in EXAMPLES.items() if name != "wsgi.py"}
     assert dict(shown) == code
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("name", ["sync.py", "async.py"])
-async def test_services(server: embedded.Server, name: str, number: signal.Signals) -> None:
+async def test_the_services_are_announced(server: embedded.Server, name: str, number: signal.Signals) -> None:
     async with connect(server.url, environ={}) as middleware, middleware.events(component="billing") as events:
         process = await asyncio.create_subprocess_exec(
             sys.executable, str(DOCS / "service" / name),
@@ -71,7 +71,7 @@ async def test_services(server: embedded.Server, name: str, number: signal.Signa
                 await process.wait()
 
 
-async def test_a_single_event(server: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_single_event_is_published(server: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NATS_URL", server.url)
     commands = re.findall(r"^    lifecycle (emit .*)$", PAGE, re.MULTILINE)
     async with connect(server.url, environ={}) as middleware, middleware.events() as events:
@@ -84,7 +84,7 @@ async def test_a_single_event(server: embedded.Server, monkeypatch: pytest.Monke
     assert found == ["upgraded", "startup", "shutdown"]
 
 
-def test_names_exist() -> None:
+def test_names_and_links_exist() -> None:
     options = inspect.signature(Service).parameters.keys() | ConnectionOptions.__annotations__.keys()
     assert set(re.findall(r"`(\w+)=[^`]*`", PAGE)) <= options
     assert set(re.findall(r"`service\.(\w+)", PAGE)) == {"provisioned", "upgraded", "counters"}
@@ -94,14 +94,14 @@ def test_names_exist() -> None:
         assert not part or re.search(rf"^#+ {part.replace('-', ' ')}$", PAGE, re.MULTILINE | re.IGNORECASE), part
 
 
-def test_the_figures_are_those_of_the_code() -> None:
+def test_the_figures_match_the_code() -> None:
     defaults = {name: parameter.default for name, parameter in inspect.signature(Service).parameters.items()}
     assert f"for at most {defaults['timeout']:g} seconds (`timeout=`)" in PAGE
     assert f"Every {defaults['interval'] / 60:g} minutes (`interval=`" in PAGE
     assert f"the newest {defaults['limit']} events (`limit=`)" in PAGE
 
 
-def test_the_wrapper_takes_every_option() -> None:
+def test_the_asgi_middleware_takes_every_option() -> None:
     given = {"component", "version", "identity", "connection", "self", "middleware"}
     here = set(inspect.signature(Service).parameters) - given
     assert set(ServiceOptions.__annotations__) == here | set(ConnectionOptions.__annotations__)

@@ -1,4 +1,4 @@
-"""docs/testing.md and the code say the same: its examples are run, each by a pytest of its own in an empty folder."""
+"""docs/testing.md matches the code: each example runs in an empty folder, in its own pytest process."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_every_example_has_a_name() -> None:
 
 
 def test_the_examples_pass(tmp_path: Path) -> None:
-    """All at once, as in a real suite, with the conftest.py that keeps all of them from a broker."""
+    """All in one suite, with the conftest.py that keeps every test away from a broker."""
     files = {name: text for name, text in FILES.items() if name != "test_failing.py"}
     ran = run_pytest(tmp_path, files)
     tests = sum(len(re.findall(r"^ *def test_", text, re.MULTILINE)) for text in files.values())
@@ -36,7 +36,7 @@ def test_the_examples_pass(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_each_example_needs_nothing_but_the_program(tmp_path: Path, name: str) -> None:
+def test_each_example_needs_only_the_program(tmp_path: Path, name: str) -> None:
     ran = run_pytest(tmp_path, {"billing.py": FILES["billing.py"], name: FILES[name]})
     assert ran.passed > 0, ran.text
     assert not ran.failed, ran.text
@@ -58,7 +58,7 @@ def test_the_example_for_unittest_runs_without_pytest(tmp_path: Path) -> None:
     assert "Ran 1 test" in ran.stderr
 
 
-def test_the_table_and_the_links_are_true() -> None:
+def test_the_table_and_the_links_are_correct() -> None:
     methods = re.findall(r"^\| `(?:await )?(\w+)", PAGE, re.MULTILINE)
     public = [name for name, _ in inspect.getmembers(Announcements, inspect.isfunction) if not name.startswith("_")]
     assert sorted(methods) == sorted([*public, "clock"])

@@ -1,4 +1,4 @@
-"""However a process ends, its last event has been delivered, and nobody keeps it from ending."""
+"""The last event of a process is delivered however the process ends, and nothing delays the end."""
 
 from __future__ import annotations
 
@@ -33,31 +33,31 @@ async def start(server: embedded.Server, program: str, *arguments: str) -> async
 
 
 @pytest.mark.parametrize(
-    ("way", "code", "last_words"),
+    ("way", "code", "stderr_text"),
     [("return", 0, b""), ("exception", 1, b"ValueError: on purpose"), ("exit", 7, b""), ("interrupt", -2, b"")],
 )
-async def test_last_event_is_delivered(server: embedded.Server, way: str, code: int, last_words: bytes) -> None:
+async def test_the_last_event_is_delivered(server: embedded.Server, way: str, code: int, stderr_text: bytes) -> None:
     async with connect(server.url, environ={}) as middleware, middleware.events(component="billing") as events:
         process = await start(server, "ending.py", way)
         async with asyncio.timeout(30):
             _, errors = await process.communicate()
             assert isinstance(await anext(events), Shutdown)
         assert process.returncode == code
-        assert last_words in errors
+        assert stderr_text in errors
         assert b"Task" not in errors
         assert b"never" not in errors
         await middleware.flush()
         assert events.counters.received == 1
 
 
-def test_closed_by_the_end_of_the_event_loop(server: embedded.Server) -> None:
-    async def forgotten(opened: asyncio.Event) -> None:
+def test_the_end_of_the_event_loop_closes_the_connection(server: embedded.Server) -> None:
+    async def abandoned(opened: asyncio.Event) -> None:
         async with connect(server.url, environ={}):
             opened.set()
             await asyncio.Event().wait()
 
     async def main() -> None:
-        tasks.append(asyncio.create_task(forgotten(opened := asyncio.Event())))
+        tasks.append(asyncio.create_task(abandoned(opened := asyncio.Event())))
         await opened.wait()
 
     tasks: list[asyncio.Task[None]] = []
@@ -67,22 +67,22 @@ def test_closed_by_the_end_of_the_event_loop(server: embedded.Server) -> None:
     assert time.monotonic() - begun < 4
 
 
-FORGOTTEN = """
+ABANDONED = """
 import asyncio, sys
 import choria_lifecycle as lifecycle
 
-async def forgotten(opened):
+async def abandoned(opened):
     async with lifecycle.connect() as middleware:
         opened.set()
         try:
             await asyncio.Event().wait()
         finally:
-            {last}
+            {call}
 
 async def main():
     global kept
     opened = asyncio.Event()
-    kept = asyncio.create_task(forgotten(opened))
+    kept = asyncio.create_task(abandoned(opened))
     await opened.wait()
 
 asyncio.run(main())
@@ -90,34 +90,34 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize(
-    "last",
+    "call",
     [
         "await middleware.flush(0.5)",
         "await middleware.events(timeout=0.5).__aenter__()",
         "await middleware.publish(lifecycle.shutdown(identity='a', component='b'), timeout=0.5)",
     ],
 )
-async def test_nobody_reads_any_more(server: embedded.Server, last: str) -> None:
-    """asyncio.run cancels every task when the main one has ended, nats-py's before those that still speak."""
+async def test_a_call_after_the_reader_was_cancelled_fails(server: embedded.Server, call: str) -> None:
+    """At the end, asyncio.run cancels all tasks: nats-py's reader ends before the task that publishes."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", FORGOTTEN.replace("{last}", last),
+        sys.executable, "-c", ABANDONED.replace("{call}", call),
         env={**os.environ, "NATS_URL": server.url},
         stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
         async with asyncio.timeout(20):
-            _, said = await process.communicate()
+            _, errors = await process.communicate()
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    # In the first releases of 3.11 a timeout within a cancelled task is a cancellation, of which asyncio says nothing.
-    quiet = sys.version_info < (3, 11, 4) and said == b""
-    assert quiet or b"errors.ConnectionFailed: " in said or b"errors.DeliveryFailed: " in said
+    # Before Python 3.11.4, a timeout in a cancelled task is a cancellation, which asyncio does not report.
+    quiet = sys.version_info < (3, 11, 4) and errors == b""
+    assert quiet or b"errors.ConnectionFailed: " in errors or b"errors.DeliveryFailed: " in errors
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_the_service_of_the_readme(server: embedded.Server, number: signal.Signals) -> None:
+async def test_a_service_that_handles_signals_itself(server: embedded.Server, number: signal.Signals) -> None:
     async with connect(server.url, environ={}) as middleware, middleware.events(component="billing") as events:
         process = await start(server, "service.py")
         async with asyncio.timeout(30):

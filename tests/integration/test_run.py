@@ -1,4 +1,4 @@
-"""`lifecycle run`: a real server sees a program start and end, and the program does not notice that it is carried."""
+"""`lifecycle run` announces a program to a real server without changing how the program runs."""
 
 from __future__ import annotations
 
@@ -30,30 +30,30 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="lifecycle run is for Linux and macOS")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
-# `make soak` runs them more often.
+# `make soak` repeats them more often.
 ROUNDS = int(os.environ.get("SOAK_ROUNDS", "2"))
 SECONDS = 15
-NOBODY = "nats://127.0.0.1:1"
-NONE = "0" * 16
+NOWHERE = "nats://127.0.0.1:1"
+NO_SIGNALS = "0" * 16
 
 
-async def come(condition: Callable[[], bool]) -> None:
-    """Wait for what only the kernel knows, and let the event loop have a turn."""
+async def until(condition: Callable[[], bool]) -> None:
+    """Poll a condition that only the kernel knows, and let the event loop run."""
     await asyncio.sleep(0)
-    while not condition():  # noqa: ASYNC110 - which tells nobody
+    while not condition():  # noqa: ASYNC110 - nothing tells when it changes
         await asyncio.sleep(0)
 
 
 def wrapped(url: str, *program: str, options: tuple[str, ...] = ()) -> list[str]:
     wrapper = [sys.executable, "-W", "error", "-m", "choria_lifecycle", "run", "--component", "wrapped"]
-    # By default an alive event may come at any time, though seldom.
+    # With the default interval, an alive event could come at any time.
     wrapper += ["--version", "1.4.2", "--identity", "n1", "--interval", "24h", "--server", url]
     return [*wrapper, *options, "--", *program]
 
 
 @asynccontextmanager
 async def running(*command: str, **settings: object) -> AsyncGenerator[asyncio.subprocess.Process]:
-    """A process that is bounded in time, with pipes at its three ends."""
+    """A process with pipes for its three standard streams, killed after SECONDS."""
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), asyncio.subprocess.PIPE)
     process = await asyncio.create_subprocess_exec(*command, **{**pipes, **settings})  # type: ignore[arg-type]
     try:
@@ -74,21 +74,21 @@ async def watching(url: str) -> AsyncGenerator[Events]:
         assert events.queued == 0
 
 
-async def seen(events: Events, *types: type) -> None:
+async def expect(events: Events, *types: type) -> None:
     async with asyncio.timeout(SECONDS):
         for each in types:
             assert isinstance(await anext(events), each)
 
 
-# A program that says when it is ready, and which signal it got.
-HEARS = """
+# A program that prints when it is ready, and which signal it received.
+PRINTS_SIGNALS = """
 import signal, sys, time
-def hear(number, frame):
+def received(number, frame):
     print(signal.Signals(number).name)
-    if sys.argv[1:] != ["on"]:
+    if sys.argv[1:] != ["continue"]:
         sys.exit(9)
 for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-    signal.signal(number, hear)
+    signal.signal(number, received)
 print("ready", flush=True)
 while True:
     time.sleep(60)
@@ -104,30 +104,32 @@ ENDS = [
 
 
 @pytest.mark.parametrize(("script", "code"), ENDS)
-async def test_it_ends_as_the_program_does(server: embedded.Server, script: str, code: int) -> None:
+async def test_it_ends_with_the_programs_code_or_signal(server: embedded.Server, script: str, code: int) -> None:
     async with watching(server.url) as events:
         for _ in range(ROUNDS):
             async with running(*wrapped(server.url, "sh", "-c", script)) as process:
-                said = await process.communicate(b"")
-                assert (process.returncode, *said) == (code, b"", b"")
-            await seen(events, Startup, Shutdown)
+                output = await process.communicate(b"")
+                assert (process.returncode, *output) == (code, b"", b"")
+            await expect(events, Startup, Shutdown)
 
 
 @pytest.mark.parametrize("name", ["TERM", "INT", "HUP", "USR1"])
-async def test_a_signal_reaches_the_program(server: embedded.Server, name: str) -> None:
+async def test_a_signal_is_forwarded(server: embedded.Server, name: str) -> None:
     async with watching(server.url) as events:
         for _ in range(ROUNDS):
-            async with running(*wrapped(server.url, sys.executable, "-c", HEARS)) as process:
+            async with running(*wrapped(server.url, sys.executable, "-c", PRINTS_SIGNALS)) as process:
                 assert process.stdout is not None
                 assert await process.stdout.readline() == b"ready\n"
                 process.send_signal(getattr(signal, f"SIG{name}"))
-                said = await process.communicate(b"")
-                assert (process.returncode, *said) == (9, f"SIG{name}\n".encode(), b"")
-            await seen(events, Startup, Shutdown)
+                output = await process.communicate(b"")
+                assert (process.returncode, *output) == (9, f"SIG{name}\n".encode(), b"")
+            await expect(events, Startup, Shutdown)
 
 
-async def test_so_does_every_other_one() -> None:
-    async with running(*wrapped(NOBODY, sys.executable, "-uc", HEARS, "on", options=("-q",))) as process:
+async def test_every_other_signal_is_forwarded() -> None:
+    async with running(
+        *wrapped(NOWHERE, sys.executable, "-uc", PRINTS_SIGNALS, "continue", options=("-q",))
+    ) as process:
         assert process.stdout is not None
         assert await process.stdout.readline() == b"ready\n"
         for name in ("QUIT", "USR2", "WINCH", "ALRM", "ABRT", "CONT", "TSTP", "TTIN", "TTOU", "TERM", "INT"):
@@ -136,21 +138,21 @@ async def test_so_does_every_other_one() -> None:
         process.send_signal(signal.SIGKILL)
 
 
-async def test_a_program_that_dies_of_a_signal_that_was_sent_here(server: embedded.Server) -> None:
+async def test_a_forwarded_signal_kills_both(server: embedded.Server) -> None:
     async with watching(server.url) as events:
         for _ in range(ROUNDS):
             async with running(*wrapped(server.url, "sleep", "60")) as process:
-                await seen(events, Startup)
+                await expect(events, Startup)
                 process.terminate()
                 await process.communicate(b"")
                 assert process.returncode == -signal.SIGTERM
-            await seen(events, Shutdown)
+            await expect(events, Shutdown)
 
 
-async def test_it_says_that_it_is_alive(server: embedded.Server) -> None:
+async def test_alive_is_published(server: embedded.Server) -> None:
     command = wrapped(server.url, "cat", options=("--interval", "100ms", "--format", "cloudevents"))
     async with watching(server.url) as events, running(*command) as process:
-        await seen(events, Startup, Alive, Alive)
+        await expect(events, Startup, Alive, Alive)
         await process.communicate(b"")
         async with asyncio.timeout(SECONDS):
             while not isinstance(await anext(events), Shutdown):
@@ -158,14 +160,14 @@ async def test_it_says_that_it_is_alive(server: embedded.Server) -> None:
 
 
 @linux
-async def test_no_signal_is_lost_at_the_start() -> None:
-    """From the first moment on in which they are held back; SIGCHLD is caught next, before the start."""
+async def test_no_signal_is_lost_during_the_start() -> None:
+    """From the moment when they are blocked; the handler of SIGCHLD is set right after that, before the start."""
     for _ in range(ROUNDS):
-        async with running(*wrapped(NOBODY, sys.executable, "-c", HEARS, options=("-q",))) as process:
-            await come(lambda pid=process.pid: bool(int(_status(pid, "SigCgt"), 16) & 1 << signal.SIGCHLD - 1))
+        async with running(*wrapped(NOWHERE, sys.executable, "-c", PRINTS_SIGNALS, options=("-q",))) as process:
+            await until(lambda pid=process.pid: bool(int(_status(pid, "SigCgt"), 16) & 1 << signal.SIGCHLD - 1))
             process.terminate()
             await process.communicate(b"")
-            assert process.returncode in {9, -signal.SIGTERM}  # the second: before Python has taken it
+            assert process.returncode in {9, -signal.SIGTERM}  # the second: before Python has set its handler
 
 
 def _children(pid: int) -> list[int]:
@@ -177,13 +179,13 @@ def _status(pid: int, name: str) -> str:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
         return next(line for line in lines if line.startswith(f"{name}:")).split(":")[1].strip()
     except (FileNotFoundError, ProcessLookupError):
-        return NONE
+        return NO_SIGNALS
 
 
-async def test_without_a_broker_the_program_runs_all_the_same() -> None:
+async def test_the_program_runs_without_a_broker() -> None:
     for options, lines in (((), 2), (("-q",), 0), (("--log-format", "json"), 2)):
         begun = time.monotonic()
-        async with running(*wrapped(NOBODY, "sh", "-c", "echo out; echo err >&2; exit 7", options=options)) as process:
+        async with running(*wrapped(NOWHERE, "sh", "-c", "echo out; echo err >&2; exit 7", options=options)) as process:
             out, err = await process.communicate(b"")
         assert (process.returncode, out) == (7, b"out\n")
         err_lines = err.splitlines()
@@ -195,14 +197,14 @@ async def test_without_a_broker_the_program_runs_all_the_same() -> None:
         assert time.monotonic() - begun < 4
 
 
-async def test_more_is_said_if_asked_for(server: embedded.Server) -> None:
+async def test_verbose_output(server: embedded.Server) -> None:
     async with running(*wrapped(server.url, "true", options=("-v", "-v"))) as process:
         _, err = await process.communicate(b"")
     assert b"lifecycle: debug: connect" in err
 
 
-async def test_a_broker_that_does_not_answer_costs_five_seconds_at_most() -> None:
-    """Somebody who insists need not wait for that."""
+async def test_an_unresponsive_broker_delays_the_end_by_at_most_five_seconds() -> None:
+    """A further signal ends the wait."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"nats://127.0.0.1:{silent.getsockname()[1]}"
         for signals in (True, False):
@@ -211,12 +213,14 @@ async def test_a_broker_that_does_not_answer_costs_five_seconds_at_most() -> Non
                 assert process.stdout is not None
                 pid = int(await process.stdout.readline())
                 process.stdin.write(b"end\n")
-                await come(lambda pid=pid: not _exists(pid))
+                await until(lambda pid=pid: not _exists(pid))
                 begun = time.monotonic()
                 while signals and process.returncode is None:
                     with suppress(ProcessLookupError):
-                        os.kill(process.pid, signal.SIGTERM)  # subprocess would take its exit code away from asyncio
-                    await come(lambda process=process: process.returncode is not None or _pending(process.pid) == NONE)
+                        os.kill(process.pid, signal.SIGTERM)  # process.send_signal would reap it before asyncio does
+                    await until(
+                        lambda process=process: process.returncode is not None or _pending(process.pid) == NO_SIGNALS
+                    )
                 await process.communicate(b"")
                 assert process.returncode == 9
                 assert time.monotonic() - begun < (2 if signals else 6)
@@ -234,7 +238,7 @@ def _exists(pid: int) -> bool:
     return True
 
 
-async def test_a_broker_that_comes_later() -> None:
+async def test_a_broker_that_starts_later() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     async with running(*wrapped(f"nats://127.0.0.1:{port}", "cat")) as process:
@@ -242,16 +246,16 @@ async def test_a_broker_that_comes_later() -> None:
         assert b"is not announced" in await process.stderr.readline()
         with embedded.nats_server(port=port) as late:
             async with watching(late.url) as events:
-                await seen(events, Startup)
+                await expect(events, Startup)
                 assert await process.communicate(b"") == (b"", b"")
-                await seen(events, Shutdown)
+                await expect(events, Shutdown)
     assert process.returncode == 0
 
 
 @pytest.mark.parametrize(
     ("name", "code"), [("no-such-program", 127), ("", 127), ("/etc/passwd/x", 127), ("{file}", 126), ("/", 126)]
 )
-async def test_what_cannot_be_started_is_not_announced(
+async def test_a_program_that_cannot_be_started_is_not_announced(
     server: embedded.Server, tmp_path: Path, name: str, code: int
 ) -> None:
     file = tmp_path / "file"
@@ -265,33 +269,33 @@ async def test_what_cannot_be_started_is_not_announced(
 
 
 @pytest.mark.parametrize("options", [("--component", "a.b"), ("--version", ""), ("--interval", "5"), ("--nonsense",)])
-async def test_wrong_usage_starts_nothing(options: tuple[str, ...]) -> None:
-    async with running(*wrapped(NOBODY, "echo", "started", options=options)) as process:
+async def test_invalid_options_start_nothing(options: tuple[str, ...]) -> None:
+    async with running(*wrapped(NOWHERE, "echo", "started", options=options)) as process:
         out, err = await process.communicate(b"")
     assert (process.returncode, out) == (2, b"")
     assert b"Error: " in err
 
 
-async def test_a_password_that_cannot_be_read_keeps_nothing_from_running(tmp_path: Path) -> None:
+async def test_the_program_runs_if_the_password_cannot_be_read(tmp_path: Path) -> None:
     options = ("--user", "u", "--password-file", str(tmp_path / "none"))
-    async with running(*wrapped(NOBODY, "echo", "started", options=options)) as process:
+    async with running(*wrapped(NOWHERE, "echo", "started", options=options)) as process:
         out, err = await process.communicate(b"")
     assert (process.returncode, out) == (0, b"started\n")
     assert b"the program runs, but is not announced: cannot read the password file" in err
 
 
-async def test_what_it_reads_and_writes_is_its_own(server: embedded.Server) -> None:
+async def test_input_and_output_are_passed_through(server: embedded.Server) -> None:
     data = bytes(range(256)) * 16384
     async with running(*wrapped(server.url, "sh", "-c", "tee /dev/stderr")) as process:
         assert await process.communicate(data) == (data, data)
     assert process.returncode == 0
 
 
-async def test_what_the_program_closes_is_closed() -> None:
-    """Who reads from it sees the end of it, and who writes to it that nobody reads: nothing is open here as well."""
+async def test_files_that_the_program_closes_are_closed() -> None:
+    """Its reader sees the end, and its writer a broken pipe, because the command keeps no copies open."""
     reader, writer = os.pipe()
     script = f"import os, time; os.close(0), os.close(1), os.close({writer}), time.sleep(60)"
-    command = wrapped(NOBODY, sys.executable, "-c", script, options=("-q",))
+    command = wrapped(NOWHERE, sys.executable, "-c", script, options=("-q",))
     async with running(*command, pass_fds=(writer,)) as process:
         os.close(writer)
         assert process.stdout is not None
@@ -314,9 +318,9 @@ print([line for line in open("/proc/self/status") if line.startswith(("SigBlk", 
 
 @linux
 @pytest.mark.parametrize("options", [(), ("--ignore-signal=HUP,USR1,CHLD", "--block-signal=USR2,TERM")])
-def test_what_it_inherits_is_as_without(options: tuple[str, ...]) -> None:
-    """Environment, arguments that are no text, directory, open files, signals that are ignored or blocked."""
-    # In this locale Python changes its own environment.
+def test_the_program_inherits_the_same_as_without_the_command(options: tuple[str, ...]) -> None:
+    """Environment, arguments that are not text, directory, open files, ignored and blocked signals."""
+    # In the C locale, Python changes its own environment.
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), "LANG": "C", "A": "\udcff"}
     program: list[str | bytes] = [sys.executable, "-X", "utf8", "-c", INHERITED, b"\xff\xfe", "--", "-v"]
     reader, writer = os.pipe()
@@ -333,13 +337,13 @@ def test_what_it_inherits_is_as_without(options: tuple[str, ...]) -> None:
     try:
         plain = output(*program)
         assert plain.startswith(b"b")
-        assert output(*wrapped(NOBODY, options=("-q",)), *program) == plain
+        assert output(*wrapped(NOWHERE, options=("-q",)), *program) == plain
     finally:
         os.close(reader)
         os.close(writer)
 
 
-async def test_systemd_is_notified_by_the_program(server: embedded.Server, tmp_path: Path) -> None:
+async def test_the_program_notifies_systemd(server: embedded.Server, tmp_path: Path) -> None:
     notify = (
         "import os, socket\n"
         "with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:\n"
@@ -356,8 +360,8 @@ async def test_systemd_is_notified_by_the_program(server: embedded.Server, tmp_p
 
 
 @linux
-async def test_who_kills_it_kills_the_program(server: embedded.Server) -> None:
-    """As a supervisor does with one that does not end for TERM, however often it comes."""
+async def test_sigkill_kills_the_program_too(server: embedded.Server) -> None:
+    """As a supervisor does when the program ignores repeated SIGTERM."""
     script = "trap 'echo term' TERM; echo $$; while :; do read line; done"
     for _ in range(ROUNDS):
         async with running(*wrapped(server.url, "sh", "-c", script)) as process:
@@ -367,17 +371,15 @@ async def test_who_kills_it_kills_the_program(server: embedded.Server) -> None:
                 process.terminate()
                 assert await process.stdout.readline() == b"term\n"
             process.kill()
-            assert await process.stdout.read() == b""  # once nobody has it open any more
+            assert await process.stdout.read() == b""  # once no process has it open
             assert await process.wait() == -signal.SIGKILL
-            await come(lambda pid=pid: _status(pid, "State")[0] in "ZX0")
+            await until(lambda pid=pid: _status(pid, "State")[0] in "ZX0")
 
 
 @linux
 @pytest.mark.parametrize("name", ["TERM", "KILL"])
-async def test_what_is_sent_to_its_group_reaches_what_the_program_has_started(
-    server: embedded.Server, name: str
-) -> None:
-    """As supervisors do it, and timeout."""
+async def test_a_signal_to_the_group_reaches_the_programs_children(server: embedded.Server, name: str) -> None:
+    """As sent by supervisors, and by timeout."""
     number = getattr(signal, f"SIG{name}")
     async with watching(server.url) as events:
         for _ in range(ROUNDS):
@@ -385,34 +387,31 @@ async def test_what_is_sent_to_its_group_reaches_what_the_program_has_started(
             async with running(*command, start_new_session=True) as process:
                 assert process.stdout is not None
                 pid = int(await process.stdout.readline())
-                await seen(events, Startup)
+                await expect(events, Startup)
                 os.killpg(process.pid, number)
                 assert await process.communicate(b"") == (b"", b"")
                 assert process.returncode == -number
-                await come(lambda pid=pid: _status(pid, "State")[0] in "ZX0")
+                await until(lambda pid=pid: _status(pid, "State")[0] in "ZX0")
             if name != "KILL":
-                await seen(events, Shutdown)
-
-
-# As process 1.
+                await expect(events, Shutdown)
 
 
 def contained(*command: str) -> list[str]:
     unshare = shutil.which("unshare")
     wanted = [unshare or "unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
     if not unshare or subprocess.run([*wanted, "true"], capture_output=True).returncode:
-        pytest.skip("needs to be allowed to make a process 1")
+        pytest.skip("needs permission to create a PID namespace")
     return [*wanted, *command]
 
 
 @linux
 @pytest.mark.parametrize(("script", "code"), [("exit 7", 7), ("kill -TERM $$", 143), ("kill -KILL $$", 137)])
-async def test_process_1_ends_with_a_code(server: embedded.Server, script: str, code: int) -> None:
+async def test_process_1_ends_with_an_exit_code(server: embedded.Server, script: str, code: int) -> None:
     async with watching(server.url) as events:
         async with running(*contained(*wrapped(server.url, "sh", "-c", script))) as process:
             assert await process.communicate(b"") == (b"", b"")
             assert process.returncode == code
-        await seen(events, Startup, Shutdown)
+        await expect(events, Startup, Shutdown)
 
 
 ORPHANS = """
@@ -423,7 +422,7 @@ def zombies():
         try:
             with open(f"/proc/{pid}/stat") as stat:
                 yield stat.read().rpartition(") ")[2].startswith("Z")
-        except OSError:  # it is gone
+        except OSError:  # the process is gone
             pass
 
 print(os.getppid(), flush=True)
@@ -444,14 +443,14 @@ sys.exit(4)
 
 
 @linux
-async def test_process_1_ends_for_a_signal_before_it_has_begun(tmp_path: Path) -> None:
-    """The kernel drops one that process 1 has no handler for."""
+async def test_process_1_ends_on_a_signal_before_the_start(tmp_path: Path) -> None:
+    """The kernel discards signals that process 1 does not handle."""
     for _ in range(ROUNDS):
-        command = contained(*wrapped(NOBODY, "touch", str(tmp_path / "started")))
+        command = contained(*wrapped(NOWHERE, "touch", str(tmp_path / "started")))
         async with running(*command) as process:
-            await come(lambda pid=process.pid: bool(_children(pid)))
+            await until(lambda pid=process.pid: bool(_children(pid)))
             [first] = _children(process.pid)
-            await come(lambda first=first: bool(int(_status(first, "SigCgt"), 16) & 1 << signal.SIGTERM - 1))
+            await until(lambda first=first: bool(int(_status(first, "SigCgt"), 16) & 1 << signal.SIGTERM - 1))
             os.kill(first, signal.SIGTERM)
             await process.communicate(b"")
             assert process.returncode == 128 + signal.SIGTERM
@@ -459,24 +458,21 @@ async def test_process_1_ends_for_a_signal_before_it_has_begun(tmp_path: Path) -
 
 
 @linux
-async def test_process_1_reaps(server: embedded.Server) -> None:
+async def test_process_1_reaps_orphans(server: embedded.Server) -> None:
     command = contained(*wrapped(server.url, sys.executable, "-c", ORPHANS))
     async with watching(server.url) as events:
         for _ in range(ROUNDS):
             async with running(*command) as process:
                 assert await process.communicate(b"") == (b"1\n5\nreaped\n", b"")
                 assert process.returncode == 4
-            await seen(events, Startup, Shutdown)
-
-
-# On a terminal.
+            await expect(events, Startup, Shutdown)
 
 
 class Screen:
-    """What a terminal shows, read up to where somebody looks.
+    """The output of a terminal.
 
     Attributes:
-        before: what came before that.
+        before: the output before the text that `until` found last.
     """
 
     def __init__(self, terminal: int) -> None:
@@ -488,7 +484,7 @@ class Screen:
         os.write(self.terminal, text.encode())
 
     def hang_up(self) -> None:
-        """As with its window. Does nothing the second time."""
+        """Hang up, as when its window is closed. Does nothing the second time."""
         if self.terminal >= 0:
             os.close(self.terminal)
             self.terminal = -1
@@ -503,7 +499,7 @@ class Screen:
                     readable.clear()
                     self._shown += os.read(self.terminal, 4096)
         except TimeoutError:
-            raise AssertionError(f"it never showed {wanted}, but {self._shown!r}") from None
+            raise AssertionError(f"the terminal never showed {wanted}, but {self._shown!r}") from None
         finally:
             loop.remove_reader(self.terminal)
         self.before, _, self._shown = self._shown.partition(wanted.encode())
@@ -512,9 +508,9 @@ class Screen:
 
 @contextmanager
 def on_terminal(*command: str) -> Generator[tuple[Screen, subprocess.Popen[bytes]]]:
-    """A process at the head of a session, with a terminal of its own."""
+    """A process that leads a session, on a terminal of its own."""
     terminal, other = os.openpty()
-    # Who leads a session and has no terminal yet gets the first one that it opens.
+    # The first terminal that a session leader opens becomes its controlling terminal.
     opens = 'exec <"$0" >"$0" 2>&1; exec "$@"'
     process = subprocess.Popen(["sh", "-c", opens, os.ttyname(other), *command], start_new_session=True)
     screen = Screen(terminal)
@@ -554,8 +550,8 @@ sys.exit(6)
 
 
 @pytest.mark.parametrize("pipeline", [False, True])
-async def test_on_a_terminal(server: embedded.Server, tmp_path: Path, pipeline: bool) -> None:
-    """Ctrl-C comes once; Ctrl-Z stops it, fg has it go on; it reads; the shell has the terminal again at the end."""
+async def test_job_control_on_a_terminal(server: embedded.Server, tmp_path: Path, pipeline: bool) -> None:
+    """Ctrl-C arrives once, Ctrl-Z stops it and fg continues it, and the shell gets the terminal back at the end."""
     (tmp_path / "counts.py").write_text(COUNTS)
     program = (sys.executable, str(tmp_path / "counts.py"))
     line = " ".join(wrapped(server.url, *program)) + (" | (trap '' INT; cat)" if pipeline else "")
@@ -565,7 +561,7 @@ async def test_on_a_terminal(server: embedded.Server, tmp_path: Path, pipeline: 
                 await screen.until("$ ")
                 screen.type(f"set -o pipefail; trap : INT\n{line}\n")
                 await screen.until("ready")
-                await seen(events, Startup)
+                await expect(events, Startup)
                 screen.type("one\n")
                 await screen.until("got one")
                 screen.type("\x03")
@@ -578,7 +574,7 @@ async def test_on_a_terminal(server: embedded.Server, tmp_path: Path, pipeline: 
                 screen.type("two\n")
                 await screen.until("got two")
                 screen.type("\x04")
-                await seen(events, Shutdown)
+                await expect(events, Shutdown)
                 screen.type("echo in ''charge $?\n")
                 await screen.until("in charge 6")
 
@@ -596,23 +592,23 @@ async def test_ctrl_z_without_a_shell_stops_nothing(server: embedded.Server, tmp
         assert await asyncio.to_thread(process.wait, SECONDS) == 6
 
 
-async def test_who_stops_the_program_has_it_go_on(server: embedded.Server) -> None:
-    """As cpulimit does: that is nothing of the terminal's, and stops nothing else."""
+async def test_a_program_stopped_by_another_process_stops_alone(server: embedded.Server) -> None:
+    """As by cpulimit; the terminal is not involved, so the command keeps running."""
     async with watching(server.url) as events:
         with on_terminal(*wrapped(server.url, "sh", "-c", "echo $$ rea''dy; read line; exit 7")) as (screen, process):
             await screen.until("ready")
             pid = int(screen.before)
-            await seen(events, Startup)
+            await expect(events, Startup)
             os.kill(pid, signal.SIGSTOP)
-            await come(lambda: _status(pid, "State")[0] == "T")
+            await until(lambda: _status(pid, "State")[0] == "T")
             os.kill(pid, signal.SIGCONT)
             screen.type("\n")
             assert await asyncio.to_thread(process.wait, SECONDS) == 7
-        await seen(events, Shutdown)
+        await expect(events, Shutdown)
 
 
 @pytest.mark.parametrize("name", ["sh", "bash"])
-async def test_ctrl_c_ends_a_script_as_well(server: embedded.Server, tmp_path: Path, name: str) -> None:
+async def test_ctrl_c_ends_the_calling_script_too(server: embedded.Server, tmp_path: Path, name: str) -> None:
     script = tmp_path / "script"
     line = shlex.join(wrapped(server.url, "sh", "-c", "echo rea''dy; exec sleep 60"))
     script.write_text(f"{line}\necho interrupt: the script goes on with $?\n")
@@ -620,19 +616,19 @@ async def test_ctrl_c_ends_a_script_as_well(server: embedded.Server, tmp_path: P
         for _ in range(ROUNDS):
             with on_terminal(name, str(script)) as (screen, process):
                 await screen.until("ready")
-                await seen(events, Startup)
+                await expect(events, Startup)
                 screen.type("\x03")
                 assert await asyncio.to_thread(process.wait, SECONDS) == -signal.SIGINT
-            await seen(events, Shutdown)
+            await expect(events, Shutdown)
 
 
 @linux
-async def test_a_terminal_that_hangs_up_ends_it(server: embedded.Server) -> None:
+async def test_a_hangup_of_the_terminal_ends_it(server: embedded.Server) -> None:
     async with watching(server.url) as events:
         for _ in range(ROUNDS):
             with on_terminal(*wrapped(server.url, "sh", "-c", "echo rea''dy; exec sleep 60")) as (screen, process):
                 await screen.until("ready")
-                await seen(events, Startup)
+                await expect(events, Startup)
                 screen.hang_up()
                 assert await asyncio.to_thread(process.wait, SECONDS) == -signal.SIGHUP
-            await seen(events, Shutdown)
+            await expect(events, Shutdown)

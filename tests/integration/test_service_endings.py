@@ -1,4 +1,4 @@
-"""However a process ends that carries a service, a real server has seen its startup and its shutdown, each once."""
+"""Startup and shutdown of a service arrive exactly once, however its process ends; on a real nats-server."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from choria_lifecycle.demo import embedded
 
 PROGRAM = Path(__file__).parent / "programs" / "announced.py"
-# `make soak` runs them more often.
+# `make soak` repeats them more often.
 ROUNDS = int(os.environ.get("SOAK_ROUNDS", "2"))
 
-# The way, the signal that ends it, its exit code, and the last line that it writes.
+# The way, the signal that ends it, its exit code, and its last line on standard error.
 WAYS: list[tuple[str, signal.Signals | None, int, str]] = [
     ("return", None, 0, ""),
     ("exception", None, 1, "ValueError: on purpose"),
@@ -49,12 +49,12 @@ WAYS: list[tuple[str, signal.Signals | None, int, str]] = [
     ("async-cancelled-twice", None, 1, "asyncio.exceptions.CancelledError"),
     ("async-handled", signal.SIGTERM, 0, ""),
     ("async-loop-stop", None, 0, ""),
-    ("async-task-forgotten", None, 0, ""),
+    ("async-task-abandoned", None, 0, ""),
 ]
 
 
 @pytest.mark.parametrize(("way", "number", "code", "last"), WAYS, ids=[way for way, *_ in WAYS])
-async def test_both_are_seen(
+async def test_startup_and_shutdown_arrive_once(
     server: embedded.Server, way: str, number: signal.Signals | None, code: int, last: str
 ) -> None:
     async with connect(server.url, environ={}) as middleware:
@@ -72,21 +72,21 @@ async def test_both_are_seen(
                             assert process.stdout is not None
                             assert await process.stdout.readline() == b"ready\n"
                             process.send_signal(number)
-                        _, said = await process.communicate()
+                        _, stderr = await process.communicate()
                 finally:
                     if process.returncode is None:
                         process.kill()
                 await middleware.flush()
                 found = [type(await anext(events)) for _ in range(events.queued)]
-            lines = said.decode().splitlines()
-            # One of those may come at any time.
-            assert [each for each in found if each is not Alive] == [Startup, Shutdown], said.decode()
-            assert (process.returncode, lines[-1] if lines else "") == (code, last), said.decode()
-            assert "Exception ignored" not in said.decode()
+            lines = stderr.decode().splitlines()
+            # An alive event may come at any time.
+            assert [each for each in found if each is not Alive] == [Startup, Shutdown], stderr.decode()
+            assert (process.returncode, lines[-1] if lines else "") == (code, last), stderr.decode()
+            assert "Exception ignored" not in stderr.decode()
 
 
-async def test_a_signal_that_something_else_than_python_handles_is_left_alone(server: embedded.Server) -> None:
-    """faulthandler's, which shows where a program is that hangs."""
+async def test_a_signal_handler_unknown_to_python_is_left_in_place(server: embedded.Server) -> None:
+    """As that of faulthandler, which shows where a program hangs."""
     async with connect(server.url, environ={}) as middleware, middleware.events(component="started-dump") as events:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-W", "error", str(PROGRAM), "started-dump",

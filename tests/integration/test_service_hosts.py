@@ -1,6 +1,6 @@
-"""What docs/service.md promises for gunicorn and uvicorn: a real server has seen it, whatever happens to the workers.
+"""Services under gunicorn and uvicorn are announced as docs/service.md promises, whatever happens to the workers.
 
-The servers are handed a socket that listens already, so that a request waits until somebody serves it.
+The servers inherit a listening socket, so that a request waits until a worker accepts it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.middleware.subscription import Subscription
 
 EXAMPLES = DOCS / "service"
-# An example for gunicorn, which in a test also tells when a worker can be sent signals.
+# An example for gunicorn that also reports when a worker is ready for signals.
 CONFIGURATION = """
 import os
 exec(open({example!r}).read())
@@ -43,20 +43,20 @@ def post_worker_init(worker):
 """
 READY = r"worker (\d+) is ready"
 SERVING = r"\[(\d+)\] \[INFO\] (?:Application startup complete|ASGI server listening)"
-# `make soak` runs them more often.
+# `make soak` repeats them more often.
 ROUNDS = int(os.environ.get("SOAK_ROUNDS", "2"))
-# How many requests a worker answers.
+# Requests that a worker answers before it is replaced.
 SHARE = 8
 GONE = r"Worker exiting \(pid: (\d+)\)|Worker \(pid:(\d+)\) was sent SIGTERM"
 BOTH = ["startup", "shutdown"]
 
 
 class Host:
-    """A server of applications that runs.
+    """A running application server.
 
     Attributes:
         process: its main process.
-        log: what it has written so far.
+        log: its output so far.
     """
 
     def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
@@ -67,7 +67,7 @@ class Host:
         self._answers: Counter[int] = Counter()
 
     async def line(self, pattern: str) -> str:
-        """Wait for a line of its log that nobody has waited for, and return what the pattern has in parentheses."""
+        """Wait for a new line of the log that matches, and return the text of the pattern's group."""
         assert self.process.stderr is not None
         for number, line in enumerate(self._unread):
             if found := re.search(pattern, line):
@@ -78,13 +78,13 @@ class Host:
             if found := re.search(pattern, line):
                 return found[found.lastindex or 0]
             self._unread.append(line)
-        raise AssertionError(f"it ended before it wrote {pattern}:\n{''.join(self.log)}")
+        raise AssertionError(f"the server ended before it wrote {pattern}:\n{''.join(self.log)}")
 
     async def ask(self) -> int:
-        """Return the process that has answered a request.
+        """Make a request, and return the id of the process that answered it.
 
         Raises:
-            ConnectionError: the one that took it ended instead.
+            ConnectionError: the process that accepted the request ended instead.
         """
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         try:
@@ -95,19 +95,19 @@ class Host:
         head, _, body = answer.partition(b"\r\n\r\n")
         if b" 200 " not in head[:20]:
             raise ConnectionResetError
-        # A chunk has its length before, and one of nothing after it.
+        # The chunked encoding puts the length before the chunk.
         process = int(body.split()[1 if b"chunked" in head.lower() else 0])
         self._answers[process] += 1
         return process
 
     async def recycled(self, ready: str) -> str:
-        """Make requests until a worker has had its share, and return the one that takes its place."""
+        """Make requests until a worker has answered its share, and return the id of its replacement."""
         while self._answers[await self.ask()] < SHARE:
             pass
         return await self.line(ready)
 
     async def end(self, number: signal.Signals | None = None) -> int:
-        """Send it a signal, and return its exit code."""
+        """Send the main process a signal, if given, and return its exit code."""
         if number is not None:
             self.process.send_signal(number)
         _, rest = await self.process.communicate()
@@ -118,7 +118,7 @@ class Host:
 
 @asynccontextmanager
 async def run(url: str, *command: str) -> AsyncGenerator[Host]:
-    """Run a module with `{fd}` in its arguments as the socket to serve on, in the folder of the examples."""
+    """Run a module in the folder of the examples; `{fd}` in its arguments is the listening socket."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         arguments = [argument.format(fd=listener.fileno()) for argument in command]
         process = await asyncio.create_subprocess_exec(
@@ -151,7 +151,7 @@ Found = dict[str, list[str]]
 
 
 async def seen(middleware: Middleware, events: Subscription, before: Found | None = None) -> Found:
-    """Return what has come so far, by identity."""
+    """Return the types of the events received so far, by identity."""
     await middleware.flush()
     found = before or {}
     for _ in range(events.queued):
@@ -160,19 +160,19 @@ async def seen(middleware: Middleware, events: Subscription, before: Found | Non
 
 
 def note(found: Found, event: Event) -> None:
-    if not isinstance(event, Alive):  # of which one may come at any time
+    if not isinstance(event, Alive):  # may come at any time
         found.setdefault(event.identity, []).append(event_type(event))
 
 
 @pytest.fixture(autouse=True, params=range(ROUNDS))
 def again(request: pytest.FixtureRequest) -> int:
-    """Has each test run as often as that."""
+    """Runs each test ROUNDS times."""
     return request.param
 
 
 UVICORN_WORKER = ("-k", "uvicorn.workers.UvicornWorker")
 GUNICORN = {
-    # Who announces, and how gunicorn is told to run what.
+    # The configuration that announces, the application, and further arguments.
     "host": ("gunicorn_host.py", "wsgi:app"),
     "host-preload-uvicorn": ("gunicorn_host.py", "web_any:application", "--preload", *UVICORN_WORKER),
     "process": ("gunicorn_process.py", "wsgi:app"),
@@ -206,7 +206,7 @@ async def test_gunicorn(server: embedded.Server, tmp_path: Path, kind: str) -> N
         killed = str(await host.ask())
         found: Found = {}
         while not kind.startswith("host") and not any(name.endswith(f"/{killed}") for name in found):
-            note(found, await anext(events))  # it serves, and is announced a little later where a machine is busy
+            note(found, await anext(events))  # a worker may serve before it is announced
         os.kill(int(killed), signal.SIGKILL)
         later = {await host.line(ready), await host.recycled(ready)}
         assert await host.end(signal.SIGTERM) == 0
@@ -221,7 +221,7 @@ async def test_gunicorn(server: embedded.Server, tmp_path: Path, kind: str) -> N
 
 
 @pytest.mark.parametrize("kind", ["host", "process", "wrapper-asgi"])
-async def test_gunicorn_is_interrupted(server: embedded.Server, tmp_path: Path, kind: str) -> None:
+async def test_gunicorn_on_sigint(server: embedded.Server, tmp_path: Path, kind: str) -> None:
     async with watch(server) as (middleware, events), run(server.url, *gunicorn(kind, tmp_path)) as host:
         for _ in range(2):
             await host.line(SERVING if kind.startswith("wrapper") else READY)
@@ -238,7 +238,7 @@ UVICORN = {
     "no-lifespan-on": ("web_any:app", "--lifespan", "on"),
     "lifespan-off": ("web_any:app", "--lifespan", "off"),
 }
-# As without an announcement: uvicorn handles the first two, and the third kills it.
+# The same as without an announcement: uvicorn handles the first two, and the third kills it.
 CODES = {signal.SIGTERM: -signal.SIGTERM, signal.SIGINT: 0, signal.SIGHUP: -signal.SIGHUP}
 
 
@@ -266,7 +266,7 @@ async def test_uvicorn(server: embedded.Server, kind: str, number: signal.Signal
     assert "Traceback" not in "".join(host.log)
 
 
-async def test_uvicorn_is_interrupted_twice(server: embedded.Server, tmp_path: Path) -> None:
+async def test_uvicorn_on_a_second_sigint(server: embedded.Server, tmp_path: Path) -> None:
     (tmp_path / "hanging.py").write_text(
         "import asyncio, web_any\n"
         "from choria_lifecycle.service.asgi import LifecycleASGIMiddleware\n"
@@ -283,7 +283,7 @@ async def test_uvicorn_is_interrupted_twice(server: embedded.Server, tmp_path: P
         host.process.send_signal(signal.SIGINT)
         await host.line("Waiting for connections to close")
         host.process.send_signal(signal.SIGINT)
-        # With Python 3.12 and newer, uvicorn waits all the same until they are closed.
+        # On Python 3.12 and newer, uvicorn still waits until they are closed.
         request.cancel()
         assert await host.end() == 0
         with suppress(ConnectionError, asyncio.CancelledError):
@@ -328,7 +328,7 @@ async def test_uvicorn_serves_without_a_broker() -> None:
 
 
 @pytest.mark.parametrize("lifespan", ["auto", "on"])
-async def test_strict_keeps_uvicorn_from_serving(tmp_path: Path, lifespan: str) -> None:
+async def test_strict_makes_uvicorn_exit(tmp_path: Path, lifespan: str) -> None:
     (tmp_path / "strict.py").write_text(
         "from choria_lifecycle.service.asgi import LifecycleASGIMiddleware\n"
         "from web_any import application\n"

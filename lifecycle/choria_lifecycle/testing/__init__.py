@@ -7,8 +7,8 @@
             announcements.clock.advance(1800)
     announcements.assert_types("startup", "alive", "shutdown")
 
-It works with any test framework or none; `testing.pytest_plugin` has fixtures for pytest. Importing this package does not
-import anything else: each name is imported on first use.
+It works with any test framework or none; `testing.pytest_plugin` has fixtures for pytest. This package imports each of
+its names when it is first used.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A service, and a way to end it: `python announced.py WAY`. It prints `ready` where somebody else is to end it."""
+"""A service that ends as told: `python announced.py WAY`. It prints `ready` if it waits for a signal."""
 
 import asyncio
 import faulthandler
@@ -23,7 +23,7 @@ def wait() -> None:
 
 
 def rest() -> None:
-    while True:  # Python handles a signal that comes just before a call that waits only once that has returned
+    while True:  # short sleeps: a signal that arrives just before a blocking call is handled only after it
         time.sleep(0.05)
 
 
@@ -64,7 +64,7 @@ def started() -> None:
         case "started-fork":
             child = os.fork()
             if not child:
-                sys.exit(3)  # which says nothing of the parent's service
+                sys.exit(3)  # announces nothing for the parent's service
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
         case "started-fork-sigterm":
             begun, begin = os.pipe()
@@ -72,7 +72,7 @@ def started() -> None:
             if not child:
                 os.write(begin, b".")
                 rest()
-            os.read(begun, 1)  # before, Python forgets signals in a child
+            os.read(begun, 1)  # earlier signals are lost, as Python clears them in a forked child
             os.kill(child, signal.SIGTERM)
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
         case "started-thread":
@@ -114,17 +114,15 @@ async def asynchronous() -> None:
             case "async-loop-stop":
                 asyncio.get_running_loop().stop()
                 await asyncio.get_running_loop().create_future()
-            case "async-forgotten":
-                print("ready", flush=True)
 
 
-async def forgotten() -> None:
-    task = asyncio.create_task(asynchronous_for_ever(opened := asyncio.Event()))
+async def abandoned() -> None:
+    task = asyncio.create_task(asynchronous_forever(opened := asyncio.Event()))
     await opened.wait()
     assert not task.done()
 
 
-async def asynchronous_for_ever(opened: asyncio.Event) -> None:
+async def asynchronous_forever(opened: asyncio.Event) -> None:
     async with service():
         opened.set()
         await asyncio.get_running_loop().create_future()
@@ -143,8 +141,8 @@ if WAY == "started-dump":
     faulthandler.register(signal.SIGQUIT)
 if WAY == "async-loop-stop":
     stopped_loop()
-elif WAY == "async-task-forgotten":
-    asyncio.run(forgotten())
+elif WAY == "async-task-abandoned":
+    asyncio.run(abandoned())
 elif WAY.startswith("async"):
     asyncio.run(asynchronous())
 elif WAY == "fork":

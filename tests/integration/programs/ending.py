@@ -1,4 +1,4 @@
-"""Publishes a shutdown event and ends in the way that its argument names."""
+"""Publish a shutdown event, and end in the way that the argument names."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""A service that tells when it starts and when it stops, also when it is asked to stop with SIGTERM."""
+"""A service that publishes its startup and shutdown itself, and handles SIGTERM and SIGINT."""
 
 import asyncio
 import signal

@@ -1,4 +1,4 @@
-"""An ASGI application announces itself, whatever it does with its lifespan; the server of the events is a real one."""
+"""An ASGI application is announced, whatever it does with its lifespan; on a real nats-server."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def watcher(server: embedded.Server) -> AsyncGenerator[Middleware]:
 
 @pytest.fixture
 async def seen(watcher: Middleware) -> AsyncGenerator[Callable[[], Awaitable[list[str]]]]:
-    """Returns what the server has seen so far."""
+    """Returns the types of the events that the server has received so far."""
     async with watcher.events() as events:
         found: list[str] = []
 
@@ -69,22 +69,24 @@ def announced(app: ASGIApplication, server: embedded.Server | str, **options: An
 
 
 class Host:
-    """Stands for the server that runs the application, with a lifespan as far as it goes."""
+    """An ASGI server, reduced to lifespans and single requests."""
 
     def __init__(self, app: ASGIApplication) -> None:
-        self.said: asyncio.Queue[Any] = asyncio.Queue()
+        self.sent: asyncio.Queue[Any] = asyncio.Queue()
         self._app = app
-        self._told: asyncio.Queue[Any] = asyncio.Queue()
+        self._incoming: asyncio.Queue[Any] = asyncio.Queue()
         self._state: dict[str, Any] = {}
-        self.task = asyncio.ensure_future(app({"type": "lifespan", "state": self._state}, self._told.get, self._hear))
+        self.task = asyncio.ensure_future(
+            app({"type": "lifespan", "state": self._state}, self._incoming.get, self._receive_from_app)
+        )
 
-    async def _hear(self, message: Any) -> None:
-        self.said.put_nowait(message)
+    async def _receive_from_app(self, message: Any) -> None:
+        self.sent.put_nowait(message)
 
-    async def tell(self, message: Any) -> Any:
-        """Return the answer, or the exception that the application has raised."""
-        self._told.put_nowait(message)
-        answer = asyncio.ensure_future(self.said.get())
+    async def send(self, message: Any) -> Any:
+        """Send a lifespan message; return the answer, or the exception that the application raised."""
+        self._incoming.put_nowait(message)
+        answer = asyncio.ensure_future(self.sent.get())
         async with asyncio.timeout(20):
             await asyncio.wait({answer, self.task}, return_when=asyncio.FIRST_COMPLETED)
         if answer.done():
@@ -92,8 +94,8 @@ class Host:
         answer.cancel()
         return self.task.exception()
 
-    async def ask(self, kind: str, path: str, message: Any) -> list[Any]:
-        """Return what is answered to a request."""
+    async def request(self, kind: str, path: str, message: Any) -> list[Any]:
+        """Return the application's answers to a request."""
         answers: list[Any] = []
 
         async def receive() -> Any:
@@ -107,7 +109,7 @@ class Host:
         return answers
 
 
-async def test_it_is_announced_within_the_lifespan_of_the_application(server, seen) -> None:
+async def test_it_is_announced_from_startup_to_shutdown_of_the_application(server, seen) -> None:
     steps: dict[str, list[str]] = {}
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -120,29 +122,29 @@ async def test_it_is_announced_within_the_lifespan_of_the_application(server, se
         await send(OVER)
 
     host = Host(announced(app, server))
-    assert await host.tell(STARTUP) == COMPLETE
+    assert await host.send(STARTUP) == COMPLETE
     steps["serving"] = await seen()
-    assert await host.tell(SHUTDOWN) == OVER
+    assert await host.send(SHUTDOWN) == OVER
     await host.task
     assert steps == {"starting": [], "serving": ["startup"], "stopping": ["startup", "shutdown"]}
 
 
-async def test_it_needs_no_event_loop_of_asyncio(server, seen) -> None:
-    """As under trio: here nothing is ever waited for, so that nothing has to run it."""
-    told, said = [STARTUP, SHUTDOWN], []
+async def test_it_works_without_an_asyncio_event_loop(server, seen) -> None:
+    """As under trio; nothing here suspends the coroutine, so no loop has to run it."""
+    incoming, sent = [STARTUP, SHUTDOWN], []
 
     async def receive() -> Any:
-        return told.pop(0)
+        return incoming.pop(0)
 
     async def send(message: Any) -> None:
-        said.append(message)
+        sent.append(message)
 
     def live() -> None:
         with pytest.raises(StopIteration):
             announced(returning, server)({"type": "lifespan"}, receive, send).__await__().__next__()
 
     await asyncio.to_thread(live)
-    assert said == [COMPLETE, OVER]
+    assert sent == [COMPLETE, OVER]
     assert await seen() == ["startup", "shutdown"]
 
 
@@ -163,24 +165,24 @@ async def leaving(scope: Any, receive: Any, send: Any) -> None:
 
 
 @pytest.mark.parametrize("app", [refusing, returning, asking, leaving])
-async def test_an_application_needs_no_lifespan(server, seen, app: ASGIApplication) -> None:
+async def test_an_application_may_ignore_its_lifespan(server, seen, app: ASGIApplication) -> None:
     host = Host(announced(app, server))
-    assert await host.tell(STARTUP) == COMPLETE
+    assert await host.send(STARTUP) == COMPLETE
     assert await seen() == ["startup"]
-    assert await host.tell(SHUTDOWN) == OVER
+    assert await host.send(SHUTDOWN) == OVER
     assert await seen() == ["startup", "shutdown"]
     await host.task
 
 
-@pytest.mark.parametrize("step", ["starting", "saying so", "serving", "stopping"])
-async def test_failures_of_the_application_go_through(server, seen, step: str) -> None:
+@pytest.mark.parametrize("step", ["starting", "reporting", "serving", "stopping"])
+async def test_failures_of_the_application_are_passed_on(server, seen, step: str) -> None:
     failure = ValueError("on purpose")
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         if step == "starting":
             raise failure
-        if step == "saying so":
+        if step == "reporting":
             await send(FAILED | {"message": "no database"})
             return
         await send(COMPLETE)
@@ -189,69 +191,69 @@ async def test_failures_of_the_application_go_through(server, seen, step: str) -
         raise failure
 
     host = Host(announced(app, server))
-    answer = await host.tell(STARTUP)
+    answer = await host.send(STARTUP)
     match step:
         case "starting":
             assert answer is failure
-        case "saying so":
+        case "reporting":
             assert answer == FAILED | {"message": "no database"}
             await host.task
         case "serving" | "stopping":
             assert answer == COMPLETE
-            assert await host.tell(SHUTDOWN) is failure
-    assert await seen() == ([] if step in {"starting", "saying so"} else ["startup", "shutdown"])
-    assert host.said.empty()
+            assert await host.send(SHUTDOWN) is failure
+    assert await seen() == ([] if step in {"starting", "reporting"} else ["startup", "shutdown"])
+    assert host.sent.empty()
 
 
-async def test_what_is_raised_before_the_lifespan_is_logged(server, seen, caplog: pytest.LogCaptureFixture) -> None:
-    """It may be that the application has no lifespan, or that it is broken."""
+async def test_an_exception_before_the_first_message_is_logged(server, seen, caplog: pytest.LogCaptureFixture) -> None:
+    """The application may not support lifespans, or may be broken."""
     host = Host(announced(refusing, server))
-    assert await host.tell(STARTUP) == COMPLETE
+    assert await host.send(STARTUP) == COMPLETE
     text = "billing is treated as an application without lifespan support: before receiving a message, it raised"
     assert caplog.messages == [f"{text} ValueError: only HTTP is served here"]
-    await host.tell(SHUTDOWN)
+    await host.send(SHUTDOWN)
     await host.task
 
 
-async def test_where_nobody_configures_a_log_it_is_on_standard_error(
+async def test_without_a_logging_configuration_it_is_on_standard_error(
     server, seen, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As with uvicorn as it comes."""
+    """As under uvicorn by default."""
     monkeypatch.setattr(logging.getLogger("choria_lifecycle"), "propagate", False)
     host = Host(announced(refusing, server))
-    assert await host.tell(STARTUP) == COMPLETE
+    assert await host.send(STARTUP) == COMPLETE
     assert "message, it raised ValueError: only HTTP is served here\n" in capsys.readouterr().err
-    await host.tell(SHUTDOWN)
+    await host.send(SHUTDOWN)
     await host.task
 
 
-async def test_an_application_may_lose_patience(server, seen) -> None:
-    """It waits for messages with a time limit, which is over while shutdown is published."""
+async def test_an_application_may_cancel_receive_and_call_it_again(server, seen) -> None:
+    """Its timeout for the next message expires while shutdown is being published."""
     waits = asyncio.Event()
     before = signal.getsignal(signal.SIGTERM)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         assert await receive() == STARTUP
         await send(COMPLETE)
-        patience = asyncio.ensure_future(receive())
+        receiving = asyncio.ensure_future(receive())
         await waits.wait()
-        patience.cancel()
-        await asyncio.wait({patience})
-        assert patience.cancelled()
+        receiving.cancel()
+        await asyncio.wait({receiving})
+        assert receiving.cancelled()
         assert await receive() == SHUTDOWN
         await send(OVER)
 
     host = Host(announced(app, server))
-    assert await host.tell(STARTUP) == COMPLETE
+    assert await host.send(STARTUP) == COMPLETE
     aexit = Service.__aexit__
 
-    async def held(self: Service, *of: Any) -> None:
+    async def observed(self: Service, *arguments: Any) -> None:
         waits.set()
-        await aexit(self, *of)
+        await aexit(self, *arguments)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Service, "__aexit__", held)
-        assert await host.tell(SHUTDOWN) == OVER
+        patched.setattr(Service, "__aexit__", observed)
+        assert await host.send(SHUTDOWN) == OVER
     await host.task
     async with asyncio.timeout(10):  # the end of the service goes on, and needs this loop to restore the handlers
         while signal.getsignal(signal.SIGTERM) is not before:  # noqa: ASYNC110 - nothing tells when it changes
@@ -259,28 +261,28 @@ async def test_an_application_may_lose_patience(server, seen) -> None:
     assert await seen() == ["startup", "shutdown"]
 
 
-async def test_one_that_is_cancelled_has_ended(server, seen) -> None:
+async def test_a_cancelled_application_has_shut_down(server, seen) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         await send(COMPLETE)
         await receive()
 
     host = Host(announced(app, server))
-    await host.tell(STARTUP)
+    await host.send(STARTUP)
     host.task.cancel()
     await asyncio.wait({host.task})
     assert host.task.cancelled()
     assert await seen() == ["startup", "shutdown"]
 
 
-async def test_without_a_broker_the_application_serves() -> None:
+async def test_the_application_serves_without_a_broker() -> None:
     host = Host(announced(returning, "nats://127.0.0.1:1"))
-    assert await host.tell(STARTUP) == COMPLETE
-    assert await host.tell(SHUTDOWN) == OVER
+    assert await host.send(STARTUP) == COMPLETE
+    assert await host.send(SHUTDOWN) == OVER
     await host.task
 
 
-async def test_strict_lets_the_startup_fail() -> None:
+async def test_strict_fails_the_startup() -> None:
     failed: list[BaseException] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -293,15 +295,15 @@ async def test_strict_lets_the_startup_fail() -> None:
             raise
 
     host = Host(announced(app, "nats://127.0.0.1:1", strict=True))
-    answer = await host.tell(STARTUP)
+    answer = await host.send(STARTUP)
     await asyncio.wait({host.task})
     assert host.task.exception() is failed[0]
     assert answer == FAILED | {"message": str(failed[0])}
     assert "\n" not in answer["message"]
-    assert host.said.empty()
+    assert host.sent.empty()
 
 
-async def test_strict_leaves_the_shutdown_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_strict_does_not_fail_the_shutdown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exit_hooks, "CLOSE_TIMEOUT", 1)
     stopped: list[Any] = []
 
@@ -313,18 +315,18 @@ async def test_strict_leaves_the_shutdown_alone(monkeypatch: pytest.MonkeyPatch)
 
     with embedded.nats_server(jetstream=False) as server:
         host = Host(announced(app, server, strict=True))
-        assert await host.tell(STARTUP) == COMPLETE
-    assert await host.tell(SHUTDOWN) == OVER
+        assert await host.send(STARTUP) == COMPLETE
+    assert await host.send(SHUTDOWN) == OVER
     await host.task
     assert stopped == [SHUTDOWN]
 
 
-@pytest.mark.parametrize("kind", ["http", "websocket", "of tomorrow"])
-async def test_all_else_is_not_touched(kind: str) -> None:
+@pytest.mark.parametrize("kind", ["http", "websocket", "unknown"])
+async def test_other_scopes_are_passed_on_unchanged(kind: str) -> None:
     passed: list[Any] = []
 
-    async def app(*given: Any) -> None:
-        passed.extend(given)
+    async def app(*arguments: Any) -> None:
+        passed.extend(arguments)
         raise failure
 
     async def receive() -> Any: ...
@@ -340,7 +342,7 @@ async def test_all_else_is_not_touched(kind: str) -> None:
     assert set(threading.enumerate()) <= set(threads)
 
 
-def test_wrong_options_show_at_once() -> None:
+def test_invalid_options_raise_at_once() -> None:
     for wrong in ({"component": "a.b"}, {"version": ""}, {"interval": 0}):
         with pytest.raises(OptionError):
             LifecycleASGIMiddleware(returning, **({"component": "billing", "version": "1.4.2"} | wrong))
@@ -375,23 +377,23 @@ async def test_frameworks(server, seen, kind: type[FastAPI | Starlette], form: s
         served: Any = app
     else:
         served = LifecycleASGIMiddleware(app, **options)
-    for _ in range(2):  # each lifespan has a service of its own
+    for _ in range(2):  # each lifespan starts a service of its own
         host = Host(served)
-        assert await host.tell(STARTUP) == COMPLETE
-        answers = await host.ask("http", "/", {"type": "http.request"})
+        assert await host.send(STARTUP) == COMPLETE
+        answers = await host.request("http", "/", {"type": "http.request"})
         assert answers[1]["body"] == b"open"
-        answers = await host.ask("websocket", "/talk", {"type": "websocket.connect"})
+        answers = await host.request("websocket", "/talk", {"type": "websocket.connect"})
         assert answers[1]["text"] == "open"
-        assert await host.tell(SHUTDOWN) == OVER
+        assert await host.send(SHUTDOWN) == OVER
         await host.task
     assert await seen() == ["startup", "shutdown"] * 2
     assert app.steps == ["opened", "closed"] * 2
 
 
-async def test_each_process_may_have_its_own_identity(server, watcher: Middleware) -> None:
+async def test_the_process_id_may_be_part_of_the_identity(server, watcher: Middleware) -> None:
     host = Host(announced(returning, server, per_process=True))
     async with watcher.events("startup") as events:
-        await host.tell(STARTUP)
+        await host.send(STARTUP)
         assert (await anext(events)).identity == f"n1.example.net/{os.getpid()}"
-    await host.tell(SHUTDOWN)
+    await host.send(SHUTDOWN)
     await host.task

@@ -1,4 +1,4 @@
-"""What a program and its network see of a service; on a real nats-server, unless said otherwise."""
+"""Services as seen by their program and by the network, mostly on a real nats-server."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def server() -> Iterator[embedded.Server]:
 
 @contextmanager
 def listening(url: str) -> Iterator[Announcements]:
-    """What a server hears from now on."""
+    """Records the events that a server receives from now on."""
 
     async def listen() -> None:
         async with lifecycle.connect(url, environ=ENVIRON) as middleware, middleware.events() as events:
@@ -72,14 +72,14 @@ def heard(server: embedded.Server) -> Iterator[Announcements]:
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """A server that accepts and says nothing."""
+    """A server that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=100) as listens:
         yield f"nats://127.0.0.1:{listens.getsockname()[1]}"
 
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left() -> Iterator[None]:
-    """No thread and no signal handler of a service outlives it, at any moment after its end."""
+    """No thread or exit hook of a service outlives it."""
     yield
     assert not ours()
     assert not exit_hooks._hooks
@@ -87,7 +87,7 @@ def _nothing_is_left() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _time_stands_still() -> Iterator[None]:
-    """The first alive event may else be due at any moment."""
+    """Otherwise the first alive event could be due at any moment."""
     with replaced(replace(current_environment(), clock=FakeClock())):
         yield
 
@@ -96,10 +96,7 @@ def ours() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name == "choria-lifecycle"]
 
 
-# What a block announces.
-
-
-def test_with(server: embedded.Server, heard: Announcements) -> None:
+def test_a_block(server: embedded.Server, heard: Announcements) -> None:
     with Service(*WHO, servers=server.url, environ=ENVIRON) as billing:
         heard.wait("startup", timeout=5, component="billing", version="1.4.2", identity="n1.example.net")
         assert (billing.component, billing.version, billing.identity) == WHO
@@ -108,7 +105,7 @@ def test_with(server: embedded.Server, heard: Announcements) -> None:
     assert billing.counters == AnnouncerCounters(published=2)
 
 
-async def test_async_with(server: embedded.Server, heard: Announcements) -> None:
+async def test_an_async_block(server: embedded.Server, heard: Announcements) -> None:
     async with Service(*WHO, servers=server.url, environ=ENVIRON) as billing:
         await heard.wait_async("startup", timeout=5)
     await heard.wait_async("shutdown", timeout=5)
@@ -116,7 +113,7 @@ async def test_async_with(server: embedded.Server, heard: Announcements) -> None
     assert billing.counters == AnnouncerCounters(published=2)
 
 
-def test_in_between(server: embedded.Server, heard: Announcements) -> None:
+def test_provisioned_upgraded_and_alive(server: embedded.Server, heard: Announcements) -> None:
     clock = FakeClock()
     with Service(*WHO, servers=server.url, environ=ENVIRON, clock=clock) as billing:
         billing.provisioned()
@@ -132,7 +129,7 @@ def test_in_between(server: embedded.Server, heard: Announcements) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("on purpose"), SystemExit(3), KeyboardInterrupt()])
-def test_however_the_block_ends(error: BaseException) -> None:
+def test_shutdown_is_published_when_the_block_raises(error: BaseException) -> None:
     with announcing() as announcements:
         with pytest.raises(type(error)), Service(*WHO):
             raise error
@@ -147,7 +144,7 @@ async def _raising(error: BaseException) -> None:
         raise error
 
 
-async def test_a_cancelled_block() -> None:
+async def test_shutdown_is_published_when_the_block_is_cancelled() -> None:
     async def serve() -> None:
         async with Service(*WHO):
             entered.set()
@@ -163,8 +160,8 @@ async def test_a_cancelled_block() -> None:
         announcements.assert_types(*TYPES)
 
 
-async def test_cancelled_again_while_it_ends() -> None:
-    """The end goes on, and then nothing is left: no handler of signals either."""
+async def test_a_second_cancellation_does_not_stop_the_end() -> None:
+    """The end continues in the background, and restores the signal handlers."""
 
     async def serve() -> None:
         async with Service(*WHO):
@@ -189,17 +186,14 @@ async def test_cancelled_again_while_it_ends() -> None:
                 await asyncio.sleep(0)
 
 
-# A service is started once.
-
-
 def test_start_and_stop() -> None:
     with announcing() as announcements:
         billing = Service(*WHO)
-        billing.stop()  # before it was started there is nothing to stop
+        billing.stop()  # does nothing before the start
         assert billing.counters == AnnouncerCounters()
-        for say in (billing.provisioned, lambda: billing.upgraded("2")):
+        for publish in (billing.provisioned, lambda: billing.upgraded("2")):
             with pytest.raises(RuntimeError, match="the service billing is not running"):
-                say()
+                publish()
         billing.start()
         announcements.assert_types("startup")
         with pytest.raises(RuntimeError, match="can be started only once: create a new one"):
@@ -213,7 +207,7 @@ def test_start_and_stop() -> None:
         announcements.assert_types(*TYPES)
 
 
-async def test_start_and_stop_within_a_loop() -> None:
+async def test_start_and_stop_in_an_event_loop() -> None:
     with announcing() as announcements:
         billing = Service(*WHO)
         billing.start()
@@ -239,11 +233,8 @@ def test_stopped_by_several_threads_at_once() -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-# Wrong options.
-
-
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"component": ""}, "component"),
         ({"component": "a.b"}, "component"),
@@ -269,10 +260,10 @@ def test_stopped_by_several_threads_at_once() -> None:
         ),
     ],
 )
-def test_wrong_options(options: dict[str, Any], said: str) -> None:
+def test_invalid_options(options: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError) as caught:
         Service(**{"component": "billing", "version": "1.4.2"} | options)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert set(caught.value.invalid + caught.value.missing) & set(options)
 
 
@@ -285,14 +276,14 @@ async def test_a_misspelt_option() -> None:
         await lifecycle.connect(NOWHERE, **wrong).__aenter__()
 
 
-def test_a_server_that_cannot_be() -> None:
-    """It is that of a connection that there will be, and is said as what goes wrong with that."""
+def test_an_invalid_server() -> None:
+    """It is reported as an error of the connection, which is made at the start."""
     billing = Service(*WHO, servers="http://a", environ=ENVIRON, strict=True)
     with pytest.raises(LifecycleError, match="http"):
         billing.start()
 
 
-async def test_a_strict_service_does_not_start_in_place_within_a_loop() -> None:
+async def test_a_strict_service_needs_async_with_in_an_event_loop() -> None:
     billing = Service(*WHO, strict=True)
     with pytest.raises(RuntimeError, match="use async with"):
         billing.start()
@@ -301,7 +292,7 @@ async def test_a_strict_service_does_not_start_in_place_within_a_loop() -> None:
             announcements.assert_types("startup")
 
 
-def test_what_a_program_seeds_is_not_touched() -> None:
+def test_the_seed_of_the_program_is_not_used() -> None:
     random.seed(1)
     expected = random.random()
     random.seed(1)
@@ -309,10 +300,7 @@ def test_what_a_program_seeds_is_not_touched() -> None:
         assert random.random() == expected
 
 
-# Without a broker.
-
-
-def test_no_broker_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_program_runs_without_a_broker(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "choria_lifecycle")
     before = descriptors()
     began = time.monotonic()
@@ -327,43 +315,43 @@ def test_no_broker_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
     assert descriptors() == before
 
 
-async def test_no_broker_leaves_nothing_in_the_loop() -> None:
-    """Not even an exception that nobody has asked for, of which asyncio would tell."""
-    told: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+async def test_a_failed_start_leaves_nothing_in_the_loop() -> None:
+    """Not even an exception that was never retrieved, which asyncio would report."""
+    reported: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
     before, tasks = descriptors(), asyncio.all_tasks()
     async with Service(*WHO, servers=NOWHERE, environ=ENVIRON):
         pass
-    async with Service(*WHO, middleware=lost()):
+    async with Service(*WHO, middleware=unreachable()):
         pass
     with pytest.raises(LifecycleError):
         await Service(*WHO, servers=NOWHERE, environ=ENVIRON, strict=True).__aenter__()
     with pytest.raises(LifecycleError):
-        await Service(*WHO, middleware=lost(), strict=True).__aenter__()
+        await Service(*WHO, middleware=unreachable(), strict=True).__aenter__()
     assert asyncio.all_tasks() == tasks
     gc.collect()
     await asyncio.sleep(0)
-    assert told == []
+    assert reported == []
     assert not ours()
     assert descriptors() == before
 
 
-def lost() -> lifecycle.Middleware:
-    class Lost(lifecycle.InMemoryTransport):
+def unreachable() -> lifecycle.Middleware:
+    class Unreachable(lifecycle.InMemoryTransport):
         async def publish(self, messages: object, timeout: float) -> None:
-            raise ConnectionFailed("the server is away")
+            raise ConnectionFailed("the server is down")
 
-    return lifecycle.Middleware(Lost())
+    return lifecycle.Middleware(Unreachable())
 
 
-async def test_what_fails_after_the_start_was_given_up_is_not_told_either(caplog: pytest.LogCaptureFixture) -> None:
-    class Told(logging.Handler):
+async def test_a_failure_after_the_timeout_of_the_start_is_not_reported(caplog: pytest.LogCaptureFixture) -> None:
+    class Watch(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             failed.set()
 
-    told: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
-    failed, handler = threading.Event(), Told()
+    reported: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    failed, handler = threading.Event(), Watch()
     logging.getLogger("choria_lifecycle").addHandler(handler)
     try:
         with socket.create_server(("127.0.0.1", 0)) as listens:
@@ -377,10 +365,10 @@ async def test_what_fails_after_the_start_was_given_up_is_not_told_either(caplog
         logging.getLogger("choria_lifecycle").removeHandler(handler)
     gc.collect()
     await asyncio.sleep(0)
-    assert told == []
+    assert reported == []
 
 
-def test_strict() -> None:
+def test_a_strict_service_raises_without_a_broker() -> None:
     before = descriptors()
     for options in ({"servers": NOWHERE}, {"servers": ["127.0.0.1:1", "127.0.0.1:2"]}):
         billing = Service(*WHO, environ=ENVIRON, strict=True, **options)  # type: ignore[arg-type]
@@ -425,23 +413,23 @@ assert descriptors() == before, (descriptors(), before)
 """
 
 
-def test_what_fails_to_start_leaves_nothing_behind_nor_a_warning() -> None:
+def test_a_failed_start_leaves_no_thread_file_or_warning() -> None:
     command = [sys.executable, "-W", "error", "-c", FAILING]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "raised\n" * 6, "")
 
 
 def descriptors() -> set[str]:
-    """What is open, by number and by what it is."""
+    """The open files: number and target."""
     found = set()
     for file in list(Path("/proc/self/fd").iterdir()):
-        with suppress(FileNotFoundError):  # that of the folder itself
+        with suppress(FileNotFoundError):  # the descriptor of the listing itself
             found.add(f"{file.name} {file.readlink()}")
     return found
 
 
 @pytest.mark.parametrize("error", [OSError(24, "Too many open files"), RuntimeError("can't start new thread")])
-def test_what_the_machine_refuses_harms_nobody(
+def test_a_lack_of_files_or_threads_does_not_stop_the_program(
     error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refused(self: threading.Thread) -> None:
@@ -459,7 +447,7 @@ def test_what_the_machine_refuses_harms_nobody(
         announcements.assert_types("startup")
 
 
-def test_a_clock_that_fails_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_clock_does_not_stop_the_program(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(FakeClock):
         def now(self) -> float:
             raise ZeroDivisionError("no clock")
@@ -474,7 +462,7 @@ def test_a_clock_that_fails_harms_nobody(caplog: pytest.LogCaptureFixture) -> No
 
 
 def test_stopped_while_it_starts() -> None:
-    """By another thread, or by a handler of signals: what was announced is over all the same."""
+    """By another thread or a signal handler; if startup was announced, so is shutdown."""
     for _ in range(20):
         with announcing() as announcements:
             billing = Service(*WHO, timeout=5)
@@ -488,15 +476,12 @@ def test_stopped_while_it_starts() -> None:
             assert not ours()
 
 
-# How long it takes.
-
-
-def test_a_start_that_is_given_up_ends_at_once(silent: str) -> None:
-    """Nobody has heard of it, so that nobody needs to hear of its end."""
+def test_an_abandoned_start_ends_at_once(silent: str) -> None:
+    """No subscriber knows of the service, so shutdown need not be published."""
 
     async def cancelled() -> None:
         async with asyncio.timeout(0.1), Service(*WHO, servers=silent, environ=ENVIRON):
-            pytest.fail("it was entered")
+            pytest.fail("the block was entered")
 
     begun = time.monotonic()
     with pytest.raises(ConnectionFailed, match="not confirmed within 0"):
@@ -506,7 +491,7 @@ def test_a_start_that_is_given_up_ends_at_once(silent: str) -> None:
     assert time.monotonic() - begun < 3
 
 
-def test_the_start_takes_no_longer_than_it_may(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_start_times_out(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exit_hooks, "CLOSE_TIMEOUT", 1.2)
 
     async def asynchronous(strict: bool) -> None:
@@ -533,7 +518,7 @@ def test_the_start_takes_no_longer_than_it_may(silent: str, monkeypatch: pytest.
 
 
 def test_the_end_takes_at_most_5_seconds(server: embedded.Server, silent: str) -> None:
-    """Where the server never said anything, and where it says nothing any more; for both kinds of program."""
+    """For servers that never answered and that stopped answering; in synchronous and asynchronous programs."""
 
     def synchronous(url: str) -> float:
         billing = Service(*WHO, servers=url, environ={}, timeout=5 if url == holding.url else 0.1)
@@ -554,14 +539,11 @@ def test_the_end_takes_at_most_5_seconds(server: embedded.Server, silent: str) -
         ends = [threads.submit(synchronous, url) for url in (holding.url, silent)]
         ends += [threads.submit(lambda url=url: asyncio.run(asynchronous(url))) for url in (holding.url, silent)]  # type: ignore[misc]
         took = [end.result(20) for end in ends]
-        assert not ours()  # the connection that nobody answers on has been let go of as well
+        assert not ours()  # the unresponsive connection is closed too
     assert all(seconds <= 5.25 for seconds in took), took
 
 
-# The broker comes and goes.
-
-
-def test_the_broker_comes_later() -> None:
+def test_a_broker_that_starts_later() -> None:
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         port = reserved.getsockname()[1]
@@ -574,7 +556,7 @@ def test_the_broker_comes_later() -> None:
             heard.assert_types(*TYPES)
 
 
-def test_the_broker_dies_and_comes_back(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broker_that_is_killed_and_restarted(caplog: pytest.LogCaptureFixture) -> None:
     with embedded.nats_server(jetstream=False) as first:
         billing = Service(*WHO, servers=first.url, environ=ENVIRON)
         billing.start()
@@ -589,10 +571,7 @@ def test_the_broker_dies_and_comes_back(caplog: pytest.LogCaptureFixture) -> Non
     assert billing.counters.dropped == 0
 
 
-# Many, and one middleware of the program's own.
-
-
-def test_a_hundred_share_a_thread_and_a_connection(server: embedded.Server, heard: Announcements) -> None:
+def test_a_hundred_services_share_a_thread_and_a_connection(server: embedded.Server, heard: Announcements) -> None:
     with running_proxy(server.port) as counted:
         services = [Service(f"s{number}", "1", "n1", servers=counted.url, environ=ENVIRON) for number in range(100)]
         for each in services:
@@ -606,7 +585,7 @@ def test_a_hundred_share_a_thread_and_a_connection(server: embedded.Server, hear
     assert all(heard.types(component=f"s{number}") == TYPES for number in range(100))
 
 
-def test_those_that_connect_otherwise_have_a_connection_of_their_own(server: embedded.Server) -> None:
+def test_services_with_other_settings_have_a_connection_of_their_own(server: embedded.Server) -> None:
     with running_proxy(server.port) as counted:
         with (
             Service("a", "1", "n1", servers=counted.url, environ=ENVIRON),
@@ -625,7 +604,7 @@ def test_those_that_connect_otherwise_have_a_connection_of_their_own(server: emb
                     assert counted.open == 1
 
 
-async def test_a_middleware_of_the_programs_own(server: embedded.Server, heard: Announcements) -> None:
+async def test_the_programs_own_middleware(server: embedded.Server, heard: Announcements) -> None:
     clock = FakeClock()
     async with lifecycle.connect(server.url, environ=ENVIRON) as middleware:
         async with Service(*WHO, middleware=middleware, clock=clock) as billing:
@@ -635,7 +614,7 @@ async def test_a_middleware_of_the_programs_own(server: embedded.Server, heard: 
             billing.upgraded("2")
             assert not ours()
         await heard.wait_async("shutdown")
-        await middleware.flush()  # it is still open
+        await middleware.flush()  # the middleware is still open
         heard.assert_types("startup", "alive", "upgraded", "shutdown")
         billing = Service(*WHO, middleware=middleware)
         with pytest.raises(RuntimeError, match="use async with"):
@@ -646,14 +625,14 @@ async def test_a_middleware_of_the_programs_own(server: embedded.Server, heard: 
                 await billing.__aenter__()
 
 
-async def test_a_middleware_of_the_programs_own_serves_every_thread() -> None:
+async def test_the_programs_own_middleware_may_be_used_from_any_thread() -> None:
     middleware = MemoryMiddleware()
     async with Service(*WHO, middleware=middleware) as billing:
         await asyncio.to_thread(billing.provisioned)
         await middleware.announcements.wait_async("provisioned", timeout=1)
 
 
-async def test_a_middleware_of_another_loop_is_refused() -> None:
+async def test_a_middleware_of_another_loop_is_rejected() -> None:
     middleware = MemoryMiddleware()
     with ThreadPoolExecutor(1) as threads:
         threads.submit(asyncio.run, middleware.flush()).result(5)
@@ -662,8 +641,8 @@ async def test_a_middleware_of_another_loop_is_refused() -> None:
             pass
 
 
-def test_a_middleware_that_the_loop_ends_with() -> None:
-    """The program's main coroutine returns, and asyncio.run cancels what is left, the service's own tasks too."""
+def test_the_programs_own_middleware_when_the_loop_ends() -> None:
+    """The main coroutine returns, and asyncio.run cancels all other tasks, including the service's."""
     middleware = MemoryMiddleware()
 
     async def serve() -> None:
@@ -686,7 +665,9 @@ def test_a_middleware_that_the_loop_ends_with() -> None:
 
 
 @pytest.mark.parametrize("error", [SystemExit(7), KeyboardInterrupt(), ValueError("on purpose")])
-async def test_what_ends_the_block_is_what_is_heard(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_exception_that_ends_the_block_takes_precedence(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(exit_hooks, "CLOSE_TIMEOUT", 1.2)
     middleware = MemoryMiddleware()
 
@@ -707,19 +688,19 @@ def _serving(own: embedded.Server, error: BaseException) -> None:
         raise error
 
 
-async def test_a_shutdown_that_was_not_published(
+async def test_an_unpublished_shutdown_is_logged_or_raised(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Leaving(lifecycle.InMemoryTransport):
         async def publish(self, messages: Any, timeout: float) -> None:
             if ".shutdown." in messages[0][0]:
-                raise ConnectionFailed("the server is away")
+                raise ConnectionFailed("the server is down")
             await super().publish(messages, timeout)
 
     monkeypatch.setattr(exit_hooks, "CLOSE_TIMEOUT", 1.2)
     async with Service(*WHO, middleware=lifecycle.Middleware(Leaving())):
         pass
-    assert caplog.messages[-1] == "shutdown of billing was not announced: the server is away"
-    with pytest.raises(ConnectionFailed, match="the server is away"):
+    assert caplog.messages[-1] == "shutdown of billing was not announced: the server is down"
+    with pytest.raises(ConnectionFailed, match="the server is down"):
         async with Service(*WHO, middleware=lifecycle.Middleware(Leaving()), strict=True):
             pass

@@ -1,3 +1,5 @@
+"""Test support for other projects: the assertion, the record of announcements, and the in-memory middleware."""
+
 from __future__ import annotations
 
 import json
@@ -22,20 +24,20 @@ from tests.bed.samples import compact
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Not ahead of any clock.
+# A time in the past, so that no clock counts it as ahead.
 STARTUP, TRANSITION = (event | {"timestamp": 1700000000} for event in (samples.STARTUP, samples.TRANSITION))
 ENVELOPE = samples.ENVELOPE | {"data": STARTUP}
 SUBJECT = "choria.lifecycle.event.startup.server"
 
 
 def failure(document: Any, subject: str | None = None, *, warnings: bool = False) -> list[str]:
-    """Return the lines with which it fails."""
+    """Return the lines of the assertion's failure."""
     with pytest.raises(AssertionError) as caught:
         assert_valid(compact(document), subject, warnings=warnings)
     return str(caught.value).splitlines()
 
 
-def test_the_event_comes_back() -> None:
+def test_the_event_is_returned() -> None:
     raw = compact(STARTUP)
     event = assert_valid(raw)
     assert isinstance(event, Startup)
@@ -55,7 +57,7 @@ def test_every_finding_is_a_line() -> None:
     assert len(failure({"protocol": "io.choria.machine.watcher.nagios.v1.state", "perfdata": [1] * 5000})) == 1 + 101
 
 
-def test_what_cannot_be_read_fails() -> None:
+def test_unreadable_input_fails() -> None:
     for data in (b"", b"\xff", "\ud800", b" " * 70_000, b"[" * 300, b"[]"):
         with pytest.raises(AssertionError, match=r"event: \$: .* \[input-"):
             assert_valid(data)
@@ -69,7 +71,7 @@ def test_what_cannot_be_read_fails() -> None:
         (STARTUP | {"verison": "1"}, None, "field-misspelt"),
     ],
 )
-def test_warnings_fail_where_it_is_asked_for(document: Any, subject: str | None, code: str) -> None:
+def test_warnings_fail_on_request(document: Any, subject: str | None, code: str) -> None:
     assert assert_valid(compact(document), subject) == assert_valid(compact(STARTUP))
     [_, line] = failure(document, subject, warnings=True)
     assert ": warning: " in line
@@ -85,12 +87,12 @@ def test_a_misspelt_protocol_fails(document: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("data", [None, 5, {}, [b"{}"]])
-def test_what_is_neither_bytes_nor_text_is_a_wrong_call(data: Any) -> None:
+def test_data_must_be_bytes_or_text(data: Any) -> None:
     with pytest.raises(TypeError, match="data must be bytes or str, not "):
         assert_valid(data)
 
 
-def test_it_fails_under_every_option_and_needs_no_framework() -> None:
+def test_it_fails_under_optimization_and_needs_no_framework() -> None:
     code = """
 import sys
 from choria_lifecycle.testing import assert_valid
@@ -106,7 +108,7 @@ except AssertionError as failure:
         assert ran.stdout.startswith(f"{level} [] this is not a valid event:\nevent: $.protocol: protocol is missing")
 
 
-def test_pytest_shows_the_test_and_not_the_helper(tmp_path: Path) -> None:
+def test_pytest_shows_the_line_of_the_test(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(
         "from choria_lifecycle.testing import assert_valid\n\n\ndef test_mine():\n    assert_valid(b'[]')\n"
     )
@@ -119,10 +121,7 @@ def test_pytest_shows_the_test_and_not_the_helper(tmp_path: Path) -> None:
     assert "__tracebackhide__" not in ran.stdout
 
 
-# What services announce.
-
-
-def test_importing_it_imports_nothing() -> None:
+def test_names_are_imported_on_first_use() -> None:
     code = "import sys; before = set(sys.modules); import choria_lifecycle.testing; print(*set(sys.modules) - before)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not set(ran.stdout.split()) & {"asyncio", "msgspec", "json", "threading", "pytest"}
@@ -133,7 +132,7 @@ def test_importing_it_imports_nothing() -> None:
         _ = testing.nothing
 
 
-def test_what_is_announced_is_there_at_once() -> None:
+def test_announcements_are_recorded_at_once() -> None:
     with announcing() as announcements, Service("billing", "1.4.2") as billing:
         assert billing.identity == "test.example.net"
         announcements.assert_types("startup")
@@ -146,7 +145,7 @@ def test_what_is_announced_is_there_at_once() -> None:
     assert shutdown.component == "billing"
 
 
-def test_a_service_of_a_module_and_one_in_another_thread_are_heard() -> None:
+def test_module_level_services_and_other_threads_are_recorded() -> None:
     ours = Service("billing", "1.4.2", "n1", servers="http://nonsense", user="alice", strict=True)
 
     def work() -> None:
@@ -163,7 +162,7 @@ def test_a_service_of_a_module_and_one_in_another_thread_are_heard() -> None:
     assert announcements.types(component="worker", identity="n9.example.net") == ["startup", "shutdown"]
 
 
-def test_blocks_within_blocks() -> None:
+def test_nested_blocks() -> None:
     with announcing() as outer:
         with Service("outer", "1"):
             with announcing(clock=outer.clock) as inner, Service("inner", "1"):
@@ -179,12 +178,12 @@ def test_blocks_within_blocks() -> None:
         pass
 
 
-def test_an_identity_that_no_node_has() -> None:
+def test_an_invalid_identity() -> None:
     with pytest.raises(OptionError, match="identity"), announcing(identity=""):
         pass
 
 
-async def test_a_hundred_services_beat_before_advance_returns() -> None:
+async def test_a_hundred_heartbeats_are_published_before_advance_returns() -> None:
     with announcing() as announcements:
         async with AsyncExitStack() as stack:
             for number in range(50):
@@ -196,7 +195,7 @@ async def test_a_hundred_services_beat_before_advance_returns() -> None:
         assert len(announcements.of("shutdown")) == 100
 
 
-async def test_waiting() -> None:
+async def test_waiting_for_events() -> None:
     announcements = Announcements()
     events = [lifecycle.alive(component="billing", identity=f"n{number}", version="1") for number in range(3)]
     later = threading.Timer(0.05, lambda: [announcements.record(event) for event in events])
@@ -214,7 +213,7 @@ async def test_waiting() -> None:
     later.join()
 
 
-async def test_what_was_not_announced_is_a_readable_failure() -> None:
+async def test_failures_show_what_was_announced() -> None:
     announcements = Announcements()
     with pytest.raises(AssertionError) as caught:
         announcements.wait("alive", timeout=0.01)
@@ -241,7 +240,7 @@ async def test_what_was_not_announced_is_a_readable_failure() -> None:
     assert len(str(announcements).splitlines()) == 52
 
 
-async def test_a_misspelt_type_is_a_wrong_call() -> None:
+async def test_an_unknown_type_is_an_error() -> None:
     announcements = Announcements()
     for call in (announcements.of, announcements.wait, announcements.assert_types):
         with pytest.raises(ValueError, match='"started" is not an event type; the types are alive, '):
@@ -250,7 +249,7 @@ async def test_a_misspelt_type_is_a_wrong_call() -> None:
         await announcements.wait_async("started")
 
 
-async def test_so_is_a_misspelt_field_or_a_count_of_nothing() -> None:
+async def test_an_unknown_field_or_a_count_of_0_is_an_error() -> None:
     announcements = Announcements()
     for call in (announcements.of, announcements.assert_types, announcements.types):
         with pytest.raises(ValueError, match='"componet" is not a field of events; the fields are component, '):
@@ -259,7 +258,7 @@ async def test_so_is_a_misspelt_field_or_a_count_of_nothing() -> None:
         announcements.wait("startup", count=0)
 
 
-async def test_a_middleware_in_memory_receives_what_it_publishes() -> None:
+async def test_the_middleware_receives_what_it_publishes() -> None:
     middleware = MemoryMiddleware()
     event = lifecycle.startup(component="billing", identity="n1", version="1")
     async with middleware, middleware.events() as events:

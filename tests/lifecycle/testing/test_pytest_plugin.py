@@ -1,4 +1,4 @@
-"""The fixtures, as the test suites of other projects get them: each in a folder of its own, by a pytest of its own."""
+"""The pytest fixtures, used by test suites that run in their own folder and their own pytest process."""
 
 from __future__ import annotations
 
@@ -97,12 +97,12 @@ async def test_a_middleware(lifecycle_middleware):
 """
 
 
-def test_with_no_other_plugin(tmp_path: Path) -> None:
+def test_without_other_plugins(tmp_path: Path) -> None:
     ran = run_pytest(tmp_path, {"test_sync.py": SYNC})
     assert (ran.passed, ran.failed) == (7, 0), ran.text
 
 
-def test_found_by_itself_among_other_plugins_and_under_xdist(tmp_path: Path) -> None:
+def test_found_automatically_with_other_plugins_and_xdist(tmp_path: Path) -> None:
     files = {"test_sync.py": SYNC, "test_async.py": ASYNC.format(before="", mark="")}
     options = ("-n", "2", "-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function")
     ran = run_pytest(tmp_path, files, *options, autoload=True)
@@ -121,7 +121,7 @@ PYTEST_ASYNCIO = ("-p", "pytest_asyncio.plugin", "-o", "asyncio_default_fixture_
     ],
     ids=["asyncio auto", "asyncio strict", "anyio"],
 )
-def test_with_plugins_for_asynchronous_tests(tmp_path: Path, options: tuple[str, ...], before: str, mark: str) -> None:
+def test_with_asynchronous_plugins(tmp_path: Path, options: tuple[str, ...], before: str, mark: str) -> None:
     text = ASYNC.format(before=before, mark=mark)
     if "strict" in str(options):
         text = text.replace("@pytest.fixture", "@pytest_asyncio.fixture")
@@ -130,7 +130,7 @@ def test_with_plugins_for_asynchronous_tests(tmp_path: Path, options: tuple[str,
     assert (ran.passed, ran.failed) == (3, 0), ran.text
 
 
-def test_a_failure_shows_the_test_and_not_the_helper(tmp_path: Path) -> None:
+def test_a_failure_shows_the_line_of_the_test(tmp_path: Path) -> None:
     text = """
 def test_it(lifecycle_announcements):
     lifecycle_announcements.wait("alive", timeout=0.01)
@@ -158,8 +158,8 @@ def test_the_fixtures_are_documented(tmp_path: Path) -> None:
     assert "lifecycle_middleware -- " in ran.text
 
 
-def test_it_costs_next_to_nothing_where_it_is_not_used() -> None:
-    """Less than 5 ms, at each start of pytest; the best of several, for the machine does other things too."""
+def test_an_unused_plugin_costs_less_than_5_ms() -> None:
+    """Per start of pytest; the best of several runs, because the machine may be busy."""
     code = (
         "import sys, time, pytest; before = set(sys.modules); began = time.perf_counter(); "
         "import choria_lifecycle.testing.pytest_plugin; "
