@@ -51,8 +51,8 @@ _NOT_FOUND: Final = {errno.ENOENT, errno.ENOTDIR}
 
 @click.command("run", cls=Command, help=_HELP, context_settings={"allow_interspersed_args": False})
 @click.argument("program", metavar="[--] PROGRAM [ARGUMENT]...", nargs=-1, required=True, type=click.UNPROCESSED)
-@click.option("--component", required=True, help="The kind of software; required.")
-@click.option("--version", required=True, help="The program's version; required.")
+@click.option("--component", required=True, help="The kind of software.")
+@click.option("--version", required=True, help="The program's version.")
 @click.option("--identity", help="The node that it runs on.  [default: this node's name, as Choria derives it]")
 @click.option("--interval", type=duration, default="30m", show_default=True, help="The time between two alive events.")
 @click.option(

@@ -1,4 +1,4 @@
-"""A service that announces itself: `Service`."""
+"""`Service`, which announces a Python program from start to end."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ INTERVAL: Final = 30 * 60.0
 
 
 class Service:
-    """Announces a program as a service: publishes startup, then alive at intervals, then shutdown.
+    """A service that announces itself: it publishes startup, then alive at intervals, then shutdown.
 
         with Service("billing", "1.4.2"):
             serve()
@@ -47,7 +47,7 @@ class Service:
 
     A daemon thread publishes, over one connection for all services of the process with the same connection settings.
     The service never harms the program: if no broker is reachable, the program runs anyway, and the service is
-    announced as soon as one is. Failures are logged once, counted in `counters`, and retried.
+    announced as soon as one is. Failures are counted in `counters` and retried; the first of an outage is logged.
 
     Shutdown is published when the block ends, also by an exception, and when the process ends without `stop`: at
     interpreter exit, and on a SIGTERM, SIGINT, SIGHUP or SIGQUIT that would kill the process. The program's own signal
@@ -68,15 +68,15 @@ class Service:
         middleware: publish with this middleware, in its event loop, instead of making a connection. The caller closes
             it, after the service has ended. Such a service needs `async with`, and does not end on a signal or at
             interpreter exit unless the program ends the block.
-        interval: seconds between two alive events. The first is due after a random part of the interval, so that
-            services started together do not publish in lockstep.
-        format: the wire format of the events.
-        timeout: the longest wait for startup to be published, in seconds; the wait ends when an attempt fails. At the
-            end, the wait for shutdown takes at most 5 seconds.
+        interval: seconds between two alive events; by default, 30 minutes. The first is due after a random part of the
+            interval, so that services started together do not publish in lockstep.
+        format: the wire format of the events; by default, Choria's own.
+        timeout: the longest wait for startup to be published, in seconds; the wait ends when an attempt fails. The wait
+            for shutdown takes at most 5 seconds, whatever this is.
         strict: raise if startup or shutdown is not published, from `start` and `stop` or on entering and leaving the
             block; on leaving, another exception that ends the block takes precedence.
-        limit: the most events that are queued while no broker is reachable. A full queue drops the oldest, and only
-            the latest alive event is kept.
+        limit: the most events that are queued while no broker is reachable. A full queue drops the oldest event; of
+            alive events, only the latest is kept.
         clock: determines when an alive event is due; see `choria_lifecycle.testing.FakeClock`.
         environ: the environment variables that configure the connection; by default, `os.environ`.
         **connection: further options of the connection: see `ConnectionOptions`.

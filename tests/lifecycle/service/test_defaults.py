@@ -117,12 +117,12 @@ def test_a_program_run_as_a_module_or_by_its_path(site: Path) -> None:
     install(site, "something-else", "1.4.2", "acme_billing/__init__.py", "acme_billing/run.py")
     program = "import sys\nfrom choria_lifecycle import OptionError, Service\ntry:\n    print(Service('b').version)\n"
     (site / "acme_billing" / "run.py").write_text(f"{program}except OptionError as error:\n    print(error)\n")
-    for arguments, said in (
+    for arguments, output in (
         (["-m", "acme_billing.run"], "1.4.2"),
         (["acme_billing/run.py"], 'no installed distribution provides "__main__"'),
     ):
         ran = subprocess.run([sys.executable, *arguments], cwd=site, capture_output=True, text=True, timeout=20)
-        assert (ran.stdout.startswith(said), ran.stderr) == (True, ""), ran.stdout
+        assert (ran.stdout.startswith(output), ran.stderr) == (True, ""), ran.stdout
 
 
 @pytest.fixture
