@@ -1,1 +1,1 @@
-"""What the tests connect to: certificates, Puppet's files, faults, DNS, a Choria broker, all kinds of nats-servers."""
+"""Equipment that tests share: certificates, Puppet's files, faults, DNS, a Choria broker, nats-servers."""

@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own: what runs there serves tests of both kinds and leaves no task in theirs."""
+"""An event loop in its own thread, for tests of both kinds; it leaves no tasks in their loop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SECONDS = 10.0
 
 
 class Background:
-    """What runs in the thread of `background`, and how others wait for something to happen there."""
+    """The loop that `background` runs, and a way to wait for events in it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -27,32 +27,32 @@ class Background:
         self._started: list[asyncio.Task[None]] = []
 
     def run(self, coroutine: Coroutine[object, object, T]) -> T:
-        """Run it there and return what it returns; TimeoutError after 10 seconds."""
+        """Run a coroutine in the loop and return its result; TimeoutError after 10 seconds."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(_SECONDS)
 
     def start(self, coroutine: Coroutine[object, object, None]) -> None:
-        """Let it run there until it ends, or this does."""
+        """Start a coroutine as a task that runs until it ends, or until the loop does."""
 
         async def start() -> None:
             self._started.append(asyncio.create_task(coroutine))
-            await asyncio.sleep(0)  # it has begun
+            await asyncio.sleep(0)  # the task has started
 
         self.run(start())
 
     def changed(self) -> None:
-        """Say that something happened that somebody may wait for."""
+        """Wake the threads that wait in `until`."""
         with self._changed:
             self._changed.notify_all()
 
     def until(self, happened: Callable[[], object], seconds: float = _SECONDS) -> None:
-        """Block until it has happened.
+        """Block until a condition holds.
 
         Args:
-            happened: is asked after each change.
-            seconds: how long to wait at most.
+            happened: the condition, evaluated after each change.
+            seconds: the timeout.
 
         Raises:
-            TimeoutError: it has not.
+            TimeoutError: the condition did not hold in time.
         """
         with self._changed:
             if not self._changed.wait_for(happened, seconds):
@@ -61,7 +61,7 @@ class Background:
 
 @contextmanager
 def background() -> Iterator[Background]:
-    """Run a loop in a thread; on leaving, all its tasks are cancelled and waited for."""
+    """Run a loop in a thread; on exit, cancel all its tasks and wait for them."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="test bed")
     thread.start()
@@ -75,9 +75,9 @@ def background() -> Iterator[Background]:
 
 
 async def accept(listening: socket.socket, serve: Callable[[socket.socket], Coroutine[object, object, None]]) -> None:
-    """Serve each connection in a task of its own, until this is cancelled; the socket is closed then.
+    """Serve each connection in its own task until cancelled, then close the socket.
 
-    asyncio's own servers do not stand it that such a task is cancelled, before Python 3.12.
+    Before Python 3.12, asyncio's own servers cannot cope with a connection task that is cancelled.
     """
     loop = asyncio.get_running_loop()
     tasks: set[asyncio.Task[None]] = set()
@@ -96,5 +96,5 @@ async def _end_all() -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    for _ in range(3):  # transports that were closed call back, and so do those beneath TLS
+    for _ in range(3):  # closed transports call back, and so do those beneath TLS
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""A real Chromium without a screen, driven through its DevTools protocol: what people see, and what it complains about.
+"""A headless Chromium, driven through its DevTools protocol.
 
 with chromium() as browser:
     page = await browser.open("http://127.0.0.1:8080/")
@@ -26,7 +26,7 @@ __all__ = ["Page", "chromium", "find_chromium"]
 
 _SECONDS = 30.0
 
-# Contrast as WCAG 2 defines it, of what is drawn over the nearest ground beneath that is not transparent.
+# Contrast as defined by WCAG 2, measured against the nearest background that is not transparent.
 _PALE = """(() => {
     const parts = (color) => color.match(/[\\d.]+/g).map(Number);
     const light = (color) => {
@@ -57,7 +57,7 @@ _PALE = """(() => {
 
 
 def find_chromium() -> str | None:
-    """The program, or None where none is installed; CHROMIUM_BIN names another."""
+    """Return the path of Chromium, or None if it is not installed; CHROMIUM_BIN overrides the search."""
     for name in (os.environ.get("CHROMIUM_BIN", ""), "chromium", "chromium-browser", "google-chrome"):
         if name and (found := shutil.which(name)):
             return found
@@ -68,10 +68,10 @@ class Page:
     """A tab.
 
     Attributes:
-        complaints: what the browser said is wrong with the page: errors in scripts, what the content security policy
-            forbade, files that were not there.
-        requests: the addresses that were asked for.
-        loaded: set when a page was loaded.
+        complaints: errors that the browser reported: script errors, violations of the content security policy, missing
+            files.
+        requests: the requested URLs.
+        loaded: set once a page has loaded.
     """
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
@@ -83,7 +83,7 @@ class Page:
         self._number = 0
 
     async def call(self, method: str, **parameters: object) -> dict[str, Any]:
-        """Call a method of the protocol; RuntimeError with what the browser says against it."""
+        """Call a method of the protocol; RuntimeError if the browser reports an error."""
         self._number += 1
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._answers[self._number] = answer
@@ -92,21 +92,21 @@ class Page:
             return await answer
 
     async def load(self, url: str) -> None:
-        """Go to an address, and wait for everything on it."""
+        """Open a URL and wait until everything on the page has loaded."""
         self.loaded.clear()
         await self.call("Page.navigate", url=url)
         async with asyncio.timeout(_SECONDS):
             await self.loaded.wait()
 
     async def evaluate(self, script: str) -> Any:
-        """Return the value of an expression of JavaScript, awaited."""
+        """Return the value of a JavaScript expression, awaited."""
         done = await self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         if "exceptionDetails" in done:
             raise RuntimeError(json.dumps(done["exceptionDetails"]))
         return done["result"].get("value")
 
     async def until(self, condition: str) -> None:
-        """Wait until an expression is true, looking whenever the page changes; TimeoutError after 30 seconds."""
+        """Wait until an expression is true, checking after each change of the page; TimeoutError after 30 seconds."""
         await self.evaluate(f"""new Promise((resolve, reject) => {{
             const holds = () => {condition};
             if (holds()) return resolve();
@@ -116,7 +116,7 @@ class Page:
         }})""")
 
     async def look(self, width: int, height: int = 800, *, dark: bool = False, scale: float = 1) -> None:
-        """Be a screen of some size, in CSS pixels, whose user likes it light or dark, and nothing that moves."""
+        """Emulate a screen: its size in CSS pixels, a dark or light colour scheme, and reduced motion."""
         await self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -131,16 +131,16 @@ class Page:
         await self.call("Emulation.setEmulatedMedia", features=features)
 
     async def pale(self) -> list[str]:
-        """Return the texts and bars that WCAG's level AA says are too pale: below 4.5 and 3 to 1."""
+        """Return the texts and bars whose contrast is below WCAG level AA: 4.5 and 3 to 1."""
         found: list[str] = await self.evaluate(_PALE)
         return found
 
     async def press(self, key: str, text: str = "") -> None:
-        """Press a key and let go of it.
+        """Press and release a key.
 
         Args:
             key: its name, such as `Tab`.
-            text: what it types.
+            text: the text it types.
         """
         code = {"Tab": 9, "Enter": 13}[key]
         pressed = {"key": key, "code": key, "windowsVirtualKeyCode": code, "text": text}
@@ -148,12 +148,12 @@ class Page:
         await self.call("Input.dispatchKeyEvent", type="keyUp", **pressed)
 
     async def screenshot(self, *, whole: bool = True) -> bytes:
-        """Return a picture as PNG, of the whole page or of what is seen of it."""
+        """Return a PNG of the visible part, or of the whole page."""
         taken = await self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
         return base64.b64decode(taken["data"])
 
     async def listen(self) -> None:
-        """Take what the browser sends, until it goes away."""
+        """Handle the browser's messages until the connection closes."""
         async for message in self._socket:
             said = message.json()
             if "id" in said:
@@ -186,7 +186,7 @@ class Page:
 
 @asynccontextmanager
 async def chromium() -> AsyncGenerator[Page]:
-    """Run Chromium with one empty tab; it is ended, and what it wrote is removed, on leaving."""
+    """Run Chromium with one empty tab; on exit, end it and remove its files."""
     found = find_chromium()
     if found is None:
         raise FileNotFoundError("chromium is not installed")
@@ -206,7 +206,7 @@ async def chromium() -> AsyncGenerator[Page]:
         stack.callback(_end, process)
         assert process.stderr
         async with asyncio.timeout(_SECONDS):
-            # It says where to talk to it, and later whatever comes to its mind.
+            # Its first lines name the address; read on, or a full pipe would block it.
             address = await asyncio.to_thread(_address, process)
         session = await stack.enter_async_context(aiohttp.ClientSession())
         async with session.get(f"http://{address}/json/list") as answer:

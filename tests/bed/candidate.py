@@ -1,6 +1,6 @@
-"""Take part in an election, and write down each hundredth of a second whether this leads: `candidate.py NAME URL ...`.
+"""A candidate that prints every hundredth of a second whether it leads: `candidate.py NAME URL ...`.
 
-Ends its part cleanly with its stdin.
+It resigns and exits when its stdin is closed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ async def main(name: str, *urls: str) -> None:
         async with Campaign(middleware.bucket("ELECTION"), "TALLY", name, interval=0.2) as campaign:
             while not ended.done():
                 at, leader, after = steady(), campaign.leader, steady()
-                if after - at < 0.005:  # else it was stopped in between, and nobody knows when it led
+                if after - at < 0.005:  # otherwise it was suspended in between, and cannot tell when it led
                     say(at, leader=leader, why=campaign.reason)
                 await asyncio.sleep(0.01)
         say(steady(), leader=campaign.leader, wins=campaign.wins, losses=campaign.losses)

@@ -1,7 +1,7 @@
-"""Authorities and the certificates they issue, good ones and bad ones, for the TLS tests.
+"""Certificate authorities and certificates, valid and invalid, for the TLS tests.
 
-Authorities are kept for the session: the same arguments give the same authority. Keys are on the curve P-256, which
-takes no time; the one RSA key is made once.
+Authorities are cached for the session: the same arguments return the same authority. Keys are on the curve P-256, which
+is quick to generate; the one RSA key is generated once.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ _EXTENDED = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyU
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A certificate with its key.
+    """A certificate and its key.
 
     Attributes:
-        cert_pem: the certificate, followed by the intermediate ones up to, but without, the root.
-        key_pem: its key, PKCS#8, not encrypted.
+        cert_pem: the certificate, followed by the intermediate ones, without the root.
+        key_pem: its key, PKCS#8, unencrypted.
     """
 
     cert_pem: bytes
     key_pem: bytes = field(repr=False)
 
     def write(self, folder: Path, stem: str) -> tuple[Path, Path]:
-        """Write `stem`.pem and `stem`.key; returns both."""
+        """Write `stem`.pem and `stem`.key; return both paths."""
         cert, key = folder / f"{stem}.pem", folder / f"{stem}.key"
         cert.write_bytes(self.cert_pem)
         key.touch(mode=0o600)
@@ -62,8 +62,8 @@ class Authority:
     Attributes:
         certificate: its own certificate.
         key: its key.
-        old_puppet: what `issue` does by default.
-        chain: its certificate and the ones above it, without the root; empty for a root.
+        old_puppet: the default for `issue`.
+        chain: its certificate and those above it, without the root; empty for a root.
     """
 
     certificate: x509.Certificate
@@ -73,20 +73,20 @@ class Authority:
 
     @classmethod
     def create(cls, name: str, *, old_puppet: bool = False, expired: bool = False) -> Authority:
-        """A root.
+        """Return a root authority.
 
         Args:
             name: its common name, "Puppet CA: ..." for Puppet's.
-            old_puppet: its certificate, and by default all that it issues, lacks what RFC 5280 demands and old Puppet
-                authorities left out: key usage of the authority, the marks "critical", and both key identifiers.
-                OpenSSL refuses such a chain under VERIFY_X509_STRICT, the default of Python 3.13, and only there.
-            expired: since yesterday.
+            old_puppet: its certificate, and by default all that it issues, lack what RFC 5280 requires and old Puppet
+                authorities omitted: the authority's key usage, the critical flags, and both key identifiers. OpenSSL
+                refuses such a chain only under VERIFY_X509_STRICT, the default of Python 3.13.
+            expired: it expired yesterday.
         """
         return _create(name, old_puppet, expired)
 
     @property
     def pem(self) -> bytes:
-        """Its own certificate, as clients are given it to trust."""
+        """The authority's own certificate, for clients to trust."""
         return self.certificate.public_bytes(Encoding.PEM)
 
     def issue(
@@ -101,17 +101,17 @@ class Authority:
         old_puppet: bool | None = None,
         key: Literal["ec", "rsa"] = "ec",
     ) -> Issued:
-        """A certificate for a server or a client.
+        """Issue a certificate for a server or a client.
 
         Args:
             common_name: its common name, which is also its first alternative name.
             names: further alternative names.
             addresses: alternative names that are IP addresses.
-            expired: since yesterday.
-            not_yet: valid from tomorrow on.
-            san: whether it has alternative names at all; old Puppet certificates have none.
-            old_puppet: as for `create`; default is what the authority is.
-            key: the kind of its key.
+            expired: it expired yesterday.
+            not_yet: it is valid from tomorrow on.
+            san: include alternative names; old Puppet certificates have none.
+            old_puppet: as for `create`; defaults to the authority's.
+            key: the type of its key.
         """
         private = ec.generate_private_key(ec.SECP256R1()) if key == "ec" else _rsa_key()
         strict = not (self.old_puppet if old_puppet is None else old_puppet)
@@ -132,19 +132,19 @@ class Authority:
         )
 
     def intermediate(self, name: str) -> Authority:
-        """An authority below this one; what it issues comes with the chain."""
+        """Return an authority below this one; certificates that it issues include the chain."""
         private = ec.generate_private_key(ec.SECP256R1())
         certificate = _authority(name, private, self, old_puppet=self.old_puppet)
         return Authority(certificate, private, self.old_puppet, (certificate, *self.chain))
 
 
 def server_context(issued: Issued, *, clients: Authority | None = None, optional: bool = False) -> ssl.SSLContext:
-    """What a server of Python's needs for TLS.
+    """Return a TLS context for a server in Python.
 
     Args:
-        issued: what it shows.
-        clients: who issues the certificates that clients have to show; None asks for none.
-        optional: clients may show none.
+        issued: the server's certificate.
+        clients: the authority that client certificates must come from; None requests none.
+        optional: clients may omit their certificate.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.TemporaryDirectory() as folder:

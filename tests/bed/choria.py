@@ -1,8 +1,8 @@
-"""A Choria broker in front of a nats-server: it asks for a token over TLS, and lets through what the token allows.
+"""A Choria broker in front of a nats-server: it requires a token over TLS and enforces the token's permissions.
 
-It greets in plain text with a nonce, changes to TLS, reads CONNECT, verifies the token and the signature of the nonce
-as go-choria's broker does (broker/network/choria_auth.go, v0.30.2), and from then on carries each operation to the
-nats-server behind it, which must have no users. Of what that one tells about itself nothing gets through.
+It sends a plain-text INFO with a nonce, changes to TLS, reads CONNECT, and verifies the token and the nonce's signature
+as go-choria's broker does (broker/network/choria_auth.go, v0.30.2). Then it relays each operation to the nats-server
+behind it, which must not require authentication. That server's own INFO is not relayed.
 """
 
 from __future__ import annotations
@@ -44,19 +44,19 @@ _SECRETS = {"auth_token", "jwt", "sig", "nkey", "user", "pass"}
 
 
 class Broker:
-    """The broker, while it runs. What it has seen grows; `until` waits for it.
+    """A running broker. Its records only grow; `until` waits for them.
 
     Attributes:
-        port: where it listens on 127.0.0.1; by which name it is to be called, its certificate decides.
-        issuer: by whom tokens have to be signed. May be replaced.
-        context: what it shows; replace it with another `server_context` to restart it with other certificates.
-        refusals: why clients were turned away, and what they were not allowed to do afterwards, in order.
-        plain: every byte that came without TLS, of all connections.
-        connects: the CONNECT of each client, secrets and all.
+        port: its port on 127.0.0.1; the host name to use depends on its certificate.
+        issuer: the key that must have signed the tokens; may be replaced.
+        context: its TLS context; assign another `server_context` to renew its certificate without a restart.
+        refusals: why clients were turned away, and what they were later not permitted to do, in order.
+        plain: every byte received without TLS, from all connections.
+        connects: the CONNECT of each client, including secrets.
         nonces: the nonce of each connection; empty without one.
-        subscriptions: each subject that a client was allowed to subscribe to.
-        published: each subject that a client was allowed to publish to.
-        open: how many clients are let in right now.
+        subscriptions: each subject that a client successfully subscribed to.
+        published: each subject that a client successfully published to.
+        open: the number of clients connected now.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Broker:
         self.port: int = self._listening.getsockname()[1]
 
     def url(self, host: str = "localhost") -> str:
-        """What to connect to, by the name or address that the certificate is for."""
+        """Return the URL for the host name or address that the certificate is for."""
         return f"nats://{host}:{self.port}"
 
     async def listen(self) -> None:
@@ -100,7 +100,7 @@ class Broker:
             raise
         try:
             reader, writer = await streams(connection, self.context if encrypted else None)
-        except OSError as error:  # SSLError is one
+        except OSError as error:  # includes SSLError
             self._refuse(f"TLS: {error!r}")
             return
         try:
@@ -109,7 +109,7 @@ class Broker:
             else:
                 await self._hear_plain(reader, writer)
         except (OSError, EOFError):
-            pass  # one of the two sides went away
+            pass  # one of the two sides disconnected
         else:
             await close(writer)
         finally:
@@ -130,12 +130,12 @@ class Broker:
         }
         if nonce:
             info["nonce"] = nonce
-        # Go leaves out what is false.
+        # Go omits false values.
         info |= {name: True for name in ("auth_required", "tls_required") if self._greeting[name]}
         return b"INFO %s \r\n" % json.dumps(info, separators=(",", ":")).encode()
 
     async def _hear_plain(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Keep all that comes, and turn it away at the first line."""
+        """Record all that arrives, and refuse the client after its first line."""
         told = False
         while data := await reader.read(65536):
             self.plain += data
@@ -158,7 +158,7 @@ class Broker:
             await _error(writer, "Authorization Violation")
             return
         behind = await asyncio.open_connection("127.0.0.1", self._target_port, limit=LIMIT)
-        await behind[0].readline()  # its INFO
+        await behind[0].readline()  # the server's INFO
         plain = {name: value for name, value in connect.items() if name not in _SECRETS} | {"tls_required": False}
         behind[1].write(b"CONNECT %s\r\n" % json.dumps(plain).encode())
         tasks = {
@@ -256,16 +256,16 @@ def choria_broker(
     tls_required: bool = True,
     nonce: bool = True,
 ) -> Iterator[Broker]:
-    """Run a broker, for as long as the block lasts.
+    """Run a broker within the block.
 
     Args:
-        issuer: by whom tokens have to be signed: an ed25519 key, or an RSA key for tokens signed with RS256.
-        certificate: what it shows.
-        target_port: where the nats-server behind it listens on 127.0.0.1.
-        clients: who issues the certificates that clients may show; one of somebody else is refused.
-        auth_required: whether the greeting says so. Choria's, which sets up its own authentication late, need not.
-        tls_required: whether the greeting says so. Without it, a client that encrypts all the same is heard.
-        nonce: whether there is one; a Choria broker without issuers and signers has none.
+        issuer: the key that must have signed the tokens: an ed25519 key, or an RSA key for tokens signed with RS256.
+        certificate: its certificate.
+        target_port: the port of the nats-server on 127.0.0.1.
+        clients: the authority of the certificates that clients may present; those of another authority are refused.
+        auth_required: the value in INFO. Choria's broker, which sets up its own authentication late, may omit it.
+        tls_required: the value in INFO. If false, a client that encrypts anyway is accepted.
+        nonce: send one; a Choria broker without issuers and signers does not.
     """
     context = server_context(certificate, clients=clients, optional=True)
     greeting = {"auth_required": auth_required, "tls_required": tls_required, "nonce": nonce}

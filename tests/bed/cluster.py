@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 __all__ = ["Cluster", "cluster", "lead_elsewhere", "named", "patiently"]
 
 SIZE = 3
-# A cluster agrees on its leader within a second or two; the rest is for a machine that is busy.
+# A cluster elects its leader within a second or two; the rest allows for a busy machine.
 _SECONDS = 30.0
 _PAUSE_SECONDS = 0.05
 
 
 class Cluster:
-    """Three servers. The first is reached by the two others, and reaches them, through proxies alone.
+    """Three servers. The first and the others reach each other only through proxies.
 
     Attributes:
         servers: the servers, each with its own store.
@@ -44,16 +44,16 @@ class Cluster:
 
     @property
     def urls(self) -> list[str]:
-        """What to connect to."""
+        """The servers' URLs."""
         return [server.url for server in self.servers]
 
     def isolate(self) -> None:
-        """Part the first server from the others; clients still reach it."""
+        """Separate the first server from the others; clients can still reach it."""
         for route in self.routes:
             route.black_hole()
 
     def heal(self) -> None:
-        """Undo `isolate`. What was held back is lost, as after a long time."""
+        """Undo `isolate`. Delayed data is lost, as after a long outage."""
         for route in self.routes:
             route.drop()
             route.heal()
@@ -61,7 +61,7 @@ class Cluster:
 
 @contextmanager
 def cluster() -> Iterator[Cluster]:
-    """Run a cluster, for as long as the block lasts; it takes some seconds until it has a leader, see `patiently`."""
+    """Run a cluster within the block; it needs some seconds to elect a leader, see `patiently`."""
     with ExitStack() as stack:
         ports = [_free_port() for _ in range(SIZE)]
         routes: list[Proxy] = []
@@ -87,7 +87,7 @@ def _config(name: str, port: int, neighbours: list[int]) -> str:
     block = {
         "name": "bed",
         "listen": f"127.0.0.1:{port}",
-        # The proxies are the only way: clients are told of no other server, and servers of an address where nobody is.
+        # The proxies are the only routes: clients learn of no other server, and servers advertise an unused address.
         "no_advertise": True,
         "advertise": "127.0.0.1:1",
         "pool_size": -1,
@@ -104,15 +104,15 @@ def _free_port() -> int:
 
 
 async def patiently(client: Client, what: str, request: dict[str, Any]) -> dict[str, Any]:
-    """Ask JetStream until the answer is no error, as it is until a cluster has agreed on its leaders.
+    """Repeat a JetStream request until it succeeds; it fails until a cluster has elected its leaders.
 
     Args:
-        client: where to ask.
-        what: a function of its API, without `$JS.API.`.
+        client: the connection.
+        what: the API function, without `$JS.API.`.
         request: its argument.
 
     Raises:
-        TimeoutError: there was none within half a minute.
+        TimeoutError: it did not succeed within 30 seconds.
     """
     deadline = time.monotonic() + _SECONDS
     answer: dict[str, Any] = {}
@@ -128,14 +128,14 @@ async def patiently(client: Client, what: str, request: dict[str, Any]) -> dict[
 
 
 async def lead_elsewhere(client: Client, stream: str) -> None:
-    """Have another server than the first lead a stream."""
+    """Move the leadership of a stream away from the first server."""
     stepdown = json.dumps({"placement": {"preferred": "s2"}}).encode()
     while (led := (await patiently(client, f"STREAM.INFO.{stream}", {}))["cluster"].get("leader")) in (None, "s1"):
         if led:
-            with suppress(nats_py.errors.Error, TimeoutError):  # it may be done all the same
+            with suppress(nats_py.errors.Error, TimeoutError):  # the move may have succeeded anyway
                 await client.request(f"$JS.API.STREAM.LEADER.STEPDOWN.{stream}", stepdown, timeout=2)
 
 
 def named(cluster: Cluster, name: str) -> embedded.Server:
-    """The server of a name, as JetStream says who leads what."""
+    """Return the server of this name, as used in JetStream's cluster information."""
     return cluster.servers[int(name.removeprefix("s")) - 1]

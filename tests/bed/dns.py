@@ -1,4 +1,4 @@
-"""A DNS server on the loopback interface that knows SRV records and how to fail."""
+"""A DNS server on the loopback interface that serves SRV records and simulates failures."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     """Priority, weight, port and target."""
 
     Zone = Mapping[str, Sequence[Record] | str]
-    """What is known of each name: records, or "NXDOMAIN", "SERVFAIL", "TIMEOUT" (no answer at all), "EMPTY" (the name
-    exists, without such a record). Of a name that is not in it: NXDOMAIN."""
+    """The answer for each name; other names are NXDOMAIN.
+
+Records, or "NXDOMAIN", "SERVFAIL", "TIMEOUT" (no answer), "EMPTY" (the name exists, without SRV records).
+"""
 
 __all__ = ["DnsServer", "dns_server"]
 
@@ -33,11 +35,11 @@ _FAILURES = {"NXDOMAIN": dns.rcode.NXDOMAIN, "SERVFAIL": dns.rcode.SERVFAIL, "EM
 
 
 class DnsServer:
-    """The server, while it runs.
+    """A running DNS server.
 
     Attributes:
-        address: where it listens, over UDP and TCP.
-        port: on which port.
+        address: its address, for UDP and TCP.
+        port: its port.
         asked: the questions so far, as "SRV name.example" without the final dot, in lower case; "SRV name.example tcp"
             for one over TCP.
     """
@@ -50,7 +52,7 @@ class DnsServer:
         self._zone = zone
 
     def answer(self, query: bytes, *, tcp: bool) -> bytes:
-        """The answer to a question, or nothing if there shall be none."""
+        """Return the answer to a query, or nothing to simulate a timeout."""
         question = dns.message.from_wire(query)
         response = dns.message.make_response(question)
         asked = question.question[0]
@@ -70,7 +72,7 @@ class DnsServer:
 
 
 def _fitting(response: dns.message.Message, size: int) -> bytes:
-    """As it goes over UDP: without its records, and marked so, if they do not fit."""
+    """Return a response for UDP: truncated and marked as such if it does not fit."""
     wire = response.to_wire(max_size=65535)
     if len(wire) <= size:
         return wire
@@ -105,11 +107,11 @@ class _TcpServer(socketserver.ThreadingTCPServer):
 
 @contextmanager
 def dns_server(zone: Zone) -> Iterator[DnsServer]:
-    """Run a server, for as long as the block lasts.
+    """Run a server within the block.
 
     Args:
-        zone: what it knows, names in lower case without the final dot. It is looked up at each question, so that it
-            may be changed meanwhile.
+        zone: the records, names in lower case without the final dot. It is read at each query and may change at any
+            time.
     """
     running = DnsServer(zone)
     tcp = _TcpServer((running.address, 0), _Tcp)

@@ -1,4 +1,4 @@
-"""A TCP proxy on the loopback interface that does to connections what networks do."""
+"""A TCP proxy on the loopback interface that simulates network faults."""
 
 from __future__ import annotations
 
@@ -20,19 +20,18 @@ __all__ = ["Direction", "Proxy", "proxy", "running_proxy"]
 _CHUNK = 65536
 _AHEAD = 64
 _Queue = asyncio.Queue[tuple[float, bytes]]
-# Apart enough for the other side to read slices one by one, most of the time.
+# Far enough apart for the receiver to read slices one by one, most of the time.
 _PAUSE_SECONDS = 0.001
 _AT_ONCE = struct.pack("ii", 1, 0)
 
 
 class Direction:
-    """What happens to the bytes that flow one way; each may be set at any time, for all connections.
+    """The faults of one direction; each may be changed at any time, for all connections.
 
     Attributes:
-        slices: the most bytes to send at once; 0 is all that there are.
-        latency: seconds by which each byte is late. Their order stays.
-        cut_after: how many bytes of each connection go through before it is closed, those before the setting counted;
-            None is all of them.
+        slices: the most bytes to send at once; 0 is unlimited.
+        latency: the delay of each byte in seconds. Bytes stay in order.
+        cut_after: close each connection after this many bytes, including those before the setting; None never does.
     """
 
     def __init__(self) -> None:
@@ -44,14 +43,14 @@ class Direction:
 
 
 class Proxy:
-    """Between a client and a server. Everything may be called from any thread.
+    """A proxy between a client and a server. All methods are thread-safe.
 
     Attributes:
-        port: where it listens; stays the same.
-        to_server: what happens to what the client sends.
-        to_client: what happens to what the server sends.
-        accepted: how many connections there have been.
-        sent: every byte that clients sent, of all connections.
+        port: its port, which never changes.
+        to_server: the faults of the way from client to server.
+        to_client: the faults of the way from server to client.
+        accepted: the number of connections so far.
+        sent: every byte that clients sent, on all connections.
     """
 
     def __init__(self, here: Background, target_port: int) -> None:
@@ -65,22 +64,22 @@ class Proxy:
         self._resetting = False
         self._listening: asyncio.Task[None] | None = None
         self._connections: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = {}
-        # Bound and never listening, it keeps the port ours while connections are refused.
+        # Bound but never listening, this socket reserves the port while connections are refused.
         self._keeper = _bound(0)
         self.port: int = self._keeper.getsockname()[1]
 
     @property
     def url(self) -> str:
-        """What to connect to."""
+        """The proxy's URL."""
         return f"nats://127.0.0.1:{self.port}"
 
     @property
     def open(self) -> int:
-        """How many connections there are."""
+        """The number of open connections."""
         return len(self._connections)
 
     def heal(self) -> None:
-        """Do nothing to bytes any more, and listen. What a black hole swallowed comes out now."""
+        """End all faults, and listen. Data held back by a black hole is delivered now."""
 
         async def heal() -> None:
             self._resetting = False
@@ -89,12 +88,12 @@ class Proxy:
                 way.flowing.set()
             if self._listening is None:
                 self._listening = asyncio.create_task(accept(_bound(self.port), self._serve))
-                await asyncio.sleep(0)  # it listens now
+                await asyncio.sleep(0)  # it is listening now
 
         self._here.run(heal())
 
     def refuse(self) -> None:
-        """Stop listening until `heal`. Connections that there are go on; see `drop`."""
+        """Stop listening until `heal`. Existing connections stay open; see `drop`."""
 
         async def refuse() -> None:
             if self._listening is not None:
@@ -105,7 +104,7 @@ class Proxy:
         self._here.run(refuse())
 
     def drop(self) -> None:
-        """Reset (RST) the connections that there are."""
+        """Reset (RST) the open connections."""
 
         async def drop() -> None:
             for task, client in list(self._connections.items()):
@@ -116,12 +115,12 @@ class Proxy:
         self._here.run(drop())
 
     def reset(self) -> None:
-        """Reset (RST) the connections that there are, and until `heal` each new one as soon as it is accepted."""
+        """Reset (RST) the open connections and, until `heal`, each new one as soon as it is accepted."""
         self._resetting = True
         self.drop()
 
     def black_hole(self, *ways: Direction) -> None:
-        """Let nothing through until `heal`; connections are accepted, and stay.
+        """Hold back all data until `heal`; connections are accepted and stay open.
 
         Args:
             ways: `to_server` or `to_client`; default both.
@@ -134,15 +133,15 @@ class Proxy:
         self._here.run(hold())
 
     def slice(self, size: int) -> None:
-        """Send at most so many bytes at once, both ways."""
+        """Limit how many bytes are sent at once, both ways."""
         self.to_server.slices = self.to_client.slices = size
 
     def delay(self, seconds: float) -> None:
-        """Be so many seconds late, both ways."""
+        """Delay data by this many seconds, both ways."""
         self.to_server.latency = self.to_client.latency = seconds
 
     def close(self) -> None:
-        """Refuse for good, and reset what is left."""
+        """Refuse new connections for good, and reset the open ones."""
         self.refuse()
         self.drop()
         self._keeper.close()
@@ -159,7 +158,7 @@ class Proxy:
             else:
                 await self._connect(reader, writer)
         except OSError:
-            pass  # one of the two sides went away
+            pass  # one of the two sides disconnected
         finally:
             writer.transport.abort()
             del self._connections[task]
@@ -170,8 +169,8 @@ class Proxy:
         try:
             for each in (writer, server_writer):
                 each.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                each.transport.set_write_buffer_limits(high=0)  # what is drained is sent
-        except OSError:  # the client is gone already
+                each.transport.set_write_buffer_limits(high=0)  # what was drained has been sent
+        except OSError:  # the client has already disconnected
             server_writer.transport.abort()
             raise
         to_server: _Queue = asyncio.Queue(_AHEAD)
@@ -196,7 +195,7 @@ class Proxy:
 
 
 async def _read(reader: asyncio.StreamReader, queue: _Queue, record: Callable[[bytes], None]) -> None:
-    """Read as it comes; the last item is empty."""
+    """Queue the data as it arrives; an empty item marks the end."""
     now = asyncio.get_running_loop().time
     data = b"not yet"
     while data:
@@ -206,7 +205,7 @@ async def _read(reader: asyncio.StreamReader, queue: _Queue, record: Callable[[b
 
 
 async def _deliver(queue: _Queue, writer: asyncio.StreamWriter, way: Direction) -> None:
-    """Write when it is time."""
+    """Write each item when it is due."""
     now = asyncio.get_running_loop().time
     passed = 0
     while True:
@@ -232,7 +231,7 @@ async def _deliver(queue: _Queue, writer: asyncio.StreamWriter, way: Direction) 
 
 
 def _bound(port: int) -> socket.socket:
-    """A socket on a port that several may be bound to, as long as one of them listens."""
+    """Return a socket bound to a port that several sockets may share while only one listens."""
     bound = socket.socket()
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -248,7 +247,7 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 @contextmanager
 def running_proxy(target_port: int) -> Iterator[Proxy]:
-    """Run a proxy to a port of the loopback interface, for as long as the block lasts."""
+    """Run a proxy to a port of the loopback interface within the block."""
     with background() as here:
         running = Proxy(here, target_port)
         try:
@@ -260,6 +259,6 @@ def running_proxy(target_port: int) -> Iterator[Proxy]:
 
 @asynccontextmanager
 async def proxy(target_port: int) -> AsyncIterator[Proxy]:
-    """`running_proxy` for `async with`."""
+    """Run `running_proxy` as an asynchronous context manager."""
     with running_proxy(target_port) as running:
         yield running

@@ -1,4 +1,4 @@
-"""Programs in Go that the tests and the bench compare with, built where `go` is on PATH."""
+"""Go programs that tests and benchmarks compare with, built where `go` is on PATH."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _TIMEOUT = 1200
 
 
 class GoError(Exception):
-    """There is no Go, a program could not be built, or it did not answer."""
+    """Go is not installed, a program did not build, or it did not answer."""
 
 
 def build(source: Path, binary: Path, **environment: str) -> None:
-    """Build the program in a folder.
+    """Build the Go program in a folder.
 
     Raises:
-        GoError: go is not on PATH, or refuses the program.
+        GoError: go is not on PATH, or the build failed.
     """
     go = shutil.which("go")
     if go is None:
         raise GoError("go is not on PATH")
-    # The toolchain that is there is the one to use; Go would otherwise fetch another.
+    # Use the installed toolchain; Go would otherwise download another.
     env = os.environ | {"GOTOOLCHAIN": "local"} | environment
     command = [go, "build", "-mod=readonly", "-o", str(binary), "."]
     built = subprocess.run(command, cwd=source, env=env, capture_output=True, text=True, timeout=_TIMEOUT)

@@ -1,4 +1,4 @@
-"""pytest as the test suite of another project runs it, where choria-lifecycle is installed."""
+"""A pytest run like that of another project which has choria-lifecycle installed."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["Ran", "run_pytest"]
 
 
 class Ran(NamedTuple):
-    """What a pytest has said.
+    """The result of a pytest run.
 
     Attributes:
-        passed: how many tests.
-        failed: how many did not.
-        text: all of it.
+        passed: the number of tests that passed.
+        failed: the number of tests that failed.
+        text: the complete output.
     """
 
     passed: int
@@ -33,13 +33,13 @@ class Ran(NamedTuple):
 
 
 def run_pytest(folder: Path, files: Mapping[str, str], *options: str, autoload: bool = False) -> Ran:
-    """Run tests in a folder with these files, where choria-lifecycle is installed.
+    """Run pytest on these files in a folder.
 
     Args:
-        folder: an empty one.
+        folder: an empty folder.
         files: text by name.
-        *options: for pytest.
-        autoload: let it find plugins as it does, instead of having this one alone.
+        *options: command-line options for pytest.
+        autoload: let pytest discover plugins, instead of loading only this project's.
     """
     site, work = folder / "site", folder / "work"
     info = site / "choria_lifecycle-0.1.0.dist-info"

@@ -1,4 +1,4 @@
-"""The import contracts of pyproject.toml."""
+"""The import contracts in pyproject.toml."""
 
 from __future__ import annotations
 
@@ -16,4 +16,4 @@ CONTRACTS: Final[list[dict[str, Any]]] = tomllib.loads((ROOT / "pyproject.toml")
 [_layers] = [contract for contract in CONTRACTS if contract["type"] == "layers"]
 
 PACKAGES: Final[list[list[str]]] = [row.split(" | ") for row in _layers["layers"]]
-"""The rows of packages from the top: each may import those behind it."""
+"""The rows of packages from the top; each may import from the rows below it."""

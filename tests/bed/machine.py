@@ -1,4 +1,4 @@
-"""A machine whose name, facts and files a test decides."""
+"""A simulated machine whose name, facts and files the test decides."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _never(what: str) -> Callable[..., str]:
 
 
 def a_machine(*, root: bool = False, facter: str | None = None, puppet: str | None = None) -> Machine:
-    """A machine called n1.example.net; facter and puppet may not be asked unless they have an answer."""
+    """Return a machine called n1.example.net; calling facter or puppet fails unless an answer is given."""
     return Machine(
         hostname=lambda: "n1.example.net",
         reverse_dns=_never("DNS"),

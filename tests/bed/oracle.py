@@ -1,8 +1,8 @@
-"""A second opinion on documents, which shares no code with the library.
+"""An independent verdict on documents, which shares no code with the library.
 
 Strict JSON from the standard library, then jsonschema's Draft4Validator on the corrected schema, the formal schema of
-CloudEvents 1.0, and the short list of rules that are ours: integers within 64 bits as in Go, a greatest size and depth,
-and an envelope that agrees with its data.
+CloudEvents 1.0, and the few rules of this project: integers within 64 bits as in Go, limits on size and depth, and an
+envelope that agrees with its data.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _ENVELOPE = jsonschema.Draft7Validator(_CLOUDEVENTS, format_checker=jsonschema.F
 
 
 class Refused(Exception):
-    """The document breaks the contract."""
+    """The document violates the contract."""
 
 
 def verdict(raw: bytes, max_size: int = 65536) -> str:
-    """Return what becomes of a document: VALID, INVALID, or UNKNOWN where there is no contract for its protocol."""
+    """Return VALID, INVALID, or UNKNOWN if there is no contract for the document's protocol."""
     try:
         return _judge(_load(raw, max_size))
     except Refused:
@@ -44,7 +44,7 @@ def _load(raw: bytes, max_size: int) -> Any:
     try:
         document = json.loads(raw.decode("utf-8"), parse_constant=_refuse, parse_int=_integer)
         whole = json.loads(raw, parse_int=_integer, object_pairs_hook=_all_of)
-        json.dumps(whole, ensure_ascii=False).encode("utf-8")  # a lone surrogate fails here
+        json.dumps(whole, ensure_ascii=False).encode("utf-8")  # a lone surrogate raises here
     except (ValueError, RecursionError):
         raise Refused from None
     if _depth(whole) > 256:
@@ -53,7 +53,7 @@ def _load(raw: bytes, max_size: int) -> Any:
 
 
 def _all_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Keep the values of duplicate keys too: they mean nothing, and are read all the same."""
+    """Keep all values of duplicate keys: the shadowed ones count for size and depth too."""
     return {f"{number} {key}": value for number, (key, value) in enumerate(pairs)}
 
 
@@ -89,7 +89,7 @@ def _judge(document: Any) -> str:
 def _envelope(envelope: dict[str, Any]) -> str:
     if not _ENVELOPE.is_valid(envelope) or envelope["specversion"] != "1.0":
         raise Refused
-    if str(envelope.get("time")).endswith("\n"):  # the checker's expression ends in $, which lets a newline pass
+    if str(envelope.get("time")).endswith("\n"):  # the checker's expression ends in $, which accepts a final newline
         raise Refused
     data, encoded = envelope.get("data"), envelope.get("data_base64")
     if (data is None) == (encoded is None):

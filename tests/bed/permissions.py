@@ -1,4 +1,4 @@
-"""What a Choria token allows, as go-choria's broker has it (broker/network/choria_auth.go, v0.30.2)."""
+"""The subjects that a Choria token allows, as in go-choria's broker (broker/network/choria_auth.go, v0.30.2)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _STREAMS = [
 
 
 def allowed(claims: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """The subjects that the owner of a token may publish to, and those to subscribe to, in the account choria."""
+    """Return the subjects that a token may publish to, and those it may subscribe to, in the account choria."""
     has = claims.get("permissions", {}).get
     if has("org_admin"):
         return [">"], [">"]
@@ -54,7 +54,7 @@ def allowed(claims: Mapping[str, Any]) -> tuple[list[str], list[str]]:
 
 
 def covers(pattern: str, subject: str) -> bool:
-    """Whether all that the subject can match, wildcards and all, is matched by the pattern."""
+    """Return True if the pattern matches all that the subject, including its wildcards, can match."""
     left, right = pattern.split("."), subject.split(".")
     for index, token in enumerate(left):
         if token == ">":

@@ -1,4 +1,4 @@
-"""Makes the picture of the tally's page in the README: python -m tests.bed.picture."""
+"""A generator for the README's picture of the tally page: python -m tests.bed.picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Process-wide state that tests must not depend on: reset once at the start, and signals compared after each test."""
+"""Process-wide state that tests must not depend on: reset once at the start; signals are compared after each test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SignalState", "reset_environment", "reset_signals"]
 
-# Where to connect and as whom; how programs print; how Python and pytest run. PATH, HOME, proxies and the like stay.
+# Where and as whom to connect; how programs print; how Python and pytest run. PATH, HOME, proxies and the like stay.
 _DROPPED: Final = re.compile(
     r"NATS_(?!SERVER_BIN$).*|(MCOLLECTIVE|CHORIA|INSECURE)_.*|NOTIFY_SOCKET"
     r"|NO_COLOR|(.*_)?FORCE_COLOR|PY_COLORS|CLICOLOR.*|COLUMNS|LINES|LANGUAGE|LC_.*"
@@ -24,17 +24,17 @@ _DROPPED: Final = re.compile(
 _SET: Final = {"LANG": "C.UTF-8", "TZ": "UTC", "TERM": "dumb"}
 _LOOPBACK: Final = "localhost,127.0.0.1,::1"
 
-# Python itself ignores these; subprocess gives children the default.
+# Python itself ignores these; subprocess restores the default for children.
 _IGNORED_BY_PYTHON: Final = {signal.SIGPIPE, signal.SIGXFSZ}
-# pytest-timeout's, which resets it as soon as a test has failed.
+# Used by pytest-timeout, which resets it as soon as a test has failed.
 _TIMEOUT: Final = signal.SIGALRM
 
 
 def reset_signals() -> None:
-    """Give every signal that was inherited as ignored or blocked its default, in this process and its children.
+    """Restore the default action of signals inherited as ignored or blocked, in this process and its children.
 
-    `nohup` ignores SIGHUP, and a shell SIGINT and SIGQUIT in what it runs in the background. A hangup thus ends the
-    tests under `nohup` too; `setsid` keeps them running.
+    `nohup` ignores SIGHUP, and a shell ignores SIGINT and SIGQUIT in background jobs. As a result, a hangup ends the
+    tests even under `nohup`; use `setsid` to keep them running.
     """
     for number in signal.valid_signals() - _IGNORED_BY_PYTHON:
         if signal.getsignal(number) is signal.SIG_IGN:
@@ -43,7 +43,7 @@ def reset_signals() -> None:
 
 
 def reset_environment() -> None:
-    """Drop or set the variables that change what is tested, and set the umask; children inherit the result."""
+    """Remove or set the environment variables that affect tests, and set the umask; children inherit both."""
     for name in list(filter(_DROPPED.fullmatch, os.environ)):
         del os.environ[name]
     os.environ.update(_SET)
@@ -55,7 +55,7 @@ def reset_environment() -> None:
 
 @dataclass(frozen=True, slots=True)
 class SignalState:
-    """The handlers, the blocked signals and the wakeup descriptor; for the main thread."""
+    """The signal handlers, the blocked signals and the wakeup descriptor; main thread only."""
 
     handlers: dict[int, Any]
     blocked: frozenset[int]
@@ -63,7 +63,7 @@ class SignalState:
 
     @classmethod
     def current(cls) -> Self:
-        """Record the state."""
+        """Record the current state."""
         wakeup = signal.set_wakeup_fd(-1)
         with suppress(OSError, ValueError):  # already closed
             signal.set_wakeup_fd(wakeup)
@@ -71,7 +71,7 @@ class SignalState:
         return cls(handlers, frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, ())), wakeup)
 
     def restore(self) -> list[str]:
-        """Restore the state, and return a phrase for each difference found, such as "a handler for SIGTERM: ..."."""
+        """Restore the state; return a phrase for each difference found, such as "a handler for SIGTERM: ..."."""
         now = SignalState.current()
         signal.set_wakeup_fd(self.wakeup)
         signal.pthread_sigmask(signal.SIG_SETMASK, self.blocked)
@@ -95,5 +95,5 @@ class SignalState:
 def _name(number: int) -> str:
     try:
         return signal.Signals(number).name
-    except ValueError:  # most of the real-time signals
+    except ValueError:  # most real-time signals have no name
         return f"signal {number}"

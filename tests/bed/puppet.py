@@ -15,12 +15,12 @@ __all__ = ["Layout", "lay_out"]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where things are.
+    """The paths in an ssl folder.
 
     Attributes:
         ssldir: the folder, Puppet's setting of that name.
         ca: the authority's certificate.
-        certificate: the node's or user's own.
+        certificate: the certificate of the node or user.
         key: its key.
     """
 
@@ -31,13 +31,13 @@ class Layout:
 
 
 def lay_out(folder: Path, authority: Authority, certname: str, *, issued: Issued | None = None) -> Layout:
-    """Write what Puppet keeps in its ssldir, with Puppet's modes.
+    """Write the contents of Puppet's ssldir, with Puppet's modes.
 
     Args:
-        folder: the ssldir; made if it is not there. A second certname may be laid out in the same folder.
-        authority: whose certificate becomes certs/ca.pem; if it is an intermediate one, its chain is in there too.
-        certname: names certs/`certname`.pem and private_keys/`certname`.pem.
-        issued: the certificate and key; default is a new one of the authority, with `certname` as its common name.
+        folder: the ssldir; created if missing. It may hold several certnames.
+        authority: the authority for certs/ca.pem; for an intermediate one, the file includes its chain.
+        certname: the name of certs/`certname`.pem and private_keys/`certname`.pem.
+        issued: the certificate and key; by default a new one of the authority, with `certname` as its common name.
     """
     issued = issued or authority.issue(certname)
     layout = Layout(
@@ -46,7 +46,7 @@ def lay_out(folder: Path, authority: Authority, certname: str, *, issued: Issued
         certificate=folder / "certs" / f"{certname}.pem",
         key=folder / "private_keys" / f"{certname}.pem",
     )
-    # The modes that Puppet's settings ssldir, certdir, privatekeydir, hostcert, localcacert and hostprivkey have.
+    # The modes of Puppet's settings ssldir, certdir, privatekeydir, hostcert, localcacert and hostprivkey.
     for path, mode in ((folder, 0o771), (layout.ca.parent, 0o755), (layout.key.parent, 0o750)):
         path.mkdir(parents=True, exist_ok=True)
         path.chmod(mode)

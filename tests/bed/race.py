@@ -1,4 +1,4 @@
-"""Candidates of one election, each in a process of its own, and whether two of them ever led at a time."""
+"""Candidates of one election, each in its own process, and a check that no two ever led at the same time."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = ["Candidate", "Race", "bucket", "race", "until"]
 
 PROGRAM = Path(__file__).with_name("candidate.py")
 SECONDS = 30.0
-# Samples are a hundredth of a second apart; where more passes, the process was stopped, and claims nothing.
+# Samples are a hundredth of a second apart; after a longer gap the process was suspended, and claims nothing.
 CONTINUOUS = 0.1
 
 
 def bucket(ttl: float, replicas: int = 1) -> dict[str, Any]:
-    """The stream of the bucket that they use, as Choria's broker makes its own, without what forbids to delete it."""
+    """Return the stream of the candidates' bucket: like the one Choria's broker makes, but deletable."""
     return {
         "name": "KV_ELECTION",
         "subjects": ["$KV.ELECTION.>"],
@@ -41,11 +41,11 @@ def bucket(ttl: float, replicas: int = 1) -> dict[str, Any]:
 
 
 class Candidate:
-    """A candidate in a process of its own.
+    """A candidate in its own process.
 
     Attributes:
         name: its name.
-        said: what it has said so far.
+        said: its output so far.
     """
 
     def __init__(self, name: str, process: subprocess.Popen[str]) -> None:
@@ -65,7 +65,7 @@ class Candidate:
         return bool(self.said and self.said[-1]["leader"] and steady() - self.said[-1]["at"] < CONTINUOUS)
 
     def leave(self) -> None:
-        """End its part cleanly."""
+        """Make the candidate resign and exit."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         assert self.process.wait(SECONDS) == 0
@@ -82,7 +82,7 @@ class Candidate:
             stream.close()
 
     def claims(self) -> list[tuple[float, float]]:
-        """From when to when it has said that it leads."""
+        """Return the periods during which it claimed to lead."""
         spans: list[tuple[float, float]] = []
         for line in self.said:
             if not line["leader"]:
@@ -103,7 +103,7 @@ class Race:
         self._stack = stack
 
     def enter(self, *urls: str, program: tuple[str, ...] = (sys.executable, str(PROGRAM))) -> Candidate:
-        """Start a candidate; by default it is ours."""
+        """Start a candidate, by default this project's."""
         name = f"c{len(self.all)}"
         process = subprocess.Popen([*program, name, *urls], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         candidate = Candidate(name, process)
@@ -115,7 +115,7 @@ class Race:
         return [candidate for candidate in self.all if candidate.leads]
 
     async def led_by(self, *candidates: Candidate) -> Candidate:
-        """Wait until one of these leads."""
+        """Wait until one of these candidates leads."""
         try:
             await until(lambda: any(each.leads for each in candidates))
         except TimeoutError as error:
@@ -123,7 +123,7 @@ class Race:
         return next(each for each in candidates if each.leads)
 
     def check(self, together: float = 0.0) -> None:
-        """No two have ever said at the same time that they lead, but for so many seconds at a time."""
+        """Assert that no two candidates claimed to lead at the same time for longer than this many seconds."""
         until = 0.0
         for start, end, name in sorted((*span, each.name) for each in self.all for span in each.claims()):
             assert start > until - together, f"{name} leads from {start} on, and another until {until}"
@@ -132,7 +132,7 @@ class Race:
 
 @contextmanager
 def race(together: float = 0.0) -> Iterator[Race]:
-    """Candidates that are ended with the block, and have never led two at a time, but for so many seconds."""
+    """Run an election; on exit, end its candidates and check that no two led together for longer than this."""
     with ExitStack() as stack:
         running = Race(stack)
         yield running

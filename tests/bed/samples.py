@@ -1,4 +1,4 @@
-"""Options and documents that many tests begin with."""
+"""Options and documents that many tests start from."""
 
 from __future__ import annotations
 

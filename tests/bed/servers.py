@@ -1,7 +1,7 @@
-"""Configurations of nats-server for `choria_lifecycle.demo.embedded.nats_server`, and the files that its clients need.
+"""Configurations for `choria_lifecycle.demo.embedded.nats_server`, and files for its clients.
 
-Each function returns a part of a configuration; join those that are needed with newlines. A server that is started
-again with the `port` of the one before, and another `tls`, has other certificates.
+Each function returns a part of a configuration; join parts with newlines. To renew the certificates of a server,
+restart it with the same `port` and another `tls`.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ __all__ = ["Operator", "User", "nkey", "tls", "users"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """Somebody who may connect.
+    """A user of the server.
 
     Attributes:
-        name: with a password, the user's name; with certificates, what the certificate says.
-        password: in plain text; None if the nkey or the certificate says enough.
+        name: the user name, or with certificates the name in the certificate.
+        password: in plain text; None with an nkey or a certificate.
         nkey: the public key, instead of name and password.
-        publish: the subjects to publish to; None is all of them, () is none.
-        subscribe: the subjects to subscribe to, likewise.
+        publish: the permitted subjects for publishing; None is all, () is none.
+        subscribe: the permitted subjects for subscriptions; None and () as above.
     """
 
     name: str | None = None
@@ -55,7 +55,7 @@ class User:
 
 
 def users(*known: User) -> str:
-    """Only these may connect."""
+    """Return the part that admits only these users."""
     return f"authorization {{ users = {json.dumps([user._entry() for user in known])} }}"
 
 
@@ -68,15 +68,15 @@ def tls(
     first: bool = False,
     timeout: float = 2.0,
 ) -> str:
-    """Encryption with this certificate, which is written into the folder.
+    """Write a certificate into the folder and return the part that enables TLS with it.
 
     Args:
-        folder: where to; every server needs its own.
-        certificate: what the server shows.
-        clients: who issues the certificates that clients must show; None asks for none.
-        mapped: a client is the user whom its certificate names, by common name ("CN=alice") or alternative name.
-        first: clients may shake hands before the greeting; those that do not are greeted 50 ms later.
-        timeout: how long the handshake may take, in seconds.
+        folder: the destination; every server needs its own.
+        certificate: the server's certificate.
+        clients: the authority that client certificates must come from; None requests none.
+        mapped: authenticate a client as the user in its certificate: common name ("CN=alice") or alternative name.
+        first: clients may start the handshake before INFO; the others receive INFO after 50 ms.
+        timeout: the timeout of the handshake, in seconds.
     """
     cert, key = certificate.write(folder, "server")
     block: dict[str, object] = {"cert_file": str(cert), "key_file": str(key), "timeout": timeout}
@@ -89,7 +89,7 @@ def tls(
 
 
 def nkey(path: Path) -> str:
-    """Write the seed of a new user into the file; returns the public key, for `User.nkey`."""
+    """Write the seed of a new user to a file; return the public key, for `User.nkey`."""
     key, seed = _key(nkeys.PREFIX_BYTE_USER)
     path.touch(mode=0o600)
     path.write_bytes(seed + b"\n")
@@ -97,7 +97,7 @@ def nkey(path: Path) -> str:
 
 
 class Operator:
-    """An operator with one account, for servers that know users by JWT and for the creds files of these.
+    """An operator with one account, for servers that authenticate users by JWT, and their creds files.
 
     Attributes:
         config: the part of the configuration.
@@ -122,8 +122,8 @@ class Operator:
         """Write the creds file of a new user.
 
         Args:
-            path: where to.
-            user: name and permissions; default "alice", who may do everything.
+            path: the file.
+            user: name and permissions; default "alice", without restrictions.
             expires: seconds from now; None is never.
         """
         user = user or User(name="alice")

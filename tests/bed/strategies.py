@@ -1,4 +1,4 @@
-"""Documents for the differential tests: made from the schemas, then damaged."""
+"""Hypothesis strategies for documents generated from the schemas, then damaged."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ANYTHING = st.recursive(
 
 
 def instances(schema: dict[str, Any], root: dict[str, Any] | None = None) -> st.SearchStrategy[Any]:
-    """Return what is valid under a schema of the closed list of keywords, and some that only nearly is."""
+    """Return instances of a schema that uses the supported keywords, including some that are almost valid."""
     root = root or schema
     if "$ref" in schema:
         name = schema["$ref"].removeprefix("#/definitions/")
@@ -72,7 +72,7 @@ def _of_kind(kind: str, schema: dict[str, Any], root: dict[str, Any]) -> st.Sear
 
 
 def _changed(draw: st.DrawFn, document: dict[str, Any], names: list[str]) -> dict[str, Any]:
-    """Damage a mapping in one of the ways in which foreign emitters do."""
+    """Damage a mapping in a way that foreign emitters do."""
     document = dict(document)
     name = draw(st.sampled_from(names))
     match draw(st.sampled_from(["drop", "set", "none", "text", "float", "swap", "extra", "case", "shuffle"])):
@@ -99,7 +99,7 @@ def _changed(draw: st.DrawFn, document: dict[str, Any], names: list[str]) -> dic
 
 @st.composite
 def events(draw: st.DrawFn, protocol: str) -> dict[str, Any]:
-    """Return an event of a protocol as a mapping, in two of three cases as it should be."""
+    """Return an event of a protocol as a mapping, undamaged in two of three cases."""
     event: dict[str, Any] = draw(instances(choria_schemas.schema(protocol)))
     for _ in range(draw(st.sampled_from([0, 0, 1, 2]))):
         event = _changed(draw, event, list(choria_schemas.schema(protocol)["properties"]))
@@ -108,7 +108,7 @@ def events(draw: st.DrawFn, protocol: str) -> dict[str, Any]:
 
 @st.composite
 def envelopes(draw: st.DrawFn, protocol: str) -> dict[str, Any]:
-    """Return an event in an envelope, in half of all cases as it should be."""
+    """Return an event in an envelope, undamaged in half of the cases."""
     event = draw(events(protocol))
     contract = CONTRACTS[protocol]
     envelope: dict[str, Any] = {
@@ -138,7 +138,7 @@ def envelopes(draw: st.DrawFn, protocol: str) -> dict[str, Any]:
 
 
 def times() -> st.SearchStrategy[str]:
-    """Return times of RFC 3339, and texts that are not quite."""
+    """Return RFC 3339 times, and near misses."""
     good = st.datetimes().map(lambda time: time.isoformat() + "Z")
     offset = st.tuples(
         st.datetimes(), st.sampled_from(["+01:00", "-23:59", "+24:00", "+0100", "+00:60", "+01:99", "", "z", "Z "])
@@ -163,7 +163,7 @@ def times() -> st.SearchStrategy[str]:
 
 @st.composite
 def documents(draw: st.DrawFn, protocol: str) -> bytes:
-    """Return a document as it might arrive: written in several ways, and sometimes broken as bytes."""
+    """Return a document as it may arrive: serialised in several ways, and sometimes with damaged bytes."""
     value = draw(st.one_of(events(protocol), envelopes(protocol)))
     separators = draw(st.sampled_from([(",", ":"), (", ", ": "), (" ,\n", "\t: ")]))
     raw = json.dumps(value, ensure_ascii=draw(st.booleans()), separators=separators).encode()

@@ -1,4 +1,4 @@
-"""`lifecycle tally` as a process, and what it serves."""
+"""A `lifecycle tally` process, and the metrics it serves."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PREFIX = "lifecycle_tally_"
 
 
 class Numbers:
-    """The series of a scrape, as prometheus_client's parser reads them.
+    """The series of a scrape, as parsed by prometheus_client.
 
     Names are those of the tally without its prefix and without `_total`, which the parser adds where it is missing.
     """
@@ -38,34 +38,34 @@ class Numbers:
                 self._series.setdefault(name, []).append((sample.labels, sample.value))
 
     def series(self, name: str, **labels: str) -> list[tuple[dict[str, str], float]]:
-        """The series of a name that have these labels."""
+        """Return the series of this name and these labels."""
         return [each for each in self._series.get(name, []) if labels.items() <= each[0].items()]
 
     def total(self, name: str, **labels: str) -> float:
-        """The sum over them; 0 where there are none."""
+        """Return the sum of the matching series; 0 if there are none."""
         return sum(value for _, value in self.series(name, **labels))
 
     def by(self, label: str, name: str, **labels: str) -> dict[str, float]:
-        """The sums for each value of a label."""
+        """Return the sum for each value of a label."""
         found = self.series(name, **labels)
         return {
             key: sum(value for has, value in found if has[label] == key) for key in {has[label] for has, _ in found}
         }
 
     def texts(self) -> set[str]:
-        """Every value that a label has."""
+        """Return all label values."""
         return {text for series in self._series.values() for labels, _ in series for text in labels.values()}
 
 
 class RunningTally:
-    """A tally, with what it serves."""
+    """A running tally process."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
         self._process = process
         self._port = port
 
     def get(self, path: str) -> tuple[int, str]:
-        """The status and the text of an answer."""
+        """Return the status and the body of a response."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=_SECONDS) as answer:
                 return answer.status, answer.read().decode()
@@ -74,28 +74,28 @@ class RunningTally:
                 return error.code, error.read().decode()
 
     def numbers(self) -> Numbers:
-        """What a scrape brings."""
+        """Scrape the tally."""
         return Numbers(self.get("/metrics")[1])
 
     def until(self, reached: Callable[[Numbers], object], seconds: float = _SECONDS) -> Numbers:
-        """Scrape until something is true of the numbers, which are returned; so are the last ones when time is up."""
+        """Scrape until a condition holds; return the last scrape, also on timeout."""
         deadline = time.monotonic() + seconds
         while not reached(numbers := self.numbers()) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
         return numbers
 
     def wait(self) -> None:
-        """Block until it is ready.
+        """Block until the tally is ready.
 
         Raises:
-            TimeoutError: it ended, or was not ready in time.
+            TimeoutError: it exited, or was not ready in time.
         """
         deadline = time.monotonic() + _SECONDS
         while self._process.poll() is None and time.monotonic() < deadline:
             try:
                 if self.get("/-/ready")[0] == 200:
                     return
-            except OSError:  # it does not listen yet
+            except OSError:  # it is not listening yet
                 pass
             time.sleep(_POLL_SECONDS)
         raise TimeoutError("the tally did not become ready")
@@ -103,7 +103,7 @@ class RunningTally:
 
 @contextmanager
 def running_tally(*arguments: str) -> Iterator[RunningTally]:
-    """Run a tally within the block, which is entered once it is ready."""
+    """Run a tally within the block, which starts once the tally is ready."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     command = [sys.executable, "-m", "choria_lifecycle", "tally", "--port", str(port), *arguments]

@@ -1,4 +1,4 @@
-"""Certificates are accepted and refused by real handshakes as their names say."""
+"""Real handshakes accept and refuse the certificates as their names suggest."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OLD = Authority.create("Puppet CA: old", old_puppet=True)
 def client_context(authority: Authority, *, strict: bool) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=authority.pem.decode())
-    if strict:  # as create_default_context of Python 3.13 has it
+    if strict:  # the default of create_default_context in Python 3.13
         context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
     else:
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
@@ -30,7 +30,7 @@ def client_context(authority: Authority, *, strict: bool) -> ssl.SSLContext:
 
 
 def shake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> str:
-    """Shake hands in memory; what went wrong, or nothing."""
+    """Shake hands in memory; return the error, or None."""
     there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
     ends = [client.wrap_bio(back, there, server_hostname=name), server.wrap_bio(there, back, server_side=True)]
     for _ in range(6):
@@ -41,7 +41,7 @@ def shake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> str:
                 pass
             except ssl.SSLError as error:
                 return str(error)
-    try:  # TLS 1.3 tells a client only now that its certificate was refused
+    try:  # with TLS 1.3, a client learns only now that its certificate was refused
         ends[1].write(b"x")
         ends[0].read(1)
     except ssl.SSLError as error:
@@ -63,7 +63,7 @@ def issue(authority: Authority = GOOD, **options: Any) -> Issued:
     ids=["ec", "rsa", "intermediates"],
 )
 @pytest.mark.parametrize("strict", [False, True])
-def test_good_ones_are_accepted(issued: Issued, strict: bool) -> None:
+def test_valid_certificates_are_accepted(issued: Issued, strict: bool) -> None:
     assert refusal(issued, strict=strict) == ""
 
 
@@ -77,7 +77,7 @@ def test_good_ones_are_accepted(issued: Issued, strict: bool) -> None:
     ],
 )
 @pytest.mark.parametrize("strict", [False, True])
-def test_bad_ones_are_refused(issued: Issued, trust: Authority, reason: str, strict: bool) -> None:
+def test_invalid_certificates_are_refused(issued: Issued, trust: Authority, reason: str, strict: bool) -> None:
     assert reason in refusal(issued, trust=trust, strict=strict)
 
 
@@ -97,7 +97,7 @@ def test_names_and_addresses() -> None:
         (GOOD, {"old_puppet": True}, "Missing Authority Key Identifier"),
     ],
 )
-def test_what_old_puppet_made_is_refused_by_strict_verification_alone(
+def test_old_puppet_certificates_are_refused_only_by_strict_verification(
     authority: Authority, options: dict[str, Any], reason: str
 ) -> None:
     issued = issue(authority, **options)
@@ -105,7 +105,7 @@ def test_what_old_puppet_made_is_refused_by_strict_verification_alone(
     assert reason.lower() in refusal(issued, trust=authority, strict=True).lower()
 
 
-def test_without_alternative_names_the_common_name_is_all_there_is() -> None:
+def test_without_alternative_names_the_common_name_is_used() -> None:
     issued = issue(san=False)
     certificate = x509.load_pem_x509_certificate(issued.cert_pem)
     with pytest.raises(x509.ExtensionNotFound):
@@ -127,7 +127,7 @@ def test_without_alternative_names_the_common_name_is_all_there_is() -> None:
     ],
     ids=["good", "stranger", "expired", "none"],
 )
-def test_clients(issued: Issued | None, reason: str, tmp_path: Path) -> None:
+def test_client_certificates(issued: Issued | None, reason: str, tmp_path: Path) -> None:
     client = client_context.__wrapped__(GOOD, strict=True)
     if issued:
         client.load_cert_chain(*issued.write(tmp_path, "alice"))
@@ -140,6 +140,6 @@ def test_keys_are_not_shown() -> None:
     assert "PrivateKey" not in repr(GOOD)
 
 
-def test_an_authority_is_made_once() -> None:
+def test_an_authority_is_created_once() -> None:
     assert Authority.create("Once") is Authority.create("Once")
     assert Authority.create("Once") is not Authority.create("Once", old_puppet=True)

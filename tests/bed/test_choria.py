@@ -1,4 +1,4 @@
-"""The broker lets in whom it should, refuses whom it should, and holds everybody to what the token allows."""
+"""The broker authenticates clients and enforces the permissions of their tokens."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def broker(port: int) -> Iterator[Broker]:
 
 
 class Client:
-    """The least of a NATS client: what it sends is what the test says."""
+    """A minimal NATS client that sends what the test dictates."""
 
     def __init__(self, stream: socket.socket, info: dict[str, Any]) -> None:
         self.info = info
@@ -62,7 +62,7 @@ class Client:
         return self._lines.readline().decode().removesuffix("\r\n")
 
     def connect(self, token: Token = TOKEN, **others: object) -> None:
-        """Say CONNECT as nats.go does; None as a value leaves something out."""
+        """Send CONNECT as nats.go does; None as a value omits a key."""
         key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(token.seed))
         signed = key.sign(self.info.get("nonce", "").encode())
         fields = {
@@ -99,7 +99,7 @@ def client(broker: Broker, *, tls: bool = True, trust: Authority = TRUSTED) -> I
 
 
 def refusal(broker: Broker, token: Token = TOKEN, **others: object) -> str:
-    """Connect in vain; why."""
+    """Connect unsuccessfully; return the reason."""
     with client(broker) as refused:
         refused.connect(token, **others)
         assert refused.line() == "-ERR 'Authorization Violation'"
@@ -123,7 +123,7 @@ def test_the_greeting(port: int) -> None:
         assert "nonce" not in greeted.info
 
 
-def test_a_good_client_is_let_in_and_events_come_through(broker: Broker, port: int) -> None:
+def test_a_valid_client_is_admitted_and_events_come_through(broker: Broker, port: int) -> None:
     with client(broker) as viewer, socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as publisher:
         viewer.connect()
         assert viewer.line() == "PONG"
@@ -157,12 +157,12 @@ def test_a_good_client_is_let_in_and_events_come_through(broker: Broker, port: i
         (TOKEN, {"sig": "A" * 86}, "signature: not of this nonce by the token's key"),
     ],
 )
-def test_bad_clients(broker: Broker, token: Token, others: dict[str, object], reason: str) -> None:
+def test_invalid_clients_are_refused(broker: Broker, token: Token, others: dict[str, object], reason: str) -> None:
     assert refusal(broker, token, **others) == reason
 
 
 @pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode], ids=["standard", "padded"])
-def test_signatures_in_the_wrong_base64(broker: Broker, encode: Callable[[bytes], bytes]) -> None:
+def test_signatures_in_another_base64_alphabet_are_refused(broker: Broker, encode: Callable[[bytes], bytes]) -> None:
     key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(TOKEN.seed))
     with client(broker) as refused:
         signature = encode(key.sign(refused.info["nonce"].encode())).decode()
@@ -171,14 +171,14 @@ def test_signatures_in_the_wrong_base64(broker: Broker, encode: Callable[[bytes]
     assert broker.refusals == ["signature: not in unpadded URL-safe base64"]
 
 
-def test_the_signature_of_another_connection(broker: Broker) -> None:
+def test_the_signature_of_another_connection_is_refused(broker: Broker) -> None:
     key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(TOKEN.seed))
     with client(broker) as first:
         signature = base64.urlsafe_b64encode(key.sign(first.info["nonce"].encode())).rstrip(b"=").decode()
     assert refusal(broker, sig=signature).startswith("signature: not of this nonce")
 
 
-def test_without_a_nonce_nobody_is_let_in(port: int) -> None:
+def test_without_a_nonce_clients_are_refused(port: int) -> None:
     with choria_broker(ISSUER, SHOWN, port, nonce=False) as running:
         assert refusal(running) == "signature: there was no nonce to sign"
 
@@ -187,7 +187,7 @@ def test_without_a_nonce_nobody_is_let_in(port: int) -> None:
     ("required", "answer"),
     [(True, "-ERR 'Secure Connection - TLS Required'"), (False, "-ERR 'Authorization Violation'")],
 )
-def test_without_tls_nobody_is_let_in_and_all_is_kept(port: int, required: bool, answer: str) -> None:
+def test_without_tls_clients_are_refused_and_all_is_recorded(port: int, required: bool, answer: str) -> None:
     with choria_broker(ISSUER, SHOWN, port, tls_required=required) as running:
         with client(running, tls=False) as careless:
             careless.connect(name="s3cret")
@@ -252,14 +252,14 @@ def test_a_new_issuer(broker: Broker) -> None:
 
 
 @pytest.mark.parametrize("said", ["", "PING", "CONNECT nonsense", "CONNECT []"])
-def test_what_is_no_connect(broker: Broker, said: str) -> None:
+def test_malformed_connects(broker: Broker, said: str) -> None:
     with client(broker) as strange:
         strange.send(said)
         assert strange.line() == "-ERR 'Authorization Violation'"
     assert broker.refusals == ["no CONNECT"]
 
 
-def test_nothing_is_left(port: int) -> None:
+def test_nothing_is_left_behind(port: int) -> None:
     with choria_broker(ISSUER, SHOWN, port) as running, client(running) as idle, client(running):
         idle.connect()
         assert idle.line() == "PONG"

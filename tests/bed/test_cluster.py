@@ -1,4 +1,4 @@
-"""A cluster that agrees on a leader, and one of whose servers is parted from the others."""
+"""The cluster elects a leader, and one of its servers can be separated from the others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .cluster import cluster, named, patiently
 STREAM = {"name": "S", "subjects": ["s.>"], "num_replicas": 3}
 
 
-async def test_a_server_is_parted_from_the_others() -> None:
+async def test_a_server_is_separated_from_the_others() -> None:
     with cluster() as running:
         apart = await nats_py.connect(running.urls[0])
         others = await nats_py.connect(running.urls[1:])

@@ -1,4 +1,4 @@
-"""The DNS server, asked by dnspython's resolvers."""
+"""dnspython's resolvers query the DNS server."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_records(zone: dict[str, Any], server: DnsServer) -> None:
     assert server.asked == [f"SRV {NAME}"]
 
 
-async def test_a_coroutine_asks_and_the_answer_changes(zone: dict[str, Any], server: DnsServer) -> None:
+async def test_answers_can_change_while_a_coroutine_queries(zone: dict[str, Any], server: DnsServer) -> None:
     asking = resolver(server, dns.asyncresolver.Resolver)
     zone[NAME] = SRV[:1]
     assert len(await asking.resolve(NAME, "SRV")) == 1
@@ -80,7 +80,7 @@ def test_failures(zone: dict[str, Any], server: DnsServer, known: Any, error: ty
     assert set(server.asked) == {f"SRV {NAME}"}
 
 
-def test_what_is_not_in_the_zone_does_not_exist(server: DnsServer) -> None:
+def test_unknown_names_do_not_exist(server: DnsServer) -> None:
     with pytest.raises(dns.resolver.NXDOMAIN):
         resolver(server).resolve(NAME, "SRV")
 
@@ -92,13 +92,13 @@ def test_other_types_have_no_records(zone: dict[str, Any], server: DnsServer) ->
     assert server.asked == [f"A {NAME}"]
 
 
-def test_what_does_not_fit_comes_over_tcp(zone: dict[str, Any], server: DnsServer) -> None:
+def test_answers_too_long_for_udp_come_over_tcp(zone: dict[str, Any], server: DnsServer) -> None:
     zone[NAME] = [(number, 1, 4222, f"broker{number}.example.net") for number in range(100)]
     assert len(resolver(server).resolve(NAME, "SRV")) == 100
     assert server.asked == [f"SRV {NAME}", f"SRV {NAME} tcp"]
 
 
-def test_nothing_is_left() -> None:
+def test_nothing_is_left_behind() -> None:
     with dns_server({NAME: "TIMEOUT"}) as server:
         asking = resolver(server)
         asking.lifetime = 0.1

@@ -1,4 +1,4 @@
-"""The proxy does what it is told to, to bytes that are counted here."""
+"""The proxy applies each fault to bytes that the tests count."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def echoes(client: socket.socket, data: bytes) -> bool:
     return exactly(client, len(data)) == data
 
 
-def test_bytes_pass_and_are_kept(running: Proxy) -> None:
+def test_bytes_pass_and_are_recorded(running: Proxy) -> None:
     with connected(running) as client:
         assert echoes(client, b"hello" * 100_000)
         assert running.open == 1
@@ -97,7 +97,7 @@ def test_refuse_and_listen_again_on_the_same_port(running: Proxy) -> None:
     assert running.port == port
 
 
-def test_drop_resets_what_is_connected_and_nothing_else(running: Proxy) -> None:
+def test_drop_resets_only_connected_clients(running: Proxy) -> None:
     with connected(running) as client:
         assert echoes(client, b"before")
         running.drop()
@@ -108,7 +108,7 @@ def test_drop_resets_what_is_connected_and_nothing_else(running: Proxy) -> None:
         assert echoes(client, b"after")
 
 
-def test_reset_of_old_and_new(running: Proxy) -> None:
+def test_reset_affects_open_and_new_connections(running: Proxy) -> None:
     with connected(running) as client:
         assert echoes(client, b"before")
         running.reset()
@@ -169,7 +169,7 @@ def test_slices_arrive_one_by_one(running: Proxy) -> None:
         while sum(map(len, pieces)) < len(data):
             pieces.append(client.recv(65536))
     assert b"".join(pieces) == data
-    # Two may be read as one when this machine is busy.
+    # Two may be read as one on a busy machine.
     assert len(pieces) > len(data) / 7 / 4
     assert min(len(piece) for piece in pieces[:-1]) == 7
 
@@ -191,7 +191,7 @@ def test_latency_delays_and_keeps_the_order(running: Proxy, ways: tuple[str, ...
 
 
 @pytest.mark.parametrize(("way", "slices"), [("to_client", 0), ("to_client", 7), ("to_server", 0)])
-def test_cut_after_so_many_bytes(running: Proxy, way: str, slices: int) -> None:
+def test_cut_after_a_number_of_bytes(running: Proxy, way: str, slices: int) -> None:
     running.slice(slices)
     getattr(running, way).cut_after = 10
     with connected(running) as client:
@@ -206,7 +206,7 @@ def test_cut_after_so_many_bytes(running: Proxy, way: str, slices: int) -> None:
         assert echoes(client, b"0123456789ABCDEF")
 
 
-def test_nobody_behind_it() -> None:
+def test_a_proxy_without_a_server() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with running_proxy(port) as running, connected(running) as client:
@@ -214,7 +214,7 @@ def test_nobody_behind_it() -> None:
 
 
 @pytest.mark.parametrize("fault", [Proxy.heal, Proxy.black_hole, Proxy.refuse, Proxy.reset])
-def test_nothing_is_left(echo: int, fault: Callable[[Proxy], None]) -> None:
+def test_nothing_is_left_behind(echo: int, fault: Callable[[Proxy], None]) -> None:
     threads = threading.active_count()
     with running_proxy(echo) as running, connected(running) as client:
         client.sendall(b"x")
@@ -223,7 +223,7 @@ def test_nothing_is_left(echo: int, fault: Callable[[Proxy], None]) -> None:
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", running.port), timeout=SECONDS)
     assert "test bed" not in [thread.name for thread in threading.enumerate()]
-    assert threading.active_count() <= threads + 1  # the echo may not have heard yet
+    assert threading.active_count() <= threads + 1  # the echo server may not have noticed yet
 
 
 async def test_from_a_coroutine(echo: int) -> None:
@@ -239,6 +239,6 @@ async def test_from_a_coroutine(echo: int) -> None:
             await writer.wait_closed()
 
 
-def test_what_does_not_happen_is_said(running: Proxy) -> None:
+def test_until_raises_on_timeout(running: Proxy) -> None:
     with pytest.raises(TimeoutError, match="did not happen"):
         running.until(lambda: running.open == 1, 0.05)

@@ -1,4 +1,4 @@
-"""However pytest was started, tests and their children find the defaults; a test that leaves a handler fails."""
+"""However pytest was started, tests and their children start from defaults; a test that leaves a handler fails."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def run(tmp_path: Path, *tests: str, prefix: tuple[str, ...] = (), options: tuple[str, ...] = ()) -> tuple[int, str]:
-    """Run tests in another pytest, which takes its fixtures from this project's conftest.py."""
+    """Run tests in another pytest that uses this project's conftest.py."""
     (tmp_path / "test_it.py").write_text("\n\n".join(("import os, signal, subprocess, sys", *tests)) + "\n")
     command = [*prefix, sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-p", "tests.conftest"]
     process = subprocess.run(
@@ -76,7 +76,7 @@ def test_restores():
 """
 
 
-def test_a_test_that_leaves_something_behind_fails_and_the_next_finds_nothing(tmp_path: Path) -> None:
+def test_a_test_that_leaves_a_handler_fails_and_the_next_starts_clean(tmp_path: Path) -> None:
     leaving = [f"def test_{name}():\n    check()\n    {body}" for name, (body, _) in LEAVING.items()]
     code, said = run(tmp_path, OTHERS, *leaving, "test_next = check")
     assert (code, "1 failed, 7 passed, 5 errors" in said) == (1, True), said

@@ -1,4 +1,4 @@
-"""What Puppet's folder holds is usable, and has Puppet's modes."""
+"""The contents of Puppet's ssl folder are usable and have Puppet's modes."""
 
 from __future__ import annotations
 

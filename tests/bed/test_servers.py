@@ -1,7 +1,6 @@
-"""Real nats-servers take these configurations, and let in whom they should; nats-py is the client.
+"""Real nats-servers accept these configurations, and nats-py's clients are admitted or refused as configured.
 
-Also nats-py against the Choria broker, and through the proxy: what the other tests of this folder say by hand, a real
-client says here.
+nats-py also connects to the Choria broker and through the proxy, which the neighbouring tests drive by hand.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ def context(trust: Authority = TRUSTED, shown: tuple[Path, Path] | None = None) 
 
 @asynccontextmanager
 async def connected(port: int, **options: Any) -> AsyncIterator[tuple[Client, asyncio.Queue[str]]]:
-    """A client, and the errors it is told of."""
+    """Yield a client, and the errors that it reports."""
     errors: asyncio.Queue[str] = asyncio.Queue()
 
     async def keep(error: Exception) -> None:
@@ -55,7 +54,7 @@ async def connected(port: int, **options: Any) -> AsyncIterator[tuple[Client, as
         )
         await client.flush()
     except BaseException:
-        # nats-py leaves the connection open, and may wait for ever for its end.
+        # nats-py leaves the connection open, and may wait forever for its end.
         client._transport._io_writer.transport.abort()
         raise
     try:
@@ -70,7 +69,7 @@ async def told(errors: asyncio.Queue[str]) -> str:
 
 
 async def settled(client: Client) -> None:
-    """nats-py's PING overtakes what waits to be sent, the second one does not."""
+    """Flush twice: nats-py's first PING overtakes pending data."""
     await client.flush()
     await client.flush()
 
@@ -153,7 +152,7 @@ def embedded_tls(folder: Path, certificate: Issued, port: int = -1, **options: A
     return embedded.nats_server(tls(folder, certificate, **options), jetstream=False, port=port)
 
 
-async def test_again_on_the_same_port_with_other_certificates(tmp_path: Path) -> None:
+async def test_a_restart_on_the_same_port_with_another_certificate(tmp_path: Path) -> None:
     other = Authority.create("Another")
     with embedded_tls(tmp_path, SHOWN) as server:
         port = server.port
@@ -178,7 +177,7 @@ def with_token(issuer: Ed25519PrivateKey, **options: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("slices", [0, 7])
-async def test_nats_py_at_a_choria_broker_through_the_proxy(slices: int) -> None:
+async def test_nats_py_connects_to_a_choria_broker_through_the_proxy(slices: int) -> None:
     issuer = Ed25519PrivateKey.generate()
     with embedded.nats_server(jetstream=False) as server, choria_broker(issuer, SHOWN, server.port) as broker:
         async with proxy(broker.port) as between:

@@ -1,4 +1,4 @@
-"""What a scrape is read as, and a tally that does not start."""
+"""Scrapes are parsed, and a tally that does not start raises."""
 
 import pytest
 
@@ -12,7 +12,7 @@ lifecycle_tally_gaps_total 2
 """
 
 
-def test_numbers_have_the_names_of_the_tally() -> None:
+def test_numbers_use_the_names_of_the_tally() -> None:
     numbers = Numbers(TEXT)
     assert numbers.total("good_events") == 7
     assert numbers.total("good_events", component="server", active="1") == 3
@@ -23,7 +23,7 @@ def test_numbers_have_the_names_of_the_tally() -> None:
     assert numbers.texts() == {"1", "server", 'a"\\\n'}
 
 
-def test_a_tally_that_does_not_start_says_why() -> None:
+def test_a_tally_that_does_not_start_reports_the_reason() -> None:
     with (
         pytest.raises(TimeoutError, match=r"did not become ready: (?s:.*)--limit cats=1"),
         running_tally("--limit", "cats=1"),

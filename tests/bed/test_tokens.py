@@ -1,4 +1,4 @@
-"""Tokens are verified as Choria's broker does it, and subjects allowed as it allows them."""
+"""Tokens are verified, and subjects permitted, as in Choria's broker."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def sign(seed: str, nonce: str = NONCE) -> bytes:
     return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed)).sign(nonce.encode())
 
 
-def test_a_good_token() -> None:
+def test_a_valid_token() -> None:
     token = client_token(ISSUER)
     claims = verify_token(token.jwt, ISSUER)
     assert claims["callerid"] == "up=ripienaar"
@@ -43,7 +43,7 @@ def test_a_token_of_an_rsa_signer() -> None:
     verify_token(client_token(RSA, claims={"ou": None}).jwt, RSA)
 
 
-def test_a_seed_of_choice() -> None:
+def test_a_given_seed() -> None:
     seed = "0f" * 32
     assert client_token(ISSUER, seed=seed).seed == seed
 
@@ -65,13 +65,13 @@ def test_a_seed_of_choice() -> None:
         ("bm8.bm8.", "token: not JSON"),
     ],
 )
-def test_bad_tokens(jwt: str, reason: str) -> None:
+def test_invalid_tokens(jwt: str, reason: str) -> None:
     with pytest.raises(Refused) as raised:
         verify_token(jwt, ISSUER)
     assert str(raised.value) == reason
 
 
-# Both letters that the alphabets differ in, and padding.
+# Both letters in which the alphabets differ, and padding.
 SEED = next(
     seed
     for seed in (f"{number:064x}" for number in range(1000))
@@ -98,7 +98,7 @@ OTHER = "signature: not of this nonce by the token's key"
         (RAW, NONCE, "abcd", "signature: the token's public_key is no ed25519 key"),
     ],
 )
-def test_bad_signatures(signature: str, nonce: str, public_key: str, reason: str) -> None:
+def test_invalid_signatures(signature: str, nonce: str, public_key: str, reason: str) -> None:
     verify_signature(RAW, NONCE, PUBLIC)
     with pytest.raises(Refused) as raised:
         verify_signature(signature, nonce, public_key)
@@ -128,11 +128,11 @@ def claims(*permissions: str, **others: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_what_a_token_allows(given: dict[str, Any], pubs: list[str], subs: list[str]) -> None:
+def test_permissions_of_a_token(given: dict[str, Any], pubs: list[str], subs: list[str]) -> None:
     assert allowed(given) == (["$SYS.REQ.USER.INFO", *pubs], [*REPLIES, *subs])
 
 
-def test_an_administrator_may_do_everything() -> None:
+def test_an_administrator_has_all_permissions() -> None:
     assert allowed(claims("org_admin", "events_viewer")) == ([">"], [">"])
 
 

@@ -1,7 +1,7 @@
-"""Choria's client tokens: made good and bad, and verified as Choria's broker verifies them.
+"""Choria client tokens, valid and invalid, and their verification as in Choria's broker.
 
-The claims are those of ClientIDClaims and StandardClaims of github.com/choria-io/tokens v0.0.4; what is verified, and
-how, is in go-choria v0.30.2, broker/network/choria_auth.go.
+The claims are those of ClientIDClaims and StandardClaims in github.com/choria-io/tokens v0.0.4; the checks are those of
+go-choria v0.30.2, broker/network/choria_auth.go.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ _HOUR = 3600.0
 _RAW_URL = re.compile(r"(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2,3})?")
 
 Issuer = Ed25519PrivateKey | RSAPrivateKey
-"""Who signs tokens: EdDSA for an organisation's issuer, RS256 for the signer of an older AAA service."""
+"""The signer of tokens: EdDSA for an organisation's issuer, RS256 for the signer of an older AAA service."""
 
 
 class Token(NamedTuple):
-    """A token, and what its owner signs with.
+    """A token and its owner's seed.
 
     Attributes:
         jwt: the token.
-        seed: 64 hexadecimal digits, the ed25519 seed that belongs to its `public_key`.
+        seed: the ed25519 seed of its `public_key`, as 64 hexadecimal digits.
     """
 
     jwt: str
@@ -64,7 +64,7 @@ class Credentials(NamedTuple):
 
 
 class Refused(Exception):
-    """Why the broker turns a client away."""
+    """The reason for which the broker refuses a client."""
 
 
 def client_token(
@@ -80,23 +80,23 @@ def client_token(
     claims: Mapping[str, object] | None = None,
     now: float | None = None,
 ) -> Token:
-    """A token as `choria jwt client` makes it.
+    """Return a token as made by `choria jwt client`.
 
-    A bad one is made with `expires=-60` (expired), `valid_in=60` (not yet valid), another `issuer` (signed by nobody
-    the broker knows), `claims={"public_key": ...}` (somebody else's key), an RSA key as `issuer` (RS256).
+    For an invalid one, pass `expires=-60` (expired), `valid_in=60` (not yet valid), another `issuer` (unknown to the
+    broker), `claims={"public_key": ...}` (another client's key), or an RSA key as `issuer` (RS256).
 
     Args:
-        issuer: who signs it.
-        callerid: whom it is for; Choria writes "provider=name", and "up" is the provider of user and password.
-        permissions: which of the claim's permissions are true: events_viewer, streams_user, streams_admin,
-            election_user, governor, fleet_management, org_admin, service ...
-        pub_subjects: what it may publish to besides.
-        sub_subjects: what it may subscribe to besides.
+        issuer: the signing key.
+        callerid: the owner; Choria writes "provider=name", and "up" is the provider of user and password.
+        permissions: the permission claims that are true: events_viewer, streams_user, streams_admin, election_user,
+            governor, fleet_management, org_admin, service ...
+        pub_subjects: additional subjects for publishing.
+        sub_subjects: additional subjects for subscriptions.
         expires: seconds from now.
         valid_in: seconds from now.
-        seed: the seed of the owner; default a new one.
-        claims: claims that replace or add to the others; None takes one away.
-        now: when it is made, in Unix seconds; default the time it is.
+        seed: the owner's seed; default a new one.
+        claims: claims that replace or extend the others; None removes one.
+        now: the time of issue, in Unix seconds; default the current time.
     """
     now = time.time() if now is None else now
     key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed)) if seed else Ed25519PrivateKey.generate()
@@ -116,7 +116,7 @@ def client_token(
         **(claims or {}),
     }
     header = {"alg": "EdDSA" if isinstance(issuer, Ed25519PrivateKey) else "RS256", "typ": "JWT"}
-    # Go leaves out what is empty.
+    # Go omits empty values.
     body = {name: value for name, value in body.items() if value not in (None, [], {})}
     signed = ".".join(_encode(json.dumps(part, separators=(",", ":")).encode()) for part in (header, body))
     return Token(f"{signed}.{_encode(_sign(issuer, signed.encode()))}", key.private_bytes_raw().hex())
@@ -125,13 +125,13 @@ def client_token(
 def write_credentials(
     folder: Path, token: Token, *, token_name: str = "token.jwt", seed_name: str = "private.key"
 ) -> Credentials:
-    """Write both files as Choria does, without a final newline, for the owner alone.
+    """Write both files as Choria does, without a final newline, readable only by the owner.
 
     Args:
-        folder: where to; made if it is not there.
-        token: what to write.
-        token_name: as Choria's documents name it by default; `choria login` writes "token" in ~/.choria.
-        seed_name: likewise; `choria login` writes "token.key".
+        folder: the destination; created if missing.
+        token: the token to write.
+        token_name: the default is the name in Choria's documentation; `choria login` writes "token" in ~/.choria.
+        seed_name: the default is the name in Choria's documentation; `choria login` writes "token.key".
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = Credentials(folder / token_name, folder / seed_name)
@@ -142,10 +142,10 @@ def write_credentials(
 
 
 def verify_token(token: str, issuer: Issuer) -> dict[str, Any]:
-    """The claims of a client token.
+    """Return the claims of a client token.
 
     Raises:
-        Refused: it is not signed by the issuer, not valid now, of another purpose, or lacks a claim.
+        Refused: it is not signed by the issuer, not valid now, has another purpose, or lacks a claim.
     """
     parts = token.split(".")
     if len(parts) != 3:
@@ -169,7 +169,7 @@ def verify_token(token: str, issuer: Issuer) -> dict[str, Any]:
         raise Refused("token: not yet valid")
     if claims.get("purpose") != PURPOSE:
         raise Refused(f"token: its purpose is {quoted(claims.get('purpose'))}")
-    # An issuer is looked up by the organisation; a signer of RS256 tokens is not.
+    # An issuer is looked up by organisation; the signer of an RS256 token is not.
     for name in ("callerid", "public_key", "ou") if expected == "EdDSA" else ("callerid", "public_key"):
         if not claims.get(name):
             raise Refused(f"token: it has no {name}")
@@ -177,15 +177,15 @@ def verify_token(token: str, issuer: Issuer) -> dict[str, Any]:
 
 
 def verify_signature(signature: str, nonce: str, public_key: str) -> None:
-    """Verify who holds the key of a token.
+    """Verify that the client holds the token's key.
 
     Args:
-        signature: what came as `sig`.
-        nonce: as the greeting had it; its characters are what is signed.
+        signature: the client's `sig`.
+        nonce: the nonce in INFO; its characters are signed, not the decoded bytes.
         public_key: the token's.
 
     Raises:
-        Refused: it is not unpadded URL-safe base64, or not of this nonce, or not by this key.
+        Refused: the signature is not unpadded URL-safe base64, or is not this key's for this nonce.
     """
     if not signature:
         raise Refused("signature: there is none")
@@ -211,7 +211,7 @@ def _encode(data: bytes) -> str:
 
 
 def _decode(text: str, what: str) -> bytes:
-    """As Go's RawURLEncoding does: no padding, no other alphabet."""
+    """Decode like Go's RawURLEncoding: no padding, no other alphabet."""
     if not _RAW_URL.fullmatch(text):
         raise Refused(f"{what}: not in unpadded URL-safe base64")
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

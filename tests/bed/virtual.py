@@ -1,4 +1,4 @@
-"""An event loop whose time passes only while everything waits: an hour of waiting takes as long as its steps."""
+"""An event loop with virtual time, which advances only while all tasks wait: an hour of waiting takes no real time."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _Selector(selectors.DefaultSelector):
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run it to its end, from the time 0 on."""
+    """Run a coroutine to completion, starting at time 0."""
     loop = _Loop()
     try:
         return loop.run_until_complete(main)

@@ -1,4 +1,4 @@
-"""What asyncio's streams lack for a server that changes to TLS, and the operations of NATS's protocol."""
+"""Additions to asyncio's streams for a server that changes to TLS, and a reader for NATS protocol operations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["LIMIT", "close", "first_byte", "operation", "streams"]
 
 LIMIT = 2**21
-"""The most bytes of one line."""
+"""The maximum length of a line in bytes."""
 
 _HANDSHAKE_SECONDS = 5.0
 _GOODBYE_SECONDS = 1.0
@@ -23,7 +23,7 @@ _CARRY_DATA = {"PUB", "HPUB", "MSG", "HMSG"}
 
 
 async def first_byte(connection: socket.socket) -> bytes:
-    """Wait for something to come, and leave it there: a TLS handshake is asyncio's to read."""
+    """Wait for the first byte without consuming it: a TLS handshake is asyncio's to read."""
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()
     loop.add_reader(connection, readable.set)
@@ -35,7 +35,7 @@ async def first_byte(connection: socket.socket) -> bytes:
 
 
 async def streams(connection: socket.socket, context: ssl.SSLContext | None) -> Streams:
-    """The two ends of an accepted connection, encrypted if there is a context; OSError if that fails."""
+    """Return the streams of an accepted connection, encrypted if there is a context; OSError if the handshake fails."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(LIMIT, loop)
     protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
@@ -47,15 +47,15 @@ async def streams(connection: socket.socket, context: ssl.SSLContext | None) -> 
 
 
 async def close(writer: asyncio.StreamWriter) -> None:
-    """Send what was written, then close; not for ever."""
+    """Flush what was written, then close; with a timeout."""
     writer.close()
-    with suppress(OSError):  # TimeoutError is one
+    with suppress(OSError):  # includes TimeoutError
         async with asyncio.timeout(_GOODBYE_SECONDS):
             await writer.wait_closed()
 
 
 async def operation(reader: asyncio.StreamReader) -> tuple[str, list[str], bytes]:
-    """The next operation of NATS's protocol: its verb, its arguments, and all of it; EOFError at the end."""
+    """Read the next NATS operation: its verb, its arguments, and all of it; EOFError at the end."""
     line = await reader.readuntil(b"\n")
     verb, *arguments = line.decode(errors="replace").split() or [""]
     if verb.upper() in _CARRY_DATA:
