@@ -1,4 +1,4 @@
-"""Speed, as ratios against named peers that are measured in the same run: `make bench`.
+"""Benchmarks, as ratios to named peers measured in the same run: `make bench`.
 
-Speed is reported, never asserted. What is asserted is that every peer gives the right answer, before its clock starts.
+Speed is reported, not asserted. Each peer's results are asserted before it is timed.
 """

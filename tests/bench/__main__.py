@@ -1,7 +1,6 @@
-"""Measure, print the tables, write RESULTS.md.
+"""Measure, print the tables and write RESULTS.md.
 
-A target that is missed fails nothing: speed is reported. A peer that gives a wrong answer, and a section that cannot be
-measured at all, make the run end with 1.
+A missed target is reported only. The run exits with 1 if a peer returns a wrong result or a section cannot be measured.
 """
 
 import argparse
@@ -75,7 +74,7 @@ SECTIONS: dict[str, Measure] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run what the arguments ask for; return the exit code."""
+    """Run the selected sections; return the exit code."""
     arguments = _arguments(argv)
     settings = Settings.quick() if arguments.quick else Settings()
     wanted = arguments.only or list(SECTIONS)
@@ -92,17 +91,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     text = "\n".join(render(head, sections, failures))
     print(text)
     if arguments.quick or arguments.only:
-        print(f"{RESULTS.name} is left as it was: it holds full runs only", file=sys.stderr)
+        print(f"{RESULTS.name} is unchanged: it holds full runs only", file=sys.stderr)
     else:
         RESULTS.write_text(text + "\n", encoding="utf-8")
     return 1 if failures else 0
 
 
 def render(head: Sequence[str], sections: Sequence[Section], failures: dict[str, str]) -> list[str]:
-    """The whole report: what was measured with, all targets at a glance, then the tables."""
+    """Return the whole report: the environment, an overview of the targets, then the tables."""
     verdicts = [verdict for section in sections for verdict in section.verdicts()]
     lines = ["# Speed", "", *head, "", "## Targets", ""]
-    lines += verdict_table(verdicts) if verdicts else ["None of the sections that were measured has a target."]
+    lines += verdict_table(verdicts) if verdicts else ["The measured sections have no targets."]
     lines.append("")
     for section in sections:
         lines += section.render()
@@ -114,15 +113,15 @@ def render(head: Sequence[str], sections: Sequence[Section], failures: dict[str,
 
 
 def header(go: golang.Toolchain, settings: Settings) -> list[str]:
-    """What the figures depend on, with nothing that names the machine."""
+    """Return what the figures depend on, without anything that identifies the machine."""
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES)
     reference = (
         go.references[0].version if go.references else f"not measured: {'; '.join(dict.fromkeys(go.missing.values()))}"
     )
     return [
         "Written by `make bench`. Peers are measured in turns, round by round, in one run; ratios compare the best",
-        "rounds, and the median of the ratios round by round stands beside them. Absolute figures wander with the",
-        "machine, ratios hold. Every peer's answers are checked before it is timed.",
+        "rounds, and the median of the ratios round by round stands beside them. Absolute figures depend on the",
+        "machine; ratios are stable. Every peer's answers are checked before it is timed.",
         "",
         f"The events are {settings.size:,} distinct ones, the six types in equal shares.",
         "",

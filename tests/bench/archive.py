@@ -1,7 +1,7 @@
-"""Archives: files of events in the order of time, one a line, as a stream that has kept them is written out.
+"""Archives: files of events in time order, one per line, like an export of a stream.
 
-They are made from the mixed corpus: each of its documents is a template, in which identifiers, identities and times are
-new for each line. Of the damaged ones every hundredth template is spoilt, in a way that each peer that validates finds.
+They are generated from the mixed corpus: each document is a template, and each line gets new identifiers, identities
+and times. In damaged archives every hundredth template is invalid in a way that each validating peer detects.
 """
 
 import random
@@ -20,18 +20,18 @@ from . import corpus
 from .corpus import PROTOCOL, TYPES, Document
 
 BAD_EVERY = 100
-"""Of so many lines of a damaged archive one is bad."""
+"""One in this many lines of a damaged archive is invalid."""
 
 MISSING, TYPE, CUT, VALUE, CONTRADICTION = "missing field", "wrong type", "cut off", "wrong value", "contradiction"
 
 _TEMPLATES = 12_000
-_BEGIN = 1_700_000_000  # long enough ago for every clock
-_RATE = 24  # events a second: 2,000,000 in a day
-_LINE = 300  # more bytes than lines have on average
+_BEGIN = 1_700_000_000  # in the past for every clock
+_RATE = 24  # events per second: 2,000,000 per day
+_LINE = 300  # above the average length of a line
 
 
 class Sort(NamedTuple):
-    """What a line is: the type of the event, whether in the old spelling, and what is bad about it, "" for nothing."""
+    """The sort of a line: event type, whether in the old spelling, and its defect ("" if valid)."""
 
     type: str
     is_old: bool
@@ -45,11 +45,11 @@ class _Template(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """A file and what is in it.
+    """An archive file and its contents.
 
     Attributes:
-        path: where it is.
-        sorts: how many lines there are of each sort.
+        path: the file.
+        sorts: the number of lines of each sort.
     """
 
     path: Path
@@ -61,7 +61,7 @@ class Archive:
         return self.sorts.total()
 
     def passing(self, sees: frozenset[str], *, takes_old: bool = True) -> Counter[str]:
-        """How many lines of each type pass a reader that finds some kinds of badness and no other."""
+        """Return the number of lines of each type that pass a reader which detects only these defects."""
         passing: Counter[str] = Counter()
         for sort, number in self.sorts.items():
             if sort.bad not in sees and (takes_old or not sort.is_old):
@@ -71,13 +71,13 @@ class Archive:
 
 @cache
 def make(folder: Path, size: int, *, bad: bool = False, old: bool = True) -> Archive:
-    """Write an archive, once for each folder.
+    """Write an archive, once per folder.
 
     Args:
-        folder: where to.
-        size: how many lines.
-        bad: spoil every hundredth line.
-        old: as in the corpus, some are in the old spelling of the protocol; the same events without it otherwise.
+        folder: the destination.
+        size: the number of lines.
+        bad: damage every hundredth line.
+        old: write some events in the old spelling of the protocol, as in the corpus, instead of all in the current one.
     """
     demand_room(folder, size * _LINE)
     templates = _templates(bad=bad, old=old)
@@ -88,10 +88,10 @@ def make(folder: Path, size: int, *, bad: bool = False, old: bool = True) -> Arc
 
 
 def demand_room(folder: Path, size: int) -> None:
-    """See that so many bytes can be written, and as many again.
+    """Ensure that the disk has room for twice this many bytes.
 
     Raises:
-        OSError: they cannot.
+        OSError: it does not.
     """
     free = shutil.disk_usage(folder).free
     if free < 2 * size:
@@ -117,14 +117,14 @@ def _lines(templates: list[_Template], size: int) -> Iterator[str]:
 def _templates(*, bad: bool, old: bool) -> list[_Template]:
     rng = random.Random(4)
     documents = corpus.mixed(_TEMPLATES)
-    rng.shuffle(documents)  # their types take turns
+    rng.shuffle(documents)  # the types alternate
     templates = [_template(document) for document in documents]
     if not old:
         templates = [_Template(_current(text), sort._replace(is_old=False)) for text, sort in templates]
     if bad:
         kinds = cycle(_SPOILS.items())
         for start, (kind, (fits, spoil)) in zip(range(0, _TEMPLATES, BAD_EVERY), kinds, strict=False):
-            # The old spelling stays, so that what refuses it for that alone refuses as many as before.
+            # The old spelling stays: peers that refuse it must refuse the same number of lines as before.
             block = range(start, start + BAD_EVERY)
             place = rng.choice([at for at in block if not templates[at].sort.is_old and fits(templates[at].text)])
             text, sort = templates[place]
@@ -155,7 +155,7 @@ def _is_wrapped(text: str) -> bool:
 
 
 def _contradict(text: str) -> str:
-    """Claim the next type outside of what is inside."""
+    """Change the type in the envelope, so that it contradicts the data."""
     head, claim, rest = text.partition(f'"type":"{PROTOCOL}')
     name = rest.partition('"')[0]
     return head + claim + TYPES[(TYPES.index(name) + 1) % len(TYPES)] + rest.removeprefix(name)

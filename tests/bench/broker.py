@@ -1,4 +1,4 @@
-"""A private nats-server with two clients in one event loop: ours, and nats-py as it is."""
+"""A private nats-server with two clients in one event loop: this project's, and plain nats-py."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -20,13 +20,13 @@ Message = tuple[str, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """What a broker's section works with.
+    """The environment of a section that uses a broker.
 
     Attributes:
-        url: where the server is.
-        runner: the loop that both clients live in; it stands still between the turns.
-        middleware: ours.
-        client: nats-py's.
+        url: the server's URL.
+        runner: the loop of both clients, which runs only during turns.
+        middleware: this project's client.
+        client: the client of nats-py.
     """
 
     url: str
@@ -37,7 +37,7 @@ class Wire:
 
 @contextmanager
 def wire(*, jetstream: bool = False) -> Iterator[Wire]:
-    """Start a server, connect both clients."""
+    """Start a server and connect both clients."""
     import choria_lifecycle as lifecycle
     from choria_lifecycle.demo.embedded import nats_server
 
@@ -57,22 +57,22 @@ def wire(*, jetstream: bool = False) -> Iterator[Wire]:
 
 
 async def store(client: Any) -> None:
-    """Have the server store lifecycle events as Choria's brokers do, but in memory: the disk is not what is timed."""
+    """Make the server store lifecycle events as Choria's brokers do, but in memory, so that the disk is not timed."""
     await client.jetstream().add_stream(name=STREAM, subjects=[ALL], storage="memory")
 
 
 def burst(documents: Sequence[corpus.Document], count: int) -> list[corpus.Document]:
-    """So many documents, over and over."""
+    """Return this many documents, repeating them as needed."""
     return list(islice(cycle(documents), count))
 
 
 def messages(documents: Sequence[corpus.Document]) -> list[Message]:
-    """The documents with their subjects."""
+    """Return the documents with their subjects."""
     return [(_subject(document.fields), document.data) for document in documents]
 
 
 def once(peer: Peer) -> int:
-    """One pass a turn, after one to warm up."""
+    """Make each turn a single pass, after one to warm up."""
     peer.turn(1)
     return 1
 

@@ -1,6 +1,6 @@
-"""A process that carries services: `python -m tests.bench.carrying URL SERVICES SECONDS` prints their cost, as JSON.
+"""A process that runs many services: `python -m tests.bench.carrying URL SERVICES SECONDS` prints their cost as JSON.
 
-It starts them, rests for so many seconds, and stops them. With `--no-aiohttp` it is as if that was not installed.
+It starts them, idles for this many seconds, and stops them. `--no-aiohttp` hides aiohttp, as if it were not installed.
 """
 
 import json
@@ -12,7 +12,7 @@ _PAGE = 4096
 
 
 def main(url: str, count: int, seconds: float) -> dict[str, float]:
-    """Carry them."""
+    """Run the services and print their cost."""
     bare = _resident()
     from choria_lifecycle import Service
 

@@ -1,6 +1,6 @@
-"""The events that every peer reads and makes: a small fleet in all six types, in the bytes that Choria's servers send.
+"""The events that every peer reads and makes: a small fleet in all six types, serialised as by Choria's servers.
 
-The same seed gives the same documents, so that two runs measure the same work.
+The corpus depends only on the seed, so that two runs measure the same work.
 """
 
 import json
@@ -15,7 +15,7 @@ TYPES = ("alive", "governor", "provisioned", "shutdown", "startup", "upgraded")
 PROTOCOL = "io.choria.lifecycle.v1."
 SOURCE = "io.choria.lifecycle"
 
-# Shares of the mixed corpus: what a network sees where old servers are still about.
+# Shares in the mixed corpus, as on a network that still has old servers.
 CLOUDEVENTS_SHARE = 0.3
 OLD_SPELLING_SHARE = 0.1
 
@@ -28,11 +28,11 @@ Fields = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """What is sent, and what a reader must make of it.
+    """A document, and the result that a reader must return.
 
     Attributes:
-        data: the bytes of the message.
-        fields: the event in it, with the protocol as it is spelled in the data.
+        data: the message's bytes.
+        fields: the event in it, with the protocol as spelled in the data.
         envelope: the CloudEvents attributes around the event, without its data; None for a native event.
     """
 
@@ -42,23 +42,23 @@ class Document:
 
 
 def fleet(size: int, seed: int = 1) -> list[Fields]:
-    """The fields of `size` distinct events, the six types in turn, keys in the order in which Go writes them."""
+    """Return the fields of `size` distinct events, the six types in turn, keys in Go's order."""
     rng = random.Random(seed)
     return [_fields(TYPES[number % len(TYPES)], number, rng) for number in range(size)]
 
 
 def native(size: int) -> list[Document]:
-    """Events as the governor and servers with the old format setting send them."""
+    """Return events as sent by the governor and by servers with the old format setting."""
     return [Document(data=dumps(fields), fields=fields) for fields in fleet(size)]
 
 
 def cloudevents(size: int) -> list[Document]:
-    """Events as Choria's servers send them."""
+    """Return events as sent by Choria's servers."""
     return [_wrapped(fields) for fields in fleet(size)]
 
 
 def mixed(size: int) -> list[Document]:
-    """Both formats and both spellings of the protocol, in random order."""
+    """Return events in both formats and both spellings of the protocol, in random order."""
     rng = random.Random(2)
     kinds = ["cloudevents"] * round(size * CLOUDEVENTS_SHARE) + ["old"] * round(size * OLD_SPELLING_SHARE)
     kinds += ["native"] * (size - len(kinds))
@@ -78,24 +78,24 @@ def _mixed(kinds: list[str]) -> Iterator[Document]:
 
 
 def event_type(fields: Fields) -> str:
-    """The type's name, out of either spelling of the protocol."""
+    """Return the type's name from a protocol in either spelling."""
     protocol: str = fields["protocol"]
     return protocol.split(":")[2] if ":" in protocol else protocol.rpartition(".")[2]
 
 
 def dumps(fields: Fields) -> bytes:
-    """Compact JSON with raw UTF-8, as Go's encoder writes it for values without <, > and &."""
+    """Return compact JSON with raw UTF-8, as Go's encoder writes values without <, > and &."""
     return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def loads(data: bytes | str) -> Fields:
-    """What a peer has written, read by a third party."""
+    """Parse a peer's output with a third implementation."""
     fields: Fields = json.loads(data)
     return fields
 
 
 def envelope(fields: Fields) -> Fields:
-    """The CloudEvents attributes that Go puts around an event."""
+    """Return the CloudEvents attributes that Go puts around an event."""
     return {
         "specversion": "1.0",
         "id": fields["id"],

@@ -1,4 +1,4 @@
-"""Events to bytes: create, encode and name the subject, which is what a publisher does for every event."""
+"""Events to bytes: create an event, encode it and build its subject, as a publisher does for every event."""
 
 import time
 import uuid
@@ -49,10 +49,10 @@ _TITLES = {
 
 
 def check_made(name: str, made: Sequence[Sent], orders: Sequence[Order], kind: str) -> None:
-    """See that each order became an event with its fields, an id of its own, the time of now, and the right subject.
+    """Check that each order became an event with its fields, a unique id, the current time, and the right subject.
 
     Raises:
-        WrongAnswerError: it did not.
+        WrongAnswerError: one did not.
     """
     demand(len(made) == len(orders), name, f"made {len(made)} of {len(orders)} events")
     now, ids = time.time(), set()

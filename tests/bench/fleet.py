@@ -1,6 +1,6 @@
-"""A large fleet in a process of its own: `python -m tests.bench.fleet NODES ROUNDS` prints what was measured, as JSON.
+"""A large fleet in its own process: `python -m tests.bench.fleet NODES ROUNDS` prints the measurements as JSON.
 
-The recorder's clock is not that of the machine: hours pass as fast as they can be counted.
+The recorder's clock is simulated: hours pass as fast as events can be counted.
 """
 
 import gc
@@ -16,7 +16,7 @@ from choria_lifecycle.tally.recorder import EXPIRY, Recorder
 
 COMPONENTS, VERSIONS = 64, 256
 
-# Servers are heard every half an hour, and begin at one of thirty whole minutes.
+# Servers publish every half hour, starting at one of thirty whole minutes.
 _PERIOD = 1800.0
 _COHORTS = 30
 _PAGE = 4096
@@ -24,7 +24,7 @@ _FACTS = TallyState(connected=True, started=0.0, now=0.0)
 
 
 def alive(number: int, components: int, versions: int) -> Alive:
-    """The event of a node of the fleet, with texts of its own."""
+    """Return the event of one node; its strings are not shared with other events."""
     return Alive(
         protocol="io.choria.lifecycle.v1.alive",
         id="afde5918-768b-4db1-8615-34f204b5f362",
@@ -36,12 +36,12 @@ def alive(number: int, components: int, versions: int) -> Alive:
 
 
 def events(nodes: int, components: int = 1, versions: int = 5) -> Iterator[tuple[Alive, float]]:
-    """Each node once, within the period in which each is heard."""
+    """Yield one event per node, within one heartbeat period."""
     return ((alive(number, components, versions), number / nodes * _PERIOD) for number in range(nodes))
 
 
 def measure(nodes: int, rounds: int) -> dict[str, object]:
-    """Tally the fleet, in five versions and then in as many as there can be."""
+    """Tally the fleet, first with five versions and then with as many as possible."""
     return _usual(nodes, rounds) | _worst(nodes, rounds) | {"peak": _peak()}
 
 
@@ -79,7 +79,7 @@ def _take(recorder: Recorder, events: Iterable[tuple[Alive, float]]) -> None:
 
 
 def _slowest(recorder: Recorder, now: float) -> int:
-    """The slowest slice of a sweep, in nanoseconds."""
+    """Return the slowest slice of a sweep, in nanoseconds."""
     slowest, more = 0, True
     while more:
         begin = perf_counter_ns()

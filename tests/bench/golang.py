@@ -1,4 +1,4 @@
-"""The Go reference: built where `go` is on PATH, then a child whose rounds take turns with the Python peers'."""
+"""The Go reference, built where `go` is on PATH: a child process that takes turns with the Python peers."""
 
 import json
 import re
@@ -17,15 +17,15 @@ from .measure import Peer
 
 SOURCE = Path(__file__).parent / "go"
 
-# Two builds of one program. jsonv2 is the other engine that Go can put behind encoding/json, and reads events in about
-# half the time; targets are judged against whichever of the two is faster.
+# Two builds of one program. jsonv2 is the alternative engine of encoding/json and reads events in about half the time;
+# targets are judged against the faster one.
 PLAIN = "Go reference"
 JSONV2 = "Go reference, GOEXPERIMENT=jsonv2"
 NAMES = (PLAIN, JSONV2)
 
 
 class Reference:
-    """A running build of the Go program, which closes with its stdin."""
+    """A running build of the Go program, which exits when its stdin is closed."""
 
     def __init__(self, name: str, child: subprocess.Popen[str]) -> None:
         self.name = name
@@ -34,10 +34,10 @@ class Reference:
         self.version = f"{about['go']}, go-choria {about['choria']}"
 
     def ask(self, **request: object) -> dict[str, Any]:
-        """Send one request, wait for its answer.
+        """Send a request and return its response.
 
         Raises:
-            GoError: the program answered with an error, or has ended.
+            GoError: the program answered with an error, or has exited.
         """
         stdin, stdout = self._child.stdin, self._child.stdout
         assert stdin is not None and stdout is not None  # noqa: PT018 - for type checkers: both are pipes
@@ -52,12 +52,12 @@ class Reference:
         return answer
 
     def peer(self, note: str = "", **request: object) -> Peer:
-        """A peer whose turns this program takes."""
+        """Return a peer that runs this program."""
         return Peer(self.name, lambda passes: float(self.ask(**request, passes=passes)["nanos"]), note)
 
 
 class Toolchain:
-    """The builds that are there, and for those that are not the reason, by name."""
+    """The running builds and, for missing ones, the reason, by name."""
 
     def __init__(self, references: list[Reference], missing: dict[str, str]) -> None:
         self.references = references
@@ -96,5 +96,5 @@ def _running(binary: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def shareable(reason: str) -> str:
-    """A reason for a committed file: one line, without addresses and folders of the machine it was written on."""
+    """Return a reason fit for a committed file: one line, without addresses or folders of the machine."""
     return re.sub(r"\S*://\S+|(?<!\w)/\S+", "...", " ".join(reason.split()))[:160]

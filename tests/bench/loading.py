@@ -1,4 +1,4 @@
-"""A real `lifecycle tally` under load: many events a second for a while, and all at one instant."""
+"""A real `lifecycle tally` under load: many events a second for a while, and many at one instant."""
 
 import asyncio
 import json
@@ -19,26 +19,26 @@ from .report import Section, Target
 
 PLAIN = "as they are published, --replay off"
 STORED = "out of a stream"
-# The arguments, and what the tally then says of its stream.
+# The arguments, and how the tally then describes its stream.
 WAYS = {PLAIN: (("--replay", "off"), "off"), STORED: ((), "done")}
 
 RATE = 10_000
 NODES = 100_000
-# What a million nodes say in one minute of thirty, as Choria's servers begin at whole minutes.
+# What a million nodes send in one of thirty minutes: Choria's servers start at whole minutes.
 INSTANT = 33_334
 
-# A publisher that is slower than that loads the tally less than was asked for.
+# A publisher slower than this would load the tally less than required.
 _PUNCTUAL = 1.05
 _PATIENCE_SECONDS = 20.0
 
 _SHARED = (
-    f"Alive events of {NODES:,} nodes; all are received, as is checked. Tally, publisher, broker and scraper share the "
-    "machine."
+    f"Alive events of {NODES:,} nodes; the check is that all are received. Tally, publisher, broker and scraper share "
+    "the machine."
 )
 
 
 def measure(settings: Settings, go: golang.Toolchain, folder: Path) -> Section:
-    """Measure `RATE` events a second of `NODES` nodes."""
+    """Measure `RATE` events a second from `NODES` nodes."""
     samples, notes = {}, {}
     for way in WAYS:
         with under_load(way, NODES) as (tally, publisher):
@@ -57,7 +57,7 @@ def measure(settings: Settings, go: golang.Toolchain, folder: Path) -> Section:
 
 
 def measure_instant(settings: Settings, go: golang.Toolchain, folder: Path) -> Section:
-    """Measure how long it takes until `INSTANT` events are counted."""
+    """Measure the time until `INSTANT` events are counted."""
     samples, notes = {}, {}
     for way in WAYS:
         with under_load(way, INSTANT) as (tally, publisher):
@@ -72,13 +72,13 @@ def measure_instant(settings: Settings, go: golang.Toolchain, folder: Path) -> S
         samples=samples,
         notes=notes,
         targets=[Target(what=what + way, ours=way, bound=2, at_least=False, unit=" s") for way in WAYS],
-        remarks=("Counted from before the first is published until a scrape shows all; none is lost, as is checked.",),
+        remarks=("Timed from before the first is published until a scrape shows all; the check is that none is lost.",),
     )
 
 
 @contextmanager
 def under_load(way: str, nodes: int) -> Iterator[tuple[RunningTally, Pouring]]:
-    """A tally and what publishes to it."""
+    """Run a tally and a publisher for it."""
     from choria_lifecycle.demo.embedded import nats_server
 
     with ExitStack() as stack:
@@ -92,7 +92,7 @@ def under_load(way: str, nodes: int) -> Iterator[tuple[RunningTally, Pouring]]:
 
 
 def load(way: str, tally: RunningTally, publisher: Pouring, seconds: int) -> tuple[float, str]:
-    """Load it for so many seconds; returns the nanoseconds of a core that a second took, and what to note."""
+    """Apply load for this many seconds; return the nanoseconds of processor time per second, and a note."""
     count = RATE * seconds
     before, begin = tally.numbers(), time.monotonic()
     published = publisher.start(count, RATE)
@@ -115,7 +115,7 @@ def load(way: str, tally: RunningTally, publisher: Pouring, seconds: int) -> tup
 
 
 def instants(way: str, tally: RunningTally, publisher: Pouring, count: int, rounds: int) -> Sequence[float]:
-    """Publish so many at once, a few times; returns the nanoseconds until they were counted."""
+    """Publish this many events at once, in several rounds; return the nanoseconds until they were counted."""
     taken = []
     for number in range(1, rounds + 1):
         begin = time.perf_counter_ns()
@@ -127,7 +127,7 @@ def instants(way: str, tally: RunningTally, publisher: Pouring, count: int, roun
 
 
 def _counted(way: str, tally: RunningTally, events: int, nodes: int) -> Numbers:
-    """Wait until all are counted, and see that they are."""
+    """Wait until all events are counted, and check the sums."""
     numbers = tally.until(lambda numbers: numbers.total("good_events") >= events, _PATIENCE_SECONDS)
     found = {name: numbers.total(name) for name in ("good_events", "nodes", "dropped_messages", "gaps")}
     wanted = {"good_events": events, "nodes": min(events, nodes), "dropped_messages": 0, "gaps": 0}

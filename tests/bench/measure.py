@@ -1,4 +1,4 @@
-"""The clock: peers take turns, round by round, so that whatever else the machine does disturbs all of them alike."""
+"""Timing: peers take turns, round by round, so that disturbances affect all of them alike."""
 
 import gc
 import statistics
@@ -10,25 +10,25 @@ from typing import Any
 
 
 class WrongAnswerError(Exception):
-    """A peer does not do the work that it is timed for: its figure would be worth nothing."""
+    """A peer returned a wrong result, so its figure would be worthless."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How long to measure.
+    """The extent of a run.
 
     Attributes:
-        rounds: how many turns each peer gets.
-        budget: about how long one turn takes, in seconds.
-        size: how many distinct events a turn goes over.
-        burst: how many messages one turn sends through the broker.
-        starts: how many turns the starting processes get.
-        lines: how many lines the files have that all validators read.
-        archive: how many lines the file has that the command and Go read.
-        archives: how many turns they get.
-        nodes: how many nodes the fleet has that is tallied.
+        rounds: turns per peer.
+        budget: approximate duration of one turn, in seconds.
+        size: distinct events per turn.
+        burst: messages per turn through the broker.
+        starts: turns for sections that start processes.
+        lines: lines in the files that all validators read.
+        archive: lines in the file that the command and Go read.
+        archives: turns for that file.
+        nodes: nodes in the tallied fleet.
         seconds: how long a tally is under load.
-        stored: how many events the stream has that is read.
+        stored: events in the stream that is read.
     """
 
     rounds: int = 40
@@ -45,7 +45,7 @@ class Settings:
 
     @classmethod
     def quick(cls) -> "Settings":
-        """Enough to see whether everything works; the figures are rough."""
+        """Return settings for a smoke test; the figures are rough."""
         return cls(
             rounds=5,
             budget=0.01,
@@ -63,9 +63,9 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """What the rounds of one peer took, in nanoseconds per event (or per start).
+    """The times of one peer's rounds, in nanoseconds per event (or per start).
 
-    `best` is what ratios are judged by, as in timeit: everything that disturbs makes a round slower, never faster.
+    Ratios use `best`, as timeit does: disturbances make a round slower, never faster.
     """
 
     best: float
@@ -80,14 +80,14 @@ class Samples:
         return statistics.median(self.rounds)
 
     def minus(self, base: "Samples") -> "Samples":
-        """Net of what was measured in the same rounds without the work."""
+        """Subtract, round by round, the times measured without the work."""
         net = tuple(own - without for own, without in zip(self.rounds, base.rounds, strict=True))
         return Samples(self.best - base.best, net)
 
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """One peer's time over another's: by the best rounds, and the median of the ratios round by round."""
+    """One peer's time divided by another's: of the best rounds, and the median over the rounds."""
 
     best: float
     median: float
@@ -100,12 +100,12 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Something that does the work.
+    """A participant in a comparison.
 
     Attributes:
-        name: as the table shows it.
-        turn: goes over all events so many times and returns nanoseconds per event.
-        note: what it leaves out or does otherwise, for the table.
+        name: its name in the table.
+        turn: makes this many passes over all events and returns nanoseconds per event.
+        note: how its work differs, for the table.
     """
 
     name: str
@@ -116,15 +116,15 @@ class Peer:
 def looping(
     name: str, loop: Callable[[Any], object], items: Collection[Any], note: str = "", events: int | None = None
 ) -> Peer:
-    """A peer in Python whose `loop` goes over the items once.
+    """Return a Python peer whose `loop` goes over the items once.
 
-    What it costs to go over the items is taken off. Where items are groups of events, `events` says how many those
-    are, and next to nothing is taken off.
+    The cost of the iteration itself is subtracted. Where items are groups, `events` is the total number of events, and
+    almost nothing is subtracted.
     """
     count = len(items) if events is None else events
 
     def turn(passes: int) -> float:
-        # The collector stays on, as it is where the library is used; garbage of the peer before is not this one's.
+        # The collector stays on, as for users of the library; collect the previous peer's garbage first.
         gc.collect()
         return (_spent(loop, items, passes) - _spent(_idle, items, passes)) / (passes * count)
 
@@ -132,7 +132,7 @@ def looping(
 
 
 def each(function: Callable[[Any], object]) -> Callable[[Sequence[Any]], None]:
-    """A loop that calls the function with each item and drops what it returns."""
+    """Return a loop that calls the function with each item and drops the result."""
 
     def loop(items: Sequence[Any]) -> None:
         for item in items:
@@ -142,7 +142,7 @@ def each(function: Callable[[Any], object]) -> Callable[[Sequence[Any]], None]:
 
 
 def take_turns(peers: Sequence[Peer], rounds: int, passes: Callable[[Peer], int]) -> dict[str, Samples]:
-    """Measure the peers in turn; who begins changes from round to round."""
+    """Measure the peers in turn; the first one changes from round to round."""
     counts = {peer.name: passes(peer) for peer in peers}
     taken: dict[str, list[float]] = {peer.name: [] for peer in peers}
     for number in range(rounds):
@@ -153,17 +153,17 @@ def take_turns(peers: Sequence[Peer], rounds: int, passes: Callable[[Peer], int]
 
 
 def filling(budget: float, events: int) -> Callable[[Peer], int]:
-    """How many passes over the events fill a turn of about `budget` seconds; at least one."""
+    """Return the number of passes over the events that fill a turn of about `budget` seconds; at least one."""
 
     def passes(peer: Peer) -> int:
-        peer.turn(1)  # the first call fills caches
+        peer.turn(1)  # the first call warms the caches
         return max(1, round(budget * 1e9 / (max(peer.turn(1), 1.0) * events)))
 
     return passes
 
 
 def demand(right: bool, name: str, what: str) -> None:
-    """Raise WrongAnswerError unless right."""
+    """Raise WrongAnswerError if a result is not right."""
     if not right:
         raise WrongAnswerError(f"{name}: {what}")
 

@@ -1,4 +1,4 @@
-"""Resident memory of `lifecycle validate` at its peak: that of the process, and of those that it starts."""
+"""Peak resident memory of `lifecycle validate`: its process, and those that it starts."""
 
 import gzip
 import subprocess
@@ -23,8 +23,8 @@ _TWO = "--jobs 2, the sum of its four processes"
 _PERIOD = 0.01
 _MEGABYTE = 1_000_000
 _REMARK = (
-    "The command as it is, warnings included. Processes that it starts are added with the peak of each, so that memory "
-    "that they share is counted for each of them."
+    "The command with its defaults, warnings included. The peaks of all its processes are added, so that memory that "
+    "they share is counted once for each."
 )
 
 Feed = Callable[[IO[bytes]], None]
@@ -32,12 +32,12 @@ Feed = Callable[[IO[bytes]], None]
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A command that has ended.
+    """A command that has exited.
 
     Attributes:
         code: its exit code.
-        said: what it wrote to standard error.
-        peak: its resident memory at the peak, and that of its children, in bytes.
+        said: its standard error.
+        peak: the peak resident memory of the process and of its children, in bytes.
     """
 
     code: int
@@ -46,7 +46,7 @@ class Ended:
 
 
 def measure(settings: Settings, go: golang.Toolchain, folder: Path) -> Section:
-    """Measure files of different sizes and layouts, and a line without an end."""
+    """Measure files of different sizes and layouts, and a line that never ends."""
     title, unit = "Memory of the command", "memory"
     if not Path("/proc/self/status").exists():
         return Section(
@@ -124,8 +124,8 @@ def _array(lines: Archive) -> Path:
 def peak(arguments: list[str], feed: Feed | None = None) -> Ended:
     """Run a command to its end.
 
-    Its usage as the system reports it afterwards would not do: it begins with that of this process, from which it was
-    forked, and is the largest of the children's, not their sum.
+    The usage that the system reports afterwards is unsuitable: it starts with that of this process, from which the
+    command was forked, and for children it is the largest, not the sum.
     """
     highest: dict[int, int] = {}
     with subprocess.Popen(
@@ -146,19 +146,19 @@ def peak(arguments: list[str], feed: Feed | None = None) -> Ended:
 
 
 def _fed(feed: Feed, stream: IO[bytes]) -> None:
-    with suppress(BrokenPipeError):  # it has ended; the exit code says whether it may
+    with suppress(BrokenPipeError):  # the command has exited; its exit code is checked elsewhere
         feed(stream)
     with suppress(BrokenPipeError):
         stream.close()
 
 
 def peaks(process: int) -> dict[int, int]:
-    """The greatest resident memory that a process has had so far and those that its children have had, in bytes."""
+    """Return the peak resident memory so far of a process and of each of its descendants, in bytes."""
     return {each: _peak_of(each) for each in _family(process)}
 
 
 def _family(process: int) -> Iterator[int]:
-    """A process and all below it; those that end meanwhile may be left out."""
+    """Yield a process and its descendants; those that exit during the search may be missing."""
     yield process
     with suppress(OSError):
         for thread in Path(f"/proc/{process}/task").iterdir():

@@ -1,4 +1,4 @@
-"""The events as pydantic models: the same shape, discriminated by the protocol as pydantic does it fastest."""
+"""The events as pydantic models: the same shape, discriminated by the protocol in pydantic's fastest way."""
 
 from typing import Annotated, Literal
 
@@ -53,7 +53,7 @@ Event = Annotated[
 
 
 class Envelope(BaseModel):
-    """A CloudEvent around an event; `time` stays text, as nothing here reads it."""
+    """A CloudEvent around an event; `time` stays text, since no peer reads it."""
 
     specversion: Literal["1.0"]
     id: str

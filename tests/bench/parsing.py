@@ -1,4 +1,4 @@
-"""Bytes to events: ours against what one would otherwise use, and against Go."""
+"""Bytes to events: this library against common alternatives, and against Go."""
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
@@ -23,7 +23,7 @@ TARGETS = {
             bound=3.3,
             at_least=True,
             peers=(golang.JSONV2,),
-            why="that engine reads in half the time of the one that Go builds with by default",
+            why="this engine takes half the time of Go's default one",
         ),
         Target(
             what="parse native: time of orjson.loads alone",
@@ -58,7 +58,7 @@ _CORPORA = {"native": corpus.native, "cloudevents": corpus.cloudevents, "mixed":
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A Python peer: what it calls with the bytes, and where the event's fields are in what it returns."""
+    """A Python peer: its function, and how to get an event's fields from the result."""
 
     name: str
     read: Callable[[bytes], Any]
@@ -67,7 +67,7 @@ class Reader:
     normalises: bool = False
 
     def check(self, documents: Sequence[Document]) -> None:
-        """See that it reads every document right.
+        """Check that it reads every document correctly.
 
         Raises:
             WrongAnswerError: it does not.
@@ -107,7 +107,7 @@ def _go_peers(documents: Sequence[Document], go: golang.Toolchain, path: Path) -
 
 
 def _readers(kind: str) -> Iterator[Reader]:
-    # Each is imported here, so that what one section lacks does not stop the others.
+    # Imported one by one, so that a missing package only affects its own section.
     import fastjsonschema
     import jsonschema
     import jsonschema_rs
@@ -161,7 +161,7 @@ def _validating(
         validators[protocol](document)
         return document
 
-    # A validator that lets everything through would be fast and wrong.
+    # A validator that accepts everything would be fast and wrong.
     for name in corpus.TYPES:
         try:
             read(corpus.dumps({"protocol": corpus.PROTOCOL + name, "id": 1}))

@@ -1,7 +1,7 @@
-"""A fleet's alive events, published by a process of its own: `python -m tests.bench.pouring URL NODES`.
+"""A separate process that publishes a fleet's alive events: `python -m tests.bench.pouring URL NODES`.
 
-Each line of its input, `COUNT RATE`, has it publish so many events, so many a second, or all at once for a rate of 0.
-Once the server has them it prints how many seconds that took. It says `ready` first, and ends with its input.
+Each input line `COUNT RATE` makes it publish this many events, at this rate per second, or all at once if the rate is
+0. Once the server has them, it prints the seconds taken. It prints `ready` first, and exits at the end of its input.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _PORTION_SECONDS = 0.01
 
 
 class Pouring:
-    """The process, as another one uses it; `nodes` is how many nodes its events are of."""
+    """The process, as seen by its parent; `nodes` is the number of nodes that its events come from."""
 
     def __init__(self, process: subprocess.Popen[str], thread: ThreadPoolExecutor, nodes: int) -> None:
         self.nodes = nodes
@@ -34,21 +34,21 @@ class Pouring:
         self._thread = thread
 
     def start(self, count: int, rate: int) -> Future[float]:
-        """Have events published; the seconds come once the server has them all."""
+        """Start publishing; the result, in seconds, follows once the server has all events."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{count} {rate}\n")
         self._process.stdin.flush()
         return self._thread.submit(lambda: float(self.line()))
 
     def line(self) -> str:
-        """The next line that it prints."""
+        """Return the next line of its output."""
         assert self._process.stdout is not None
         return self._process.stdout.readline()
 
 
 @contextmanager
 def pouring(url: str, nodes: int) -> Iterator[Pouring]:
-    """Start the process, which is ready when the block is entered."""
+    """Start the process; it is ready when the block is entered."""
     command = [sys.executable, "-m", "tests.bench.pouring", url, str(nodes)]
     with (
         ThreadPoolExecutor(1) as thread,

@@ -1,4 +1,4 @@
-"""Publishing in batches: ours against nats-py, each batch confirmed by the server before the next."""
+"""Publishing in batches: this library against nats-py, each batch confirmed by the server before the next."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -25,7 +25,7 @@ Publish = Callable[[Batches], Awaitable[None]]
 
 
 def measure(settings: Settings, go: golang.Toolchain, folder: Path) -> Section:
-    """Measure native events, which nobody has subscribed to."""
+    """Measure native events, without subscribers."""
     from choria_lifecycle import parse
 
     documents = burst(corpus.native(settings.size), settings.burst)
@@ -63,13 +63,13 @@ def _raw(on: Wire) -> Publish:
 
 
 async def _overheard(on: Wire, publish: Publish, batches: Batches, count: int) -> list[Message]:
-    """What another connection receives of so many messages while they are published."""
+    """Publish, and return what another connection receives of this many messages."""
     listener = await nats.connect(on.url)
     subscription = await listener.subscribe(ALL)
     await listener.flush()
     await publish(batches)
     received: list[Any] = []
-    with suppress(nats.errors.TimeoutError):  # fewer arrived: the caller says so
+    with suppress(nats.errors.TimeoutError):  # fewer arrived; the caller reports it
         while len(received) < count:
             received.append(await subscription.next_msg(timeout=10))
     await listener.close()

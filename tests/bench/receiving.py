@@ -1,4 +1,4 @@
-"""Receiving: `events()` against nats-py's own ways, over the same messages."""
+"""Receiving: `events()` against nats-py's own ways, with the same messages."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -52,7 +52,7 @@ def measure(settings: Settings, go: golang.Toolchain, folder: Path) -> Section:
 
 
 class _Ways:
-    """The ways to receive: each subscribes, has everything published, and returns the nanoseconds until it has it."""
+    """The ways to receive: each subscribes, triggers publishing, and returns the nanoseconds until all have arrived."""
 
     def __init__(self, on: Wire, publish: Callable[[], None], count: int) -> None:
         self._on = on
@@ -103,12 +103,12 @@ class _Ways:
 
 @contextmanager
 def _publisher(url: str, messages: Sequence[Message]) -> Iterator[Callable[[], None]]:
-    """A function that publishes all messages from another thread and returns once the server has them.
+    """Return a function that publishes all messages from another thread and returns once the server has them.
 
-    The loop that calls it stands still meanwhile, which is the point: nothing is received before the clock starts.
+    It blocks the calling loop on purpose: nothing is received before the clock starts.
     """
     with ThreadPoolExecutor(1) as thread:
-        # A runner is opened and closed in the thread that it runs in.
+        # A runner must be opened and closed in the thread that uses it.
         runner = thread.submit(asyncio.Runner).result()
 
         def run(work: Callable[[], Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Reading a stream: `events(since=...)` against nats-py's ordered consumer, and the tally's start out of it."""
+"""Reading a stream: `events(since=...)` against nats-py's ordered consumer, and the tally's start from a stream."""
 
 import asyncio
 import time
@@ -55,7 +55,7 @@ def measure(settings: Settings, go: golang.Toolchain, folder: Path) -> Section:
 
 
 class _Ways:
-    """The ways to read: each returns the nanoseconds until it has all."""
+    """The ways to read: each returns the nanoseconds until all events have been read."""
 
     def __init__(self, on: Wire, count: int) -> None:
         self._on = on
@@ -108,7 +108,7 @@ class _Ways:
 
 
 async def _fill(on: Wire, events: list[Any]) -> None:
-    """Store the events."""
+    """Store the events in the stream."""
     await store(on.client)
     for first in range(0, len(events), _BATCH):
         await on.middleware.publish_many(events[first : first + _BATCH], stored=True, timeout=_STORED_SECONDS)

@@ -1,4 +1,4 @@
-"""What was measured, as tables: aligned for a terminal and in Markdown at once, since the same text serves both."""
+"""Results as tables that are aligned for a terminal and valid Markdown at once."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,16 +13,16 @@ NOT_MEASURED = "not measured"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What was asked for.
+    """A target.
 
     Attributes:
-        what: the work and what is asked of it.
+        what: the work, and what is required of it.
         ours: the row that is judged.
-        bound: the number asked for.
-        at_least: True where more is better (their time over ours), False for a limit (our time over theirs).
-        peers: who it is measured against; the fastest of them, where there are several. None for a bound of its own.
-        why: what stands in the way, shown where the target is not reached.
-        unit: what the bound is counted in.
+        bound: the required number.
+        at_least: True if more is better (their time over ours), False for a limit (our time over theirs).
+        peers: the rows to compare with; the fastest counts. None for an absolute bound.
+        why: the obstacle, shown if the target is not reached.
+        unit: the unit of the bound.
     """
 
     what: str
@@ -40,7 +40,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A target and how it turned out; `ratio` is None where it could not be measured, and `missing` says why."""
+    """A target's result; `ratio` is None if it could not be measured, and `missing` is the reason."""
 
     target: Target
     ratio: Ratio | None
@@ -56,7 +56,7 @@ class Verdict:
 
     @property
     def note(self) -> str:
-        """Why a target was not reached or not measured."""
+        """The reason why a target was not reached or not measured."""
         return {REACHED: "", NOT_REACHED: self.target.why, NOT_MEASURED: self.missing}[self.word]
 
 
@@ -68,11 +68,11 @@ class Section:
         title: the heading.
         unit: "ns" (per event), "rate" (events a second), "ms" (per start), "s", "memory" (bytes), or "cores"
             (nanoseconds of a core per second).
-        ours: the name of the row that the others are compared with; "" where nothing is compared.
-        samples: what was measured, by name.
-        notes: what a row leaves out, by name.
-        targets: what was asked for.
-        missing: peers that could not take part, and why.
+        ours: the name of the row that the others are compared with; "" for no comparison.
+        samples: the measurements, by name.
+        notes: how a row's work differs, by name.
+        targets: the section's targets.
+        missing: the peers that could not take part, and why.
         remarks: sentences below the table.
     """
 
@@ -102,7 +102,7 @@ class Section:
         return Verdict(target, Ratio.of(fastest, ours) if target.at_least else Ratio.of(ours, fastest))
 
     def render(self) -> list[str]:
-        """The section's lines: heading, table, remarks. Targets stand together at the top of the report."""
+        """Return the section's lines: heading, table, remarks. Targets stand together at the top of the report."""
         lines = [f"## {self.title}", ""]
         best, median, show = _UNITS[self.unit]
         heads = ["", best, median, "time, ours = 1", "note"]
@@ -134,7 +134,7 @@ def section(
     missing: Mapping[str, str] = MappingProxyType({}),
     remarks: Sequence[str] = (),
 ) -> Section:
-    """A section whose first peer is ours, with the peers' notes."""
+    """Return a section whose first peer is this library, with the peers' notes."""
     notes = {peer.name: peer.note for peer in peers}
     return Section(
         title=title,
@@ -149,15 +149,15 @@ def section(
 
 
 def verdict_table(verdicts: Iterable[Verdict]) -> list[str]:
-    """One row for each target."""
+    """Return a table with one row per target."""
     rows = [_verdict_row(verdict) for verdict in verdicts]
     return table(["target", "asked", "measured", "by medians", "verdict", "note"], rows, right={2, 3})
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: set[int]) -> list[str]:
-    """A Markdown table whose columns are also aligned in a terminal; the columns in `right` are numbers.
+    """Return a Markdown table whose columns are also aligned in a terminal; the columns in `right` are numbers.
 
-    A column with nothing in it is left out.
+    An empty column is left out.
     """
     kept = [column for column in range(len(heads)) if not rows or any(row[column] for row in rows)]
     heads, rows = [heads[column] for column in kept], [[row[column] for column in kept] for row in rows]
@@ -184,7 +184,7 @@ def _verdict_row(verdict: Verdict) -> list[str]:
 
 
 class _Show:
-    """How a number of nanoseconds is shown."""
+    """The format of a number of nanoseconds."""
 
     def __init__(self, scale: float, form: str, inverse: bool = False) -> None:
         self.scale, self.form, self.inverse = scale, form, inverse

@@ -1,4 +1,4 @@
-"""What it costs to carry services: a hundred of them in one process, announced to a real server, and then at rest."""
+"""The cost of services: a hundred in one process, announced to a real server, and then idle."""
 
 import json
 import subprocess
@@ -15,11 +15,11 @@ ALONE = "the library alone"
 BESIDE = "beside aiohttp"
 _SECONDS = 120
 
-_NOTES = {ALONE: "as it is installed without extras", BESIDE: "which nats-py imports where it is there"}
+_NOTES = {ALONE: "as installed without extras", BESIDE: "which nats-py imports if it is installed"}
 
 
 def measure(settings: Settings, go: golang.Toolchain, folder: Path) -> Section:
-    """Measure their processor time, over a while in which a few heartbeats come."""
+    """Measure their processor time, over a period with a few heartbeats."""
     measured = {name: carried(name, SERVICES, settings.seconds // 3) for name in _NOTES}
     return Section(
         title=f"{SERVICES} services in one process",
@@ -30,12 +30,12 @@ def measure(settings: Settings, go: golang.Toolchain, folder: Path) -> Section:
         targets=[
             Target(what=f"{SERVICES} services in one process", ours=ALONE, bound=0.01, at_least=False, unit=" cores")
         ],
-        remarks=("Each has published its startup before the clock starts. Heartbeats come each half hour.",),
+        remarks=("All have published their startup before the clock starts. They send a heartbeat every half hour.",),
     )
 
 
 def measure_memory(settings: Settings, go: golang.Toolchain, folder: Path) -> Section:
-    """Measure what the process has more than a bare interpreter."""
+    """Measure the memory of the process beyond a bare interpreter's."""
     title = f"Memory of {SERVICES} services in one process"
     target = Target(what=title, ours=ALONE, bound=30, at_least=False, unit=" MB")
     if not Path("/proc/self/statm").exists():
@@ -52,12 +52,12 @@ def measure_memory(settings: Settings, go: golang.Toolchain, folder: Path) -> Se
             for name, (_, one) in measured.items()
         },
         targets=[target],
-        remarks=("More than a bare interpreter has, which imports nothing.",),
+        remarks=("Beyond a bare interpreter that imports nothing.",),
     )
 
 
 def carried(name: str, services: int, seconds: int) -> dict[str, Any]:
-    """Run so many services in a process of their own; see tests/bench/carrying.py."""
+    """Run this many services in a separate process; see tests/bench/carrying.py."""
     from choria_lifecycle.demo.embedded import nats_server
 
     with nats_server(jetstream=False) as server:

@@ -1,4 +1,4 @@
-"""What a start costs over a bare interpreter: whole processes, started in turns."""
+"""The cost of a start over a bare interpreter: whole processes, started in turns."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ _BARE = "bare interpreter"
 
 
 def measure(settings: Settings, go: golang.Toolchain, folder: Path) -> Section:
-    """Measure the imports and the command's help, each beside what the target names."""
+    """Measure the imports and the command's help, each beside the comparison that its target names."""
     imports = (LIBRARY, "import msgspec", CLASS, "import dataclasses", "import click", "import pydantic", "import nats")
     commands = {_BARE: [sys.executable, "-c", "pass"]} | {name: [sys.executable, "-c", name] for name in imports}
     commands[HELP] = [str(Path(sys.executable).with_name("lifecycle")), "--help"]
@@ -55,5 +55,5 @@ def _starting(name: str, command: Sequence[str]) -> Peer:
 
 
 def _warm(peer: Peer) -> int:
-    peer.turn(2)  # compiles what has no byte code yet, and brings the files into memory
+    peer.turn(2)  # compiles missing byte code, and loads the files into the page cache
     return 1

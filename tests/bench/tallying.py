@@ -1,4 +1,4 @@
-"""Counting: one event into the tally against the ordinary way with prometheus_client; and a million nodes."""
+"""Counting: one event in the tally against plain prometheus_client; and a million nodes."""
 
 import json
 import subprocess
@@ -21,7 +21,7 @@ from .report import Section, Target, section
 TAKEN = "Recorder.take"
 OURS = "Recorder.take, timed for processing_time"
 LABELS = "prometheus_client, labels().inc()"
-CHILDREN = "prometheus_client, its children kept"
+CHILDREN = "prometheus_client, cached children"
 
 TARGETS = (
     Target(what="tally one event", ours=TAKEN, bound=600, at_least=False, unit=" ns"),
@@ -40,15 +40,15 @@ Take = Callable[[Any], None]
 
 
 def measure(settings: Settings, go: golang.Toolchain, folder: Path) -> Section:
-    """Measure alive events of nodes that are known, which nearly all events are."""
+    """Measure alive events of known nodes, the most frequent case."""
     fields = [each for each in corpus.fleet(settings.size * 6) if corpus.event_type(each) == "alive"]
-    # Each as its message brings it: with texts of its own.
+    # Separate strings for each event, as when parsed from messages.
     events = [event for each in fields if isinstance(event := parse(corpus.dumps(each)), Alive)]
     ordinary, kept = _Labels(), _Children()
     peers = [
         looping(OURS, _timed(_recorder(events)), events),
         looping(TAKEN, _plain(_recorder(events)), events, "a collector reads it at a scrape"),
-        looping(LABELS, _each(ordinary.take), events, "the Go tally, written with it"),
+        looping(LABELS, _each(ordinary.take), events, "the Go tally written with it"),
         looping(CHILDREN, _each(kept.take), events, "the same, with a dict in front of labels()"),
     ]
     for tally in ordinary, kept:
@@ -124,7 +124,7 @@ class _Labels:
 
 
 class _Children(_Labels):
-    """What labels() returns can be kept, at the price of a lookup of one's own."""
+    """The same with cached results of labels(), at the price of a dictionary lookup."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -167,7 +167,7 @@ def _check(tally: _Labels, events: Sequence[Alive]) -> None:
 
 
 def fleet(settings: Settings) -> dict[str, Any]:
-    """Tally a large fleet in a process of its own; see tests/bench/fleet.py."""
+    """Tally a large fleet in a separate process; see tests/bench/fleet.py."""
     command = [sys.executable, "-m", "tests.bench.fleet", str(settings.nodes), str(max(3, settings.starts // 4))]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_SECONDS)
     measured: dict[str, Any] = json.loads(done.stdout)
@@ -175,7 +175,7 @@ def fleet(settings: Settings) -> dict[str, Any]:
 
 
 def measure_memory(settings: Settings, go: golang.Toolchain, folder: Path) -> Section:
-    """Measure what the nodes take."""
+    """Measure the memory of the nodes."""
     title = f"Memory of {settings.nodes:,} nodes"
     state, peak = "state", "the whole process"
     millions = settings.nodes / 1e6
@@ -184,8 +184,8 @@ def measure_memory(settings: Settings, go: golang.Toolchain, folder: Path) -> Se
         Target(what=f"{title}: resident", ours=peak, bound=350, at_least=False, unit=" MB"),
     ]
     notes = {
-        state: "identity, version and when it was heard",
-        peak: "64 components with 256 versions each, at the worst",
+        state: "identity, version and time of the last event",
+        peak: "64 components with 256 versions each, the worst case",
     }
     if not Path("/proc/self/statm").exists():
         missing = dict.fromkeys((state, peak), "there is no /proc here")
@@ -200,9 +200,14 @@ def measure_memory(settings: Settings, go: golang.Toolchain, folder: Path) -> Se
 
 
 def measure_pauses(settings: Settings, go: golang.Toolchain, folder: Path) -> Section:
-    """Measure for how long nothing else can run."""
+    """Measure how long the tally blocks its event loop."""
     title = f"Pauses with {settings.nodes:,} nodes"
-    render, idle, expiring, instant = "a scrape", "slowest slice, no node old", "slowest slice, all old", "one instant"
+    render, idle, expiring, instant = (
+        "a scrape",
+        "slowest slice, none expired",
+        "slowest slice, all expired",
+        "one instant",
+    )
     measured = fleet(settings)
     return Section(
         title=title,

@@ -1,4 +1,4 @@
-"""The bench itself: what it measures is right and what it says about numbers is true. Nothing here looks at a clock."""
+"""The benchmarks' own code: corpora, checks and arithmetic are right. Nothing here is timed."""
 
 import json
 import subprocess
@@ -54,18 +54,18 @@ def test_the_library_reads_the_corpus(make) -> None:
         assert not [finding for finding in validate(document.data) if finding.severity == "error"]
 
 
-def test_the_mix_has_the_shares_it_claims() -> None:
+def test_the_mix_has_the_documented_shares() -> None:
     documents = corpus.mixed(100)
     assert sum(document.envelope is not None for document in documents) == 30
     assert sum(document.fields["protocol"].startswith("choria:lifecycle:") for document in documents) == 10
 
 
-def test_a_ratio_is_of_the_best_rounds_and_has_the_median_round_by_round() -> None:
+def test_a_ratio_uses_the_best_rounds_and_the_median_of_all() -> None:
     ratio = Ratio.of(Samples.of([30, 20, 90]), Samples.of([10, 10, 30]))
     assert ratio == Ratio(best=2, median=3)
 
 
-def test_a_base_is_taken_off_round_by_round() -> None:
+def test_a_base_is_subtracted_round_by_round() -> None:
     net = Samples.of([15, 12]).minus(Samples.of([5, 4]))
     assert net == Samples(best=8, rounds=(10, 8))
 
@@ -80,7 +80,7 @@ def test_a_base_is_taken_off_round_by_round() -> None:
         (WITHIN, 131, {"orjson": 100}, "not reached"),
     ],
 )
-def test_a_verdict_says_whether_the_fastest_peer_is_met(target, ours, theirs, word) -> None:
+def test_a_verdict_compares_with_the_fastest_peer(target, ours, theirs, word) -> None:
     samples = {name: Samples.of([value]) for name, value in {"ours": ours, **theirs}.items()}
     (verdict,) = _section(samples, target).verdicts()
     assert verdict.word == word
@@ -105,7 +105,7 @@ def test_tables_are_aligned_and_markdown() -> None:
     ]
 
 
-def test_a_section_shows_rates_and_what_peers_leave_out() -> None:
+def test_a_section_shows_rates_and_notes() -> None:
     peers = [Peer("ours", float), Peer("theirs", float, "bytes only")]
     samples = {"ours": Samples.of([2000, 4000]), "theirs": Samples.of([1000, 1000])}
     text = "\n".join(section("Receive", "rate", peers, samples).render())
@@ -139,7 +139,7 @@ def test_the_go_program_is_complete() -> None:
     assert {"go.mod", "go.sum", "main.go"} <= {path.name for path in Path(golang.SOURCE).iterdir()}
 
 
-def test_an_archive_holds_the_mix_in_the_order_of_time(tmp_path) -> None:
+def test_an_archive_holds_the_mix_in_time_order(tmp_path) -> None:
     lines = archive.make(tmp_path, 1000)
     documents = [json.loads(line) for line in lines.path.read_bytes().splitlines()]
     events = [document.get("data", document) for document in documents]
@@ -169,7 +169,7 @@ def test_an_archive_without_the_old_spelling_has_the_same_events(tmp_path) -> No
     assert b"choria:" not in current.path.read_bytes()
 
 
-def test_of_a_damaged_archive_one_line_in_a_hundred_is_bad_in_the_eyes_of_the_oracle(tmp_path) -> None:
+def test_the_oracle_refuses_one_line_in_a_hundred_of_a_damaged_archive(tmp_path) -> None:
     lines = archive.make(tmp_path, 2000, bad=True)
     verdicts = Counter(map(oracle.verdict, lines.path.read_bytes().splitlines()))
     assert verdicts == {oracle.VALID: 1980, oracle.INVALID: 20}
@@ -181,14 +181,14 @@ def test_of_a_damaged_archive_one_line_in_a_hundred_is_bad_in_the_eyes_of_the_or
     assert lines.passing(frozenset({archive.CUT})).total() == 1996
 
 
-def test_an_archive_that_does_not_fit_is_not_begun(tmp_path) -> None:
+def test_an_archive_that_does_not_fit_is_not_started(tmp_path) -> None:
     with pytest.raises(OSError, match="bytes are free for temporary files"):
         archive.make(tmp_path, 10**13)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("bad", [False, True])
-def test_the_validators_pass_what_is_valid(tmp_path, bad) -> None:
+def test_the_validators_pass_valid_lines(tmp_path, bad) -> None:
     lines = archive.make(tmp_path, 1500, bad=bad)
     readers = [
         *validating.ours(),
@@ -213,7 +213,7 @@ def test_a_validator_that_lets_bad_lines_pass_is_not_timed(tmp_path) -> None:
         reader.peer(archive.make(tmp_path, 1500, bad=True))
 
 
-def test_the_sums_of_the_command_are_understood() -> None:
+def test_the_totals_of_the_command_are_parsed() -> None:
     said = [
         "FORMAT       TYPE      VALID  REJECTED",
         "-            unreadable    0       200",
@@ -235,7 +235,7 @@ def test_a_command_that_passes_other_lines_is_not_timed(tmp_path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc here")
-def test_memory_is_that_of_all_processes() -> None:
+def test_memory_includes_all_processes() -> None:
     hold = "import sys; held = bytes(1) * 30_000_000; print(flush=True); sys.stdin.read()"
     start = f"import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', {hold!r}]); {hold}; child.wait()"
     with subprocess.Popen([sys.executable, "-c", start], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -249,13 +249,13 @@ def test_memory_is_that_of_all_processes() -> None:
     assert all(30_000_000 < peak < 60_000_000 for peak in peaks.values())
 
 
-def test_a_command_is_fed_and_heard() -> None:
+def test_a_command_is_fed_and_its_output_kept() -> None:
     program = "import sys; sys.exit(f'{len(sys.stdin.buffer.read())} bytes')"
     ended = memory.peak([sys.executable, "-c", program], lambda stream: stream.write(b"x" * 300_000))
     assert (ended.code, ended.said) == (1, "300000 bytes\n")
 
 
-def test_a_fleet_is_heard_within_its_period() -> None:
+def test_each_node_of_a_fleet_publishes_within_its_period() -> None:
     events = list(fleet.events(6000, fleet.COMPONENTS, 2))
     assert len({event.identity for event, _ in events}) == 6000
     assert len({(event.component, event.version) for event, _ in events}) == 128
@@ -264,7 +264,7 @@ def test_a_fleet_is_heard_within_its_period() -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc here")
 @pytest.mark.parametrize("name", [services.ALONE, services.BESIDE])
-def test_services_are_carried(name: str) -> None:
+def test_the_cost_of_services_is_measured(name: str) -> None:
     measured = services.carried(name, 3, 0)
     assert measured["published"] == 6
     assert measured["memory"] > 1_000_000
@@ -279,7 +279,7 @@ def test_a_fleet_is_measured() -> None:
     assert all(len(measured[name]) == 3 for name in ("instant", "expiring", "render", "idle"))
 
 
-def test_a_peer_that_tallies_something_else_is_not_timed() -> None:
+def test_a_peer_that_tallies_wrongly_is_not_timed() -> None:
     from choria_lifecycle import alive
 
     tally, events = tallying._Labels(), [alive(identity="n1", component="server", version="1")]
@@ -289,7 +289,7 @@ def test_a_peer_that_tallies_something_else_is_not_timed() -> None:
         tallying._check(tally, events)
 
 
-def test_a_bound_of_its_own_needs_no_peer() -> None:
+def test_an_absolute_bound_needs_no_peer() -> None:
     limit = Target(what="memory", ours="ours", bound=120, at_least=False, unit=" MB")
     measured = Section(title="Memory", unit="memory", ours="", samples={"ours": Samples.of([30e6])}, targets=[limit])
     assert verdict_table(measured.verdicts())[2].split("|")[1:-1] == [
@@ -310,7 +310,7 @@ def test_small_bounds_are_shown_with_their_digits(unit, bound) -> None:
 
 
 @pytest.mark.parametrize("way", loading.WAYS)
-def test_a_tally_under_load_has_to_count_everything(way, monkeypatch) -> None:
+def test_a_tally_under_load_must_count_every_event(way, monkeypatch) -> None:
     monkeypatch.setattr(loading, "_PUNCTUAL", float("inf"))
     with loading.under_load(way, 500) as (tally, publisher):
         assert publisher.start(5, 10_000).result(20) > 0
@@ -325,7 +325,7 @@ def test_a_tally_under_load_has_to_count_everything(way, monkeypatch) -> None:
         assert note.startswith("10,000 received; slowest of ")
 
 
-def test_what_is_read_out_of_a_stream_is_checked(tmp_path) -> None:
+def test_the_results_of_reading_a_stream_are_checked(tmp_path) -> None:
     measured = replaying.measure(Settings(stored=300, rounds=1), golang.Toolchain([], {}), tmp_path)
     assert set(measured.samples) == {replaying.OURS, replaying.INTAKE, replaying.ORDERED, replaying.PARSED}
 

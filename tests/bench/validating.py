@@ -1,7 +1,7 @@
-"""Files of events to counts of the valid ones: ours against what one would otherwise use, and against Go.
+"""Files of events to counts of the valid ones: this library against common alternatives, and against Go.
 
-Each peer does the whole job: it reads the file line by line, parses, holds an envelope against the schema of
-CloudEvents and the event against the schema that the protocol names, and counts the lines that pass, by type.
+Each peer does the whole job: it reads the file line by line, parses, validates the envelope against the schema of
+CloudEvents and the event against the schema that its protocol names, and counts the valid lines by type.
 """
 
 import gc
@@ -39,11 +39,11 @@ ALL = frozenset({MISSING, TYPE, CUT, VALUE, CONTRADICTION})
 SYNTAX = frozenset({CUT})
 _GO = frozenset({TYPE, CUT})
 
-_WHY_JSONV2 = "that engine reads in half the time of the one that Go builds with by default"
+_WHY_JSONV2 = "this engine takes half the time of Go's default one"
 _WHY_RS = "half of our time is msgspec's, and a seventh goes into reading the file; the rest is a loop in Python"
-_WHY_WARNING = "quotes, UUID, clock and component are looked at in Python"
+_WHY_WARNING = "quotes, UUID, clock and component are checked in Python"
 _WHY_BAD = "a bad line is read again by json and fastjsonschema, and takes as long as 50 good ones"
-_WHY_TWO = "their start takes a tenth of a second, and for each there is only one of work"
+_WHY_TWO = "the processes take a tenth of a second to start, as long as they then work"
 
 
 def _at_least(bound: float, what: str, ours: str, peer: str, why: str = "") -> Target:
@@ -63,9 +63,9 @@ TARGETS = {
     ),
     "bad": (
         _at_least(0.6, f"{_BAD}: share of the speed without bad lines", OURS, UNSPOILT, _WHY_BAD),
-        _at_least(0.6 * 2.5, f"{_BAD}: 60 % of what is asked against Go", OURS, golang.PLAIN, _WHY_BAD),
-        _at_least(0.6 * 2.5, f"{_BAD}: 60 % of what is asked against {_NEW}", OURS, golang.JSONV2, _WHY_BAD),
-        _at_least(0.6 * 2, f"{_BAD}: 60 % of what is asked against {JSONSCHEMA_RS}", OURS, JSONSCHEMA_RS, _WHY_BAD),
+        _at_least(0.6 * 2.5, f"{_BAD}: 60 % of the target against Go", OURS, golang.PLAIN, _WHY_BAD),
+        _at_least(0.6 * 2.5, f"{_BAD}: 60 % of the target against {_NEW}", OURS, golang.JSONV2, _WHY_BAD),
+        _at_least(0.6 * 2, f"{_BAD}: 60 % of the target against {JSONSCHEMA_RS}", OURS, JSONSCHEMA_RS, _WHY_BAD),
     ),
     "current": (
         _at_least(2.5, f"{_ERRORS}, no old spelling: faster than Go", OURS, golang.PLAIN),
@@ -88,10 +88,10 @@ _TITLES = {
     "current": "Validate the mix without the old spelling",
 }
 _REMARKS = {
-    "good": "It is in the disk's cache; all read it line by line, and count the valid lines by type.",
+    "good": "It is in the page cache; all read it line by line, and count the valid lines by type.",
     "bad": (
-        "Bad are, in equal shares: a field is missing, a type or a value is wrong, the line is cut off, the type of "
-        "the envelope contradicts the event. Ours returns what is wrong and where; the others tell that something is."
+        "The bad lines, in equal shares: a missing field, a wrong type, a wrong value, a truncated line, an envelope "
+        "whose type contradicts the event. This library reports errors with location; the others only detect them."
     ),
     "current": "The same events, so that Go reads all of them.",
 }
@@ -104,11 +104,11 @@ class Reader:
     """A Python peer.
 
     Attributes:
-        name: as the table shows it.
-        read: goes over a file and returns how many lines of each type are valid.
-        sees: the kinds of badness that it can find.
-        note: what it does otherwise.
-        share: it is measured on this part of the lines, as it takes its time.
+        name: its name in the table.
+        read: reads a file and returns the number of valid lines of each type.
+        sees: the kinds of defects that it detects.
+        note: how its work differs.
+        share: the fraction of the lines that it reads, for slow peers.
     """
 
     name: str
@@ -118,10 +118,10 @@ class Reader:
     share: float = 1
 
     def peer(self, lines: Archive) -> Peer:
-        """Check the answer, and return what is timed.
+        """Check the result, and return the timed peer.
 
         Raises:
-            WrongAnswerError: it finds other lines valid.
+            WrongAnswerError: it accepts other lines.
         """
         found, expected = Counter(self.read(lines.path)), lines.passing(self.sees)
         demand(found == expected, self.name, f"passed {dict(found)} of {dict(expected)}")
@@ -179,7 +179,7 @@ def _once(peer: Peer) -> int:
 
 
 def command(line: str) -> list[str]:
-    """The command that a row names, as it is started here."""
+    """Return the command line that a row names, as it is run here."""
     name, *arguments = line.split()
     return [str(Path(sys.executable).with_name(name)), *arguments]
 
@@ -202,7 +202,7 @@ def command_peer(name: str, lines: Archive, note: str = "") -> Peer:
 
 
 def passed(said: str) -> Counter[str]:
-    """How many documents of each type were valid, by what the command says at its end."""
+    """Return the number of valid documents of each type, from the command's final report."""
     passed: Counter[str] = Counter()
     for name, valid in re.findall(r"^(?:choria|cloudevents) +(\w+) +([\d,]+) +[\d,]+$", said, re.MULTILINE):
         passed[name] += int(valid.replace(",", ""))
@@ -220,7 +220,7 @@ def _go_peer(reference: golang.Reference, lines: Archive) -> Peer:
         return float(answer["nanos"])
 
     notes = ["refuses the old spelling"] * any(sort.is_old for sort in lines.sorts)
-    notes += ["of what is bad it sees wrong types and what is cut off"] * any(sort.bad for sort in lines.sorts)
+    notes += ["detects only wrong types and truncation"] * any(sort.bad for sort in lines.sorts)
     return Peer(reference.name, turn, "; ".join(notes) or "requires no field")
 
 
@@ -243,12 +243,12 @@ def ours(*, old: bool = True) -> Iterator[Reader]:
 
         return read
 
-    yield Reader(OURS, reading(warnings=False), note="as the command does it in one process")
+    yield Reader(OURS, reading(warnings=False), note="like the command in one process")
     yield Reader(WARNING, reading(warnings=True), note="an old spelling is a finding" if old else "")
 
 
 def _others() -> Iterator[Reader]:
-    # Each is imported here, so that what one section lacks does not stop the others.
+    # Imported one by one, so that a missing package only affects its own section.
     import fastjsonschema
     import jsonschema
     import jsonschema_rs
@@ -257,7 +257,7 @@ def _others() -> Iterator[Reader]:
 
     from . import models
 
-    yield Reader("orjson.loads alone", parsing(orjson.loads), SYNTAX, "checks nothing, sees only what is cut off")
+    yield Reader("orjson.loads alone", parsing(orjson.loads), SYNTAX, "checks nothing, detects only truncation")
     yield Reader(
         JSONSCHEMA_RS,
         asking(orjson.loads, lambda schema: jsonschema_rs.validator_for(schema).is_valid),
@@ -282,14 +282,14 @@ def _others() -> Iterator[Reader]:
 
 
 def _schemas() -> tuple[Fields, dict[str, Fields]]:
-    """The schema of an envelope, and those of the events by the name of the type."""
+    """Return the schema of an envelope, and the schemas of the events by type name."""
     import choria_schemas
 
     return json.loads(_SCHEMA.read_text("utf-8")), {name: choria_schemas.schema(PROTOCOL + name) for name in TYPES}
 
 
 def _by_protocol(compiler: Callable[[Fields], Any]) -> tuple[Any, dict[str, tuple[str, Any]]]:
-    """What validates an envelope, and by protocol, in either spelling, the type and what validates its events."""
+    """Return the validator of envelopes and, by protocol in either spelling, the type and validator of events."""
     envelope, schemas = _schemas()
     contracts: dict[str, tuple[str, Any]] = {}
     for name, schema in schemas.items():
@@ -316,7 +316,7 @@ def parsing(loads: Callable[[bytes], Any]) -> Read:
 
 
 def asking(loads: Callable[[bytes], Any], compiler: Callable[[Fields], Callable[[Any], bool]]) -> Read:
-    """For libraries whose quickest way is to ask whether a document is valid."""
+    """Read with libraries that answer fastest by returning a boolean."""
     is_envelope, contracts = _by_protocol(compiler)
 
     def read(path: Path) -> Mapping[str, int]:
@@ -329,7 +329,7 @@ def asking(loads: Callable[[bytes], Any], compiler: Callable[[Fields], Callable[
                     if protocol is None:
                         if not is_envelope(document):
                             continue
-                        # An event that contradicts this breaks its schema, which names the protocol.
+                        # An event that contradicts this violates its schema, which fixes the protocol.
                         protocol, document = document["type"], document["data"]
                     name, is_valid = contracts[protocol]
                 except (ValueError, LookupError):
@@ -342,7 +342,7 @@ def asking(loads: Callable[[bytes], Any], compiler: Callable[[Fields], Callable[
 
 
 def raising(loads: Callable[[bytes], Any], compiler: Callable[[Fields], Any], error: type[Exception]) -> Read:
-    """For libraries that raise an exception for what is not valid."""
+    """Read with libraries that raise an exception for invalid documents."""
     check_envelope, contracts = _by_protocol(compiler)
 
     def read(path: Path) -> Mapping[str, int]:

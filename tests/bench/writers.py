@@ -1,4 +1,4 @@
-"""The Python peers that make events: each loops over orders, and writes out its keywords as a caller would."""
+"""The Python peers that make events: each loops over orders with its keywords spelled out, as in a caller's code."""
 
 import json
 import time
@@ -20,7 +20,7 @@ Sent = tuple[str, bytes]
 
 
 class Order(NamedTuple):
-    """What a caller knows before there is an event."""
+    """The values that a caller has before an event exists."""
 
     name: str
     protocol: str
@@ -41,8 +41,8 @@ Groups = Mapping[str, Sequence[Order]]
 class Writer:
     """A Python peer: a loop over orders, grouped by type, that returns the last event's subject and bytes.
 
-    The loop is the peer's own and writes out its keywords, as a caller would: a function called for each event would
-    cost the quick peers more than the slow ones.
+    Each peer has its own loop with the keywords spelled out, as in a caller's code: calling a function for each event
+    would slow the quick peers more than the slow ones.
     """
 
     name: str
@@ -51,12 +51,12 @@ class Writer:
 
 
 def writers(kind: str) -> list[Writer]:
-    """The peers for one format: native or cloudevents; ours is the first."""
+    """Return the peers for one format, native or cloudevents; this library is the first."""
     return list(_native() if kind == "native" else _cloudevents())
 
 
 def grouped(orders: Sequence[Order]) -> Groups:
-    """The orders by type, as the loops go over them."""
+    """Group the orders by type, as the loops take them."""
     return {name: [order for order in orders if order.name == name] for name in corpus.TYPES}
 
 
