@@ -1,11 +1,11 @@
-"""Hostile inputs, for as long as is asked: `make fuzz`.
+"""Fuzzing with hostile inputs, for a given time: `make fuzz`.
 
-`targets` says what the library does with some bytes and what must hold of it, `inputs` makes such bytes, `families`
-those that grow. A failing input is written to tests/data/fuzz, where `test_findings` runs it from then on: to make a
-finding a test, commit its file.
+`targets` holds what the library does with an input and the properties that must hold, `inputs` generates inputs,
+`families` those of growing size. A failing input is written to tests/data/fuzz, where `test_findings` runs it from then
+on: to turn a finding into a test, commit its file.
 
-hypothesis makes documents from the schemas. Changing the bytes and fields of those, and of known ones, is our own: most
-inputs come about that way, and hypothesis takes longer to make one than the library to read it. atheris, which looks at
-coverage, found nothing in a million inputs when it was tried, and is no dependency: it has no wheels for macOS beyond
-Python 3.11, nor for Linux on ARM.
+hypothesis generates documents from the schemas. The mutation of their bytes and fields, and of known inputs, is this
+package's own: it yields most inputs, since hypothesis takes longer to generate one than the library to read it.
+atheris, which is guided by coverage, found nothing in a million inputs in a trial, and is not a dependency: it has no
+wheels for macOS beyond Python 3.11, nor for Linux on ARM.
 """

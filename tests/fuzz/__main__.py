@@ -1,7 +1,7 @@
-"""Look for inputs that break something, and for time that grows faster than the input; exit code 1 if there is any.
+"""Search for failing inputs and superlinear time; exit with 1 if there are any.
 
-A failing input is written to tests/data/fuzz. The same seed tries the same inputs as long as that folder is the same,
-and so finds those again that crash the interpreter itself.
+A failing input is written to tests/data/fuzz. As long as that folder is unchanged, the same seed tries the same inputs,
+and so reproduces those that crash the interpreter itself.
 """
 
 import argparse
@@ -26,7 +26,7 @@ def main(
     families: Mapping[str, Family] = FAMILIES,
     folder: Path = CORPUS,
 ) -> int:
-    """Run what the arguments ask for; return the exit code."""
+    """Run the selected targets; return the exit code."""
     arguments = _arguments(argv, targets)
     wanted = [targets[name] for name in arguments.target or targets]
     failures: list[str] = []
@@ -89,12 +89,14 @@ def _time(seconds: float) -> str:
 
 def _arguments(argv: Sequence[str] | None, targets: Mapping[str, Target]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60, help="how long to look for inputs; growth comes on top")
+    parser.add_argument(
+        "--seconds", type=float, default=60, help="duration of the search for inputs, without the measurement of growth"
+    )
     parser.add_argument("--target", nargs="+", metavar="NAME", choices=targets, help=f"of {', '.join(targets)}")
     parser.add_argument(
         "--seed", type=int, default=secrets.randbelow(1_000_000), help="try the inputs of an earlier run"
     )
-    parser.add_argument("--no-growth", action="store_true", help="look for inputs only")
+    parser.add_argument("--no-growth", action="store_true", help="only search for inputs")
     return parser.parse_args(argv)
 
 

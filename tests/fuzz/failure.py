@@ -1,4 +1,4 @@
-"""An input of which what must hold does not, and where it is kept."""
+"""A failing input and its file."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["Failure"]
 
 
 class Failure(Exception):
-    """Something is wrong with what becomes of an input.
+    """An input for which a property does not hold.
 
     Attributes:
         raw: the input.
-        error: what was raised.
+        error: the exception raised.
     """
 
     def __init__(self, raw: bytes, error: Exception) -> None:
@@ -26,7 +26,7 @@ class Failure(Exception):
         self.error = error
 
     def write(self, name: str, folder: Path) -> Path:
-        """Write the input where it becomes a test, and return its file."""
+        """Write the input to the folder of the corpus, where it becomes a test; return its file."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{name}-{hashlib.sha256(self.raw).hexdigest()[:12]}.{_kind(self.raw)}"
         path.write_bytes(self.raw)

@@ -1,4 +1,4 @@
-"""Hostile documents of any size: what is cheap at 100 bytes may not be at 64 kB."""
+"""Hostile documents of any size: what is cheap at 100 bytes may be expensive at 64 kB."""
 
 from __future__ import annotations
 
@@ -48,15 +48,15 @@ NAGIOS: dict[str, object] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """Documents that differ in how often a piece is repeated.
+    """Documents that differ in the number of repetitions of one piece.
 
     Attributes:
-        head: how they begin.
-        piece: what is repeated; `%d` in it is the number of the repetition.
-        core: what stands in the middle.
-        close: what is repeated as often after that; pieces with a number have none.
-        tail: how they end.
-        base64: whether all of that is the data_base64 of an envelope.
+        head: the beginning.
+        piece: the repeated text; `%d` in it is the number of the repetition.
+        core: the middle.
+        close: the text repeated as often after the middle; empty for pieces with a number.
+        tail: the end.
+        base64: put all of it into the data_base64 of an envelope.
     """
 
     head: bytes = b""
@@ -67,7 +67,7 @@ class Family:
     base64: bool = False
 
     def of(self, size: int) -> bytes:
-        """Return the document of this family with about as many bytes as asked for, and no more."""
+        """Return the document of this family that comes closest to a size in bytes without exceeding it."""
         if self.base64:
             head, tail = _around(ENVELOPE | {"data": None}, "data_base64")
             room = (size - len(head) - len(tail) - 2) // 4 * 3
@@ -86,13 +86,13 @@ class Family:
 
 
 def _around(document: dict[str, object], name: str) -> tuple[bytes, bytes]:
-    """Return what stands before and after the value of a field that is put last."""
+    """Return the text before and after the value of a field that is put last."""
     rest = {key: value for key, value in document.items() if key != name and value is not None}
     return _compact(rest)[:-1] + b',"' + name.encode() + b'":', b"}"
 
 
 def _compact(document: dict[str, object]) -> bytes:
-    """Return a document in the layout of Go, which the library reads in a way of its own."""
+    """Return a document in Go's layout, for which the library has a quick path."""
     return json.dumps(document, separators=(",", ":")).encode()
 
 
@@ -124,7 +124,7 @@ def _keys(document: dict[str, object], name: str, piece: bytes) -> Family:
 
 
 def _fields(document: dict[str, object], piece: bytes) -> Family:
-    """Return a family with more and more fields beside those that belong there."""
+    """Return a family with a growing number of unknown fields."""
     return Family(head=_compact(document)[:-1], piece=b"," + piece, tail=b"}")
 
 
@@ -135,10 +135,10 @@ _BIDI = "\u202e".encode()
 
 FAMILIES: dict[str, Family] = {
     # Nesting.
-    "arrays, never closed": Family(piece=b"["),
+    "unclosed arrays": Family(piece=b"["),
     "arrays, closed": Family(piece=b"[", close=b"]"),
     "closing brackets": Family(piece=b"]"),
-    "objects, never closed": Family(piece=b'{"":'),
+    "unclosed objects": Family(piece=b'{"":'),
     "objects, closed": Family(piece=b'{"":', core=b"0", close=b"}"),
     "many deep places": _list(STARTUP, "x", b"[" * 250 + b"]" * 250),
     "brackets in a string": _text(STARTUP, "identity", b"[{"),
@@ -148,16 +148,16 @@ FAMILIES: dict[str, Family] = {
     # Strings.
     "quotes": Family(piece=b'"'),
     "escaped quotes": _text(STARTUP, "identity", b'\\"'),
-    "escaped quotes, never closed": Family(head=_UNCLOSED, piece=b'\\"'),
+    "escaped quotes in an unclosed string": Family(head=_UNCLOSED, piece=b'\\"'),
     "escaped quotes in an open list": Family(head=_UNCLOSED, piece=b'\\",[\\"'),
     "backslashes": _text(STARTUP, "identity", b"\\\\"),
-    "backslashes, never closed": Family(head=_UNCLOSED, piece=b"\\\\"),
-    "a string, never closed": Family(head=_UNCLOSED, piece=b"a"),
+    "backslashes in an unclosed string": Family(head=_UNCLOSED, piece=b"\\\\"),
+    "an unclosed string": Family(head=_UNCLOSED, piece=b"a"),
     "strings without commas": Family(head=b"[", piece=b'"a" '),
     "escapes": _text(STARTUP, "component", b"\\u0007"),
-    "escapes of pairs": _text(STARTUP, "component", b"\\ud83d\\ude00"),
-    "halves of pairs": _text(STARTUP, "version", b"\\ud800"),
-    "escapes that are none": _text(STARTUP, "version", b"\\x"),
+    "escaped surrogate pairs": _text(STARTUP, "component", b"\\ud83d\\ude00"),
+    "escaped lone surrogates": _text(STARTUP, "version", b"\\ud800"),
+    "invalid escapes": _text(STARTUP, "version", b"\\x"),
     "bidirectional controls": _text(STARTUP, "component", _BIDI),
     "deletes": _text(STARTUP, "identity", b"\x7f"),
     "combining marks": _text(STARTUP, "identity", "\u0301".encode()),
@@ -165,19 +165,19 @@ FAMILIES: dict[str, Family] = {
     # Keys.
     "unknown fields": _fields(STARTUP, b'"x%d":0'),
     "unknown fields of an envelope": _fields(ENVELOPE, b'"x%d":0'),
-    "fields nearly known": _fields(STARTUP, b'"identiti%d":""'),
-    "fields nearly known, in upper case": _fields(STARTUP, b'"TimeStamp%d":""'),
-    "fields nearly known, of an envelope": _fields(ENVELOPE, b'"data_base%d":""'),
-    "long fields nearly known": _fields(STARTUP, b'"' + b"identity" * 16 + b'%d":0'),
-    "one field again and again": _fields(STARTUP, b'"identity":"n1"'),
-    "one field of two values": _fields(STARTUP, b'"identity":"n1","identity":5'),
-    "unknown fields twice": _fields(STARTUP, b'"x%d":0,"y":0'),
+    "fields similar to known ones": _fields(STARTUP, b'"identiti%d":""'),
+    "fields similar to known ones, in upper case": _fields(STARTUP, b'"TimeStamp%d":""'),
+    "fields similar to known ones, in an envelope": _fields(ENVELOPE, b'"data_base%d":""'),
+    "long fields similar to known ones": _fields(STARTUP, b'"' + b"identity" * 16 + b'%d":0'),
+    "one field repeated": _fields(STARTUP, b'"identity":"n1"'),
+    "one field with two values, repeated": _fields(STARTUP, b'"identity":"n1","identity":5'),
+    "unknown fields and a repeated one": _fields(STARTUP, b'"x%d":0,"y":0'),
     "doubled fields deep down": _list(STARTUP, "x", b'{"a":0,"a":[{"b":0,"b":0}]}'),
     "a long key": Family(head=_NEXT, piece=b"k", tail=b'": 0}'),
     "a long key of escapes": Family(head=_NEXT, piece=b"\\u001b", tail=b'": 0}'),
     "a long key of dots": Family(head=_NEXT, piece=b".[", tail=b'": 0}'),
     "annotations of a wrong type": _keys(NAGIOS, "annotations", b'"k%d":0'),
-    "annotations named as places": _keys(NAGIOS, "annotations", b'"{data}.a[%d]{}":0'),
+    "annotations named like paths": _keys(NAGIOS, "annotations", b'"{data}.a[%d]{}":0'),
     "a long path to many numbers": _in(
         NAGIOS, "annotations", b'{"a":1e999,"%b":' % (b"k" * 240), core=b"0", close=b"}"
     ),
@@ -192,25 +192,25 @@ FAMILIES: dict[str, Family] = {
     "numbers beyond a double": _list(NAGIOS, "perfdata", b"1e999"),
     "signs": Family(piece=b"-"),
     "words": Family(head=b"[", piece=b"NaN,"),
-    # The contracts with lists.
+    # Contracts with lists.
     "perfdata of a wrong type": _list(NAGIOS, "perfdata", b"0"),
-    "perfdata of nothing": _list(NAGIOS, "perfdata", b"{}"),
+    "empty perfdata": _list(NAGIOS, "perfdata", b"{}"),
     "perfdata of wrong values": _list(NAGIOS, "perfdata", b'{"label":1,"value":"x","unit":[]}'),
-    "perfdata as it should be": _list(NAGIOS, "perfdata", b'{"label":"a","value":1,"unit":"s"}'),
+    "valid perfdata": _list(NAGIOS, "perfdata", b'{"label":"a","value":1,"unit":"s"}'),
     "history of wrong perfdata": _list(NAGIOS, "history", b'{"execute":0,"status":9,"perfdata":[0,{}]}'),
     # The envelope.
     "data in base64": Family(head=_STARTUP[:-1] + b', "x": "', piece=b"a", tail=b'"}', base64=True),
     "data in base64, deep": Family(piece=b"[", base64=True),
-    "data in base64, never closed": Family(head=_UNCLOSED, piece=b'\\"', base64=True),
+    "data in base64, unclosed": Family(head=_UNCLOSED, piece=b'\\"', base64=True),
     "data in base64 with doubled fields": Family(head=_STARTUP[:-1], piece=b',"x%d":0,"y":0', tail=b"}", base64=True),
     "base64 with blanks": _text(ENVELOPE | {"data": None}, "data_base64", b"e30 "),
     "base64 of padding": _text(ENVELOPE | {"data": None}, "data_base64", b"="),
     "a time with many decimals": _in(ENVELOPE, "time", b"9", start=b'"2026-11-22T08:33:56.', end=b'Z"'),
-    "a time and no end": _in(ENVELOPE, "time", b"9", start=b'"2026-11-22T08:33:56.', end=b'"'),
+    "a time without an end": _in(ENVELOPE, "time", b"9", start=b'"2026-11-22T08:33:56.', end=b'"'),
     "a long source": _text(ENVELOPE, "source", b"io.choria."),
     "a long type": _text(ENVELOPE, "type", b"io.choria."),
     "a long protocol": _text(STARTUP, "protocol", b"io.choria."),
-    "a protocol nearly known": Family(
+    "a protocol similar to known ones": Family(
         head=b'{"protocol":"io.choria.lifecycle.v1.', piece=b"startu", tail=b'","id":"1"}'
     ),
     # Bytes and lines.
@@ -218,7 +218,7 @@ FAMILIES: dict[str, Family] = {
     "invalid UTF-8": Family(piece=b"\xff"),
     "half of a character": Family(piece=b"\xf0\x9f"),
     "blanks before": Family(piece=b" ", tail=_STARTUP),
-    "blanks behind": Family(head=_STARTUP, piece=b" "),
+    "blanks after": Family(head=_STARTUP, piece=b" "),
     "blanks within": Family(head=b"[", piece=b" ", tail=b"x"),
     "empty lines": Family(piece=b"\n"),
     "lines without an event": Family(piece=b"[1, 2, 3]\n"),
@@ -227,7 +227,7 @@ FAMILIES: dict[str, Family] = {
         piece=b'{"received":"2026-11-22T08:33:56Z","subject":"x","format":null,"event":{"protocol":"x"}}\n'
     ),
     "commas": Family(head=b"[", piece=b","),
-    # Not documents: what stands for components, times and foreign text.
+    # Not documents: components, times and foreign text.
     "letters": Family(piece=b"a"),
     "dots": Family(piece=b"."),
     "escape characters": Family(piece=b"\x1b["),

@@ -1,4 +1,4 @@
-"""Does anything take time that grows faster than the input?"""
+"""Measurement of how time grows with the size of the input."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ __all__ = ["SIZES", "Growth", "measure"]
 SIZES = tuple(MAX_SIZE // part for part in (8, 4, 2, 1))
 BEYOND = 16 * MAX_SIZE
 
-# What is linear has 1, with sorting 1.1, and what is quadratic 2.
+# Linear time has exponent 1, sorting 1.1, quadratic time 2.
 STEEP = 1.5
-# Below this many seconds nothing is a harm, and the clock is not to be trusted.
+# Below this many seconds growth is harmless, and the clock unreliable.
 FLOOR = 0.005
-# Above this many the clock is to be trusted at once.
+# Above this many seconds a single measurement is reliable.
 SURE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """The best times of a family at `SIZES`, and beyond the greatest size if there is one."""
+    """The best times of a family at `SIZES`, and above the maximum size if there is one."""
 
     seconds: tuple[float, ...]
     beyond: float | None = None
@@ -39,18 +39,18 @@ class Growth:
     def exponent(self) -> float:
         """Return x for a time that grows as size ** x, by the median of the doublings.
 
-        Above some size the library looks at a document more closely, which is a step in one of the doublings.
+        Above some size the library reads a document more thoroughly, which adds a step to one of the doublings.
         """
         return median(math.log2(after / before) for before, after in pairwise(self.seconds))
 
     @property
     def per_kb(self) -> float:
-        """Return the seconds for each kB at the greatest size."""
+        """Return the seconds per kB at the largest size."""
         return self.seconds[-1] / (SIZES[-1] / 1024)
 
     @property
     def failure(self) -> str:
-        """Return what is wrong, empty if nothing is."""
+        """Return a description of the problem, or "" if there is none."""
         if self.exponent > STEEP and self.seconds[-1] > FLOOR:
             times = ", ".join(f"{time * 1000:.1f} ms" for time in self.seconds)
             return f"the time grows as size^{self.exponent:.1f}: {times} for {', '.join(map(str, SIZES))} bytes"
@@ -60,7 +60,7 @@ class Growth:
 
 
 def measure(target: Target, family: Family) -> Growth:
-    """Measure a family; what looks wrong is measured again, as something else may have had the machine."""
+    """Measure a family; repeat a suspicious measurement, which may be due to other load on the machine."""
     growth = _times(target, family, rounds=2)
     if growth.failure:
         again = _times(target, family, rounds=8)
@@ -81,7 +81,7 @@ def _time(target: Target, raw: bytes, rounds: int) -> float:
     try:
         best = target(raw)
         for _ in range(rounds if best < SURE else 1):
-            best = min(best, target.time(raw))  # whatever else the machine does makes it slower, never faster
+            best = min(best, target.time(raw))  # other load makes it slower, never faster
     except Exception as error:
         raise Failure(raw, error) from error
     return best

@@ -1,4 +1,4 @@
-"""Inputs: documents made from the schemas, and what is known to be hostile, with changes to their bytes."""
+"""Inputs: documents generated from the schemas, and known hostile ones, with mutations."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 __all__ = ["CORPUS", "DOCUMENTS", "TEXTS", "corpus", "damaged"]
 
 CORPUS = Path(__file__).parents[1] / "data" / "fuzz"
-"""The folder of inputs that were found, or made, to be hard."""
+"""The folder of inputs that were found, or made, to be difficult."""
 
 
 def corpus() -> list[Path]:
-    """Return the files of the corpus, in the order of their names."""
+    """Return the files of the corpus, sorted by name."""
     return sorted(path for path in CORPUS.iterdir() if not path.name.startswith("."))
 
 
 def _written(raw: bytes) -> list[bytes]:
-    """Return a lifecycle event as it is written, in both formats."""
+    """Return a lifecycle event as the library writes it, in both formats."""
     try:
         event = codec.parse(raw)
         return [codec.encode(event, form) for form in Format]
@@ -40,13 +40,13 @@ def _written(raw: bytes) -> list[bytes]:
 
 _PROTOCOLS = sorted({contract.protocol for contract in CONTRACTS.values()})
 _SEEDS = [path.read_bytes() for path in corpus()] + [family.of(600) for family in FAMILIES.values()]
-# Go's layout, for which there are ways of their own in the library.
+# Go's layout, for which the library has quick paths.
 _WRITTEN = list(dict.fromkeys(raw for known in _SEEDS for raw in _written(known)))
 _NAMES = ["protocol", *ENVELOPE, "data_base64", "dataschema", "identity", "timestamp", "version", ""]
 _VALUES: list[object] = [None, True, 0, -1.5, 2**63, "", "é\x1b", [], {}, STARTUP, ENVELOPE]
 _VALUES += ["io.choria.x", "1.0", *_PROTOCOLS]
 _CHARACTERS = "\x00\n \x1b\x7f.*>-:Z1a\u0661\u202e"
-# What parsers, validators and terminals stumble over.
+# Classic stumbling blocks for parsers, validators and terminals.
 _PIECES = [
     *(bytes([byte]) for byte in b'{}[]",:\\/+-.eE09tn \t\r\n\x00\x08\x1b\x7f\x80\xc0\xed\xf0\xff'),
     *(b"null", b"true", b"NaN", b"-Infinity", b"1e999", b"-0", b"0.0", b"1.0", b"9223372036854775808", b"9" * 401),
@@ -67,7 +67,7 @@ _PIECES = [
 
 
 def damaged(random: Random, made: Sequence[bytes]) -> bytes:
-    """Return a known input, or one of those that were made, with changes to its fields or to its bytes."""
+    """Return a known or generated input with mutated fields or bytes."""
     raw = random.choice(random.choice((_SEEDS, _WRITTEN, made)))
     if random.random() < 0.5:
         raw = _rearranged(random, raw)
@@ -95,7 +95,7 @@ def damaged(random: Random, made: Sequence[bytes]) -> bytes:
 
 
 def _rearranged(random: Random, raw: bytes) -> bytes:
-    """Return a document in Go's layout, with one or two of its fields set, changed, left out or put last."""
+    """Return a document in Go's layout, with one or two of its fields set, changed, removed or moved to the end."""
     try:
         document = json.loads(raw)
     except (ValueError, RecursionError):
@@ -123,7 +123,7 @@ DOCUMENTS = st.one_of(
     st.builds(json.dumps, strategies.ANYTHING).map(str.encode),
     st.binary(max_size=200),
 )
-"""What might be sent as an event."""
+"""Inputs for readers of events."""
 
 TEXTS = st.one_of(
     st.text().map(str.encode),
@@ -132,4 +132,4 @@ TEXTS = st.one_of(
     st.datetimes().map(lambda time: f"{time:%Y-%m-%dT%H:%M:%SZ}".rjust(20, "0").encode()),
     st.binary(max_size=200),
 )
-"""What might stand where a text is expected."""
+"""Inputs for readers of text."""

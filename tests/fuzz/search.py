@@ -1,4 +1,4 @@
-"""Look for inputs of which what must hold does not."""
+"""The search for inputs that violate a property."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ __all__ = ["KB", "Searched", "search"]
 
 KB = 1024
 
-# How many inputs hypothesis makes, and how many more are made of those and of the known ones by changing bytes. That
-# costs little, where hypothesis takes longer to make an input than the library takes to read it.
+# How many inputs hypothesis generates, and how many more are made from those and from known ones by mutation, which is
+# cheap: hypothesis takes longer to generate an input than the library to read it.
 _MADE = 50
 _DAMAGED = 1000
 
-# How often a failing input is tried with something left out.
+# How many attempts are made to shorten a failing input.
 _CUTS = 1000
 
 
 @dataclass(slots=True)
 class Searched:
-    """What came of a search.
+    """The result of a search.
 
     Attributes:
-        inputs: how many were tried.
-        seconds: how long that took, together with making and checking them.
-        slowest: the input that took the library most time for each kB; shorter ones count as one kB.
+        inputs: the number of inputs tried.
+        seconds: the duration, including generation and checks.
+        slowest: the input with the longest library time per kB; shorter ones count as one kB.
         per_kb: that time in seconds.
-        failure: the first input that failed; it ends the search.
+        failure: the first failing input, which ended the search.
     """
 
     inputs: int = 0
@@ -51,7 +51,7 @@ class Searched:
 
 
 def search(target: Target, seconds: float, seed: int) -> Searched:
-    """Try inputs for a time; with the same corpus, the same seed tries the same ones in the same order."""
+    """Try inputs for some time; with the same corpus, the same seed tries the same ones in the same order."""
     found = Searched()
     started = monotonic()
     numbers = count(seed * 1_000_000)
@@ -70,7 +70,7 @@ def search(target: Target, seconds: float, seed: int) -> Searched:
 
 
 def _made(target: Target, seed: int, found: Searched) -> list[bytes]:
-    """Try inputs of hypothesis, and return them."""
+    """Try inputs from hypothesis, and return them."""
     made: list[bytes] = []
 
     @hypothesis.seed(seed)
@@ -102,7 +102,7 @@ def _try(target: Target, raw: bytes, found: Searched) -> None:
         took = target(raw)
         kilobytes = max(len(raw) / KB, 1)
         if took / kilobytes > found.per_kb:
-            # Whatever else the machine does makes it slower, never faster.
+            # Other load makes it slower, never faster.
             took = min(took, *(target.time(raw) for _ in range(4)))
             if took / kilobytes > found.per_kb:
                 found.slowest, found.per_kb = raw, took / kilobytes
@@ -111,7 +111,7 @@ def _try(target: Target, raw: bytes, found: Searched) -> None:
 
 
 def shortened(target: Target, failure: Failure) -> Failure:
-    """Return a failure of the same kind with as much left out of its input as can be found in some tries."""
+    """Return a failure of the same kind, with its input shortened as far as a limited number of attempts allows."""
     size, tries = len(failure.raw), 0
     while (size := size // 2) > 0:
         at = 0

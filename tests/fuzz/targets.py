@@ -1,8 +1,8 @@
-"""What the library does with bytes from anywhere, and what must hold of it.
+"""What the library does with untrusted bytes, and the properties that must hold.
 
-A target is a generator function: what stands before its `yield` is what the library does, and is timed; what stands
-after it checks what came out, and raises if it is wrong. Every target takes every input, as bytes: an input that was
-found with one is tried with all of them.
+A target is a generator function: the code before its `yield` runs the library, and is timed; the code after it checks
+the results, and raises if a property does not hold. Every target takes every input, as bytes: an input found with one
+target is tried with all of them.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ if TYPE_CHECKING:
 __all__ = ["TARGETS", "Target", "agreed_verdict"]
 
 HANGS = 5
-"""Seconds of the processor's time after which the library is taken to hang; the worst of 64 kB takes less than one."""
+"""Seconds of processor time after which the library is considered hanging; the worst 64 kB take less than one."""
 
 FINDINGS = 250
-"""The most findings of a document: 100 errors, 100 warnings, and those about the envelope."""
+"""The maximum number of findings per document: 100 errors, 100 warnings, and those about the envelope."""
 
 LONGEST = 8192
-"""The most characters of a finding: a path and a value of some hundred characters, each of them an escape."""
+"""The maximum length of a finding: a path and a value of some hundred characters, each of them escaped."""
 
 ESCAPE = len("\\U0010ffff")
-"""The most that becomes of one character that is not plainly visible."""
+"""The maximum length of the escape for one character."""
 
 
 class Hangs(Exception):
@@ -62,13 +62,13 @@ class Hangs(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A part of the library that takes what is foreign.
+    """A part of the library that reads untrusted input.
 
     Attributes:
-        name: how it is called on the command line.
-        run: a generator function, as the module says.
-        inputs: what is worth trying.
-        max_size: the size in bytes above which input is refused without a look, None where there is none.
+        name: its name on the command line.
+        run: a generator function, see the module's docstring.
+        inputs: a strategy for suitable inputs.
+        max_size: the size in bytes above which input is refused unread; None for no limit.
     """
 
     name: str
@@ -77,14 +77,14 @@ class Target:
     max_size: int | None = None
 
     def __call__(self, raw: bytes) -> float:
-        """Try an input; return the seconds that the library took, and raise whatever is wrong."""
+        """Try an input; return the library's time in seconds, and raise if a property does not hold."""
         took, steps = self._run(raw)
         for _ in steps:
             pass
         return took
 
     def time(self, raw: bytes) -> float:
-        """Return the seconds that the library takes for an input, without a look at what came out."""
+        """Return the library's time for an input in seconds, without checking the results."""
         return self._run(raw)[0]
 
     def _run(self, raw: bytes) -> tuple[float, Iterator[None]]:
@@ -99,7 +99,7 @@ TARGETS: dict[str, Target] = {}
 
 
 def target(inputs: SearchStrategy[bytes], max_size: int | None = None) -> Callable[..., Any]:
-    """Make a target of a generator function."""
+    """Make a target from a generator function."""
 
     def register(run: Callable[[bytes], Iterator[None]]) -> Callable[[bytes], Iterator[None]]:
         name = run.__name__.replace("_", "-")
@@ -111,7 +111,7 @@ def target(inputs: SearchStrategy[bytes], max_size: int | None = None) -> Callab
 
 @contextmanager
 def _no_longer_than(seconds: float) -> Iterator[None]:
-    # Time of the processor, so that a busy machine does no harm, and a timer that pytest-timeout does not use.
+    # Processor time, so that a busy machine does not matter, and a timer that pytest-timeout does not use.
     def stop(*_: object) -> None:
         raise Hangs(f"it takes more than {seconds} seconds")
 
@@ -126,7 +126,7 @@ def _no_longer_than(seconds: float) -> Iterator[None]:
 
 @target(inputs.DOCUMENTS, MAX_SIZE)
 def parse(raw: bytes) -> Iterator[None]:
-    """Events or our errors come out, and everyone agrees on which."""
+    """Reading returns events or raises this library's errors, and all readers agree."""
     for read in (codec.decode, codec.parse):
         with suppress(lifecycle.InvalidEvent, lifecycle.UnknownProtocol):
             read(raw)
@@ -171,7 +171,7 @@ def _outcome(data: bytes | str) -> object:
 
 
 def _written_again(event: Any) -> None:
-    """What was read can be written, in both formats, and says the same when it is read again."""
+    """Events that were read can be written in both formats, and are equal when read again."""
     for form in lifecycle.Format:
         try:
             written = codec.encode(event, form)
@@ -179,13 +179,13 @@ def _written_again(event: Any) -> None:
             assert (form, error.path) == (lifecycle.Format.CLOUDEVENTS, "$.timestamp"), f"it cannot be written: {error}"
             continue
         nameless = form is lifecycle.Format.CLOUDEVENTS and isinstance(event, lifecycle.Event) and not event.id
-        if not nameless and len(written) <= MAX_SIZE:  # an envelope must have an id; publish refuses such an event
-            assert codec.decode(written) == event, "what was written again says something else"
+        if not nameless and len(written) <= MAX_SIZE:  # an envelope needs an id; publish refuses such an event
+            assert codec.decode(written) == event, "an event changes when written and read again"
 
 
 @target(inputs.DOCUMENTS, MAX_SIZE)
 def validate(raw: bytes) -> Iterator[None]:
-    """Findings come out, few enough and short enough to read, and nothing in them that a terminal obeys."""
+    """Findings are few and short, and contain nothing that a terminal interprets."""
     findings = lifecycle.validate(raw, subject=_text(raw[:4096]))
     yield
     assert len(findings) <= FINDINGS, f"there are {len(findings)} findings"
@@ -194,26 +194,26 @@ def validate(raw: bytes) -> Iterator[None]:
         _is_plain(*texts)
         assert all(len(text) <= LONGEST for text in texts), f"a finding has {max(map(len, texts))} characters"
     if len(raw) > MAX_SIZE:
-        assert [finding.rule for finding in findings] == ["size"], "it is not refused for its size alone"
+        assert [finding.rule for finding in findings] == ["size"], "it is not refused only for its size"
 
 
 @target(inputs.TEXTS)
 def safe_text(raw: bytes) -> Iterator[None]:
-    """Foreign text and foreign values are shown on one line, and no longer than asked for."""
+    """Foreign text and values are displayed on one line, within the given length."""
     text, value = _text(raw), _value(raw)
     whole, cut = safe(text), safe(text, 40)
     values = [quoted(text, 40), quoted(value, 40), quoted([text, {text: value}], 40)]
     described = [lifecycle.describe(event) for event in _events_of(text)]
     yield
     _is_plain(whole, cut, *values, *described)
-    assert len(whole) <= ESCAPE * len(text), "the text has become too long"
-    assert all(len(shown) <= ESCAPE * 40 + 3 for shown in (cut, *values)), "what was cut is too long"
+    assert len(whole) <= ESCAPE * len(text), "the text is too long"
+    assert all(len(shown) <= ESCAPE * 40 + 3 for shown in (cut, *values)), "the truncated text is too long"
     assert not text.isprintable() or whole == text, "plain text was changed"
 
 
 @target(inputs.DOCUMENTS)
 def view(raw: bytes) -> Iterator[None]:
-    """A viewer shows one plain line for each document, from the network and from files, whatever is in it."""
+    """A viewer shows one plain line per document, from the network or from files, whatever the document holds."""
     deliveries = [
         ("", _delivered(raw)),
         *(("a:1", delivery) for _, delivery in recording.read_deliveries(io.BytesIO(raw))),
@@ -229,14 +229,14 @@ def view(raw: bytes) -> Iterator[None]:
 
 @target(inputs.DOCUMENTS)
 def files(raw: bytes) -> Iterator[None]:
-    """A file of anything is taken apart and judged alike, in whatever pieces it comes, with and without warnings."""
+    """A file with any content is split and judged alike, whatever the chunk sizes, with and without warnings."""
     said, rejected, valid, why = survey = _surveyed(io.BytesIO(raw))
     yield
     _is_plain(why, *(str(finding) for _, findings in said for finding in findings))
     for documents, wanted in ((rejected, {oracle.INVALID}), (valid, {oracle.VALID, oracle.UNKNOWN})):
         for document in documents:
-            assert oracle.verdict(document[:-1]) in wanted, f"{document!a} is among the wrong ones"
-    assert _surveyed(io.BytesIO(raw), warnings=False)[1:] == survey[1:], "warnings change what is valid"
+            assert oracle.verdict(document[:-1]) in wanted, f"{document!a} has another verdict"
+    assert _surveyed(io.BytesIO(raw), warnings=False)[1:] == survey[1:], "warnings change the verdicts"
     if len(raw) < _SHORT:
         in_pieces = _surveyed(_Pieces(raw))
         assert in_pieces[1:] == survey[1:], "it depends on how much is read at once"
@@ -247,14 +247,14 @@ _SHORT = 3000
 
 
 class _Pieces(io.BytesIO):
-    """A stream of which little is read at once."""
+    """A stream that returns little data per read."""
 
     def read1(self, size: int | None = -1, /) -> bytes:
         return super().read1(7)
 
 
 def _surveyed(stream: io.BytesIO, *, warnings: bool = True) -> tuple[list[Any], list[bytes], list[bytes], str]:
-    """Return what is said, the documents that are rejected and those that are not, and why reading ended early."""
+    """Return the findings, the rejected and the accepted documents, and the reason if reading ended early."""
     said: list[Any] = []
     rejected: list[bytes] = []
     valid: list[bytes] = []
@@ -276,10 +276,10 @@ def _sorted(said: list[Any]) -> list[tuple[int, str]]:
 
 @target(inputs.TEXTS)
 def subject(raw: bytes) -> Iterator[None]:
-    """Options become an event that others can read, and a subject of legal tokens, or one OptionError."""
+    """Options become an event that others can read and a subject of valid tokens, or raise a single OptionError."""
     text, value = _text(raw), _value(raw)
     attempts = [{name: option} for name in _OPTIONS for option in (text, value)]
-    attempts += [{text: value}] if text != "type" else []  # the name of a parameter; Python itself refuses that
+    attempts += [{text: value}] if text != "type" else []  # the name of a parameter, which Python itself refuses
     made, refused, found = [], [check_component(text) or ""], []
     for options in (*attempts, *(_OPTIONS | attempt for attempt in attempts)):
         try:
@@ -295,33 +295,33 @@ def subject(raw: bytes) -> Iterator[None]:
         lifecycle.new(text)
     yield
     _is_plain(*refused)
-    assert len(found) >= len(made), "an event was made that has no subject"
+    assert len(found) >= len(made), "an event has no subject"
     for name in found:
         *prefix, token = name.split(".")
         assert prefix == ["choria", "lifecycle", "event", prefix[-1]], name
-        assert token.isascii(), f"{token!a} is no token that everybody can write"
-        assert token.isprintable(), f"{token!a} is no token of a subject"
-        assert not set(token) & set(" *>"), f"{token!a} is no token of a subject"
+        assert token.isascii(), f"{token!a} is not ASCII"
+        assert token.isprintable(), f"{token!a} is not a subject token"
+        assert not set(token) & set(" *>"), f"{token!a} is not a subject token"
         assert 0 < len(token) <= 128, f"a token has {len(token)} characters"
     for event in made:
         written = codec.encode(event)
-        assert len(written) > MAX_SIZE or codec.decode(written) == event, "what was made cannot be read"
+        assert len(written) > MAX_SIZE or codec.decode(written) == event, "an event changes when written and read"
 
 
 @target(inputs.TEXTS)
 def envelope(raw: bytes) -> Iterator[None]:
-    """The format of anything can be asked for, and times are what others take for times."""
+    """Any input has a format, and the library accepts the same times as an independent implementation."""
     text = _text(raw)
     form = lifecycle.detect_format(raw)
     timely = is_time(text)
     yield
-    assert form is None or form in lifecycle.Format, f"{form!a} is no format"
-    # The other opinion has an expression that ends in $, which lets a newline pass, and knows capitals only.
+    assert form is None or form in lifecycle.Format, f"{form!a} is not a format"
+    # That implementation's expression ends in $, which accepts a final newline, and knows only upper case.
     others = validate_rfc3339(text.replace("t", "T").replace("z", "Z")) and not text.endswith("\n")
     assert timely == others, f"is_time says {timely}, rfc3339-validator {others}"
     if oracle.verdict(raw) == oracle.VALID:
         wrapped = not str(json.loads(raw, parse_int=float).get("protocol")).startswith(("io.choria.", "choria:"))
-        assert wrapped == (form is lifecycle.Format.CLOUDEVENTS), f"a valid document is said to be {form}"
+        assert wrapped == (form is lifecycle.Format.CLOUDEVENTS), f"the format of a valid document is {form}"
 
 
 _OPTIONS: dict[str, Any] = {
@@ -334,12 +334,12 @@ _OPTIONS: dict[str, Any] = {
 
 
 def _text(raw: bytes) -> str:
-    """Return bytes as text; what is no UTF-8 becomes lone surrogates, which Python's own text may hold too."""
+    """Decode bytes as text; bytes that are not UTF-8 become lone surrogates, which Python strings may hold too."""
     return raw.decode(errors="surrogateescape")
 
 
 def _value(raw: bytes) -> object:
-    """Return bytes as the value that they are in JSON, or the bytes where they are none."""
+    """Return the JSON value of the bytes, or the bytes themselves if they are not JSON."""
     try:
         return json.loads(raw)
     except (ValueError, RecursionError):
@@ -355,7 +355,7 @@ def _delivered(raw: bytes) -> Delivery:
 
 
 def _events_of(text: str) -> list[Any]:
-    """Return events that no document could say: constructors check nothing."""
+    """Return events that no document could contain: constructors check nothing."""
 
     def make(cls: type[Governor | Startup]) -> Any:
         fields: dict[str, Any] = {field.name: text for field in dataclasses.fields(cls)}
@@ -366,4 +366,4 @@ def _events_of(text: str) -> list[Any]:
 
 def _is_plain(*texts: str) -> None:
     for text in texts:
-        assert text.isprintable(), f"{text!a} is no plain line"
+        assert text.isprintable(), f"{text!a} is not a plain line"

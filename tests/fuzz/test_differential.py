@@ -24,7 +24,7 @@ BOUNDED = settings(
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_everyone_agrees(protocol: str) -> None:
+def test_all_readers_agree(protocol: str) -> None:
     @BOUNDED
     @given(strategies.documents(protocol))
     def agree(raw: bytes) -> None:
@@ -34,7 +34,7 @@ def test_everyone_agrees(protocol: str) -> None:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_what_is_valid_comes_back_the_same(protocol: str) -> None:
+def test_valid_documents_round_trip(protocol: str) -> None:
     @BOUNDED
     @given(strategies.events(protocol), st.sampled_from(lifecycle.Format))
     def travel(event: dict[str, object], format: lifecycle.Format) -> None:
@@ -49,9 +49,7 @@ def test_what_is_valid_comes_back_the_same(protocol: str) -> None:
             assert error.path == "$.timestamp"
             return
         if format is lifecycle.Format.CLOUDEVENTS and not first.id and "lifecycle" in protocol:
-            assert (
-                oracle.verdict(written) == oracle.INVALID
-            )  # an envelope must have an id; publish refuses such an event
+            assert oracle.verdict(written) == oracle.INVALID  # an envelope needs an id; publish refuses such an event
             return
         assert codec.decode(written) == first
         assert oracle.verdict(written) == oracle.VALID

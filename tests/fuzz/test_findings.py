@@ -1,4 +1,4 @@
-"""What was found once stays found: every file of tests/data/fuzz goes through all targets."""
+"""Regression tests for earlier findings: every file in tests/data/fuzz goes through all targets."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("path", corpus(), ids=lambda path: path.name)
-def test_what_must_hold_holds_of_what_was_found(path: Path) -> None:
+def test_properties_hold_for_earlier_findings(path: Path) -> None:
     raw = path.read_bytes()
     for target in TARGETS.values():
         target(raw)
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=list(FAMILIES))
-def test_what_must_hold_holds_of_what_grows(family: Family) -> None:
+def test_properties_hold_for_growing_inputs(family: Family) -> None:
     for size in (700, 2000):
         raw = family.of(size)
         for target in TARGETS.values():

@@ -1,4 +1,4 @@
-"""The runner itself: it notices what is wrong, keeps the input, and says so. Nothing here looks at a clock."""
+"""The runner detects failures, keeps the input, and reports both. Nothing here is timed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def raises(raw: bytes) -> Iterator[None]:
 def shows_control_characters(raw: bytes) -> Iterator[None]:
     shown = raw.decode("latin-1").replace("y", "")
     yield
-    assert shown.isprintable() or "\x00" not in shown, f"{shown!a} is no plain line"
+    assert shown.isprintable() or "\x00" not in shown, f"{shown!a} is not a plain line"
 
 
 def holds(raw: bytes) -> Iterator[None]:
@@ -42,9 +42,12 @@ def holds(raw: bytes) -> Iterator[None]:
 
 @pytest.mark.parametrize(
     ("run", "written", "said"),
-    [(raises, b"x", "LookupError: what the library let out"), (shows_control_characters, b"\x00", "is no plain line")],
+    [
+        (raises, b"x", "LookupError: what the library let out"),
+        (shows_control_characters, b"\x00", "is not a plain line"),
+    ],
 )
-def test_a_failure_is_told_and_its_shortest_input_kept(
+def test_a_failure_is_reported_and_its_shortest_input_kept(
     run, written: bytes, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--seconds", "10", "--seed", "1", "--no-growth"], target(run), {}, tmp_path) == 1
@@ -57,7 +60,7 @@ def test_a_failure_is_told_and_its_shortest_input_kept(
     assert told.endswith(str(path))
 
 
-def test_a_failure_of_a_family_is_told_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failure_of_a_family_is_reported_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     families = {"good": Family(piece=b"a"), "bad": Family(head=b"[", piece=b"0,", tail=b"0]x")}
     assert main(["--seconds", "0"], target(raises), families, tmp_path) == 1
     [path] = tmp_path.iterdir()
@@ -74,7 +77,7 @@ def test_the_same_seed_tries_the_same_inputs() -> None:
             yield
 
         search(target(keeps)["broken"], 0.05, seed)
-        # What is slow is tried again at once, which is up to the clock.
+        # Slow inputs are retried at once, which depends on the clock.
         return [raw for raw, _ in groupby(inputs)]
 
     first, second = tried(7), tried(7)
@@ -83,14 +86,14 @@ def test_the_same_seed_tries_the_same_inputs() -> None:
     assert first[:least] == second[:least]
 
 
-def test_nothing_wrong_is_exit_code_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_exit_code_0_without_failures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     families = {"good": Family(piece=b"a")}
     assert main(["--seconds", "0.01", "--target", "broken"], target(holds), families, tmp_path) == 0
     assert list(tmp_path.iterdir()) == []
     assert "FAILED" not in capsys.readouterr().out
 
 
-def test_a_growth_that_fails_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys) -> None:
+def test_superlinear_growth_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys) -> None:
     monkeypatch.setattr("tests.fuzz.__main__.measure", lambda *_: Growth((0.01, 0.04, 0.16, 0.64)))
     assert main(["--seconds", "0"], target(holds), {"squares": Family(piece=b"a")}, tmp_path) == 1
     assert "FAILED broken: squares: the time grows as size^2.0: 10.0 ms, 40.0 ms" in capsys.readouterr().out
@@ -101,9 +104,9 @@ def test_a_growth_that_fails_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     [
         ((10, 20, 40, 80), None, ""),
         ((10, 22, 48, 104), None, ""),  # sorting
-        ((1, 2, 4, 80), None, ""),  # one step, as where a document is looked at more closely
-        ((0.01, 0.04, 0.16, 0.64), None, ""),  # too short to do harm, or to be told from chance
-        ((10, 30, 100, 360), None, "grows as size^1.7"),  # what is quadratic, beside what is not
+        ((1, 2, 4, 80), None, ""),  # one step, as where the library starts to read more thoroughly
+        ((0.01, 0.04, 0.16, 0.64), None, ""),  # too short to matter, or to stand out from noise
+        ((10, 30, 100, 360), None, "grows as size^1.7"),  # a quadratic part beside a linear one
         ((1, 2, 4, 8), 7, ""),
         ((0, 0, 0, 0.1), 4, ""),
         ((1, 2, 4, 8), 128, "not refused at once, but after 128.0 ms"),
@@ -116,13 +119,13 @@ def test_growth_is_judged_by_its_doublings(milliseconds, beyond, said: str) -> N
     assert bool(said) == bool(failure)
 
 
-def test_what_looks_wrong_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_suspicious_measurement_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     measured = iter([Growth((0.01, 0.04, 0.16, 0.64)), Growth((0.01, 0.02, 0.04, 0.08))])
     monkeypatch.setattr(growth, "_times", lambda *_, **__: next(measured))
     assert growth.measure(TARGETS["parse"], Family(piece=b"a")).failure == ""
 
 
-def test_what_hangs_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_target_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     def hangs(raw: bytes) -> Iterator[None]:
         while True:
             pass
@@ -134,6 +137,6 @@ def test_what_hangs_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("size", [700, SIZES[0]])
-def test_families_have_the_size_that_is_asked_for(size: int) -> None:
+def test_families_have_the_requested_size(size: int) -> None:
     for name, family in FAMILIES.items():
         assert 0.5 * size < len(family.of(size)) <= max(size, 1000), name
