@@ -1,5 +1,5 @@
-"""Both sides of the wire: go-choria's own packages make and read events, and what they do is held against ours.
+"""Interoperability with go-choria: its packages make and read events; the results are compared with this library.
 
-`python -m tests.interop` needs `go` and takes a live Go program; `test_vectors.py` holds what was recorded of it in
-tests/data/interop, and needs nothing.
+`python -m tests.interop` needs `go` and runs a live Go program; `test_vectors.py` uses the records in
+tests/data/interop, and does not need Go.
 """

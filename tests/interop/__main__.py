@@ -1,7 +1,7 @@
-"""Hold this side against a live Go program, and both against what was recorded of it.
+"""Compare this library with a live Go program, and both with the records.
 
-Fails if the two sides differ without a reason in events.py or documents.py, if a reason is given where they do not
-differ, and if either does something else than what was recorded.
+It fails if the two sides differ without a reason in events.py or documents.py, if a reason is given where they do not
+differ, or if either side deviates from the records.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ VERDICTS = Path(__file__).with_name("VERDICTS.md")
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.interop", description=__doc__.partition("\n")[0])
-    parser.add_argument("--record", action="store_true", help="write what Go does now to tests/data/interop")
+    parser.add_argument("--record", action="store_true", help="record Go's current results in tests/data/interop")
     parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
     options = parser.parse_args(arguments)
     try:
@@ -70,24 +70,24 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def changes(path: Path, live: list[Record]) -> list[str]:
-    """Say where what is done now is not what was recorded."""
+    """Return the deviations from the records."""
     if not path.exists():
         return [f"{path.name} is missing: make interop ARGS=--record"]
     _, recorded = record.load(path)
     known = {case["name"]: case for case in recorded}
     now = {case["name"]: case for case in live}
     problems = [f"{name}: is not recorded" for name in now.keys() - known.keys()]
-    problems += [f"{name}: is recorded, and no longer asked" for name in known.keys() - now.keys()]
+    problems += [f"{name}: is recorded, but no longer a case" for name in known.keys() - now.keys()]
     for name in known.keys() & now.keys():
         old, new = _lasting(known[name]), _lasting(now[name])
         for key in sorted(old.keys() | new.keys()):
             if old.get(key) != new.get(key):
-                problems.append(f"{name}: {key} was {old.get(key)!r}, and is {new.get(key)!r}")
+                problems.append(f"{name}: {key} was {old.get(key)!r}, now {new.get(key)!r}")
     return sorted(problems)
 
 
 def _lasting(case: Record) -> Record:
-    """Leave out Go's words for a refusal, which another release of Go may put differently."""
+    """Drop Go's wording of a refusal, which may change with its release."""
     case = dict(case)
     for key in ("go", "answer"):
         if "refuses" in case.get(key, {}):

@@ -1,7 +1,7 @@
-"""Choria's configuration as Go reads it, held against how it is read here.
+"""Choria's configuration as read by Go, compared with this library.
 
-A configuration is a few files, an environment and a working directory. The texts of values are compared one by one as
-well, and so are the names, kinds and choices of all keys that Go has.
+A configuration is a few files, an environment and a working directory. The texts of values are also compared one by
+one, and so are the names, kinds and choices of all keys in Go.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _TIMEOUT = "plugin.choria.network.connect_timeout"
 
 
 class Difference(NamedTuple):
-    """Why the two sides differ over a configuration.
+    """A reason why the two sides read a configuration differently.
 
     Attributes:
         reason: in words.
-        explains: whether it is that; gets the tree, the aspect, and what Go has and what is here.
+        explains: returns True if the reason applies to a tree, an aspect, Go's value and this library's.
     """
 
     reason: str
@@ -59,31 +59,31 @@ def _is_directory(content: object) -> bool:
 
 DIFFERENCES = {
     "environment": Difference(
-        "Go looks at a variable only where a file, or a default, sets its key; here a variable that is set counts.",
+        "Go reads a variable only if a file or a default sets its key; here a variable that is set always counts.",
         lambda tree, aspect, go, here: not go and _is_variable(tree, aspect, here),
     ),
     "empty-variable": Difference(
-        "Go takes an empty variable for an empty value; here it counts as absent, as all variables of this project do.",
+        "Go reads an empty variable as an empty value; here it counts as absent, like all variables of this project.",
         lambda tree, aspect, go, here: _variable(tree, aspect) == "" and go in ("", [""]),
     ),
     "identity": Difference(
-        "Go asks the machine for its name while it reads; here that is done where the name is needed.",
+        "Go looks up the machine's name while reading; here that happens where the name is needed.",
         lambda tree, aspect, go, here: aspect == "identity" and not here,
     ),
     "errors": Difference(
-        "Go stops at what it refuses; here it is an error among the problems, so that all of them can be shown.",
+        "Go stops at the first error; here it is one of the reported problems, so that all of them can be shown.",
         lambda tree, aspect, go, here: aspect == "refuses" and here == ["an error"],
     ),
     "time": Difference(
-        "Go's numbers overflow at 292 years; here such a duration is none, and reported.",
+        "Go's numbers overflow at 292 years; here such a duration is invalid and reported.",
         lambda tree, aspect, go, here: aspect == _TIMEOUT and here == 2 and abs(go) > 2**32,
     ),
     "directory": Difference(
-        "Go reads nothing out of a directory and goes on; here it is an error for the initial file.",
+        "Go treats a directory as an empty file; here a directory is an error for the initial file.",
         lambda tree, aspect, go, here: aspect == "refuses" and _is_directory(tree.files.get(tree.initial)),
     ),
     "directory-listed": Difference(
-        "Go lists a directory among the files that it has read; here it is reported.",
+        "Go lists a directory among the files read; here it is reported.",
         lambda tree, aspect, go, here: (
             aspect == "files"
             and [file for file in go if not _is_directory(tree.files.get(file.removeprefix("@/")))] == here
@@ -102,7 +102,7 @@ DIFFERENCES = {
         ),
     ),
     "utf-8": Difference(
-        "Go keeps bytes that are no text and writes each as U+FFFD here; several may be one U+FFFD for Python.",
+        "Go keeps invalid UTF-8 and writes each byte as U+FFFD here; Python may decode several as one U+FFFD.",
         lambda tree, aspect, go, here: aspect == "raw" and _squeezed(go) == _squeezed(here),
     ),
 }
@@ -113,7 +113,7 @@ def _squeezed(raw: dict[str, str]) -> dict[str, str]:
 
 
 def here(tree: Tree, base: Path) -> Record:
-    """Read a configuration that was built below a directory."""
+    """Read a configuration built below a directory."""
     try:
         with chdir(base / tree.directory):
             found = read_configuration(environ=tree.variables(base), root=base, file=Path(tree.start(base)))
@@ -131,7 +131,7 @@ def here(tree: Tree, base: Path) -> Record:
 
 
 def aspects(go: Record, own: Record) -> dict[str, tuple[Any, Any]]:
-    """Return where the two sides differ, and what each has there."""
+    """Return the aspects in which the two sides differ, with both values."""
     if "refuses" in go or "refuses" in own:
         refusal = own.get("refuses") or own["errors"]
         if "refuses" in go and own.get("refuses"):
@@ -151,7 +151,7 @@ def explained(tree: Tree, go: Record, own: Record) -> dict[str, str]:
 
 
 def load(ask: Ask, wanted: list[Tree]) -> list[Record]:
-    """Let both sides read each configuration."""
+    """Read each configuration on both sides."""
     records = []
     with TemporaryDirectory(prefix="lifecycle-interop-") as folder:
         bases = [Path(folder).resolve() / str(number) for number in range(len(wanted))]
@@ -188,7 +188,7 @@ def _answer(answer: Record, base: Path) -> Record:
 
 
 def _anywhere(value: Any, base: Path) -> Any:
-    """Write a directory as @ and long texts short, and tuples as JSON has them."""
+    """Write a directory as @, shorten long texts, and turn tuples into JSON lists."""
     if isinstance(value, dict):
         return {_anywhere(name, base): _anywhere(each, base) for name, each in value.items()}
     if isinstance(value, list | tuple):
@@ -200,7 +200,7 @@ def _anywhere(value: Any, base: Path) -> Any:
 
 
 def own_value(kind: ValueKind, text: str, home: str) -> Record:
-    """Understand a text here."""
+    """Parse a text with this library."""
     try:
         value = convert(kind, text, home=home)
     except ValueError as exc:
@@ -209,9 +209,9 @@ def own_value(kind: ValueKind, text: str, home: str) -> Record:
 
 
 def texts_differ(kind: ValueKind, go: Record, own: Record) -> bool:
-    """Whether the two sides differ over a text, other than for a reason.
+    """Return True if the two sides parse a text differently without a reason.
 
-    Go takes a truth that is none for false, and its durations overflow; here both are refused.
+    Go reads an invalid boolean as false, and its durations overflow; this library refuses both.
     """
     if "refuses" not in own:
         return bool(go != own)
@@ -221,7 +221,7 @@ def texts_differ(kind: ValueKind, go: Record, own: Record) -> bool:
 
 
 def understand(ask: Ask, wanted: Iterable[tuple[ValueKind, str, str]]) -> list[Record]:
-    """Let both sides understand each text."""
+    """Parse each text on both sides."""
     cases = list(wanted)
     answers = ask(
         [
@@ -240,7 +240,7 @@ def understand(ask: Ask, wanted: Iterable[tuple[ValueKind, str, str]]) -> list[R
 
 
 def problems(found: list[Record], understood: list[Record]) -> list[str]:
-    """Say where the two sides differ without a reason."""
+    """Return the unexplained differences."""
     wrong = [
         f"{record['tree'].name}: {aspect} differs without a reason: Go {go!r}, here {own!r}; {record['tree'].files}"
         for record in found
@@ -255,7 +255,7 @@ def problems(found: list[Record], understood: list[Record]) -> list[str]:
 
 
 def reflected(ask: Ask) -> list[Record]:
-    """Return Go's keys, with the names that kinds have here."""
+    """Return Go's keys, with this library's names for their kinds."""
     [answer] = ask([{"work": "keys", "family": "config"}])
     names = {"integer": "int", "boolean": "bool"}
     return sorted(
@@ -264,16 +264,16 @@ def reflected(ask: Ask) -> list[Record]:
 
 
 def known_text(version: str, found: list[Record]) -> str:
-    """Write Go's keys as known.txt has them."""
+    """Return Go's keys in the format of known.txt."""
     head = (
         f"# The keys of go-choria {version} (config.Config and config.ChoriaPluginConfig), found by reflection with\n"
-        "# make interop ARGS=--record: name, kind, and the values that are allowed if not all are.\n"
+        "# make interop ARGS=--record: name, kind, and the allowed values if limited.\n"
     )
     return head + "".join(" ".join((key["name"], key["kind"], *key["choices"])) + "\n" for key in found)
 
 
 def key_problems(found: list[Record]) -> list[str]:
-    """Say where our keys are not Go's."""
+    """Return the differences between this library's keys and Go's."""
     wrong = []
     theirs = {key["name"]: key for key in found}
     if {name: Known(key["kind"], tuple(key["choices"])) for name, key in theirs.items()} != dict(known()):

@@ -1,4 +1,4 @@
-"""What was recorded of Go's reading of configurations: a head, then one case a line."""
+"""Records of how Go reads configurations: a header, then one case per line."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ TEXTS = FOLDER / "config-texts.jsonl"
 KNOWN = Path(keys.__file__).with_name("known.txt")
 
 NOTE = (
-    "One case a line: a configuration, what Go makes of it, and why that is something else here, by the names in "
-    "tests/interop/config.py. @ stands for the directory of the files. Values are left out that are those of the first."
+    "One case per line: a configuration, Go's result and, where this library's differs, the reasons, by the names in "
+    "tests/interop/config.py. @ stands for the directory of the files. Values that equal the first case's are left out."
 )
 
-# Those with the other seed are compared with a live program only.
+# Cases from the other seed are only compared live.
 _SEED, _RECORDED = 4, 100
 _LIVE_SEED, _LIVE, _LIVE_TEXTS = 5, 700, 1000
 
 
 class Live(NamedTuple):
-    """What both sides do now.
+    """The current results of both sides.
 
     Attributes:
         keys: Go's.
-        trees: the configurations that are recorded.
-        texts: the texts that are recorded.
+        trees: the recorded configurations.
+        texts: the recorded texts.
         other_trees: further configurations.
         other_texts: further texts.
     """
@@ -50,14 +50,14 @@ class Live(NamedTuple):
     other_texts: list[Record]
 
     def problems(self) -> list[str]:
-        """Say where the two sides differ without a reason, and which reason nothing has."""
+        """Return differences without a reason, and unused reasons."""
         found = config.problems(self.trees + self.other_trees, self.texts + self.other_texts)
         given = {reason for record in self.trees for reason in record["reasons"].values()}
         found += [f"nothing differs any more for the reason {name}" for name in config.DIFFERENCES.keys() - given]
         return found + config.key_problems(self.keys)
 
     def changes(self) -> list[str]:
-        """Say where Go, or the list of cases, is not as recorded."""
+        """Return the changes of Go, or of the list of cases, since the records were written."""
         problems = []
         for path, lines in ((TREES, _tree_lines(self.trees)), (TEXTS, _text_lines(self.texts))):
             recorded = [_lasting(json.loads(line)) for line in path.read_text("utf-8").splitlines()[1:]]
@@ -67,14 +67,14 @@ class Live(NamedTuple):
         return problems
 
     def write(self, about: Record) -> None:
-        """Record it, and the names of Go's keys."""
+        """Write the records, and the names of Go's keys."""
         for path, lines in ((TREES, _tree_lines(self.trees)), (TEXTS, _text_lines(self.texts))):
             head = about | {"note": NOTE} if path == TREES else about
             path.write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in (head, *lines)), "utf-8")
         KNOWN.write_text(config.known_text(about["choria"], self.keys), "utf-8")
 
     def summary(self) -> str:
-        """Say what was compared, and where the two sides differ."""
+        """Summarise the comparison and the differences."""
         found = self.trees + self.other_trees
         alike = sum(not record["reasons"] for record in found)
         counts = Counter(reason for record in found for reason in set(record["reasons"].values()))
@@ -83,19 +83,19 @@ class Live(NamedTuple):
                 "",
                 *(f"  {each.reason} ({counts[name]})" for name, each in config.DIFFERENCES.items()),
                 "",
-                f"configurations read: {len(found)}, of them {alike} alike in all respects",
-                f"texts of values understood: {len(self.texts) + len(self.other_texts)}",
+                f"configurations read: {len(found)}, {alike} of them equal in all respects",
+                f"texts of values parsed: {len(self.texts) + len(self.other_texts)}",
             )
         )
 
 
 def wanted() -> list[Tree]:
-    """Return the configurations that are recorded."""
+    """Return the configurations to record."""
     return [*trees(), *random_trees(_SEED, _RECORDED)]
 
 
 def live(ask: Ask) -> Live:
-    """Let both sides read and understand."""
+    """Read and parse everything on both sides."""
     return Live(
         keys=config.reflected(ask),
         trees=config.load(ask, wanted()),
@@ -106,7 +106,7 @@ def live(ask: Ask) -> Live:
 
 
 def recorded_trees() -> list[Record]:
-    """Return the configurations with what Go made of them, and the reasons that were found."""
+    """Return the configurations with Go's results and the reasons found."""
     _, *cases = map(json.loads, TREES.read_text("utf-8").splitlines())
     usual = cases[0]["go"]["values"]
     for case in cases:
@@ -116,7 +116,7 @@ def recorded_trees() -> list[Record]:
 
 
 def recorded_texts() -> list[Record]:
-    """Return the texts with what Go made of them."""
+    """Return the texts with Go's results."""
     _, *cases = map(json.loads, TEXTS.read_text("utf-8").splitlines())
     return cases
 
@@ -141,5 +141,5 @@ def _text_lines(found: list[Record]) -> list[Record]:
 
 
 def _lasting(line: Record) -> Record:
-    """Leave out Go's words for a refusal."""
+    """Drop Go's wording of a refusal."""
     return line | {"go": {"refuses": True}} if "refuses" in line["go"] else line

@@ -1,4 +1,4 @@
-"""Texts of values that both sides understand, by the kinds of their keys."""
+"""Texts of values for both sides to parse, by the kinds of their keys."""
 
 from __future__ import annotations
 
@@ -87,14 +87,14 @@ _SEPARATED = ("a", "b", ",", ":", " ", "\t", "\xa0", "\u2003", "\x1c", ",,")
 
 
 def texts() -> Iterator[tuple[ValueKind, str, str]]:
-    """Return kinds, texts and home directories that were picked by hand."""
+    """Yield hand-picked kinds, texts and home directories."""
     for kind, each in TEXTS.items():
         yield from ((kind, text, HOME) for text in each)
     yield from (("path_string", text, "") for text in ("a", "~", "~/a", " ~", "~b"))
 
 
 def random_texts(seed: int, count: int) -> Iterator[tuple[ValueKind, str, str]]:
-    """Return about as many of each kind at random, none of them blank: no file has such a value."""
+    """Yield random texts, about this many of each kind, none blank: no file has such a value."""
     rng = random.Random(seed)
     for kind in TEXTS:
         pieces = _PIECES.get(kind, _SEPARATED)

@@ -1,4 +1,4 @@
-"""Configurations that both sides read: a few files, an environment, a working directory."""
+"""Configurations for both sides to read: a few files, an environment, a working directory."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# What a file holds; or that it is a directory, a link, bytes in base64, or has a text many times.
+# The content of a file: text, a repeated text, bytes in base64, a link, or a directory.
 Content = str | dict[str, str | int]
 
 INITIAL = "etc/client.conf"
-NAMED = "identity = n1\n"  # or Go would ask DNS and facter
+NAMED = "identity = n1\n"  # otherwise Go would query DNS and facter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +25,9 @@ class Tree:
     """A configuration below a directory that is written as @.
 
     Attributes:
-        name: what is remarkable about it.
+        name: its notable property.
         files: the files by their paths below @.
-        initial: the initial file's path, as it is named: below @, or below the directory if it begins with a dot.
+        initial: the initial file's path: below @, or below the directory if it begins with a dot.
         directory: the working directory.
         environ: the environment.
     """
@@ -58,16 +58,16 @@ class Tree:
         (base / self.directory).mkdir(parents=True, exist_ok=True)
 
     def start(self, base: Path) -> str:
-        """Return the initial file as it is named."""
+        """Return the path of the initial file."""
         return self.initial if self.initial.startswith(".") else str(base / self.initial)
 
     def variables(self, base: Path) -> dict[str, str]:
-        """Return the environment."""
+        """Return the environment variables."""
         return {name: value.replace("@", str(base)) for name, value in self.environ.items()}
 
 
 def trees() -> Iterator[Tree]:
-    """Return the configurations that were picked by hand."""
+    """Yield the hand-picked configurations."""
     yield Tree(name="only an identity", files={INITIAL: NAMED})
     yield Tree(name="nothing", files={INITIAL: ""})
     for name, text in _LINES.items():
@@ -315,7 +315,7 @@ _EDGES = ("", " ", "\t", "\r", "\xa0", "#", "=", ",")
 
 
 def random_trees(seed: int, count: int) -> Iterator[Tree]:
-    """Return configurations at random; the same ones for the same seed, with the same release of Python."""
+    """Yield random configurations; the same ones for the same seed and release of Python."""
     for number in range(count):
         yield _random_tree(random.Random(f"{seed}/{number}"), f"random {seed}/{number}")
 

@@ -1,7 +1,7 @@
-"""A configuration given to Choria's client and to ours, both connecting to Choria's own broker.
+"""A configuration given to Choria's client and to this library, both connecting to Choria's own broker.
 
-What they make of it must be the same: the brokers, the name, the inbox, what is asked of certificates; whether they are
-let in, and what they may do there. Where it is not, the case says why.
+The results must be equal: the brokers, the name, the inbox, the TLS settings, whether they are admitted, and what they
+may do there. Where they differ, the case gives a reason.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ __all__ = ["Compared", "compare", "problems", "summary"]
 _SECONDS = 30.0
 _VERIFY = {Verify.FULL: "full", Verify.COMMON_NAME: "common name", Verify.NOTHING: "nothing"}
 _GO, _OURS = "go", "python"
-# It would try again for ever.
+# Choria's client would retry forever.
 _FAILED = "Initial connection to the Broker failed"
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What both sides did.
+    """The results of both sides.
 
     Attributes:
-        case: what they were given.
-        go: what Choria's client made of it.
-        ours: what this one made of it. What one side has not come to is not there, and is not compared.
-        said: why a side got nowhere, in its own words.
+        case: the configuration.
+        go: the results of Choria's client.
+        ours: the results of this library. Results that one side did not get as far as are missing, and not compared.
+        said: the error of a side that failed, in its own words.
     """
 
     case: Case
@@ -57,11 +57,11 @@ class Compared:
 
     @property
     def place(self) -> str:
-        """Which case this is."""
+        """The name of the case."""
         return f"{self.case.name} ({self.case.broker})"
 
     def problems(self) -> list[str]:
-        """Say what is not the same, but for one side alone being let in where there is a reason for it."""
+        """Return the differences, except one side alone being admitted for a reason."""
         differing = sorted(name for name in self.go.keys() & self.ours.keys() if self.go[name] != self.ours[name])
         if self.case.reason and "connects" not in differing:
             return [f"{self.place}: both do the same, although {self.case.reason}"]
@@ -75,12 +75,12 @@ class Compared:
 
 
 def problems(done: list[Compared]) -> list[str]:
-    """Say where the two sides differ without a reason, and where a reason has nothing to explain."""
+    """Return unexplained differences, and reasons that explain nothing."""
     return [problem for compared in done for problem in compared.problems()]
 
 
 def summary(done: list[Compared]) -> str:
-    """Say what was compared, and where one side alone is let in."""
+    """Summarise the comparison, and list the cases in which only one side is admitted."""
     let_in = sum(compared.go["connects"] for compared in done)
     lines = [f"{len(done)} clients at Choria's brokers; {let_in} times Choria's own client is let in"]
     for compared in done:
@@ -94,7 +94,7 @@ def compare() -> list[Compared]:
     """Run all brokers, and both clients with each case.
 
     Raises:
-        GoError: the Go program could not be built, or does not do what it should.
+        GoError: the Go program could not be built, or failed.
     """
     with ExitStack() as stack:
         program = stack.enter_context(choria())
@@ -122,7 +122,7 @@ def _compared(program: Choria, site: Site, case: Case, port: int) -> Compared:
 
 
 def _go(client: Client) -> tuple[dict[str, Any], dict[str, str]]:
-    """What Choria's client makes of its configuration, and whether it is let in. It is, or is not, at once."""
+    """Return how Choria's client reads its configuration, and whether it is admitted, which is known at once."""
     line = client.until("plan", "failed")
     made: dict[str, Any] = {"connects": False}
     if "plan" in line:
@@ -141,7 +141,7 @@ def _go(client: Client) -> tuple[dict[str, Any], dict[str, str]]:
 async def _both(
     case: Case, file: Path, environ: Mapping[str, str], client: Client, go: dict[str, Any], said: dict[str, str]
 ) -> Compared:
-    """Connect ours while Choria's is there, and let each see what the other publishes."""
+    """Connect this library beside Choria's client, and check that each receives the other's events."""
     ours: dict[str, Any] = {"connects": False}
     published: list[str] = []
     middleware = events = None

@@ -1,4 +1,4 @@
-"""Documents that both sides judge, and why the two verdicts differ where they do."""
+"""Documents for both sides to judge, and reasons where the verdicts differ."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Row:
     """A document to judge.
 
     Attributes:
-        name: what is remarkable about it.
-        family: lifecycle or machine: which of Go's readers gets it.
+        name: its notable property.
+        family: lifecycle or machine, which selects Go's reader.
         document: the bytes.
-        reason: why the verdicts differ, by its name in reasons.py; empty where they do not.
+        reason: why the verdicts differ, by its name in reasons.py; empty if they agree.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Row:
 
 
 def rows() -> Iterator[Row]:
-    """Return every document, grouped by what it is about."""
+    """Yield every document, grouped by subject matter."""
     yield from _text()
     yield from _protocols()
     yield from _fields()
@@ -40,7 +40,7 @@ def rows() -> Iterator[Row]:
     yield from _machine()
 
 
-# Short, since there are many. The timestamp is far from now: one that Go makes up is known by that.
+# Short, since there are many. The timestamp is far from now, which exposes one made up by Go.
 ID = "e1"
 START: dict[str, Any] = {
     "protocol": "io.choria.lifecycle.v1.startup",
@@ -73,7 +73,7 @@ def _renamed(event: dict[str, Any], old: str, new: str) -> bytes:
 
 
 def _raw(name: str, text: str, event: dict[str, Any] = START) -> bytes:
-    """Put JSON text in the place of a value, whatever text that is."""
+    """Replace a value by JSON text, which may be invalid."""
     return _json(event | {name: "@@"}).replace(b'"@@"', text.encode())
 
 
@@ -336,7 +336,7 @@ def _envelopes() -> Iterator[Row]:
 
 
 def _swapped(envelope: dict[str, Any], encoded: Any) -> dict[str, Any]:
-    """Put data_base64 in the place of data."""
+    """Replace data by data_base64."""
     return {name: value for name, value in envelope.items() if name != "data"} | {"data_base64": encoded}
 
 

@@ -1,14 +1,14 @@
-"""The events that Go makes for us and that we make for Go, and where the two may differ in them.
+"""The events that Go and this library make for each other, and the permitted differences.
 
-What can differ is an aspect of an event:
+A difference concerns an aspect of an event:
 
-    made     Go made other fields than it was asked for
-    codes    what Go made is refused here
-    subject  it travels on another subject, or on none
-    text     the line that viewers show
-    body     the bytes, which mean the same
-    content  the bytes, and what they mean
-    answer   Go reads other fields out of our bytes than we put in, or none
+    made     Go set other fields than requested
+    codes    this library refuses Go's event
+    subject  the subjects differ, or one is missing
+    text     the viewers' lines differ
+    body     the bytes differ, with equal meaning
+    content  the bytes and their meaning differ
+    answer   Go reads other fields than this library wrote, or refuses the event
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ TIME = 1_700_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """An event that is made on both sides and read on the other.
+    """An event that each side makes and the other side reads.
 
     Attributes:
-        name: what it is about, without its type and format.
+        name: its notable property, without its type and format.
         family: lifecycle or machine.
         type: the event type, the watcher's type, or transition.
         format: choria or cloudevents.
-        values: the fields that Go is asked for; for a fresh watcher what makes one.
+        values: the fields requested from Go; for a fresh watcher its constructor's.
         fresh: it is the state of a watcher that Go has just made.
-        differs: the aspects in which the two sides differ, and why, by its name in reasons.py.
+        differs: the aspects in which the two sides differ, and the names of the reasons in reasons.py.
     """
 
     name: str
@@ -62,13 +62,13 @@ class _Kind:
     """An awkward value.
 
     Attributes:
-        name: what it is.
-        text: what every text is, except where another is needed: Go does not publish without a component, nor read
-            without a governor. None leaves them.
-        values: what else is set.
-        differs: what differs in both formats.
-        wrapped: what differs in envelopes besides.
-        types: the types that it is tried with.
+        name: its name.
+        text: the value of every text field, with exceptions: Go does not publish without a component, nor read without
+            a governor. None leaves the texts alone.
+        values: further values.
+        differs: the differences in both formats.
+        wrapped: additional differences in envelopes.
+        types: the types to try it with.
     """
 
     name: str
@@ -121,7 +121,7 @@ _KINDS = (
 
 
 def lifecycle() -> Iterator[Exchange]:
-    """Every type in both formats with every kind of awkward value, then what only some types have."""
+    """Yield every type in both formats with every awkward value, then cases for single types."""
     for kind in _KINDS:
         for event in kind.types:
             for form in FORMATS:
@@ -208,7 +208,7 @@ _STATES: dict[str, dict[str, Any]] = {
     "schedule": {"state": "on"},
 }
 
-# The states of these watchers have no contract: they are told apart from what is wrong, and not read.
+# The states of these watchers have no contract: they are recognised as unknown, not as invalid, and not read.
 _FOREIGN: dict[str, dict[str, Any]] = {
     "archive": {"source": "https://example.net/a.tgz", "creates": "a", "target": "/opt", "checksum": "0" * 64},
     "expression": {"success_when": "true"},
@@ -220,7 +220,7 @@ _FOREIGN: dict[str, dict[str, Any]] = {
 
 
 def machine() -> Iterator[Exchange]:
-    """Transitions and the states of watchers, with awkward texts; and the states that watchers begin with."""
+    """Yield transitions and the states of watchers, with awkward texts; and the initial states of watchers."""
 
     def one(name: str, type: str, values: dict[str, Any], *, fresh: bool = False, **differs: str) -> Exchange:
         base = dict(_AGENT)

@@ -1,4 +1,4 @@
-"""The Go program in go/: built where `go` is on PATH, then asked."""
+"""The Go program in go/, built where `go` is on PATH."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _TIMEOUT = 120
 
 @contextmanager
 def program(source: Path = SOURCE) -> Iterator[Ask]:
-    """Build the program of a folder into a temporary one; yields what takes requests and returns their answers.
+    """Build the program of a folder in a temporary one; yield a function that sends requests and returns the answers.
 
     Raises:
-        GoError: it could not be built; and asking raises it where the program does not answer.
+        GoError: the build failed; the function raises it if the program does not answer.
     """
     with TemporaryDirectory(prefix="lifecycle-interop-") as folder:
         binary = Path(folder) / "interop"

@@ -1,6 +1,6 @@
-"""What is done here with what Go made, and where the two sides differ.
+"""This library's treatment of Go's results, and the differences between the two.
 
-Nothing in here needs Go: it goes by records, which are made by a live program or read from tests/data/interop.
+This module does not need Go: its records come from a live program or from tests/data/interop.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SAME = "the same"
 
 
 def verdict(family: str, document: bytes) -> Record:
-    """Return what becomes of a document here: its format and fields, or the codes of what is wrong with it."""
+    """Return this library's verdict on a document: its format and fields, or the codes of its errors."""
     read = lifecycle.parse if family == "lifecycle" else decode
     wrong = sorted({finding.code for finding in lifecycle.validate(document) if finding.severity == "error"})
     try:
@@ -29,27 +29,27 @@ def verdict(family: str, document: bytes) -> Record:
     except lifecycle.UnknownProtocol as exc:
         return {"no contract": exc.protocol}
     except lifecycle.InvalidEvent:
-        assert wrong, "validate has nothing to say about what is refused"
+        assert wrong, "validate reports no errors in a document that was refused"
         return {"refuses": wrong}
-    assert not wrong, "validate finds something wrong in what is read"
+    assert not wrong, "validate reports errors in a document that was read"
     return {"reads": _fields(event), "format": str(lifecycle.detect_format(document))}
 
 
 def agree(go: Record, here: Record) -> bool:
-    """Tell whether both read the same fields, none of them made up, in the same format; or whether neither reads."""
+    """Return True if both sides read the same fields in the same format, none made up, or if neither reads any."""
     if "reads" in go and "reads" in here:
         return not go.get("makes up") and _plain(go) == _plain(here)
     return "reads" not in go and "reads" not in here
 
 
 def counterpart(record: Record) -> Record:
-    """Return what is done here with an event that Go made, where it is something else than Go has done.
+    """Return this library's treatment of an event made by Go, where it differs from Go's.
 
     Args:
-        record: of an exchange: the family and format, and Go's fields, subject, body and text.
+        record: an exchange: the family and format, and Go's fields, subject, body and text.
     """
     own: Record = {}
-    if "refused" in record:  # for want of a component, which leaves it without a subject
+    if "refused" in record:  # the component is missing, and so is the subject
         subject = _subject(build(record["fields"]))
         return {} if subject is None else {"subject": subject}
     read = verdict(record["family"], record["body"].encode())
@@ -70,19 +70,19 @@ def counterpart(record: Record) -> Record:
 
 
 def build(fields: dict[str, Any]) -> Any:
-    """Make an event of any fields at all with its constructor; None if there is no contract for its protocol."""
+    """Make an event of any fields with its constructor; None if there is no contract for its protocol."""
     contract = CONTRACTS.get(fields["protocol"])
     if contract is None:
         return None
     if "perfdata" in fields:
-        return msgspec.convert(fields, contract.cls)  # which has classes within
+        return msgspec.convert(fields, contract.cls)  # contains nested classes
     return contract.cls(**fields)
 
 
 def written(record: Record, event: Any) -> str | None:
     """Write an event in the format of a record; None if that is refused.
 
-    The envelope of a machine event has a random id; Go's was made the same in all of them, and so is ours.
+    The envelope of a machine event has a random id, which is replaced by the same constant as in Go's.
     """
     try:
         body = lifecycle.encode(event, lifecycle.Format(record["format"])).decode()
@@ -94,7 +94,7 @@ def written(record: Record, event: Any) -> str | None:
 
 
 def difference(record: Record) -> set[str]:
-    """Return the aspects in which the two sides differ over an exchange, by what its record says."""
+    """Return the aspects in which the two sides differ over an exchange, from its record."""
     found = set(record.get("here", {}))
     if "body" in found and not _means_the_same(record["body"], record["here"]["body"]):
         found = found - {"body"} | {"content"}
@@ -113,7 +113,7 @@ def _subject(event: Any) -> str | None:
 
 
 def _fields(event: Any) -> dict[str, Any]:
-    """Return the fields that the wire has: optional ones that are None are not on it."""
+    """Return the fields on the wire: optional ones that are None are left out."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Records of what Go does now."""
+"""Records made from a live Go program."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def exchange(ask: Ask, wanted: list[Exchange]) -> list[Record]:
-    """Let Go make each event, read it here, make it here as well, and let Go read that."""
+    """Make each event in Go and read it here, make it here, and read that in Go."""
     answers = ask([_making(each) for each in wanted])
     records = [_made(each, answer) for each, answer in zip(wanted, answers, strict=True)]
     sent = [record for record in records if _ours(record) is not None]
@@ -30,13 +30,13 @@ def exchange(ask: Ask, wanted: list[Exchange]) -> list[Record]:
 
 
 def judge(ask: Ask, rows: list[Row]) -> list[Record]:
-    """Let both sides judge each document."""
+    """Judge each document on both sides."""
     answers = ask([_reading(row.family, row.document) for row in rows])
     return [_judged(row, _verdict(answer)) for row, answer in zip(rows, answers, strict=True)]
 
 
 def untouched(ask: Ask) -> list[str]:
-    """Let Go fill in id and time itself, as its users do; what is read here must be what Go has. Returns problems."""
+    """Let Go fill in id and time, as its users do; yield the differences between its fields and those read here."""
     values = {
         "identity": "n1.example.net",
         "component": "server",
@@ -97,7 +97,7 @@ def _made(each: Exchange, answer: Record) -> Record:
 
 
 def _ours(record: Record) -> str | None:
-    """Return the bytes that are made here of an event that Go made."""
+    """Return the bytes that this library makes of an event made by Go."""
     if "refused" in record or (event := build(record["fields"])) is None:
         return None
     return written(record, event)
@@ -105,7 +105,7 @@ def _ours(record: Record) -> str | None:
 
 def _verdict(answer: Record) -> Record:
     if "refused" in answer:
-        # What Go's readers of JSON quote of the document is in the record, and may be long.
+        # Go's JSON readers quote the document, which is in the record already and may be long.
         reason = answer["refused"].partition(", error found in")[0]
         return {"refuses": reason if len(reason) <= _LONGEST else reason[:_LONGEST] + "…"}
     fields, filled = answer["fields"], answer.get("filled", [])

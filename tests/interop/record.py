@@ -1,4 +1,4 @@
-"""What was recorded of a live Go program, in files that a person can read: a head, then one case a line."""
+"""Records of a live Go program, in readable files: a header, then one case per line."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ VERDICTS = FOLDER / "verdicts.jsonl"
 Document = str | dict[str, Any] | list[Any]
 
 NOTE = (
-    "One case a line. An object for a document or a body stands for its compact JSON text, a list for its parts one "
-    "after another. Fields that are left out, and those of 'what it states', are the ones in the document."
+    "One case per line. An object for a document or a body stands for its compact JSON text, a list for its parts one "
+    "after another. Fields that are left out, or are 'what it states', equal those in the document."
 )
 
-# In the place of fields that are those which the document states itself, as any reader of JSON sees it.
+# Stands for fields that equal those stated by the document itself, as read by any JSON parser.
 STATED = "what it states"
 
 
 def load(path: Path) -> tuple[Record, list[Record]]:
-    """Return the head, which says what was recorded of, and the cases."""
+    """Return the header with the recorded versions, and the cases."""
     head, *cases = (json.loads(line) for line in path.read_text("utf-8").split("\n") if line)
     return head, [_full({"family": "lifecycle", **case}) for case in cases]
 
 
 def dump(path: Path, about: Record, cases: list[Record]) -> None:
-    """Write a file with one case a line, after a head with the versions and with the reasons that the cases name."""
+    """Write a file with one case per line, after a header with the versions and the reasons that the cases name."""
     names = {name for case in cases for name in (case.get("reason"), *case.get("reasons", {}).values()) if name}
     head = about | {"note": NOTE, "reasons": {name: text for name, text in REASONS.items() if name in names}}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ def dump(path: Path, about: Record, cases: list[Record]) -> None:
 
 
 def _short(case: Record) -> Record:
-    """Leave out what nearly all cases have, and what a case says twice."""
+    """Leave out defaults, and what a case states twice."""
     case = dict(case)
     if case["family"] == "lifecycle":
         del case["family"]
@@ -77,7 +77,7 @@ def _full(case: Record) -> Record:
 
 
 def stated(document: bytes) -> Record | None:
-    """Return the fields of its contract that a document states, in an envelope or without; None if none is plain."""
+    """Return the fields of its contract that a document states, with or without envelope; None if unreadable."""
     try:
         event = json.loads(document)
     except ValueError:
@@ -93,7 +93,7 @@ def stated(document: bytes) -> Record | None:
 
 
 def _line(case: Record) -> str:
-    # What a terminal or an editor would not show plainly is escaped, so that a diff shows all that has changed.
+    # Characters that a terminal or an editor would not show plainly are escaped, so that diffs are complete.
     text = json.dumps(case, ensure_ascii=False, separators=(",", ":"))
     return "".join(char if char.isprintable() else _escape(char) for char in text) + "\n"
 
@@ -103,10 +103,9 @@ def _escape(char: str) -> str:
 
 
 def shortened(document: bytes) -> Document:
-    """Return a document as a person can read it.
+    """Return a readable form of a document.
 
-    That is an object, if written compactly it is the document again; text, with long runs of one character counted; or
-    base64.
+    An object, if its compact form is the document; or text, with long runs of one character counted; or base64.
 
     >>> shortened(b'{"a":1}'), shortened(b'{"a": 1}'), shortened(b"[" * 300 + b"1")
     ({'a': 1}, '{"a": 1}', [{'times': 300, 'of': '['}, '1'])
@@ -127,18 +126,18 @@ def shortened(document: bytes) -> Document:
 
 
 def whole(document: Document) -> bytes:
-    """Return the bytes that were shortened."""
+    """Return the bytes of a shortened document."""
     if isinstance(document, str):
         return document.encode()
     return _compact(document) if isinstance(document, dict) else b"".join(_part(part) for part in document)
 
 
 def _object(text: str) -> dict[str, Any] | None:
-    """Return the object that the text is, if it is the text that is written of the object."""
+    """Return the object that the text encodes, if encoding it again gives the same text."""
     try:
         value = json.loads(text, parse_constant=lambda _: None)
         is_same = isinstance(value, dict) and _compact(value) == text.encode()
-    except ValueError:  # no JSON, or half of a surrogate pair
+    except ValueError:  # not JSON, or half of a surrogate pair
         return None
     return value if is_same else None
 

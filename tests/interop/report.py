@@ -1,4 +1,4 @@
-"""The records for people: VERDICTS.md, and the summary on a terminal."""
+"""The records as text: VERDICTS.md, and the summary on a terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Head = dict[str, str]
 
 
 def problems(events: list[Record], rows: list[Record]) -> list[str]:
-    """Return what is wrong with records by themselves: differences without a reason, reasons without a difference."""
+    """Return inconsistencies within the records: differences without a reason, reasons without a difference."""
     wrong = []
     for record in events:
         found, listed = difference(record), set(record.get("reasons", {}))
@@ -34,12 +34,12 @@ def problems(events: list[Record], rows: list[Record]) -> list[str]:
 
 
 def markdown(head: Head, events: list[Record], rows: list[Record]) -> str:
-    """Render the records as the document that is kept beside them."""
+    """Render the records as VERDICTS.md."""
     return "\n".join(_markdown(head, events, rows)) + "\n"
 
 
 def summary(head: Head, events: list[Record], rows: list[Record]) -> str:
-    """Say on a terminal where the two sides differ."""
+    """Summarise the differences for a terminal."""
     lines = [f"go-choria {head['choria']}, {head['go']}", ""]
     differing = [row for row in rows if "reason" in row]
     width = max((len(row["name"]) for row in differing), default=0)
@@ -56,8 +56,8 @@ def summary(head: Head, events: list[Record], rows: list[Record]) -> str:
     alike = sum("reasons" not in record for record in events)
     lines += [
         "",
-        f"events both ways: {len(events)}, of them {alike} alike in all respects",
-        f"documents judged: {len(rows)}, of them {len(rows) - len(differing)} alike",
+        f"events both ways: {len(events)}, {alike} of them equal in all respects",
+        f"documents judged: {len(rows)}, {len(rows) - len(differing)} of them equal",
     ]
     return "\n".join(lines)
 
@@ -65,18 +65,19 @@ def summary(head: Head, events: list[Record], rows: list[Record]) -> str:
 def _markdown(head: Head, events: list[Record], rows: list[Record]) -> Iterator[str]:
     alike = sum("reasons" not in record for record in events)
     differing = [row for row in rows if "reason" in row]
-    yield "# What Go makes of it, and what is made of it here"
+    yield "# Go and this library compared"
     yield ""
     yield (
         f"Recorded by `make interop ARGS=--record` of go-choria {head['choria']} ({head['go']}); the documents are in "
-        "[tests/data/interop](../data/interop). `make test` holds this side to it without Go, `make interop` both."
+        "[tests/data/interop](../data/interop). `make test` checks this side against the records, without Go; `make "
+        "interop` both sides."
     )
     yield ""
     yield "## Events made on one side and read on the other"
     yield ""
     yield (
         f"{len(events)} events of all types, in both formats, with awkward values: made by Go's own publishing code "
-        f"and read here, made here and read by Go. {alike} of them are alike in all respects: fields, format, "
+        f"and read here, made here and read by Go. {alike} of them agree in all respects: fields, format, "
         "subject, the line that viewers show, and every byte. The others:"
     )
     yield ""
@@ -89,7 +90,7 @@ def _markdown(head: Head, events: list[Record], rows: list[Record]) -> Iterator[
     for (aspect, reason), count in _reasons(events).items():
         yield f"| {_ASPECTS[aspect]} | {count} | {_cell(REASONS[reason])} | {_cell(examples[aspect, reason])} |"
     yield ""
-    yield "## Documents that the two sides judge differently"
+    yield "## Documents with different verdicts"
     yield ""
     yield f"{len(differing)} of {len(rows)}."
     yield ""
@@ -99,7 +100,7 @@ def _markdown(head: Head, events: list[Record], rows: list[Record]) -> Iterator[
         cells = (row["name"], _verdict(row["go"]), _here(row), REASONS[row["reason"]])
         yield f"| {' | '.join(map(_cell, cells))} |"
     yield ""
-    yield "## Documents that both judge alike"
+    yield "## Documents with equal verdicts"
     yield ""
     yield "| document | Go | here |"
     yield "|---|---|---|"
@@ -109,13 +110,13 @@ def _markdown(head: Head, events: list[Record], rows: list[Record]) -> Iterator[
 
 
 _ASPECTS = {
-    "made": "what Go was asked for",
-    "codes": "reading it here",
+    "made": "Go's fields, from those requested",
+    "codes": "reading here",
     "subject": "the subject",
-    "text": "the line for people",
-    "body": "the bytes, not what they mean",
+    "text": "the line that viewers show",
+    "body": "the bytes, with equal meaning",
     "content": "the envelope",
-    "answer": "reading it in Go",
+    "answer": "reading in Go",
 }
 
 
@@ -141,7 +142,7 @@ def _here(row: Record) -> str:
 
 def _verdict(verdict: Record) -> str:
     if "no contract" in verdict:
-        return "knows no contract"
+        return "has no contract for it"
     if "refuses" in verdict:
         why = verdict["refuses"]
         return f"refuses: {', '.join(why) if isinstance(why, list) else why}"

@@ -1,4 +1,4 @@
-"""What was recorded of go-choria's reading of configurations, held against this side without Go."""
+"""Records of how go-choria reads configurations, compared with this library without Go."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ def test_a_configuration_is_read_as_recorded(record, tmp_path):
     assert config.problems([record | {"here": own}], []) == []
 
 
-def test_texts_are_understood_as_recorded():
+def test_texts_are_parsed_as_recorded():
     assert config.problems([], TEXTS) == []
 
 
-def test_the_records_are_of_what_is_asked_today():
+def test_the_records_cover_the_current_cases():
     assert [record["tree"] for record in TREES] == config_record.wanted()
     assert [(case["kind"], case["text"], case["home"]) for case in TEXTS] == list(texts())
     assert len(BY_NAME) == len(TREES)
 
 
-def test_every_reason_is_given_somewhere():
+def test_every_reason_is_used():
     assert {reason for record in TREES for reason in record["reasons"].values()} == set(config.DIFFERENCES)
 
 
-def test_the_names_of_keys_are_written_as_they_are_recorded():
+def test_the_names_of_keys_are_written_as_recorded():
     [version] = {json.loads(path.read_text("utf-8").partition("\n")[0])["choria"] for path in _paths()}
     keys = [{"name": name, "kind": each.kind, "choices": each.choices} for name, each in known().items()]
     assert config_record.KNOWN.read_text("utf-8") == config.known_text(version, keys)
 
 
-def test_the_data_stays_small():
+def test_the_records_stay_small():
     assert sum(path.stat().st_size for path in _paths()) < 200_000
 
 
@@ -59,7 +59,7 @@ def test_the_data_stays_small():
         ("plugin.choria.federation.collectives", [""]),
     ],
 )
-def test_another_value_of_go_is_noticed(aspect, wrong, tmp_path):
+def test_a_changed_value_of_go_is_noticed(aspect, wrong, tmp_path):
     record = json.loads(json.dumps({"go": BY_NAME["only an identity"]["go"]}))
     record["go"]["values"][aspect] = wrong
     tree = BY_NAME["only an identity"]["tree"]
@@ -79,7 +79,7 @@ def test_another_value_of_go_is_noticed(aspect, wrong, tmp_path):
         ("no file", "refuses", {"values": {}, "raw": {}, "files": []}),
     ],
 )
-def test_another_answer_of_go_is_noticed(name, aspect, go, tmp_path):
+def test_a_changed_result_of_go_is_noticed(name, aspect, go, tmp_path):
     tree = BY_NAME[name]["tree"]
     tree.build(tmp_path)
     answer = go if "refuses" in go or name == "no file" else BY_NAME[name]["go"] | go
@@ -96,7 +96,7 @@ def test_another_answer_of_go_is_noticed(name, aspect, go, tmp_path):
         ("duration", "5x", {"is": 5.0}),
     ],
 )
-def test_another_understanding_of_go_is_noticed(kind, text, go):
+def test_a_changed_parse_of_go_is_noticed(kind, text, go):
     [problem] = config.problems([], [{"kind": kind, "text": text, "home": "", "go": go}])
     assert problem.startswith(f"{kind} {text!r}: Go {go}, here ")
 

@@ -1,4 +1,4 @@
-"""That the comparison of clients can fail."""
+"""The comparison of clients detects differences."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def compared(go: dict[str, object], ours: dict[str, object], reason: str = "") -
         (compared(IN, IN, "it may"), ["a client (a broker): both do the same, although it may"]),
     ],
 )
-def test_differences_are_found_unless_there_is_a_reason(done: Compared, said: list[str]) -> None:
+def test_differences_are_found_unless_explained(done: Compared, said: list[str]) -> None:
     assert problems([done]) == said
 
 
-def test_the_summary_says_who_alone_is_let_in() -> None:
+def test_the_summary_lists_cases_in_which_one_side_is_admitted() -> None:
     text = summary([compared(IN, IN), compared(OUT, IN, "it may"), compared(IN, OUT, "it must not")])
     assert text.splitlines() == [
         "3 clients at Choria's brokers; 2 times Choria's own client is let in",

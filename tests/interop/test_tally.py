@@ -1,4 +1,4 @@
-"""What was recorded of the Go tally, held against ours without Go."""
+"""Records of the Go tally, compared with this library without Go."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ def test_a_sequence_is_tallied_as_recorded(sequence):
     assert problems(sequence, recorded) == []
 
 
-def test_the_records_are_of_what_is_asked_today():
+def test_the_records_cover_the_current_sequences():
     assert [each["name"] for each in RECORDED] == [sequence.name for sequence in SEQUENCES]
     assert len(BY_NAME) == len(RECORDED)
     assert HEAD["choria"] in Path(__file__).with_name("tally").joinpath("go.mod").read_text("utf-8")
 
 
-def test_every_reason_is_given_somewhere():
+def test_every_reason_is_used():
     given = {reason for each in RECORDED for reason in each.get("differs", [])}
     assert given == {*ALWAYS, "more"}
 
 
-def test_the_defects_of_the_go_tally_are_seen():
+def test_the_defects_of_the_go_tally_are_recorded():
     [before, after] = BY_NAME["lost between a start and a stop"]["go"]
     assert before['versions{active="1",component="server",version="1.0"}'] == 1
     assert after['versions{active="1",component="server",version="1.0"}'] == 1
     assert after['versions{active="0",component="server",version="1.0"}'] == -1
 
 
-def test_the_data_stays_small():
+def test_the_records_stay_small():
     assert record.PATH.stat().st_size < 100_000
 
 
 @pytest.mark.parametrize("change", [1, -1])
 @pytest.mark.parametrize("name", ["another version", "lost while counting", "silent for 81 minutes", "varied, 1"])
-def test_another_number_of_go_is_noticed(name, change):
+def test_a_changed_number_of_go_is_noticed(name, change):
     [sequence] = [each for each in SEQUENCES if each.name == name]
     scrapes = json.loads(json.dumps(BY_NAME[name]["go"]))
     scrapes[-1][max(scrapes[-1])] += change
@@ -74,5 +74,5 @@ def test_a_reason_without_a_difference_is_noticed():
         ({'versions{active="1",b}': 1, 'versions{active="0",b}': -1}, {}, {"role", "zero"}),
     ],
 )
-def test_differences_are_told_apart(go, here, found):
+def test_differences_are_classified(go, here, found):
     assert explained(go, here) == found

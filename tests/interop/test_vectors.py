@@ -1,4 +1,4 @@
-"""What was recorded of go-choria, held against this side without Go."""
+"""Records of go-choria, compared with this library without Go."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_every_difference_has_a_reason_and_every_reason_a_difference():
     assert report.problems(EVENTS, ROWS) == []
 
 
-def test_the_records_are_of_what_is_asked_today():
+def test_the_records_cover_the_current_cases():
     wanted = [*exchanges(), *machine()]
     assert _names(EVENTS) == [each.title for each in wanted]
     assert [case.get("reasons", {}) for case in EVENTS] == [each.differs for each in wanted]
@@ -54,7 +54,7 @@ def test_the_records_are_of_what_is_asked_today():
     ]
 
 
-def test_every_reason_is_given_somewhere():
+def test_every_reason_is_used():
     given = {name for case in EVENTS for name in case.get("reasons", {}).values()}
     assert given | {case["reason"] for case in ROWS if "reason" in case} == set(REASONS)
 
@@ -64,7 +64,7 @@ def test_names_are_unique():
     assert len(set(_names(ROWS))) == len(ROWS)
 
 
-def test_every_type_is_there_in_both_formats_and_alike_where_nothing_is_awkward():
+def test_every_type_is_recorded_in_both_formats_and_agrees_on_plain_values():
     plain = {
         case["name"]: case for case in EVENTS if case["name"].endswith(": plain") and case["family"] == "lifecycle"
     }
@@ -77,11 +77,11 @@ def test_every_type_is_there_in_both_formats_and_alike_where_nothing_is_awkward(
         assert lifecycle.encode(event, lifecycle.Format(case["format"])).decode() == case["body"]
 
 
-def test_the_document_for_people_says_what_is_recorded():
+def test_the_verdicts_document_matches_the_records():
     assert VERDICTS.read_text("utf-8") == report.markdown(HEAD, EVENTS, ROWS), "make interop ARGS=--record"
 
 
-def test_the_data_stays_small_and_readable():
+def test_the_records_stay_small_and_readable():
     text = record.EVENTS.read_text("utf-8") + record.VERDICTS.read_text("utf-8")
     assert len(text.encode()) < 240_000
     assert all(char.isprintable() or char == "\n" for char in text)
@@ -125,33 +125,33 @@ def test_a_tampered_verdict_is_noticed():
     assert report.problems([], [case | {"here": {"refuses": ["input-json"]}}]) != []
 
 
-def test_what_go_does_otherwise_than_recorded_is_noticed():
+def test_deviations_of_go_from_the_records_are_noticed():
     assert changes(record.EVENTS, EVENTS) == []
     assert changes(record.VERDICTS, ROWS) == []
     case = _case("an event")
     others = [row for row in ROWS if row["name"] != case["name"]]
     [problem] = changes(record.VERDICTS, [*others, case | {"go": {"refuses": "no"}}])
     assert problem.startswith("an event: go was {'reads'")
-    assert changes(record.VERDICTS, others) == ["an event: is recorded, and no longer asked"]
+    assert changes(record.VERDICTS, others) == ["an event: is recorded, but no longer a case"]
     assert changes(record.VERDICTS, [*ROWS, case | {"name": "new"}]) == ["new: is not recorded"]
 
 
-def test_other_words_of_go_for_a_refusal_are_no_change():
+def test_another_wording_of_a_refusal_by_go_is_ignored():
     case = _case("nothing")
     others = [row for row in ROWS if row["name"] != case["name"]]
     assert changes(record.VERDICTS, [*others, case | {"go": {"refuses": "in other words"}}]) == []
 
 
-def test_without_go_the_driver_says_so(monkeypatch, tmp_path, capsys):
+def test_the_driver_reports_that_go_is_missing(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main([]) == 1
     assert capsys.readouterr().err == "interop: go is not on PATH\n"
 
 
-def test_a_document_is_shortened_and_whole_again():
+def test_a_document_can_be_shortened_and_restored():
     for row in rows():
         assert record.whole(json.loads(json.dumps(record.shortened(row.document)))) == row.document
 
 
-def test_what_has_no_contract_is_not_made_here():
+def test_events_without_a_contract_are_not_made():
     assert build({"protocol": "io.choria.machine.watcher.timer.v1.state"}) is None

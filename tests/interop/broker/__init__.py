@@ -1,4 +1,4 @@
-"""Choria itself to connect to: its broker, its tokens and its client, run by the Go program of this folder."""
+"""Choria itself: its broker, tokens and client, run by the Go program in this folder."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _TOKEN_SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """A pair of ed25519 keys, as `choria jwt keys` makes it.
+    """A pair of ed25519 keys, as made by `choria jwt keys`.
 
     Attributes:
-        seed: the file of the private one.
-        public: the public one, in hexadecimal.
+        seed: the file of the private key.
+        public: the public key, in hexadecimal.
     """
 
     seed: Path
@@ -44,24 +44,24 @@ class Broker:
     """A running broker.
 
     Attributes:
-        port: where it listens on the loopback interface.
-        log: what it logs to, one JSON object a line: it says there why it turns somebody away.
+        port: its port on the loopback interface.
+        log: its log file, one JSON object per line, with the reason for each refused client.
     """
 
     port: int
     log: Path
 
     def reasons(self) -> list[str]:
-        """What it has warned of so far."""
+        """Return its warnings so far."""
         lines = [json.loads(line) for line in self.log.read_text("utf-8").splitlines()]
         return [line["msg"] for line in lines if line["level"] in ("warning", "error")]
 
 
 class Client:
-    """Choria's own client: what it tells, and commands for it.
+    """Choria's own client: its reports, and commands for it.
 
     Attributes:
-        told: all that it has told so far, in order.
+        told: all its reports so far, in order.
     """
 
     def __init__(self, lines: Lines, stdin: IO[str]) -> None:
@@ -70,10 +70,10 @@ class Client:
         self._stdin = stdin
 
     def until(self, *names: str) -> dict[str, Any]:
-        """Wait until it tells one of these; returns what it tells.
+        """Wait for one of these reports, and return it.
 
         Raises:
-            GoError: it ended, or did not for a minute.
+            GoError: the client exited, or did not send one within a minute.
         """
         while True:
             self.told.append(self._lines.next())
@@ -81,13 +81,13 @@ class Client:
                 return self.told[-1]
 
     def events(self, count: int) -> list[str]:
-        """Wait until it has received that many events since it began; returns their subjects."""
+        """Wait until it has received this many events in total; return their subjects."""
         while len(found := [line["event"] for line in self.told if "event" in line]) < count:
             self.until("event")
         return found
 
     def ask(self, **command: str) -> bool:
-        """Have it subscribe to a subject, or publish an event of a component; returns whether the broker refuses."""
+        """Make it subscribe to a subject, or publish an event of a component; return True if the broker refuses."""
         self._stdin.write(json.dumps(command) + "\n")
         self._stdin.flush()
         return bool(self.until("refused")["refused"])
@@ -119,19 +119,19 @@ class Choria:
         validity: float = _TOKEN_SECONDS,
         valid_in: float = 0.0,
     ) -> Path:
-        """Make what `choria jwt client` makes.
+        """Write a token as made by `choria jwt client`.
 
         Args:
-            file: where to write it.
-            signing_key: the seed of the issuer, or a PEM file with an RSA key.
+            file: the file to write.
+            signing_key: the issuer's seed, or a PEM file with an RSA key.
             public_key: the owner's.
             identity: the caller id.
-            permissions: which permissions it has, named as in the token.
-            publish: what it may publish to besides.
-            subscribe: what it may subscribe to besides.
+            permissions: its permissions, by their names in the token.
+            publish: additional subjects for publishing.
+            subscribe: additional subjects for subscriptions.
             org: the organisation, by which a broker finds the issuer.
-            validity: for how many seconds; negative: it has expired.
-            valid_in: in how many seconds it becomes valid.
+            validity: seconds until it expires; negative if it has expired.
+            valid_in: seconds until it becomes valid.
         """
         self._tokens(
             {
@@ -153,7 +153,7 @@ class Choria:
     def server_token(
         self, file: Path, signing_key: Path, *, public_key: str, identity: str, collectives: Iterable[str]
     ) -> Path:
-        """Make what `choria jwt server` makes, valid for an hour."""
+        """Write a token as made by `choria jwt server`, valid for an hour."""
         self._tokens(
             {
                 "work": "server",
@@ -170,10 +170,10 @@ class Choria:
 
     @contextmanager
     def broker(self, settings: Mapping[str, object], *, environ: Mapping[str, str]) -> Iterator[Broker]:
-        """Run a broker on a port of the loopback interface that the system chooses.
+        """Run a broker on a free port of the loopback interface.
 
         Args:
-            settings: its configuration, without what everybody needs.
+            settings: its configuration, without the settings that all brokers need.
             environ: its environment.
         """
         folder = Path(mkdtemp(dir=self._folder))
@@ -195,7 +195,7 @@ class Choria:
 
     @contextmanager
     def client(self, file: Path, *, environ: Mapping[str, str], folder: Path) -> Iterator[Client]:
-        """Run Choria's client with a configuration; it tries to connect for ever.
+        """Run Choria's client with a configuration; it retries the connection forever.
 
         Args:
             file: the configuration.
@@ -215,10 +215,10 @@ class Choria:
 
 @contextmanager
 def choria() -> Iterator[Choria]:
-    """Build the program into a temporary folder.
+    """Build the program in a temporary folder.
 
     Raises:
-        GoError: it could not be built.
+        GoError: the build failed.
     """
     with TemporaryDirectory(prefix="lifecycle-choria-") as name:
         binary = Path(name) / "broker"
@@ -227,6 +227,6 @@ def choria() -> Iterator[Choria]:
 
 
 def write(file: Path, settings: Mapping[str, object]) -> Path:
-    """Write a configuration; one whose name is choria.conf would be that of a project."""
+    """Write a configuration; a file called choria.conf would be a project's."""
     file.write_text("".join(f"{key} = {value}\n" for key, value in settings.items()), "utf-8")
     return file

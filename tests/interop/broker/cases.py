@@ -1,4 +1,4 @@
-"""What the clients are given: each provider, with what is right and what is wrong."""
+"""The clients' configurations: each provider, with valid and invalid settings."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Case", "cases"]
 
-_NEWLINE = "a seed whose last line an editor has ended can be read all the same"
-_SERVER = "a server may publish events, which is what a program on its node wants"
-_ADDRESS = "Choria's client does not look at the names of a certificate where it has an address only"
+_NEWLINE = "this library accepts a seed with a final newline, as editors write it"
+_SERVER = "a server's token permits publishing events, which suffices for a program on its node"
+_ADDRESS = "Choria's client does not verify the names of a certificate if it only has an address"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,10 @@ class Case:
         name: in words.
         broker: one of the site's.
         settings: the configuration, without the broker and the identity.
-        host: by which name or address the broker is reached.
-        environ: what the environment has besides.
-        stored: ours also publishes with an acknowledgement, which comes to the inbox.
-        reason: why only one of the two sides is let in.
+        host: the broker's host name or address.
+        environ: additional environment variables.
+        stored: our client also publishes with an acknowledgement, which arrives in the inbox.
+        reason: why only one of the two clients is admitted.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Case:
 
 
 def cases(site: Site) -> list[Case]:
-    """All of them, for the brokers of a site."""
+    """Return all cases for the brokers of a site."""
     return [*_tokens(site), *_certificates(site), *_aaa(site), *_puppet(site)]
 
 
@@ -86,7 +86,7 @@ def _tokens(site: Site) -> list[Case]:
 
 
 def _certificates(site: Site) -> list[Case]:
-    """The provider file: certificates of an authority of one's own."""
+    """The provider file: certificates of a private authority."""
     ours, other = site.certificate("rip"), site.certificate("rip", "other")
     legacy = {"plugin.security.support_legacy_certificates": "true"}
     unused = {key: value for key, value in site.jwt("viewer").items() if key != "plugin.security.provider"}
@@ -109,7 +109,7 @@ def _certificates(site: Site) -> list[Case]:
 
 
 def _aaa(site: Site) -> list[Case]:
-    """An AAA service, whose tokens a broker takes without a certificate."""
+    """An AAA service, whose tokens a broker accepts without a certificate."""
     viewer = site.aaa("viewer")
     without = {key: value for key, value in viewer.items() if not key.endswith("request_signer.service")}
     return [
@@ -125,7 +125,7 @@ def _aaa(site: Site) -> list[Case]:
 
 
 def _puppet(site: Site) -> list[Case]:
-    """The provider puppet: an old authority, whose certificates have a common name only."""
+    """The provider puppet: an old authority, whose certificates have only a common name."""
     folder = site.folder / "ssl"
     files = {
         "plugin.security.provider": "file",

@@ -1,4 +1,4 @@
-"""A child that answers in lines of JSON and ends with its stdin."""
+"""A child process that answers in lines of JSON and exits when its stdin is closed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 __all__ = ["SECONDS", "Lines", "process"]
 
-# Go starts a broker within a second; the rest is for a machine that is busy.
+# Go starts a broker within a second; the rest allows for a busy machine.
 SECONDS = 60.0
 _END_SECONDS = 10.0
 
 
 class Lines:
-    """What a process writes, line by line, with an end to waiting."""
+    """The output of a process, line by line, with a timeout."""
 
     def __init__(self, process: subprocess.Popen[str], errors: Path) -> None:
         self._process = process
@@ -39,7 +39,7 @@ class Lines:
         self._queue.put("")
 
     def next(self) -> dict[str, Any]:
-        """The next line."""
+        """Return the next line."""
         line: str | None
         try:
             line = self._queue.get(timeout=SECONDS)
@@ -52,13 +52,13 @@ class Lines:
         return answer
 
     def join(self) -> None:
-        """Wait for the end of the output, which is there once the process has ended."""
+        """Wait for the end of the output, which follows the process's exit."""
         self._thread.join()
 
 
 @contextmanager
 def process(command: Sequence[str | Path], environ: Mapping[str, str], folder: Path) -> Iterator[tuple[Lines, IO[str]]]:
-    """Run it in a folder; yields what it writes, and its stdin."""
+    """Run a command in a folder; yield its output and its stdin."""
     errors = folder / "errors"
     with (
         errors.open("w") as stderr,
@@ -82,7 +82,7 @@ def process(command: Sequence[str | Path], environ: Mapping[str, str], folder: P
 
 
 def _end(child: subprocess.Popen[str]) -> None:
-    """It ends with its stdin; if it does not, it is made to."""
+    """Close its stdin and wait for it to exit; kill it after a timeout."""
     assert child.stdin is not None
     child.stdin.close()
     try:

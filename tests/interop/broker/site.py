@@ -1,4 +1,4 @@
-"""A site with Choria: authorities, an issuer of tokens, the tokens it issued, and the brokers that know them."""
+"""A Choria site: authorities, an issuer, its tokens, and brokers that trust them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["EVENTS", "Settings", "Site", "build_site"]
 EVENTS = "choria.lifecycle.event.>"
 
 Settings = dict[str, object]
-"""A configuration of Choria's."""
+"""Settings of a Choria configuration file."""
 
 _FILE = "plugin.security.file"
 _CHORIA = "plugin.security.choria"
@@ -30,7 +30,7 @@ _ISSUER = "plugin.security.issuer"
 _STREAM = "plugin.choria.network.stream"
 _KINDS = ("event", "machine", "advisory", "executor", "leader_election")
 
-# Each token: its permissions, and what is special about it.
+# Each token: its permissions and deviations from a valid one.
 _TOKENS: Mapping[str, tuple[list[str], dict[str, Any]]] = {
     "viewer": (["events_viewer"], {}),
     "publisher": (["events_viewer"], {"publish": [EVENTS]}),
@@ -46,12 +46,12 @@ _TOKENS: Mapping[str, tuple[list[str], dict[str, Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where everything is, and which brokers there are.
+    """The files and brokers of a site.
 
     Attributes:
-        folder: the files are below it; the working directory of the clients.
-        environ: the environment of its user rip, without what the machine has of Choria or Puppet.
-        owner: the keys that the tokens are for.
+        folder: contains all files; the working directory of the clients.
+        environ: the environment of its user rip, without the machine's own Choria or Puppet settings.
+        owner: the keys that the tokens are issued for.
         stranger: other keys.
         brokers: the configuration of each broker.
     """
@@ -63,21 +63,21 @@ class Site:
     brokers: Mapping[str, Settings]
 
     def token(self, name: str) -> Path:
-        """The file of a token."""
+        """Return the file of a token."""
         return self.folder / f"{name}.jwt"
 
     def certificate(self, name: str, authority: str = "ours") -> Settings:
-        """The settings of the provider file for a certificate of a user or a broker."""
+        """Return the settings of the provider file for a certificate of a user or a broker."""
         return {"plugin.security.provider": "file"} | {
             f"{_FILE}.{key}": path for key, path in self._files(name, authority).items()
         }
 
     def puppet(self) -> Settings:
-        """The settings of the provider puppet."""
+        """Return the settings of the provider puppet."""
         return {"plugin.security.provider": "puppet", "plugin.choria.ssldir": self.folder / "ssl"}
 
     def jwt(self, name: str, seed: Path | None = None) -> Settings:
-        """The settings of the provider choria for a token."""
+        """Return the settings of the provider choria for a token."""
         return {
             "plugin.security.provider": "choria",
             f"{_CHORIA}.token_file": self.token(name),
@@ -85,7 +85,7 @@ class Site:
         }
 
     def aaa(self, name: str) -> Settings:
-        """The settings of a client of the AAA service that has logged in."""
+        """Return the settings of a client that has logged in to the AAA service."""
         return {
             "plugin.security.client_anon_tls": "true",
             "plugin.choria.security.request_signer.service": "true",
@@ -95,7 +95,7 @@ class Site:
         }
 
     def trusting(self, authority: str = "ours") -> Settings:
-        """The setting with which the provider choria looks at the certificate of a broker."""
+        """Return the setting with which the provider choria verifies a broker's certificate."""
         return {f"{_CHORIA}.ca": self.folder / authority / "ca.pem"}
 
     def _files(self, name: str, authority: str) -> dict[str, Path]:
@@ -104,7 +104,7 @@ class Site:
 
 
 def build_site(choria: Choria, folder: Path) -> Site:
-    """Make all that there is at a site."""
+    """Make the files of a site."""
     authorities = {"ours": Authority.create("Ours"), "other": Authority.create("Another")}
     for name, authority in authorities.items():
         (folder / name).mkdir()
@@ -112,7 +112,7 @@ def build_site(choria: Choria, folder: Path) -> Site:
         authority.issue("localhost").write(folder / name, "localhost")
         authority.issue("localhost", addresses=[LOOPBACK]).write(folder / name, "addressed")
         authority.issue("rip.mcollective").write(folder / name, "rip")
-    # Puppet's old authorities made certificates without a list of names.
+    # Puppet's old authorities issued certificates without alternative names.
     puppet = Authority.create("Puppet CA: puppet.example.net", old_puppet=True)
     for certname in ("localhost", "rip.mcollective"):
         lay_out(folder / "ssl", puppet, certname, issued=puppet.issue(certname, san=False, key="rsa"))
@@ -138,7 +138,7 @@ def _brokers(site: Site, issuer: Keys, signer: Path) -> dict[str, Settings]:
     files, addressed = site.certificate("localhost"), site.certificate("addressed")
     organisation: Settings = {
         "plugin.security.provider": "choria",
-        f"{_CHORIA}.token_file": site.folder / "broker.jwt",  # has to be named, but not to be there
+        f"{_CHORIA}.token_file": site.folder / "broker.jwt",  # required, but need not exist
         f"{_CHORIA}.seed_file": site.folder / "broker.seed",
         f"{_CHORIA}.certificate": addressed[f"{_FILE}.certificate"],
         f"{_CHORIA}.key": addressed[f"{_FILE}.key"],
@@ -163,7 +163,7 @@ def _issue(choria: Choria, file: Path, key: Path, owner: Keys, permissions: list
 
 
 def _rsa(folder: Path) -> Path:
-    """The keys of a signer of an older AAA service."""
+    """Return the keys of the signer of an older AAA service."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     (folder / "signer.key").write_bytes(
         key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())

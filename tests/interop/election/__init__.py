@@ -1,4 +1,4 @@
-"""Elections that go-choria's candidates and ours hold together on one nats-server, each in a process of its own."""
+"""Elections between go-choria's candidates and this library's on one nats-server, each in its own process."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["compare", "summary"]
 
-# The shortest that Go campaigns with, as its campaign interval has to be a second shorter.
+# The shortest that Go supports: its campaign interval must be a second shorter.
 TTL = 4.0
-# Go's candidates begin up to 5 s late, then campaign each half second, give or take another half.
+# Go's candidates start up to 5 s late, then campaign every half second, give or take another half.
 _CAMPAIGN = 2.0
 
 
@@ -41,11 +41,11 @@ class _Field:
         self._url = url
 
     async def go(self) -> Candidate:
-        """Start one of Go's; returns once it runs."""
+        """Start a Go candidate; return once it runs."""
         return await self._heard(self.race.enter(self._url, program=(str(self._binary),)))
 
     async def ours(self) -> Candidate:
-        """Start one of ours."""
+        """Start one of this library's candidates."""
         return await self._heard(self.race.enter(self._url))
 
     async def _heard(self, candidate: Candidate) -> Candidate:
@@ -92,20 +92,20 @@ async def _each_is_evicted(field: _Field) -> None:
     await field.race.led_by(ours, go)
 
 
-# For how long two may lead: whoever is evicted learns so with a renewal, which a busy machine can hold up. What holds
-# where nothing is held up is shown in virtual time by tests/lifecycle/election/test_campaign.py.
+# How long two candidates may lead at once: an evicted one notices at its next renewal, which a busy machine can delay.
+# The guarantee without delays is tested in virtual time by tests/lifecycle/election/test_campaign.py.
 _CASES: dict[str, tuple[Callable[[_Field], Awaitable[None]], float]] = {
     "Go leads and is killed": (_go_is_killed, 0.0),
-    "ours leads and leaves": (_ours_leaves, 0.0),
+    "ours leads and resigns": (_ours_leaves, 0.0),
     "ours leads and is killed": (_ours_is_killed, 0.0),
-    "who leads is evicted": (_each_is_evicted, TTL),
+    "the leader is evicted": (_each_is_evicted, TTL),
 }
 
 
 async def _campaigning(field: _Field) -> Candidate:
-    """One of Go's that has surely asked for the key, which somebody else has."""
+    """Start a Go candidate, and wait until it has certainly asked for the key, which another candidate holds."""
     go = await field.go()
-    await asyncio.sleep(5.0 + _CAMPAIGN)  # nothing tells when it does
+    await asyncio.sleep(5.0 + _CAMPAIGN)  # nothing reports the attempt
     assert not go.leads
     return go
 
@@ -124,10 +124,10 @@ async def _led(field: _Field, candidate: Candidate, timeout: float) -> None:
 
 
 def compare() -> dict[str, str]:
-    """Hold each election; what went wrong by its name, empty for nothing.
+    """Run each election; return the problem by its name, empty for none.
 
     Raises:
-        GoError: the program could not be built.
+        GoError: the build failed.
     """
     with TemporaryDirectory(prefix="lifecycle-election-") as folder:
         binary = Path(folder) / "election"
@@ -148,5 +148,7 @@ async def _hold(case: Callable[[_Field], Awaitable[None]], together: float, bina
 
 
 def summary(held: dict[str, str]) -> str:
-    """What was found, in a line."""
-    return f"{len(held)} elections among Go's candidates and ours, {sum(not problem for problem in held.values())} well"
+    """Summarise the results in a line."""
+    return (
+        f"{len(held)} elections among Go's candidates and ours, {sum(not problem for problem in held.values())} correct"
+    )

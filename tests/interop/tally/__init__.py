@@ -1,7 +1,7 @@
-"""Sequences of messages that the Go tally and ours count; what the one shows is held against what the other does.
+"""Sequences of messages counted by both the Go tally and this library's; their scrapes are compared.
 
-What is the Go tally's is that of `main.go`. Here messages are read, chosen and counted as `lifecycle tally` does it, at
-times that are counted and not waited for.
+The Go tally's side is in `main.go`. This side reads, selects and counts messages as `lifecycle tally` does, at
+simulated times.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ FAMILIES = (
 )
 
 ALWAYS = {
-    "zero": "A version that no node runs any more stays at 0 for ever in Go; here its series ends.",
+    "zero": "A version that no node runs any more stays at 0 forever in Go; here its series ends.",
     "role": (
         "Go keeps series apart by the role at the time of the event, so that a node counted in one role is taken off "
         "in another, which freezes one series and makes the other negative; here all series have the current role."
     ),
 }
-"""What is found by itself, wherever it applies; every other reason is given by a sequence."""
+"""Reasons that are detected automatically; every other reason is given by a sequence."""
 
 _PREFIX = "lifecycle_tally_"
 _MACHINES = {TRANSITION: (Transition, "transition"), EXEC: (ExecState, "exec_watcher")}
@@ -62,7 +62,7 @@ _MINUTE = 60.0
 
 
 def go(ask: Ask, sequences: list[Sequence]) -> list[Record]:
-    """Let the Go tally count; each record has its scrapes as series, with what is here where that is something else."""
+    """Count with the Go tally; each record has its scrapes as series, with this library's where they differ."""
     answers = ask(
         [{"component": each.component, "steps": [_request(step) for step in each.steps]} for each in sequences]
     )
@@ -73,7 +73,7 @@ def go(ask: Ask, sequences: list[Sequence]) -> list[Record]:
 
 
 def compared(sequence: Sequence, scrapes: list[Series]) -> Record:
-    """Return what is kept: what Go has; where the two differ why, and what is here if that does not follow."""
+    """Return the record: Go's results and, where they differ, the reasons and results here that do not follow."""
     own = here(sequence)
     found = sorted(set().union(*(explained(*pair) for pair in zip(scrapes, own, strict=True))))
     made: Record = {"name": sequence.name, "go": scrapes}
@@ -85,7 +85,7 @@ def compared(sequence: Sequence, scrapes: list[Series]) -> Record:
 
 
 def problems(sequence: Sequence, made: Record) -> list[str]:
-    """Say where the two sides differ without a reason, and which reason nothing differs for."""
+    """Return differences without a reason, and reasons without a difference."""
     differs = "more" in made.get("differs", [])
     if differs == bool(sequence.reason):
         return []
@@ -99,7 +99,7 @@ def problems(sequence: Sequence, made: Record) -> list[str]:
 
 
 def explained(theirs: Series, own: Series) -> set[str]:
-    """Return why two scrapes differ: names of `ALWAYS`, and `more` where these are not enough."""
+    """Return the reasons why two scrapes differ: names of `ALWAYS`, and `more` if these do not explain everything."""
     if theirs == own:
         return set()
     merged = summed(theirs)
@@ -111,7 +111,7 @@ def explained(theirs: Series, own: Series) -> set[str]:
 
 
 def summed(found: Series) -> Series:
-    """Return the series without the role, those of both roles added."""
+    """Return the series without the role, with both roles added up."""
     sums: Series = {}
     for name, value in found.items():
         bare = name.replace('{active="0",', "{").replace('{active="1",', "{")
@@ -129,7 +129,7 @@ def _difference(theirs: Series, own: Series) -> str:
 
 
 def series(text: str) -> Series:
-    """Return the series of a scrape that the Go tally has too; without the time that processing took, which varies."""
+    """Return the series that the Go tally has too; without the processing time, which varies."""
     found: Series = {}
     for family in text_string_to_metric_families(text):
         if family.name.removeprefix(_PREFIX) not in FAMILIES:
@@ -143,7 +143,7 @@ def series(text: str) -> Series:
 
 
 def here(sequence: Sequence) -> list[Series]:
-    """Count a sequence on this side."""
+    """Count a sequence with this library."""
     now, active, scrapes = 0.0, True, []
     recorder = Recorder(now=now)
     selection = Selection.events(None, None if sequence.component == "*" else sequence.component)

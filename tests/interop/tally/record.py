@@ -1,4 +1,4 @@
-"""What was recorded of the Go tally: a head, then one sequence a line."""
+"""Records of the Go tally: a header, then one sequence per line."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ SOURCE = Path(__file__).parent
 PATH = Path(__file__).parents[2] / "data" / "interop" / "tally.jsonl"
 
 NOTE = (
-    "One sequence of tests/interop/tally/sequences.py a line, with the series of the Go tally at each scrape; where "
-    "ours are others, why, by the names in tests/interop/tally, and for more than these ours."
+    "One sequence of tests/interop/tally/sequences.py per line, with the Go tally's series at each scrape; where this "
+    "library's differ, the reasons, by the names in tests/interop/tally, and its series if these do not explain all."
 )
 
-# Compared with a live program only.
+# Only compared live.
 _LIVE_SEED, _LIVE, _LIVE_COUNT = 100, 30, 150
 
 
 class Live(NamedTuple):
-    """What both sides do now: the sequences that are recorded, and further ones."""
+    """The current results of both sides: the recorded sequences, and further ones."""
 
     recorded: list[Record]
     further: list[Record]
 
     def problems(self) -> list[str]:
-        """Say where the two sides differ without a reason, and which reason nothing has."""
+        """Return differences without a reason, and unused reasons."""
         wanted = [*sequences(), *_further()]
         found = [
             problem for each in zip(wanted, self.recorded + self.further, strict=True) for problem in problems(*each)
@@ -47,7 +47,7 @@ class Live(NamedTuple):
         return found + [f"nothing differs any more for the reason {name}" for name in ALWAYS.keys() - given]
 
     def changes(self) -> list[str]:
-        """Say where it is not as recorded."""
+        """Return deviations from the records."""
         known = {record["name"]: record for record in load()[1]} if PATH.exists() else {}
         now = {record["name"]: record for record in self.recorded}
         return [
@@ -57,12 +57,12 @@ class Live(NamedTuple):
         ]
 
     def write(self, about: Record) -> None:
-        """Record it."""
+        """Write the records."""
         lines = (about | {"note": NOTE}, *self.recorded)
         PATH.write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines), "utf-8")
 
     def summary(self) -> str:
-        """Say what was compared, and where the two sides differ."""
+        """Summarise the comparison and the differences."""
         found = self.recorded + self.further
         alike = sum("differs" not in record for record in found)
         lines = [
@@ -70,7 +70,7 @@ class Live(NamedTuple):
             for name, reason in ALWAYS.items()
         ]
         lines += [f"  {each.name}: {each.reason}" for each in sequences() if each.reason]
-        return "\n".join(["", *lines, "", f"sequences tallied: {len(found)}, of them {alike} alike in all respects"])
+        return "\n".join(["", *lines, "", f"sequences tallied: {len(found)}, {alike} of them equal in all respects"])
 
 
 def _further() -> Iterator[Sequence]:
@@ -78,11 +78,11 @@ def _further() -> Iterator[Sequence]:
 
 
 def live(ask: Ask) -> Live:
-    """Let both sides count."""
+    """Count on both sides."""
     return Live(go(ask, list(sequences())), go(ask, list(_further())))
 
 
 def load() -> tuple[Record, list[Record]]:
-    """Return the head, and the sequences with what Go made of them."""
+    """Return the header, and the sequences with Go's results."""
     head, *records = map(json.loads, PATH.read_text("utf-8").splitlines())
     return head, records

@@ -1,4 +1,4 @@
-"""What both tallies are given."""
+"""The input for both tallies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MINUTE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something is published."""
+    """A published message."""
 
     subject: str
     body: bytes
@@ -28,21 +28,21 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Time passes; each full minute both tallies look for old nodes."""
+    """Time passing; at each full minute both tallies expire old nodes."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """An election is won, or lost."""
+    """A won or lost election."""
 
     active: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
-    """Somebody looks."""
+    """A scrape."""
 
 
 Step = Message | Wait | Role | Scrape
@@ -50,12 +50,12 @@ Step = Message | Wait | Role | Scrape
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """What is published, in order.
+    """A sequence of steps.
 
     Attributes:
-        name: says what it is about.
+        name: describes its purpose.
         steps: ends with a scrape.
-        component: what to count; `*` for all.
+        component: the component to count; `*` for all.
         reason: why the two sides differ in more than `tally.ALWAYS`; empty if they do not.
     """
 
@@ -70,7 +70,7 @@ def sequence(name: str, *steps: Step, component: str = "*", reason: str = "") ->
 
 
 def event(kind: str, identity: str = "n1", version: str = "1.0", component: str = "server", **more: Any) -> Message:
-    """An event as Choria's servers send it, in an envelope; `bare` without one, `on` another subject."""
+    """Return an event as sent by Choria's servers, in an envelope; `bare` without one, `on` another subject."""
     bare, on, old = more.pop("bare", False), more.pop("on", component), more.pop("old", False)
     protocol = f"io.choria.lifecycle.v1.{kind}"
     fields = {
@@ -142,7 +142,7 @@ def _dumps(document: dict[str, Any]) -> bytes:
 
 
 def sequences() -> Iterator[Sequence]:
-    """Return the sequences that are recorded."""
+    """Yield the sequences to record."""
     yield from _nodes()
     yield from _times()
     yield from _counted()
@@ -281,7 +281,7 @@ def _roles() -> Iterator[Sequence]:
 
 
 def varied(seed: int, count: int) -> Sequence:
-    """A sequence of so many messages of a small fleet over a few hours."""
+    """Return a sequence of this many messages of a small fleet over a few hours."""
     rng = random.Random(f"tally {seed}")
     steps: list[Step] = []
     for _ in range(count):
