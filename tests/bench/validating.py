@@ -162,7 +162,7 @@ def measure_file(settings: Settings, go: golang.Toolchain, folder: Path) -> Sect
         command_peer(ONE, lines),
         command_peer(TWO, lines),
         command_peer(ONE_WARNING, lines, "writes a finding for each line in the old spelling"),
-        command_peer(TWO_WARNING, lines, "likewise"),
+        command_peer(TWO_WARNING, lines, "as above"),
         *(_go_peer(reference, lines) for reference in go.references),
     ]
     samples = take_turns(peers, settings.archives, passes=_once)

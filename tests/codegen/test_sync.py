@@ -83,7 +83,7 @@ def test_a_commit_that_touches_no_used_file_is_not_a_difference(synced):
         (lambda s: s["required"].reverse(), f"{PING}: new text, same contract\n"),
     ],
 )
-def test_describes_what_changed(project, make_event, change, line):
+def test_describes_the_changes(project, make_event, change, line):
     schema = make_event(
         extra={"type": "string", "enum": ["a", "b"]},
         list={"type": "array", "items": {"type": "object", "properties": {"old": {"type": "string"}}}},

@@ -1,7 +1,7 @@
-"""docs/connecting.md and the code say the same: its files are read, its commands run, its servers are connected to.
+"""docs/connecting.md agrees with the code: its files are read, its commands run, its servers connected to.
 
-What the page shows on the command line is run as it stands, on a machine that is made of the files in that part of the
-page: in a folder of its own, where broker.example.net is a server of the test bed.
+The commands on the page are run unchanged, on a simulated machine with the files of that part of the page: a temporary
+folder, with broker.example.net as a server of the test bed.
 """
 
 from __future__ import annotations
@@ -73,13 +73,13 @@ ISSUER = Ed25519PrivateKey.generate()
 
 
 class Site:
-    """A machine of the user alice, and what stands for broker.example.net.
+    """A machine of the user alice, and the servers that stand for broker.example.net.
 
     Attributes:
         root: the folder that stands for /.
-        home: for /home/alice.
+        home: the folder for /home/alice.
         names: the hosts in DNS, each with the port that stands for all of its ports.
-        publisher: as whom to publish, and where, as arguments of `connect`.
+        publisher: the arguments of `connect` for publishing.
     """
 
     def __init__(self, root: Path, patch: pytest.MonkeyPatch, stack: ExitStack) -> None:
@@ -114,7 +114,7 @@ class Site:
         patch.setattr(resolve, "Machine", lambda: self.machine)
 
     def local(self, text: str) -> str:
-        """Put paths of the page below the root."""
+        """Prefix the page's paths with the root."""
         return re.sub(r"(?<![\w~./])/(?=(?:etc|home|run|usr)/)", f"{self.root}/", text)
 
     def write(self, path: str, content: str | bytes, mode: int = 0o644) -> Path:
@@ -126,7 +126,7 @@ class Site:
         return file
 
     def enter(self, what: socket.socket) -> socket.socket:
-        """Have it closed in the end."""
+        """Close the socket when the test ends."""
         return self._stack.enter_context(what)
 
     def pair(self, issued: Issued, cert: str, key: str) -> dict[str, Path]:
@@ -158,7 +158,7 @@ class Site:
         self.patch.setattr(dns.asyncresolver, "Resolver", lambda: found)
 
     def run(self, line: str) -> tuple[str, int]:
-        """What a command prints, and its exit code."""
+        """Run a command line; return its output and exit code."""
         words = shlex.split(re.sub(r"(?<=[ =])~(?=/)", str(self.home), self.local(line)))
         exported = words[0] == "export"
         with self.patch.context() as patch:
@@ -176,7 +176,7 @@ class Site:
 
     @contextmanager
     def publishing(self) -> Iterator[None]:
-        """Publish until it is left: nobody knows when a viewer has subscribed."""
+        """Publish repeatedly within the block, since nothing reports when a viewer has subscribed."""
         over = threading.Event()
 
         def publish() -> None:
@@ -198,25 +198,25 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         yield Site(tmp_path, monkeypatch, stack)
 
 
-# What stands on the page and differs from run to run.
+# Parts of the page's output that differ from run to run.
 VARIES = (
     (r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "TIME"),
     (r"\d\d:\d\d:\d\d \[", "CLOCK ["),
     (r"in \d+ ms", "in N ms"),
     (r"NATS \d+\.\d+\.\d+", "NATS V"),
-    (r" \(tlsv1\w* alert [\w ]+\)", ""),  # in TLS 1.3 it often comes too late to be read
+    (r" \(tlsv1\w* alert [\w ]+\)", ""),  # with TLS 1.3 it often arrives too late
 )
 
 
 def plain(text: str) -> str:
-    """What is compared: in one line, for long ones are wrapped on the page."""
+    """Return the text for comparison, on one line, since the page wraps long lines."""
     for varying, fixed in VARIES:
         text = re.sub(varying, fixed, text)
     return " ".join(text.split())
 
 
 def shown(text: str) -> re.Pattern[str]:
-    """What an output that the page shows allows: a line of three dots stands for lines that are left out."""
+    """Return a pattern for an output on the page: a line of three dots stands for omitted lines."""
     parts = re.split(r"^ *\.\.\.$", text, flags=re.MULTILINE)
     return re.compile(r"\s?.*\s?".join(re.escape(plain(part)) for part in parts), re.DOTALL)
 
@@ -232,7 +232,7 @@ def lay_files(site: Site, part: str) -> None:
 
 
 def deployed(site: Site, part: str) -> None:
-    """The files of a deployment, and those that are not text, as it describes them."""
+    """Write the files of a deployment, including the binary ones, as the page describes them."""
     lay_files(site, part)
     pair = None
     match part:
@@ -260,7 +260,7 @@ def deployed(site: Site, part: str) -> None:
 
 
 def tokened(site: Site, issuer: Ed25519PrivateKey = ISSUER, **claims: Any) -> None:
-    """Tokens where the two deployments that have some look for them."""
+    """Write tokens where the two deployments with tokens look for them."""
     write_credentials(site.home / ".config/choria", client_token(issuer, callerid="alice", **claims))
     token = client_token(issuer, callerid="up=alice", **claims)
     write_credentials(site.home / ".choria", token, token_name="token", seed_name="token.key")
@@ -316,7 +316,7 @@ def no_secret(site: Site) -> None:
 
 
 def in_dns(site: Site) -> None:
-    """Two brokers, of which one runs; the page names them in files of another part."""
+    """Start one of two brokers; the page names them in files of another part."""
     (site.root / "etc/choria/plugin.d/choria.cfg").unlink()
     records = [(20, 0, 4223, "spare.example.net"), (10, 0, 4222, BROKER)]
     site.start_dns({"_mcollective-server._tcp.example.net": records})
@@ -356,7 +356,7 @@ def nothing(site: Site) -> None:
 
 
 def unreadable(site: Site) -> None:
-    """As a file is to a user who may not read it; the one who runs the tests may be root, who may read all."""
+    """Simulate a file that the user may not read; root, who may be running the tests, can read all files."""
     own = nats_tls.read_regular
 
     def contents(path: Path) -> bytes:
@@ -400,7 +400,7 @@ def two_ways(site: Site) -> None:
         site.patch.setenv(name, value)
 
 
-def nobody(site: Site) -> None:
+def missing_user(site: Site) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         site.names[BROKER] = closed.getsockname()[1]
 
@@ -425,7 +425,7 @@ def old_creds(site: Site) -> None:
     Operator().creds(site.home / ".nats.creds", expires=-60)
 
 
-# What each example on the command line needs besides the files, in the order of the page.
+# The setup that each command on the page needs besides the files, in the order of the page.
 EXAMPLES: dict[str, list[Callable[[Site], None]]] = {
     "In short": [puppet_broker],
     "Where the brokers come from": [in_dns],
@@ -457,7 +457,7 @@ def test_commands_print_what_the_page_shows(site: Site, part: str, number: int) 
 
 PUPPETS, OWN, TOKENS = "Puppet or OpenVox", "Your own certificate authority", "Tokens from an organisation issuer"
 
-# What leads to each row of the table of errors, in the order of the page: the deployment, what is wrong, the command.
+# The cause of each row in the table of errors, in the order of the page: the deployment, the fault, the command.
 ERRORS: list[tuple[str, Callable[[Site], object], str]] = [
     (PUPPETS, no_certificate, "lifecycle view"),
     (PUPPETS, unreadable, "lifecycle view"),
@@ -468,7 +468,7 @@ ERRORS: list[tuple[str, Callable[[Site], object], str]] = [
     (OWN, other_key, "lifecycle view"),
     (OWN, encrypted_key, "lifecycle view"),
     ("Plain NATS", two_ways, "lifecycle view"),
-    (PUPPETS, nobody, "lifecycle view"),
+    (PUPPETS, missing_user, "lifecycle view"),
     (PUPPETS, nowhere, "lifecycle view"),
     (PUPPETS, silent, "lifecycle view --timeout 100ms"),
     (OWN, other_authority, "lifecycle view"),
@@ -497,13 +497,13 @@ def test_errors_are_those_of_the_table(site: Site, number: int) -> None:
     assert ended == int(code)
 
 
-def test_a_check_with_errors_that_was_let_in_ends_with_1(site: Site) -> None:
+def test_a_check_with_errors_ends_with_1_although_it_was_admitted(site: Site) -> None:
     deployed(site, TOKENS)
     forbidden(site)
     assert site.run("lifecycle config check")[1] == 1
 
 
-def test_every_error_is_made() -> None:
+def test_every_error_is_covered() -> None:
     assert len(ROWS) == len(ERRORS) == len(re.findall(r"^\| `", PARTS["Errors"], re.MULTILINE))
 
 
@@ -559,7 +559,7 @@ def test_files_mean_what_the_page_says(
     configuration = site.configuration()
     assert configuration is not None
     assert configuration.get("plugin.security.provider") == provider
-    # Of what the module of Puppet writes the page itself says so.
+    # Except where the page documents the behaviour of Puppet's module itself.
     assert {problem.severity for problem in configuration.problems} <= ({"note"} if part == PUPPETS else set())
     settings = resolve.resolve(configuration=configuration, environ=os.environ)
     assert settings.servers == (f"nats://{BROKER}:4222",)
@@ -585,7 +585,7 @@ def test_a_service_connects_with_copies_of_the_nodes_certificate(site: Site) -> 
     lay_out(site.root / "etc/puppetlabs/puppet/ssl", PUPPET, "n1.example.net")
     puppet_broker(site)
     copying = re.search(r"^    cd .*\n(?:    install .*\n)+", PARTS[PUPPETS], re.MULTILINE)
-    owner = f" -o {os.getuid()} "  # there is no user billing here, and only root may give files away
+    owner = f" -o {os.getuid()} "  # the user billing does not exist here, and only root may change a file's owner
     subprocess.run(["sh", "-euc", site.local(copying[0]).replace(" -o billing ", owner)], check=True, timeout=20)
 
     unit = dict(FILES.findall(PARTS[PUPPETS]))["/etc/systemd/system/billing.service.d/choria.conf"]
@@ -596,7 +596,7 @@ def test_a_service_connects_with_copies_of_the_nodes_certificate(site: Site) -> 
     assert set((site.root / "etc/billing/ssl").iterdir()) == copies
     assert {path.stat().st_mode & 0o777 for path in copies} == {0o600}
 
-    # What systemd sets with User=, and nothing of alice's.
+    # The variables that systemd sets with User=, and none of alice's.
     for name, value in {"USER": user, "LOGNAME": user, "HOME": str(site.root / "home" / user), **variables}.items():
         site.patch.setenv(name, value)
     said, ended = site.run("lifecycle config check")
@@ -672,7 +672,7 @@ def test_all_keys_are_listed() -> None:
 
 def test_all_variables_are_listed() -> None:
     sources = {path for path in Path(lifecycle.__file__).parent.rglob("*.py") if "cli" not in path.parts}
-    sources = {path for path in sources if path.name != "embedded.py"}  # runs a server and connects to none
+    sources = {path for path in sources if path.name != "embedded.py"}  # runs a server, and connects to none
     constants = {
         node.value
         for source in sources
@@ -692,7 +692,7 @@ def test_flags_and_links_exist() -> None:
         for name in parameter.opts
     }
     text = re.sub(r"^    choria (.*\n)+?\n", "", PAGE, flags=re.MULTILINE)
-    for others in ("--event-viewer", "--publish", "--validity"):  # those of choria jwt client
+    for others in ("--event-viewer", "--publish", "--validity"):  # the flags of choria jwt client
         text = text.replace(f"`{others}`", "")
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)) <= flags | {"--environment", "--configprint"}
     for target in re.findall(r"\]\(([^)]+)\)", PAGE):

@@ -1,4 +1,4 @@
-"""The README's programs run as they stand, against a real server where they need one."""
+"""The README's programs run unchanged, against a real server where they need one."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def test_receiving(server) -> None:
     lines: list[str] = []
     async with lifecycle.connect(server.url) as middleware:
         me = {"identity": "n1.example.net", "component": "billing"}
-        # Nobody knows when the program has subscribed; a retained event does not exist, so it is told until it answers.
+        # Nothing reports when the program has subscribed, and events are not retained: publish until it answers.
         while receiver.poll() is None:
             await middleware.publish(lifecycle.startup(version="1.4.2", **me))
             await middleware.publish(lifecycle.shutdown(**me))
@@ -92,7 +92,7 @@ def test_validating_and_testing() -> None:
     assert said == "choria.lifecycle.event.shutdown.billing n1.example.net\n"
 
 
-def test_a_strict_checker_has_nothing_to_say(tmp_path: Path) -> None:
+def test_a_strict_type_checker_reports_nothing(tmp_path: Path) -> None:
     pytest.importorskip("mypy")
     page = (DOCS / "connecting.md").read_text("utf-8")
     programs = [*PROGRAMS, *re.findall(r"```python\n(.*?)```", page, re.DOTALL)]
@@ -105,7 +105,7 @@ def test_a_strict_checker_has_nothing_to_say(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_program_says_what_is_wrong() -> None:
+def test_a_program_reports_the_errors_it_shows() -> None:
     page = (DOCS / "connecting.md").read_text("utf-8")
     [program] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     for url, said in (("nats://127.0.0.1:1", "try again later: cannot"), ("http://a", "check the settings: ")):
@@ -116,7 +116,7 @@ def test_a_program_says_what_is_wrong() -> None:
         assert (done.returncode, done.stderr.startswith(said)) == (1, True), done.stderr
 
 
-def test_the_table_of_events_is_true() -> None:
+def test_the_table_of_events_is_complete() -> None:
     rows = re.findall(r"^\| `(\w+)` \|[^|]*\| ([^|]*) \| ([^|]*) \|$", README, re.MULTILINE)
     assert sorted(name for name, _, _ in rows) == list(lifecycle.EVENT_TYPES)
     for name, required, filled in rows:
@@ -131,7 +131,7 @@ def test_the_table_of_events_is_true() -> None:
 
 
 def test_links_lead_to_files_of_this_repository() -> None:
-    """The package index shows the README too, where a relative link leads nowhere."""
+    """The package index also shows the README, where relative links are broken."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     repository = project["urls"]["Repository"]
     links = re.findall(r"\]\(([^)]+)\)|^\[[^]]+\]: (\S+)$", README, re.MULTILINE)

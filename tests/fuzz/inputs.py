@@ -34,7 +34,7 @@ def _written(raw: bytes) -> list[bytes]:
     try:
         event = codec.parse(raw)
         return [codec.encode(event, form) for form in Format]
-    except Exception:  # noqa: BLE001 - most are no events; whether they are refused as they should is for the targets
+    except Exception:  # noqa: BLE001 - most are not events; the targets check how they are refused
         return []
 
 

@@ -1,4 +1,4 @@
-"""A real nats-server, and one that answers what a test tells it to."""
+"""A real nats-server, and a scripted one."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[embedded.Server]:
-    """A server without users, shared by the tests that do not harm it."""
+    """Run a server without users, shared by tests that do not change its state."""
     with embedded.nats_server() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of certificates: an authority, one that nobody knows, and a server's."""
+    """Return a folder of certificates: an authority, an unknown one, and a server certificate."""
     folder = tmp_path_factory.mktemp("tls")
     authority = Authority.create("known")
     (folder / "ca.pem").write_bytes(authority.pem)
@@ -37,12 +37,13 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class FakeServer:
-    """Greets with an INFO of its own and keeps every byte it was sent.
+    """A server that sends a scripted INFO and records every byte it receives.
 
     Args:
-        info: the greeting, or None for silence.
-        answers: what to answer to each PING, over all connections; None closes the connection. Then it is PONG.
-        greetings: what to greet the first connections with instead.
+        info: its INFO, or None for silence.
+        answers: the answers to successive PINGs, over all connections; None closes the connection. Afterwards it
+            answers PONG.
+        greetings: other greetings for the first connections.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class FakeServer:
         self._writers: list[asyncio.StreamWriter] = []
 
     def drop(self) -> None:
-        """Cut what is still open, or asyncio would complain of it when the loop has ended."""
+        """Close the open connections; asyncio would otherwise complain after the loop has ended."""
         for writer in self._writers:
             writer.transport.abort()
 
@@ -82,7 +83,7 @@ class FakeServer:
 
 @pytest.fixture
 def fake_server() -> Callable[..., AbstractAsyncContextManager[FakeServer]]:
-    """Starts a `FakeServer`."""
+    """Return a function that starts a `FakeServer`."""
 
     @asynccontextmanager
     async def start(

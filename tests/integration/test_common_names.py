@@ -1,4 +1,4 @@
-"""Certificates that a server shows to a client which takes their common name, held against Choria's own rule."""
+"""Server certificates without alternative names, accepted or refused as by Choria's own rule for common names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the real server confirms, refuses and stores."""
+"""Deliveries that a real server confirms, refuses or stores."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def test_refused_among_many(limited: embedded.Server) -> None:
         await middleware.publish(lifecycle.startup(component="allowed", **STARTUP))
 
 
-async def test_the_one_who_is_refused_is_told(limited: embedded.Server) -> None:
+async def test_the_refused_caller_is_notified(limited: embedded.Server) -> None:
     components = ["a", "Forbidden", "b", "Forbidden", "c"]
     async with opened(limited) as middleware:
         publishing = [middleware.publish(lifecycle.startup(component=name, **STARTUP)) for name in components]
@@ -97,7 +97,7 @@ async def entered(middleware: lifecycle.Middleware, subject: str, queue: str = "
         pass
 
 
-async def test_only_the_one_who_is_refused_is_told(particular: embedded.Server) -> None:
+async def test_only_the_refused_caller_is_notified(particular: embedded.Server) -> None:
     async with opened(particular) as middleware:
         outcomes = await asyncio.gather(
             *(entered(middleware, subject) for subject in ("a.b", "a.bc", "x.y", "x.Y")),
@@ -111,7 +111,7 @@ async def test_only_the_one_who_is_refused_is_told(particular: embedded.Server) 
     assert "subscribe to x.Y" in str(outcomes[3])
 
 
-async def test_refused_acknowledgements_are_told_every_time(particular: embedded.Server) -> None:
+async def test_refused_acknowledgements_are_reported_every_time(particular: embedded.Server) -> None:
     async with opened(particular) as middleware:
         for _ in range(3):
             with pytest.raises(lifecycle.NotAuthorised, match="_INBOX"):
@@ -121,7 +121,7 @@ async def test_refused_acknowledgements_are_told_every_time(particular: embedded
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_too_many_subscriptions_concern_nobody_else() -> None:
+async def test_too_many_subscriptions_affect_no_others() -> None:
     with embedded.nats_server("max_subscriptions: 2", jetstream=False) as server:
         async with (
             connect(server.url, environ={}) as middleware,
@@ -158,7 +158,7 @@ async def test_permission_withdrawn_while_subscribed() -> None:
             (server.log.parent / "server.conf").write_text(permissions(DENIED))
             server.process.send_signal(signal.SIGHUP)
             async with asyncio.timeout(30):
-                await anext(events)  # what has arrived comes first
+                await anext(events)  # data that has already arrived comes first
                 with pytest.raises(lifecycle.NotAuthorised, match="subscribe to"):
                     await anext(events)
             assert events.counters.gaps == 0
@@ -180,7 +180,7 @@ async def test_refused_after_a_reconnect(monkeypatch: pytest.MonkeyPatch) -> Non
                 assert (others.counters.gaps, others.queued) == (1, 0)
 
 
-async def test_a_subscription_that_was_not_entered_is_given_back(fake_server: Any) -> None:
+async def test_an_unconfirmed_subscription_is_removed(fake_server: Any) -> None:
     async with (
         fake_server({"max_payload": 1048576}, b"PONG\r\n", b"", b"", b"PONG\r\n" * 3) as fake,
         connect(fake.url, environ={}) as middleware,
@@ -197,14 +197,14 @@ async def test_a_subscription_that_was_not_entered_is_given_back(fake_server: An
         assert b"UNSUB 2" in fake.received
 
 
-async def test_closing_stops_the_server_from_sending_first(fake_server: Any) -> None:
+async def test_closing_unsubscribes_first(fake_server: Any) -> None:
     async with fake_server({"max_payload": 1048576}) as fake:
         async with connect(fake.url, environ={}) as middleware, middleware.events():
             await middleware.close()
         assert fake.received.index(b"UNSUB 1") < fake.received.rindex(b"PING")
 
 
-async def test_subjects_that_are_no_text(fake_server: Any) -> None:
+async def test_subjects_that_are_not_utf_8(fake_server: Any) -> None:
     message = b"MSG other.\xff 1 2\r\n{}\r\nPONG\r\n"
     async with (
         fake_server({"max_payload": 1048576}, b"PONG\r\n", b"PONG\r\n", message) as fake,
@@ -231,7 +231,7 @@ async def test_slow_program_is_bounded_in_bytes(server: embedded.Server) -> None
         assert (few.queued, few.counters.dropped) == (2, 3)
 
 
-async def test_too_large_is_never_sent(limited: embedded.Server) -> None:
+async def test_oversized_messages_are_not_sent(limited: embedded.Server) -> None:
     large = lifecycle.startup(component="server", identity="n" * 600, version="1")
     small = lifecycle.startup(component="server", **STARTUP)
     async with opened(limited) as middleware, middleware.events() as events:
@@ -262,7 +262,7 @@ async def test_stored(server: embedded.Server) -> None:
     await client.close()
 
 
-async def test_stream_that_is_full(server: embedded.Server) -> None:
+async def test_a_full_stream(server: embedded.Server) -> None:
     client = await nats_py.connect(server.url)
     await client.jetstream().add_stream(
         name="FULL", subjects=["choria.lifecycle.event.startup.full"], max_msgs=1, discard="new"
@@ -275,7 +275,7 @@ async def test_stream_that_is_full(server: embedded.Server) -> None:
     await client.close()
 
 
-async def test_a_hundred_thousand(server: embedded.Server) -> None:
+async def test_a_hundred_thousand_events(server: embedded.Server) -> None:
     total, batch = 100_000, 10_000
     component = "many"
     async with (
@@ -336,7 +336,7 @@ async def test_sharing_a_queue_group_across_connections(server: embedded.Server)
         assert second.counters.received
 
 
-async def test_a_timeout_of_the_caller_is_obeyed(server: embedded.Server) -> None:
+async def test_the_timeout_of_the_caller_applies(server: embedded.Server) -> None:
     async with connect(server.url, environ={}) as middleware, middleware.events(component="silent") as events:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):

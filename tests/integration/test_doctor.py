@@ -1,4 +1,4 @@
-"""What a check says about brokers: real ones, and ones that do not behave."""
+"""Checks of brokers: real ones, and misbehaving ones."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ authorization {{ users = [
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[embedded.Server]:
-    """A server with users."""
+    """Run a server with users."""
     with embedded.nats_server(USERS.format(secret=SECRET), jetstream=False) as running:
         yield running
 
 
 @contextmanager
 def encrypted(folder: Path, authority: Authority) -> Iterator[embedded.Server]:
-    """A server that asks clients for a certificate of the authority, and shows one of the same."""
+    """Run a server that requires client certificates of the authority, and shows one of the same."""
     cert, key = authority.issue("localhost", addresses=["127.0.0.1"]).write(folder, "server")
     (folder / "authority.pem").write_bytes(authority.pem)
     config = f"tls {{ cert_file: '{cert}', key_file: '{key}', ca_file: '{folder}/authority.pem', verify: true }}"
@@ -64,7 +64,7 @@ def encrypted(folder: Path, authority: Authority) -> Iterator[embedded.Server]:
 
 
 def configuration(folder: Path, **keys: object) -> Path:
-    """A client.conf; `__` in a name is a dot."""
+    """Write a client.conf; `__` in a name stands for a dot."""
     file = folder / "client.conf"
     file.write_text("".join(f"plugin.{key.replace('__', '.')} = {value}\n" for key, value in keys.items()))
     return file
@@ -82,7 +82,7 @@ def said(checks: list[Check]) -> str:
     return "\n".join(f"{each.severity} {each.subject}: {each.message}" for each in checks)
 
 
-async def test_a_server_that_lets_everybody_in(server: embedded.Server) -> None:
+async def test_a_server_that_admits_everyone(server: embedded.Server) -> None:
     checks = await found(server.url)
     assert of(checks, "broker") == [("ok", server.url, None), ("ok", server.url, None)]
     connected, allowed = checks[-2:]
@@ -91,7 +91,7 @@ async def test_a_server_that_lets_everybody_in(server: embedded.Server) -> None:
     assert allowed.message == f"lets this user view {VIEW}"
 
 
-async def test_each_broker_is_tried_on_its_own(server: embedded.Server, guarded: embedded.Server) -> None:
+async def test_each_broker_is_checked_separately(server: embedded.Server, guarded: embedded.Server) -> None:
     checks = await found(NOBODY, guarded.url, server.url)
     assert of(checks, "broker") == [
         ("error", NOBODY, ConnectionFailed),
@@ -113,7 +113,7 @@ async def test_passwords_and_permissions(guarded: embedded.Server) -> None:
     assert SECRET not in said(good + publisher + bad) + repr(good + publisher + bad)
 
 
-async def test_a_silent_broker_takes_its_own_time_only(
+async def test_a_silent_broker_only_uses_up_its_own_timeout(
     server: embedded.Server, fake_server: Callable[..., Any]
 ) -> None:
     async with fake_server(None) as silent:
@@ -146,7 +146,7 @@ async def test_puppet(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stranger", ["broker", "client"])
-async def test_certificates_of_strangers(stranger: str, tmp_path: Path) -> None:
+async def test_certificates_of_another_authority(stranger: str, tmp_path: Path) -> None:
     other = Authority.create("Other doctor CA")
     ours = lay_out(tmp_path / "ssl", CA, "alice.mcollective", issued=(other if stranger == "client" else CA).issue("a"))
     with encrypted(tmp_path, other if stranger == "broker" else CA) as running:
@@ -271,7 +271,7 @@ async def test_without_dnspython(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         ),
     ],
 )
-async def test_what_needs_no_broker(
+async def test_checks_without_a_broker(
     environ: dict[str, str], keys: dict[str, str], severity: str, subject: str, words: str, tmp_path: Path
 ) -> None:
     file = configuration(tmp_path, choria__middleware_hosts="localhost:1", choria__ssldir=tmp_path, **keys)
@@ -281,7 +281,7 @@ async def test_what_needs_no_broker(
     ), said(checks)
 
 
-async def test_what_is_exactly_not_true_is_no_warning(server: embedded.Server) -> None:
+async def test_an_insecure_variable_other_than_true_is_not_a_warning(server: embedded.Server) -> None:
     checks = await found(server.url, environ={"INSECURE_YES_REALLY": "1"})
     assert {each.severity for each in checks} == {"ok", "note"}
 
@@ -296,7 +296,7 @@ async def test_what_is_exactly_not_true_is_no_warning(server: embedded.Server) -
         ({"servers": "a", "tls": True, "ca": __file__}, ConfigError),
     ],
 )
-async def test_what_cannot_be_used_is_told_and_not_raised(options: dict[str, Any], kind: type) -> None:
+async def test_unusable_settings_are_reported_instead_of_raised(options: dict[str, Any], kind: type) -> None:
     checks = await doctor.check(**options, environ={"USER": "alice"})
     assert (checks[-1].severity, checks[-1].error) == ("error", kind)
     assert not of(checks, "broker")
@@ -318,7 +318,7 @@ def test_a_password_in_the_clear(server: str, given: dict[str, str], warned: boo
     assert SECRET not in said(checks)
 
 
-def test_show_is_a_call_too(tmp_path: Path) -> None:
+def test_show_is_also_a_function(tmp_path: Path) -> None:
     file = configuration(tmp_path, choria__middleware_hosts="a:1", choria__ssldir=tmp_path, nats__pass=SECRET)
     shown = {each.name: each.value for each in doctor.show(config=file, environ={"USER": "alice"})}
     assert shown["servers"] == "nats://a:1"

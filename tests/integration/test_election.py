@@ -1,4 +1,4 @@
-"""Candidates in processes of their own, and three real servers that are killed, parted and emptied."""
+"""Candidates in separate processes, and three real servers that are killed, partitioned and reset."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ TTL = 1.0
 
 
 async def make(client: nats_py.NATS, replicas: int) -> str:
-    """Make the bucket; returns the server that leads its stream."""
+    """Make the bucket; return the server that leads its stream."""
     made = await patiently(client, "STREAM.CREATE.KV_ELECTION", bucket(TTL, replicas))
     return str(made.get("cluster", {}).get("leader", ""))
 
 
-async def test_candidates_are_parted_stopped_and_killed_and_so_are_servers() -> None:
+async def test_candidates_and_servers_are_partitioned_suspended_and_killed() -> None:
     with cluster() as running, race() as candidates:
         async with await nats_py.connect(running.urls[1:]) as client:
             await patiently(client, "STREAM.NAMES", {})
             apart = candidates.enter(running.urls[0])
             await until(lambda: apart.said and "there is no bucket ELECTION" in apart.said[-1]["why"])
             await make(client, 3)
-            await lead_elsewhere(client, "KV_ELECTION")  # for which the leader may lose its key
+            await lead_elsewhere(client, "KV_ELECTION")  # may cost the leader its key
             await candidates.led_by(apart)
             other = candidates.enter(*running.urls[1:])
             third = candidates.enter(*running.urls[1:])
@@ -52,12 +52,12 @@ async def test_candidates_are_parted_stopped_and_killed_and_so_are_servers() -> 
 
 
 async def _parted(running: Cluster, candidates: Race, apart: Candidate) -> None:
-    """The leader is parted from what keeps the key."""
+    """Separate the leader from the servers that hold the key."""
     await candidates.led_by(apart)
     running.isolate()
     await candidates.led_by(*(each for each in candidates.all if each is not apart))
     running.heal()
-    await until(lambda: apart.said[-1]["why"] == "")  # it is told again who has the key
+    await until(lambda: apart.said[-1]["why"] == "")  # it learns again who holds the key
 
 
 async def _deleted(client: nats_py.NATS, candidates: Race) -> None:
@@ -77,7 +77,7 @@ async def _stopped(candidates: Race) -> None:
     assert not next(line for line in stopped.said if line["at"] >= woken)["leader"]
 
 
-async def test_a_leader_is_stopped_for_less_than_the_ttl(server: embedded.Server) -> None:
+async def test_a_leader_is_suspended_for_less_than_the_ttl(server: embedded.Server) -> None:
     async with await nats_py.connect(server.url) as client:
         await make(client, 1)
         with race() as candidates:

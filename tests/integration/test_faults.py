@@ -1,4 +1,4 @@
-"""What networks do to connections: events are delivered, or it is said that they may not have been."""
+"""Network faults: every event is delivered or reported as possibly lost."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ OTHER = Authority.create("Another CA")
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reconnect at once, for ever: what is tested is that, not how long the pauses are."""
+    """Reconnect at once and forever: the length of the pauses is not under test."""
     monkeypatch.setattr(reconnect, "SHORTEST", 0.01)
     monkeypatch.setattr(reconnect, "LONGEST", 0.02)
 
 
 @pytest.fixture(autouse=True)
 async def nothing_left() -> AsyncIterator[None]:
-    """No task outlives its test."""
+    """Check that the test leaves no tasks behind."""
     yield
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
@@ -66,7 +66,7 @@ def alive(number: int) -> lifecycle.Event:
 
 
 async def refused(url: str | None, **options: Any) -> str:
-    """The message with which connecting fails, by the deadline."""
+    """Return the error message of a connection that fails within its timeout."""
     begun = time.monotonic()
     with pytest.raises(lifecycle.ConnectionFailed) as raised:
         await connect(url, **{"environ": {}, "timeout": 2, **options}).__aenter__()
@@ -75,19 +75,19 @@ async def refused(url: str | None, **options: Any) -> str:
 
 
 async def lost(middleware: lifecycle.Middleware) -> None:
-    """Wait until the end of the connection was noticed."""
+    """Wait until the middleware has noticed the end of the connection."""
     await asyncio.wait({middleware._transport._connection.client.lost}, timeout=SECONDS)
     assert middleware._transport._connection.client.lost.done()
 
 
 @pytest.fixture(autouse=True)
 def _everything_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """Also that an attempt has failed as the one before, which is no news."""
+    """Log repeated failures too, which are otherwise suppressed."""
     caplog.set_level(logging.DEBUG, "choria_lifecycle")
 
 
 async def logged(caplog: pytest.LogCaptureFixture, words: str, times: int = 1) -> None:
-    """Wait until the library has said so."""
+    """Wait until the library has logged these words."""
     enough = asyncio.Event()
 
     class Listener(logging.Handler):
@@ -130,21 +130,21 @@ async def test_black_hole(ways: tuple[str, ...], between: Proxy) -> None:
     )
 
 
-async def test_black_hole_leaves_time_for_the_next(between: Proxy, server: embedded.Server) -> None:
+async def test_a_black_hole_leaves_time_for_the_next_server(between: Proxy, server: embedded.Server) -> None:
     between.black_hole()
     async with connect([between.url, server.url], timeout=2, environ={}) as middleware:
         assert middleware.server == server.url
 
 
 @pytest.mark.parametrize("size", [0, 1, 50])
-async def test_cut_while_greeting(size: int, between: Proxy) -> None:
+async def test_cut_during_the_greeting(size: int, between: Proxy) -> None:
     between.to_client.cut_after = size
     await refused(between.url)
 
 
 @pytest.fixture(scope="module")
 def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[embedded.Server, Path]]:
-    """A server with a certificate for localhost, and the file of its authority."""
+    """Run a server with a certificate for localhost; yield it with the file of its authority."""
     folder = tmp_path_factory.mktemp("encrypted")
     (folder / "ca.pem").write_bytes(OURS.pem)
     settings = servers.tls(folder, OURS.issue("localhost"), timeout=10)
@@ -153,7 +153,7 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[embedd
 
 
 @pytest.mark.parametrize("fault", ["hole", "cut", "reset"])
-async def test_fault_within_the_handshake(fault: str, encrypted: Any) -> None:
+async def test_fault_during_the_handshake(fault: str, encrypted: Any) -> None:
     server, ca = encrypted
     with running_proxy(server.port) as between:
         url = f"tls://localhost:{between.port}"
@@ -170,20 +170,20 @@ async def test_fault_within_the_handshake(fault: str, encrypted: Any) -> None:
             await refused(url, ca=ca)
 
 
-# A connection that stands
+# An established connection
 
 
 @dataclass(slots=True)
 class Traffic:
-    """Events that go both ways through a proxy, and a witness who sees what arrives.
+    """Events in both directions through a proxy, with a witness connected directly.
 
     Attributes:
         middleware: connected through the proxy.
-        events: subscribed through it.
-        witness: subscribed to the server itself.
-        direct: connected to the server itself.
-        confirmed: the ids that were published with success.
-        uncertain: those that may or may not have arrived.
+        events: its subscription.
+        witness: a subscription without the proxy.
+        direct: connected without the proxy.
+        confirmed: the ids that were published successfully.
+        uncertain: the ids that may or may not have arrived.
     """
 
     middleware: lifecycle.Middleware
@@ -200,11 +200,11 @@ class Traffic:
                 await self.middleware.publish(event, timeout=SECONDS)
                 self.confirmed.append(event.id)
             except lifecycle.DeliveryFailed as error:
-                assert error.may_arrive  # or it would have waited
+                assert error.may_arrive  # otherwise it would have waited
                 self.uncertain.add(event.id)
 
     async def received(self, middleware: lifecycle.Middleware, events: Any) -> list[str]:
-        """The ids of all that has arrived by now."""
+        """Return the ids of all events that have arrived so far."""
         await middleware.flush(timeout=SECONDS)
         ids = []
         while events.queued:
@@ -212,7 +212,7 @@ class Traffic:
         return ids
 
     async def check(self, *, gaps: int) -> None:
-        """What was confirmed has arrived once and in order, and whatever was missed is counted as a gap."""
+        """Check that confirmed events arrived once and in order, and that missed events are counted as gaps."""
         arrived = await self.received(self.direct, self.witness)
         assert [each for each in arrived if each not in self.uncertain] == self.confirmed
         assert len(set(arrived)) == len(arrived)
@@ -295,7 +295,7 @@ def _mute(between: Proxy) -> None:
 
 
 @pytest.mark.parametrize("fault", [_drop, _away, _reset, _hole, _deaf, _mute])
-async def test_connection_comes_back(
+async def test_the_connection_is_restored(
     fault: Callable[[Proxy], None], between: Proxy, server: embedded.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert connection._PING_SECONDS * (connection._PINGS_OUTSTANDING + 1) <= 60
@@ -319,8 +319,8 @@ async def test_connection_comes_back(
             assert gaps == 1
 
 
-async def test_server_that_hangs_up_on_those_who_come_back(fake_server: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """Without a word, after it was told who comes."""
+async def test_a_server_that_closes_each_reconnection(fake_server: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """It closes without an error, after CONNECT."""
     answers = (b"PONG\r\n", b"PONG\r\n", None, None, None, None)
     async with (
         fake_server({"max_payload": 1048576}, *answers) as fake,
@@ -337,8 +337,8 @@ async def test_server_that_hangs_up_on_those_who_come_back(fake_server: Any, cap
     assert "connection to NATS: the server closed the connection" in said
 
 
-async def test_closing_what_has_just_broken(server: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody has noticed that the server went away, and something waits to be sent."""
+async def test_closing_a_broken_connection(server: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client has not noticed yet, and data is pending."""
     async with connect(server.url, environ={}) as middleware:
         client = middleware._transport._connection.client
 
@@ -351,10 +351,10 @@ async def test_closing_what_has_just_broken(server: embedded.Server, monkeypatch
         await client.shutdown()
 
 
-async def test_half_a_message_is_none(between: Proxy, server: embedded.Server) -> None:
+async def test_a_truncated_message_is_dropped(between: Proxy, server: embedded.Server) -> None:
     async with traffic(between, server) as both:
         await both.publish(1)
-        between.to_client.cut_after = 1000  # in the midst of one that follows
+        between.to_client.cut_after = 1000  # in the middle of the next one
         await both.direct.publish_many([alive(1)] * 20)
         await lost(both.middleware)
         between.heal()
@@ -367,7 +367,7 @@ async def test_half_a_message_is_none(between: Proxy, server: embedded.Server) -
         assert both.events.counters.rejected == 0
 
 
-async def test_name_that_dns_does_not_know_any_more(
+async def test_a_name_that_no_longer_resolves(
     between: Proxy, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def unknown(*_: object, **__: object) -> list[object]:
@@ -392,7 +392,7 @@ async def test_name_that_dns_does_not_know_any_more(
 
 
 def replaced(folder: Path, authority: Authority, name: str, **more: Any) -> dict[str, Path]:
-    """Write what a client shows, over what was there; the arguments of `connect`."""
+    """Overwrite the client's certificate; return the arguments of `connect`."""
     cert, key = authority.issue(name, **more).write(folder, "client")
     return {"cert": cert, "key": key}
 
@@ -418,7 +418,7 @@ async def test_server_comes_back_with_another_authority(tmp_path: Path, caplog: 
                 with pytest.raises(lifecycle.DeliveryFailed, match="certificate not trusted") as raised:
                     await middleware.publish(alive(1), timeout=0.1)
                 assert not raised.value.may_arrive
-                ca.unlink()  # it may be away for a moment
+                ca.unlink()  # it may be gone for a moment
                 await logged(caplog, f"cannot read {ca}")
                 ca.write_bytes(OTHER.pem)
                 await middleware.publish(alive(2), timeout=SECONDS)
@@ -430,7 +430,7 @@ async def test_server_comes_back_with_another_authority(tmp_path: Path, caplog: 
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-async def test_server_comes_back_and_wants_another_certificate(
+async def test_server_comes_back_and_requires_another_certificate(
     version: ssl.TLSVersion, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original = ssl.create_default_context
@@ -464,7 +464,7 @@ async def test_server_comes_back_and_wants_another_certificate(
     assert sum("reconnected to " in record.getMessage() for record in caplog.records) == 1
 
 
-async def test_renewed_certificate_is_shown_the_next_time(tmp_path: Path) -> None:
+async def test_a_renewed_certificate_is_used_for_the_next_connection(tmp_path: Path) -> None:
     ca = tmp_path / "ca.pem"
     ca.write_bytes(OURS.pem)
     (tmp_path / "1").mkdir()
@@ -484,7 +484,7 @@ async def test_renewed_certificate_is_shown_the_next_time(tmp_path: Path) -> Non
             await middleware.publish(alive(2), timeout=SECONDS)
 
 
-async def test_password_that_is_changed_and_changed_back(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_password_that_is_changed_and_restored(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     config = servers.users(servers.User(name="alice", password="right"))
     other = servers.users(servers.User(name="alice", password="other"))
     with embedded.nats_server(config, jetstream=False) as first:
@@ -514,7 +514,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 
 def token_of(tmp_path: Path, **more: Any) -> tuple[str, dict[str, Any]]:
-    """Write a token over the one that was there; returns it with the arguments of `connect`."""
+    """Return a function that overwrites the token and returns it with the arguments of `connect`."""
     token = client_token(ISSUER, callerid="up=alice", pub_subjects=["choria.lifecycle.>"], **more)
     written = write_credentials(tmp_path, token)
     config = tmp_path / "client.conf"
@@ -526,7 +526,7 @@ def token_of(tmp_path: Path, **more: Any) -> tuple[str, dict[str, Any]]:
     return token.jwt, {"config": config, "environ": {"USER": "alice"}}
 
 
-async def test_renewed_token_is_shown_the_next_time(
+async def test_a_renewed_token_is_used_for_the_next_connection(
     broker: Broker, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with running_proxy(broker.port) as between:
@@ -564,7 +564,7 @@ FIRST, SECOND = f"_mcollective-server._tcp.{DOMAIN}", f"_x-puppet-mcollective._t
 
 @dataclass(slots=True)
 class Records:
-    """What DNS knows, and who asks it."""
+    """The DNS server's zone and the questions it was asked."""
 
     zone: dict[str, Any]
     dns: DnsServer
@@ -573,7 +573,7 @@ class Records:
 
 @pytest.fixture
 def records(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Records]:
-    """A DNS server that the library asks, and the arguments of `connect` that make it ask."""
+    """Run a DNS server for the library; yield it with the arguments of `connect` that make it use DNS."""
     zone: dict[str, Any] = {}
     with dns_server(zone) as dns:
         resolver = Resolver(configure=False)
@@ -587,7 +587,7 @@ def records(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Records
 
 
 def _puppet_at(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have puppet:4222 be a server on this machine."""
+    """Make puppet:4222 resolve to a server on this machine."""
     loop = asyncio.get_running_loop()
     original = loop.getaddrinfo
 
@@ -615,14 +615,14 @@ async def test_lower_priorities_come_first(records: Records, server: embedded.Se
 
 
 @pytest.mark.parametrize("first", ["NXDOMAIN", "EMPTY", "SERVFAIL"])
-async def test_the_second_name_is_asked(first: str, records: Records, server: embedded.Server) -> None:
+async def test_the_second_name_is_queried(first: str, records: Records, server: embedded.Server) -> None:
     records.zone |= {FIRST: first, SECOND: [(0, 0, server.port, "localhost")]}
     assert await connected(records) == f"nats://localhost:{server.port}"
     assert records.dns.asked[-2:] == [f"SRV {FIRST}", f"SRV {SECOND}"]
 
 
 @pytest.mark.parametrize("both", ["NXDOMAIN", "EMPTY", "SERVFAIL", "TIMEOUT"])
-async def test_without_records_it_is_puppet(
+async def test_without_records_the_default_is_puppet(
     both: str, records: Records, server: embedded.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _puppet_at(server.port, monkeypatch)
@@ -639,7 +639,7 @@ async def test_without_records_it_is_puppet(
 
 @pytest.mark.parametrize("name", ["localhost", "broker.example.net"])
 async def test_target_of_a_record_is_verified(name: str, records: Records, tmp_path: Path) -> None:
-    """Whoever forges an answer of DNS still has no certificate for the name in it."""
+    """A forged DNS answer does not help an attacker who has no certificate for the name in it."""
     (tmp_path / "ca.pem").write_bytes(OURS.pem)
     pair = replaced(tmp_path, OURS, "alice")
     keys = {
@@ -659,7 +659,7 @@ async def test_target_of_a_record_is_verified(name: str, records: Records, tmp_p
             assert "certificate is not valid for 'localhost'" in message
 
 
-async def test_federated_clients_ask_for_their_own(records: Records, server: embedded.Server) -> None:
+async def test_federated_clients_query_their_own_records(records: Records, server: embedded.Server) -> None:
     federation = f"_mcollective-federation_server._tcp.{DOMAIN}"
     records.options["environ"] |= {"CHORIA_FED_COLLECTIVE": "far"}
     records.zone[federation] = [(0, 0, server.port, "localhost")]
@@ -671,7 +671,7 @@ async def test_federated_clients_ask_for_their_own(records: Records, server: emb
     assert "puppet" not in message.replace("_x-puppet-", "")
 
 
-async def test_answer_that_changes_between_connections(records: Records, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_answer_that_changes_between_connections(records: Records, caplog: pytest.LogCaptureFixture) -> None:
     with (
         embedded.nats_server(jetstream=False) as first,
         embedded.nats_server(jetstream=False) as second,
@@ -680,7 +680,7 @@ async def test_answer_that_changes_between_connections(records: Records, caplog:
         records.zone[FIRST] = [(0, 0, first.port, "localhost")]
         async with connect(**records.options) as middleware, middleware.events() as events:
             for number, (old, new) in enumerate([(first, second), (second, third)], 1):
-                # One that is there, and one before it that is not.
+                # A reachable one, and before it an unreachable one.
                 records.zone[FIRST] = [(10, 0, new.port, "localhost"), (0, 0, 1, "localhost")]
                 old.kill()
                 await lost(middleware)
@@ -690,8 +690,8 @@ async def test_answer_that_changes_between_connections(records: Records, caplog:
                 assert events.counters.gaps == number
 
 
-async def test_dns_that_fails_between_connections(records: Records, server: embedded.Server, between: Proxy) -> None:
-    """The brokers that were known are better than none."""
+async def test_dns_fails_between_connections(records: Records, server: embedded.Server, between: Proxy) -> None:
+    """The known brokers are kept."""
     records.zone[FIRST] = [(0, 0, between.port, "localhost")]
     async with connect(**records.options) as middleware:
         for answer in ("NXDOMAIN", "SERVFAIL"):

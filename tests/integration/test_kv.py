@@ -1,4 +1,4 @@
-"""Buckets on a real server: what we write, nats-py's own KeyValue reads, and the other way around."""
+"""Buckets on a real server: this library and nats-py's KeyValue read each other's entries."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ KEY = "TALLY"
 
 
 def choria(name: str, ttl: float, **more: object) -> dict[str, Any]:
-    """The stream of an election's bucket, as Choria's broker has it (broker/network/network_jetstream.go)."""
+    """Return the stream of an election's bucket, as made by Choria's broker (broker/network/network_jetstream.go)."""
     return {
         "name": f"KV_{name}",
         "subjects": [f"$KV.{name}.>"],
@@ -58,7 +58,7 @@ async def make(client: nats_py.NATS, config: dict[str, Any]) -> None:
 
 @asynccontextmanager
 async def both(server: embedded.Server, ttl: float = 60.0, **more: object) -> AsyncIterator[tuple[Bucket, KeyValue]]:
-    """A bucket of its own, seen by us and by nats-py."""
+    """Make a new bucket; yield it as seen by this library and by nats-py."""
     name = f"B{next(NUMBERS)}"
     async with await nats_py.connect(server.url) as client:
         await make(client, choria(name, ttl, **more))
@@ -66,7 +66,7 @@ async def both(server: embedded.Server, ttl: float = 60.0, **more: object) -> As
             yield middleware.bucket(name), await client.jetstream().key_value(name)
 
 
-async def test_what_we_write_nats_py_reads(server: embedded.Server) -> None:
+async def test_nats_py_reads_our_entries(server: embedded.Server) -> None:
     async with both(server) as (ours, theirs):
         held = await ours.write(KEY, "host", 0, "a", WITHIN)
         entry = await theirs.get(KEY)
@@ -87,7 +87,7 @@ async def test_what_we_write_nats_py_reads(server: embedded.Server) -> None:
         assert await theirs.create(KEY, b"theirs") == again.revision + 2
 
 
-async def test_what_nats_py_writes_we_respect(server: embedded.Server) -> None:
+async def test_entries_of_nats_py_are_respected(server: embedded.Server) -> None:
     async with both(server) as (ours, theirs):
         revision = await theirs.create(KEY, b"theirs")
         with pytest.raises(RevisionConflict):
@@ -99,7 +99,7 @@ async def test_what_nats_py_writes_we_respect(server: embedded.Server) -> None:
 
 
 @pytest.mark.parametrize("way", ["delete", "purge"])
-async def test_a_key_that_was_deleted_can_be_written_and_was_not_handed_over(server: embedded.Server, way: str) -> None:
+async def test_a_deleted_key_can_be_written_and_was_not_released(server: embedded.Server, way: str) -> None:
     async with both(server) as (ours, theirs):
         await ours.write(KEY, "host", 0, "a", WITHIN)
         await (theirs.delete(KEY) if way == "delete" else theirs.purge(KEY))
@@ -108,7 +108,7 @@ async def test_a_key_that_was_deleted_can_be_written_and_was_not_handed_over(ser
         assert (await theirs.get(KEY)).value == b"host"
 
 
-async def test_a_key_that_was_released_is_handed_over_once(server: embedded.Server) -> None:
+async def test_a_released_key_is_handed_over_once(server: embedded.Server) -> None:
     async with both(server) as (ours, _):
         held = await ours.write(KEY, "host", 0, "a", WITHIN)
         await ours.release(KEY, held.revision, WITHIN)
@@ -119,7 +119,7 @@ async def test_a_key_that_was_released_is_handed_over_once(server: embedded.Serv
         assert not (await ours.write(KEY, "other", held.revision, "c", WITHIN)).previous_released
 
 
-async def test_a_write_that_is_asked_for_again_was_done_once(server: embedded.Server) -> None:
+async def test_a_repeated_write_is_done_once(server: embedded.Server) -> None:
     async with both(server) as (ours, theirs):
         held = await ours.write(KEY, "host", 0, "a", WITHIN)
         assert (await ours.write(KEY, "host", 0, "a", WITHIN)).revision == held.revision
@@ -128,15 +128,15 @@ async def test_a_write_that_is_asked_for_again_was_done_once(server: embedded.Se
         assert (await theirs.status()).values == 1
 
 
-async def test_after_the_window_for_duplicates_the_key_itself_tells(server: embedded.Server) -> None:
+async def test_after_the_duplicate_window_the_key_itself_decides(server: embedded.Server) -> None:
     async with both(server, duplicate_window=int(0.1e9)) as (ours, _):
         held = await ours.write(KEY, "host", 0, "a", WITHIN)
-        await asyncio.sleep(0.3)  # the window is the server's
+        await asyncio.sleep(0.3)  # the server's window
         assert (await ours.write(KEY, "host", 0, "a", WITHIN)).revision == held.revision
 
 
 @pytest.mark.parametrize("more", [{}, {"allow_msg_ttl": True, "subject_delete_marker_ttl": int(1e9)}])
-async def test_a_key_expires_and_can_be_written_anew(server: embedded.Server, more: dict[str, object]) -> None:
+async def test_a_key_expires_and_can_be_written_again(server: embedded.Server, more: dict[str, object]) -> None:
     async with both(server, 1.0, **more) as (ours, theirs):
         assert await ours.ttl(WITHIN) == 1.0
         held = await ours.write(KEY, "host", 0, "a", WITHIN)
@@ -153,7 +153,7 @@ async def test_a_key_expires_and_can_be_written_anew(server: embedded.Server, mo
         assert (await theirs.get(KEY)).value == b"other"
 
 
-async def test_a_bucket_that_is_not_there(server: embedded.Server) -> None:
+async def test_a_missing_bucket(server: embedded.Server) -> None:
     async with lifecycle.connect(server.url) as middleware:
         bucket = middleware.bucket("NONE")
         with pytest.raises(lifecycle.NoStream, match="there is no bucket NONE: Choria's brokers make"):
@@ -180,7 +180,7 @@ async def test_a_bucket_without_ttl(server: embedded.Server) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "a b", "a.", "a.*", "é"])
-async def test_what_is_no_key_is_refused(server: embedded.Server, key: str) -> None:
+async def test_invalid_keys_are_refused(server: embedded.Server, key: str) -> None:
     async with lifecycle.connect(server.url) as middleware:
         with pytest.raises(lifecycle.OptionError, match="is no key"):
             await middleware.bucket("B").write(key, "x", 0, "a", WITHIN)
@@ -188,7 +188,7 @@ async def test_what_is_no_key_is_refused(server: embedded.Server, key: str) -> N
             middleware.bucket(f"{key}.")
 
 
-async def test_a_candidate_by_choria_s_rights_may_write_and_not_read() -> None:
+async def test_a_candidate_with_election_permissions_may_write_but_not_read() -> None:
     publish, _ = allowed({"callerid": "up=x", "permissions": {"election_user": True}})
     name = "CHORIA_LEADER_ELECTION"
     config = users(
@@ -213,10 +213,10 @@ async def test_a_candidate_by_choria_s_rights_may_write_and_not_read() -> None:
             for token in ("b", "c"):
                 with pytest.raises(RevisionConflict):
                     await ours.write(KEY, "host", 0, token, WITHIN)
-            assert asyncio.get_running_loop().time() - started < WITHIN / 2  # nothing is waited for in vain
+            assert asyncio.get_running_loop().time() - started < WITHIN / 2  # no needless wait
             held = await ours.write(KEY, "host", held.revision, "d", WITHIN)
             await ours.release(KEY, held.revision, WITHIN)
-            with pytest.raises(RevisionConflict):  # what is there cannot be seen: it ends with the TTL
+            with pytest.raises(RevisionConflict):  # the entry cannot be read, but expires with the TTL
                 await ours.write(KEY, "host", 0, "e", WITHIN)
             assert await theirs.create(KEY, b"theirs")
             with pytest.raises(lifecycle.NoStream):
@@ -234,7 +234,7 @@ async def _deleted(jetstream: JetStreamContext, name: str, ours: Bucket) -> None
     await ours.write(KEY, "host", 0, "z", WITHIN)
 
 
-async def test_the_connection_is_lost_between_a_write_and_its_answer(server: embedded.Server) -> None:
+async def test_the_connection_is_lost_between_a_write_and_its_confirmation(server: embedded.Server) -> None:
     async with both(server) as (_, theirs), proxy(server.port) as between, lifecycle.connect(between.url) as middleware:
         ours = middleware.bucket(theirs._name)
         revision = 0
@@ -242,7 +242,7 @@ async def test_the_connection_is_lost_between_a_write_and_its_answer(server: emb
             between.black_hole(between.to_client)
             with pytest.raises(lifecycle.ConnectionFailed, match=f"bucket {theirs._name}: "):
                 await ours.write(KEY, "host", revision, f"t{number}", 1.0)
-            stored = await theirs.get(KEY)  # it has been done
+            stored = await theirs.get(KEY)  # it has been written
             if number == 1:
                 between.drop()
             between.heal()
@@ -260,7 +260,7 @@ async def _answered(ours: Bucket, revision: int, token: str) -> WriteResult:
                 continue
 
 
-async def test_no_answer_is_waited_for_longer_than_said(server: embedded.Server) -> None:
+async def test_requests_respect_the_timeout(server: embedded.Server) -> None:
     async with both(server) as (_, theirs), proxy(server.port) as between, lifecycle.connect(between.url) as middleware:
         ours = middleware.bucket(theirs._name)
         assert await ours.ttl(WITHIN) == 60.0
@@ -278,7 +278,7 @@ async def test_no_answer_is_waited_for_longer_than_said(server: embedded.Server)
         between.heal()
 
 
-async def test_a_bucket_outlives_its_middleware_no_more(server: embedded.Server) -> None:
+async def test_a_bucket_cannot_be_used_after_its_middleware_is_closed(server: embedded.Server) -> None:
     async with lifecycle.connect(server.url) as middleware:
         ours = middleware.bucket("B")
     with pytest.raises(lifecycle.ConnectionFailed, match="the middleware is closed"):

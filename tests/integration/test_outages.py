@@ -1,4 +1,4 @@
-"""Servers that die, hang, talk rubbish or change their mind, while events travel."""
+"""Servers that die, hang, send garbage or change their configuration while events are in flight."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reconnect at once: what is tested is that, not how long the pauses are."""
+    """Reconnect at once: the length of the pauses is not under test."""
     monkeypatch.setattr(reconnect, "SHORTEST", 0.01)
     monkeypatch.setattr(reconnect, "LONGEST", 0.02)
 
 
 @pytest.fixture
 def frozen() -> Iterator[embedded.Server]:
-    """A server of one's own to stop with SIGSTOP; it is continued for its end."""
+    """Run a private server to stop with SIGSTOP; it is continued before its end."""
     with embedded.nats_server(jetstream=False) as running:
         yield running
         running.process.send_signal(signal.SIGCONT)
@@ -61,7 +61,7 @@ async def test_killed_while_receiving() -> None:
                 assert middleware.server == first.url
 
 
-async def test_killed_while_publishing_loses_nothing_acknowledged(tmp_path: Path) -> None:
+async def test_killed_while_publishing_loses_no_acknowledged_events(tmp_path: Path) -> None:
     acknowledged: list[str] = []
     with embedded.nats_server(store=tmp_path) as first:
         client = await nats_py.connect(first.url, allow_reconnect=False)
@@ -78,7 +78,7 @@ async def test_killed_while_publishing_loses_nothing_acknowledged(tmp_path: Path
             for number in range(50):
                 await publish(number)
             killed = [asyncio.create_task(publish(number)) for number in range(50, 100)]
-            await asyncio.sleep(0)  # they have begun to send
+            await asyncio.sleep(0)  # they have started sending
             first.kill()
             await asyncio.wait(killed)
             with embedded.nats_server(port=first.port, store=tmp_path) as second:
@@ -96,7 +96,7 @@ async def test_killed_while_publishing_loses_nothing_acknowledged(tmp_path: Path
     assert set(acknowledged) <= stored
 
 
-async def test_publishing_before_the_end_is_noticed_may_have_arrived() -> None:
+async def test_events_published_before_the_loss_is_noticed_may_have_arrived() -> None:
     with embedded.nats_server(jetstream=False) as server:
         async with connect(server.url, environ={}) as middleware:
             server.kill()
@@ -105,7 +105,7 @@ async def test_publishing_before_the_end_is_noticed_may_have_arrived() -> None:
             assert raised.value.may_arrive
 
 
-async def test_published_while_disconnected_waits_for_the_server() -> None:
+async def test_events_published_while_disconnected_wait_for_the_server() -> None:
     with embedded.nats_server(jetstream=False) as first:
         async with connect(first.url, environ={}) as middleware:
             first.kill()
@@ -115,7 +115,7 @@ async def test_published_while_disconnected_waits_for_the_server() -> None:
                 await waiting
 
 
-async def test_nothing_was_sent_while_disconnected() -> None:
+async def test_nothing_is_sent_while_disconnected() -> None:
     with embedded.nats_server(jetstream=False) as first:
         async with connect(first.url, environ={}) as middleware:
             first.kill()
@@ -131,7 +131,7 @@ async def test_nothing_was_sent_while_disconnected() -> None:
     assert tasks_left() == []
 
 
-async def test_server_that_hangs(frozen: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_hangs(frozen: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "_CLOSE_SECONDS", 0.2)
     async with connect(frozen.url, environ={}) as middleware:
         async with middleware.events() as events:
@@ -143,13 +143,13 @@ async def test_server_that_hangs(frozen: embedded.Server, monkeypatch: pytest.Mo
             with pytest.raises(lifecycle.ConnectionFailed):
                 await middleware.flush(timeout=0.1)
             frozen.process.send_signal(signal.SIGCONT)
-            await middleware.publish(alive(2))  # a confirmation that came too late breaks nothing
+            await middleware.publish(alive(2))  # a late confirmation does no harm
             assert [(await anext(events)).identity for _ in range(2)] == ["n1.example.net", "n2.example.net"]
         freeze(frozen)
     assert tasks_left() == []
 
 
-async def test_server_that_takes_no_more_bytes(frozen: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_stops_reading(frozen: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "_CLOSE_SECONDS", 0.2)
     async with connect(frozen.url, environ={}) as middleware:
         freeze(frozen)
@@ -159,7 +159,7 @@ async def test_server_that_takes_no_more_bytes(frozen: embedded.Server, monkeypa
 
 
 async def stall(server: embedded.Server, middleware: lifecycle.Middleware) -> None:
-    """Stop a server, and send so much that it takes no more."""
+    """Stop a server, and send enough to fill the buffers."""
     freeze(server)
     with pytest.raises(lifecycle.DeliveryFailed):
         await middleware.publish_many([alive(1)] * 50_000, timeout=0.3)
@@ -167,21 +167,21 @@ async def stall(server: embedded.Server, middleware: lifecycle.Middleware) -> No
 
 
 async def crowd(middleware: lifecycle.Middleware) -> None:
-    """More publishes at once than nats-py's own queue of 1024 takes."""
+    """Start more publishes at once than nats-py's own queue of 1024 holds."""
     outcomes = await asyncio.gather(
         *(middleware.publish(alive(number), timeout=0.1) for number in range(1100)), return_exceptions=True
     )
     assert {type(outcome) for outcome in outcomes} == {lifecycle.DeliveryFailed}
 
 
-async def test_every_deadline_holds_while_the_server_takes_nothing(
+async def test_every_timeout_holds_while_the_server_does_not_read(
     frozen: embedded.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transport, "_CLOSE_SECONDS", 0.2)
     async with asyncio.timeout(30), connect(frozen.url, environ={}) as middleware:
         await stall(frozen, middleware)
         await crowd(middleware)
-        # Beyond the two megabytes at which nats-py would wait within publish.
+        # Above the two megabytes at which nats-py would wait within publish.
         middleware._transport._connection.client._pending_data_size += 3_000_000
         with pytest.raises(lifecycle.ConnectionFailed):
             async with middleware.events(timeout=0.1):
@@ -197,7 +197,7 @@ async def test_every_deadline_holds_while_the_server_takes_nothing(
     assert tasks_left() == []
 
 
-async def test_loss_is_noticed_while_the_server_takes_nothing(
+async def test_loss_is_noticed_while_the_server_does_not_read(
     frozen: embedded.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "_PING_SECONDS", 1)
@@ -208,7 +208,7 @@ async def test_loss_is_noticed_while_the_server_takes_nothing(
         await lost(middleware)
 
 
-async def test_what_waits_for_a_server_that_takes_nothing_is_bounded(
+async def test_pending_data_is_bounded_while_the_server_does_not_read(
     frozen: embedded.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transport, "_CLOSE_SECONDS", 0.2)
@@ -231,7 +231,7 @@ async def test_what_waits_for_a_server_that_takes_nothing_is_bounded(
         await middleware.publish(alive(2))
 
 
-async def test_closing_with_bytes_nobody_takes(frozen: embedded.Server) -> None:
+async def test_closing_with_unread_data(frozen: embedded.Server) -> None:
     loop = asyncio.get_running_loop()
     async with connect(frozen.url, environ={}) as middleware:
         with pytest.raises(lifecycle.DeliveryFailed, match="no JetStream"):  # leaves a task for acknowledgements
@@ -243,10 +243,10 @@ async def test_closing_with_bytes_nobody_takes(frozen: embedded.Server) -> None:
     assert tasks_left() == []
 
 
-async def test_cancelled_while_closing_with_bytes_nobody_takes(
+async def test_cancelled_while_closing_with_unread_data(
     frozen: embedded.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "_CLOSE_SECONDS", 0.01)  # what is cancelled is the cutting of the connection
+    monkeypatch.setattr(transport, "_CLOSE_SECONDS", 0.01)  # the cancellation hits the disconnect
     manager = connect(frozen.url, environ={})
     middleware = await manager.__aenter__()
     await stall(frozen, middleware)
@@ -260,7 +260,7 @@ async def test_cancelled_while_closing_with_bytes_nobody_takes(
     assert socket.fileno() == -1
 
 
-async def test_nobody_reads_and_nobody_takes(frozen: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_neither_side_reads(frozen: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once asyncio.run has cancelled its tasks, nats-py writes at once and swallows a cancellation while it waits."""
     monkeypatch.setattr(transport, "_CLOSE_SECONDS", 0.2)
     async with (
@@ -282,8 +282,8 @@ async def test_nobody_reads_and_nobody_takes(frozen: embedded.Server, monkeypatc
             assert done
 
 
-async def test_an_end_that_is_never_told_is_awaited_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As of a connection whose TLS handshake failed; each wait would add a second to closing."""
+async def test_a_missing_connection_lost_is_awaited_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a failed TLS handshake, asyncio never calls it; each wait would add a second to closing."""
     monkeypatch.setattr(tcp, "CLOSE_TIMEOUT", 0.01)
     waits = 0
 
@@ -312,7 +312,7 @@ async def test_black_hole_is_noticed(frozen: embedded.Server, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("rubbish", [b"MSG choria.x notanumber 5\r\nhello\r\n", b"-ERR \r\n", b"INFO {\r\n"])
-async def test_rubbish_reconnects_without_tracebacks(
+async def test_garbage_reconnects_without_tracebacks(
     fake_server: Any, caplog: pytest.LogCaptureFixture, rubbish: bytes
 ) -> None:
     info = {"max_payload": 1048576}
@@ -328,7 +328,7 @@ async def test_rubbish_reconnects_without_tracebacks(
 
 
 @pytest.mark.parametrize("words", [b"-ERR 'User Authentication Expired'\r\n", b"-ERR 'Unknown Protocol Operation'\r\n"])
-async def test_server_that_ends_the_connection_is_tried_again(fake_server: Any, words: bytes) -> None:
+async def test_a_server_that_closes_the_connection_is_retried(fake_server: Any, words: bytes) -> None:
     async with (
         fake_server({"max_payload": 1048576}, b"PONG\r\n", words) as fake,
         connect(fake.url, environ={}) as middleware,
@@ -338,7 +338,7 @@ async def test_server_that_ends_the_connection_is_tried_again(fake_server: Any, 
         await middleware.publish(alive(2), timeout=30)
 
 
-async def test_nothing_is_sent_in_the_clear_after_a_reconnect(fake_server: Any, tls: Path) -> None:
+async def test_nothing_is_sent_in_plain_text_after_a_reconnect(fake_server: Any, tls: Path) -> None:
     users = 'authorization { users = [ { user: "alice", password: "s3cret" } ] }'
     config = f'{users}\ntls {{ cert_file: "{tls}/server.pem", key_file: "{tls}/server.key" }}'
     with embedded.nats_server(config, jetstream=False) as server:
@@ -359,7 +359,7 @@ async def test_nothing_is_sent_in_the_clear_after_a_reconnect(fake_server: Any, 
                 assert not raised.value.may_arrive
 
 
-async def test_greetings_nobody_expects_are_survived(fake_server: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_unexpected_greetings_are_survived(fake_server: Any, caplog: pytest.LogCaptureFixture) -> None:
     good = b'INFO {"max_payload": 1048576}\r\n'
     odd = (b"INFO []\r\n", b'INFO {"max_payload": null}\r\n', b'INFO {"connect_urls": 1}\r\n', b"\xff\r\n")
     async with (
@@ -373,13 +373,13 @@ async def test_greetings_nobody_expects_are_survived(fake_server: Any, caplog: p
 
 
 @pytest.mark.parametrize("payload", [b"null", b'"large"'])
-async def test_greeting_without_a_usable_size(fake_server: Any, payload: bytes) -> None:
+async def test_a_greeting_without_a_usable_size(fake_server: Any, payload: bytes) -> None:
     async with fake_server(None, greetings=(b'INFO {"max_payload": %b}\r\n' % payload,)) as fake:
         with pytest.raises(lifecycle.ConnectionFailed, match="max_payload"):
             await connect(fake.url, environ={}).__aenter__()
 
 
-async def test_time_for_the_first_connection_is_not_that_for_a_reconnect(
+async def test_the_first_connection_and_reconnects_have_separate_timeouts(
     fake_server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "_RECONNECT_STEP_SECONDS", 0.05)
@@ -393,7 +393,7 @@ async def test_time_for_the_first_connection_is_not_that_for_a_reconnect(
         await middleware.publish(alive(2), timeout=20)  # the second connection stays silent
 
 
-async def test_lost_while_waiting_for_an_answer_starts_over(fake_server: Any) -> None:
+async def test_a_loss_during_the_handshake_starts_over(fake_server: Any) -> None:
     info = {"max_payload": 1048576}
     async with (
         fake_server(info, b"PONG\r\n", None, b"PONG\r\n", b"PONG\r\n", b"PONG\r\n", None) as fake,
@@ -405,7 +405,7 @@ async def test_lost_while_waiting_for_an_answer_starts_over(fake_server: Any) ->
 
 
 async def test_pauses_between_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()  # the true bounds
+    monkeypatch.undo()  # the real bounds
     drawn: list[tuple[float, float]] = []
     slept: list[float] = []
     enough = asyncio.Event()
@@ -468,18 +468,18 @@ async def test_cancelled_while_closing(frozen: embedded.Server) -> None:
 
 
 def tasks_left() -> list[str]:
-    """The tasks that are running besides the test."""
+    """Return the running tasks besides the test's."""
     return [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks() - {asyncio.current_task()}]
 
 
 def freeze(server: embedded.Server) -> None:
-    """Stop a server, and return once it has stopped; its fixture lets it go on."""
+    """Stop a server, and return once it has stopped; its fixture continues it."""
     server.process.send_signal(signal.SIGSTOP)
     os.waitpid(server.process.pid, os.WUNTRACED)
 
 
 async def lost(middleware: lifecycle.Middleware) -> None:
-    """Wait until the end of the connection was noticed."""
+    """Wait until the middleware has noticed the end of the connection."""
     await asyncio.wait({middleware._transport._connection.client.lost})
 
 

@@ -1,4 +1,4 @@
-"""Connected as Choria's own client would be: its files on a disk, and brokers that are strict about who comes."""
+"""Connecting like Choria's own client: with its files on disk, to brokers that authenticate strictly."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ OLD = Authority.create("Puppet CA: old.example.net", old_puppet=True)
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A machine with files of Choria's.
+    """A machine with Choria's files.
 
     Attributes:
-        root: what would be / there.
+        root: the folder that stands for /.
         environ: the environment of its user alice.
     """
 
@@ -57,7 +57,7 @@ class Host:
         return self.root / "home" / "alice"
 
     def config(self, keys: Mapping[str, object], plugin: Mapping[str, object] | None = None) -> Path:
-        """Write client.conf, and plugin.d/choria.cfg beside it."""
+        """Write client.conf and plugin.d/choria.cfg."""
         folder = self.root / "etc" / "choria"
         (folder / "plugin.d").mkdir(parents=True, exist_ok=True)
         _write(folder / "plugin.d" / "choria.cfg", plugin or {})
@@ -78,19 +78,19 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     made = Host(tmp_path, {"USER": "alice"})
     made.home.mkdir(parents=True)
     made.environ["HOME"] = str(made.home)
-    monkeypatch.chdir(tmp_path)  # the files of projects are looked for above it
+    monkeypatch.chdir(tmp_path)  # project files are searched for in the parent folders
     return made
 
 
 @pytest.fixture
 def unprivileged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs the tests is not root."""
+    """Pretend that the tests do not run as root."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
 
 
 @contextmanager
 def guarded(folder: Path, authority: Authority = OURS, **certificate: Any) -> Iterator[embedded.Server]:
-    """A nats-server that wants certificates of the authority, and shows one for localhost."""
+    """Run a nats-server that requires certificates of the authority, and shows one for localhost."""
     folder.mkdir(exist_ok=True)
     shown = authority.issue("localhost", **certificate)
     settings = [MONITORED, servers.tls(folder, shown, clients=authority)]
@@ -105,7 +105,7 @@ def mutual(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.Server
 
 
 def client_of(server: embedded.Server, name: str) -> dict[str, Any]:
-    """What the server tells of the connection with this name."""
+    """Return what the server reports about the connection with this name."""
     ports = next(server.log.parent.glob("*.ports"))
     port = int(json.loads(ports.read_bytes())["monitoring"][0].rpartition(":")[2])
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=5)
@@ -136,7 +136,7 @@ async def refused(kind: type[lifecycle.LifecycleError], **options: Any) -> str:
 
 
 def lifecycle_command(host: Host, *arguments: object, **more: str) -> subprocess.Popen[str]:
-    """`lifecycle` as alice runs it there."""
+    """Start `lifecycle` as alice on this machine."""
     return subprocess.Popen(
         [sys.executable, "-m", "choria_lifecycle", *map(str, arguments)],
         stdin=subprocess.DEVNULL,
@@ -158,7 +158,7 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 
 def viewed_and_emitted(host: Host, viewer: list[object], emitter: list[object]) -> None:
-    """What one process emits, another views."""
+    """Check that one process views what another emits."""
     view = lifecycle_command(host, "view", "--count", 1, "--for", "20s", "--output", "json", *viewer)
     try:
         assert view.stderr is not None
@@ -178,7 +178,7 @@ def viewed_and_emitted(host: Host, viewer: list[object], emitter: list[object]) 
 
 @pytest.fixture(params=["HOME", "ssldir", "puppet"])
 def ssldir(request: pytest.FixtureRequest, host: Host, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The ways in which Puppet's certificates are found, as what stands in the configuration about it."""
+    """Return the settings for each way to find Puppet's certificates."""
     folder = host.puppet().ssldir
     if request.param == "ssldir":
         return {"plugin.choria.ssldir": str(folder)}
@@ -215,7 +215,7 @@ async def test_a_file_in_the_home_directory_is_found(
     await round_trip(environ=host.environ)
 
 
-async def test_the_file_of_a_project_wins(host: Host, mutual: embedded.Server) -> None:
+async def test_the_file_of_a_project_takes_precedence(host: Host, mutual: embedded.Server) -> None:
     config = host.config({"plugin.choria.ssldir": host.puppet().ssldir}, {"middleware_hosts": "localhost:1"})
     _write(host.root / "choria.conf", {f"plugin.choria.{key}": value for key, value in hosts(mutual).items()})
     await round_trip(config=config, environ=host.environ)
@@ -245,7 +245,7 @@ async def test_puppet_without_certificates(host: Host) -> None:
 async def test_certificate_without_names(
     provider: str, accepted: bool, authority: Authority, host: Host, tmp_path: Path
 ) -> None:
-    """Old Puppet authorities left out alternative names; Choria's providers differ in what they make of that."""
+    """Old Puppet authorities omitted alternative names; Choria's providers handle that differently."""
     layout = host.puppet(authority)
     with guarded(tmp_path / "server", authority, san=False) as server:
         options: dict[str, Any] = {"environ": host.environ}
@@ -265,7 +265,7 @@ async def test_certificate_without_names(
 
 
 async def test_common_name_of_another_host(host: Host, tmp_path: Path) -> None:
-    """The common name takes the place of alternative names, not that of the verification."""
+    """The common name replaces alternative names, but is still verified."""
     layout = host.puppet()
     shown = OURS.issue("broker.example.net", san=False)
     (tmp_path / "server").mkdir()
@@ -280,7 +280,7 @@ async def test_common_name_of_another_host(host: Host, tmp_path: Path) -> None:
 async def test_old_authority_under_strict_verification(
     provider: str, host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Python 3.13 verifies strictly by default, which Puppet's authorities do not survive."""
+    """Python 3.13 verifies strictly by default, which Puppet's old certificates do not pass."""
     original = ssl.create_default_context
 
     def strict(**arguments: Any) -> ssl.SSLContext:
@@ -299,14 +299,14 @@ async def test_old_authority_under_strict_verification(
             keys = files_of(layout) if provider == "file" else {"plugin.choria.ssldir": layout.ssldir}
             options["config"] = host.config(keys, hosts(server))
         await round_trip(**options)
-        # Others are refused as ever.
+        # Other certificates are still refused.
         layout.ca.write_bytes(OTHER.pem)
         message = await refused(lifecycle.ConnectionFailed, **options)
         assert "certificate not trusted" in message
         assert f"in {layout.ca} (" in message
 
 
-def test_puppet_as_processes(host: Host, mutual: embedded.Server) -> None:
+def test_puppet_in_processes(host: Host, mutual: embedded.Server) -> None:
     config = host.config({"plugin.choria.ssldir": host.puppet().ssldir}, hosts(mutual))
     viewed_and_emitted(host, ["--config", config], ["--config", config])
 
@@ -349,7 +349,7 @@ async def test_file(
 
 
 @pytest.mark.parametrize("missing", ["certificate", "key", "ca"])
-async def test_file_that_is_not_named(missing: str, host: Host) -> None:
+async def test_file_without_a_setting(missing: str, host: Host) -> None:
     keys = {key: value for key, value in files_of(host.puppet()).items() if not key.endswith(f".{missing}")}
     config = host.config(keys, {"middleware_hosts": "localhost:1"})
     message = await refused(lifecycle.ConfigError, config=config, environ=host.environ)
@@ -364,7 +364,7 @@ async def test_file_that_is_not_named(missing: str, host: Host) -> None:
         ("kerberos", "is none of puppet, file, "),
     ],
 )
-def test_provider_that_is_not_supported(provider: str, words: str, host: Host) -> None:
+def test_an_unsupported_provider(provider: str, words: str, host: Host) -> None:
     config = host.config({"plugin.security.provider": provider}, {"middleware_hosts": "localhost:1"})
     code, out, said = ended(lifecycle_command(host, "view", "--count", 1, "--config", config))
     assert (code, out) == (2, "")
@@ -381,7 +381,7 @@ ISSUER = Ed25519PrivateKey.generate()
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[Broker]:
-    """A Choria broker before a nats-server with a stream; what it has seen is of all tests."""
+    """Run a Choria broker in front of a nats-server with a stream; its records cover all tests."""
     with (
         embedded.nats_server() as behind,
         choria_broker(ISSUER, OURS.issue("localhost"), behind.port, clients=OURS) as running,
@@ -392,7 +392,7 @@ def broker() -> Iterator[Broker]:
 def with_token(
     host: Host, broker: Broker, token: Token, more: Mapping[str, object] | None = None, **names: str
 ) -> dict[str, Any]:
-    """The arguments of `connect` on a host with this token."""
+    """Return the arguments of `connect` for a host with this token."""
     written = write_credentials(host.home / ".config" / "choria", token, **names)
     keys = {
         "plugin.security.provider": "choria",
@@ -414,15 +414,17 @@ async def test_choria(host: Host, broker: Broker) -> None:
 
 
 @pytest.mark.parametrize("auth_required", [False, True])
-async def test_choria_broker_that_says_that_it_asks(auth_required: bool, host: Host, server: embedded.Server) -> None:
-    """Choria sets its authentication up so late that the greeting need not tell of it."""
+async def test_a_choria_broker_that_may_not_announce_authentication(
+    auth_required: bool, host: Host, server: embedded.Server
+) -> None:
+    """Choria sets up its authentication so late that INFO may not announce it."""
     shown = OURS.issue("localhost")
     with choria_broker(ISSUER, shown, server.port, auth_required=auth_required) as broker:
         await round_trip(**with_token(host, broker, client_token(ISSUER, **EVERYTHING)))
 
 
-async def test_choria_written_by_hand(host: Host, broker: Broker) -> None:
-    """A line feed at the end, and capital letters, are no reason to refuse."""
+async def test_choria_files_written_by_hand(host: Host, broker: Broker) -> None:
+    """A final line feed and capital letters are accepted."""
     token = client_token(ISSUER, **EVERYTHING)
     await round_trip(**with_token(host, broker, Token(f"{token.jwt}\n", f"{token.seed.upper()}\n")))
 
@@ -433,7 +435,7 @@ async def test_choria_with_certificates(host: Host, broker: Broker) -> None:
     own["plugin.security.choria.certificate"] = layout.certificate
     options = with_token(host, broker, client_token(ISSUER, **EVERYTHING), own)
     await round_trip(**options)
-    # With an authority the broker is verified, which it is not without.
+    # With an authority the broker's certificate is verified; without one it is not.
     layout.ca.write_bytes(OTHER.pem)
     assert "certificate not trusted" in await refused(lifecycle.ConnectionFailed, **options)
 
@@ -481,7 +483,7 @@ async def test_choria_token_out_of_time(token: Token, words: str, host: Host, br
     ],
     ids=["no token", "empty token", "another purpose", "no seed", "empty seed"],
 )
-async def test_choria_files_of_no_use(token: Token, words: str, host: Host, broker: Broker) -> None:
+async def test_choria_unusable_files(token: Token, words: str, host: Host, broker: Broker) -> None:
     assert words in await refused(lifecycle.ConfigError, **with_token(host, broker, token))
 
 
@@ -490,7 +492,7 @@ async def test_choria_permissions(host: Host, broker: Broker) -> None:
         with pytest.raises(lifecycle.NotAuthorised, match=f"publish to {SUBJECT}"):
             await middleware.publish(EVENT)
         async with middleware.events():
-            pass  # the connection is as good as before
+            pass  # the connection still works
     async with connect(**with_token(host, broker, client_token(ISSUER, permissions=["governor"]))) as middleware:
         with pytest.raises(lifecycle.NotAuthorised, match=r"subscribe to choria\.lifecycle\.event\.>"):
             async with middleware.events():
@@ -499,14 +501,14 @@ async def test_choria_permissions(host: Host, broker: Broker) -> None:
 
 @pytest.fixture
 async def stream(broker: Broker) -> None:
-    """Lifecycle events are stored, as a Choria broker stores them."""
+    """Store lifecycle events as a Choria broker does."""
     client = await nats_py.connect(f"nats://{LOOPBACK}:{broker._target_port}")
     await client.jetstream().add_stream(name="CHORIA_EVENTS", subjects=["choria.lifecycle.>"])
     await client.close()
 
 
 @pytest.mark.parametrize("collective", [None, "production"])
-async def test_acknowledgements_come_to_an_inbox_of_the_caller(
+async def test_acknowledgements_arrive_in_an_inbox_of_the_caller(
     collective: str | None, stream: None, host: Host, broker: Broker
 ) -> None:
     token = client_token(ISSUER, callerid="up=alice", **EVERYTHING)
@@ -537,7 +539,7 @@ async def test_acknowledgements_with_a_certificate(host: Host, tmp_path: Path) -
                     pytest.fail("subscribed")
 
 
-def test_choria_as_processes(host: Host, broker: Broker) -> None:
+def test_choria_in_processes(host: Host, broker: Broker) -> None:
     options = with_token(host, broker, client_token(ISSUER, **EVERYTHING))
     viewed_and_emitted(host, ["--config", options["config"]], ["--config", options["config"]])
 
@@ -568,7 +570,7 @@ def test_choria_exit_codes(token: Token, code: int, words: str, host: Host, brok
 async def test_token_of_the_request_signer(
     provider: str, kind: str, host: Host, server: embedded.Server, unprivileged: None
 ) -> None:
-    """What `choria login` writes: known by its token, over TLS with whomever."""
+    """The token of `choria login` authenticates the client, over TLS without verifying the broker."""
     issuer = ISSUER if kind == "EdDSA" else rsa.generate_private_key(public_exponent=65537, key_size=2048)
     token = client_token(issuer, callerid="okta=alice@example.net", **EVERYTHING)
     written = write_credentials(host.home / ".choria", token, token_name="token", seed_name="token.key")
@@ -590,7 +592,7 @@ async def test_token_of_the_request_signer(
 
 @pytest.fixture(scope="module")
 def nats_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[embedded.Server, Path]]:
-    """A server that knows a user by password and one by nkey; and the file of that seed."""
+    """Run a server with one user by password and one by nkey; yield it with the seed file."""
     seed = tmp_path_factory.mktemp("nkey") / "seed"
     known = [servers.User(name="alice", password="s3cret"), servers.User(nkey=servers.nkey(seed))]
     with embedded.nats_server(f"{MONITORED}\n{servers.users(*known)}", jetstream=False) as running:
@@ -604,7 +606,7 @@ async def test_password(prefix: str, configured: bool, nats_users: Any, host: Ho
     environ = host.environ | dict(zip(prefix.split(), ("alice", "s3cret"), strict=True))
     options: dict[str, Any] = {"servers": server.url, "environ": environ}
     if configured:
-        # No file has the key; Choria would ignore the variable then, which is a defect of its own.
+        # The key is in no file; Choria would then ignore the variable, which is a defect of its own.
         options |= {"config": host.config({"plugin.choria.ssldir": host.puppet().ssldir}), "tls": False}
     await round_trip(**options)
     environ[prefix.split()[1]] = "wrong"
@@ -612,18 +614,18 @@ async def test_password(prefix: str, configured: bool, nats_users: Any, host: Ho
     assert f"Are user and password right (environment {prefix.split()[0]})?" in message
 
 
-async def test_password_of_a_file(nats_users: Any, host: Host) -> None:
+async def test_password_from_a_file(nats_users: Any, host: Host) -> None:
     server, _ = nats_users
     keys = {"plugin.choria.ssldir": host.puppet().ssldir, "plugin.nats.user": "alice", "plugin.nats.pass": "s3cret"}
     config = host.config(keys, hosts(server))
     await round_trip(config=config, tls=False, environ=host.environ)
-    # The environment takes the place of the file.
+    # The environment overrides the file.
     environ = host.environ | {"MCOLLECTIVE_NATS_PASSWORD": "wrong"}
     await refused(lifecycle.NotAuthorised, config=config, tls=False, environ=environ)
 
 
 async def test_password_and_certificate(host: Host, tmp_path: Path) -> None:
-    """Whoever asks for both gets both."""
+    """Both are sent if both are configured."""
     (tmp_path / "server").mkdir()
     settings = servers.tls(tmp_path / "server", OURS.issue("localhost"), clients=OURS)
     known = servers.users(servers.User(name="alice", password="s3cret"))
@@ -657,12 +659,12 @@ async def test_nkey(nats_users: Any, host: Host) -> None:
     await refused(lifecycle.NotAuthorised, servers=server.url, environ=environ)
 
 
-# What wins
+# Precedence
 
 
 async def test_arguments_over_environment_over_files(fake_server: Any, host: Host) -> None:
     def asked(server: Any) -> dict[str, Any]:
-        """What the last client said of itself."""
+        """Return the last client's CONNECT."""
         line = next(line for line in reversed(server.received.splitlines()) if line.startswith(b"CONNECT "))
         return dict(json.loads(line.removeprefix(b"CONNECT ")))
 
@@ -729,7 +731,9 @@ async def test_certificates_of_arguments_environment_and_files(host: Host, mutua
 
 @pytest.mark.parametrize("secret", ["password", "creds", "nkey", "token", "Choria token"])
 @pytest.mark.parametrize("where", ["file", "argument"])
-async def test_no_secret_without_tls_but_on_this_machine(secret: str, where: str, host: Host, broker: Broker) -> None:
+async def test_secrets_are_sent_without_tls_only_on_this_machine(
+    secret: str, where: str, host: Host, broker: Broker
+) -> None:
     far = "broker.example.net:4222"
     config = host.config({"plugin.choria.ssldir": host.puppet().ssldir}, {"middleware_hosts": far})
     options: dict[str, Any] = {"config": config, "environ": host.environ}
@@ -762,7 +766,7 @@ async def test_no_tls_contradicts_tls(host: Host) -> None:
         assert "contradicts" in message
 
 
-def test_no_tls_as_processes(host: Host, server: embedded.Server) -> None:
+def test_no_tls_in_processes(host: Host, server: embedded.Server) -> None:
     config = host.config({"plugin.choria.ssldir": host.root / "nowhere"}, hosts(server))
     viewed_and_emitted(host, ["--config", config, "--no-tls"], ["--config", config, "--no-tls"])
     arguments = ["emit", "shutdown", "--identity", "n1.example.net", "--component", "server", "--config", config]

@@ -1,4 +1,4 @@
-"""A stream that is read while servers die, connections break and streams go away: nothing missed, nothing twice."""
+"""Reading a stream while servers die, connections break and streams vanish: no event is missed or repeated."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ STREAM: dict[str, Any] = {"name": "CHORIA_EVENTS", "subjects": ["choria.lifecycl
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Notice and mend at once: what is tested is that, not how long the pauses are."""
+    """Notice and recover at once: the length of the pauses is not under test."""
     monkeypatch.setattr(reconnect, "SHORTEST", 0.01)
     monkeypatch.setattr(reconnect, "LONGEST", 0.02)
     monkeypatch.setattr(replay, "_HEARTBEAT", 0.2)
@@ -47,7 +47,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def own() -> Iterator[embedded.Server]:
-    """A server of the test's own."""
+    """Run a private server."""
     with embedded.nats_server() as running:
         yield running
 
@@ -62,7 +62,7 @@ def some(first: int, last: int) -> list[lifecycle.Event]:
 
 @asynccontextmanager
 async def serving_streams(server: embedded.Server, *streams: dict[str, Any]) -> AsyncIterator[JetStreamContext]:
-    """nats-py's own view of a server, with these streams in it."""
+    """Yield nats-py's view of a server, with these streams in it."""
     client = await nats_py.connect(server.url, allow_reconnect=False)
     context = client.jetstream()
     try:
@@ -75,7 +75,7 @@ async def serving_streams(server: embedded.Server, *streams: dict[str, Any]) -> 
 
 @asynccontextmanager
 async def slow(url: str, limit: int = LIMIT) -> AsyncIterator[Middleware]:
-    """A middleware in which only some may wait, so that a replay takes many steps."""
+    """Connect a middleware with a small capacity, so that a replay takes many steps."""
     async with connect(url, environ={}) as opened:
         yield Middleware(opened._transport, limit=limit)
 
@@ -130,7 +130,7 @@ async def test_the_connection_breaks_again_and_again(own: embedded.Server) -> No
     assert found == sent
 
 
-async def test_what_is_stored_meanwhile_comes_afterwards(own: embedded.Server) -> None:
+async def test_events_stored_during_the_replay_come_afterwards(own: embedded.Server) -> None:
     async with serving_streams(own, STREAM):
         with running_proxy(own.port) as proxy:
             async with (
@@ -148,8 +148,8 @@ async def test_what_is_stored_meanwhile_comes_afterwards(own: embedded.Server) -
                 assert (replayed.counters.gaps, plain.counters.gaps, plain.counters.received) == (0, 1, 0)
 
 
-async def test_a_request_that_the_server_never_got(own: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The connection stands, and only the silence tells that something is wrong."""
+async def test_a_request_that_does_not_reach_the_server(own: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection stands; only the silence shows that something is wrong."""
     real = Client.publish
 
     async def lose(self: Client, subject: str, *arguments: Any, **options: Any) -> None:
@@ -170,15 +170,15 @@ async def test_a_request_that_the_server_never_got(own: embedded.Server, monkeyp
             assert events.counters.gaps == 0
 
 
-async def test_messages_lost_on_their_way(own: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the server believes to have handed out, and did not reach us, is asked for again."""
-    monkeypatch.setattr(replay, "_SILENCE", 10.0)  # or a busy machine makes another consumer
+async def test_messages_lost_in_transit(own: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages that the server counts as delivered, but that did not arrive, are requested again."""
+    monkeypatch.setattr(replay, "_SILENCE", 10.0)  # otherwise a busy machine makes another consumer
     async with serving_streams(own, STREAM) as context:
         await store(own, some(0, 1000))
         async with connect(own.url, environ={}) as middleware, middleware.events(since=ALL) as events:
             found = await take(events, 10)
             await store(own, some(1000, 1500))
-            # Somebody else asks the same consumer, as a second reader would.
+            # A second reader requests messages from the same consumer.
             consumer = (await context.consumers_info("CHORIA_EVENTS"))[0].name
             inbox = context._nc.new_inbox()
             other = await context._nc.subscribe(inbox)
@@ -217,13 +217,13 @@ async def test_the_stream_is_deleted(own: embedded.Server) -> None:
         await context.delete_stream("CHORIA_EVENTS")
         with pytest.raises(lifecycle.NoStream, match="the stream CHORIA_EVENTS is gone"):
             await anext(events)
-        async with middleware.events() as plain:  # the connection is as good as before
+        async with middleware.events() as plain:  # the connection still works
             await middleware.publish(alive(1))
             await anext(plain)
 
 
 @pytest.mark.parametrize("how", ["replaced", "purged"])
-async def test_messages_that_are_gone_are_a_gap(own: embedded.Server, how: str) -> None:
+async def test_deleted_messages_are_a_gap(own: embedded.Server, how: str) -> None:
     # In memory: nats-server 2.15 keeps the messages of a file store that is deleted and made again at once.
     stream = STREAM | {"storage": "memory"}
     async with serving_streams(own, stream) as context:
@@ -246,10 +246,8 @@ async def test_messages_that_are_gone_are_a_gap(own: embedded.Server, how: str) 
 
 
 @pytest.mark.parametrize("component", [None, "server"])
-async def test_messages_that_are_gone_before_they_were_read_are_a_gap(
-    own: embedded.Server, component: str | None
-) -> None:
-    """The consumer lives, and goes on after them without a word."""
+async def test_messages_deleted_before_they_were_read_are_a_gap(own: embedded.Server, component: str | None) -> None:
+    """The consumer survives, and silently continues after them."""
     async with serving_streams(own, STREAM | {"max_msgs": 1000}), slow(own.url) as middleware:
         await store(own, some(0, 1000))
         async with middleware.events(component=component, since=ALL) as events:
@@ -263,7 +261,7 @@ async def test_messages_that_are_gone_before_they_were_read_are_a_gap(
                     await middleware.flush()
 
 
-async def test_messages_of_others_are_no_gap(own: embedded.Server) -> None:
+async def test_messages_of_other_components_are_no_gap(own: embedded.Server) -> None:
     async with serving_streams(own, STREAM), slow(own.url) as middleware:
         await store(own, [alive(number, ("server", "other")[number % 3 > 0]) for number in range(3000)])
         async with middleware.events(component="server", since=ALL) as events:
@@ -272,7 +270,7 @@ async def test_messages_of_others_are_no_gap(own: embedded.Server) -> None:
             assert events.counters.gaps == 0
 
 
-async def test_a_message_larger_than_all_that_may_wait(own: embedded.Server) -> None:
+async def test_a_message_larger_than_the_capacity(own: embedded.Server) -> None:
     async with serving_streams(own, STREAM), connect(own.url, environ={}) as opened:
         await store(own, some(0, 5))
         middleware = Middleware(opened._transport, limit_bytes=10)
@@ -283,7 +281,7 @@ async def test_a_message_larger_than_all_that_may_wait(own: embedded.Server) -> 
 
 
 async def test_nothing_is_left_behind(own: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replay, "_SILENCE", 10.0)  # or a busy machine makes another consumer
+    monkeypatch.setattr(replay, "_SILENCE", 10.0)  # otherwise a busy machine makes another consumer
     async with serving_streams(own, STREAM) as context:
         await store(own, some(0, 500))
         async with slow(own.url) as middleware:
@@ -299,11 +297,11 @@ async def test_nothing_is_left_behind(own: embedded.Server, monkeypatch: pytest.
             assert running
         assert all(task.done() for task in running)
         async with asyncio.timeout(10):
-            while await context.consumers_info("CHORIA_EVENTS"):  # the server does it when it comes to it
+            while await context.consumers_info("CHORIA_EVENTS"):  # the server cleans up with a delay
                 pass
 
 
-async def test_begin_is_how_far_the_stream_reaches_back(own: embedded.Server) -> None:
+async def test_begin_is_the_start_of_the_stream(own: embedded.Server) -> None:
     async with serving_streams(own, STREAM) as context, connect(own.url, environ={}) as middleware:
         async with middleware.events(since=ALL) as events:
             made = events.begin
@@ -348,7 +346,7 @@ async def test_streams_that_do_not_fit(own: embedded.Server, stored: list[list[s
     ("ahead", "words"),
     [(3600, r"is 3\d{3} s behind this one.*too old"), (-3600, r"is 3\d{3} s ahead of this one.*too young"), (5, None)],
 )
-async def test_clocks_that_are_apart(
+async def test_clocks_that_differ(
     own: embedded.Server,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -364,7 +362,7 @@ async def test_clocks_that_are_apart(
     assert words is None or re.search(words, warned[0])
 
 
-async def test_a_stream_that_keeps_the_last_of_each_subject(own: embedded.Server) -> None:
+async def test_a_stream_that_keeps_the_last_message_of_each_subject(own: embedded.Server) -> None:
     """All alive events of a component have the same subject."""
     stream = STREAM | {"max_msgs_per_subject": 1}
     async with serving_streams(own, stream), connect(own.url, environ={}) as middleware:
@@ -382,7 +380,7 @@ async def test_no_jetstream() -> None:
 
 
 @pytest.mark.parametrize(("permission", "may"), [("streams_user", True), ("events_viewer", False)])
-async def test_what_chorias_permissions_allow(permission: str, may: bool) -> None:
+async def test_permissions_of_choria(permission: str, may: bool) -> None:
     publish, subscribe = allowed({"callerid": "up=me", "ou": "choria", "permissions": {permission: True}})
     user = {
         "user": "me",

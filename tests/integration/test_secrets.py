@@ -1,4 +1,4 @@
-"""Nothing secret is shown: a marker is put wherever a secret can be, and all that is printed is searched for it."""
+"""Secrets are never shown: each place for a secret holds a marker, and all output is searched for it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-# With characters that URLs, base64 and JSON write in another way.
+# With characters that URLs, base64 and JSON encode differently.
 MARKER = 'Zq7+s3cr3t/w0rd&"Xk9'
 WINDOW = 12
 INFO = (
@@ -50,7 +50,7 @@ class Given:
     Attributes:
         options: the arguments of `connect`.
         environ: the environment.
-        secrets: what must not be shown.
+        secrets: the values that must not be shown.
     """
 
     options: dict[str, Any] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Given:
     secrets: list[str] = field(default_factory=lambda: [MARKER])
 
     def arguments(self, folder: Path) -> list[str] | None:
-        """The same as the command's flags; None if there are none for it."""
+        """Return the options as the command's flags; None if it lacks a flag for one."""
         flags = {"servers": "--server", "ca": "--tlsca", "cert": "--tlscert", "key": "--tlskey"}
         arguments: list[str] = []
         for name, value in self.options.items():
@@ -81,7 +81,7 @@ def _file(folder: Path, name: str, text: str) -> Path:
 
 
 def _config(folder: Path, port: int, *lines: str) -> Given:
-    """A configuration of Choria's; without TLS, which is for servers on this machine."""
+    """Write a Choria configuration without TLS, for servers on this machine."""
     common = (f"plugin.choria.middleware_hosts = {LOOPBACK}:{port}", f"plugin.choria.ssldir = {folder}")
     file = _file(folder, "client.conf", "".join(f"{line}\n" for line in (*common, *lines)))
     return Given({"config": file, "tls": False}, {"USER": "alice", "HOME": str(folder)})
@@ -125,7 +125,7 @@ def _choria(folder: Path, port: int, **more: Any) -> Given:
         f"plugin.security.choria.token_file = {written.token_file}",
         f"plugin.security.choria.seed_file = {written.seed_file}",
     )
-    # The payload of a token is no secret; what makes it valid is.
+    # The payload of a token is public; only its signature is secret.
     made.secrets = [token.seed, token.jwt.rpartition(".")[2]]
     return made
 
@@ -179,7 +179,7 @@ PLACES: dict[str, Callable[[Path, int], Given]] = {
     "private key": _certificate,
 }
 
-# Not to be connected with; what is said about them must not show them either.
+# Invalid settings; their error messages must not show secrets either.
 MISTAKES: dict[str, Callable[[Path, int], Given]] = {
     "URL with a slash in its password": lambda folder, port: Given({"servers": f"nats://alice:{MARKER}@{LOOPBACK}"}),
     "URL without a host": lambda folder, port: Given({"servers": f"nats://alice:{MARKER}"}),
@@ -190,14 +190,14 @@ MISTAKES: dict[str, Callable[[Path, int], Given]] = {
     "password and creds": lambda folder, port: Given(
         {**_url(port), "user": "alice", "password": MARKER, "creds": _creds(folder, port).options["creds"]}
     ),
-    "password file that is no text": lambda folder, port: Given(
+    "password file that is not text": lambda folder, port: Given(
         {**_url(port), "user": "alice", "password": f"{MARKER}\udcff"}
     ),
     "password over the network": lambda folder, port: Given(
         {"servers": "broker.example.net", "user": "alice", "password": MARKER, "tls": False}
     ),
     "creds that are none": lambda folder, port: Given({**_url(port), "creds": _file(folder, "creds", MARKER)}),
-    "creds with a seed that is none": lambda folder, port: Given(
+    "creds with an invalid seed": lambda folder, port: Given(
         {
             **_url(port),
             "creds": _file(
@@ -207,15 +207,15 @@ MISTAKES: dict[str, Callable[[Path, int], Given]] = {
             ),
         }
     ),
-    "nkey that is none": lambda folder, port: Given(_url(port), {"NATS_NKEY": str(_file(folder, "seed", MARKER))}),
-    "authority that is none": lambda folder, port: Given({**_url(port), "ca": _file(folder, "ca.pem", MARKER)}),
-    "private key that is none": _broken_key,
-    "Choria token that is none": lambda folder, port: _choria_lines(folder, port, MARKER, "ab" * 32),
+    "invalid nkey": lambda folder, port: Given(_url(port), {"NATS_NKEY": str(_file(folder, "seed", MARKER))}),
+    "invalid authority": lambda folder, port: Given({**_url(port), "ca": _file(folder, "ca.pem", MARKER)}),
+    "invalid private key": _broken_key,
+    "invalid Choria token": lambda folder, port: _choria_lines(folder, port, MARKER, "ab" * 32),
     "Choria token with dots": lambda folder, port: _choria_lines(folder, port, f"a.{MARKER}.b", "ab" * 32),
-    "Choria seed that is none": lambda folder, port: _choria_lines(folder, port, client_token(ISSUER).jwt, MARKER),
+    "invalid Choria seed": lambda folder, port: _choria_lines(folder, port, client_token(ISSUER).jwt, MARKER),
     "Choria token that has expired": lambda folder, port: _choria(folder, port, expires=-60),
     "key that is misspelt": lambda folder, port: _config(folder, port, f"plugin.nats.password = {MARKER}"),
-    "line that is no setting": lambda folder, port: _config(folder, port, f"plugin.nats.pass: {MARKER}", MARKER),
+    "line that is not a setting": lambda folder, port: _config(folder, port, f"plugin.nats.pass: {MARKER}", MARKER),
     "password without a user in a file": lambda folder, port: _config(folder, port, f"plugin.nats.pass = {MARKER}"),
     "password in a broker": lambda folder, port: _config(
         folder, port, f"plugin.choria.middleware_hosts = nats://alice:{quote(MARKER, safe='')}@{LOOPBACK}:{port}"
@@ -236,21 +236,21 @@ MISTAKES: dict[str, Callable[[Path, int], Given]] = {
 
 
 def forms(secret: str) -> Iterator[str]:
-    """A secret as it is, and as others would write it."""
+    """Yield a secret in the encodings in which it might be shown."""
     raw = secret.encode("utf-8", "surrogateescape")
     yield secret
     yield repr(secret)
     yield quote(raw, safe="")
     yield secret.replace('"', '\\"')
     yield raw.hex()
-    for shift in range(3):  # within a longer text it may begin at any place of a group
+    for shift in range(3):  # within a longer text it may start at any offset of a group
         encoded = base64.b64encode(b"\0" * shift + raw).decode().rstrip("=")[4:-4]
         yield encoded
         yield encoded.replace("+", "-").replace("/", "_")
 
 
 def shown(text: str, secrets: list[str]) -> list[str]:
-    """The parts of the secrets, in whatever form, that stand in the text."""
+    """Return the encodings of the secrets that occur in the text."""
     parts = {
         form[at : at + WINDOW]
         for secret in secrets
@@ -260,7 +260,7 @@ def shown(text: str, secrets: list[str]) -> list[str]:
     return [text[at : at + WINDOW] for at in range(len(text) - WINDOW + 1) if text[at : at + WINDOW] in parts]
 
 
-def test_the_search_finds_what_is_hidden() -> None:
+def test_the_search_finds_encoded_secrets() -> None:
     for text in (
         MARKER,
         f"nats://a:{quote(MARKER, safe='')}@b",
@@ -275,7 +275,7 @@ def test_the_search_finds_what_is_hidden() -> None:
 
 
 class Server(threading.Thread):
-    """Greets, and answers in one of several ways, in a thread; everybody is heard in turn."""
+    """A server that greets and then behaves in one of several manners, in a thread; one client at a time."""
 
     def __init__(self, manner: str) -> None:
         super().__init__(name=f"server that {manner}")
@@ -326,7 +326,7 @@ def answering(manner: str) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def manners() -> Iterator[dict[str, int]]:
-    """The ports of servers of all manners; behind the last there is none."""
+    """Run servers of all manners; yield their ports, and one without a server."""
     with (
         answering("accepts") as accepts,
         answering("refuses") as refuses,
@@ -339,7 +339,7 @@ def manners() -> Iterator[dict[str, int]]:
 
 
 def said(given: Given, folder: Path, *command: str) -> tuple[int, str]:
-    """The exit code of a command, and all that it prints."""
+    """Run a command; return its exit code and all output."""
     arguments = [*command, *(given.arguments(folder) or []), "-v", "-v", "--timeout", "300ms"]
     environ = dict.fromkeys(name for name in os.environ if name.startswith(("NATS_", "MCOLLECTIVE_", "CHORIA_")))
     result = CliRunner(env={**environ, "HOME": str(folder), **given.environ}).invoke(
@@ -350,7 +350,7 @@ def said(given: Given, folder: Path, *command: str) -> tuple[int, str]:
 
 
 def commands(given: Given, folder: Path) -> list[list[str]]:
-    """What is run, as far as it ends by itself."""
+    """Return the commands that end on their own."""
     if given.arguments(folder) is None:
         return []
     return [
@@ -363,7 +363,7 @@ def commands(given: Given, folder: Path) -> list[list[str]]:
     ]
 
 
-# How each ends for who wants to publish.
+# The exit code of publishing with each manner.
 CODES = {"accepts": 0, "refuses": 4, "forbids": 4, "hangs up": 3, "talks no TLS": 3, "is not there": 3}
 MANNERS = tuple(CODES)
 
@@ -373,7 +373,7 @@ def test_commands(place: str, manners: dict[str, int], tmp_path: Path, caplog: p
     for index, manner in enumerate(MANNERS):
         given = PLACES[place](tmp_path, manners[manner])
         wanted = commands(given, tmp_path)
-        # All of them with a server that accepts and with one that refuses; of the others, one after the other.
+        # All places with a server that accepts and one that refuses; the others alternate.
         for command in wanted if index < 2 else wanted[index - 2 : index]:
             code, text = said(given, tmp_path, *command)
             assert shown(text, given.secrets) == [], (manner, command)
@@ -387,7 +387,7 @@ def test_commands(place: str, manners: dict[str, int], tmp_path: Path, caplog: p
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_mistakes(mistake: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_invalid_settings(mistake: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     given = MISTAKES[mistake](tmp_path, 1)
     for command in (*commands(given, tmp_path), ["config", "show"], ["config", "show", "--output", "json"]):
         _, text = said(given, tmp_path, *command)
@@ -450,11 +450,11 @@ def test_private_key_that_is_used(trusted: bool, tmp_path: Path, caplog: pytest.
 
 
 async def test_lost_connection(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """What is logged while a connection comes back, or does not."""
+    """The logs while a connection is restored, or fails to be."""
     for place, make in PLACES.items():
         with answering("accepts") as server, caplog.at_level(logging.DEBUG):
             if place == "private key":
-                continue  # the server has no TLS to show one to
+                continue  # the server cannot show a certificate
             given = make(tmp_path, server.port)
             async with asyncio.timeout(20), connect(**given.options, environ=given.environ) as middleware:
                 server.manner = "refuses"

@@ -1,4 +1,4 @@
-"""What can be wrong with TLS: each fault is noticed in time, named, and gives nothing away."""
+"""TLS faults: each is detected within the timeout and named, and nothing is disclosed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NOBODY = "nats://127.0.0.1:1"
 USERS = 'authorization { users = [ { user: "alice", password: "s3cret" } ] }'
 GREETING = {"server_id": "x", "version": "2.15.1", "max_payload": 1048576}
 CODES = {lifecycle.ConfigError: 2, lifecycle.ConnectionFailed: 3}
-# Above what any of these takes, below the five seconds a server has by default to answer.
+# Above the duration of each of these, below the server's default timeout of five seconds.
 SECONDS = 4.0
 
 OURS = Authority.create("Our CA")
@@ -51,7 +51,7 @@ OTHER = Authority.create("Another CA")
 
 
 class Files:
-    """Certificates, keys and authorities as files of one folder, made when they are first asked for."""
+    """Certificates, keys and authorities as files in one folder, made on first use."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -60,12 +60,12 @@ class Files:
         return self.written(f"{name}.pem", authority.pem)
 
     def pair(self, name: str, authority: Authority = OURS, **properties: Any) -> dict[str, Path]:
-        """A client certificate, as the arguments of `connect`."""
+        """Return a client certificate as arguments of `connect`."""
         cert, key = authority.issue("alice.mcollective", **properties).write(self._folder, name)
         return {"cert": cert, "key": key}
 
     def server(self, name: str, authority: Authority = OURS, common: str = "localhost", **properties: Any) -> str:
-        """The certificate part of a nats-server's TLS settings."""
+        """Return the certificate part of a nats-server's TLS settings."""
         cert, key = authority.issue(common, **properties).write(self._folder, name)
         return f'cert_file: "{cert}", key_file: "{key}"'
 
@@ -82,7 +82,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 @pytest.fixture(scope="module")
 def running(files: Files) -> Iterator[Callable[[str], embedded.Server]]:
-    """Starts a nats-server with a certificate of some kind, once for all tests."""
+    """Return a function that starts a nats-server with a kind of certificate, once for all tests."""
     kinds: dict[str, Callable[[], str]] = {
         "good": lambda: files.server("good", addresses=[LOOPBACK]),
         "expired": lambda: files.server("expired", expired=True),
@@ -107,7 +107,7 @@ def running(files: Files) -> Iterator[Callable[[str], embedded.Server]]:
 
 
 def emitting(url: str, *, config: Path | None = None, **options: Path) -> list[str]:
-    """The arguments of `lifecycle` that do what `publish_once` does."""
+    """Return the arguments of `lifecycle` that match `publish_once`."""
     flags = {"ca": "--tlsca", "cert": "--tlscert", "key": "--tlskey", "creds": "--creds"}
     arguments = ["emit", "shutdown", "--identity", "n1.example.net", "--component", "server", "--server", url]
     arguments += [str(word) for name, path in options.items() for word in (flags[name], path)]
@@ -115,7 +115,7 @@ def emitting(url: str, *, config: Path | None = None, **options: Path) -> list[s
 
 
 def failing(kind: type[lifecycle.LifecycleError], url: str, **options: Any) -> str:
-    """The message with which connecting fails, in time, both the library's and the command's."""
+    """Return the error message of a connection that fails in time, equal for the library and the command."""
     begun = time.monotonic()
     with pytest.raises(lifecycle.LifecycleError) as raised:
         publish_once(EVENT, url, environ={}, **options)
@@ -128,7 +128,7 @@ def failing(kind: type[lifecycle.LifecycleError], url: str, **options: Any) -> s
     assert (result.exit_code, result.stdout) == (CODES[kind], "")
     assert result.stderr.startswith("lifecycle: error: ")
     assert len(result.stderr.splitlines()) == 1
-    # In TLS 1.3 a server's reason is heard or comes too late.
+    # With TLS 1.3, the server's reason may arrive too late.
     told, said = (
         re.sub(r"client certificate \([^)]*\)", "client certificate", text)
         for text in (str(raised.value), result.stderr.removeprefix("lifecycle: error: ").rstrip("\n"))
@@ -141,7 +141,7 @@ NATS = [f"NATS_{name}" for name in ("URL", "CREDS", "NKEY", "USER", "PASSWORD", 
 
 
 class Fault(NamedTuple):
-    """A server's certificate that is not to be trusted."""
+    """A server certificate that must not be trusted."""
 
     server: str
     host: str
@@ -190,7 +190,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_certificate_that_is_not_trusted(name: str, running: Any, files: Files) -> None:
+def test_an_untrusted_certificate_is_refused(name: str, running: Any, files: Files) -> None:
     fault = FAULTS[name]
     url = f"tls://{fault.host}:{running(fault.server).port}"
     options = {"ca": files.ca(fault.authority, f"ca-{name}")} if fault.authority else {}
@@ -201,8 +201,8 @@ def test_certificate_that_is_not_trusted(name: str, running: Any, files: Files) 
         assert f"{options['ca']} (argument ca)" in message
 
 
-async def test_failed_handshake_is_not_mourned(running: Any, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    """asyncio does not tell the end of such a connection; nobody may wait for that."""
+async def test_a_failed_handshake_is_not_awaited(running: Any, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """asyncio does not report the end of such a connection."""
     for module in (tcp, client):
         monkeypatch.setattr(module, "CLOSE_TIMEOUT", 60)
     urls = [f"tls://localhost:{running('good').port}", f"tls://{LOOPBACK}:{running('good').port}"]
@@ -212,7 +212,7 @@ async def test_failed_handshake_is_not_mourned(running: Any, files: Files, monke
     assert len(asyncio.all_tasks()) == 1
 
 
-async def test_certificate_that_is_trusted(running: Any, files: Files) -> None:
+async def test_a_trusted_certificate_is_accepted(running: Any, files: Files) -> None:
     for host in ("localhost", LOOPBACK):
         url = f"tls://{host}:{running('good').port}"
         async with connect(url, ca=files.ca(OURS, "ours"), environ={}) as middleware:
@@ -221,7 +221,7 @@ async def test_certificate_that_is_trusted(running: Any, files: Files) -> None:
 
 
 async def test_intermediate_authority_is_enough(files: Files) -> None:
-    """What the file holds is trusted, also without the root above it."""
+    """Certificates in the file are trusted even without the root above them."""
     between = OURS.intermediate("Our CA, below")
     settings = f"tls {{ {files.server('chained', between)} }}"
     with embedded.nats_server(settings, jetstream=False) as server:
@@ -257,7 +257,7 @@ CLIENTS: dict[str, tuple[Callable[[Files], dict[str, Path]], str, str]] = {
 
 @pytest.fixture(params=["TLSv1.2", "TLSv1.3"])
 def version(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What the client speaks at most."""
+    """Limit the client's TLS version."""
     original = ssl.create_default_context
 
     def limited(**arguments: Any) -> ssl.SSLContext:
@@ -277,7 +277,7 @@ async def test_client_certificate_is_shown(version: str, running: Any, files: Fi
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-def test_client_certificate_that_is_refused(name: str, version: str, running: Any, files: Files) -> None:
+def test_a_client_certificate_is_refused(name: str, version: str, running: Any, files: Files) -> None:
     make, cause, advice = CLIENTS[name]
     url = f"tls://localhost:{running('mutual').port}"
     options = {"ca": files.ca(OURS, "ours"), **make(files)}
@@ -287,10 +287,10 @@ def test_client_certificate_that_is_refused(name: str, version: str, running: An
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-async def test_refused_certificates_read_the_same_every_time(
+async def test_refused_certificates_have_the_same_message_every_time(
     name: str, version: str, running: Any, files: Files
 ) -> None:
-    """In TLS 1.3 the client believes itself connected, and its bytes race with the server's refusal."""
+    """With TLS 1.3 the client considers itself connected, and its data races with the server's refusal."""
     make, cause, advice = CLIENTS[name]
     url = f"tls://localhost:{running('mutual').port}"
     options = {"ca": files.ca(OURS, "ours"), **make(files)}
@@ -326,7 +326,7 @@ MATERIAL: dict[str, tuple[Callable[[Files], dict[str, Path]], str]] = {
     "encrypted key": (_encrypted, "the key {key} is encrypted; a key without a passphrase is needed"),
     "key of another certificate": (_mismatched, "{cert} and {key} make no usable client certificate"),
     "authority empty": (lambda files: {"ca": files.written("empty.pem", b"")}, "{ca} holds no usable certificate"),
-    "authority is no PEM": (
+    "authority is not PEM": (
         lambda files: {"ca": files.written("broken.pem", b"-----BEGIN CERTIFICATE-----\nAAAA\n")},
         "{ca} holds no usable certificate",
     ),
@@ -355,21 +355,21 @@ MATERIAL: dict[str, tuple[Callable[[Files], dict[str, Path]], str]] = {
 
 
 @pytest.mark.parametrize("name", MATERIAL)
-def test_file_that_cannot_be_used(name: str, files: Files) -> None:
+def test_an_unusable_file(name: str, files: Files) -> None:
     make, words = MATERIAL[name]
     options = make(files)
     assert words.format(**options) in failing(lifecycle.ConfigError, NOBODY, **options)
 
 
 @pytest.mark.parametrize(("fault", "code"), [("unknown authority", 3), ("key of another certificate", 2)])
-def test_as_a_process(fault: str, code: int, running: Any, files: Files) -> None:
+def test_the_command(fault: str, code: int, running: Any, files: Files) -> None:
     url, options = NOBODY, {}
     if fault in MATERIAL:
         options = MATERIAL[fault][0](files)
     else:
         url, options = f"tls://localhost:{running('good').port}", {"ca": files.ca(OTHER, "other")}
-    environment = {name: value for name, value in os.environ.items() if name not in NATS}
     command = [sys.executable, "-m", "choria_lifecycle", *emitting(url, **options)]
+    environment = {name: value for name, value in os.environ.items() if name not in NATS}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=30)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (code, "", 1)
     assert done.stderr.startswith("lifecycle: error: ")
@@ -377,7 +377,7 @@ def test_as_a_process(fault: str, code: int, running: Any, files: Files) -> None
 
 @contextmanager
 def greeting(context: ssl.SSLContext, greet: bytes) -> Iterator[int]:
-    """Greets in plain text and goes on in TLS, in a thread, as asyncio's servers send no alerts; yields its port."""
+    """Send INFO and continue in TLS, in a thread, as asyncio's servers send no alerts; yield the port."""
 
     def serve() -> None:
         with suppress(OSError):  # it is closed
@@ -410,7 +410,7 @@ def _info(**more: object) -> bytes:
 
 
 def _old_context() -> ssl.SSLContext:
-    """TLS 1.1 and nothing else, as a server that nobody has updated."""
+    """Return a context for TLS 1.1 only, like an outdated server's."""
     context = server_context(OURS.issue("localhost", key="rsa"))
     context.set_ciphers("ALL:@SECLEVEL=0")
     with warnings.catch_warnings():
@@ -430,7 +430,7 @@ async def test_tls_1_1_is_refused(files: Files, monkeypatch: pytest.MonkeyPatch)
         assert str(raised.value).startswith(f"cannot connect to {url}: TLS failed (")
         assert "PROTOCOL" in str(raised.value)
 
-        # The same server is talked to by a client that stoops to it, so that it is the version which is refused.
+        # The same server accepts a client that permits the old version, so the version is the reason for the refusal.
         def stooping(settings: Any) -> ssl.SSLContext:
             context = original(settings)
             context.set_ciphers("ALL:@SECLEVEL=0")
@@ -446,8 +446,8 @@ async def test_tls_1_1_is_refused(files: Files, monkeypatch: pytest.MonkeyPatch)
             assert middleware._transport.peer.tls == "TLSv1.1"
 
 
-async def test_bytes_between_greeting_and_tls_are_not_heard(files: Files) -> None:
-    """Whoever sits in between can add plain text before the encryption begins; it must not count as said within it."""
+async def test_plain_text_before_the_handshake_is_ignored(files: Files) -> None:
+    """A man in the middle can inject plain text before the encryption starts; it must not be trusted."""
     added = b"-ERR 'Authorization Violation'\r\n"
     context = server_context(OURS.issue("localhost"))
     with greeting(context, _info(tls_required=True) + added) as port:
@@ -502,11 +502,11 @@ SECRETS: dict[str, Callable[[Files], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("auth", [False, True])
 @pytest.mark.parametrize("secret", SECRETS)
-async def test_a_server_without_tls_gets_not_one_byte(fake_server: Any, secret: str, auth: bool, files: Files) -> None:
+async def test_a_server_without_tls_receives_nothing(fake_server: Any, secret: str, auth: bool, files: Files) -> None:
     options = {"environ": {}, **SECRETS[secret](files)}
     info = {**GREETING, "nonce": "abc", **({"auth_required": True} if auth else {})}
     async with fake_server(info) as plain:
-        # Choria's connections are encrypted, whatever the URL says.
+        # Choria's connections are encrypted, whatever the URL's scheme.
         url = plain.url if "config" in options else plain.url.replace("nats://", "tls://")
         begun = time.monotonic()
         with pytest.raises(lifecycle.ConnectionFailed) as raised:
@@ -519,7 +519,7 @@ async def test_a_server_without_tls_gets_not_one_byte(fake_server: Any, secret: 
 
 
 class Stripper:
-    """Sits between client and server, and takes the words of TLS out of the server's greeting."""
+    """A man in the middle that removes the TLS fields from the server's INFO."""
 
     def __init__(self, port: int) -> None:
         self.received = bytearray()
@@ -555,7 +555,7 @@ async def stripper(port: int, own: int = 0) -> AsyncIterator[tuple[Stripper, int
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-async def test_tls_stripped_in_between(secret: str, running: Any, files: Files) -> None:
+async def test_tls_stripped_by_a_man_in_the_middle(secret: str, running: Any, files: Files) -> None:
     options = {"environ": {}, **SECRETS[secret](files)}
     async with stripper(running("mutual").port) as (between, port):
         url = f"{'nats' if 'config' in options else 'tls'}://localhost:{port}"
@@ -565,8 +565,8 @@ async def test_tls_stripped_in_between(secret: str, running: Any, files: Files) 
         assert bytes(between.received) == b""
 
 
-async def test_tls_stripped_later(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection that has to be made again is as careful as the first."""
+async def test_tls_stripped_on_reconnect(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reconnect is as careful as the first connection."""
     monkeypatch.setattr(reconnect, "SHORTEST", 0.01)
     monkeypatch.setattr(reconnect, "LONGEST", 0.02)
     settings = f"{USERS}\ntls {{ {files.server('again')} }}"
@@ -588,7 +588,7 @@ async def test_tls_stripped_later(files: Files, monkeypatch: pytest.MonkeyPatch)
                 assert middleware._transport.peer.tls == "TLSv1.3"
 
 
-def test_plain_server_for_choria(server: embedded.Server, files: Files) -> None:
+def test_a_plain_server_with_choria_settings(server: embedded.Server, files: Files) -> None:
     config = _file_provider(files)["config"]
     message = failing(lifecycle.ConnectionFailed, server.url, config=config)
     assert message == (

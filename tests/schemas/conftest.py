@@ -1,4 +1,4 @@
-"""Every contract, with an example of what Choria sends."""
+"""The contracts, each with an example of what Choria sends."""
 
 from __future__ import annotations
 

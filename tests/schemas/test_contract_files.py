@@ -37,7 +37,7 @@ def test_the_contract_is_complete():
     assert len(contract.load(SCHEMAS).all) == len(FILES) == 11
 
 
-def test_each_sentence_about_a_time_names_the_unit():
+def test_each_sentence_about_a_time_states_the_unit():
     described = tomllib.loads((SCHEMAS / "descriptions.toml").read_text(encoding="utf-8"))
     for file, table in described.items():
         assert "seconds since 1970 (UTC)" in table["fields"]["timestamp"], file

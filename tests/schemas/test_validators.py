@@ -138,7 +138,7 @@ def test_violations_have_the_location_that_the_oracle_reports(contract, document
         assert found == expected
 
 
-def test_what_choria_sends_is_valid(contract, document):
+def test_events_sent_by_choria_are_valid(contract, document):
     assert verdicts(contract, document) == (True, True, True)
 
 

@@ -1,4 +1,4 @@
-"""The wheel, installed in an environment that has what it declares and nothing else, with the sources out of sight."""
+"""The wheel, installed with only its declared requirements, and without the sources."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Environment:
     """A virtual environment with the wheel and the requirements of some of its extras.
 
-    There is no network in the tests, so the requirements are linked from where the tests run.
+    Tests have no network access, so the requirements are linked from the environment that runs the tests.
     """
 
     def __init__(self, folder: Path, wheel: Path, extras: set[str]) -> None:
@@ -76,7 +76,7 @@ def command(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environmen
     return Environment(tmp_path_factory.mktemp("command"), wheel, {"cli"})
 
 
-def test_it_holds_both_packages_and_nothing_else(wheel: Path) -> None:
+def test_it_contains_exactly_both_packages(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         metadata = next(archive.read(name).decode() for name in names if name.endswith("METADATA"))
@@ -90,7 +90,7 @@ def test_it_holds_both_packages_and_nothing_else(wheel: Path) -> None:
     assert sorted(required) == ["fastjsonschema", "msgspec", "nats-py"]
 
 
-def test_an_event_travels_without_any_extra(library: Environment) -> None:
+def test_an_event_is_published_and_received_without_extras(library: Environment) -> None:
     code = """
 import asyncio, choria_lifecycle as lifecycle, choria_schemas
 assert "site-packages" in lifecycle.__file__ and "site-packages" in choria_schemas.__file__
@@ -124,7 +124,7 @@ print(len(CONTRACTS))
     assert int(library.run("-c", code).stdout) == 17
 
 
-def test_without_its_extra_the_command_says_what_to_install(library: Environment) -> None:
+def test_without_its_extra_the_command_reports_what_to_install(library: Environment) -> None:
     ran = library.run("-m", "choria_lifecycle", "--help", check=False)
     assert ran.returncode == 2
     assert "pip install 'choria-lifecycle[cli]'" in ran.stderr
@@ -141,7 +141,7 @@ def test_the_command_runs(command: Environment) -> None:
     assert json.loads(listed.stdout)
 
 
-def test_the_demo_says_what_to_install(command: Environment) -> None:
+def test_the_demo_reports_what_to_install(command: Environment) -> None:
     ran = command.run("-m", "choria_lifecycle", "demo", check=False)
     assert ran.returncode == 2
     assert "pip install 'choria-lifecycle[demo]'" in ran.stderr
