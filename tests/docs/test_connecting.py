@@ -101,8 +101,6 @@ class Site:
             return find(host, port, *rest, **named)
 
         patch.setattr(socket, "getaddrinfo", getaddrinfo)
-        for variable in {name for name in os.environ if name.startswith(("NATS_", "MCOLL", "CHORIA_", "INSECURE_"))}:
-            patch.delenv(variable)
         patch.setenv("HOME", str(self.home))
         patch.setenv("USER", "alice")
         patch.chdir(self.home)

@@ -341,10 +341,8 @@ def manners() -> Iterator[dict[str, int]]:
 def said(given: Given, folder: Path, *command: str) -> tuple[int, str]:
     """Run a command; return its exit code and all output."""
     arguments = [*command, *(given.arguments(folder) or []), "-v", "-v", "--timeout", "300ms"]
-    environ = dict.fromkeys(name for name in os.environ if name.startswith(("NATS_", "MCOLLECTIVE_", "CHORIA_")))
-    result = CliRunner(env={**environ, "HOME": str(folder), **given.environ}).invoke(
-        program, arguments, prog_name="lifecycle"
-    )
+    runner = CliRunner(env={"HOME": str(folder), **given.environ})
+    result = runner.invoke(program, arguments, prog_name="lifecycle")
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, result.output
 
