@@ -1,8 +1,8 @@
-// The reference implementation under the same clock: go-choria's own lifecycle package reads and makes the events
+// The Go reference for the benchmarks: go-choria's own lifecycle package reads and makes the events
 // that the Python peers read and make.
 //
-// It is a child of tests/bench: one JSON request a line on stdin, one JSON answer a line on stdout, so that its rounds
-// take turns with the rounds of the others and a noisy machine disturbs all of them alike.
+// It is a child of tests/bench: one JSON request per line on stdin, one JSON answer per line on stdout, so that its rounds
+// alternate with those of the other peers and a noisy machine affects all of them alike.
 package main
 
 import (
@@ -21,13 +21,13 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// request names the work, the file with one document a line, and how often to go over it.
+// request names the work, the file with one document per line, and the number of passes.
 type request struct {
 	Work   string `json:"work"` // about, parse, create, validate, tally, fleet
 	Corpus string `json:"corpus"`
-	Format string `json:"format"` // of the events that are made: choria, cloudevents
+	Format string `json:"format"` // of the events to make: choria, cloudevents
 	Passes int    `json:"passes"`
-	Answer bool   `json:"answer"` // return what was read or made instead of a time
+	Answer bool   `json:"answer"` // return the events instead of a time
 	Nodes  int    `json:"nodes"`  // of a fleet
 }
 
@@ -37,10 +37,10 @@ type answer struct {
 	Choria string    `json:"choria,omitempty"`
 	Nanos  float64   `json:"nanos,omitempty"` // per event
 	Events []message `json:"events,omitempty"`
-	// Of validate: how many lines there are, and how many of each type were accepted.
+	// Of validate: the number of lines, and of accepted lines by type.
 	Lines    int            `json:"lines,omitempty"`
 	Accepted map[string]int `json:"accepted,omitempty"`
-	// Of fleet: what the nodes hold, and all that the runtime has taken from the system.
+	// Of fleet: the bytes of the nodes, and all that the runtime has obtained from the system.
 	Heap  uint64 `json:"heap,omitempty"`
 	Taken uint64 `json:"taken,omitempty"`
 }
@@ -50,7 +50,7 @@ type message struct {
 	Body    string `json:"body"`
 }
 
-// connector stands where the broker connection does: the last message stays in it, nothing is sent.
+// connector replaces the broker connection: it keeps the last message and sends nothing.
 type connector struct {
 	subject string
 	body    []byte
@@ -67,10 +67,10 @@ func (c *connector) RequestRawMsgWithContext(context.Context, *nats.Msg) (*nats.
 	return nil, errors.ErrUnsupported
 }
 
-// What is read is kept here, so that the compiler cannot leave the reading out.
+// Results are kept here, so that the compiler cannot eliminate the reading.
 var eventSink lifecycle.Event
 
-// order is what a caller of lifecycle.New knows beforehand.
+// order holds the values that a caller of lifecycle.New has beforehand.
 type order struct {
 	Protocol   string `json:"protocol"`
 	Identity   string `json:"identity"`
@@ -113,10 +113,10 @@ func parse(documents [][]byte, each func(lifecycle.Event) error) error {
 	return nil
 }
 
-// longest is more than any line of the files has.
+// longest exceeds the length of every line in the files.
 const longest = 1 << 20
 
-// validate reads a file line by line and counts what NewFromJSON accepts; what it refuses is passed over.
+// validate reads a file line by line and counts the lines that NewFromJSON accepts, by type.
 func validate(path string) (lines int, accepted map[string]int, err error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -135,7 +135,7 @@ func validate(path string) (lines int, accepted map[string]int, err error) {
 	return lines, accepted, scanner.Err()
 }
 
-// create writes out the options of each type, as a caller would.
+// create spells out the options of each type, as a caller would.
 func (o *order) create() (lifecycle.Event, error) {
 	identity, component := lifecycle.Identity(o.Identity), lifecycle.Component(o.Component)
 	switch o.Protocol {
@@ -156,7 +156,7 @@ func (o *order) create() (lifecycle.Event, error) {
 	return nil, fmt.Errorf("no type for %q", o.Protocol)
 }
 
-// publish is marshalling and the subject: PublishEvent as it is, with a connector that sends nothing.
+// publish marshals an event and builds its subject: the real PublishEvent, with a connector that sends nothing.
 func publish(orders []order, format lifecycle.Format, each func(*connector) error) error {
 	out := &connector{}
 	for i := range orders {
@@ -188,8 +188,8 @@ func orders(documents [][]byte) ([]order, error) {
 	return result, nil
 }
 
-// timed gives nanoseconds per event. A round starts with a collected heap, as testing.B's do; collections during the
-// round are part of the price.
+// timed returns nanoseconds per event. A round starts with a collected heap, as in testing.B; collections during the
+// round are included.
 func timed(passes, events int, pass func() error) (float64, error) {
 	runtime.GC()
 	begin := time.Now()
@@ -272,7 +272,7 @@ func main() {
 	for {
 		line, err := in.ReadBytes('\n')
 		if err != nil {
-			return // the parent has closed our stdin: it is done
+			return // the parent has closed our stdin
 		}
 		var r request
 		var a answer

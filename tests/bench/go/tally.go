@@ -12,22 +12,22 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// process is what the Go tally does with an event that it has read; without it, reading would be measured again.
+// process is the Go tally's handler for a parsed event; calling it directly leaves parsing out of the measurement.
 //
 //go:linkname process github.com/choria-io/go-choria/lifecycle/tally.(*Recorder).process
 func process(*tally.Recorder, lifecycle.Event) error
 
-// nowhere is a connection of a tally that is never run.
+// nowhere is the connection of a tally that is never run.
 type nowhere struct{ tally.Connector }
 
 func newTally() (*tally.Recorder, error) {
-	prometheus.DefaultRegisterer = prometheus.NewRegistry() // a second tally would have the series of the first
+	prometheus.DefaultRegisterer = prometheus.NewRegistry() // a second tally would share the series of the first
 	logger := logrus.New()
 	logger.SetOutput(io.Discard)
 	return tally.New(tally.Component("*"), tally.Connection(nowhere{}), tally.Logger(logrus.NewEntry(logger)))
 }
 
-// tallied gives nanoseconds per event that was read before.
+// tallied returns nanoseconds per event, without parsing.
 func tallied(documents [][]byte, passes int) (float64, error) {
 	recorder, err := newTally()
 	if err != nil {
@@ -51,7 +51,7 @@ func tallied(documents [][]byte, passes int) (float64, error) {
 	})
 }
 
-// fleet gives the bytes that a tally of so many nodes holds, and those of the whole process.
+// fleet returns the bytes that a tally of this many nodes holds, and those of the whole process.
 func fleet(nodes int) (heap, taken uint64, err error) {
 	recorder, err := newTally()
 	if err != nil {

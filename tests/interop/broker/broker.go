@@ -20,11 +20,11 @@ import (
 
 const startSeconds = 30
 
-// serve does what `choria broker run --config FILE` does, with nothing but the network broker: it tells the port, and
-// returns when the broker has ended.
+// serve acts like `choria broker run --config FILE`, with only the network broker: it reports the port, and
+// returns when the broker has stopped.
 //
-// client_port = -1 lets the system choose the port; public_url has to be there then, without a port. With a store for
-// streams, every number of replicas has to be 1: Choria would first wait for up to 70 seconds.
+// client_port = -1 lets the system choose the port; public_url must then be set, without a port. With a store for
+// streams, every number of replicas must be 1: otherwise Choria would first wait for up to 70 seconds.
 func serve(ctx context.Context, file string) error {
 	cfg, err := config.NewSystemConfig(file, true)
 	if err != nil {
@@ -58,7 +58,7 @@ func serve(ctx context.Context, file string) error {
 	return nil
 }
 
-// portOf waits for the broker and learns its port where Choria's API has it: in what it greets with.
+// portOf waits for the broker and reads its port from its INFO.
 func portOf(broker *network.Server) (int, error) {
 	deadline := time.Now().Add(startSeconds * time.Second)
 	for !broker.Started() {
@@ -86,7 +86,7 @@ func portOf(broker *network.Server) (int, error) {
 	return info.Port, err
 }
 
-// awaitStreams waits for the streams that the broker makes once it has started, as far as the last one.
+// awaitStreams waits until the broker has made the last of its streams, which it does after its start.
 func awaitStreams(ctx context.Context, broker *network.Server) error {
 	connection, err := nats.Connect("", nats.InProcessServer(broker))
 	if err != nil {

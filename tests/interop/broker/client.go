@@ -19,25 +19,25 @@ import (
 
 const flushSeconds = 30
 
-// plan is what a configuration makes of a client, before it connects.
+// plan holds a client's settings before it connects.
 type plan struct {
 	Config   string   `json:"config"`
 	Servers  []string `json:"servers"`
 	Certname string   `json:"certname"`
 	CallerID string   `json:"callerid"`
 	UniqueID string   `json:"unique_id"`
-	Token    string   `json:"token"` // why there is none
+	Token    string   `json:"token"` // the error if it cannot be read
 	TLS      *mode    `json:"tls"`
 }
 
-// mode is how a server's certificate is looked at.
+// mode tells how a server's certificate is verified.
 type mode struct {
 	Verify      string `json:"verify"` // full, common name, nothing
 	Authority   bool   `json:"authority"`
 	Certificate bool   `json:"certificate"`
 }
 
-// standing is what a connection was made with.
+// standing describes an established connection.
 type standing struct {
 	URL    string `json:"url"`
 	Name   string `json:"name"`
@@ -45,7 +45,7 @@ type standing struct {
 	TLS    *mode  `json:"tls"`
 }
 
-// told carries what Choria logs to the parent: that is where it says why a server turned it away.
+// told forwards Choria's log to the parent: the log has the reason for which a server refused the client.
 type told struct{}
 
 func (told) Levels() []logrus.Level { return logrus.AllLevels[:logrus.InfoLevel] }
@@ -55,8 +55,8 @@ func (told) Fire(entry *logrus.Entry) error {
 	return nil
 }
 
-// connect does what lifecycle.View does with a configuration, and tells each step. Then stdin has one command a line,
-// {"subscribe": SUBJECT} or {"publish": COMPONENT}; all ends with stdin.
+// connect acts like lifecycle.View with a configuration, and reports each step. Then it reads one command per line,
+// {"subscribe": SUBJECT} or {"publish": COMPONENT}; it returns at the end of stdin.
 func connect(ctx context.Context, file string) error {
 	ctx, commands := listen(ctx)
 	fw, err := framework(file)
@@ -117,7 +117,7 @@ func planned(fw *choria.Framework) plan {
 	if err != nil {
 		made.Token = err.Error()
 	}
-	// A client of the AAA service connects with another one, which it makes for itself.
+	// A client of the AAA service connects with another TLS configuration, which it makes itself.
 	if configured, err := fw.ClientTLSConfig(); err == nil && !fw.Config.Choria.ClientAnonTLS {
 		made.TLS = modeOf(configured)
 	}
@@ -138,7 +138,7 @@ func modeOf(configured *tls.Config) *mode {
 	return made
 }
 
-// do obeys a command, and says whether the broker refused it.
+// do runs a command, and reports whether the broker refused it.
 func do(ctx context.Context, fw *choria.Framework, connection inter.Connector, line []byte) (bool, error) {
 	var command struct{ Subscribe, Publish string }
 	if err := json.Unmarshal(line, &command); err != nil {
@@ -154,7 +154,7 @@ func do(ctx context.Context, fw *choria.Framework, connection inter.Connector, l
 	if err != nil {
 		return false, err
 	}
-	// A refusal comes before the answer to this, and stays behind as the last error.
+	// A refusal arrives before the answer to this, and remains as the last error.
 	if err = connection.Nats().FlushTimeout(flushSeconds * time.Second); err != nil {
 		return false, err
 	}
@@ -179,7 +179,7 @@ func subscribe(ctx context.Context, fw *choria.Framework, connection inter.Conne
 	return nil
 }
 
-// publish sends an event as Choria's own server does; returns its subject.
+// publish sends an event like Choria's own server, and returns its subject.
 func publish(fw *choria.Framework, connection inter.Connector, component string) (string, error) {
 	event, err := lifecycle.New(lifecycle.Startup,
 		lifecycle.Component(component), lifecycle.Identity(fw.Config.Identity), lifecycle.Version("1.0.0"))

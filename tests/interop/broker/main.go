@@ -1,7 +1,7 @@
-// The real thing on the other end of a connection: go-choria's network broker, the makers of its tokens, and its client.
+// Choria's side of a connection: go-choria's network broker, its makers of tokens, and its client.
 //
-// It is a child of tests/interop. What it writes is JSON, one value a line on stdout; it ends on SIGTERM, on SIGINT, and
-// when its stdin ends, so that it never outlives its parent.
+// It is a child of tests/interop. It writes JSON, one value per line on stdout; it exits on SIGTERM, on SIGINT, and
+// at the end of its stdin, so that it never outlives its parent.
 package main
 
 import (
@@ -22,18 +22,18 @@ const usage = `usage: broker serve FILE                 run the broker of a serv
 
 var stdout sync.Mutex
 
-// tell writes one line to the parent; lines are told by more than one goroutine.
+// tell writes one line to the parent; it may be called by several goroutines.
 func tell(value any) {
 	stdout.Lock()
 	defer stdout.Unlock()
 	encoder := json.NewEncoder(os.Stdout)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(value); err != nil {
-		os.Exit(1) // nobody listens any more
+		os.Exit(1) // the parent has exited
 	}
 }
 
-// listen yields the lines of stdin; the context ends with them, for the parent has closed it.
+// listen yields the lines of stdin, and cancels the context at their end.
 func listen(ctx context.Context) (context.Context, <-chan []byte) {
 	ctx, cancel := context.WithCancel(ctx)
 	lines := make(chan []byte)

@@ -13,7 +13,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// order asks for a pair of keys or a token, with the names of `choria jwt keys`, `jwt client` and `jwt server`.
+// order requests a pair of keys or a token, with the names of `choria jwt keys`, `jwt client` and `jwt server`.
 type order struct {
 	Work        string                    `json:"work"` // keys, client, server
 	File        string                    `json:"file"` // the seed or the token to write
@@ -21,7 +21,7 @@ type order struct {
 	PublicKey   string                    `json:"public_key"`
 	Identity    string                    `json:"identity"` // a client's caller id, a server's name
 	Org         string                    `json:"org"`
-	Validity    float64                   `json:"validity"` // seconds; negative: has expired
+	Validity    float64                   `json:"validity"` // seconds; negative: expired
 	ValidIn     float64                   `json:"valid_in"` // seconds
 	Permissions *tokens.ClientPermissions `json:"permissions"`
 	Publish     []string                  `json:"publish"`

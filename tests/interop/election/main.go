@@ -1,8 +1,8 @@
 // A candidate of go-choria's own: providers/election/streams on a bucket, as its tally campaigns.
 //
-// It is a child of tests/interop, started as `election NAME URL`. Each hundredth of a second it writes one JSON object on
-// stdout that says whether it leads. "evict" on stdin deletes the key, as `choria election evict` does; the process ends
-// with its stdin.
+// It is a child of tests/interop, started as `election NAME URL`. Every hundredth of a second it writes one JSON object on
+// stdout with its leadership. "evict" on stdin deletes the key, as `choria election evict` does; the process exits
+// at the end of its stdin.
 package main
 
 import (
@@ -21,7 +21,7 @@ import (
 
 const key = "TALLY"
 
-// sample is what a candidate says of itself.
+// sample is the state of a candidate at a time.
 type sample struct {
 	At     float64 `json:"at"`
 	Leader bool    `json:"leader"`
@@ -51,9 +51,9 @@ func run(name, url string) error {
 	if err != nil {
 		return err
 	}
-	// The first step of what the tally campaigns with; the others would only let the test wait.
+	// The first step of the tally's backoff; the others would only slow the test down.
 	often := backoff.Policy{Millis: backoff.FiveSec.Millis[:1]}
-	// With a listener, as the tally has one, it stands still for 0.2 s before it leads; without, it does not.
+	// With a listener, like the tally's, it pauses for 0.2 s before it leads; without one it does not.
 	won := election.OnWon(func() {})
 	candidate, err := election.NewElection(name, key, bucket, election.WithBackoff(often), won)
 	if err != nil {
@@ -85,7 +85,7 @@ func run(name, url string) error {
 		case <-time.After(10 * time.Millisecond):
 			at, leads := now(), candidate.IsLeader()
 			if now()-at > 0.005 {
-				continue // it waited for a campaign: nobody knows when it led
+				continue // it waited for a campaign, and cannot tell when it led
 			}
 			if err := out.Encode(sample{at, leads, ""}); err != nil {
 				return err

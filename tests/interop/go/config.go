@@ -12,7 +12,7 @@ import (
 	"github.com/choria-io/go-choria/confkey"
 )
 
-// key is what the tags of Choria's structures say about a key.
+// key describes a key, from the tags of Choria's structures.
 type key struct {
 	Name     string   `json:"name"`
 	Kind     string   `json:"kind"`
@@ -44,7 +44,7 @@ func listKeys() (answer, error) {
 	return answer{Fields: out}, err
 }
 
-// kinds has a field for every way in which the text of a value is understood.
+// kinds has a field for every way to parse the text of a value.
 type kinds struct {
 	String     string        `confkey:"string"`
 	Int        int           `confkey:"int"`
@@ -58,7 +58,7 @@ type kinds struct {
 	Strings    []string      `confkey:"strings"`
 }
 
-// convert understands a text as a value of a kind; an empty HOME is none.
+// convert parses a text as a value of a kind; an empty HOME counts as unset.
 func convert(r request) (answer, error) {
 	var wanted struct{ Kind, Text, Home string }
 	if err := json.Unmarshal(r.Values, &wanted); err != nil {
@@ -77,14 +77,14 @@ func convert(r request) (answer, error) {
 	return answer{Fields: out}, err
 }
 
-// loaded is a configuration as Choria's clients have it.
+// loaded is a configuration as Choria's clients see it.
 type loaded struct {
 	Values map[string]any    `json:"values"`
 	Raw    map[string]string `json:"raw"`
 	Files  []string          `json:"files"`
 }
 
-// load reads a configuration in a directory and with an environment, of which nothing remains from the one before.
+// load reads a configuration in a directory and with an environment, without the variables of the previous one.
 func load(r request) (answer, error) {
 	var wanted struct {
 		File, Directory string

@@ -8,7 +8,7 @@ import (
 	"github.com/choria-io/go-choria/lifecycle"
 )
 
-// values are the fields that an event is to have.
+// values are the fields of an event.
 type values struct {
 	ID         string `json:"id"`
 	Identity   string `json:"identity"`
@@ -35,7 +35,7 @@ var formats = map[string]lifecycle.Format{
 	"cloudevents": lifecycle.CloudEventV1Format,
 }
 
-// options are all there are: those that an event does not have are ignored, which Choria's server relies on too.
+// options sets all options: an event ignores those of others, which Choria's server relies on too.
 func (v *values) options() []lifecycle.Option {
 	return []lifecycle.Option{
 		lifecycle.Identity(v.Identity), lifecycle.Component(v.Component), lifecycle.Version(v.Version),
@@ -44,7 +44,7 @@ func (v *values) options() []lifecycle.Option {
 	}
 }
 
-// fix sets what no option sets: the id and the time.
+// fix sets the id and the time, for which there are no options.
 func (v *values) fix(event lifecycle.Event) error {
 	switch e := event.(type) {
 	case *lifecycle.AliveEvent:

@@ -43,7 +43,7 @@ func init() {
 	}
 }
 
-// agent is as much of an autonomous agent as a watcher asks when it is made and says how it is.
+// agent is the part of an autonomous agent that a watcher uses to start and to report its state.
 type agent struct {
 	model.Machine
 	values event
@@ -112,7 +112,7 @@ func makeMachine(r request) (a answer, err error) {
 	return announce(r.Type, notification)
 }
 
-// freshMachine makes a watcher as a machine does, and publishes the state it has before it has done anything.
+// freshMachine makes a watcher as a machine does, and publishes its initial state.
 func freshMachine(r request) (a answer, err error) {
 	constructor, known := constructors[r.Type]
 	if !known {
@@ -133,7 +133,7 @@ func freshMachine(r request) (a answer, err error) {
 	return announce(of.values.Name, watcher.CurrentState())
 }
 
-// readMachine opens the envelope as `choria machine watch` and the tally do, and reads a transition as the tally does
+// readMachine unwraps the envelope as `choria machine watch` and the tally do, and reads a transition as the tally does
 // and a state as the watch does. None of them reads an event without an envelope.
 func readMachine(r request) (a answer, err error) {
 	envelope := cloudevents.NewEvent("1.0")

@@ -1,7 +1,7 @@
-// The other side of the wire: go-choria's own packages make and read events, so that ours can be held against them.
+// The other side of the wire: go-choria's own packages make and read events, for comparison with this library.
 //
-// It is a child of tests/interop: one JSON request a line on stdin, one JSON answer a line on stdout. What it is asked
-// to make goes through the very functions that Choria publishes with; only the connection behind them is ours.
+// It is a child of tests/interop: one JSON request per line on stdin, one JSON answer per line on stdout. Events are
+// made by the functions with which Choria publishes; only the connection behind them is replaced.
 package main
 
 import (
@@ -20,18 +20,18 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// request names the work, and what to do it with.
+// request names the work and its input.
 type request struct {
 	Work     string          `json:"work"` // about; make, read, fresh; keys, convert, load
 	Family   string          `json:"family"`
 	Type     string          `json:"type"`
 	Format   string          `json:"format"`
-	Values   json.RawMessage `json:"values"`   // of the event to make; of configuration, what the work needs
+	Values   json.RawMessage `json:"values"`   // the event's fields; for configuration, the input of the work
 	Now      bool            `json:"now"`      // keep the id and the time that Go fills in
 	Document []byte          `json:"document"` // to read
 }
 
-// answer holds what was made or read, or why Go would not.
+// answer holds the event, or the reason why Go refused.
 type answer struct {
 	Go      string          `json:"go,omitempty"`
 	Choria  string          `json:"choria,omitempty"`
@@ -41,11 +41,11 @@ type answer struct {
 	Subject string          `json:"subject,omitempty"`
 	Body    []byte          `json:"body,omitempty"`
 	Fields  json.RawMessage `json:"fields,omitempty"`
-	Filled  []string        `json:"filled,omitempty"` // fields that the document does not have and Go makes up
+	Filled  []string        `json:"filled,omitempty"` // fields missing from the document, which Go makes up
 	Text    string          `json:"text,omitempty"`
 }
 
-// wire stands where the broker connection does, for the lifecycle package and for the notifier of machines.
+// wire replaces the broker connection, for the lifecycle package and for the notifier of machines.
 type wire struct {
 	subject string
 	body    []byte
@@ -66,7 +66,7 @@ func (w *wire) Logger(component string) *logrus.Entry {
 	return logrus.WithField("component", component)
 }
 
-// zeros makes every random id the same, so that one is known when it is seen and two runs give the same bytes.
+// zeros makes all random ids equal, so that they can be recognised and two runs produce the same bytes.
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) {
@@ -76,7 +76,7 @@ func (zeros) Read(p []byte) (int, error) {
 
 const madeUp = "00000000-0000-4000-8000-000000000000"
 
-// fields is what an event holds, with its texts as they are.
+// fields returns an event's fields, with texts unescaped.
 func fields(event any) (json.RawMessage, error) {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
@@ -129,7 +129,7 @@ func main() {
 	for {
 		line, err := in.ReadBytes('\n')
 		if err != nil {
-			return // the parent has closed our stdin: it is done
+			return // the parent has closed our stdin
 		}
 		var r request
 		var a answer

@@ -1,8 +1,8 @@
-// The Go tally itself: go-choria's lifecycle/tally, fed with messages through a connector that is ours.
+// The Go tally itself: go-choria's lifecycle/tally, fed with messages through a connector of this program.
 //
-// It is a child of tests/interop: one JSON request a line on stdin, one JSON answer a line on stdout. A request is a
-// sequence of messages, waits and scrapes. Its clock is that of testing/synctest, which moves on when everything waits:
-// 80 minutes pass at once, and what a message changes has changed before the next step.
+// It is a child of tests/interop: one JSON request per line on stdin, one JSON answer per line on stdout. A request is a
+// sequence of messages, waits and scrapes. Its clock is that of testing/synctest, which advances when everything waits:
+// 80 minutes pass at once, and the effect of a message is complete before the next step.
 package main
 
 import (
@@ -32,13 +32,13 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// request asks for a run of the tally; without steps, for the versions of what runs.
+// request is a run of the tally; without steps, it returns the versions of Go and Choria.
 type request struct {
 	Component string `json:"component"`
 	Steps     []step `json:"steps"`
 }
 
-// step is one of four: a message, seconds that pass, a role that is taken, or a scrape.
+// step is one of four: a message, a wait in seconds, a change of role, or a scrape.
 type step struct {
 	Subject string  `json:"subject"`
 	Body    []byte  `json:"body"`
@@ -54,7 +54,7 @@ type answer struct {
 	Scrapes []string `json:"scrapes,omitempty"`
 }
 
-// connector hands messages to whoever has subscribed to their subject.
+// connector passes messages to the subscribers of their subject.
 type connector struct {
 	subscriptions map[string]chan inter.ConnectorMessage
 }
@@ -97,7 +97,7 @@ func (m *message) Reply() string   { return "" }
 func (m *message) Data() []byte    { return m.body }
 func (m *message) Msg() any        { return m }
 
-// take sets what a won or lost election sets: nothing that is public does.
+// take sets the fields that a won or lost election sets, for which there is no public function.
 func take(recorder *tally.Recorder, role int32) {
 	field := reflect.ValueOf(recorder).Elem().FieldByName("active")
 	atomic.StoreInt32((*int32)(unsafe.Pointer(field.UnsafeAddr())), role)
@@ -117,7 +117,7 @@ func scrape(registry *prometheus.Registry) (string, error) {
 	return out.String(), nil
 }
 
-// run lets a new tally go through the steps.
+// run runs a new tally through the steps.
 func run(r request) (a answer, err error) {
 	registry := prometheus.NewRegistry()
 	prometheus.DefaultRegisterer = registry
@@ -172,7 +172,7 @@ func serve(t *testing.T) {
 	for {
 		line, err := in.ReadBytes('\n')
 		if err != nil {
-			os.Exit(0) // the parent has closed our stdin: it is done
+			os.Exit(0) // the parent has closed our stdin
 		}
 		var r request
 		var a answer
@@ -190,7 +190,7 @@ func serve(t *testing.T) {
 	}
 }
 
-// The clock is there for tests alone, so that this is one.
+// testing/synctest works only within a test.
 func main() {
 	everything := func(string, string) (bool, error) { return true, nil }
 	testing.Main(everything, []testing.InternalTest{{Name: "serve", F: serve}}, nil, nil)
