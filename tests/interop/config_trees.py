@@ -72,9 +72,7 @@ def trees() -> Iterator[Tree]:
     yield Tree(name="nothing", files={INITIAL: ""})
     for name, text in _LINES.items():
         yield Tree(name=name, files={INITIAL: NAMED + text})
-    yield Tree(
-        name="UTF-8 that is none", files={INITIAL: {"base64": _encoded(NAMED.encode() + b"a = \xff\xe2\x82x\n")}}
-    )
+    yield Tree(name="invalid UTF-8", files={INITIAL: {"base64": _encoded(NAMED.encode() + b"a = \xff\xe2\x82x\n")}})
     yield Tree(name="a file without a line feed", files={INITIAL: "identity = n1"})
     yield Tree(name="a line of 65,535 bytes", files={INITIAL: _long(65_535)})
     yield Tree(name="a line of 65,536 bytes", files={INITIAL: _long(65_536)})
@@ -94,15 +92,15 @@ def trees() -> Iterator[Tree]:
 
 _LINES = {
     "comments and blank lines": "# a = 1\n#a = 1\n  # a = 1\n\n   \n\t\n#\n",
-    "a comment behind a value": "a = 1 # one\n",
+    "a comment after a value": "a = 1 # one\n",
     "a value with equals signs": "a = b = c==\n",
     "no blanks around the equals sign": "a=1\nb= 2\nc =3\n",
     "many blanks": "  a   =   b c  \t\n\tb\t=\tc\t\n",
     "no equals sign": "a\nb c\n",
     "no value": "a =\nb=\nc =  \n",
-    "no value, and none to take back": "plugin.choria.srv_domain = a.example\nplugin.choria.srv_domain =\n",
+    "no value, and no previous value": "plugin.choria.srv_domain = a.example\nplugin.choria.srv_domain =\n",
     "no key": "= a\n=\n==\n= =\n",
-    "an equals sign for a key": "= a = b\n== b\n=b=c\n===\n",
+    "only an equals sign": "= a = b\n== b\n=b=c\n===\n",
     "quotes": 'a = "b"\nb = \'c\'\nplugin.choria.middleware_hosts = "a:1"\n',
     "a backslash at the end": "a = b\\\nc = d\n",
     "carriage returns": "a = 1\r\nb = 2\r\r\nc\r = 3\rd = 4\r\n",
@@ -111,30 +109,30 @@ _LINES = {
     "form feeds and vertical tabs": "a\f=\fb\nc\v=\vd\n",
     "a zero byte": "a = b\0c\nd\0 = e\n",
     "a byte order mark": "\ufeffa = b\n",
-    "other writings": "\u043a\u043b\u044e\u0447 = \u65e5\u672c\n\U0001f600 = \U0001f600\n",
+    "other scripts": "\u043a\u043b\u044e\u0447 = \u65e5\u672c\n\U0001f600 = \U0001f600\n",
     "a section": "[main]\na = b\n",
     "colons": "a: b\nb: c = d\n",
     "keys in capitals": "Plugin.Choria.Use_Srv = false\nMAIN_COLLECTIVE = a\n",
-    "keys that nobody knows": "a = 1\nplugin.choria.a = 1\nplugin.a.b = 1\n",
+    "unknown keys": "a = 1\nplugin.choria.a = 1\nplugin.a.b = 1\n",
     "a key twice": "main_collective = a\nmain_collective = b\n",
     "a list twice": "collectives = a,b\ncollectives = c\n",
-    "a list with blanks and nothing": "collectives = , a ,,b,\n",
-    "a list of nothing": "collectives = ,\n",
-    "a number that is none": "plugin.security.pkcs11.slot = x\nttl = 1.5\n",
-    "truth in many words": "plugin.choria.use_srv = NO\nplugin.security.support_legacy_certificates = Y\n",
-    "a truth that is none": "plugin.choria.use_srv = maybe\n",
-    "a truth, and one that is none": "plugin.security.client_anon_tls = true\nplugin.security.client_anon_tls = on\n",
-    "a provider that there is not": "plugin.security.provider = puppets\n",
+    "a list with blanks and empty items": "collectives = , a ,,b,\n",
+    "a list of empty items": "collectives = ,\n",
+    "an invalid number": "plugin.security.pkcs11.slot = x\nttl = 1.5\n",
+    "many spellings of booleans": "plugin.choria.use_srv = NO\nplugin.security.support_legacy_certificates = Y\n",
+    "an invalid boolean": "plugin.choria.use_srv = maybe\n",
+    "a valid and an invalid boolean": "plugin.security.client_anon_tls = true\nplugin.security.client_anon_tls = on\n",
+    "an unknown provider": "plugin.security.provider = puppets\n",
     "a provider in capitals": "plugin.security.provider = File\n",
-    "a level that there is not": "loglevel = trace\n",
+    "an unknown level": "loglevel = trace\n",
     "a path in the home directory": "plugin.choria.ssldir = ~/ssl\nplugin.security.file.ca =  ~other/~ \n",
     "a path that is not expanded": "plugin.nats.credentials = ~/a.creds\nplugin.choria.ssldir = $HOME/~\n",
     "a timeout": "plugin.choria.network.connect_timeout = 1m30s\n",
-    "a timeout that is none": "plugin.choria.network.connect_timeout = 5\nplugin.choria.network.connect_timeout = 5x\n",
-    "a timeout of nothing": "plugin.choria.network.connect_timeout = 0\n",
-    "a timeout of less": "plugin.choria.network.connect_timeout = -5s\n",
+    "an invalid timeout": "plugin.choria.network.connect_timeout = 5\nplugin.choria.network.connect_timeout = 5x\n",
+    "a zero timeout": "plugin.choria.network.connect_timeout = 0\n",
+    "a negative timeout": "plugin.choria.network.connect_timeout = -5s\n",
     "a timeout that is too long": "plugin.choria.network.connect_timeout = 121\n",
-    "a timeout beyond time": "plugin.choria.network.connect_timeout = 10000000000\n",
+    "a timeout that overflows": "plugin.choria.network.connect_timeout = 10000000000\n",
 }
 
 
@@ -174,7 +172,7 @@ def _plugins() -> Iterator[Tree]:
         },
         "a directory in plugin.d": {"a.cfg": {"directory": 1}, "b.cfg": "c = 1\n"},
         "a link to nothing in plugin.d": {"a.cfg": {"link": "@/nothing"}, "b.cfg": "c = 1\n"},
-        "a link in a circle in plugin.d": {"a.cfg": {"link": "@/etc/plugin.d/a.cfg"}},
+        "a circular link in plugin.d": {"a.cfg": {"link": "@/etc/plugin.d/a.cfg"}},
         "lists in plugin.d": {"choria.cfg": "federation.collectives = a\nfederation.collectives = b, c\n"},
     }.items():
         below: dict[str, Content] = {f"etc/plugin.d/{file}": content for file, content in files.items()}  # type: ignore[attr-defined]
@@ -210,7 +208,7 @@ def _projects() -> Iterator[Tree]:
     yield Tree(name="a project that is a directory", files={INITIAL: NAMED, "work/choria.conf": {"directory": 1}})
     yield Tree(name="a project that is a link to nothing", files={INITIAL: NAMED, "work/choria.conf": {"link": "@/a"}})
     yield Tree(
-        name="a project that is a link in a circle",
+        name="a project that is a circular link",
         files={INITIAL: NAMED, "work/choria.conf": {"link": "@/work/choria.conf"}},
     )
     yield Tree(
@@ -231,7 +229,7 @@ def _projects() -> Iterator[Tree]:
         environ={"HOME": "@/home", "PWD": "@/c"},
     )
     yield Tree(
-        name="a PWD that is none",
+        name="an invalid PWD",
         files={INITIAL: NAMED, "a/choria.conf": "a = 1\n", "b/choria.conf": "b = 1\n"},
         directory="a",
         environ={"HOME": "@/home", "PWD": "@/b"},

@@ -154,8 +154,8 @@ def _singles() -> Iterator[Exchange]:
         yield one("an unknown stage", "governor", form, {"event_type": "paused"}, made="stage-dropped", codes="stage")
         yield one("no governor", "governor", form, {"governor": ""}, codes="no-governor", answer="no-governor")
         yield one("no component", "startup", form, {"component": ""})
-    yield one("the greatest timestamp", "startup", "choria", {"timestamp": 2**63 - 1})
-    yield one("the least timestamp", "startup", "choria", {"timestamp": -(2**63)})
+    yield one("the largest timestamp", "startup", "choria", {"timestamp": 2**63 - 1})
+    yield one("the smallest timestamp", "startup", "choria", {"timestamp": -(2**63)})
     yield one(
         "the year 10000",
         "startup",
@@ -263,9 +263,9 @@ def machine() -> Iterator[Exchange]:
     }
     for kind, wanted in properties.items():
         differs = {"body": "order-and-floats"} if kind == "nagios" else {}
-        yield one("a watcher that has just begun", kind, {"properties": wanted}, fresh=True, **differs)
+        yield one("a watcher that has just started", kind, {"properties": wanted}, fresh=True, **differs)
     for kind, wanted in _FOREIGN.items():
-        yield one("a watcher that has just begun", kind, {"properties": wanted}, fresh=True, codes="no-contract")
+        yield one("a watcher that has just started", kind, {"properties": wanted}, fresh=True, codes="no-contract")
 
 
 _AGENT_TEXTS = {

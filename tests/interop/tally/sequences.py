@@ -204,7 +204,7 @@ def _counted() -> Iterator[Sequence]:
 def _refused() -> Iterator[Sequence]:
     for name, body in (
         ("nothing", b""),
-        ("no JSON", b"{"),
+        ("not JSON", b"{"),
         ("another document", b'{"protocol":"x"}'),
         ("a list", b"[]"),
     ):
@@ -224,7 +224,7 @@ def _refused() -> Iterator[Sequence]:
         reason="`*` stands for one token of a subject; here all components are those with dots as well.",
     )
     yield sequence(
-        "another component on the subject that is asked for",
+        "another component on the selected subject",
         event("alive", component="agent", on="server"),
         component="server",
         reason="Go believes the event; here an event of another component than its subject's was not asked for.",
@@ -235,7 +235,7 @@ def _refused() -> Iterator[Sequence]:
         reason="Go's format detection lets no old spelling through; here both are read.",
     )
     yield sequence(
-        "an event that lacks its time",
+        "an event without a timestamp",
         Message("choria.lifecycle.event.shutdown.server", b'{"protocol":"io.choria.lifecycle.v1.shutdown"}'),
         reason="Go makes up what is missing; here nothing is made up.",
     )
@@ -263,7 +263,7 @@ def _labelled() -> Iterator[Sequence]:
         reason="Go keeps what it is given; here a label has at most 128 bytes.",
     )
     yield sequence(
-        "a component too many",
+        "one component too many",
         *(event("alive", component=f"c{number:02}", bare=True) for number in range(65)),
         reason="Go makes a series of everything; here what is beyond the limits is in other.",
     )
