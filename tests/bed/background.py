@@ -39,12 +39,12 @@ class Background:
 
         self.run(start())
 
-    def changed(self) -> None:
-        """Wake the threads that wait in `until`."""
+    def notify(self) -> None:
+        """Wake the threads that wait in `wait_until`."""
         with self._changed:
             self._changed.notify_all()
 
-    def until(self, happened: Callable[[], object], seconds: float = _SECONDS) -> None:
+    def wait_until(self, happened: Callable[[], object], seconds: float = _SECONDS) -> None:
         """Block until a condition holds.
 
         Args:

@@ -115,7 +115,7 @@ class Page:
                 .observe(document, {{subtree: true, childList: true, attributes: true, characterData: true}});
         }})""")
 
-    async def look(self, width: int, height: int = 800, *, dark: bool = False, scale: float = 1) -> None:
+    async def emulate(self, width: int, height: int = 800, *, dark: bool = False, scale: float = 1) -> None:
         """Emulate a screen: its size in CSS pixels, a dark or light colour scheme, and reduced motion."""
         await self.call(
             "Emulation.setDeviceMetricsOverride",
@@ -130,7 +130,7 @@ class Page:
         ]
         await self.call("Emulation.setEmulatedMedia", features=features)
 
-    async def pale(self) -> list[str]:
+    async def low_contrast(self) -> list[str]:
         """Return the texts and bars whose contrast is below WCAG level AA: 4.5 and 3 to 1."""
         found: list[str] = await self.evaluate(_PALE)
         return found
@@ -164,9 +164,9 @@ class Page:
                     else:
                         answer.set_result(said["result"])
             else:
-                self._take(said["method"], said["params"])
+                self._handle(said["method"], said["params"])
 
-    def _take(self, method: str, said: dict[str, Any]) -> None:
+    def _handle(self, method: str, said: dict[str, Any]) -> None:
         match method:
             case "Page.loadEventFired":
                 self.loaded.set()

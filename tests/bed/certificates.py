@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
-__all__ = ["LOOPBACK", "Authority", "Issued", "server_context"]
+__all__ = ["LOOPBACK", "Authority", "IssuedCertificate", "server_context"]
 
 LOOPBACK = "127.0.0.1"
 
@@ -35,7 +35,7 @@ _EXTENDED = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyU
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
+class IssuedCertificate:
     """A certificate and its key.
 
     Attributes:
@@ -100,7 +100,7 @@ class Authority:
         san: bool = True,
         old_puppet: bool | None = None,
         key: Literal["ec", "rsa"] = "ec",
-    ) -> Issued:
+    ) -> IssuedCertificate:
         """Issue a certificate for a server or a client.
 
         Args:
@@ -126,7 +126,7 @@ class Authority:
         if strict:
             builder = _identified(builder, private, self.key)
         chain = (builder.sign(self.key, hashes.SHA256()), *self.chain)
-        return Issued(
+        return IssuedCertificate(
             b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain),
             private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
         )
@@ -138,7 +138,9 @@ class Authority:
         return Authority(certificate, private, self.old_puppet, (certificate, *self.chain))
 
 
-def server_context(issued: Issued, *, clients: Authority | None = None, optional: bool = False) -> ssl.SSLContext:
+def server_context(
+    issued: IssuedCertificate, *, clients: Authority | None = None, optional: bool = False
+) -> ssl.SSLContext:
     """Return a TLS context for a server in Python.
 
     Args:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .background import Background
-    from .certificates import Authority, Issued
+    from .certificates import Authority, IssuedCertificate
     from .tokens import Issuer
 
 __all__ = ["Broker", "Credentials", "Token", "choria_broker", "client_token", "write_credentials"]
@@ -71,7 +71,7 @@ class Broker:
         self.subscriptions: list[str] = []
         self.published: list[str] = []
         self.open = 0
-        self.until = here.until
+        self.until = here.wait_until
         self._here = here
         self._target_port = target_port
         self._greeting = greeting
@@ -89,7 +89,7 @@ class Broker:
     async def _serve(self, connection: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         nonce = secrets.token_urlsafe(11) if self._greeting["nonce"] else ""
-        self._keep(self.nonces, nonce)
+        self._record(self.nonces, nonce)
         try:
             await loop.sock_sendall(connection, self._info(nonce))
             encrypted = await first_byte(connection) == _HANDSHAKE
@@ -105,9 +105,9 @@ class Broker:
             return
         try:
             if encrypted:
-                await self._speak(reader, writer, nonce)
+                await self._serve_client(reader, writer, nonce)
             else:
-                await self._hear_plain(reader, writer)
+                await self._record_plain(reader, writer)
         except (OSError, EOFError):
             pass  # one of the two sides disconnected
         else:
@@ -134,12 +134,12 @@ class Broker:
         info |= {name: True for name in ("auth_required", "tls_required") if self._greeting[name]}
         return b"INFO %s \r\n" % json.dumps(info, separators=(",", ":")).encode()
 
-    async def _hear_plain(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _record_plain(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Record all that arrives, and refuse the client after its first line."""
         told = False
         while data := await reader.read(65536):
             self.plain += data
-            self._here.changed()
+            self._here.notify()
             if not told and b"\n" in data:
                 told = True
                 self._refuse("no TLS")
@@ -147,11 +147,11 @@ class Broker:
                 await _error(writer, "Secure Connection - TLS Required" if required else "Authorization Violation")
                 writer.write_eof()
 
-    async def _speak(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, nonce: str) -> None:
+    async def _serve_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, nonce: str) -> None:
         line = await reader.readuntil(b"\n")
         try:
             connect = _connect(line)
-            self._keep(self.connects, connect)
+            self._record(self.connects, connect)
             claims = self._verify(connect, nonce)
         except Refused as error:
             self._refuse(str(error))
@@ -166,12 +166,12 @@ class Broker:
             asyncio.create_task(_to_client(behind[0], writer)),
         }
         self.open += 1
-        self._here.changed()
+        self._here.notify()
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.open -= 1
-            self._here.changed()
+            self._here.notify()
             behind[1].transport.abort()
             for task in tasks:
                 task.cancel()
@@ -194,19 +194,19 @@ class Broker:
         pubs, subs = allowed(claims)
         while True:
             verb, arguments, whole = await operation(reader)
-            if verb in ("PUB", "HPUB") and not self._may(arguments[0], pubs, self.published):
+            if verb in ("PUB", "HPUB") and not self._is_permitted(arguments[0], pubs, self.published):
                 await self._forbid(writer, f'Publish to "{arguments[0]}"')
-            elif verb == "SUB" and not self._may(arguments[0], subs, self.subscriptions):
+            elif verb == "SUB" and not self._is_permitted(arguments[0], subs, self.subscriptions):
                 queue = f' using queue "{arguments[1]}"' if len(arguments) == 3 else ""
                 await self._forbid(writer, f'Subscription to "{arguments[0]}"{queue}')
             else:
                 behind.write(whole)
                 await behind.drain()
 
-    def _may(self, subject: str, patterns: list[str], granted: list[str]) -> bool:
+    def _is_permitted(self, subject: str, patterns: list[str], granted: list[str]) -> bool:
         if not any(covers(pattern, subject) for pattern in patterns):
             return False
-        self._keep(granted, subject)
+        self._record(granted, subject)
         return True
 
     async def _forbid(self, writer: asyncio.StreamWriter, what: str) -> None:
@@ -214,11 +214,11 @@ class Broker:
         await _error(writer, f"Permissions Violation for {what}")
 
     def _refuse(self, why: str) -> None:
-        self._keep(self.refusals, why)
+        self._record(self.refusals, why)
 
-    def _keep(self, where: list[Any], what: object) -> None:
+    def _record(self, where: list[Any], what: object) -> None:
         where.append(what)
-        self._here.changed()
+        self._here.notify()
 
 
 async def _error(writer: asyncio.StreamWriter, text: str) -> None:
@@ -248,7 +248,7 @@ async def _to_client(behind: asyncio.StreamReader, writer: asyncio.StreamWriter)
 @contextmanager
 def choria_broker(
     issuer: Issuer,
-    certificate: Issued,
+    certificate: IssuedCertificate,
     target_port: int,
     *,
     clients: Authority | None = None,

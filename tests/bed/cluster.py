@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from nats.aio.client import Client
 
-__all__ = ["Cluster", "cluster", "lead_elsewhere", "named", "patiently"]
+__all__ = ["Cluster", "cluster", "move_leader", "retry_request", "server_named"]
 
 SIZE = 3
 # A cluster elects its leader within a second or two; the rest allows for a busy machine.
@@ -61,7 +61,7 @@ class Cluster:
 
 @contextmanager
 def cluster() -> Iterator[Cluster]:
-    """Run a cluster within the block; it needs some seconds to elect a leader, see `patiently`."""
+    """Run a cluster within the block; it needs some seconds to elect a leader, see `retry_request`."""
     with ExitStack() as stack:
         ports = [_free_port() for _ in range(SIZE)]
         routes: list[Proxy] = []
@@ -103,7 +103,7 @@ def _free_port() -> int:
         return int(held.getsockname()[1])
 
 
-async def patiently(client: Client, what: str, request: dict[str, Any]) -> dict[str, Any]:
+async def retry_request(client: Client, what: str, request: dict[str, Any]) -> dict[str, Any]:
     """Repeat a JetStream request until it succeeds; it fails until a cluster has elected its leaders.
 
     Args:
@@ -127,15 +127,15 @@ async def patiently(client: Client, what: str, request: dict[str, Any]) -> dict[
     raise TimeoutError(f"JetStream was not ready: {answer}")
 
 
-async def lead_elsewhere(client: Client, stream: str) -> None:
+async def move_leader(client: Client, stream: str) -> None:
     """Move the leadership of a stream away from the first server."""
     stepdown = json.dumps({"placement": {"preferred": "s2"}}).encode()
-    while (led := (await patiently(client, f"STREAM.INFO.{stream}", {}))["cluster"].get("leader")) in (None, "s1"):
+    while (led := (await retry_request(client, f"STREAM.INFO.{stream}", {}))["cluster"].get("leader")) in (None, "s1"):
         if led:
             with suppress(nats_py.errors.Error, TimeoutError):  # the move may have succeeded anyway
                 await client.request(f"$JS.API.STREAM.LEADER.STEPDOWN.{stream}", stepdown, timeout=2)
 
 
-def named(cluster: Cluster, name: str) -> embedded.Server:
+def server_named(cluster: Cluster, name: str) -> embedded.Server:
     """Return the server of this name, as used in JetStream's cluster information."""
     return cluster.servers[int(name.removeprefix("s")) - 1]

@@ -51,7 +51,7 @@ class DnsServer:
         self.asked: list[str] = []
         self._zone = zone
 
-    def answer(self, query: bytes, *, tcp: bool) -> bytes:
+    def respond(self, query: bytes, *, tcp: bool) -> bytes:
         """Return the answer to a query, or nothing to simulate a timeout."""
         question = dns.message.from_wire(query)
         response = dns.message.make_response(question)
@@ -68,10 +68,10 @@ class DnsServer:
         elif known and asked.rdtype == dns.rdatatype.SRV:
             texts = [f"{priority} {weight} {port} {target.rstrip('.')}." for priority, weight, port, target in known]
             response.answer.append(dns.rrset.from_text(asked.name, _TTL_SECONDS, "IN", "SRV", *texts))
-        return response.to_wire(max_size=65535) if tcp else _fitting(response, max(512, question.payload))
+        return response.to_wire(max_size=65535) if tcp else _truncated(response, max(512, question.payload))
 
 
-def _fitting(response: dns.message.Message, size: int) -> bytes:
+def _truncated(response: dns.message.Message, size: int) -> bytes:
     """Return a response for UDP: truncated and marked as such if it does not fit."""
     wire = response.to_wire(max_size=65535)
     if len(wire) <= size:
@@ -86,7 +86,7 @@ class _Udp(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         query, answering = self.request
-        if response := self.server.dns.answer(query, tcp=False):
+        if response := self.server.dns.respond(query, tcp=False):
             answering.sendto(response, self.client_address)
 
 
@@ -95,7 +95,7 @@ class _Tcp(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         while len(size := self.rfile.read(2)) == 2:
-            response = self.server.dns.answer(self.rfile.read(struct.unpack("!H", size)[0]), tcp=True)
+            response = self.server.dns.respond(self.rfile.read(struct.unpack("!H", size)[0]), tcp=True)
             if response:
                 self.wfile.write(struct.pack("!H", len(response)) + response)
 

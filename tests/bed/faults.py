@@ -58,7 +58,7 @@ class Proxy:
         self.to_client = Direction()
         self.accepted = 0
         self.sent = bytearray()
-        self.until = here.until
+        self.until = here.wait_until
         self._here = here
         self._target_port = target_port
         self._resetting = False
@@ -151,7 +151,7 @@ class Proxy:
         task = asyncio.current_task()
         self._connections[task] = writer
         self.accepted += 1
-        self._here.changed()
+        self._here.notify()
         try:
             if self._resetting:
                 _reset(writer)
@@ -162,7 +162,7 @@ class Proxy:
         finally:
             writer.transport.abort()
             del self._connections[task]
-            self._here.changed()
+            self._here.notify()
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
@@ -191,7 +191,7 @@ class Proxy:
 
     def _record(self, data: bytes) -> None:
         self.sent += data
-        self._here.changed()
+        self._here.notify()
 
 
 async def _read(reader: asyncio.StreamReader, queue: _Queue, record: Callable[[bytes], None]) -> None:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["Ran", "run_pytest"]
+__all__ = ["PytestResult", "run_pytest"]
 
 
-class Ran(NamedTuple):
+class PytestResult(NamedTuple):
     """The result of a pytest run.
 
     Attributes:
@@ -32,7 +32,7 @@ class Ran(NamedTuple):
     text: str
 
 
-def run_pytest(folder: Path, files: Mapping[str, str], *options: str, autoload: bool = False) -> Ran:
+def run_pytest(folder: Path, files: Mapping[str, str], *options: str, autoload: bool = False) -> PytestResult:
     """Run pytest on these files in a folder.
 
     Args:
@@ -64,4 +64,4 @@ def run_pytest(folder: Path, files: Mapping[str, str], *options: str, autoload: 
     ran = subprocess.run([*command, *options], cwd=work, env=environment, capture_output=True, text=True, timeout=60)
     counts = dict.fromkeys(("passed", "failed", "error"), 0)
     counts |= {what: int(number) for number, what in re.findall(r"(\d+) (passed|failed|error)", ran.stdout)}
-    return Ran(counts["passed"], counts["failed"] + counts["error"], ran.stdout + ran.stderr)
+    return PytestResult(counts["passed"], counts["failed"] + counts["error"], ran.stdout + ran.stderr)

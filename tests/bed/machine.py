@@ -11,7 +11,7 @@ from choria_lifecycle.config.choria.machine import Machine
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["a_machine"]
+__all__ = ["make_machine"]
 
 
 def _never(what: str) -> Callable[..., str]:
@@ -21,7 +21,7 @@ def _never(what: str) -> Callable[..., str]:
     return asked
 
 
-def a_machine(*, root: bool = False, facter: str | None = None, puppet: str | None = None) -> Machine:
+def make_machine(*, root: bool = False, facter: str | None = None, puppet: str | None = None) -> Machine:
     """Return a machine called n1.example.net; calling facter or puppet fails unless an answer is given."""
     return Machine(
         hostname=lambda: "n1.example.net",

@@ -43,7 +43,7 @@ def _load(raw: bytes, max_size: int) -> Any:
         raise Refused
     try:
         document = json.loads(raw.decode("utf-8"), parse_constant=_refuse, parse_int=_integer)
-        whole = json.loads(raw, parse_int=_integer, object_pairs_hook=_all_of)
+        whole = json.loads(raw, parse_int=_integer, object_pairs_hook=_keep_duplicates)
         json.dumps(whole, ensure_ascii=False).encode("utf-8")  # a lone surrogate raises here
     except (ValueError, RecursionError):
         raise Refused from None
@@ -52,7 +52,7 @@ def _load(raw: bytes, max_size: int) -> Any:
     return document
 
 
-def _all_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _keep_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Keep all values of duplicate keys: the shadowed ones count for size and depth too."""
     return {f"{number} {key}": value for number, (key, value) in enumerate(pairs)}
 

@@ -31,7 +31,7 @@ class _Source:
 async def main() -> None:
     sockets = bind(["127.0.0.1:0"])
     async with serve(_Source(), sockets), chromium() as page:
-        await page.look(1120, 880)
+        await page.emulate(1120, 880)
         await page.load(url(sockets[0]))
         PICTURE.write_bytes(await page.screenshot(whole=False))
 

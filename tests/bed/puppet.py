@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .certificates import Authority, Issued
+    from .certificates import Authority, IssuedCertificate
 
-__all__ = ["Layout", "lay_out"]
+__all__ = ["SslFolder", "write_ssldir"]
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class SslFolder:
     """The paths in an ssl folder.
 
     Attributes:
@@ -30,7 +30,9 @@ class Layout:
     key: Path
 
 
-def lay_out(folder: Path, authority: Authority, certname: str, *, issued: Issued | None = None) -> Layout:
+def write_ssldir(
+    folder: Path, authority: Authority, certname: str, *, issued: IssuedCertificate | None = None
+) -> SslFolder:
     """Write the contents of Puppet's ssldir, with Puppet's modes.
 
     Args:
@@ -40,7 +42,7 @@ def lay_out(folder: Path, authority: Authority, certname: str, *, issued: Issued
         issued: the certificate and key; by default a new one of the authority, with `certname` as its common name.
     """
     issued = issued or authority.issue(certname)
-    layout = Layout(
+    layout = SslFolder(
         ssldir=folder,
         ca=folder / "certs" / "ca.pem",
         certificate=folder / "certs" / f"{certname}.pem",

@@ -17,7 +17,7 @@ from choria_lifecycle.support.clock import steady
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Candidate", "Race", "bucket", "race", "until"]
+__all__ = ["Candidate", "Race", "bucket", "race", "wait_until"]
 
 PROGRAM = Path(__file__).with_name("candidate.py")
 SECONDS = 30.0
@@ -45,12 +45,12 @@ class Candidate:
 
     Attributes:
         name: its name.
-        said: its output so far.
+        samples: its output so far.
     """
 
     def __init__(self, name: str, process: subprocess.Popen[str]) -> None:
         self.name = name
-        self.said: list[dict[str, Any]] = []
+        self.samples: list[dict[str, Any]] = []
         self.process = process
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
@@ -58,19 +58,19 @@ class Candidate:
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            self.said.append(json.loads(line))
+            self.samples.append(json.loads(line))
 
     @property
     def leads(self) -> bool:
-        return bool(self.said and self.said[-1]["leader"] and steady() - self.said[-1]["at"] < CONTINUOUS)
+        return bool(self.samples and self.samples[-1]["leader"] and steady() - self.samples[-1]["at"] < CONTINUOUS)
 
-    def leave(self) -> None:
+    def resign(self) -> None:
         """Make the candidate resign and exit."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         assert self.process.wait(SECONDS) == 0
         self._thread.join()
-        assert self.said[-1]["wins"] == self.said[-1]["losses"]
+        assert self.samples[-1]["wins"] == self.samples[-1]["losses"]
 
     def end(self) -> None:
         self.process.send_signal(signal.SIGCONT)
@@ -84,7 +84,7 @@ class Candidate:
     def claims(self) -> list[tuple[float, float]]:
         """Return the periods during which it claimed to lead."""
         spans: list[tuple[float, float]] = []
-        for line in self.said:
+        for line in self.samples:
             if not line["leader"]:
                 continue
             at = line["at"]
@@ -114,12 +114,12 @@ class Race:
     def leaders(self) -> list[Candidate]:
         return [candidate for candidate in self.all if candidate.leads]
 
-    async def led_by(self, *candidates: Candidate) -> Candidate:
+    async def wait_for_leader(self, *candidates: Candidate) -> Candidate:
         """Wait until one of these candidates leads."""
         try:
-            await until(lambda: any(each.leads for each in candidates))
+            await wait_until(lambda: any(each.leads for each in candidates))
         except TimeoutError as error:
-            raise TimeoutError(f"none leads: {[(each.name, each.said[-1:]) for each in self.all]}") from error
+            raise TimeoutError(f"none leads: {[(each.name, each.samples[-1:]) for each in self.all]}") from error
         return next(each for each in candidates if each.leads)
 
     def check(self, together: float = 0.0) -> None:
@@ -139,7 +139,7 @@ def race(together: float = 0.0) -> Iterator[Race]:
     running.check(together)
 
 
-async def until(happened: Callable[[], object]) -> None:
+async def wait_until(happened: Callable[[], object]) -> None:
     async with asyncio.timeout(SECONDS):
         while not happened():  # noqa: ASYNC110 - in other processes
             await asyncio.sleep(0.01)

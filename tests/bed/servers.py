@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from .certificates import Authority, Issued
+    from .certificates import Authority, IssuedCertificate
 
 __all__ = ["Operator", "User", "nkey", "tls", "users"]
 
@@ -61,7 +61,7 @@ def users(*known: User) -> str:
 
 def tls(
     folder: Path,
-    certificate: Issued,
+    certificate: IssuedCertificate,
     *,
     clients: Authority | None = None,
     mapped: bool = False,

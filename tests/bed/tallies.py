@@ -17,14 +17,14 @@ from prometheus_client.parser import text_string_to_metric_families
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Numbers", "RunningTally", "running_tally"]
+__all__ = ["RunningTally", "Scrape", "running_tally"]
 
 _SECONDS = 30.0
 _POLL_SECONDS = 0.01
 _PREFIX = "lifecycle_tally_"
 
 
-class Numbers:
+class Scrape:
     """The series of a scrape, as parsed by prometheus_client.
 
     Names are those of the tally without its prefix and without `_total`, which the parser adds where it is missing.
@@ -73,14 +73,14 @@ class RunningTally:
             with error:
                 return error.code, error.read().decode()
 
-    def numbers(self) -> Numbers:
+    def scrape(self) -> Scrape:
         """Scrape the tally."""
-        return Numbers(self.get("/metrics")[1])
+        return Scrape(self.get("/metrics")[1])
 
-    def until(self, reached: Callable[[Numbers], object], seconds: float = _SECONDS) -> Numbers:
+    def until(self, reached: Callable[[Scrape], object], seconds: float = _SECONDS) -> Scrape:
         """Scrape until a condition holds; return the last scrape, also on timeout."""
         deadline = time.monotonic() + seconds
-        while not reached(numbers := self.numbers()) and time.monotonic() < deadline:
+        while not reached(numbers := self.scrape()) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
         return numbers
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography import x509
 
-from .certificates import Authority, Issued, server_context
+from .certificates import Authority, IssuedCertificate, server_context
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,11 +49,13 @@ def shake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> str:
     return ""
 
 
-def refusal(issued: Issued, *, trust: Authority = GOOD, strict: bool = True, name: str = "broker.example") -> str:
+def refusal(
+    issued: IssuedCertificate, *, trust: Authority = GOOD, strict: bool = True, name: str = "broker.example"
+) -> str:
     return shake(server_context(issued), client_context(trust, strict=strict), name)
 
 
-def issue(authority: Authority = GOOD, **options: Any) -> Issued:
+def issue(authority: Authority = GOOD, **options: Any) -> IssuedCertificate:
     return authority.issue("broker.example", **options)
 
 
@@ -63,7 +65,7 @@ def issue(authority: Authority = GOOD, **options: Any) -> Issued:
     ids=["ec", "rsa", "intermediates"],
 )
 @pytest.mark.parametrize("strict", [False, True])
-def test_valid_certificates_are_accepted(issued: Issued, strict: bool) -> None:
+def test_valid_certificates_are_accepted(issued: IssuedCertificate, strict: bool) -> None:
     assert refusal(issued, strict=strict) == ""
 
 
@@ -77,7 +79,9 @@ def test_valid_certificates_are_accepted(issued: Issued, strict: bool) -> None:
     ],
 )
 @pytest.mark.parametrize("strict", [False, True])
-def test_invalid_certificates_are_refused(issued: Issued, trust: Authority, reason: str, strict: bool) -> None:
+def test_invalid_certificates_are_refused(
+    issued: IssuedCertificate, trust: Authority, reason: str, strict: bool
+) -> None:
     assert reason in refusal(issued, trust=trust, strict=strict)
 
 
@@ -127,7 +131,7 @@ def test_without_alternative_names_the_common_name_is_used() -> None:
     ],
     ids=["good", "stranger", "expired", "none"],
 )
-def test_client_certificates(issued: Issued | None, reason: str, tmp_path: Path) -> None:
+def test_client_certificates(issued: IssuedCertificate | None, reason: str, tmp_path: Path) -> None:
     client = client_context.__wrapped__(GOOD, strict=True)
     if issued:
         client.load_cert_chain(*issued.write(tmp_path, "alice"))

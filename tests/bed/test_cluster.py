@@ -7,7 +7,7 @@ import asyncio
 import nats as nats_py
 import pytest
 
-from .cluster import cluster, named, patiently
+from .cluster import cluster, retry_request, server_named
 
 STREAM = {"name": "S", "subjects": ["s.>"], "num_replicas": 3}
 
@@ -16,12 +16,12 @@ async def test_a_server_is_separated_from_the_others() -> None:
     with cluster() as running:
         apart = await nats_py.connect(running.urls[0])
         others = await nats_py.connect(running.urls[1:])
-        made = await patiently(others, "STREAM.CREATE.S", STREAM)
-        assert named(running, made["cluster"]["leader"]) in running.servers
+        made = await retry_request(others, "STREAM.CREATE.S", STREAM)
+        assert server_named(running, made["cluster"]["leader"]) in running.servers
         assert len(made["cluster"]["replicas"]) == 2
-        await patiently(apart, "STREAM.INFO.S", {})
+        await retry_request(apart, "STREAM.INFO.S", {})
         running.isolate()
-        await patiently(others, "STREAM.PURGE.S", {})  # needs two of the three
+        await retry_request(others, "STREAM.PURGE.S", {})  # needs two of the three
         with pytest.raises((nats_py.errors.Error, TimeoutError)):
             await apart.jetstream().publish("s.2", timeout=0.5)
         running.heal()

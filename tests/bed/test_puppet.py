@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 
 from .certificates import Authority
-from .puppet import lay_out
+from .puppet import write_ssldir
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,7 @@ PUPPET = Authority.create("Puppet CA: puppet.example")
 
 
 def test_layout(tmp_path: Path) -> None:
-    layout = lay_out(tmp_path / "ssl", PUPPET, "rip.mcollective")
+    layout = write_ssldir(tmp_path / "ssl", PUPPET, "rip.mcollective")
     modes = {
         str(path.relative_to(tmp_path)): oct(S_IMODE(path.stat().st_mode)) for path in (tmp_path / "ssl").rglob("*")
     }
@@ -38,9 +38,9 @@ def test_layout(tmp_path: Path) -> None:
 
 
 def test_two_names_in_one_folder_and_a_certificate_of_choice(tmp_path: Path) -> None:
-    lay_out(tmp_path, PUPPET, "rip.mcollective")
+    write_ssldir(tmp_path, PUPPET, "rip.mcollective")
     expired = PUPPET.issue("web1.example", expired=True)
-    layout = lay_out(tmp_path, PUPPET, "web1.example", issued=expired)
+    layout = write_ssldir(tmp_path, PUPPET, "web1.example", issued=expired)
     assert layout.certificate.read_bytes() == expired.cert_pem
     assert layout.key.read_bytes() == expired.key_pem
     assert len(list((tmp_path / "private_keys").iterdir())) == 2

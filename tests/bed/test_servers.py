@@ -18,7 +18,7 @@ from nats.aio.client import Client
 
 from choria_lifecycle.demo import embedded
 
-from .certificates import Authority, Issued
+from .certificates import Authority, IssuedCertificate
 from .choria import choria_broker, client_token
 from .faults import proxy
 from .servers import Operator, User, nkey, tls, users
@@ -63,12 +63,12 @@ async def connected(port: int, **options: Any) -> AsyncIterator[tuple[Client, as
         await client.close()
 
 
-async def told(errors: asyncio.Queue[str]) -> str:
+async def next_error(errors: asyncio.Queue[str]) -> str:
     async with asyncio.timeout(10):
         return await errors.get()
 
 
-async def settled(client: Client) -> None:
+async def flush_all(client: Client) -> None:
     """Flush twice: nats-py's first PING overtakes pending data."""
     await client.flush()
     await client.flush()
@@ -87,12 +87,12 @@ async def test_passwords_and_permissions() -> None:
         async with connected(server.port, user="alice", password="s3cret") as (client, errors):
             await client.publish("a.b")
             await client.publish("b.a")
-            assert 'publish to "b.a"' in await told(errors)
+            assert 'publish to "b.a"' in await next_error(errors)
             await client.subscribe("a.b")
-            assert 'subscription to "a.b"' in await told(errors)
+            assert 'subscription to "a.b"' in await next_error(errors)
         async with connected(server.port, user="bob", password="other") as (client, errors):
             await client.publish("b.a")
-            await settled(client)
+            await flush_all(client)
         assert errors.empty()
         assert "Authorization" in await refused(server.port, user="alice", password="wrong")
 
@@ -115,12 +115,12 @@ async def test_creds(tmp_path: Path) -> None:
     with embedded.nats_server(operator.config, jetstream=False) as server:
         async with connected(server.port, user_credentials=str(good)) as (client, errors):
             await client.publish("anything")
-            await settled(client)
+            await flush_all(client)
         assert errors.empty()
         async with connected(server.port, user_credentials=str(viewer)) as (client, errors):
             await client.subscribe("a")
             await client.publish("a")
-            assert 'publish to "a"' in await told(errors)
+            assert 'publish to "a"' in await next_error(errors)
         for bad in (expired, stranger):
             assert "Authorization" in await refused(server.port, user_credentials=str(bad))
 
@@ -148,7 +148,7 @@ async def test_handshake_first(tmp_path: Path) -> None:
             pass
 
 
-def embedded_tls(folder: Path, certificate: Issued, port: int = -1, **options: Any) -> Any:
+def embedded_tls(folder: Path, certificate: IssuedCertificate, port: int = -1, **options: Any) -> Any:
     return embedded.nats_server(tls(folder, certificate, **options), jetstream=False, port=port)
 
 
@@ -188,7 +188,7 @@ async def test_nats_py_connects_to_a_choria_broker_through_the_proxy(slices: int
                 await client.subscribe("choria.node.>")
                 await client.publish("choria.lifecycle.event.startup", b"{}" * 500)
                 assert (await events.next_msg(timeout=5)).data == b"{}" * 500
-                assert 'subscription to "choria.node.>"' in await told(errors)
+                assert 'subscription to "choria.node.>"' in await next_error(errors)
             assert "Authorization" in await refused(between.port, **with_token(issuer, expires=-1))
             assert options["token"].encode() not in between.sent
         assert broker.refusals == ['permission: Subscription to "choria.node.>"', "token: expired"]

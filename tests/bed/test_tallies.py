@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bed.tallies import Numbers, running_tally
+from tests.bed.tallies import Scrape, running_tally
 
 TEXT = r"""# TYPE lifecycle_tally_good_events counter
 lifecycle_tally_good_events{active="1",component="server"} 3
@@ -13,7 +13,7 @@ lifecycle_tally_gaps_total 2
 
 
 def test_numbers_use_the_names_of_the_tally() -> None:
-    numbers = Numbers(TEXT)
+    numbers = Scrape(TEXT)
     assert numbers.total("good_events") == 7
     assert numbers.total("good_events", component="server", active="1") == 3
     assert numbers.total("gaps") == 2

@@ -79,7 +79,7 @@ def make(folder: Path, size: int, *, bad: bool = False, old: bool = True) -> Arc
         bad: damage every hundredth line.
         old: write some events in the old spelling of the protocol, as in the corpus, instead of all in the current one.
     """
-    demand_room(folder, size * _LINE)
+    check_free_space(folder, size * _LINE)
     templates = _templates(bad=bad, old=old)
     path = folder / f"{size}{'-bad' * bad}{'' if old else '-current'}.ndjson"
     with path.open("w", encoding="utf-8", newline="\n", buffering=1 << 20) as file:
@@ -87,7 +87,7 @@ def make(folder: Path, size: int, *, bad: bool = False, old: bool = True) -> Arc
     return Archive(path, Counter(template.sort for template in islice(cycle(templates), size)))
 
 
-def demand_room(folder: Path, size: int) -> None:
+def check_free_space(folder: Path, size: int) -> None:
     """Ensure that the disk has room for twice this many bytes.
 
     Raises:

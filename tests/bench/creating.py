@@ -7,7 +7,7 @@ from pathlib import Path
 
 from . import corpus, golang
 from .corpus import Fields
-from .measure import Peer, Settings, demand, filling, looping, take_turns
+from .measure import Peer, Settings, demand, looping, passes_for, take_turns
 from .report import Section, Target, section
 from .writers import ORJSON, OURS, Order, Sent, grouped, writers
 
@@ -80,7 +80,7 @@ def measure(kind: str, settings: Settings, go: golang.Toolchain, folder: Path) -
         check_made(writer.name, [writer.loop(grouped([order])) for order in orders], orders, kind)
         peers.append(looping(writer.name, writer.loop, grouped(orders), writer.note, len(orders)))
     peers += _go_peers(fleet, kind, go, folder / "orders.ndjson")
-    samples = take_turns(peers, settings.rounds, filling(settings.budget, len(orders)))
+    samples = take_turns(peers, settings.rounds, passes_for(settings.budget, len(orders)))
     return section(_TITLES[kind], "ns", peers, samples, targets=TARGETS[kind], missing=go.missing)
 
 

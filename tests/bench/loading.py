@@ -9,12 +9,12 @@ from pathlib import Path
 
 import nats
 
-from tests.bed.tallies import Numbers, RunningTally, running_tally
+from tests.bed.tallies import RunningTally, Scrape, running_tally
 
 from . import golang
 from .broker import store
 from .measure import Samples, Settings, demand
-from .pouring import COMPONENT, Pouring, pouring
+from .pouring import COMPONENT, PublisherProcess, pouring
 from .report import Section, Target
 
 PLAIN = "as they are published, --replay off"
@@ -77,7 +77,7 @@ def measure_instant(settings: Settings, go: golang.Toolchain, folder: Path) -> S
 
 
 @contextmanager
-def under_load(way: str, nodes: int) -> Iterator[tuple[RunningTally, Pouring]]:
+def under_load(way: str, nodes: int) -> Iterator[tuple[RunningTally, PublisherProcess]]:
     """Run a tally and a publisher for it."""
     from choria_lifecycle.demo.embedded import nats_server
 
@@ -91,10 +91,10 @@ def under_load(way: str, nodes: int) -> Iterator[tuple[RunningTally, Pouring]]:
         yield tally, stack.enter_context(pouring(server.url, nodes))
 
 
-def load(way: str, tally: RunningTally, publisher: Pouring, seconds: int) -> tuple[float, str]:
+def load(way: str, tally: RunningTally, publisher: PublisherProcess, seconds: int) -> tuple[float, str]:
     """Apply load for this many seconds; return the nanoseconds of processor time per second, and a note."""
     count = RATE * seconds
-    before, begin = tally.numbers(), time.monotonic()
+    before, begin = tally.scrape(), time.monotonic()
     published = publisher.start(count, RATE)
     scrapes: list[float] = []
     while True:
@@ -114,7 +114,7 @@ def load(way: str, tally: RunningTally, publisher: Pouring, seconds: int) -> tup
     return cores * 1e9, note
 
 
-def instants(way: str, tally: RunningTally, publisher: Pouring, count: int, rounds: int) -> Sequence[float]:
+def instants(way: str, tally: RunningTally, publisher: PublisherProcess, count: int, rounds: int) -> Sequence[float]:
     """Publish this many events at once, in several rounds; return the nanoseconds until they were counted."""
     taken = []
     for number in range(1, rounds + 1):
@@ -126,7 +126,7 @@ def instants(way: str, tally: RunningTally, publisher: Pouring, count: int, roun
     return taken
 
 
-def _counted(way: str, tally: RunningTally, events: int, nodes: int) -> Numbers:
+def _counted(way: str, tally: RunningTally, events: int, nodes: int) -> Scrape:
     """Wait until all events are counted, and check the sums."""
     numbers = tally.until(lambda numbers: numbers.total("good_events") >= events, _PATIENCE_SECONDS)
     found = {name: numbers.total(name) for name in ("good_events", "nodes", "dropped_messages", "gaps")}

@@ -152,7 +152,7 @@ def take_turns(peers: Sequence[Peer], rounds: int, passes: Callable[[Peer], int]
     return {name: Samples.of(values) for name, values in taken.items()}
 
 
-def filling(budget: float, events: int) -> Callable[[Peer], int]:
+def passes_for(budget: float, events: int) -> Callable[[Peer], int]:
     """Return the number of passes over the events that fill a turn of about `budget` seconds; at least one."""
 
     def passes(peer: Peer) -> int:

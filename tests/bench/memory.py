@@ -31,7 +31,7 @@ Feed = Callable[[IO[bytes]], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class FinishedCommand:
     """A command that has exited.
 
     Attributes:
@@ -121,7 +121,7 @@ def _array(lines: Archive) -> Path:
     return path
 
 
-def peak(arguments: list[str], feed: Feed | None = None) -> Ended:
+def peak(arguments: list[str], feed: Feed | None = None) -> FinishedCommand:
     """Run a command to its end.
 
     The usage that the system reports afterwards is unsuitable: it starts with that of this process, from which the
@@ -142,7 +142,7 @@ def peak(arguments: list[str], feed: Feed | None = None) -> Ended:
             time.sleep(_PERIOD)
         assert process.stderr is not None
         said = process.stderr.read().decode(errors="replace")
-    return Ended(process.returncode, said, sum(highest.values()))
+    return FinishedCommand(process.returncode, said, sum(highest.values()))
 
 
 def _fed(feed: Feed, stream: IO[bytes]) -> None:

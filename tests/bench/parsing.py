@@ -8,7 +8,7 @@ from typing import Any
 
 from . import corpus, golang
 from .corpus import Document, Fields
-from .measure import Peer, Settings, WrongAnswerError, demand, each, filling, looping, take_turns
+from .measure import Peer, Settings, WrongAnswerError, demand, each, looping, passes_for, take_turns
 from .report import Section, Target, section
 
 OURS = "choria_lifecycle.parse"
@@ -93,7 +93,7 @@ def measure(kind: str, settings: Settings, go: golang.Toolchain, folder: Path) -
         missing = dict.fromkeys(golang.NAMES, "refuses the old spelling")
     else:
         peers += _go_peers(documents, go, folder / f"{kind}.ndjson")
-    samples = take_turns(peers, settings.rounds, filling(settings.budget, len(data)))
+    samples = take_turns(peers, settings.rounds, passes_for(settings.budget, len(data)))
     return section(_TITLES[kind], "ns", peers, samples, targets=TARGETS[kind], missing=missing)
 
 

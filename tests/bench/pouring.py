@@ -25,7 +25,7 @@ _VERSIONS = 5
 _PORTION_SECONDS = 0.01
 
 
-class Pouring:
+class PublisherProcess:
     """The process, as seen by its parent; `nodes` is the number of nodes that its events come from."""
 
     def __init__(self, process: subprocess.Popen[str], thread: ThreadPoolExecutor, nodes: int) -> None:
@@ -47,7 +47,7 @@ class Pouring:
 
 
 @contextmanager
-def pouring(url: str, nodes: int) -> Iterator[Pouring]:
+def pouring(url: str, nodes: int) -> Iterator[PublisherProcess]:
     """Start the process; it is ready when the block is entered."""
     command = [sys.executable, "-m", "tests.bench.pouring", url, str(nodes)]
     with (
@@ -55,7 +55,7 @@ def pouring(url: str, nodes: int) -> Iterator[Pouring]:
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process,
     ):
         try:
-            publisher = Pouring(process, thread, nodes)
+            publisher = PublisherProcess(process, thread, nodes)
             assert publisher.line() == "ready\n"
             yield publisher
         finally:

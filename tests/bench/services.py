@@ -20,7 +20,7 @@ _NOTES = {ALONE: "as installed without extras", BESIDE: "which nats-py imports i
 
 def measure(settings: Settings, go: golang.Toolchain, folder: Path) -> Section:
     """Measure their processor time, over a period with a few heartbeats."""
-    measured = {name: carried(name, SERVICES, settings.seconds // 3) for name in _NOTES}
+    measured = {name: measure_process(name, SERVICES, settings.seconds // 3) for name in _NOTES}
     return Section(
         title=f"{SERVICES} services in one process",
         unit="cores",
@@ -41,7 +41,7 @@ def measure_memory(settings: Settings, go: golang.Toolchain, folder: Path) -> Se
     if not Path("/proc/self/statm").exists():
         missing = dict.fromkeys(_NOTES, "there is no /proc here")
         return Section(title=title, unit="memory", ours="", samples={}, targets=[target], missing=missing)
-    measured = {name: (carried(name, SERVICES, 0), carried(name, 1, 0)) for name in _NOTES}
+    measured = {name: (measure_process(name, SERVICES, 0), measure_process(name, 1, 0)) for name in _NOTES}
     return Section(
         title=title,
         unit="memory",
@@ -56,7 +56,7 @@ def measure_memory(settings: Settings, go: golang.Toolchain, folder: Path) -> Se
     )
 
 
-def carried(name: str, services: int, seconds: int) -> dict[str, Any]:
+def measure_process(name: str, services: int, seconds: int) -> dict[str, Any]:
     """Run this many services in a separate process; see tests/bench/carrying.py."""
     from choria_lifecycle.demo.embedded import nats_server
 

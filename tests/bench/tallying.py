@@ -15,7 +15,7 @@ from choria_lifecycle.events.event import Alive
 from choria_lifecycle.tally.recorder import Recorder
 
 from . import corpus, golang
-from .measure import Samples, Settings, demand, filling, looping, take_turns
+from .measure import Samples, Settings, demand, looping, passes_for, take_turns
 from .report import Section, Target, section
 
 TAKEN = "Recorder.take"
@@ -56,7 +56,7 @@ def measure(settings: Settings, go: golang.Toolchain, folder: Path) -> Section:
     path = folder / "alive.ndjson"
     path.write_bytes(b"".join(corpus.dumps(each) + b"\n" for each in fields))
     peers += [reference.peer("the Go tally itself", work="tally", corpus=str(path)) for reference in go.references]
-    samples = take_turns(peers, settings.rounds, filling(settings.budget, len(events)))
+    samples = take_turns(peers, settings.rounds, passes_for(settings.budget, len(events)))
     title = "Tally an alive event of a known node"
     return section(title, "ns", peers, samples, targets=TARGETS, missing=go.missing)
 

@@ -265,7 +265,7 @@ def test_each_node_of_a_fleet_publishes_within_its_period() -> None:
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc here")
 @pytest.mark.parametrize("name", [services.ALONE, services.BESIDE])
 def test_the_cost_of_services_is_measured(name: str) -> None:
-    measured = services.carried(name, 3, 0)
+    measured = services.measure_process(name, 3, 0)
     assert measured["published"] == 6
     assert measured["memory"] > 1_000_000
 

@@ -49,14 +49,14 @@ from tests.bed.certificates import Authority
 from tests.bed.choria import choria_broker, client_token, write_credentials
 from tests.bed.dns import dns_server
 from tests.bed.paths import ROOT
-from tests.bed.puppet import lay_out
+from tests.bed.puppet import write_ssldir
 from tests.bed.servers import Operator, User, nkey, tls, users
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from choria_lifecycle.config.choria.configuration import Configuration
-    from tests.bed.certificates import Issued
+    from tests.bed.certificates import IssuedCertificate
 
 PAGE = (ROOT / "docs" / "connecting.md").read_text("utf-8")
 PARTS = dict(re.findall(r"^##+ (.+?)\n(.*?)(?=^##|\Z)", PAGE, re.DOTALL | re.MULTILINE))
@@ -127,7 +127,7 @@ class Site:
         """Close the socket when the test ends."""
         return self._stack.enter_context(what)
 
-    def pair(self, issued: Issued, cert: str, key: str) -> dict[str, Path]:
+    def pair(self, issued: IssuedCertificate, cert: str, key: str) -> dict[str, Path]:
         return {"cert": self.write(cert, issued.cert_pem), "key": self.write(key, issued.key_pem, 0o600)}
 
     def configuration(self) -> Configuration | None:
@@ -139,7 +139,7 @@ class Site:
         self.names[host] = server.port
         return server.port
 
-    def start_tls(self, shown: Issued = SHOWN, clients: Authority | None = None) -> None:
+    def start_tls(self, shown: IssuedCertificate = SHOWN, clients: Authority | None = None) -> None:
         folder = self.root / "server"
         folder.mkdir(exist_ok=True)
         self.start(tls(folder, shown, clients=clients))
@@ -229,7 +229,7 @@ def lay_files(site: Site, part: str) -> None:
         site.write(path, site.local(text))
 
 
-def deployed(site: Site, part: str) -> None:
+def write_deployment(site: Site, part: str) -> None:
     """Write the files of a deployment, including the binary ones, as the page describes them."""
     lay_files(site, part)
     pair = None
@@ -237,7 +237,7 @@ def deployed(site: Site, part: str) -> None:
         case "In short" | "Where the brokers come from" | "Puppet or OpenVox":
             if part != "Puppet or OpenVox":
                 lay_files(site, "Puppet or OpenVox")
-            made = lay_out(site.home / ".puppetlabs/etc/puppet/ssl", PUPPET, "alice.mcollective")
+            made = write_ssldir(site.home / ".puppetlabs/etc/puppet/ssl", PUPPET, "alice.mcollective")
             site.publisher |= {"ca": made.ca, "cert": made.certificate, "key": made.key}
         case "Your own certificate authority":
             pair = "alice.mcollective", "/etc/choria/tls/alice.pem", "/etc/choria/tls/alice.key"
@@ -245,9 +245,9 @@ def deployed(site: Site, part: str) -> None:
             pair = "events.mcollective", "/etc/choria/tls/tls.crt", "/etc/choria/tls/tls.key"
             site.write("/etc/choria/tls/ca.crt", OURS.pem)
         case "Tokens from an organisation issuer":
-            tokened(site)
+            write_tokens(site)
         case "AAA service":
-            tokened(site)
+            write_tokens(site)
         case "Plain NATS":
             site.publisher |= {"ca": site.write("/etc/nats/ca.pem", OURS.pem), "user": "billing", "password": "s3cret"}
             site.write("/home/alice/.nats-password", "s3cret\n", 0o600)
@@ -257,7 +257,7 @@ def deployed(site: Site, part: str) -> None:
         site.publisher |= site.pair(OURS.issue(pair[0]), *pair[1:]) | {"ca": site.write("/ca.pem", OURS.pem)}
 
 
-def tokened(site: Site, issuer: Ed25519PrivateKey = ISSUER, **claims: Any) -> None:
+def write_tokens(site: Site, issuer: Ed25519PrivateKey = ISSUER, **claims: Any) -> None:
     """Write tokens where the two deployments with tokens look for them."""
     write_credentials(site.home / ".config/choria", client_token(issuer, callerid="alice", **claims))
     token = client_token(issuer, callerid="up=alice", **claims)
@@ -291,17 +291,17 @@ def other_clients(site: Site) -> None:
 
 
 def forbidden(site: Site) -> None:
-    tokened(site, permissions=["streams_user"])
+    write_tokens(site, permissions=["streams_user"])
     site.start_choria()
 
 
 def unknown_issuer(site: Site) -> None:
-    tokened(site, Ed25519PrivateKey.generate())
+    write_tokens(site, Ed25519PrivateKey.generate())
     site.start_choria()
 
 
 def expired(site: Site) -> None:
-    tokened(site, expires=-60)
+    write_tokens(site, expires=-60)
 
 
 def certmanager(site: Site) -> None:
@@ -442,7 +442,7 @@ EXAMPLES: dict[str, list[Callable[[Site], None]]] = {
 )
 def test_commands_print_what_the_page_shows(site: Site, part: str, number: int) -> None:
     blocks = CONSOLE.findall(PARTS[part])
-    deployed(site, part)
+    write_deployment(site, part)
     EXAMPLES[part][number](site)
     for line in [line for block in blocks[:number] for line in block.splitlines() if line.startswith("$ export")]:
         site.run(line[2:])
@@ -487,7 +487,7 @@ ROWS = re.findall(r"^\| `([^`]+)` \| (\d) \| [^|]+ \| [^|]+ \|$", PARTS["Errors"
 def test_errors_are_those_of_the_table(site: Site, number: int) -> None:
     part, harm, command = ERRORS[number]
     message, code = ROWS[number]
-    deployed(site, part)
+    write_deployment(site, part)
     harm(site)
     said, ended = site.run(command)
     expected = ".*".join(map(re.escape, f"lifecycle: error: {message}\n".split("\u2026")))
@@ -496,7 +496,7 @@ def test_errors_are_those_of_the_table(site: Site, number: int) -> None:
 
 
 def test_a_check_with_errors_ends_with_1_although_it_was_admitted(site: Site) -> None:
-    deployed(site, TOKENS)
+    write_deployment(site, TOKENS)
     forbidden(site)
     assert site.run("lifecycle config check")[1] == 1
 
@@ -553,7 +553,7 @@ SSLDIR = "/home/alice/.puppetlabs/etc/puppet/ssl"
 def test_files_mean_what_the_page_says(
     site: Site, part: str, provider: str, name: str, verify: Verify, expected: dict[str, str]
 ) -> None:
-    deployed(site, part)
+    write_deployment(site, part)
     configuration = site.configuration()
     assert configuration is not None
     assert configuration.get("plugin.security.provider") == provider
@@ -579,8 +579,8 @@ def test_files_mean_what_the_page_says(
 
 
 def test_a_service_connects_with_copies_of_the_nodes_certificate(site: Site) -> None:
-    deployed(site, PUPPETS)
-    lay_out(site.root / "etc/puppetlabs/puppet/ssl", PUPPET, "n1.example.net")
+    write_deployment(site, PUPPETS)
+    write_ssldir(site.root / "etc/puppetlabs/puppet/ssl", PUPPET, "n1.example.net")
     puppet_broker(site)
     copying = re.search(r"^    cd .*\n(?:    install .*\n)+", PARTS[PUPPETS], re.MULTILINE)
     owner = f" -o {os.getuid()} "  # the user billing does not exist here, and only root may change a file's owner
@@ -634,7 +634,7 @@ def test_lines_mean_what_the_page_says(site: Site, line: str, key: str, value: s
 
 def test_the_rules_of_precedence(site: Site) -> None:
     assert len(SYNTAX) == 9
-    deployed(site, PUPPETS)
+    write_deployment(site, PUPPETS)
 
     def servers(server: str | None = None, config: str | None = None, **variables: str) -> tuple[str, ...]:
         environ = {**os.environ, **variables}

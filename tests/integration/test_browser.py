@@ -80,7 +80,7 @@ async def page(browser: Page) -> AsyncGenerator[Page]:
     """The tab, cleared before a test, and without console messages after it."""
     browser.requests.clear()
     browser.complaints.clear()
-    await browser.look(1280)
+    await browser.emulate(1280)
     yield browser
     await browser.load("about:blank")
     # A tab that outlives its server fails to connect; other errors are complaints.
@@ -94,11 +94,11 @@ async def page(browser: Page) -> AsyncGenerator[Page]:
 async def test_the_page_fits_and_has_contrast(state: str, width: int, dark: bool, page: Page) -> None:
     async with serving() as (source, at):
         source.state = STATES[state]()
-        await page.look(width, dark=dark)
+        await page.emulate(width, dark=dark)
         await page.load(at)
         await page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
         assert await page.evaluate("document.documentElement.scrollWidth") <= width
-        assert await page.pale() == []
+        assert await page.low_contrast() == []
         asked = {request.removeprefix(at).split(".")[0] for request in page.requests}
         assert {"", "static/page"} <= asked <= {"", "static/page", "static/icon"}
 
@@ -107,7 +107,7 @@ async def test_low_contrast_is_detected(page: Page) -> None:
     async with serving() as (_, at):
         await page.load(at)
         await page.evaluate("document.styleSheets[0].insertRule('dt { color: #aaa !important; }')")
-        assert await page.pale() == ["Nodes: 2.32", "Components: 2.32", "Versions: 2.32", "Last event: 2.32"]
+        assert await page.low_contrast() == ["Nodes: 2.32", "Components: 2.32", "Versions: 2.32", "Last event: 2.32"]
 
 
 async def test_violations_of_the_policy_are_detected(page: Page) -> None:
@@ -146,7 +146,7 @@ async def test_a_refreshed_page_equals_a_new_one(page: Page) -> None:
 async def test_a_refresh_keeps_selection_focus_and_position(page: Page) -> None:
     async with serving() as (source, at):
         source.state = tally_states.huge()
-        await page.look(375, 600)
+        await page.emulate(375, 600)
         await page.load(at)
         await page.evaluate("""
             window.row = document.querySelectorAll('article[data-key] details')[3];
@@ -179,7 +179,7 @@ async def test_the_page_shows_when_the_tally_does_not_respond(page: Page) -> Non
     live = "document.getElementById('live').innerText"
     assert await page.evaluate(live) == "The tally does not respond. Last update: a moment ago."
     assert await page.evaluate("document.documentElement.className") == "lost"
-    assert await page.pale() == []
+    assert await page.low_contrast() == []
     async with serving(int(at.rstrip("/").rpartition(":")[2])):
         await page.evaluate(UPDATE)
         assert await page.evaluate(f"{live} + document.documentElement.className") == ""

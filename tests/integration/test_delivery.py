@@ -87,22 +87,22 @@ authorization { users = [
 
 
 @pytest.fixture(scope="module")
-def particular() -> Iterator[embedded.Server]:
+def strict() -> Iterator[embedded.Server]:
     with embedded.nats_server(CASES) as running:
         yield running
 
 
-async def entered(middleware: lifecycle.Middleware, subject: str, queue: str = "") -> None:
+async def subscribe_briefly(middleware: lifecycle.Middleware, subject: str, queue: str = "") -> None:
     async with middleware.deliveries(subject, queue=queue):
         pass
 
 
-async def test_only_the_refused_caller_is_notified(particular: embedded.Server) -> None:
-    async with opened(particular) as middleware:
+async def test_only_the_refused_caller_is_notified(strict: embedded.Server) -> None:
+    async with opened(strict) as middleware:
         outcomes = await asyncio.gather(
-            *(entered(middleware, subject) for subject in ("a.b", "a.bc", "x.y", "x.Y")),
-            entered(middleware, "q"),
-            entered(middleware, "q", "workers"),
+            *(subscribe_briefly(middleware, subject) for subject in ("a.b", "a.bc", "x.y", "x.Y")),
+            subscribe_briefly(middleware, "q"),
+            subscribe_briefly(middleware, "q", "workers"),
             *(middleware.publish(lifecycle.startup(component=name, **STARTUP)) for name in ("WEB", "web")),
             return_exceptions=True,
         )
@@ -111,8 +111,8 @@ async def test_only_the_refused_caller_is_notified(particular: embedded.Server) 
     assert "subscribe to x.Y" in str(outcomes[3])
 
 
-async def test_refused_acknowledgements_are_reported_every_time(particular: embedded.Server) -> None:
-    async with opened(particular) as middleware:
+async def test_refused_acknowledgements_are_reported_every_time(strict: embedded.Server) -> None:
+    async with opened(strict) as middleware:
         for _ in range(3):
             with pytest.raises(lifecycle.NotAuthorised, match="_INBOX"):
                 await middleware.publish(lifecycle.startup(component="server", **STARTUP), stored=True)
@@ -129,7 +129,7 @@ async def test_too_many_subscriptions_affect_no_others() -> None:
             middleware.events() as two,
         ):
             with pytest.raises(lifecycle.ConnectionFailed, match="maximum subscriptions exceeded"):
-                await entered(middleware, "z")
+                await subscribe_briefly(middleware, "z")
             event = lifecycle.startup(component="server", **STARTUP)
             await middleware.publish(event)
             assert [await anext(one), await anext(two)] == [event, event]

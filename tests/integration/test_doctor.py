@@ -23,7 +23,7 @@ from choria_lifecycle.errors import ConfigError, ConnectionFailed, MissingExtra,
 from tests.bed.certificates import Authority
 from tests.bed.choria import choria_broker, client_token, write_credentials
 from tests.bed.dns import dns_server
-from tests.bed.puppet import lay_out
+from tests.bed.puppet import write_ssldir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -124,7 +124,7 @@ async def test_a_silent_broker_only_uses_up_its_own_timeout(
 
 
 async def test_puppet(tmp_path: Path) -> None:
-    layout = lay_out(tmp_path / "ssl", CA, "alice.mcollective")
+    layout = write_ssldir(tmp_path / "ssl", CA, "alice.mcollective")
     with encrypted(tmp_path, CA) as running:
         url = f"nats://localhost:{running.port}"
         file = configuration(
@@ -148,7 +148,9 @@ async def test_puppet(tmp_path: Path) -> None:
 @pytest.mark.parametrize("stranger", ["broker", "client"])
 async def test_certificates_of_another_authority(stranger: str, tmp_path: Path) -> None:
     other = Authority.create("Other doctor CA")
-    ours = lay_out(tmp_path / "ssl", CA, "alice.mcollective", issued=(other if stranger == "client" else CA).issue("a"))
+    ours = write_ssldir(
+        tmp_path / "ssl", CA, "alice.mcollective", issued=(other if stranger == "client" else CA).issue("a")
+    )
     with encrypted(tmp_path, other if stranger == "broker" else CA) as running:
         file = configuration(tmp_path, choria__middleware_hosts=f"localhost:{running.port}", choria__ssldir=ours.ssldir)
         checks = await found(config=file)
@@ -216,7 +218,7 @@ async def test_dns(
     here = [(0, 0, server.port, "localhost")]
     names = [f"{name}.example.net" for name in ("_mcollective-server._tcp", "_x-puppet-mcollective._tcp")]
     zone = {name: here if answer == "here" else answer for name, answer in zip(names, (first, second), strict=True)}
-    layout = lay_out(tmp_path / "ssl", CA, "alice.mcollective")
+    layout = write_ssldir(tmp_path / "ssl", CA, "alice.mcollective")
     file = configuration(tmp_path, choria__srv_domain="example.net", choria__ssldir=layout.ssldir)
     with dns_server(zone) as answering:
         resolver = dns.asyncresolver.Resolver(configure=False)
@@ -247,7 +249,7 @@ async def test_a_federation_without_brokers(tmp_path: Path, monkeypatch: pytest.
 async def test_without_dnspython(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     there = discovery.importlib.util.find_spec
     monkeypatch.setattr(discovery.importlib.util, "find_spec", lambda name: None if name == "dns" else there(name))
-    layout = lay_out(tmp_path / "ssl", CA, "alice.mcollective")
+    layout = write_ssldir(tmp_path / "ssl", CA, "alice.mcollective")
     file = configuration(tmp_path, choria__srv_domain="example.net", choria__ssldir=layout.ssldir)
     checks = await found(config=file)
     assert [kind for _, _, kind in of(checks, "dns")] == [MissingExtra]

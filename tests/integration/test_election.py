@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import nats as nats_py
 
 from choria_lifecycle.support.clock import steady
-from tests.bed.cluster import cluster, lead_elsewhere, named, patiently
-from tests.bed.race import bucket, race, until
+from tests.bed.cluster import cluster, move_leader, retry_request, server_named
+from tests.bed.race import bucket, race, wait_until
 
 if TYPE_CHECKING:
     from choria_lifecycle.demo import embedded
@@ -22,59 +22,59 @@ TTL = 1.0
 
 async def make(client: nats_py.NATS, replicas: int) -> str:
     """Make the bucket; return the server that leads its stream."""
-    made = await patiently(client, "STREAM.CREATE.KV_ELECTION", bucket(TTL, replicas))
+    made = await retry_request(client, "STREAM.CREATE.KV_ELECTION", bucket(TTL, replicas))
     return str(made.get("cluster", {}).get("leader", ""))
 
 
 async def test_candidates_and_servers_are_partitioned_suspended_and_killed() -> None:
     with cluster() as running, race() as candidates:
         async with await nats_py.connect(running.urls[1:]) as client:
-            await patiently(client, "STREAM.NAMES", {})
+            await retry_request(client, "STREAM.NAMES", {})
             apart = candidates.enter(running.urls[0])
-            await until(lambda: apart.said and "there is no bucket ELECTION" in apart.said[-1]["why"])
+            await wait_until(lambda: apart.samples and "there is no bucket ELECTION" in apart.samples[-1]["why"])
             await make(client, 3)
-            await lead_elsewhere(client, "KV_ELECTION")  # may cost the leader its key
-            await candidates.led_by(apart)
+            await move_leader(client, "KV_ELECTION")  # may cost the leader its key
+            await candidates.wait_for_leader(apart)
             other = candidates.enter(*running.urls[1:])
             third = candidates.enter(*running.urls[1:])
-            await until(lambda: other.said and third.said)
+            await wait_until(lambda: other.samples and third.samples)
             await _parted(running, candidates, apart)
             await _deleted(client, candidates)
             await _stopped(candidates)
-            killed = await candidates.led_by(*candidates.all)
+            killed = await candidates.wait_for_leader(*candidates.all)
             killed.process.kill()
             left = [each for each in candidates.all if each is not killed]
-            await candidates.led_by(*left)
-            led = (await patiently(client, "STREAM.INFO.KV_ELECTION", {}))["cluster"]["leader"]
-            named(running, led).kill()
-            await until(lambda: not candidates.leaders())
-            (await candidates.led_by(*left)).leave()
+            await candidates.wait_for_leader(*left)
+            led = (await retry_request(client, "STREAM.INFO.KV_ELECTION", {}))["cluster"]["leader"]
+            server_named(running, led).kill()
+            await wait_until(lambda: not candidates.leaders())
+            (await candidates.wait_for_leader(*left)).resign()
 
 
 async def _parted(running: Cluster, candidates: Race, apart: Candidate) -> None:
     """Separate the leader from the servers that hold the key."""
-    await candidates.led_by(apart)
+    await candidates.wait_for_leader(apart)
     running.isolate()
-    await candidates.led_by(*(each for each in candidates.all if each is not apart))
+    await candidates.wait_for_leader(*(each for each in candidates.all if each is not apart))
     running.heal()
-    await until(lambda: apart.said[-1]["why"] == "")  # it learns again who holds the key
+    await wait_until(lambda: apart.samples[-1]["why"] == "")  # it learns again who holds the key
 
 
 async def _deleted(client: nats_py.NATS, candidates: Race) -> None:
     await client.jetstream().delete_key_value("ELECTION")
-    await until(lambda: not candidates.leaders())
+    await wait_until(lambda: not candidates.leaders())
     await make(client, 3)
-    await candidates.led_by(*candidates.all)
+    await candidates.wait_for_leader(*candidates.all)
 
 
 async def _stopped(candidates: Race) -> None:
-    stopped = await candidates.led_by(*candidates.all)
+    stopped = await candidates.wait_for_leader(*candidates.all)
     stopped.process.send_signal(signal.SIGSTOP)
-    await candidates.led_by(*(each for each in candidates.all if each is not stopped))
+    await candidates.wait_for_leader(*(each for each in candidates.all if each is not stopped))
     woken = steady()
     stopped.process.send_signal(signal.SIGCONT)
-    await until(lambda: stopped.said[-1]["at"] >= woken)
-    assert not next(line for line in stopped.said if line["at"] >= woken)["leader"]
+    await wait_until(lambda: stopped.samples[-1]["at"] >= woken)
+    assert not next(line for line in stopped.samples if line["at"] >= woken)["leader"]
 
 
 async def test_a_leader_is_suspended_for_less_than_the_ttl(server: embedded.Server) -> None:
@@ -82,15 +82,15 @@ async def test_a_leader_is_suspended_for_less_than_the_ttl(server: embedded.Serv
         await make(client, 1)
         with race() as candidates:
             one = candidates.enter(server.url)
-            await candidates.led_by(one)
+            await candidates.wait_for_leader(one)
             two = candidates.enter(server.url)
-            await until(lambda: two.said)
+            await wait_until(lambda: two.samples)
             for seconds in (0.5, 0.9):
-                leader = await candidates.led_by(one, two)
+                leader = await candidates.wait_for_leader(one, two)
                 leader.process.send_signal(signal.SIGSTOP)
                 await asyncio.sleep(seconds)
                 leader.process.send_signal(signal.SIGCONT)
-                await until(candidates.leaders)
-            one.leave()
-            two.leave()
+                await wait_until(candidates.leaders)
+            one.resign()
+            two.resign()
         await client.jetstream().delete_key_value("ELECTION")

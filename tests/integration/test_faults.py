@@ -22,7 +22,7 @@ from choria_lifecycle.connection import connect
 from choria_lifecycle.demo import embedded
 from choria_lifecycle.nats import connection, reconnect
 from tests.bed import servers
-from tests.bed.certificates import LOOPBACK, Authority, Issued
+from tests.bed.certificates import LOOPBACK, Authority, IssuedCertificate
 from tests.bed.choria import choria_broker
 from tests.bed.dns import dns_server
 from tests.bed.faults import running_proxy
@@ -397,7 +397,7 @@ def replaced(folder: Path, authority: Authority, name: str, **more: Any) -> dict
     return {"cert": cert, "key": key}
 
 
-def guard(folder: Path, shown: Issued, clients: Authority | None = None) -> str:
+def guard(folder: Path, shown: IssuedCertificate, clients: Authority | None = None) -> str:
     folder.mkdir(exist_ok=True)
     return servers.tls(folder, shown, clients=clients)
 

@@ -20,7 +20,7 @@ from tests.bed.tallies import running_tally
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tests.bed.tallies import Numbers, RunningTally
+    from tests.bed.tallies import RunningTally, Scrape
 
 HONEST = ("server", "provisioner", "broker")
 NODES = 100
@@ -208,7 +208,7 @@ def publish(url: str, *publishers: Iterable[Message]) -> None:
     asyncio.run(all_of_them())
 
 
-def counted(running: RunningTally, messages: Iterable[Message]) -> Numbers:
+def counted(running: RunningTally, messages: Iterable[Message]) -> Scrape:
     """Wait until all messages are counted, under any name, and check the exact sums."""
     found = Counter(message.subject if message.good else "bad" for message in messages)
     wanted = {
@@ -224,7 +224,7 @@ def counted(running: RunningTally, messages: Iterable[Message]) -> Numbers:
     return numbers
 
 
-def check_caps(numbers: Numbers) -> None:
+def check_caps(numbers: Scrape) -> None:
     """Check that series and labels are within the limits."""
     components = LIMITS.components + 1
     assert len(numbers.series("good_events")) <= components
@@ -240,7 +240,7 @@ def check_caps(numbers: Numbers) -> None:
     assert not any(set(text) & set("\0\x1b\n\r\x7f\x85") for text in numbers.texts())
 
 
-def check_honest(numbers: Numbers, rounds: int, guests: int) -> None:
+def check_honest(numbers: Scrape, rounds: int, guests: int) -> None:
     """Check the honest publishers' counts; `rounds` is how often they were `working`."""
     for component in HONEST:
         more = guests if component == "server" else 0

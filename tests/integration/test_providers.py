@@ -63,9 +63,9 @@ class Host:
         _write(folder / "plugin.d" / "choria.cfg", plugin or {})
         return _write(folder / "client.conf", keys)
 
-    def puppet(self, authority: Authority = OURS, name: str = "alice.mcollective", **more: Any) -> puppet.Layout:
+    def puppet(self, authority: Authority = OURS, name: str = "alice.mcollective", **more: Any) -> puppet.SslFolder:
         folder = self.home / ".puppetlabs" / "etc" / "puppet" / "ssl"
-        return puppet.lay_out(folder, authority, name, issued=authority.issue(name, **more))
+        return puppet.write_ssldir(folder, authority, name, issued=authority.issue(name, **more))
 
 
 def _write(path: Path, keys: Mapping[str, object]) -> Path:
@@ -314,7 +314,7 @@ def test_puppet_in_processes(host: Host, mutual: embedded.Server) -> None:
 # Files
 
 
-def files_of(layout: puppet.Layout) -> dict[str, object]:
+def files_of(layout: puppet.SslFolder) -> dict[str, object]:
     return {
         "plugin.security.provider": "file",
         "plugin.security.file.certificate": layout.certificate,

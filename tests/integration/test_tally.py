@@ -21,7 +21,7 @@ import pytest
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.demo import embedded
-from tests.bed.cluster import cluster, lead_elsewhere, patiently
+from tests.bed.cluster import cluster, move_leader, retry_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -323,8 +323,8 @@ def test_brokers_whose_jetstream_is_not_ready() -> None:
 
     async def prepare() -> None:
         async with await nats_py.connect(brokers.urls[1:]) as client:
-            await patiently(client, "STREAM.CREATE.CHORIA_EVENTS", STREAM | {"num_replicas": 3})
-            await lead_elsewhere(client, "CHORIA_EVENTS")
+            await retry_request(client, "STREAM.CREATE.CHORIA_EVENTS", STREAM | {"num_replicas": 3})
+            await move_leader(client, "CHORIA_EVENTS")
 
     with cluster() as brokers:
         asyncio.run(prepare())

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from tests.bed.certificates import LOOPBACK, Authority
-from tests.bed.puppet import lay_out
+from tests.bed.puppet import write_ssldir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,7 +115,7 @@ def build_site(choria: Choria, folder: Path) -> Site:
     # Puppet's old authorities issued certificates without alternative names.
     puppet = Authority.create("Puppet CA: puppet.example.net", old_puppet=True)
     for certname in ("localhost", "rip.mcollective"):
-        lay_out(folder / "ssl", puppet, certname, issued=puppet.issue(certname, san=False, key="rsa"))
+        write_ssldir(folder / "ssl", puppet, certname, issued=puppet.issue(certname, san=False, key="rsa"))
     issuer, stranger, owner = (choria.keys(folder / f"{name}.seed") for name in ("issuer", "stranger", "owner"))
     for name, (permissions, more) in _TOKENS.items():
         _issue(choria, folder / f"{name}.jwt", issuer.seed, owner, permissions, more)

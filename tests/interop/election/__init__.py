@@ -13,7 +13,7 @@ import nats
 
 from choria_lifecycle.demo import embedded
 from tests.bed.golang import build
-from tests.bed.race import bucket, race, until
+from tests.bed.race import bucket, race, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -49,13 +49,13 @@ class _Field:
         return await self._heard(self.race.enter(self._url))
 
     async def _heard(self, candidate: Candidate) -> Candidate:
-        await until(lambda: candidate.said)
+        await wait_until(lambda: candidate.samples)
         return candidate
 
 
 async def _go_is_killed(field: _Field) -> None:
     go = await field.go()
-    await field.race.led_by(go)
+    await field.race.wait_for_leader(go)
     ours = await field.ours()
     await _waited(ours)
     go.process.kill()
@@ -64,16 +64,16 @@ async def _go_is_killed(field: _Field) -> None:
 
 async def _ours_leaves(field: _Field) -> None:
     ours = await field.ours()
-    await field.race.led_by(ours)
+    await field.race.wait_for_leader(ours)
     go = await _campaigning(field)
-    ours.leave()
+    ours.resign()
     # Go waits for its next renewal before it leads.
     await _led(field, go, 2 * _CAMPAIGN)
 
 
 async def _ours_is_killed(field: _Field) -> None:
     ours = await field.ours()
-    await field.race.led_by(ours)
+    await field.race.wait_for_leader(ours)
     go = await _campaigning(field)
     ours.process.kill()
     await _led(field, go, TTL + 2 * _CAMPAIGN)
@@ -81,15 +81,15 @@ async def _ours_is_killed(field: _Field) -> None:
 
 async def _each_is_evicted(field: _Field) -> None:
     ours = await field.ours()
-    await field.race.led_by(ours)
+    await field.race.wait_for_leader(ours)
     go = await _campaigning(field)
     for _ in range(6):
-        leader = await field.race.led_by(ours, go)
+        leader = await field.race.wait_for_leader(ours, go)
         assert go.process.stdin is not None
         go.process.stdin.write("evict\n")
         go.process.stdin.flush()
-        await until(lambda leader=leader: not leader.leads)  # type: ignore[misc]
-    await field.race.led_by(ours, go)
+        await wait_until(lambda leader=leader: not leader.leads)  # type: ignore[misc]
+    await field.race.wait_for_leader(ours, go)
 
 
 # How long two candidates may lead at once: an evicted one notices at its next renewal, which a busy machine can delay.
@@ -111,14 +111,14 @@ async def _campaigning(field: _Field) -> Candidate:
 
 
 async def _waited(ours: Candidate) -> None:
-    said = len(ours.said)
-    await until(lambda: len(ours.said) > said + 100 * TTL)
-    assert not any(line["leader"] for line in ours.said)
+    said = len(ours.samples)
+    await wait_until(lambda: len(ours.samples) > said + 100 * TTL)
+    assert not any(line["leader"] for line in ours.samples)
 
 
 async def _led(field: _Field, candidate: Candidate, timeout: float) -> None:
     started = time.monotonic()
-    await field.race.led_by(candidate)
+    await field.race.wait_for_leader(candidate)
     took = time.monotonic() - started
     assert took < timeout, f"led after {took:.1f} s, not within {timeout:g} s"
 

@@ -13,7 +13,7 @@ from choria_lifecycle.config.resolve import choria_configuration, identity, reso
 from choria_lifecycle.config.settings import ConnectionSettings, Verify
 from choria_lifecycle.errors import ConfigError
 from choria_lifecycle.nats.tls import tls_context
-from tests.bed.machine import a_machine
+from tests.bed.machine import make_machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,7 +40,7 @@ def resolved(configured: Callable[..., Configuration]) -> Callable[..., Connecti
             servers,
             configuration=configured(keys, environ),
             environ=environ,
-            machine=a_machine(facter=facter),
+            machine=make_machine(facter=facter),
             **options,
         )
 
@@ -439,7 +439,7 @@ def test_a_file_makes_a_client(root: Path) -> None:
     found = in_force(root)
     assert found is not None
     assert found.initial == file
-    assert identity(found, a_machine()) == "n5"
+    assert identity(found, make_machine()) == "n5"
 
 
 def test_who_names_servers_wants_plain_nats(root: Path) -> None:
@@ -453,7 +453,7 @@ def test_who_names_servers_wants_plain_nats(root: Path) -> None:
 def test_a_named_file_counts_with_servers_too(root: Path) -> None:
     found = in_force(root, "h", client(root), NATS_URL="h")
     assert found is not None
-    settings = resolve("h", configuration=found, environ=ALICE, machine=a_machine())
+    settings = resolve("h", configuration=found, environ=ALICE, machine=make_machine())
     assert (settings.servers, settings.tls) == (("nats://h:4222",), True)
 
 
@@ -465,7 +465,7 @@ def test_a_named_file_has_to_be_there(root: Path) -> None:
 def test_a_domain_makes_a_client(root: Path) -> None:
     found = in_force(root, CHORIA_SRV_DOMAIN="example.net")
     assert found is not None
-    settings = resolve(configuration=found, environ=ALICE, machine=a_machine())
+    settings = resolve(configuration=found, environ=ALICE, machine=make_machine())
     assert settings.srv[0] == "_mcollective-server._tcp.example.net"
 
 
@@ -477,18 +477,18 @@ def test_a_projects_file_alone_does_not(root: Path, caplog: pytest.LogCaptureFix
     client(root)
     found = in_force(root)
     assert found is not None
-    assert identity(found, a_machine()) == "n6"
+    assert identity(found, make_machine()) == "n6"
 
 
 def test_identity_is_derived_without_one(root: Path) -> None:
-    assert identity(None, a_machine()) == "n1.example.net"
+    assert identity(None, make_machine()) == "n1.example.net"
     client(root, "loglevel = warn\n")
-    assert identity(in_force(root), a_machine()) == "n1.example.net"
+    assert identity(in_force(root), make_machine()) == "n1.example.net"
 
 
 def test_settings_show_no_secret(configured: Callable[..., Configuration]) -> None:
     configuration = configured(PUPPET | {"plugin.nats.user": "u", "plugin.nats.pass": "marker-pw"})
-    settings = resolve(configuration=configuration, environ=ALICE, machine=a_machine())
+    settings = resolve(configuration=configuration, environ=ALICE, machine=make_machine())
     assert settings.password == "marker-pw"
     assert "marker" not in f"{settings!r} {configuration!r} {settings.origins}"
 

@@ -12,7 +12,7 @@ from choria_lifecycle.config.choria.keys import KEYS
 from choria_lifecycle.config.choria.reading import DEFAULT
 from choria_lifecycle.config.resolve import resolve
 from choria_lifecycle.doctor.effective import FILE, Setting, effective
-from tests.bed.machine import a_machine
+from tests.bed.machine import make_machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +79,7 @@ def test_choria(configured: Callable[..., Configuration], tmp_path: Path) -> Non
         },
         {"CHORIA_SRV_DOMAIN": "example.net"},
     )
-    settings = resolve(configuration=configuration, environ=ENVIRON, machine=a_machine())
+    settings = resolve(configuration=configuration, environ=ENVIRON, machine=make_machine())
     shown = effective(settings, configuration)
     assert SECRET not in str(shown)
     file = f"{tmp_path}/client.conf"

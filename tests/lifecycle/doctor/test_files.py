@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 from choria_lifecycle.config.settings import ConnectionSettings
 from choria_lifecycle.doctor.certificates import described
 from choria_lifecycle.doctor.files import check_files
-from tests.bed.certificates import Authority, Issued
-from tests.bed.puppet import lay_out
+from tests.bed.certificates import Authority, IssuedCertificate
+from tests.bed.puppet import write_ssldir
 from tests.bed.tokens import Token, client_token, write_credentials
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ RSA = CA.issue("alice.mcollective", key="rsa")
 ISSUER = Ed25519PrivateKey.generate()
 
 
-def encrypted(issued: Issued) -> bytes:
+def encrypted(issued: IssuedCertificate) -> bytes:
     key = load_pem_private_key(issued.key_pem, None)
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"passphrase"))
 
@@ -127,7 +127,7 @@ def test_a_chain_through_an_intermediate_authority(tmp_path: Path) -> None:
 
 def test_old_puppet_certificates_are_well(tmp_path: Path) -> None:
     old = Authority.create("Puppet CA: old", old_puppet=True)
-    layout = lay_out(tmp_path / "ssl", old, "alice.mcollective")
+    layout = write_ssldir(tmp_path / "ssl", old, "alice.mcollective")
     settings = ConnectionSettings(tls=True, ca=layout.ca, cert=layout.certificate, key=layout.key)
     assert {how for how, _, _ in found(settings)} == {"ok"}
 
