@@ -85,7 +85,7 @@ async def test_from_a_factory_to_the_socket(server: embedded.Server) -> None:
 async def test_from_the_socket_to_a_metric(server: embedded.Server) -> None:
     recorder = Recorder(now=0.0)
     async with lifecycle.connect(server.url) as middleware, lifecycle.connect(server.url) as other:
-        intake = Intake(middleware, recorder, components=("way",), replay=0, stream="", say=lambda _: None)
+        intake = Intake(middleware, recorder, components=("way",), replay=0, stream="", notify=lambda _: None)
         with calls() as found:
             receiving = asyncio.create_task(intake.run())
             async with asyncio.timeout(10):
