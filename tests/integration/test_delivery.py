@@ -106,7 +106,7 @@ async def test_only_the_refused_caller_is_notified(strict: embedded.Server) -> N
             *(middleware.publish(lifecycle.startup(component=name, **STARTUP)) for name in ("WEB", "web")),
             return_exceptions=True,
         )
-        assert middleware._transport._connection.permissions._waiting == []
+        assert middleware._transport._connection.permissions._waiters == []
     assert [isinstance(outcome, lifecycle.NotAuthorised) for outcome in outcomes] == [False, True] * 4
     assert "subscribe to x.Y" in str(outcomes[3])
 
@@ -166,8 +166,8 @@ async def test_permission_withdrawn_while_subscribed() -> None:
 
 
 async def test_refused_after_a_reconnect(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconnect, "SHORTEST", 0.01)
-    monkeypatch.setattr(reconnect, "LONGEST", 0.02)
+    monkeypatch.setattr(reconnect, "MIN_DELAY", 0.01)
+    monkeypatch.setattr(reconnect, "MAX_DELAY", 0.02)
     with embedded.nats_server(permissions(""), jetstream=False) as first:
         async with opened(first) as middleware, middleware.events() as events, middleware.deliveries("other") as others:
             first.kill()

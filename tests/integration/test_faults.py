@@ -44,8 +44,8 @@ OTHER = Authority.create("Another CA")
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reconnect at once and forever: the length of the pauses is not under test."""
-    monkeypatch.setattr(reconnect, "SHORTEST", 0.01)
-    monkeypatch.setattr(reconnect, "LONGEST", 0.02)
+    monkeypatch.setattr(reconnect, "MIN_DELAY", 0.01)
+    monkeypatch.setattr(reconnect, "MAX_DELAY", 0.02)
 
 
 @pytest.fixture(autouse=True)

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reconnect at once: the length of the pauses is not under test."""
-    monkeypatch.setattr(reconnect, "SHORTEST", 0.01)
-    monkeypatch.setattr(reconnect, "LONGEST", 0.02)
+    monkeypatch.setattr(reconnect, "MIN_DELAY", 0.01)
+    monkeypatch.setattr(reconnect, "MAX_DELAY", 0.02)
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ async def test_nothing_is_sent_while_disconnected() -> None:
 
 
 async def test_a_server_that_hangs(frozen: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "_CLOSE_SECONDS", 0.2)
+    monkeypatch.setattr(transport, "_DRAIN_SECONDS", 0.2)
     async with connect(frozen.url, environ={}) as middleware:
         async with middleware.events() as events:
             freeze(frozen)
@@ -150,7 +150,7 @@ async def test_a_server_that_hangs(frozen: embedded.Server, monkeypatch: pytest.
 
 
 async def test_a_server_that_stops_reading(frozen: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "_CLOSE_SECONDS", 0.2)
+    monkeypatch.setattr(transport, "_DRAIN_SECONDS", 0.2)
     async with connect(frozen.url, environ={}) as middleware:
         freeze(frozen)
         with pytest.raises(lifecycle.DeliveryFailed):
@@ -177,7 +177,7 @@ async def crowd(middleware: lifecycle.Middleware) -> None:
 async def test_every_timeout_holds_while_the_server_does_not_read(
     frozen: embedded.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "_CLOSE_SECONDS", 0.2)
+    monkeypatch.setattr(transport, "_DRAIN_SECONDS", 0.2)
     async with asyncio.timeout(30), connect(frozen.url, environ={}) as middleware:
         await stall(frozen, middleware)
         await crowd(middleware)
@@ -201,7 +201,7 @@ async def test_loss_is_noticed_while_the_server_does_not_read(
     frozen: embedded.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "_PING_SECONDS", 1)
-    monkeypatch.setattr(transport, "_CLOSE_SECONDS", 0.2)
+    monkeypatch.setattr(transport, "_DRAIN_SECONDS", 0.2)
     async with asyncio.timeout(30), connect(frozen.url, environ={}) as middleware:
         await stall(frozen, middleware)
         await crowd(middleware)
@@ -211,8 +211,8 @@ async def test_loss_is_noticed_while_the_server_does_not_read(
 async def test_pending_data_is_bounded_while_the_server_does_not_read(
     frozen: embedded.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "_CLOSE_SECONDS", 0.2)
-    monkeypatch.setattr(transport, "_MOST_UNSENT", 1_000_000)
+    monkeypatch.setattr(transport, "_DRAIN_SECONDS", 0.2)
+    monkeypatch.setattr(transport, "_MAX_UNSENT_BYTES", 1_000_000)
     async with connect(frozen.url, environ={}) as middleware:
         await stall(frozen, middleware)
         nats = middleware._transport._connection.client
@@ -246,7 +246,7 @@ async def test_closing_with_unread_data(frozen: embedded.Server) -> None:
 async def test_cancelled_while_closing_with_unread_data(
     frozen: embedded.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "_CLOSE_SECONDS", 0.01)  # the cancellation hits the disconnect
+    monkeypatch.setattr(transport, "_DRAIN_SECONDS", 0.01)  # the cancellation hits the disconnect
     manager = connect(frozen.url, environ={})
     middleware = await manager.__aenter__()
     await stall(frozen, middleware)
@@ -262,7 +262,7 @@ async def test_cancelled_while_closing_with_unread_data(
 
 async def test_neither_side_reads(frozen: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once asyncio.run has cancelled its tasks, nats-py writes at once and swallows a cancellation while it waits."""
-    monkeypatch.setattr(transport, "_CLOSE_SECONDS", 0.2)
+    monkeypatch.setattr(transport, "_DRAIN_SECONDS", 0.2)
     async with (
         connect(frozen.url, environ={}) as middleware,
         middleware.events("alive"),
@@ -293,7 +293,7 @@ async def test_a_missing_connection_lost_is_awaited_once(monkeypatch: pytest.Mon
         await asyncio.Event().wait()
 
     writer = mock.Mock(wait_closed=never)
-    socket = tcp.CuttableTransport()
+    socket = tcp.AbortableTransport()
     socket._io_writer = writer
     for _ in range(2):
         await socket.wait_closed()
@@ -484,8 +484,8 @@ async def lost(middleware: lifecycle.Middleware) -> None:
 
 
 def test_backoff_grows_and_stays_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconnect, "SHORTEST", 0.5)
-    monkeypatch.setattr(reconnect, "LONGEST", 20.0)
+    monkeypatch.setattr(reconnect, "MIN_DELAY", 0.5)
+    monkeypatch.setattr(reconnect, "MAX_DELAY", 20.0)
     bounds: list[tuple[float, float]] = []
 
     def uniform(low: float, high: float) -> float:

@@ -37,12 +37,12 @@ STREAM: dict[str, Any] = {"name": "CHORIA_EVENTS", "subjects": ["choria.lifecycl
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Notice and recover at once: the length of the pauses is not under test."""
-    monkeypatch.setattr(reconnect, "SHORTEST", 0.01)
-    monkeypatch.setattr(reconnect, "LONGEST", 0.02)
+    monkeypatch.setattr(reconnect, "MIN_DELAY", 0.01)
+    monkeypatch.setattr(reconnect, "MAX_DELAY", 0.02)
     monkeypatch.setattr(replay, "_HEARTBEAT", 0.2)
-    monkeypatch.setattr(replay, "_SILENCE", 0.8)
-    monkeypatch.setattr(replay, "_SHORTEST_PAUSE", 0.01)
-    monkeypatch.setattr(replay, "_LONGEST_PAUSE", 0.02)
+    monkeypatch.setattr(replay, "_HEARTBEAT_TIMEOUT", 0.8)
+    monkeypatch.setattr(replay, "_MIN_PAUSE", 0.01)
+    monkeypatch.setattr(replay, "_MAX_PAUSE", 0.02)
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ async def test_a_request_that_does_not_reach_the_server(own: embedded.Server, mo
 
 async def test_messages_lost_in_transit(own: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Messages that the server counts as delivered, but that did not arrive, are requested again."""
-    monkeypatch.setattr(replay, "_SILENCE", 10.0)  # otherwise a busy machine makes another consumer
+    monkeypatch.setattr(replay, "_HEARTBEAT_TIMEOUT", 10.0)  # otherwise a busy machine makes another consumer
     async with serving_streams(own, STREAM) as context:
         await store(own, some(0, 1000))
         async with connect(own.url, environ={}) as middleware, middleware.events(since=ALL) as events:
@@ -281,7 +281,7 @@ async def test_a_message_larger_than_the_capacity(own: embedded.Server) -> None:
 
 
 async def test_nothing_is_left_behind(own: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replay, "_SILENCE", 10.0)  # otherwise a busy machine makes another consumer
+    monkeypatch.setattr(replay, "_HEARTBEAT_TIMEOUT", 10.0)  # otherwise a busy machine makes another consumer
     async with serving_streams(own, STREAM) as context:
         await store(own, some(0, 500))
         async with slow(own.url) as middleware:

@@ -562,8 +562,8 @@ async def test_tls_stripped_by_a_man_in_the_middle(secret: str, running: Any, fi
 
 async def test_tls_stripped_on_reconnect(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reconnect is as careful as the first connection."""
-    monkeypatch.setattr(reconnect, "SHORTEST", 0.01)
-    monkeypatch.setattr(reconnect, "LONGEST", 0.02)
+    monkeypatch.setattr(reconnect, "MIN_DELAY", 0.01)
+    monkeypatch.setattr(reconnect, "MAX_DELAY", 0.02)
     settings = f"{USERS}\ntls {{ {files.server('again')} }}"
     with embedded.nats_server(settings, jetstream=False) as first:
         options: dict[str, Any] = {"user": "alice", "password": "s3cret", "ca": files.ca(OURS, "ours"), "environ": {}}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import choria_lifecycle as lifecycle
 from choria_lifecycle.config.resolve import choria_configuration, resolve
 from choria_lifecycle.config.settings import Verify
-from choria_lifecycle.nats.credentials import inbox
+from choria_lifecycle.nats.credentials import inbox_prefix
 
 from .broker import choria, write
 from .broker.cases import Case, cases
@@ -152,7 +152,7 @@ async def _both(
             middleware = await stack.enter_async_context(
                 lifecycle.connect(config=file, environ=environ, timeout=_SECONDS)
             )
-            ours |= {"connects": True, "prefix": inbox(settings)}
+            ours |= {"connects": True, "prefix": inbox_prefix(settings)}
         except lifecycle.LifecycleError as error:
             said["ours"] = str(error)
         if go["connects"]:

@@ -34,7 +34,7 @@ __all__ = [
     "read_creds",
     "read_seed",
     "read_token",
-    "sign",
+    "sign_with_seed",
 ]
 
 CLOCK_LEEWAY = 5.0
@@ -161,7 +161,7 @@ def read_seed(path: Path, origin: str = "") -> bytes:
     return seed
 
 
-def sign(seed: bytes, nonce: bytes) -> bytes:
+def sign_with_seed(seed: bytes, nonce: bytes) -> bytes:
     """A broker's nonce, signed; in base64 for URLs without padding, the only form that Choria's broker reads.
 
     Raises:

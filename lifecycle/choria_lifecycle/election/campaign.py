@@ -22,7 +22,7 @@ import random
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from choria_lifecycle.election.timing import MOST_SECONDS, RENEWAL_SECONDS, STAND_DOWN_SECONDS, Timing
+from choria_lifecycle.election.timing import MAX_WAIT_SECONDS, RENEWAL_SECONDS, STAND_DOWN_SECONDS, Timing
 from choria_lifecycle.errors import ConfigError, ConnectionFailed, LifecycleError, NoStream, NotAuthorised, OptionError
 from choria_lifecycle.middleware.bucket import RevisionConflict, check_key
 from choria_lifecycle.support.clock import steady
@@ -42,7 +42,7 @@ __all__ = ["Campaign"]
 _RETRY_SECONDS: Final = 0.5
 _RELEASE_SECONDS: Final = 2.0
 # What is refused once will be refused again, and the broker logs each time.
-_REFUSED_TIMES: Final = 6
+_REFUSED_FACTOR: Final = 6
 # Choria's bucket takes 1024 bytes, headers included.
 _NAME_BYTES: Final = 512
 
@@ -97,25 +97,25 @@ class Campaign:
         self._bucket = bucket
         self._election = election
         self._candidate = candidate
-        self._given = interval
+        self._fixed_interval = interval
         self._changed = changed
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
-        self._terms: Timing | None = None  # not known
+        self._timing: Timing | None = None  # not known
         self._measured_at = 0.0
         self._warned = ""
         # The revision that we have written, and until when it is ours; 0 for none.
         self._revision = 0
-        self._until = 0.0
+        self._lease_end = 0.0
         self._won = False
         # The write that nobody has answered yet, and when it was first sent.
         self._token = ""
-        self._sent = 0.0
+        self._sent_at = 0.0
 
     @property
     def leader(self) -> bool:
         """Whether this is the leader at this instant. Ask each time: it ends with the clock, not with an event."""
-        return self._won and self._clock() < self._until
+        return self._won and self._clock() < self._lease_end
 
     @property
     def state(self) -> str:
@@ -144,9 +144,9 @@ class Campaign:
             logger.debug("election %s: the key was not released: %s", self._election, failed)
 
     async def _release(self) -> None:
-        if self._token and self._terms is not None:
+        if self._token and self._timing is not None:
             # It may have made the revision that is to be released.
-            await self._write(self._terms, _RELEASE_SECONDS)
+            await self._write(self._timing, _RELEASE_SECONDS)
         if self._revision:
             await self._bucket.release(self._election, self._revision, _RELEASE_SECONDS)
 
@@ -155,71 +155,73 @@ class Campaign:
             try:
                 pause = await self._round()
             except RevisionConflict:
-                pause = self._taken()
+                pause = self._handle_conflict()
             except ConnectionFailed as error:
                 # It may have been written: the same token, and the same revision, until there is an answer.
                 self.reason = str(error)
-                self._lapse()
-                pause = _RETRY_SECONDS if self._terms is None else min(_RETRY_SECONDS, self._terms.write_timeout / 4)
+                self._check_lease()
+                pause = _RETRY_SECONDS if self._timing is None else min(_RETRY_SECONDS, self._timing.write_timeout / 4)
             except (NoStream, ConfigError) as error:
                 pause = self._stand_down(str(error))
             except NotAuthorised as error:
-                pause = self._stand_down(str(error)) * _REFUSED_TIMES
+                pause = self._stand_down(str(error)) * _REFUSED_FACTOR
             except Exception as error:  # noqa: BLE001 - a defect must not end the campaign in silence
                 logger.exception("election %s: please report this", self._election)
-                pause = self._stand_down(f"unexpected: {type(error).__name__}") * _REFUSED_TIMES
+                pause = self._stand_down(f"unexpected: {type(error).__name__}") * _REFUSED_FACTOR
             await asyncio.sleep(pause)
 
     async def _round(self) -> float:
         """Ask for the key, or for another term of it; returns how many seconds to wait before the next time."""
-        self._lapse()
-        terms = self._terms
-        if terms is None or not self._won:
-            terms = await self._measured(MOST_SECONDS)
+        self._check_lease()
+        timing = self._timing
+        if timing is None or not self._won:
+            timing = await self._measure(MAX_WAIT_SECONDS)
         timeout = (
-            terms.write_timeout if not self._won else max(0.0, min(terms.write_timeout, self._until - self._clock()))
+            timing.write_timeout
+            if not self._won
+            else max(0.0, min(timing.write_timeout, self._lease_end - self._clock()))
         )
         first = not self._revision
-        handed_over = await self._write(terms, timeout)
+        released = await self._write(timing, timeout)
         self.reason = self._warned = ""
-        if first and not handed_over:
-            return terms.confirmation  # its last holder may not know yet
+        if first and not released:
+            return timing.confirmation  # its last holder may not know yet
         if not self._won:
-            if not handed_over:
+            if not released:
                 await asyncio.sleep(STAND_DOWN_SECONDS)
             self._win()
-        await self._look_again()
-        return max(0.0, self._sent + RENEWAL_SECONDS - self._clock())
+        await self._refresh_timing()
+        return max(0.0, self._sent_at + RENEWAL_SECONDS - self._clock())
 
-    async def _look_again(self) -> None:
+    async def _refresh_timing(self) -> None:
         """Measure once more while leading, in the time until the next renewal, which that must not hold up."""
-        if self._clock() >= self._measured_at + MOST_SECONDS:
+        if self._clock() >= self._measured_at + MAX_WAIT_SECONDS:
             self._measured_at = self._clock()
             with suppress(ConnectionFailed):
-                terms = await self._measured(max(0.0, self._sent + RENEWAL_SECONDS - self._clock()))
-                self._until = min(self._until, self._sent + terms.lease)
+                timing = await self._measure(max(0.0, self._sent_at + RENEWAL_SECONDS - self._clock()))
+                self._lease_end = min(self._lease_end, self._sent_at + timing.lease)
 
-    async def _measured(self, timeout: float) -> Timing:
+    async def _measure(self, timeout: float) -> Timing:
         """Look how long the bucket keeps keys."""
-        terms = Timing(await self._bucket.ttl(timeout))
+        timing = Timing(await self._bucket.ttl(timeout))
         self._measured_at = self._clock()
-        if terms != self._terms and not terms.usual:
-            logger.warning("election %s: keys are kept for %g s, 5 s to 1 min are usual", self._election, terms.ttl)
-        self._terms = terms
-        return terms
+        if timing != self._timing and not timing.usual:
+            logger.warning("election %s: keys are kept for %g s, 5 s to 1 min are usual", self._election, timing.ttl)
+        self._timing = timing
+        return timing
 
-    async def _write(self, terms: Timing, timeout: float) -> bool:
+    async def _write(self, timing: Timing, timeout: float) -> bool:
         """Write the key; returns whether it was handed over."""
         if not self._token:
-            self._token, self._sent = uuid4(), self._clock()
+            self._token, self._sent_at = uuid4(), self._clock()
             self.campaigns += 1
-        held = await self._bucket.write(self._election, self._candidate, self._revision, self._token, timeout)
-        self._lapse()  # the answer came after the time was over, where this process was stopped in between
-        self._revision, self._token = held.revision, ""
-        self._until = self._sent + terms.lease
-        return held.previous_released
+        result = await self._bucket.write(self._election, self._candidate, self._revision, self._token, timeout)
+        self._check_lease()  # the answer came after the time was over, where this process was stopped in between
+        self._revision, self._token = result.revision, ""
+        self._lease_end = self._sent_at + timing.lease
+        return result.previous_released
 
-    def _taken(self) -> float:
+    def _handle_conflict(self) -> float:
         """Somebody else has the key, or has deleted it."""
         stale = self._revision and not self._won
         self._forget()
@@ -227,38 +229,38 @@ class Campaign:
         self._lose("somebody else took the key, or deleted it")
         return 0.0 if stale else self._interval
 
-    def _stand_down(self, why: str) -> float:
+    def _stand_down(self, reason: str) -> float:
         """The key cannot be asked for: warn once, and go on trying."""
         self._forget()
-        self.reason = why
-        self._lose(why)
-        if self._warned != why:
-            self._warned = why
-            logger.warning("no part in the election %s: %s; trying on", self._election, why)
+        self.reason = reason
+        self._lose(reason)
+        if self._warned != reason:
+            self._warned = reason
+            logger.warning("no part in the election %s: %s; trying on", self._election, reason)
         return self._interval
 
     def _forget(self) -> None:
         self._revision, self._token = 0, ""
 
-    def _lapse(self) -> None:
+    def _check_lease(self) -> None:
         """Note that the time of a leader is over."""
         if self._won and not self.leader:
             self._lose(f"the key was not renewed in time: {self.reason or 'this program was stopped'}")
 
-    def _lose(self, why: str) -> None:
+    def _lose(self, reason: str) -> None:
         if self._won:
-            self.reason = why
+            self.reason = reason
             self._won = False
             self.losses += 1
-            self._tell(won=False)
+            self._notify(won=False)
 
     def _win(self) -> None:
-        if not self._won and self._clock() < self._until:
+        if not self._won and self._clock() < self._lease_end:
             self._won = True
             self.wins += 1
-            self._tell(won=True)
+            self._notify(won=True)
 
-    def _tell(self, *, won: bool) -> None:
+    def _notify(self, *, won: bool) -> None:
         if self._changed is not None:
             try:
                 self._changed(won)
@@ -267,5 +269,5 @@ class Campaign:
 
     @property
     def _interval(self) -> float:
-        usual = MOST_SECONDS if self._terms is None else self._terms.interval
-        return (usual if self._given is None else self._given) * random.uniform(0.75, 1.25)  # noqa: S311 - to spread them
+        usual = MAX_WAIT_SECONDS if self._timing is None else self._timing.interval
+        return (usual if self._fixed_interval is None else self._fixed_interval) * random.uniform(0.75, 1.25)  # noqa: S311 - to spread them

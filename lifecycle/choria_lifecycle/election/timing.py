@@ -7,9 +7,9 @@ from typing import Final
 
 from choria_lifecycle.errors import ConfigError
 
-__all__ = ["MOST_SECONDS", "RENEWAL_SECONDS", "STAND_DOWN_SECONDS", "Timing"]
+__all__ = ["MAX_WAIT_SECONDS", "RENEWAL_SECONDS", "STAND_DOWN_SECONDS", "Timing"]
 
-MOST_SECONDS: Final = 5.0
+MAX_WAIT_SECONDS: Final = 5.0
 """The longest of all waits but those for a key to expire."""
 
 RENEWAL_SECONDS: Final = 0.25
@@ -23,20 +23,20 @@ STAND_DOWN_SECONDS: Final = 0.2
 """As in Go: from the renewal that confirms a win to leading, for the leader before to stand down."""
 
 # What go-choria takes for a TTL, and what its command line warns of.
-_SHORTEST: Final = 1.0
-_LONGEST: Final = 3600.0
-_USUAL: Final = (5.0, 60.0)
+_MIN_TTL: Final = 1.0
+_MAX_TTL: Final = 3600.0
+_USUAL_TTL: Final = (5.0, 60.0)
 
 # Of the TTL: how much earlier than the server a leader counts its time as over, should one clock run faster.
-_MARGIN: Final = 0.05
+_MARGIN_SHARE: Final = 0.05
 # Of the TTL: a renewal waits for its answer no longer, so that after two without an answer there is time for a third.
-_ANSWER: Final = 0.2
+_WRITE_TIMEOUT_SHARE: Final = 0.2
 # Of the TTL, and in seconds: as long as Go's tally takes at most to its next renewal, so that it has noticed an
 # eviction before whoever took the key leads.
-_CONFIRM: Final = 0.25
-_CONFIRM_SECONDS: Final = 0.75
+_CONFIRMATION_SHARE: Final = 0.25
+_MAX_CONFIRMATION_SECONDS: Final = 0.75
 # Go waits for 0.75 of the TTL: of a minute, that is up to 45 s more without a leader.
-_INTERVAL: Final = 0.75
+_INTERVAL_SHARE: Final = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Timing:
     ttl: float
 
     def __post_init__(self) -> None:
-        if not _SHORTEST <= self.ttl <= _LONGEST:
+        if not _MIN_TTL <= self.ttl <= _MAX_TTL:
             found = f"for {self.ttl:g} s" if self.ttl else "for ever"
             raise ConfigError(
                 f"the bucket keeps keys {found}, an election needs 1 s to 1 h: "
@@ -63,24 +63,24 @@ class Timing:
     @property
     def usual(self) -> bool:
         """Whether Choria does not warn of the TTL."""
-        return _USUAL[0] <= self.ttl <= _USUAL[1]
+        return _USUAL_TTL[0] <= self.ttl <= _USUAL_TTL[1]
 
     @property
     def lease(self) -> float:
         """From when a write was sent to when its time is over."""
-        return self.ttl * (1 - _MARGIN)
+        return self.ttl * (1 - _MARGIN_SHARE)
 
     @property
     def confirmation(self) -> float:
         """From the write that took the key to the one that confirms it."""
-        return min(self.ttl * _CONFIRM, _CONFIRM_SECONDS)
+        return min(self.ttl * _CONFIRMATION_SHARE, _MAX_CONFIRMATION_SECONDS)
 
     @property
     def write_timeout(self) -> float:
         """The most to wait for the answer to a write."""
-        return min(self.ttl * _ANSWER, MOST_SECONDS)
+        return min(self.ttl * _WRITE_TIMEOUT_SHARE, MAX_WAIT_SECONDS)
 
     @property
     def interval(self) -> float:
         """From one campaign of a candidate to the next."""
-        return min(self.ttl * _INTERVAL, MOST_SECONDS)
+        return min(self.ttl * _INTERVAL_SHARE, MAX_WAIT_SECONDS)

@@ -177,7 +177,7 @@ class Middleware:
         if subject is None:
             selection = Selection.events(type, component)
         elif type is None and component is None:
-            selection = Selection.anything(subject)
+            selection = Selection.on_subject(subject)
         else:
             raise OptionError("give either a subject, or types and components", invalid=("subject",))
         selection = _since(selection, queue, since, stream)

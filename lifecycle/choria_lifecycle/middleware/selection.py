@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EventFilter", "Selection", "parse_since"]
 
-_TYPE_AT = SUBJECT_PREFIX.count(".") + 1
+_TYPE_INDEX = SUBJECT_PREFIX.count(".") + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +49,11 @@ class EventFilter:
 
     def matches_subject(self, subject: str) -> bool:
         """Tell whether a subject names a type and a component to keep; the event may still state others."""
-        tokens = subject.split(".", _TYPE_AT + 1)
-        if len(tokens) != _TYPE_AT + 2:
+        tokens = subject.split(".", _TYPE_INDEX + 1)
+        if len(tokens) != _TYPE_INDEX + 2:
             return False
-        return (not self.types or tokens[_TYPE_AT] in self.types) and (
-            not self.components or tokens[_TYPE_AT + 1] in self.components
+        return (not self.types or tokens[_TYPE_INDEX] in self.types) and (
+            not self.components or tokens[_TYPE_INDEX + 1] in self.components
         )
 
 
@@ -112,7 +112,7 @@ class Selection:
         )
 
     @classmethod
-    def anything(cls, subject: str) -> Selection:
+    def on_subject(cls, subject: str) -> Selection:
         """Everything on a subject, wildcards allowed."""
         return cls(subject=subject)
 

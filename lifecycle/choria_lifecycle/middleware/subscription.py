@@ -33,7 +33,7 @@ LIMIT = 65536
 LIMIT_BYTES = 64 * 1024 * 1024
 
 # A consumer that never waits gives the event loop its turn after this many messages.
-_TURN = 256
+_YIELD_EVERY = 256
 
 
 class Subscription(ABC, Generic[T]):
@@ -65,7 +65,7 @@ class Subscription(ABC, Generic[T]):
         self.counters = Counters()
         self._transport = transport
         self._selection = selection
-        self._group = queue
+        self._queue = queue
         self._limit = limit
         self._limit_bytes = limit_bytes
         self._bytes = 0
@@ -80,12 +80,12 @@ class Subscription(ABC, Generic[T]):
         self._caught_up = selection.since is None
         self._replayed = asyncio.Event()
         # Of those that wait, how many were in the stream before; and whether the one that is handed out was.
-        self._old = 0
-        self._is_old = False
+        self._history_queued = 0
+        self._from_history = False
         self._entered = False
         self._ended = False
-        self._turn = 0
-        self._left = 0
+        self._since_yield = 0
+        self._discarded = 0
 
     @property
     def subject(self) -> str:
@@ -95,7 +95,7 @@ class Subscription(ABC, Generic[T]):
     @property
     def queued(self) -> int:
         """Messages that have arrived and were not handed out: they wait, or were left behind with the block."""
-        return len(self._waiting) + self._left
+        return len(self._waiting) + self._discarded
 
     @property
     def begin(self) -> float | None:
@@ -108,7 +108,7 @@ class Subscription(ABC, Generic[T]):
     @property
     def replaying(self) -> bool:
         """Whether there is more to hand out of what was in the stream before; False without a stream."""
-        return not self._caught_up or self._old > 0
+        return not self._caught_up or self._history_queued > 0
 
     async def replayed(self) -> None:
         """Wait until `replaying` is False; somebody else has to iterate meanwhile."""
@@ -130,7 +130,7 @@ class Subscription(ABC, Generic[T]):
         try:
             since, stream = self._selection.since, self._selection.stream
             if since is None:
-                self._subscription = await self._transport.subscribe(self.subject, self._group, self, self._timeout)
+                self._subscription = await self._transport.subscribe(self.subject, self._queue, self, self._timeout)
                 self._begin = time.time()
             else:
                 self._replay = await self._transport.replay(self.subject, since, self, self._timeout, stream)
@@ -148,9 +148,9 @@ class Subscription(ABC, Generic[T]):
             if self._subscription is not None:
                 await self._subscription.unsubscribe()
         finally:
-            self._left += len(self._waiting)
+            self._discarded += len(self._waiting)
             self._waiting.clear()
-            self._bytes = self._old = 0
+            self._bytes = self._history_queued = 0
             self.closed()
 
     def __aiter__(self) -> Self:
@@ -162,15 +162,15 @@ class Subscription(ABC, Generic[T]):
         waiting = self._waiting
         while True:
             while waiting:
-                self._turn += 1
-                if self._turn >= _TURN:
-                    self._turn = 0
+                self._since_yield += 1
+                if self._since_yield >= _YIELD_EVERY:
+                    self._since_yield = 0
                     await asyncio.sleep(0)
                     continue
                 subject, data, received = waiting.popleft()
                 self._bytes -= len(subject) + len(data)
                 if self._replay is not None:
-                    self._popped(self._replay)
+                    self._count_handed_out(self._replay)
                 taken = self._handle(subject, data, received)
                 if taken is not None:
                     return taken
@@ -181,22 +181,22 @@ class Subscription(ABC, Generic[T]):
             self._wake.clear()
             await self._wake.wait()
 
-    def _popped(self, replay: Replay) -> None:
-        self._is_old = self._old > 0
-        if self._is_old:
-            self._old -= 1
-            if not self._old:
-                self._look()
-        if self._full and not self._half_full:
+    def _count_handed_out(self, replay: Replay) -> None:
+        self._from_history = self._history_queued > 0
+        if self._from_history:
+            self._history_queued -= 1
+            if not self._history_queued:
+                self._update_replayed()
+        if self._full and not self._above_half:
             self._full = False
             replay.resume()
 
-    def _look(self) -> None:
+    def _update_replayed(self) -> None:
         if not self.replaying:
             self._replayed.set()
 
     @property
-    def _half_full(self) -> bool:
+    def _above_half(self) -> bool:
         return len(self._waiting) > self._limit // 2 or self._bytes > self._limit_bytes // 2
 
     @abstractmethod
@@ -219,7 +219,7 @@ class Subscription(ABC, Generic[T]):
 
     def capacity(self) -> tuple[int, int]:
         """Say how much may come; nothing until half of what waits has been handed out."""
-        self._full = self._half_full
+        self._full = self._above_half
         return (0, 0) if self._full else (self._limit - len(self._waiting), self._limit_bytes - self._bytes)
 
     def stored(self, subject: str, data: bytes, at: float, history: bool) -> None:
@@ -227,7 +227,7 @@ class Subscription(ABC, Generic[T]):
         self.counters.received += 1
         if history:
             self.counters.replayed += 1
-            self._old += 1
+            self._history_queued += 1
         self._bytes += len(subject) + len(data)
         self._waiting.append((subject, data, at))
         self._wake.set()
@@ -235,7 +235,7 @@ class Subscription(ABC, Generic[T]):
     def caught_up(self) -> None:
         """Note that all has come that was there before."""
         self._caught_up = True
-        self._look()
+        self._update_replayed()
 
     def gap(self) -> None:
         """Count a gap."""
@@ -288,9 +288,9 @@ class Deliveries(Subscription[Delivery]):
             event = codec.decode(data)
         except (InvalidEvent, UnknownProtocol) as error:
             counters.rejected += 1
-            return Delivery(subject, data, received, None, error, self._is_old)
+            return Delivery(subject, data, received, None, error, self._from_history)
         if selection.filter_events and not selection.filter.matches_event(event):
             counters.filtered += 1
             return None
         counters.delivered += 1
-        return Delivery(subject, data, received, event, None, self._is_old)
+        return Delivery(subject, data, received, event, None, self._from_history)

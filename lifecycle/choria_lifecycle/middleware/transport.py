@@ -36,9 +36,9 @@ __all__ = [
 Message: TypeAlias = tuple[str, bytes]
 """A subject and the bytes published on it."""
 
-_PART = r"[^\s.*>\x00-\x20\x7f]+"
-_SUBJECT = re.compile(rf"{_PART}(?:\.{_PART})*").fullmatch
-_PATTERN = re.compile(rf"(?:(?:{_PART}|\*)\.)*(?:{_PART}|\*|>)").fullmatch
+_SUBJECT_PART = r"[^\s.*>\x00-\x20\x7f]+"
+_SUBJECT = re.compile(rf"{_SUBJECT_PART}(?:\.{_SUBJECT_PART})*").fullmatch
+_PATTERN = re.compile(rf"(?:(?:{_SUBJECT_PART}|\*)\.)*(?:{_SUBJECT_PART}|\*|>)").fullmatch
 _QUEUE = re.compile(r"[^\s\x00-\x20\x7f]+").fullmatch
 _STREAM = re.compile(r"[^\s.*>/\\\x00-\x20\x7f]+").fullmatch
 
@@ -242,9 +242,9 @@ def no_stream(subject: str) -> DeliveryFailed:
     )
 
 
-def nothing_stored(subject: str, more: str = "") -> NoStream:
+def nothing_stored(subject: str, detail: str = "") -> NoStream:
     """The error for a replay without a stream to replay."""
-    return NoStream(f"no JetStream stream stores {subject}{more}: what was published there before cannot be had")
+    return NoStream(f"no JetStream stream stores {subject}{detail}: what was published there before cannot be had")
 
 
 def covers(pattern: str, subject: str) -> bool:

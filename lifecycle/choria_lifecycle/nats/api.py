@@ -11,7 +11,7 @@ import msgspec
 from nats import errors
 
 from choria_lifecycle.nats.diagnosis import diagnose
-from choria_lifecycle.nats.waiting import LostError, wait_confirmed
+from choria_lifecycle.nats.waiting import ConnectionLostError, wait_confirmed
 from choria_lifecycle.support.text import safe
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.nats.connection import Connection
 
-__all__ = ["Api", "NobodyError", "RefusedError", "UnansweredError"]
+__all__ = ["Api", "JetStreamError", "NoReplyError", "NoResponderError"]
 
 T = TypeVar("T")
 
@@ -27,15 +27,15 @@ T = TypeVar("T")
 _NOT_ENABLED: Final = (10039, 10076)
 
 
-class UnansweredError(Exception):
+class NoReplyError(Exception):
     """No answer came: nobody knows whether what was asked for was done."""
 
 
-class NobodyError(UnansweredError):
+class NoResponderError(NoReplyError):
     """Nobody listens: there is no JetStream, or none that works at the moment."""
 
 
-class RefusedError(Exception):
+class JetStreamError(Exception):
     """JetStream's answer is an error.
 
     Attributes:
@@ -54,11 +54,11 @@ class _Error(msgspec.Struct):
     description: str = ""
 
 
-class _Answer(msgspec.Struct):
+class _Response(msgspec.Struct):
     error: _Error | None = None
 
 
-_read = msgspec.json.Decoder(_Answer).decode
+_decode = msgspec.json.Decoder(_Response).decode
 
 
 class Api:
@@ -74,7 +74,7 @@ class Api:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def ask(self, what: str, request: Mapping[str, object], kind: type[T], deadline: float) -> T:
+    async def call(self, what: str, request: Mapping[str, object], kind: type[T], deadline: float) -> T:
         """Call a function of the API.
 
         Args:
@@ -86,22 +86,27 @@ class Api:
         return await self.request(f"$JS.API.{what}", msgspec.json.encode(request), kind, deadline)
 
     async def request(
-        self, subject: str, data: bytes, kind: type[T], deadline: float, headers: Mapping[str, str] | None = None
+        self,
+        subject: str,
+        data: bytes,
+        response_type: type[T],
+        deadline: float,
+        headers: Mapping[str, str] | None = None,
     ) -> T:
-        """Publish a message on a subject and read the answer, as `ask` does."""
-        answer = await self._answer(subject, data, dict(headers) if headers else None, deadline)
+        """Publish a message on a subject and read the answer, as `call` does."""
+        answer = await self._reply(subject, data, dict(headers) if headers else None, deadline)
         try:
-            error = _read(answer).error
+            error = _decode(answer).error
             if error is None:
-                return msgspec.json.decode(answer, type=kind)
+                return msgspec.json.decode(answer, type=response_type)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as failed:
-            raise UnansweredError(f"the answer on {subject} could not be read") from failed
-        raise RefusedError(error.err_code, error.description)
+            raise NoReplyError(f"the answer on {subject} could not be read") from failed
+        raise JetStreamError(error.err_code, error.description)
 
-    async def _answer(self, subject: str, data: bytes, headers: dict[str, str] | None, deadline: float) -> bytes:
+    async def _reply(self, subject: str, data: bytes, headers: dict[str, str] | None, deadline: float) -> bytes:
         connection = self._connection
         if not await connection.connected(deadline):
-            raise UnansweredError(connection.state)
+            raise NoReplyError(connection.state)
         client, lost = connection.client, connection.client.lost
         remaining = max(0.0, deadline - asyncio.get_running_loop().time())
         with connection.permissions.publishing({subject}, inbox=True) as refused:
@@ -110,11 +115,13 @@ class Api:
                 await wait_confirmed(asked, refused, lost, deadline)
                 answer = await asked
             except errors.NoRespondersError as error:
-                raise NobodyError(f"nobody answers on {subject}: JetStream is not enabled, or not ready") from error
+                raise NoResponderError(
+                    f"nobody answers on {subject}: JetStream is not enabled, or not ready"
+                ) from error
             except TimeoutError as error:
-                raise UnansweredError(f"no answer on {subject} in time") from error
-            except (LostError, errors.Error) as error:
-                raise UnansweredError(diagnose(error)) from error
+                raise NoReplyError(f"no answer on {subject} in time") from error
+            except (ConnectionLostError, errors.Error) as error:
+                raise NoReplyError(diagnose(error)) from error
             finally:
                 asked.cancel()
                 await asyncio.gather(asked, return_exceptions=True)

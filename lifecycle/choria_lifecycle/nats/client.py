@@ -19,7 +19,7 @@ from nats.protocol.command import pub_cmd
 from nats.protocol.parser import PERMISSIONS_ERR, STALE_CONNECTION
 
 from choria_lifecycle.errors import LifecycleError
-from choria_lifecycle.nats.tcp import CLOSE_TIMEOUT, CuttableTransport, StrictParser
+from choria_lifecycle.nats.tcp import CLOSE_TIMEOUT, AbortableTransport, StrictParser
 from choria_lifecycle.support.log import logger
 from choria_lifecycle.support.text import safe
 
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.middleware.transport import Message
 
-__all__ = ["Client", "Peer", "Received"]
+__all__ = ["Client", "MessageHandler", "Peer"]
 
 
-Received: TypeAlias = "Callable[[bytes, bytes, bytes, bytes | None], None]"
+MessageHandler: TypeAlias = "Callable[[bytes, bytes, bytes, bytes | None], None]"
 """What takes a message: its subject, where an answer goes, its data, and its headers as they were sent."""
 
 # The errors after which the server keeps the connection (nats-server, server/client.go); it closes it after all others.
-_KEPT = (PERMISSIONS_ERR, "maximum subscriptions exceeded", "invalid subject", "invalid publish subject")
+_NON_FATAL = (PERMISSIONS_ERR, "maximum subscriptions exceeded", "invalid subject", "invalid publish subject")
 
 
 class Peer(NamedTuple):
@@ -62,10 +62,10 @@ class Client(BaseClient):
     Args:
         tls: makes the context of each new connection that is encrypted, so that files which were replaced are read
             again. A server that insists on TLS gets it in any case.
-        encrypted: whether to have nothing to do with a server that does not offer TLS.
+        require_tls: whether to have nothing to do with a server that does not offer TLS.
         gossip: whether servers that a server tells of are tried as well.
-        brokers: asked before each attempt to reconnect for the servers there are by now, best first; an empty answer
-            changes nothing. None leaves nats-py its list.
+        find_brokers: called before each attempt to reconnect; returns the servers known by now, best first. If it
+            returns none, or is None, nats-py keeps its list.
 
     Attributes:
         on_connect: called when a connection has been made, before anything is received on it.
@@ -77,32 +77,32 @@ class Client(BaseClient):
         self,
         tls: Callable[[], SSLContext],
         *,
-        encrypted: bool,
+        require_tls: bool,
         gossip: bool = True,
-        brokers: Callable[[], Awaitable[list[str]]] | None = None,
+        find_brokers: Callable[[], Awaitable[list[str]]] | None = None,
     ) -> None:
         super().__init__()
         self._tls = tls
-        self._encrypted = encrypted
+        self._require_tls = require_tls
         self._gossip = gossip
-        self._brokers = brokers
-        self._socket = CuttableTransport()  # type: ignore[no-untyped-call]
+        self._find_brokers = find_brokers
+        self._socket = AbortableTransport()  # type: ignore[no-untyped-call]
         self._transport = self._socket
         self._ps = self._parser = StrictParser(self)
-        self._over = False
-        self._listeners: dict[int, Received] = {}
+        self._shut_down = False
+        self._listeners: dict[int, MessageHandler] = {}
         self.on_connect: Callable[[], None] = lambda: None
         self.lost: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
 
     @property
-    def tried(self) -> ParseResult | None:
+    def last_tried(self) -> ParseResult | None:
         """The server that was last tried: nats-py's list does not say, servers it has heard of come after it."""
-        return self._socket.tried
+        return self._socket.last_tried
 
     @property
     def peer(self) -> Peer:
         """Who greeted last, and how the connection with it is protected."""
-        encrypted = self._socket.encrypted
+        encrypted = self._socket.ssl_object
         return Peer(
             name=safe(str(self._greeting.get("server_name", "")), 200),
             version=safe(str(self._greeting.get("version", "")), 100),
@@ -146,7 +146,7 @@ class Client(BaseClient):
         self.stats["out_bytes"] += size
         return size >= limit
 
-    def written(self) -> asyncio.Future[None]:
+    def flushed(self) -> asyncio.Future[None]:
         """Return a future that is done when all that was queued before has been handed to the socket.
 
         The queue of such futures has no bound (`flusher_queue_size`): nats-py would wait for room in it outside every
@@ -159,7 +159,7 @@ class Client(BaseClient):
         return done
 
     def ping(self) -> asyncio.Future[bool]:
-        """Send a PING at once and return the future of its PONG. To be called when all else is `written`.
+        """Send a PING at once and return the future of its PONG. To be called when all else is `flushed`.
 
         `flush` will not do: it sends its PING ahead of what is queued, so that the PONG confirms nothing; while
         reconnecting it reports success; and after a timeout it cancels a future, on which a late PONG then ends the
@@ -170,7 +170,7 @@ class Client(BaseClient):
         self._socket.write(b"PING\r\n")  # type: ignore[no-untyped-call]
         return pong
 
-    async def listen(self, subject: str, queue: str, receive: Received) -> int:
+    async def listen(self, subject: str, queue: str, receive: MessageHandler) -> int:
         """Subscribe, and have each message handed over the moment it is parsed; returns the subscription's number.
 
         nats-py puts messages into a queue that a task of each subscription empties into a coroutine, or makes a task
@@ -218,7 +218,7 @@ class Client(BaseClient):
 
         Takes little more than a second even if the other side takes nothing. Does nothing the second time.
         """
-        self._over = True
+        self._shut_down = True
         tasks = set(self._tasks())
         try:
             if self._flush_queue is not None:  # it has begun to connect
@@ -258,7 +258,7 @@ class Client(BaseClient):
         if not self._gossip:
             info.pop("connect_urls", None)
         if initial_connection:
-            if self._encrypted:
+            if self._require_tls:
                 # A server may speak both; nats-py encrypts only where one insists. nats.go asks for it, and so do we.
                 info["tls_required"] = bool(info.get("tls_required") or info.get("tls_available"))
                 # One that does not, or someone in between who strips that wish, would get the password in plain text.
@@ -273,11 +273,11 @@ class Client(BaseClient):
         await super()._process_info(info, initial_connection)
 
     async def _process_connect_init(self) -> None:
-        if self._over:
+        if self._shut_down:
             # asyncio.wait_for of Python 3.11 swallows a cancellation that meets a connection just made; without this
             # the reconnecting task would go on after the end, and find itself connected.
             raise asyncio.CancelledError
-        self._lose(errors.StaleConnectionError())
+        self._mark_lost(errors.StaleConnectionError())
         try:
             await super()._process_connect_init()
         except (OSError, errors.Error, TimeoutError, LifecycleError):
@@ -300,9 +300,9 @@ class Client(BaseClient):
 
     def usable(self, urls: list[str]) -> list[str]:
         """Those URLs that nats-py takes: a single odd one in DNS would keep it from all others."""
-        return [url for url in urls if self._takes(url)]
+        return [url for url in urls if self._is_usable(url)]
 
-    def _takes(self, url: str) -> bool:
+    def _is_usable(self, url: str) -> bool:
         try:
             self._parse_server_uri(url)
         except (errors.Error, ValueError):
@@ -313,8 +313,8 @@ class Client(BaseClient):
     async def _connect_to_server(self, s: Srv) -> None:
         """Ask for the brokers there are by now, before each attempt to come back to one."""
         self._server_info = {}
-        if self._brokers is not None and self.is_reconnecting:
-            found = self.usable(await self._brokers())
+        if self._find_brokers is not None and self.is_reconnecting:
+            found = self.usable(await self._find_brokers())
             if found:
                 self.set_server_pool(found)
                 if all(each.uri.netloc != s.uri.netloc for each in self._server_pool):
@@ -322,14 +322,14 @@ class Client(BaseClient):
         await super()._connect_to_server(s)
 
     async def _process_op_err(self, e: Exception) -> None:
-        self._lose(e)
+        self._mark_lost(e)
         await super()._process_op_err(e)
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:
-        self._lose(errors.ConnectionClosedError())
+        self._mark_lost(errors.ConnectionClosedError())
         await super()._close(status, do_cbs)
 
-    def _lose(self, reason: Exception) -> None:
+    def _mark_lost(self, reason: Exception) -> None:
         if not self.lost.done():
             self.lost.set_result(reason)
 
@@ -338,9 +338,9 @@ class Client(BaseClient):
         if STALE_CONNECTION in err_msg:
             await super()._process_err(err_msg)
             return
-        error = errors.Error(f"nats: {self._parser.words}")
+        error = errors.Error(f"nats: {self._parser.error_text}")
         await self._error_cb(error)
-        if not any(words in err_msg for words in _KEPT):
+        if not any(words in err_msg for words in _NON_FATAL):
             await self._process_op_err(error)
 
     async def _attempt_reconnect(self) -> None:

@@ -13,8 +13,8 @@ from choria_lifecycle.config.discovery import Brokers
 from choria_lifecycle.config.resolve import FALLBACK
 from choria_lifecycle.errors import ConnectionFailed, LifecycleError, NotAuthorised
 from choria_lifecycle.nats.client import Client
-from choria_lifecycle.nats.credentials import credentials, inbox
-from choria_lifecycle.nats.diagnosis import CertificateRefusedError, diagnose, hint, is_refusal
+from choria_lifecycle.nats.credentials import credentials, inbox_prefix
+from choria_lifecycle.nats.diagnosis import CertificateRefusedError, diagnose, hint, is_authentication_error
 from choria_lifecycle.nats.permissions import PermissionWatcher
 from choria_lifecycle.nats.reconnect import ReconnectHandler
 from choria_lifecycle.nats.tls import tls_context
@@ -32,7 +32,7 @@ _PING_SECONDS = 20
 _PINGS_OUTSTANDING = 1
 
 # What the first connection to one of many servers gets at least, unless there is less time than twice that in all.
-_LEAST_STEP_SECONDS = 1.0
+_MIN_ATTEMPT_SECONDS = 1.0
 
 # For each step of a reconnect: the TCP connection, the greeting, the TLS handshake, the answer to the credentials.
 _RECONNECT_STEP_SECONDS = 5
@@ -51,15 +51,15 @@ class Connection:
         self._brokers = Brokers(settings.srv) if settings.srv else None
         self.client = Client(
             lambda: tls_context(settings),
-            encrypted=settings.tls,
+            require_tls=settings.tls,
             # A server on this machine may be trusted with what must not cross the network in the clear.
             gossip=settings.tls or not settings.local,
-            brokers=self._find if self._brokers else None,
+            find_brokers=self._find if self._brokers else None,
         )
-        self.permissions = PermissionWatcher(inbox(settings))
+        self.permissions = PermissionWatcher(inbox_prefix(settings))
         self.closing = False
         self._settings = settings
-        self._within = timeout
+        self._timeout = timeout
         self._deadline = asyncio.get_running_loop().time() + timeout
         self._backoff = ReconnectHandler()
         self._up = asyncio.Event()
@@ -67,8 +67,8 @@ class Connection:
         self._failures: list[tuple[str, Exception]] = []
         self._servers: list[str] = []
         self._last_error: Exception | None = None
-        self._told: set[str] = set()  # since the connection was lost
-        self._mourned: asyncio.Future[Exception] | None = None
+        self._logged: set[str] = set()  # since the connection was lost
+        self._reported_loss: asyncio.Future[Exception] | None = None
 
     @classmethod
     async def open(cls, settings: ConnectionSettings, timeout: float) -> Connection:
@@ -90,7 +90,7 @@ class Connection:
             async with asyncio.timeout(timeout):
                 self._servers = client.usable(await self._find(timeout / 2)) or list(settings.servers)
                 if not self._servers:
-                    self._fail(errors.NoServersError())
+                    self._record_failure(errors.NoServersError())
                 await client.connect(
                     servers=self._servers,
                     name=settings.name,
@@ -102,7 +102,7 @@ class Connection:
                     # The order of brokers out of DNS means something.
                     dont_randomize=self._brokers is not None,
                     # A silent server takes its share of the time and leaves the others theirs.
-                    connect_timeout=self._step(len(self._servers)),  # type: ignore[arg-type]
+                    connect_timeout=self._attempt_timeout(len(self._servers)),  # type: ignore[arg-type]
                     ping_interval=_PING_SECONDS,
                     max_outstanding_pings=_PINGS_OUTSTANDING,
                     inbox_prefix=self.permissions.inbox,
@@ -113,7 +113,9 @@ class Connection:
                     **arguments,
                 )
             if not client.is_connected:
-                self._fail(errors.Error("nats: the server answered the credentials with something else than PONG"))
+                self._record_failure(
+                    errors.Error("nats: the server answered the credentials with something else than PONG")
+                )
         except BaseException as error:
             self.close()
             await client.shutdown()
@@ -122,8 +124,8 @@ class Connection:
             if isinstance(error, LifecycleError):
                 failed = error
             else:
-                self._failures.append((self._trying, self._meant(error)))
-                failed = self._unreachable()
+                self._failures.append((self._last_tried, self._interpret(error)))
+                failed = self._connect_error()
         if failed is not None:
             # Without where it comes from: nats-py's frames hold the password, and some tools log what frames hold.
             failed.__context__ = None
@@ -152,7 +154,7 @@ class Connection:
         """In words, why there is no connection."""
         if self.closing:
             return "the middleware is closed"
-        if self._stands:
+        if self._is_up:
             return "the server does not answer"
         reason = f" ({diagnose(self._last_error)})" if self._last_error is not None else ""
         return f"the connection is lost{reason} and has not come back in time"
@@ -164,7 +166,7 @@ class Connection:
 
     async def connected(self, deadline: float) -> bool:
         """Wait until there is a connection; False if there is none by the deadline."""
-        while not self._stands and not self.closing:
+        while not self._is_up and not self.closing:
             self._up.clear()
             try:
                 async with asyncio.timeout_at(deadline):
@@ -174,7 +176,7 @@ class Connection:
         return not self.closing
 
     @property
-    def _stands(self) -> bool:
+    def _is_up(self) -> bool:
         """Whether there is a connection and somebody who reads it.
 
         asyncio.run cancels nats-py's tasks before those that still wait here, and nats-py does not notice.
@@ -182,27 +184,27 @@ class Connection:
         return self.client.is_connected and not self.client.lost.done()
 
     @property
-    def _trying(self) -> str:
+    def _last_tried(self) -> str:
         """The server that was last tried."""
-        url = self.client.tried
+        url = self.client.last_tried
         return safe(f"{url.scheme}://{url.netloc}") if url is not None else ", ".join(self._servers) or "any broker"
 
-    def _fail(self, error: Exception) -> None:
-        self._failures.append((self._trying, self._meant(error)))
+    def _record_failure(self, error: Exception) -> None:
+        self._failures.append((self._last_tried, self._interpret(error)))
         left = len(self._servers) - len(self._failures)
         if left <= 0:
-            raise self._unreachable()
+            raise self._connect_error()
         # What one did not use is for the others.
-        self.client.options["connect_timeout"] = self._step(left)
+        self.client.options["connect_timeout"] = self._attempt_timeout(left)
 
-    def _step(self, servers: int) -> float:
+    def _attempt_timeout(self, servers: int) -> float:
         """How long the next of so many servers may take: its share of the time, but not too little to answer in."""
         remaining = max(0.0, self._deadline - asyncio.get_running_loop().time())
-        share = max(remaining / servers, min(_LEAST_STEP_SECONDS, self._within / 2))
+        share = max(remaining / servers, min(_MIN_ATTEMPT_SECONDS, self._timeout / 2))
         return min(self._settings.connect_timeout or remaining, share, remaining)
 
-    def _unreachable(self) -> LifecycleError:
-        late = f" within {self._within:g} s"
+    def _connect_error(self) -> LifecycleError:
+        late = f" within {self._timeout:g} s"
         reasons = [
             f"{server}: {diagnose(error)}{late if isinstance(error, TimeoutError) and not error.args else ''}"
             for server, error in self._failures
@@ -213,35 +215,35 @@ class Connection:
         origin = self._settings.origins.get("servers", "")
         if self._settings.servers == (FALLBACK,) and origin.startswith("no "):
             hints[f"That broker is a guess, with {safe(origin)}; 'lifecycle config check' says more."] = None
-        kind = NotAuthorised if any(is_refusal(error) for _, error in self._failures) else ConnectionFailed
+        kind = NotAuthorised if any(is_authentication_error(error) for _, error in self._failures) else ConnectionFailed
         return kind(" ".join([f"cannot connect to {'; '.join(reasons)}.", *filter(None, hints)]))
 
-    def _meant(self, error: Exception) -> Exception:
+    def _interpret(self, error: Exception) -> Exception:
         """The same error, or what it means coming from a server that wants to see a certificate."""
         ended = isinstance(error, ssl.SSLError | ConnectionResetError | BrokenPipeError | errors.UnexpectedEOF)
         if self.client.wants_certificate and ended and not isinstance(error, ssl.SSLCertVerificationError):
-            return CertificateRefusedError(shown=self._settings.cert is not None, error=error)
+            return CertificateRefusedError(presented=self._settings.cert is not None, error=error)
         return error
 
     async def _on_error(self, error: Exception) -> None:
         if self._opening:
             # Raised through nats-py's own loop, which would otherwise try for ever.
-            self._fail(error)
+            self._record_failure(error)
         elif self.permissions.dispatch(str(error).removeprefix("nats: ")):
             pass  # whoever waits gets it as an exception
         else:
-            error = self._meant(error)
+            error = self._interpret(error)
             self._last_error = error
             text = diagnose(error)
             # The same at each attempt of an outage is no news.
-            level = logging.DEBUG if self.closing or text in self._told else logging.WARNING
-            self._told.add(text)
+            level = logging.DEBUG if self.closing or text in self._logged else logging.WARNING
+            self._logged.add(text)
             logger.log(level, "connection to NATS: %s", text)
 
     async def _on_disconnect(self) -> None:
         # nats-py starts over after an attempt that went wrong in a way it does not expect: that is no further loss.
-        if not self.closing and not self._opening and self.client.lost is not self._mourned:
-            self._mourned = self.client.lost
+        if not self.closing and not self._opening and self.client.lost is not self._reported_loss:
+            self._reported_loss = self.client.lost
             reason = self.client.lost.result() if self.client.lost.done() else errors.StaleConnectionError()
             self._last_error = reason
             logger.warning("lost the connection to NATS: %s; reconnecting", diagnose(reason))
@@ -249,6 +251,6 @@ class Connection:
     async def _on_reconnect(self) -> None:
         self._backoff.reset()
         self._last_error = None
-        self._told.clear()
+        self._logged.clear()
         logger.warning("reconnected to %s; messages in between were missed", self.server)
         self._up.set()

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from choria_lifecycle.config.tokens import CLOCK_LEEWAY, creds_end, need_cryptography, read_creds, read_seed, read_token
-from choria_lifecycle.config.tokens import sign as sign_choria
+from choria_lifecycle.config.tokens import sign_with_seed as sign_choria
 from choria_lifecycle.errors import ConfigError, MissingExtra, NotAuthorised
 from choria_lifecycle.nats.tls import read_file
 from choria_lifecycle.support.clock import format_time
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.config.settings import ConnectionSettings
 
-__all__ = ["credentials", "inbox"]
+__all__ = ["credentials", "inbox_prefix"]
 
 
 def credentials(settings: ConnectionSettings) -> dict[str, Any]:
@@ -40,12 +40,12 @@ def credentials(settings: ConnectionSettings) -> dict[str, Any]:
     if settings.creds is not None:
         _need_nkeys()
         creds, origin = settings.creds, settings.origins.get("creds", "")
-        _valid_creds(creds, origin)
+        _read_valid_jwt(creds, origin)
 
         def signature(nonce: str) -> bytes:
-            return sign(read_creds(creds, origin)[1], nonce)
+            return sign_with_nkey(read_creds(creds, origin)[1], nonce)
 
-        return {"user_jwt_cb": lambda: _valid_creds(creds, origin), "signature_cb": signature}
+        return {"user_jwt_cb": lambda: _read_valid_jwt(creds, origin), "signature_cb": signature}
     if settings.nkey is not None:
         _need_nkeys()
         check_seed(settings.nkey, settings.origins.get("nkey", ""))
@@ -54,24 +54,24 @@ def credentials(settings: ConnectionSettings) -> dict[str, Any]:
         need_cryptography("a Choria token")
         jwt, seed = settings.jwt, settings.seed
         jwt_origin, seed_origin = (settings.origins.get(name, "") for name in ("jwt", "seed"))
-        _valid(jwt, jwt_origin)
+        _read_valid_token(jwt, jwt_origin)
         read_seed(seed, seed_origin)
 
         def choria_signature(nonce: str) -> bytes:
             return sign_choria(read_seed(seed, seed_origin), nonce.encode())
 
         # nats-py sends token and signature to a broker that greets with a nonce, and the user to any other.
-        return {"token": lambda: _valid(jwt, jwt_origin), "signature_cb": choria_signature, **user}
+        return {"token": lambda: _read_valid_token(jwt, jwt_origin), "signature_cb": choria_signature, **user}
     return user
 
 
-def _valid(path: Path, origin: str) -> str:
+def _read_valid_token(path: Path, origin: str) -> str:
     token = read_token(path, origin)
     token.check_time(time.time())
     return token.text
 
 
-def _valid_creds(path: Path, origin: str) -> bytes:
+def _read_valid_jwt(path: Path, origin: str) -> bytes:
     jwt, _ = read_creds(path, origin)
     end = creds_end(jwt)
     if end is not None and time.time() > end + CLOCK_LEEWAY:
@@ -79,7 +79,7 @@ def _valid_creds(path: Path, origin: str) -> bytes:
     return jwt
 
 
-def inbox(settings: ConnectionSettings) -> str:
+def inbox_prefix(settings: ConnectionSettings) -> str:
     """What the subjects begin with on which answers come.
 
     Choria's broker allows the holder of a token those that are named after its caller, and no others.
@@ -109,7 +109,7 @@ def check_seed(path: Path, origin: str = "") -> None:
         raise ConfigError(f"{path} holds no NATS seed") from None
 
 
-def sign(seed: bytes, nonce: str) -> bytes:
+def sign_with_nkey(seed: bytes, nonce: str) -> bytes:
     """A server's nonce, signed; in base64 for URLs without padding, which both NATS and Choria's broker read."""
     import nkeys
 

@@ -15,34 +15,34 @@ from choria_lifecycle.support.text import safe
 if TYPE_CHECKING:
     from choria_lifecycle.config.settings import ConnectionSettings
 
-__all__ = ["CertificateRefusedError", "diagnose", "hint", "is_refusal"]
+__all__ = ["CertificateRefusedError", "diagnose", "hint", "is_authentication_error"]
 
 # OpenSSL's numbers, X509_V_ERR_*, of what is found when a certificate is verified.
 _NOT_YET_VALID: Final = 9
 _EXPIRED: Final = 10
-_OTHER_NAME: Final = (62, 64)
+_NAME_MISMATCH: Final = (62, 64)
 
 
 class CertificateRefusedError(errors.Error):
     """A server that wants to see a client certificate has ended the connection.
 
     Args:
-        shown: whether one was shown.
+        presented: whether one was shown.
         error: how the end was noticed. In TLS 1.3 the server's reason often comes too late to be read.
     """
 
-    def __init__(self, *, shown: bool, error: Exception) -> None:
-        self.shown = shown
+    def __init__(self, *, presented: bool, error: Exception) -> None:
+        self.presented = presented
         reason = error.reason if isinstance(error, ssl.SSLError) else None
         said = f" ({reason.lower().replace('_', ' ')})" if reason else ""
         super().__init__(
             f"the server does not accept the client certificate{said}"
-            if shown
+            if presented
             else "the server asks for a client certificate"
         )
 
 
-def is_refusal(error: Exception) -> bool:
+def is_authentication_error(error: Exception) -> bool:
     """Whether a server refused the credentials."""
     if isinstance(error, errors.AuthorizationError):
         return True
@@ -52,7 +52,7 @@ def is_refusal(error: Exception) -> bool:
 
 def diagnose(error: Exception) -> str:
     """Say in a few words why a connection failed or was lost."""
-    if is_refusal(error):
+    if is_authentication_error(error):
         return "the server refused the credentials"
     match error:
         case LifecycleError():
@@ -85,7 +85,7 @@ def diagnose(error: Exception) -> str:
 
 def hint(error: Exception, settings: ConnectionSettings) -> str:
     """Say in a sentence what to do about it; empty if there is nothing more to say than the cause."""
-    if is_refusal(error):
+    if is_authentication_error(error):
         return _credentials_hint(settings)
     match error:
         case ConnectionRefusedError():
@@ -99,7 +99,7 @@ def hint(error: Exception, settings: ConnectionSettings) -> str:
             return "The server's certificate, or its authority's, has to be renewed."
         case ssl.SSLCertVerificationError(verify_code=code) if code == _NOT_YET_VALID:
             return "Is the clock of this machine right?"
-        case ssl.SSLCertVerificationError(verify_code=code) if code in _OTHER_NAME:
+        case ssl.SSLCertVerificationError(verify_code=code) if code in _NAME_MISMATCH:
             legacy = ", or set plugin.security.support_legacy_certificates if it lists none"
             return f"Connect by a name that the server's certificate lists{legacy if _may_be_legacy(settings) else ''}."
         case ssl.SSLCertVerificationError():
@@ -110,7 +110,7 @@ def hint(error: Exception, settings: ConnectionSettings) -> str:
             return "Trust the authority that signed it, with NATS_CA or --tlsca; trusted are those of the system."
         case ssl.SSLError(reason=reason) if reason and "PROTOCOL" in reason:
             return "The server may speak no TLS newer than 1.1; 1.2 is the least."
-        case CertificateRefusedError(shown=True):
+        case CertificateRefusedError(presented=True):
             shown = f"{settings.cert}{_origin(settings, 'cert')}"
             return f"Has {shown} expired, or does the server trust another authority?"
         case CertificateRefusedError() if settings.jwt is not None:

@@ -16,7 +16,7 @@ import msgspec
 
 from choria_lifecycle.errors import ConnectionFailed, NotAuthorised
 from choria_lifecycle.middleware.bucket import RevisionConflict, WriteResult, check_key, no_bucket
-from choria_lifecycle.nats.api import Api, NobodyError, RefusedError, UnansweredError
+from choria_lifecycle.nats.api import Api, JetStreamError, NoReplyError, NoResponderError
 from choria_lifecycle.support.log import logger
 
 if TYPE_CHECKING:
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 __all__ = ["NatsBucket"]
 
-_EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
+_EXPECTED_SEQUENCE: Final = "Nats-Expected-Last-Subject-Sequence"
 _WRITE_ID: Final = "Nats-Msg-Id"
 _OPERATION: Final = "KV-Operation"
-_EXPIRED: Final = "Nats-Marker-Reason"
+_MARKER_REASON: Final = "Nats-Marker-Reason"
 # Ours: the holder of the key has let go of it, rather than somebody else having deleted it.
 _RELEASED: Final = "Lifecycle-Released"
 
 # JetStream's own numbers for its errors (nats-server, server/errors.json).
 _NO_STREAM: Final = 10059
 _NO_MESSAGE: Final = 10037
-_OTHER_REVISION: Final = 10071
+_WRONG_SEQUENCE: Final = 10071
 
 _NANOSECONDS: Final = 1e9
 
@@ -89,7 +89,7 @@ class NatsBucket:
         headers = _headers(last.hdrs)
         if headers.get(_WRITE_ID) == token:
             return WriteResult(last.seq, previous_released=False)  # it was stored, and the answer got lost
-        if revision or not (headers.get(_OPERATION) in ("DEL", "PURGE") or _EXPIRED in headers):
+        if revision or not (headers.get(_OPERATION) in ("DEL", "PURGE") or _MARKER_REASON in headers):
             raise RevisionConflict(key)
         return WriteResult(
             await self._put(key, value, deadline, last.seq, token), previous_released=_RELEASED in headers
@@ -101,30 +101,30 @@ class NatsBucket:
 
     async def _config(self, deadline: float) -> _Config:
         try:
-            info = await self._api.ask(f"STREAM.INFO.KV_{self._name}", {}, _Info, deadline)
-        except NobodyError as error:
+            info = await self._api.call(f"STREAM.INFO.KV_{self._name}", {}, _Info, deadline)
+        except NoResponderError as error:
             raise no_bucket(self._name) from error
-        except (UnansweredError, RefusedError) as error:
-            raise self._meant(error) from error
+        except (NoReplyError, JetStreamError) as error:
+            raise self._translate(error) from error
         return info.config
 
     async def _put(
         self, key: str, value: str, deadline: float, revision: int, token: str, more: dict[str, str] | None = None
     ) -> int:
-        headers = {_EXPECTED: str(revision), **(more or {})}
+        headers = {_EXPECTED_SEQUENCE: str(revision), **(more or {})}
         if token:
             headers[_WRITE_ID] = token
         try:
             stored = await self._api.request(self._subject(key), value.encode(), _Stored, deadline, headers)
-        except RefusedError as error:
+        except JetStreamError as error:
             # Where a write is still under way, and nobody knows how it ends, the server has other numbers.
-            if error.code == _OTHER_REVISION:
+            if error.code == _WRONG_SEQUENCE:
                 raise RevisionConflict(key) from error
-            raise self._meant(error) from error
-        except UnansweredError as error:
-            if isinstance(error, NobodyError):
+            raise self._translate(error) from error
+        except NoReplyError as error:
+            if isinstance(error, NoResponderError):
                 await self._config(deadline)  # raises where nobody answers as there is no bucket
-            raise self._meant(error) from error
+            raise self._translate(error) from error
         return stored.seq
 
     async def _last(self, key: str, deadline: float) -> _Message | None:
@@ -133,24 +133,24 @@ class NatsBucket:
             return None
         request = {"last_by_subj": self._subject(key)}
         try:
-            last = await self._api.ask(f"STREAM.MSG.GET.KV_{self._name}", request, _Last, deadline)
+            last = await self._api.call(f"STREAM.MSG.GET.KV_{self._name}", request, _Last, deadline)
         except NotAuthorised:
             logger.debug("the bucket %s may be written, but not read", self._name)
             self._may_read = False
             return None
-        except RefusedError as error:
+        except JetStreamError as error:
             if error.code == _NO_MESSAGE:
                 return None
-            raise self._meant(error) from error
-        except UnansweredError as error:
-            raise self._meant(error) from error
+            raise self._translate(error) from error
+        except NoReplyError as error:
+            raise self._translate(error) from error
         return last.message
 
     def _subject(self, key: str) -> str:
         return f"$KV.{self._name}.{key}"
 
-    def _meant(self, error: UnansweredError | RefusedError) -> LifecycleError:
-        if isinstance(error, RefusedError) and (error.code == _NO_STREAM or not error.enabled):
+    def _translate(self, error: NoReplyError | JetStreamError) -> LifecycleError:
+        if isinstance(error, JetStreamError) and (error.code == _NO_STREAM or not error.enabled):
             return no_bucket(self._name)
         return ConnectionFailed(f"bucket {self._name}: {error}")
 

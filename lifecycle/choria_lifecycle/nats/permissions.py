@@ -44,7 +44,7 @@ class RefusedSubscription(NamedTuple):
     error: NotAuthorised
 
 
-class _Waiting(NamedTuple):
+class _Waiter(NamedTuple):
     publishing: Collection[str]
     subscribing: tuple[str, str] | None
     inbox: bool
@@ -65,7 +65,7 @@ class PermissionWatcher:
 
     def __init__(self, inbox: str) -> None:
         self.inbox = inbox
-        self._waiting: list[_Waiting] = []
+        self._waiters: list[_Waiter] = []
         self.on_subscription: Callable[[RefusedSubscription], bool] = lambda _: False
 
     @contextmanager
@@ -77,56 +77,56 @@ class PermissionWatcher:
         Returns:
             A future whose result, not its exception, is the error to raise.
         """
-        with self._wait(_Waiting(subjects, None, inbox, _future())) as refused:
+        with self._wait(_Waiter(subjects, None, inbox, _future())) as refused:
             yield refused
 
     @contextmanager
     def subscribing(self, subject: str, queue: str) -> Generator[asyncio.Future[LifecycleError]]:
         """The same for a subscription."""
-        with self._wait(_Waiting((), (subject, queue), False, _future())) as refused:
+        with self._wait(_Waiter((), (subject, queue), False, _future())) as refused:
             yield refused
 
     @contextmanager
-    def _wait(self, entry: _Waiting) -> Generator[asyncio.Future[LifecycleError]]:
-        self._waiting.append(entry)
+    def _wait(self, entry: _Waiter) -> Generator[asyncio.Future[LifecycleError]]:
+        self._waiters.append(entry)
         try:
             yield entry.refused
         finally:
             # Not remove(), which compares: equal entries of two callers are still two.
-            self._waiting = [other for other in self._waiting if other.refused is not entry.refused]
+            self._waiters = [other for other in self._waiters if other.refused is not entry.refused]
             entry.refused.cancel()
 
-    def dispatch(self, words: str) -> bool:
+    def dispatch(self, message: str) -> bool:
         """Tell those concerned what the server said; False if nobody is."""
-        found = _VIOLATION.search(words)
+        found = _VIOLATION.search(message)
         if found is None:
-            return self._tell_subscribing(words)
+            return self._fail_subscribing(message)
         subject = _unquoted(found[2])
         if found[1].lower() == "publish":
             error = NotAuthorised(f"the server does not allow this user to publish to {safe(subject)}")
-            return self._tell(error, [entry for entry in self._waiting if subject in entry.publishing])
+            return self._fail(error, [entry for entry in self._waiters if subject in entry.publishing])
         error = NotAuthorised(f"the server does not allow this user to subscribe to {safe(subject)}")
         queue = _unquoted(found[3]) if found[3] else ""
-        told = self._tell(
+        told = self._fail(
             error,
             [
                 entry
-                for entry in self._waiting
+                for entry in self._waiters
                 if entry.subscribing == (subject, queue) or (entry.inbox and subject.startswith(f"{self.inbox}."))
             ],
         )
         sid = int(found[4]) if found[4] else None
         return self.on_subscription(RefusedSubscription(subject, queue, sid, error)) or told
 
-    def _tell_subscribing(self, words: str) -> bool:
+    def _fail_subscribing(self, words: str) -> bool:
         """Fail every subscription that is being entered: the server does not say which of them it has refused."""
         if not _ANY_SUBSCRIPTION.search(words):
             return False
         error = ConnectionFailed(f"the server refused the subscription: {safe(words, 200)}")
-        return self._tell(error, [entry for entry in self._waiting if entry.subscribing is not None])
+        return self._fail(error, [entry for entry in self._waiters if entry.subscribing is not None])
 
     @staticmethod
-    def _tell(error: LifecycleError, entries: list[_Waiting]) -> bool:
+    def _fail(error: LifecycleError, entries: list[_Waiter]) -> bool:
         for entry in entries:
             if not entry.refused.done():
                 entry.refused.set_result(error)

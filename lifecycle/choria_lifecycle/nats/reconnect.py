@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ReconnectHandler"]
 
-SHORTEST = 0.5
-LONGEST = 20.0
+MIN_DELAY = 0.5
+MAX_DELAY = 20.0
 
 
 class ReconnectHandler:
@@ -33,7 +33,7 @@ class ReconnectHandler:
 
     def __init__(self, uniform: Callable[[float, float], float] = jitter.uniform) -> None:
         self._uniform = uniform
-        self._ceilings = Backoff(1.0, LONGEST)
+        self._ceilings = Backoff(1.0, MAX_DELAY)
         self._tried: set[str] = set()
 
     def reset(self) -> None:
@@ -49,6 +49,6 @@ class ReconnectHandler:
             fresh = servers
         delay = 0.0
         if not self._tried:
-            delay = self._uniform(SHORTEST, self._ceilings.next())
+            delay = self._uniform(MIN_DELAY, self._ceilings.next())
         self._tried.add(fresh[0].uri.netloc)
         return fresh[0], delay

@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from ssl import SSLContext, SSLObject
     from urllib.parse import ParseResult
 
-__all__ = ["CLOSE_TIMEOUT", "CuttableTransport", "StrictParser"]
+__all__ = ["CLOSE_TIMEOUT", "AbortableTransport", "StrictParser"]
 
 
 CLOSE_TIMEOUT = 1.0
 """How long a closed socket may take to say goodbye, in seconds."""
 
 
-class CuttableTransport(TcpTransport):
+class AbortableTransport(TcpTransport):
     """A TCP connection that can be cut."""
 
-    tried: ParseResult | None = None
-    _given_up: asyncio.StreamWriter | None = None
+    last_tried: ParseResult | None = None
+    _abandoned: asyncio.StreamWriter | None = None
 
     @property
-    def encrypted(self) -> SSLObject | None:
+    def ssl_object(self) -> SSLObject | None:
         """What encrypts the connection; None if nothing does."""
         found: SSLObject | None = self._io_writer.get_extra_info("ssl_object") if self._io_writer is not None else None
         return found
@@ -44,7 +44,7 @@ class CuttableTransport(TcpTransport):
 
     async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
         """Connect, and let go of the attempt before: nats-py leaves it open if it failed after the TCP connection."""
-        self.tried = uri
+        self.last_tried = uri
         self.abort()
         await super().connect(uri, buffer_size, connect_timeout)
 
@@ -52,21 +52,21 @@ class CuttableTransport(TcpTransport):
         """Encrypt the connection, and have asyncio know that: it would complain at the end of it otherwise."""
         try:
             await super().connect_tls(*arguments, **named)
-            self._check_name(*arguments[:2])
+            self._check_common_name(*arguments[:2])
         except BaseException:
             # asyncio tells nobody of the end of a connection whose handshake failed.
             self.abort()
-            self._given_up = self._io_writer
+            self._abandoned = self._io_writer
             raise
         protocol = self._io_writer.transport.get_protocol() if self._io_writer is not None else None
         if protocol is not None:  # it has not ended in between
             protocol._over_ssl = True  # type: ignore[attr-defined]  # noqa: SLF001 # pyright: ignore[reportAttributeAccessIssue]
 
-    def _check_name(self, host: str, context: SSLContext) -> None:
+    def _check_common_name(self, host: str, context: SSLContext) -> None:
         if not (context.hostname_checks_common_name and context.check_hostname):
             return
         try:
-            certificate = self.encrypted.getpeercert() if self.encrypted is not None else None
+            certificate = self.ssl_object.getpeercert() if self.ssl_object is not None else None
         except (AttributeError, ValueError):  # asyncio has let go of a connection that has ended already
             certificate = None
         if not certificate:
@@ -92,15 +92,15 @@ class CuttableTransport(TcpTransport):
 
     async def wait_closed(self) -> None:
         """Wait until the socket is closed, but not for ever: a peer may take no more bytes."""
-        if self._io_writer is self._given_up:
+        if self._io_writer is self._abandoned:
             return
         # A task of its own, so that a caller's timeout does not cancel the future within, which others await too.
         closed = asyncio.create_task(super().wait_closed())  # type: ignore[no-untyped-call]
-        closed.add_done_callback(_reported)
+        closed.add_done_callback(_log_failure)
         if not (await asyncio.wait({closed}, timeout=CLOSE_TIMEOUT))[0]:
             self.abort()
             closed.cancel()
-            self._given_up = self._io_writer
+            self._abandoned = self._io_writer
             await asyncio.wait({closed})
 
     def abort(self) -> None:
@@ -112,7 +112,7 @@ class CuttableTransport(TcpTransport):
                     writer.transport.abort()
 
 
-def _reported(closed: asyncio.Task[None]) -> None:
+def _log_failure(closed: asyncio.Task[None]) -> None:
     if not closed.cancelled() and (error := closed.exception()):
         logger.debug("a closing connection reported %r", error)
 
@@ -121,7 +121,7 @@ class StrictParser(Parser):
     """Turns what a damaged byte stream does to nats-py into the one error that makes it reconnect."""
 
     @property
-    def words(self) -> str:
+    def error_text(self) -> str:
         """The server's error that is being handled, as it was sent: nats-py hands it on in lower case."""
         found = ERR_RE.match(self.buf)
         return found[1].decode().strip("'") if found is not None and found[1] is not None else ""

@@ -17,7 +17,7 @@ from choria_lifecycle.nats.connection import Connection
 from choria_lifecycle.nats.diagnosis import diagnose
 from choria_lifecycle.nats.kv import NatsBucket
 from choria_lifecycle.nats.replay import NatsReplay
-from choria_lifecycle.nats.waiting import LostError, wait_confirmed, wait_flushed
+from choria_lifecycle.nats.waiting import ConnectionLostError, wait_confirmed, wait_flushed
 from choria_lifecycle.support.log import logger
 from choria_lifecycle.support.text import safe
 
@@ -34,16 +34,16 @@ if TYPE_CHECKING:
 __all__ = ["NatsTransport"]
 
 # A batch pauses after this many bytes until the socket has them: memory stays bounded and others get their turn.
-_CHUNK = 256 * 1024
+_CHUNK_BYTES = 256 * 1024
 
 # Acknowledgements of a stream that may be outstanding at once.
-_UNACKNOWLEDGED = 256
+_MAX_UNACKNOWLEDGED = 256
 
 # How many bytes may wait for a server that takes none, over all callers, before a publish fails at once.
-_MOST_UNSENT = 32 * 1024 * 1024
+_MAX_UNSENT_BYTES = 32 * 1024 * 1024
 
 # For what has arrived and what is on its way; the rest of the promised 5 seconds is for cutting the connection.
-_CLOSE_SECONDS = 3.0
+_DRAIN_SECONDS = 3.0
 
 
 class NatsTransport:
@@ -83,44 +83,44 @@ class NatsTransport:
 
     async def publish(self, messages: Sequence[Message], timeout: float) -> None:
         deadline = asyncio.get_running_loop().time() + timeout
-        await self._ready(messages, deadline)
+        await self._wait_ready(messages, deadline)
         client = self._connection.client
         lost = client.lost
         with self._connection.permissions.publishing({subject for subject, _ in messages}) as refused:
             try:
                 rest = iter(messages)
-                while client.enqueue(rest, _CHUNK):
+                while client.enqueue(rest, _CHUNK_BYTES):
                     await wait_flushed(client, refused, lost, deadline)
                 await wait_flushed(client, refused, lost, deadline)
                 await wait_confirmed(client.ping(), refused, lost, deadline)
             except TimeoutError as error:
-                raise _undelivered(messages, f"no confirmation within {timeout:g} s") from error
-            except LostError as error:
-                raise _undelivered(messages, diagnose(error)) from error
+                raise _unconfirmed(messages, f"no confirmation within {timeout:g} s") from error
+            except ConnectionLostError as error:
+                raise _unconfirmed(messages, diagnose(error)) from error
 
     async def publish_stored(self, messages: Sequence[Message], timeout: float) -> None:
         deadline = asyncio.get_running_loop().time() + timeout
-        await self._ready(messages, deadline)
+        await self._wait_ready(messages, deadline)
         client = self._connection.client
         jetstream = client.jetstream()
         lost = client.lost
         waiting: list[asyncio.Task[object]] = []
         with self._connection.permissions.publishing({subject for subject, _ in messages}, inbox=True) as refused:
             try:
-                for start in range(0, len(messages), _UNACKNOWLEDGED):
+                for start in range(0, len(messages), _MAX_UNACKNOWLEDGED):
                     # Not its publish_async, which waits for ever where a stream refuses a message.
                     waiting = [
                         asyncio.create_task(jetstream.publish(subject, data, timeout=timeout))
-                        for subject, data in messages[start : start + _UNACKNOWLEDGED]
+                        for subject, data in messages[start : start + _MAX_UNACKNOWLEDGED]
                     ]
                     for (subject, _), acknowledged in zip(messages[start:], waiting, strict=False):
                         await wait_confirmed(acknowledged, refused, lost, deadline)
                         _check_acknowledged(subject, acknowledged)
             except TimeoutError as error:
                 reason = f"no stream acknowledged within {timeout:g} s, is there one for this subject?"
-                raise _undelivered(messages, reason) from error
-            except (errors.Error, LostError) as error:
-                raise _undelivered(messages, diagnose(error)) from error
+                raise _unconfirmed(messages, reason) from error
+            except (errors.Error, ConnectionLostError) as error:
+                raise _unconfirmed(messages, diagnose(error)) from error
             finally:
                 for task in waiting:
                     task.cancel()
@@ -175,7 +175,7 @@ class NatsTransport:
         self._connection.close()
         replays = list(self._replays)
         try:
-            async with asyncio.timeout(_CLOSE_SECONDS):
+            async with asyncio.timeout(_DRAIN_SECONDS):
                 await self._drain(replays)
         except TimeoutError:
             logger.warning("the server did not answer while closing: messages on their way were lost")
@@ -196,27 +196,27 @@ class NatsTransport:
         if not client.is_connected or client.lost.done():
             return
         await client.stop_receiving()
-        lost, deadline = client.lost, asyncio.get_running_loop().time() + _CLOSE_SECONDS
+        lost, deadline = client.lost, asyncio.get_running_loop().time() + _DRAIN_SECONDS
         try:
             await wait_flushed(client, None, lost, deadline)
             await wait_confirmed(client.ping(), None, lost, deadline)
             for replay in replays:
                 await replay.stop()  # which deletes its consumer
             await wait_flushed(client, None, lost, deadline)
-        except LostError as error:
+        except ConnectionLostError as error:
             logger.debug("lost the connection while closing: %s", error)
 
     async def _connected(self, deadline: float) -> bool:
         return self._closing is None and await self._connection.connected(deadline)
 
-    async def _ready(self, messages: Sequence[Message], deadline: float) -> None:
+    async def _wait_ready(self, messages: Sequence[Message], deadline: float) -> None:
         """Wait for a connection, and check that the server will take all messages."""
         subject = messages[0][0]
         if not await self._connected(deadline):
             raise DeliveryFailed(f"nothing was sent: {self._connection.state}", subject=subject, may_arrive=False)
         client = self._connection.client
         check_messages(messages, client.max_payload)
-        if client.pending_data_size > _MOST_UNSENT:
+        if client.pending_data_size > _MAX_UNSENT_BYTES:
             reason = f"the server takes no more, {client.pending_data_size} bytes are waiting for it"
             raise DeliveryFailed(f"nothing was sent: {reason}", subject=subject, may_arrive=False)
 
@@ -233,7 +233,7 @@ class NatsTransport:
             try:
                 await wait_flushed(client, refused, lost, deadline)
                 await wait_confirmed(client.ping(), refused, lost, deadline)
-            except LostError:
+            except ConnectionLostError:
                 continue
             return
         raise TimeoutError
@@ -249,7 +249,7 @@ class NatsTransport:
         concerned = [
             subscription
             for sid, subscription in self._subscriptions.items()
-            if (sid == refused.sid if refused.sid is not None else subscription.asks_for(refused))
+            if (sid == refused.sid if refused.sid is not None else subscription.matches(refused))
         ]
         for subscription in concerned:
             subscription.fail(refused.error)
@@ -277,7 +277,7 @@ class _NatsSubscription:
     def _receive(self, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:  # noqa: ARG002
         self.sink.message(subject.decode(errors="replace"), data)
 
-    def asks_for(self, refused: RefusedSubscription) -> bool:
+    def matches(self, refused: RefusedSubscription) -> bool:
         """Whether this is one the server speaks of: it allows a subject to a user, or a queue group on it."""
         return (self._subject, self._queue) == (refused.subject, refused.queue)
 
@@ -306,7 +306,7 @@ def _check_acknowledged(subject: str, acknowledged: asyncio.Task[object]) -> Non
         raise error
 
 
-def _undelivered(messages: Sequence[Message], reason: str) -> DeliveryFailed:
+def _unconfirmed(messages: Sequence[Message], reason: str) -> DeliveryFailed:
     subject = messages[0][0]
     what = f"the event on {subject}" if len(messages) == 1 else f"{len(messages)} events, the first on {subject},"
     return DeliveryFailed(f"{what} may or may not have arrived: {reason}", subject=subject, may_arrive=True)

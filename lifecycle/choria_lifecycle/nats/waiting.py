@@ -13,39 +13,39 @@ if TYPE_CHECKING:
     from choria_lifecycle.errors import LifecycleError
     from choria_lifecycle.nats.client import Client
 
-__all__ = ["LostError", "wait_confirmed", "wait_flushed"]
+__all__ = ["ConnectionLostError", "wait_confirmed", "wait_flushed"]
 
 T = TypeVar("T")
 
 
-class LostError(Exception):
+class ConnectionLostError(Exception):
     """The connection that something was sent on is gone; its confirmation can no longer come."""
 
 
 async def wait_confirmed(
-    wanted: asyncio.Future[T],
+    confirmation: asyncio.Future[T],
     refused: asyncio.Future[LifecycleError] | None,
     lost: asyncio.Future[Exception],
     deadline: float,
 ) -> None:
-    """Wait for `wanted` without ever cancelling it: nats-py's read loop would trip over a cancelled future.
+    """Wait for `confirmation` without ever cancelling it: nats-py's read loop would trip over a cancelled future.
 
     Raises:
         LifecycleError: the server refused; it says so before it confirms.
-        LostError: the connection was lost.
+        ConnectionLostError: the connection was lost.
         TimeoutError: none of it happened by the deadline.
     """
-    futures: set[asyncio.Future[Any]] = {wanted, lost}
+    futures: set[asyncio.Future[Any]] = {confirmation, lost}
     if refused is not None:
         futures.add(refused)
     remaining = max(0.0, deadline - asyncio.get_running_loop().time())
     done, _ = await asyncio.wait(futures, timeout=remaining, return_when=asyncio.FIRST_COMPLETED)
     if refused is not None and refused.done():
         raise refused.result()
-    if wanted.done():
+    if confirmation.done():
         return
     if lost.done():
-        raise LostError(diagnose(lost.result()))
+        raise ConnectionLostError(diagnose(lost.result()))
     if not done:
         raise TimeoutError
 
@@ -54,6 +54,6 @@ async def wait_flushed(
     client: Client, refused: asyncio.Future[LifecycleError] | None, lost: asyncio.Future[Exception], deadline: float
 ) -> None:
     """Wait until all that was queued has been handed to the socket of the same connection. Raises as `first` does."""
-    await wait_confirmed(client.written(), refused, lost, deadline)
+    await wait_confirmed(client.flushed(), refused, lost, deadline)
     if lost.done():  # what waits in the queue is handed to the next connection
-        raise LostError(diagnose(lost.result()))
+        raise ConnectionLostError(diagnose(lost.result()))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from choria_lifecycle.config.tokens import public_key, read_seed, read_token, sign
+from choria_lifecycle.config.tokens import public_key, read_seed, read_token, sign_with_seed
 from choria_lifecycle.errors import ConfigError, MissingExtra, NotAuthorised
 from tests.bed.tokens import client_token
 
@@ -153,7 +153,7 @@ def test_what_is_no_seed(tmp_path: Path, text: str | bytes) -> None:
 
 def test_signatures_are_what_choria_reads() -> None:
     seed = bytes(range(32))
-    signature = sign(seed, b"nonce")
+    signature = sign_with_seed(seed, b"nonce")
     assert len(signature) == 86
     assert not set(signature) & set(b"+/=")
     raw = base64.urlsafe_b64decode(signature + b"==")
@@ -163,4 +163,4 @@ def test_signatures_are_what_choria_reads() -> None:
 def test_without_cryptography(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(MissingExtra, match=r"choria-lifecycle\[choria\]"):
-        sign(bytes(32), b"nonce")
+        sign_with_seed(bytes(32), b"nonce")

@@ -68,48 +68,48 @@ class Link:
 
     Attributes:
         running: cleared while the program is stopped.
-        outward: seconds by which requests are late, which are carried out all the same; None loses them.
-        back: the same for answers.
+        request_delay: seconds by which requests are late, which are carried out all the same; None loses them.
+        reply_delay: the same for answers.
         refused: what the server refuses everything with.
     """
 
     def __init__(self, server: Server, looked_at: Callable[[], None]) -> None:
         self.server = server
-        self.looked_at = looked_at
+        self.on_write = looked_at
         self.running = asyncio.Event()
         self.running.set()
-        self.outward: float | None = 0.001
-        self.back: float | None = 0.001
+        self.request_delay: float | None = 0.001
+        self.reply_delay: float | None = 0.001
         self.refused: type[Exception] | None = None
-        self.asked = 0
-        self.losing = 0  # so many answers get lost from now on
-        self._late: set[asyncio.Future[Any]] = set()
+        self.requests = 0
+        self.replies_to_lose = 0  # so many answers get lost from now on
+        self._pending: set[asyncio.Future[Any]] = set()
 
-    async def _ask(self, timeout: float, what: Callable[[], Awaitable[Any]]) -> Any:
-        self.asked += 1
+    async def _request(self, timeout: float, what: Callable[[], Awaitable[Any]]) -> Any:
+        self.requests += 1
         await self.running.wait()
         if self.refused is not None:
             raise self.refused("refused")
 
         async def there_and_back() -> Any:
-            if self.outward is None:
+            if self.request_delay is None:
                 await asyncio.Event().wait()
-            await asyncio.sleep(self.outward or 0.0)
+            await asyncio.sleep(self.request_delay or 0.0)
             answer: Any
             try:
                 answer = await what()
             except (RevisionConflict, LifecycleError) as error:
                 answer = error
-            self.looked_at()
-            if self.back is None or self.losing:
-                self.losing = max(0, self.losing - 1)
+            self.on_write()
+            if self.reply_delay is None or self.replies_to_lose:
+                self.replies_to_lose = max(0, self.replies_to_lose - 1)
                 await asyncio.Event().wait()
-            await asyncio.sleep(self.back or 0.0)
+            await asyncio.sleep(self.reply_delay or 0.0)
             return answer
 
         asked = asyncio.ensure_future(there_and_back())
-        self._late.add(asked)
-        asked.add_done_callback(self._late.discard)
+        self._pending.add(asked)
+        asked.add_done_callback(self._pending.discard)
         await asyncio.wait([asked], timeout=timeout)
         await self.running.wait()
         if not asked.done():
@@ -120,23 +120,25 @@ class Link:
         return answer
 
     async def ttl(self, timeout: float) -> float:
-        ttl: float = await self._ask(timeout, lambda: self.server.ttl(timeout))
+        ttl: float = await self._request(timeout, lambda: self.server.ttl(timeout))
         return ttl
 
     async def write(self, key: str, value: str, revision: int, token: str, timeout: float) -> WriteResult:
-        held: WriteResult = await self._ask(timeout, lambda: self.server.write(key, value, revision, token, timeout))
+        held: WriteResult = await self._request(
+            timeout, lambda: self.server.write(key, value, revision, token, timeout)
+        )
         return held
 
     async def release(self, key: str, revision: int, timeout: float) -> None:
-        await self._ask(timeout, lambda: self.server.release(key, revision, timeout))
+        await self._request(timeout, lambda: self.server.release(key, revision, timeout))
 
     async def end(self) -> None:
-        for asked in self._late:
+        for asked in self._pending:
             asked.cancel()
-        await asyncio.gather(*self._late, return_exceptions=True)
+        await asyncio.gather(*self._pending, return_exceptions=True)
 
 
-class Field:
+class Simulation:
     """Candidates of one election, watched."""
 
     def __init__(self, server: Server | None = None) -> None:
@@ -173,7 +175,7 @@ class Field:
     def leader(self) -> Campaign | None:
         return next((campaign for campaign in self.alive if campaign.leader), None)
 
-    async def led(self, timeout: float = BOUND) -> Campaign:
+    async def wait_for_leader(self, timeout: float = BOUND) -> Campaign:
         """Wait until there is a leader."""
         end = now() + timeout
         while (leader := self.leader) is None:
@@ -209,7 +211,7 @@ class Field:
             if campaign.wins - campaign.losses not in ((1,) if campaign.leader else (0, 1)):
                 self.problems.append(f"{campaign.wins} wins, {campaign.losses} losses")
 
-    def stop(self, campaign: Campaign) -> None:
+    def kill(self, campaign: Campaign) -> None:
         """Kill it: nothing is released."""
         if campaign in self.alive:
             assert campaign._task is not None
@@ -217,11 +219,11 @@ class Field:
             self.alive.remove(campaign)
 
 
-def simulate(scenario: Callable[[Field], Awaitable[None]], server: Callable[[], Server] = Server) -> Field:
+def simulate(scenario: Callable[[Simulation], Awaitable[None]], server: Callable[[], Server] = Server) -> Simulation:
     """Run a scenario in a field that is watched."""
 
-    async def main() -> Field:
-        course = Field(server())
+    async def main() -> Simulation:
+        course = Simulation(server())
         watching = asyncio.create_task(course.watch())
         acting = asyncio.ensure_future(scenario(course))
         await asyncio.wait([watching, acting], return_when=asyncio.FIRST_COMPLETED)
@@ -242,13 +244,13 @@ def simulate(scenario: Callable[[Field], Awaitable[None]], server: Callable[[], 
 
 
 def test_a_lone_candidate_leads_after_a_renewal_and_releases_the_key() -> None:
-    async def scenario(course: Field) -> None:
+    async def scenario(course: Simulation) -> None:
         async with course.candidate() as campaign:
             assert campaign.state == "candidate"
             await asyncio.sleep(0.1)
             assert course.server.holder() == "host0"
             assert not campaign.leader
-            assert await course.led() is campaign
+            assert await course.wait_for_leader() is campaign
             assert CONFIRMED < now() < CONFIRMED + 0.05
             await asyncio.sleep(100)
             assert (campaign.leader, campaign.state, campaign.reason) == (True, "leader", "")
@@ -261,28 +263,28 @@ def test_a_lone_candidate_leads_after_a_renewal_and_releases_the_key() -> None:
 
 
 def test_a_clean_end_hands_over_at_once() -> None:
-    async def scenario(course: Field) -> None:
+    async def scenario(course: Simulation) -> None:
         async with course.candidate(interval=0.1) as second:
-            await course.led()
+            await course.wait_for_leader()
             async with course.candidate(interval=0.1) as third:
                 await asyncio.sleep(1)
-                second._given = 50.0
+                second._fixed_interval = 50.0
                 await second.__aexit__(None, None, None)
                 left = now()
-                assert await course.led() is third
+                assert await course.wait_for_leader() is third
                 assert now() - left < 0.2
 
     simulate(scenario)
 
 
 def test_a_leader_that_is_killed_is_followed_within_the_bound() -> None:
-    async def scenario(course: Field) -> None:
+    async def scenario(course: Simulation) -> None:
         for _ in range(3):
             await course.candidate().__aenter__()
         for _ in range(2):
-            course.stop(await course.led())
+            course.kill(await course.wait_for_leader())
             stopped = now()
-            await course.led()
+            await course.wait_for_leader()
             assert TTL - RENEWAL < now() - stopped < BOUND
 
     simulate(scenario)
@@ -290,9 +292,9 @@ def test_a_leader_that_is_killed_is_followed_within_the_bound() -> None:
 
 @pytest.mark.parametrize("seconds", [1.0, TTL - 0.1, TTL + 0.1, 3 * TTL])
 def test_a_leader_that_was_stopped_does_not_lead_when_it_goes_on(seconds: float) -> None:
-    async def scenario(course: Field) -> None:
+    async def scenario(course: Simulation) -> None:
         async with course.candidate() as first:
-            await course.led()
+            await course.wait_for_leader()
             async with course.candidate(interval=0.2) as second:
                 course.links[0].running.clear()
                 await asyncio.sleep(seconds)
@@ -309,13 +311,13 @@ def test_a_leader_that_was_stopped_does_not_lead_when_it_goes_on(seconds: float)
 
 @pytest.mark.parametrize("ttl", [1.0, 5.0, TTL, 60.0])
 def test_two_answers_may_get_lost(ttl: float) -> None:
-    async def scenario(course: Field) -> None:
+    async def scenario(course: Simulation) -> None:
         async with course.candidate() as campaign:
-            await course.led()
+            await course.wait_for_leader()
             for _ in range(20):
                 await asyncio.sleep(random.uniform(0, RENEWAL))
-                course.links[0].losing = 2
-                while course.links[0].losing or campaign.reason:
+                course.links[0].replies_to_lose = 2
+                while course.links[0].replies_to_lose or campaign.reason:
                     assert campaign.leader
                     await asyncio.sleep(TICK)
                 assert campaign.leader
@@ -325,40 +327,40 @@ def test_two_answers_may_get_lost(ttl: float) -> None:
 
 
 def test_a_leader_without_answers_steps_down_before_its_key_expires_and_comes_back() -> None:
-    async def scenario(course: Field) -> None:
+    async def scenario(course: Simulation) -> None:
         async with course.candidate() as campaign:
-            await course.led()
+            await course.wait_for_leader()
             written = course.server.entries[KEY].written
-            course.links[0].outward = None
+            course.links[0].request_delay = None
             while campaign.wins == 1 and not campaign.losses:
                 written = course.server.entries[KEY].written
                 await asyncio.sleep(TICK)
             assert 0.9 * TTL < now() - written < TTL
             assert "was not renewed in time: no answer in time" in campaign.reason
-            course.links[0].outward = 0.001
-            assert await course.led(TTL + 1) is campaign
+            course.links[0].request_delay = 0.001
+            assert await course.wait_for_leader(TTL + 1) is campaign
             assert (campaign.wins, campaign.losses) == (2, 1)
 
     simulate(scenario)
 
 
 def test_a_candidate_whose_answer_was_lost_has_its_key_all_the_same() -> None:
-    async def scenario(course: Field) -> None:
+    async def scenario(course: Simulation) -> None:
         campaign = course.candidate()
-        course.links[0].back = None
+        course.links[0].reply_delay = None
         async with campaign:
             await asyncio.sleep(3 * TTL)
-            course.links[0].back = 0.001
-            assert await course.led() is campaign
+            course.links[0].reply_delay = 0.001
+            assert await course.wait_for_leader() is campaign
 
     simulate(scenario)
 
 
 def test_a_clean_end_in_the_middle_of_a_write_leaves_no_key() -> None:
-    async def scenario(course: Field) -> None:
+    async def scenario(course: Simulation) -> None:
         for after in range(1, 60):
             async with course.candidate():
-                course.links[-1].outward = course.links[-1].back = 0.5
+                course.links[-1].request_delay = course.links[-1].reply_delay = 0.5
                 await asyncio.sleep(after * 0.1)
             assert course.server.holder() is None
 
@@ -366,10 +368,10 @@ def test_a_clean_end_in_the_middle_of_a_write_leaves_no_key() -> None:
 
 
 def test_an_end_takes_no_longer_than_two_seconds() -> None:
-    async def scenario(course: Field) -> None:
+    async def scenario(course: Simulation) -> None:
         async with course.candidate() as campaign:
-            await course.led()
-            course.links[0].outward = None
+            await course.wait_for_leader()
+            course.links[0].request_delay = None
             left = now()
         assert now() - left == pytest.approx(2.0, abs=0.01)
         assert not campaign.leader
@@ -378,21 +380,21 @@ def test_an_end_takes_no_longer_than_two_seconds() -> None:
 
 
 def test_a_bucket_that_is_not_there_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    async def scenario(course: Field) -> None:
+    async def scenario(course: Simulation) -> None:
         async with course.candidate() as campaign:
             await asyncio.sleep(100)
             assert campaign.reason.startswith("there is no bucket B")
             assert campaign.wins == 0
-            assert 10 < course.links[0].asked < 30
+            assert 10 < course.links[0].requests < 30
             course.server.make()
-            assert await course.led() is campaign
+            assert await course.wait_for_leader() is campaign
             assert campaign.reason == ""
             course.vanish()
             await asyncio.sleep(RENEWAL + 0.1)
             assert not campaign.leader
             assert campaign.reason.startswith("there is no bucket B")
             course.server.make()
-            assert await course.led() is campaign
+            assert await course.wait_for_leader() is campaign
 
     with caplog.at_level(logging.WARNING, "choria_lifecycle"):
         simulate(scenario, lambda: Server(None))
@@ -402,17 +404,17 @@ def test_a_bucket_that_is_not_there_is_told_once(caplog: pytest.LogCaptureFixtur
 
 
 def test_what_is_not_permitted_is_told_once_and_asked_slowly(caplog: pytest.LogCaptureFixture) -> None:
-    async def scenario(course: Field) -> None:
+    async def scenario(course: Simulation) -> None:
         async with course.candidate() as campaign:
-            await course.led()
+            await course.wait_for_leader()
             course.links[0].refused = NotAuthorised
-            asked = course.links[0].asked
+            asked = course.links[0].requests
             await asyncio.sleep(RENEWAL + 0.1)
             assert (campaign.leader, campaign.reason) == (False, "refused")
             await asyncio.sleep(300)
-            assert course.links[0].asked - asked < 15
+            assert course.links[0].requests - asked < 15
             course.links[0].refused = None
-            assert await course.led(40 + BOUND) is campaign
+            assert await course.wait_for_leader(40 + BOUND) is campaign
 
     with caplog.at_level(logging.WARNING, "choria_lifecycle"):
         simulate(scenario)
@@ -421,13 +423,13 @@ def test_what_is_not_permitted_is_told_once_and_asked_slowly(caplog: pytest.LogC
 
 @pytest.mark.parametrize("ttl", [0.0, 0.5, 3601.0])
 def test_a_bucket_with_another_ttl_is_of_no_use(ttl: float, caplog: pytest.LogCaptureFixture) -> None:
-    async def scenario(course: Field) -> None:
+    async def scenario(course: Simulation) -> None:
         async with course.candidate() as campaign:
             await asyncio.sleep(60)
             assert "an election needs 1 s to 1 h: set plugin.choria" in campaign.reason
             assert campaign.wins == campaign.campaigns == 0
             course.server.make()
-            assert await course.led() is campaign
+            assert await course.wait_for_leader() is campaign
 
     with caplog.at_level(logging.WARNING, "choria_lifecycle"):
         simulate(scenario, lambda: Server(ttl))
@@ -436,9 +438,9 @@ def test_a_bucket_with_another_ttl_is_of_no_use(ttl: float, caplog: pytest.LogCa
 
 @pytest.mark.parametrize(("ttl", "warned"), [(1.0, 1), (4.0, 1), (5.0, 0), (60.0, 0), (61.0, 1), (3600.0, 1)])
 def test_an_unusual_ttl_is_warned_of(ttl: float, warned: int, caplog: pytest.LogCaptureFixture) -> None:
-    async def scenario(course: Field) -> None:
+    async def scenario(course: Simulation) -> None:
         async with course.candidate():
-            await course.led()
+            await course.wait_for_leader()
             assert now() == pytest.approx(min(ttl / 4, 0.75) + 0.2, abs=0.05)
 
     with caplog.at_level(logging.WARNING, "choria_lifecycle"):
@@ -449,24 +451,24 @@ def test_an_unusual_ttl_is_warned_of(ttl: float, warned: int, caplog: pytest.Log
 def test_a_leader_learns_of_another_ttl() -> None:
     """It would else lead for as long as it believed at first, and another one already."""
 
-    async def scenario(course: Field) -> None:
+    async def scenario(course: Simulation) -> None:
         async with course.candidate(), course.candidate():
-            leader = await course.led()
+            leader = await course.wait_for_leader()
             course.server._ttl = 5.0
             await asyncio.sleep(5.5)
             assert course.leader is leader
-            course.links[course.campaigns.index(leader)].outward = None
+            course.links[course.campaigns.index(leader)].request_delay = None
             await asyncio.sleep(5)
             assert not leader.leader
-            assert await course.led(10 + BOUND) is not leader
+            assert await course.wait_for_leader(10 + BOUND) is not leader
 
     simulate(scenario)
 
 
 def test_a_leader_renews_also_where_nobody_tells_the_ttl() -> None:
-    async def scenario(course: Field) -> None:
+    async def scenario(course: Simulation) -> None:
         async with course.candidate() as campaign:
-            await course.led()
+            await course.wait_for_leader()
 
             async def ttl(timeout: float) -> float:
                 raise ConnectionFailed("no answer in time")
@@ -479,10 +481,10 @@ def test_a_leader_renews_also_where_nobody_tells_the_ttl() -> None:
 
 
 def test_an_eviction_never_makes_two_leaders_where_answers_come() -> None:
-    async def scenario(course: Field) -> None:
+    async def scenario(course: Simulation) -> None:
         async with course.candidate(interval=0.1), course.candidate(interval=0.1), course.candidate(interval=0.1):
             for _ in range(200):
-                await course.led()
+                await course.wait_for_leader()
                 await asyncio.sleep(random.uniform(0, 2 * CONFIRMED))
                 course.evict()
                 evicted = now()
@@ -496,7 +498,7 @@ def test_an_eviction_never_makes_two_leaders_where_answers_come() -> None:
 
 
 def test_a_defect_of_the_bucket_or_of_the_listener_does_not_end_the_campaign(caplog: pytest.LogCaptureFixture) -> None:
-    async def scenario(course: Field) -> None:
+    async def scenario(course: Simulation) -> None:
         def complain(won: bool) -> None:
             raise ZeroDivisionError
 
@@ -507,7 +509,7 @@ def test_a_defect_of_the_bucket_or_of_the_listener_does_not_end_the_campaign(cap
             await asyncio.sleep(1)
             assert campaign.reason == "unexpected: ValueError"
             course.links[0].refused = None
-            assert await course.led(40 + BOUND) is campaign
+            assert await course.wait_for_leader(40 + BOUND) is campaign
 
     with caplog.at_level(logging.ERROR, "choria_lifecycle"):
         simulate(scenario)
@@ -515,10 +517,10 @@ def test_a_defect_of_the_bucket_or_of_the_listener_does_not_end_the_campaign(cap
 
 
 def test_what_ends_the_block_is_what_is_raised() -> None:
-    async def scenario(course: Field) -> None:
+    async def scenario(course: Simulation) -> None:
         async def failing() -> None:
             async with course.candidate():
-                await course.led()
+                await course.wait_for_leader()
                 raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
@@ -571,67 +573,65 @@ def test_the_clock_goes_on() -> None:
 
 
 @dataclass
-class Trouble:
+class Fault:
     """Something that goes wrong with one candidate, or with all, for a while."""
 
     at: float
-    what: str
-    who: int
+    kind: str
+    candidate: int
     seconds: float
     amount: float = field(default=0.0)
 
-    async def happen(self, course: Field) -> None:
+    async def inject(self, course: Simulation) -> None:
         await asyncio.sleep(self.at)
-        link = course.links[self.who]
-        match self.what:
+        link = course.links[self.candidate]
+        match self.kind:
             case "stop":
                 link.running.clear()
                 await asyncio.sleep(self.seconds)
                 link.running.set()
             case "kill":
-                course.stop(course.campaigns[self.who])
+                course.kill(course.campaigns[self.candidate])
             case "cut":
-                link.outward = link.back = None
+                link.request_delay = link.reply_delay = None
             case "lose answers":
-                link.back = None
+                link.reply_delay = None
             case "late":
-                link.outward, link.back = self.amount, self.amount / 2
+                link.request_delay, link.reply_delay = self.amount, self.amount / 2
             case "late answers":
-                link.back = self.amount
+                link.reply_delay = self.amount
             case "evict":
                 course.evict()
             case "delete":
                 course.vanish()
                 await asyncio.sleep(self.seconds)
                 course.make()
-        if self.what in ("cut", "lose answers", "late", "late answers"):
+        if self.kind in ("cut", "lose answers", "late", "late answers"):
             await asyncio.sleep(self.seconds)
-            link.outward = link.back = 0.001
+            link.request_delay = link.reply_delay = 0.001
 
 
-def troubles(*kinds: str) -> st.SearchStrategy[list[Trouble]]:
+def faults(*kinds: str) -> st.SearchStrategy[list[Fault]]:
     seconds = st.floats(0.0, 3 * TTL)
     return st.lists(
-        st.builds(
-            Trouble, st.floats(0.0, 90.0), st.sampled_from(kinds), st.integers(0, 2), seconds, st.floats(0.0, 4.0)
-        ),
+        st.builds(Fault, st.floats(0.0, 90.0), st.sampled_from(kinds), st.integers(0, 2), seconds, st.floats(0.0, 4.0)),
         max_size=12,
     )
 
 
-def suffer(course_of: list[Trouble], rates: tuple[float, float, float]) -> None:
-    async def scenario(course: Field) -> None:
+def run_with_faults(course_of: list[Fault], rates: tuple[float, float, float]) -> None:
+    async def scenario(course: Simulation) -> None:
         for rate in rates:
             course.candidate(rate=rate)
         for campaign in course.campaigns:
             await campaign.__aenter__()
-        await asyncio.gather(*(trouble.happen(course) for trouble in course_of))
+        await asyncio.gather(*(trouble.inject(course) for trouble in course_of))
         for link in course.links:
-            link.outward = link.back = 0.001
+            link.request_delay = link.reply_delay = 0.001
             link.running.set()
         if course.alive:
             # A request that is late may still take the key for a candidate that has given it up.
-            await course.led(2 * BOUND)
+            await course.wait_for_leader(2 * BOUND)
             await asyncio.sleep(TTL)
         for campaign in course.alive:
             await campaign.__aexit__(None, None, None)
@@ -645,13 +645,13 @@ RATES = st.tuples(*[st.sampled_from([0.98, 1.0, 1.02])] * 3)
 
 
 @settings(max_examples=60)
-@given(troubles("stop", "kill", "cut", "lose answers", "late", "late answers"), RATES)
-@example([Trouble(3.0, "stop", 0, 9.9), Trouble(3.0, "stop", 1, 9.9), Trouble(3.0, "stop", 2, 9.9)], (1.0, 1.0, 1.0))
-def test_never_two_leaders(course_of: list[Trouble], rates: tuple[float, float, float]) -> None:
-    suffer(course_of, rates)
+@given(faults("stop", "kill", "cut", "lose answers", "late", "late answers"), RATES)
+@example([Fault(3.0, "stop", 0, 9.9), Fault(3.0, "stop", 1, 9.9), Fault(3.0, "stop", 2, 9.9)], (1.0, 1.0, 1.0))
+def test_never_two_leaders(course_of: list[Fault], rates: tuple[float, float, float]) -> None:
+    run_with_faults(course_of, rates)
 
 
 @settings(max_examples=40)
-@given(troubles("stop", "cut", "lose answers", "late", "evict", "delete"), RATES)
-def test_never_two_leaders_for_longer_than_the_ttl(course_of: list[Trouble], rates: tuple[float, float, float]) -> None:
-    suffer(course_of, rates)
+@given(faults("stop", "cut", "lose answers", "late", "evict", "delete"), RATES)
+def test_never_two_leaders_for_longer_than_the_ttl(course_of: list[Fault], rates: tuple[float, float, float]) -> None:
+    run_with_faults(course_of, rates)
