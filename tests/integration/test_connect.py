@@ -178,7 +178,9 @@ async def test_the_server_that_failed_is_named(fake_server: Any) -> None:
     info = {"max_payload": 1048576, "connect_urls": ["192.0.2.1:4222", "192.0.2.2:4222"]}
     async with fake_server(info, b"-ERR 'Authorization Violation'\r\n") as fake:
         message = await refused(lifecycle.NotAuthorised, fake.url)
-        assert message.startswith(f"cannot connect to {fake.url}: the server refused the credentials. It asks for ")
+        assert message.startswith(
+            f"cannot connect to {fake.url}: the server refused the credentials. It requires some: set "
+        )
 
 
 async def test_no_traceback_holds_the_password(guarded: embedded.Server) -> None:

@@ -156,7 +156,7 @@ async def test_a_key_expires_and_can_be_written_again(server: embedded.Server, m
 async def test_a_missing_bucket(server: embedded.Server) -> None:
     async with lifecycle.connect(server.url) as middleware:
         bucket = middleware.bucket("NONE")
-        with pytest.raises(lifecycle.NoStream, match="there is no bucket NONE: Choria's brokers make"):
+        with pytest.raises(lifecycle.NoStream, match="there is no bucket NONE: Choria's brokers create"):
             await bucket.ttl(WITHIN)
         with pytest.raises(lifecycle.NoStream, match="there is no bucket NONE"):
             await bucket.write(KEY, "x", 0, "a", WITHIN)
@@ -168,9 +168,9 @@ async def test_a_server_without_jetstream() -> None:
     with embedded.nats_server(jetstream=False) as server:
         async with lifecycle.connect(server.url) as middleware:
             bucket = middleware.bucket("NONE")
-            with pytest.raises(lifecycle.NoStream, match="where JetStream is enabled"):
+            with pytest.raises(lifecycle.NoStream, match="if JetStream is enabled"):
                 await bucket.ttl(WITHIN)
-            with pytest.raises(lifecycle.NoStream, match="where JetStream is enabled"):
+            with pytest.raises(lifecycle.NoStream, match="if JetStream is enabled"):
                 await bucket.write(KEY, "x", 0, "a", WITHIN)
 
 
@@ -182,9 +182,9 @@ async def test_a_bucket_without_ttl(server: embedded.Server) -> None:
 @pytest.mark.parametrize("key", ["", "a b", "a.", "a.*", "é"])
 async def test_invalid_keys_are_refused(server: embedded.Server, key: str) -> None:
     async with lifecycle.connect(server.url) as middleware:
-        with pytest.raises(lifecycle.OptionError, match="is no key"):
+        with pytest.raises(lifecycle.OptionError, match="is not a valid key"):
             await middleware.bucket("B").write(key, "x", 0, "a", WITHIN)
-        with pytest.raises(lifecycle.OptionError, match="is no name for a bucket"):
+        with pytest.raises(lifecycle.OptionError, match="is not a valid bucket name"):
             middleware.bucket(f"{key}.")
 
 

@@ -773,4 +773,4 @@ def test_no_tls_in_processes(host: Host, server: embedded.Server) -> None:
     config.write_text(f"plugin.choria.ssldir = {host.puppet().ssldir}\n")
     code, _, said = ended(lifecycle_command(host, *arguments))
     assert code == 3
-    assert "no credentials were sent. Choria's connections are encrypted; --no-tls does without." in said
+    assert "no credentials were sent. Choria's configuration requires TLS; --no-tls turns it off." in said

@@ -215,7 +215,7 @@ async def test_the_stream_is_deleted(own: embedded.Server) -> None:
         await store(own, some(0, 3))
         assert len(await take(events, 3)) == 3
         await context.delete_stream("CHORIA_EVENTS")
-        with pytest.raises(lifecycle.NoStream, match="the stream CHORIA_EVENTS is gone"):
+        with pytest.raises(lifecycle.NoStream, match="the stream CHORIA_EVENTS no longer exists"):
             await anext(events)
         async with middleware.events() as plain:  # the connection still works
             await middleware.publish(alive(1))
@@ -329,7 +329,7 @@ async def test_begin_is_the_start_of_the_stream(own: embedded.Server) -> None:
         (
             [["choria.lifecycle.event.alive.*"]],
             "S0",
-            r"S0 does not store all of .* but choria.lifecycle.event.alive.\*",
+            r"S0 does not store all of .* but only choria.lifecycle.event.alive.\*",
         ),
         ([["choria.lifecycle.event.alive.*"], ["choria.lifecycle.event.startup.*"]], "", "several streams"),
     ],
@@ -344,7 +344,11 @@ async def test_streams_that_do_not_fit(own: embedded.Server, stored: list[list[s
 
 @pytest.mark.parametrize(
     ("ahead", "words"),
-    [(3600, r"is 3\d{3} s behind this one.*too old"), (-3600, r"is 3\d{3} s ahead of this one.*too young"), (5, None)],
+    [
+        (3600, r"is 3\d{3} s behind this machine.s: .*too old"),
+        (-3600, r"is 3\d{3} s ahead of this machine.s: .*too recent"),
+        (5, None),
+    ],
 )
 async def test_clocks_that_differ(
     own: embedded.Server,
@@ -366,7 +370,7 @@ async def test_a_stream_that_keeps_the_last_message_of_each_subject(own: embedde
     """All alive events of a component have the same subject."""
     stream = STREAM | {"max_msgs_per_subject": 1}
     async with serving_streams(own, stream), connect(own.url, environ={}) as middleware:
-        with pytest.raises(lifecycle.NoStream, match=r"keeps the last 1 of .*max_msgs_per_subject to -1"):
+        with pytest.raises(lifecycle.NoStream, match=r"keeps only the last 1 messages of .*max_msgs_per_subject to -1"):
             async with middleware.events(since=ALL):
                 pytest.fail("entered")
 

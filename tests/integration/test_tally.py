@@ -414,7 +414,7 @@ def test_an_election_without_a_bucket(server: embedded.Server) -> None:
         assert "CHORIA_LEADER_ELECTION" in status["election_why"]
         code, said = running.end()
         assert code == 0
-        assert said.count("no part in the election TALLY") == 1
+        assert said.count("cannot take part in the election TALLY") == 1
 
 
 async def _stored(url: str) -> int:
@@ -446,9 +446,9 @@ def test_a_port_in_use(server: embedded.Server) -> None:
         (["--component", "a.>"], 2, "component"),
         (["--replay", "80"], 2, "80s"),
         (["--replay", "0s"], 2, "more than nothing"),
-        (["--stream", "a.b"], 2, "no name for a stream"),
-        (["--election", "a b"], 2, '"a b" is no key'),
-        (["--election", "TALLY", "--candidate", "\n"], 2, "no candidate"),
+        (["--stream", "a.b"], 2, "not a valid stream name"),
+        (["--election", "a b"], 2, '"a b" is not a valid key'),
+        (["--election", "TALLY", "--candidate", "\n"], 2, "not a valid candidate"),
         (["--expiry", "80"], 2, "80s"),
     ],
 )

@@ -151,7 +151,7 @@ FAULTS = {
         "good", "localhost", "unable to get local issuer certificate", "Trust the authority that signed it", OTHER
     ),
     "authorities of the system": Fault(
-        "good", "localhost", "unable to get local issuer certificate", "trusted are those of the system", None
+        "good", "localhost", "unable to get local issuer certificate", "by default the system's are trusted", None
     ),
     "wrong host name": Fault(
         "elsewhere",
@@ -171,12 +171,12 @@ FAULTS = {
         "Hostname mismatch, certificate is not valid for 'localhost'",
         "Connect by a name that the server's certificate lists.",
     ),
-    "expired": Fault("expired", "localhost", "certificate has expired", "has to be renewed"),
+    "expired": Fault("expired", "localhost", "certificate has expired", "must be renewed"),
     "authority expired": Fault(
         "of an expired authority",
         "localhost",
         "certificate has expired",
-        "has to be renewed",
+        "must be renewed",
         Authority.create("Late CA", expired=True),
     ),
     "not yet valid": Fault(
@@ -231,7 +231,7 @@ CLIENTS: dict[str, tuple[Callable[[Files], dict[str, Path]], str, str]] = {
     "none": (
         lambda files: {},
         "the server asks for a client certificate",
-        "Give one with NATS_CERT and NATS_KEY, or --tlscert and --tlskey.",
+        "Give one with NATS_CERT and NATS_KEY, or cert= and key=.",
     ),
     "another authority": (
         lambda files: files.pair("foreign", OTHER),
@@ -320,11 +320,14 @@ def _mismatched(files: Files) -> dict[str, Path]:
 
 MATERIAL: dict[str, tuple[Callable[[Files], dict[str, Path]], str]] = {
     "encrypted key": (_encrypted, "the key {key} is encrypted; a key without a passphrase is needed"),
-    "key of another certificate": (_mismatched, "{cert} and {key} make no usable client certificate"),
-    "authority empty": (lambda files: {"ca": files.written("empty.pem", b"")}, "{ca} holds no usable certificate"),
+    "key of another certificate": (_mismatched, "{cert} and {key} are not a usable client certificate"),
+    "authority empty": (
+        lambda files: {"ca": files.written("empty.pem", b"")},
+        "{ca} does not hold a usable certificate",
+    ),
     "authority is not PEM": (
         lambda files: {"ca": files.written("broken.pem", b"-----BEGIN CERTIFICATE-----\nAAAA\n")},
-        "{ca} holds no usable certificate",
+        "{ca} does not hold a usable certificate",
     ),
     "authority missing": (
         lambda files: {"ca": files.written("x", b"").with_name("gone.pem")},
@@ -336,7 +339,7 @@ MATERIAL: dict[str, tuple[Callable[[Files], dict[str, Path]], str]] = {
     ),
     "certificate empty": (
         lambda files: {**files.pair("blank"), "cert": files.written("blank.pem", b"")},
-        "{cert} and {key} make no usable client certificate",
+        "{cert} and {key} are not a usable client certificate",
     ),
     "key missing": (
         lambda files: {**files.pair("keyless"), "key": files.written("x", b"").with_name("gone.key")},
@@ -510,7 +513,7 @@ async def test_a_server_without_tls_receives_nothing(fake_server: Any, secret: s
         assert bytes(plain.received) == b""
     said = f"cannot connect to {url}: the server does not offer TLS, which was asked for; no credentials were sent."
     assert str(raised.value).startswith(said)
-    assert ("--no-tls" in str(raised.value)) == ("config" in options)
+    assert ("tls=False" in str(raised.value)) == ("config" in options)
 
 
 class Stripper:
@@ -588,6 +591,6 @@ def test_a_plain_server_with_choria_settings(server: embedded.Server, files: Fil
     message = failing(lifecycle.ConnectionFailed, server.url, config=config)
     assert message == (
         f"cannot connect to {server.url}: the server does not offer TLS, which was asked for; no credentials were "
-        "sent. Choria's connections are encrypted; --no-tls does without."
+        "sent. Choria's configuration requires TLS; tls=False turns it off."
     )
     publish_once(EVENT, server.url, config=config, tls=False, environ={})

@@ -1,18 +1,17 @@
-"""Which one of several programs leads: an election as Choria's own are held, beside Go's candidates.
+"""Leader election compatible with Choria's own, alongside candidates written in Go.
 
-An election is a key of a bucket, its leader whoever wrote it last. A candidate creates the key, which the server allows
-only while it is not there; the leader replaces its own last revision. A key that is not written again expires with the
-bucket's TTL (go-choria v0.30.2, providers/election/streams).
+An election is a key in a bucket; its leader is the candidate that wrote it last. A candidate creates the key, which the
+server allows only while the key does not exist; the leader replaces its own last revision. Without renewal a key
+expires with the bucket's TTL (go-choria v0.30.2, providers/election/streams).
 
-What holds, as long as nobody else deletes the key or the bucket, or shortens its TTL:
+Unless another client deletes the key or the bucket, or shortens its TTL:
 
-- There is one leader at most, at any instant, whatever answers are lost, late or held up: the server keeps a key for
-  at least the TTL after the write was *sent*, and a leader leads for less than that.
-- The leader's is the last value that the server has.
+- There is at most one leader at any instant, even if replies are lost or late: the server keeps a key for at least the
+  TTL after the write was *sent*, and a leader leads for less than that.
+- The last value on the server is the leader's.
 
-Where somebody does delete it, the leader learns so with its next renewal, or leads no longer than the TTL; whoever
-takes the key leads only after a renewal of its own, as in Go, to give it time for that. Where somebody shortens the
-TTL, the leader learns so within 5 s.
+If the key is deleted, the leader notices at its next renewal, and leads no longer than the TTL in any case. As in Go,
+the next leader leads only after renewing once, which leaves time for that. A leader notices a shorter TTL within 5 s.
 """
 
 from __future__ import annotations
@@ -41,39 +40,39 @@ __all__ = ["Campaign"]
 
 _RETRY_SECONDS: Final = 0.5
 _RELEASE_SECONDS: Final = 2.0
-# What is refused once will be refused again, and the broker logs each time.
+# The interval grows by this factor after a refusal, which is likely to repeat and which the broker logs each time.
 _REFUSED_FACTOR: Final = 6
-# Choria's bucket takes 1024 bytes, headers included.
+# Choria's bucket accepts 1024 bytes, including headers.
 _NAME_BYTES: Final = 512
 
 
 class Campaign:
-    """A candidate of an election: `async with Campaign(bucket, "TALLY", "host.example.net") as campaign`.
+    """A candidate in an election: `async with Campaign(bucket, "TALLY", "host.example.net") as campaign`.
 
-    It campaigns in a task of its own until the block is left: at once, then each `interval`, give or take a quarter. Go
-    waits for up to 5 s first; that is left out, as the server decides who is first, and who restarts is to lead again
-    soon. The leader renews each 0.25 s, as often as Go's tally at most. On leaving, the key is released, within 2 s.
+    It campaigns in a background task until the block is left: at once, then every `interval`, give or take a quarter.
+    Go first waits up to 5 s; this does not, so that a restarted leader soon leads again. The leader renews every
+    0.25 s, the shortest interval of Go's tally. Leaving the block releases the key, within 2 s.
 
-    Whatever happens within the block, nothing is raised there: `why` says what is wrong, and it goes on trying. A
-    bucket that is not there, whose TTL cannot be used, or that may not be written is warned of once.
+    Errors are not raised in the block: `reason` describes them, and the campaign keeps trying. It warns once of a
+    bucket that does not exist, has an unusable TTL, or may not be written.
 
     Args:
-        bucket: where; Choria's is `middleware.bucket("CHORIA_LEADER_ELECTION")`. It keeps keys for 1 s to 1 h.
-        election: its name, which is the key.
-        candidate: whose candidate this is, for people to read; usually the host's name.
-        interval: seconds between two campaigns of a candidate; by default 0.75 of the TTL, at most 5 s. Six times as
-            many where the server does not allow to campaign.
-        changed: called with True for each win and False for each loss. What it raises is logged.
-        clock: the time in seconds; by default `choria_lifecycle.support.clock.steady`.
+        bucket: the bucket, with a TTL of 1 s to 1 h; Choria's is `middleware.bucket("CHORIA_LEADER_ELECTION")`.
+        election: the election's name, which is the key.
+        candidate: the candidate's name, for people to read; usually the host name.
+        interval: seconds between a candidate's campaigns; by default 0.75 of the TTL, at most 5 s. Six times as long
+            while the server refuses the campaign.
+        changed: called with True for each win and False for each loss. Exceptions that it raises are logged.
+        clock: returns the time in seconds; by default `choria_lifecycle.support.clock.steady`.
 
     Attributes:
-        campaigns: how often it asked for the key, renewals included.
+        campaigns: how often it asked for the key, including renewals.
         wins: how often it became the leader.
-        losses: how often it ceased to be, clean ends included.
-        reason: what keeps it from campaigning, or why it has lost, in words; empty while all is well.
+        losses: how often it ceased to be the leader, including clean ends.
+        reason: what keeps it from campaigning, or why it lost; empty if all is well.
 
     Raises:
-        OptionError: no key can have this name, or no candidate.
+        OptionError: the election or the candidate has an unusable name.
     """
 
     def __init__(
@@ -88,8 +87,8 @@ class Campaign:
     ) -> None:
         check_key(election)
         if not candidate.strip() or not candidate.isprintable() or len(candidate.encode()) > _NAME_BYTES:
-            reason = f"a name is 1 to {_NAME_BYTES} bytes that can be read"
-            raise OptionError(f"{quoted(candidate)} is no candidate: {reason}", invalid=("candidate",))
+            reason = f"use 1 to {_NAME_BYTES} bytes of printable text"
+            raise OptionError(f"{quoted(candidate)} is not a valid candidate: {reason}", invalid=("candidate",))
         self.campaigns = 0
         self.wins = 0
         self.losses = 0
@@ -101,20 +100,20 @@ class Campaign:
         self._changed = changed
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
-        self._timing: Timing | None = None  # not known
+        self._timing: Timing | None = None  # not known yet
         self._measured_at = 0.0
         self._warned = ""
-        # The revision that we have written, and until when it is ours; 0 for none.
+        # The revision that we wrote last, 0 for none, and the end of its lease.
         self._revision = 0
         self._lease_end = 0.0
         self._won = False
-        # The write that nobody has answered yet, and when it was first sent.
+        # The token of the write without a reply, and when it was first sent.
         self._token = ""
         self._sent_at = 0.0
 
     @property
     def leader(self) -> bool:
-        """Whether this is the leader at this instant. Ask each time: it ends with the clock, not with an event."""
+        """True while this is the leader. Check it each time: a lease ends with the clock, not with an event."""
         return self._won and self._clock() < self._lease_end
 
     @property
@@ -124,7 +123,7 @@ class Campaign:
 
     async def __aenter__(self) -> Self:
         if self._task is not None:
-            raise RuntimeError("a campaign is entered once: make another one")
+            raise RuntimeError("a campaign can be entered only once: create another one")
         self._task = asyncio.create_task(self._run(), name=f"election {self._election}")
         return self
 
@@ -136,7 +135,7 @@ class Campaign:
         try:
             await asyncio.gather(self._task, return_exceptions=True)
         finally:
-            self._lose("")  # first of all: others may lead as soon as the key is released
+            self._lose("")  # before the release, after which others may lead
         try:
             async with asyncio.timeout(_RELEASE_SECONDS):
                 await self._release()
@@ -145,7 +144,7 @@ class Campaign:
 
     async def _release(self) -> None:
         if self._token and self._timing is not None:
-            # It may have made the revision that is to be released.
+            # The write may have created the revision to release.
             await self._write(self._timing, _RELEASE_SECONDS)
         if self._revision:
             await self._bucket.release(self._election, self._revision, _RELEASE_SECONDS)
@@ -157,7 +156,7 @@ class Campaign:
             except RevisionConflict:
                 pause = self._handle_conflict()
             except ConnectionFailed as error:
-                # It may have been written: the same token, and the same revision, until there is an answer.
+                # The key may have been written: retry with the same token and revision until a reply comes.
                 self.reason = str(error)
                 self._check_lease()
                 pause = _RETRY_SECONDS if self._timing is None else min(_RETRY_SECONDS, self._timing.write_timeout / 4)
@@ -171,21 +170,19 @@ class Campaign:
             await asyncio.sleep(pause)
 
     async def _round(self) -> float:
-        """Ask for the key, or for another term of it; returns how many seconds to wait before the next time."""
+        """Take or renew the key; return the seconds to wait before the next round."""
         self._check_lease()
         timing = self._timing
         if timing is None or not self._won:
             timing = await self._measure(MAX_WAIT_SECONDS)
-        timeout = (
-            timing.write_timeout
-            if not self._won
-            else max(0.0, min(timing.write_timeout, self._lease_end - self._clock()))
-        )
+        timeout = timing.write_timeout
+        if self._won:
+            timeout = max(0.0, min(timeout, self._lease_end - self._clock()))
         first = not self._revision
         released = await self._write(timing, timeout)
         self.reason = self._warned = ""
         if first and not released:
-            return timing.confirmation  # its last holder may not know yet
+            return timing.confirmation  # the previous holder may not know yet
         if not self._won:
             if not released:
                 await asyncio.sleep(STAND_DOWN_SECONDS)
@@ -194,7 +191,7 @@ class Campaign:
         return max(0.0, self._sent_at + RENEWAL_SECONDS - self._clock())
 
     async def _refresh_timing(self) -> None:
-        """Measure once more while leading, in the time until the next renewal, which that must not hold up."""
+        """Read the TTL again while leading, without delaying the next renewal."""
         if self._clock() >= self._measured_at + MAX_WAIT_SECONDS:
             self._measured_at = self._clock()
             with suppress(ConnectionFailed):
@@ -202,48 +199,48 @@ class Campaign:
                 self._lease_end = min(self._lease_end, self._sent_at + timing.lease)
 
     async def _measure(self, timeout: float) -> Timing:
-        """Look how long the bucket keeps keys."""
+        """Derive the timing from the bucket's TTL."""
         timing = Timing(await self._bucket.ttl(timeout))
         self._measured_at = self._clock()
         if timing != self._timing and not timing.usual:
-            logger.warning("election %s: keys are kept for %g s, 5 s to 1 min are usual", self._election, timing.ttl)
+            logger.warning("election %s: the bucket's TTL is %g s, usual are 5 s to 1 min", self._election, timing.ttl)
         self._timing = timing
         return timing
 
     async def _write(self, timing: Timing, timeout: float) -> bool:
-        """Write the key; returns whether it was handed over."""
+        """Write the key; return True if the previous holder had released it."""
         if not self._token:
             self._token, self._sent_at = uuid4(), self._clock()
             self.campaigns += 1
         result = await self._bucket.write(self._election, self._candidate, self._revision, self._token, timeout)
-        self._check_lease()  # the answer came after the time was over, where this process was stopped in between
+        self._check_lease()  # the lease may have ended before the reply, if this process was stopped in between
         self._revision, self._token = result.revision, ""
         self._lease_end = self._sent_at + timing.lease
         return result.previous_released
 
     def _handle_conflict(self) -> float:
-        """Somebody else has the key, or has deleted it."""
+        """Handle a key that another candidate has taken, or that was deleted; return the seconds to wait."""
         stale = self._revision and not self._won
         self._forget()
         self.reason = self._warned = ""
-        self._lose("somebody else took the key, or deleted it")
+        self._lose("another candidate took the key, or it was deleted")
         return 0.0 if stale else self._interval
 
     def _stand_down(self, reason: str) -> float:
-        """The key cannot be asked for: warn once, and go on trying."""
+        """Handle an election that cannot be held now: warn once; return the seconds to wait."""
         self._forget()
         self.reason = reason
         self._lose(reason)
         if self._warned != reason:
             self._warned = reason
-            logger.warning("no part in the election %s: %s; trying on", self._election, reason)
+            logger.warning("cannot take part in the election %s: %s; retrying", self._election, reason)
         return self._interval
 
     def _forget(self) -> None:
         self._revision, self._token = 0, ""
 
     def _check_lease(self) -> None:
-        """Note that the time of a leader is over."""
+        """Lose the election if the lease has ended."""
         if self._won and not self.leader:
             self._lose(f"the key was not renewed in time: {self.reason or 'this program was stopped'}")
 
@@ -264,10 +261,10 @@ class Campaign:
         if self._changed is not None:
             try:
                 self._changed(won)
-            except Exception:  # noqa: BLE001 - nor may the host program's
-                logger.exception("election %s: what was to be told of it has failed", self._election)
+            except Exception:  # noqa: BLE001 - a defect of the caller's must not end the campaign either
+                logger.exception("election %s: the function `changed` failed", self._election)
 
     @property
     def _interval(self) -> float:
         usual = MAX_WAIT_SECONDS if self._timing is None else self._timing.interval
-        return (usual if self._fixed_interval is None else self._fixed_interval) * random.uniform(0.75, 1.25)  # noqa: S311 - to spread them
+        return (usual if self._fixed_interval is None else self._fixed_interval) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter

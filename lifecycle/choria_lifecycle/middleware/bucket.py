@@ -1,4 +1,4 @@
-"""Keys and values that JetStream keeps for a while: what an election is held with."""
+"""The key-value bucket protocol, its in-memory form, and checks of names and keys."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Bucket", "InMemoryBucket", "RevisionConflict", "WriteResult", "check_bucket", "check_key", "no_bucket"]
 
-# What NATS' clients take for the two.
+# The rules of NATS' own clients.
 _KEY = re.compile(r"[-/_=a-zA-Z0-9]+(?:\.[-/_=a-zA-Z0-9]+)*").fullmatch
 _BUCKET = re.compile(r"[-_a-zA-Z0-9]+").fullmatch
 
 
 class WriteResult(NamedTuple):
-    """A key that was written.
+    """The result of a write.
 
     Attributes:
-        revision: what the next write of it has to name.
-        previous_released: whether its holder before had let go of it with `Bucket.release`.
+        revision: the key's new revision, which the next write must name.
+        previous_released: whether the previous holder had released the key with `Bucket.release`.
     """
 
     revision: int
@@ -33,46 +33,46 @@ class WriteResult(NamedTuple):
 
 
 class RevisionConflict(Exception):
-    """A key was not written: it has another revision than the one named."""
+    """The key does not have the expected revision; nothing was written."""
 
 
 class Bucket(Protocol):
-    """Keys and their values, kept by JetStream for some time after each write.
+    """A JetStream key-value bucket, which keeps each key for a time to live (TTL) after its last write.
 
-    All of these raise ConnectionFailed where no answer came in time, so that nobody knows whether it was done;
-    NotAuthorised where the server refuses; and NoStream where the bucket is not there.
+    All methods raise ConnectionFailed if no reply came in time, so that the outcome is unknown; NotAuthorised if the
+    server refused; and NoStream if the bucket does not exist.
     """
 
     async def ttl(self, timeout: float) -> float:
-        """Return for how long a key is kept after it was written, in seconds; 0 is for ever."""
+        """Return the bucket's TTL in seconds; 0 means that keys never expire."""
         ...
 
     async def write(self, key: str, value: str, revision: int, token: str, timeout: float) -> WriteResult:
-        """Write a key, if nobody else did since.
+        """Write a key if it still has the given revision.
 
         Args:
             key: the key.
-            value: what to write.
-            revision: the revision that is to be replaced; 0 for a key that is not there, or was deleted.
-            token: names this write: who asks again with the same token after no answer gets the answer of before.
-            timeout: how long to wait for the answer, in seconds.
+            value: the value.
+            revision: the revision to replace; 0 for a key that does not exist or was deleted.
+            token: idempotency key: a retry with the same token returns the original result.
+            timeout: how long to wait for the reply, in seconds.
 
         Raises:
-            RevisionConflict: the key is there, or has another revision.
+            RevisionConflict: the key exists, or has another revision.
         """
         ...
 
     async def release(self, key: str, revision: int, timeout: float) -> None:
-        """Delete a key that has this revision, and say so to who writes it next.
+        """Delete a key if it still has the given revision; the next write reports it as released.
 
         Raises:
-            RevisionConflict: it has another.
+            RevisionConflict: the key has another revision.
         """
 
 
 class _Entry(NamedTuple):
     revision: int
-    value: str | None  # None: it was deleted
+    value: str | None  # None: deleted
     token: str
     released: bool
     written: float
@@ -82,12 +82,12 @@ class InMemoryBucket:
     """A bucket within one process, for tests.
 
     Args:
-        name: its name.
-        ttl: for how many seconds a key is kept; 0 is for ever; None is a bucket that is not there.
-        clock: the time in seconds.
+        name: the bucket's name.
+        ttl: the TTL in seconds; 0 means that keys never expire, None that the bucket does not exist.
+        clock: returns the time in seconds.
 
     Attributes:
-        entries: what is in it by key, what has expired and what was deleted included.
+        entries: the entries by key, including expired and deleted ones.
     """
 
     def __init__(self, name: str, ttl: float | None, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -118,7 +118,7 @@ class InMemoryBucket:
         self._put(key, None, "", released=True)
 
     def delete(self, key: str) -> None:
-        """Delete a key, whoever holds it, as `choria election evict` does."""
+        """Delete a key regardless of its revision, as `choria election evict` does."""
         self._put(key, None, "")
 
     def _last(self, key: str, ttl: float) -> _Entry | None:
@@ -132,27 +132,27 @@ class InMemoryBucket:
 
 
 def check_key(key: str) -> None:
-    """Refuse what cannot be a key of a bucket.
+    """Check that a bucket can have this key.
 
     Raises:
-        OptionError: it is empty, or has other characters than letters, digits, and -/_=. in it.
+        OptionError: the key is empty, or has characters other than letters, digits and -/_=. in it.
     """
     if not _KEY(key):
-        raise OptionError(f"{quoted(key)} is no key: letters, digits, and any of -/_=. within", invalid=("key",))
+        raise OptionError(
+            f"{quoted(key)} is not a valid key: use letters, digits and -/_=, and dots between them", invalid=("key",)
+        )
 
 
 def check_bucket(name: str) -> None:
-    """Refuse what cannot be the name of a bucket.
+    """Check that a bucket can have this name.
 
     Raises:
-        OptionError: it is empty, or has other characters than letters, digits, - and _ in it.
+        OptionError: the name is empty, or has characters other than letters, digits, - and _ in it.
     """
     if not _BUCKET(name):
-        raise OptionError(f"{quoted(name)} is no name for a bucket: letters, digits, - and _", invalid=("name",))
+        raise OptionError(f"{quoted(name)} is not a valid bucket name: use letters, digits, - and _", invalid=("name",))
 
 
 def no_bucket(name: str) -> NoStream:
-    """The error for a bucket that is not there."""
-    return NoStream(
-        f"there is no bucket {name}: Choria's brokers make those that they need, where JetStream is enabled"
-    )
+    """Return the error for a bucket that does not exist."""
+    return NoStream(f"there is no bucket {name}: Choria's brokers create the buckets they need if JetStream is enabled")

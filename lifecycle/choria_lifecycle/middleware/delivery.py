@@ -1,4 +1,4 @@
-"""What is received: a message with what it says, and what became of all messages."""
+"""A received message, and the counters of a subscription."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class Delivery(NamedTuple):
     """One received message.
 
     Attributes:
-        subject: the subject it came on. Foreign: clean it before showing it.
-        data: the bytes as they came.
-        received: when it arrived here, in seconds since the epoch (`time.time`); out of a stream, when that stored it.
-        event: what the bytes say: a lifecycle event, or another registered contract such as a machine event; None where
-            they are not valid.
-        error: the InvalidEvent or UnknownProtocol that says why there is no event, else None.
-        replayed: whether it was in the stream before the subscription began; False without a stream.
+        subject: the subject it was published on. Untrusted: escape it before showing it.
+        data: the payload.
+        received: when it arrived, in seconds since the epoch (`time.time`); for a replay, when the stream stored it.
+        event: the decoded payload: a lifecycle event, or another registered contract such as a machine event; None if
+            it is invalid.
+        error: the InvalidEvent or UnknownProtocol that explains why `event` is None, else None.
+        replayed: whether the stream had stored it before the subscription began; False without a stream.
     """
 
     subject: str
@@ -34,20 +34,20 @@ class Delivery(NamedTuple):
 
 @dataclass(slots=True)
 class Counters:
-    """What became of the messages of one subscription.
+    """Message counts of one subscription.
 
     At any time received = delivered + rejected + filtered + dropped + queued, where queued is `Subscription.queued`.
 
     Attributes:
         received: messages that arrived.
-        delivered: valid ones handed out.
-        rejected: invalid ones. `events` keeps them back, `deliveries` hands them out with their error.
-        filtered: ones kept back because another type or component was asked for.
-        dropped: ones thrown away because the program read too slowly.
-        gaps: how often the connection was lost and came back; what was published in between was missed, and is in no
-            other counter. Out of a stream nothing is missed that way: there it is how often the stream was replaced, or
-            let go of messages before they were read.
-        replayed: of the received ones, those that were in the stream before the subscription began.
+        delivered: valid messages handed out.
+        rejected: invalid messages. `events` skips them, `deliveries` hands them out with their error.
+        filtered: messages skipped because their type or component was not asked for.
+        dropped: messages discarded because the program read too slowly.
+        gaps: how often the connection was lost and restored; messages published in between were missed and appear in no
+            other counter. A replay misses nothing that way: its gaps are the times the stream was replaced, or
+            discarded messages before they were read.
+        replayed: received messages that the stream had stored before the subscription began.
     """
 
     received: int = 0

@@ -1,4 +1,4 @@
-"""The transport in memory: for tests, and for programs without a server."""
+"""The in-memory transport, for tests and for programs without a server."""
 
 from __future__ import annotations
 
@@ -23,20 +23,19 @@ __all__ = ["InMemoryTransport"]
 
 
 class InMemoryTransport:
-    """A transport within one process, for tests: no server, no network, messages arrive as they are published.
+    """A transport within one process, for tests: messages arrive as they are published, without a server.
 
     Each publish lets other tasks run once, as waiting for a server would.
 
     Args:
-        streams: subjects, wildcards allowed, that a stream stores; by default those of Choria's own streams.
-        max_payload: the largest message in bytes; by default the 1 MiB of a nats-server.
-        buckets: by name, for how many seconds the buckets there are keep a key; by default one as Choria's brokers
-            make it.
-        clock: the time, in seconds since the epoch.
+        streams: the subjects that a stream stores, wildcards allowed; by default those of Choria's own streams.
+        max_payload: the largest message in bytes; by default a nats-server's 1 MiB.
+        buckets: the existing key-value buckets, name to TTL in seconds; by default Choria's election bucket.
+        clock: returns the time in seconds since the epoch.
 
     Attributes:
         published: every message published so far, oldest first.
-        stored: those of them that a stream has stored.
+        stored: the published messages that a stream has stored.
     """
 
     def __init__(
@@ -63,7 +62,7 @@ class InMemoryTransport:
 
     @property
     def server(self) -> str:
-        """`memory` until it is closed."""
+        """`memory` until the transport is closed, then empty."""
         return "memory" if self._open else ""
 
     async def publish(self, messages: Sequence[Message], timeout: float) -> None:  # noqa: ARG002 - nothing to wait for
@@ -99,12 +98,11 @@ class InMemoryTransport:
         timeout: float,  # noqa: ARG002
         stream: str = "",
     ) -> Replay:
-        # Its streams have no names.
         check_pattern(subject, "")
         if not self._open:
             raise ConnectionFailed("the transport is closed")
         if stream or not any(covers(stored, subject) for stored in self._streams):
-            raise nothing_stored(subject, f" in {stream}" if stream else "")
+            raise nothing_stored(subject, f" in {stream}" if stream else "")  # its streams have no names
         start = next((at for at, time in enumerate(self._times) if time >= since), len(self.stored))
         begin = max(since, self._begin)
         replay = _MemoryReplay(self._replays, subject, sink, self.stored, self._times, start, begin)
@@ -117,12 +115,11 @@ class InMemoryTransport:
         return self._buckets.get(name) or InMemoryBucket(name, None)
 
     async def flush(self, timeout: float) -> None:  # noqa: ARG002
-        # Everything published has arrived already.
         if not self._open:
             raise ConnectionFailed("the transport is closed")
 
     async def close(self) -> None:
-        """End every subscription. Does nothing the second time."""
+        """End every subscription. Closing again does nothing."""
         self._open = False
         sinks: list[Sink | ReplaySink] = [each.sink for each in self._subscriptions]
         sinks += [each.sink for each in self._replays]
@@ -132,12 +129,12 @@ class InMemoryTransport:
             sink.closed()
 
     def interrupt(self) -> None:
-        """Pretend that the connection was lost and came back: every open subscription counts a gap, replays do not."""
+        """Simulate a lost and restored connection: every open subscription counts a gap, replays do not."""
         for subscription in list(self._subscriptions):
             subscription.sink.gap()
 
     def refuse(self, subject: str) -> None:
-        """Pretend that the server no longer allows to subscribe to a subject: subscriptions to it fail from now on."""
+        """Simulate a revoked permission: present and future subscriptions to the subject fail."""
         self._refused.add(subject)
         refused = [subscription for subscription in self._subscriptions if subscription.subject == subject]
         for subscription in refused:
@@ -227,6 +224,6 @@ def _refused(subject: str) -> NotAuthorised:
 
 
 def _pattern(subject: str) -> re.Pattern[str]:
-    """A subject with NATS wildcards as a regular expression."""
+    """Return the regular expression for a subject with NATS wildcards."""
     tokens = {"*": r"[^.]+", ">": r".+"}
     return re.compile(r"\.".join(tokens.get(token) or re.escape(token) for token in subject.split(".")))

@@ -1,4 +1,4 @@
-"""Events over a transport: encoded, published, received, decoded, filtered and counted."""
+"""The middleware, which publishes and receives events over a transport."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ __all__ = ["Counters", "Deliveries", "Delivery", "Events", "Middleware"]
 
 
 class Middleware:
-    """Publishes and receives events over a transport.
+    """A connection that publishes and receives events.
 
-    `choria_lifecycle.connect` makes one over NATS. For tests make one over a transport of your own, and use it as an
-    asynchronous context manager: leaving it closes it, and the transport with it.
+    `choria_lifecycle.connect` returns one over NATS. For tests, create one over another transport and use it as an
+    asynchronous context manager; leaving the block closes the middleware and its transport.
 
-    It belongs to the event loop it is first used in; another one gets a RuntimeError.
+    A middleware belongs to the event loop that first uses it; using it in another raises RuntimeError.
 
     Args:
-        transport: what carries the bytes; closed with the middleware.
-        limit: how many messages may wait in each subscription before newer ones are dropped and counted.
-        limit_bytes: how many bytes of them, subjects included.
+        transport: the transport, closed with the middleware.
+        limit: how many messages each subscription queues before it drops and counts newer ones.
+        limit_bytes: the same limit in bytes, subjects included.
     """
 
     def __init__(self, transport: Transport, *, limit: int = LIMIT, limit_bytes: int = LIMIT_BYTES) -> None:
@@ -50,12 +50,12 @@ class Middleware:
 
     @property
     def server(self) -> str:
-        """The server it is connected to, without credentials; empty while it is not connected."""
+        """The connected server's URL without credentials; empty while disconnected."""
         return self._transport.server
 
     @property
     def closed(self) -> bool:
-        """Whether it has been closed, or is being closed."""
+        """True once `close` has been called."""
         return self._closed
 
     async def publish(
@@ -66,23 +66,23 @@ class Middleware:
         stored: bool = False,
         timeout: float = 5,
     ) -> None:
-        """Publish an event, and return once the server has it.
+        """Publish an event and return once the server has confirmed it.
 
-        Nothing is sent again behind the caller's back. Whoever publishes an event again after a DeliveryFailed may be
-        heard twice, with the same id.
+        Publishing is never retried. If the caller publishes an event again after DeliveryFailed, subscribers may
+        receive it twice, with the same id.
 
         Args:
-            event: what to publish; it must keep its contract.
-            format: how to write it; by default Choria's own JSON.
-            stored: wait until a JetStream stream has acknowledged it, which a server that is killed does not undo.
-            timeout: seconds to wait, for a lost connection to come back included.
+            event: the event, which must be valid.
+            format: the wire format; by default Choria's own JSON.
+            stored: wait until a JetStream stream has acknowledged the event, so that it survives a killed server.
+            timeout: seconds to wait, including for a lost connection to be restored.
 
         Raises:
-            InvalidEvent: the event breaks its contract, or has more than the 64 kB that are read by default. Nothing
-                was sent.
-            OptionError: its component cannot be part of a subject. Nothing was sent.
-            DeliveryFailed: it was not confirmed in time, is larger than the server takes, or no stream stores it;
-                `may_arrive` says whether it may have arrived all the same.
+            InvalidEvent: the event breaks its contract, or is larger than the 64 kB that readers accept by default.
+                Nothing was sent.
+            OptionError: the component cannot be part of a subject. Nothing was sent.
+            DeliveryFailed: the event was not confirmed in time, exceeds the server's size limit, or no stream stores
+                it; `may_arrive` tells whether it may still have arrived.
             NotAuthorised: the server refused the subject.
         """
         await self.publish_many((event,), format=format, stored=stored, timeout=timeout)
@@ -95,13 +95,13 @@ class Middleware:
         stored: bool = False,
         timeout: float = 5,
     ) -> None:
-        """Publish events in order with a single confirmation, which is many times faster than one by one.
+        """Publish events in order with a single confirmation, many times faster than one by one.
 
-        All are encoded and checked before the first is sent, during which nothing else runs: a few thousand at a time
-        are as fast as more. The timeout is for all of them together; after a DeliveryFailed whose `may_arrive` is True
-        any number of them may have arrived.
+        All events are encoded and checked before the first is sent, which blocks the event loop; batches of a few
+        thousand are as fast as larger ones. The timeout covers the whole batch. After a DeliveryFailed whose
+        `may_arrive` is True, any number of the events may have arrived.
 
-        Args and raises: see `publish`.
+        For the arguments and errors see `publish`.
         """
         self.check_loop()
         messages = [_message(event, format) for event in events]
@@ -124,21 +124,21 @@ class Middleware:
     ) -> Events:
         """Receive lifecycle events: `async with middleware.events() as events`, then `async for event in events`.
 
-        Messages that are no valid lifecycle event are counted as rejected; `deliveries` shows them.
+        Messages that are not valid lifecycle events are counted as rejected; `deliveries` hands them out.
 
         Args:
             type: one event type or several; by default all.
             component: one component or several; by default all.
-            queue: members of one queue group share the events among them; by default each subscriber gets all.
-            since: first replay what a JetStream stream has stored since then, then go on with what it stores: in order,
-                each event once, none missed, not even while the connection is lost. A time with its time zone, a
-                timedelta back from now, or seconds since the epoch. The default is what comes from now on, with no
-                stream. Not together with queue.
-            stream: which stream to replay; by default the one that stores these events, Choria's CHORIA_EVENTS.
+            queue: a queue group, whose members share the events; by default each subscriber receives all.
+            since: replay what a JetStream stream has stored since this time, then continue with new events: in order,
+                each once, none missed even if the connection is lost. A time with its time zone, a timedelta back from
+                now, or seconds since the epoch. By default only new events are received, without a stream. Cannot be
+                combined with queue.
+            stream: the stream to replay; by default the one that stores these events, Choria's CHORIA_EVENTS.
             timeout: seconds that entering waits for the server's confirmation.
 
         Raises:
-            OptionError: an unknown type, or a component, queue, time or stream that cannot be used.
+            OptionError: the type is unknown, or the component, queue, since or stream cannot be used.
         """
         self.check_loop()
         selection = _since(Selection.events(type, component), queue, since, stream)
@@ -158,11 +158,11 @@ class Middleware:
         stream: str = "",
         timeout: float = 5,
     ) -> Deliveries:
-        """Receive messages with all that is known of them, invalid ones included, as `Delivery`.
+        """Receive every message as a `Delivery`, invalid ones included.
 
         Args:
-            subject: what to receive, wildcards allowed, for example `choria.machine.>`; by default lifecycle events.
-                Not together with type or component.
+            subject: the subject, wildcards allowed, for example `choria.machine.>`; by default lifecycle events.
+                Cannot be combined with type or component.
             type: as for `events`.
             component: as for `events`.
             queue: as for `events`.
@@ -171,7 +171,7 @@ class Middleware:
             timeout: as for `events`.
 
         Raises:
-            OptionError: the subject, or one of the others, cannot be used.
+            OptionError: the subject or another argument cannot be used.
         """
         self.check_loop()
         if subject is None:
@@ -179,7 +179,7 @@ class Middleware:
         elif type is None and component is None:
             selection = Selection.on_subject(subject)
         else:
-            raise OptionError("give either a subject, or types and components", invalid=("subject",))
+            raise OptionError("subject cannot be combined with type or component", invalid=("subject",))
         selection = _since(selection, queue, since, stream)
         check_pattern(selection.subject, queue)
         return Deliveries(
@@ -187,7 +187,7 @@ class Middleware:
         )
 
     def bucket(self, name: str) -> Bucket:
-        """Return a bucket of keys and values that JetStream keeps, for `choria_lifecycle.election.campaign`.
+        """Return a JetStream key-value bucket, for `choria_lifecycle.election.campaign`.
 
         Raises:
             OptionError: no bucket can have this name.
@@ -196,7 +196,7 @@ class Middleware:
         return self._transport.bucket(name)
 
     async def flush(self, timeout: float = 5) -> None:
-        """Return once the server has answered: what it had sent before is then in the subscriptions.
+        """Return once the server has answered; everything it had sent before is then in the subscriptions.
 
         Raises:
             ConnectionFailed: no server answered in time.
@@ -205,7 +205,7 @@ class Middleware:
         await self._transport.flush(timeout)
 
     async def close(self) -> None:
-        """Hand out what has arrived, then close the transport, within 5 seconds. Does nothing the second time."""
+        """Hand out what has arrived, then close the transport, within 5 seconds. Closing again does nothing."""
         self.check_loop()
         self._closed = True
         await self._transport.close()
@@ -220,10 +220,10 @@ class Middleware:
         await self.close()
 
     def check_loop(self) -> None:
-        """Refuse to work in a second event loop, where nothing would ever wake up.
+        """Check that this is the middleware's event loop; in another, nothing would ever wake up.
 
         Raises:
-            RuntimeError: it was used in another one before.
+            RuntimeError: another event loop used the middleware before.
         """
         loop = asyncio.get_running_loop()
         if self._loop is None:
@@ -237,17 +237,16 @@ class Middleware:
 def _since(selection: Selection, queue: str, since: datetime | timedelta | float | None, stream: str) -> Selection:
     if since is None:
         if stream:
-            raise OptionError("a stream is replayed since some time: give since too", invalid=("stream",))
+            raise OptionError("stream needs since, the time from which to replay", invalid=("stream",))
         return selection
     if queue:
-        raise OptionError("a replay is not shared: give either since or queue", invalid=("queue",))
+        raise OptionError("queue cannot be combined with since: a replay cannot be shared", invalid=("queue",))
     if stream:
         check_stream(stream)
     return replace(selection, since=parse_since(since), stream=stream)
 
 
 def _message(event: Event, format: Format) -> Message:  # noqa: A002
-    """The subject and the bytes of an event that whoever receives them will read: by its contract, and by its size."""
     data = codec.encode(event, format=format)
-    codec.parse(data)
+    codec.parse(data)  # raises for an event that receivers would reject
     return subject_of(event), data

@@ -1,4 +1,4 @@
-"""Which events a subscriber wants, and since when: as a subject for the server, and as a filter for what comes."""
+"""Event filters, and the subject and start time of a subscription."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ class Selection:
         filter: the events to keep.
         filter_subjects: whether the subject matches more than the filter keeps, so that subjects must be checked.
         filter_events: whether the filter drops any events, so that events must be checked.
-        since: the start of the replay of a stream, in Unix seconds; None for new messages only.
-        stream: the name of that stream; empty for the one that stores the subject.
+        since: the start of a replay, in seconds since the epoch; None for a live subscription.
+        stream: the stream to replay; empty for the one that stores the subject.
     """
 
     subject: str
@@ -79,21 +79,21 @@ class Selection:
 
     @classmethod
     def events(cls, type: str | Iterable[str] | None, component: str | Iterable[str] | None) -> Selection:  # noqa: A002
-        """Lifecycle events of some types and components; None for all.
+        """Select lifecycle events by types and components; None selects all.
 
-        One type and one component become tokens of the subject. Several are asked for with a wildcard and filtered
-        here: one subscription each would not keep the order between them. Without a component, or for one with dots
-        in it, as Go publishes them, `>` is asked for.
+        One type and one component become tokens of the subject. Several are received with a wildcard and filtered
+        here, because separate subscriptions would not keep the order between them. Without a component, or for one
+        with dots in it, as Go publishes them, the wildcard is `>`.
 
         Raises:
-            OptionError: an unknown type, a component that cannot be part of a subject, or an empty list.
+            OptionError: a type is unknown, a component cannot be part of a subject, or a list is empty.
         """
         types = _names("type", type)
         components = _names("component", component)
         unknown = sorted(types.difference(EVENT_TYPES))
         if unknown:
             raise OptionError(
-                f"no event has the type {quoted(unknown[0])}: one of {', '.join(EVENT_TYPES)}", invalid=("type",)
+                f"{quoted(unknown[0])} is not an event type: use one of {', '.join(EVENT_TYPES)}", invalid=("type",)
             )
         for name in sorted(components):
             for wrong in filter(None, map(check_component, name.split("."))):
@@ -113,18 +113,18 @@ class Selection:
 
     @classmethod
     def on_subject(cls, subject: str) -> Selection:
-        """Everything on a subject, wildcards allowed."""
+        """Select every message on a subject, wildcards allowed."""
         return cls(subject=subject)
 
 
 def parse_since(since: datetime | timedelta | float) -> float:
-    """Read when a replay begins, as seconds since the epoch.
+    """Return the start of a replay in seconds since the epoch.
 
     Args:
-        since: a time with its time zone, a length of time back from now, or seconds since the epoch.
+        since: a time with its time zone, a timedelta back from now, or seconds since the epoch.
 
     Raises:
-        OptionError: it is none of these, or no calendar has it.
+        OptionError: `since` is something else, or out of range.
     """
     try:
         if isinstance(since, datetime):
@@ -133,14 +133,16 @@ def parse_since(since: datetime | timedelta | float) -> float:
             since = since.timestamp()
         elif isinstance(since, timedelta):
             if since < timedelta(0):
-                raise OptionError("since goes back from now: it cannot be negative", invalid=("since",))
+                raise OptionError(
+                    "since as a timedelta counts back from now and cannot be negative", invalid=("since",)
+                )
             since = max(0.0, time.time() - since.total_seconds())
         if not since >= 0:
-            raise OptionError(f"since is a time from 1970 on, not {quoted(since)}", invalid=("since",))
+            raise OptionError(f"since must be a time from 1970 on, not {quoted(since)}", invalid=("since",))
         datetime.fromtimestamp(since, UTC)
     except (OverflowError, ValueError, TypeError, OSError) as error:
         raise OptionError(
-            f"since is a datetime, a timedelta or a number, not {quoted(since)}", invalid=("since",)
+            f"since must be a datetime, a timedelta or a number, not {quoted(since)}", invalid=("since",)
         ) from error
     return float(since)
 
@@ -150,5 +152,5 @@ def _names(option: str, value: str | Iterable[str] | None) -> frozenset[str]:
         return frozenset()
     names = frozenset([value] if isinstance(value, str) else value)
     if not names:
-        raise OptionError(f"{option} names nothing to receive; leave it out to receive all", invalid=(option,))
+        raise OptionError(f"{option} is empty; leave it out to receive all", invalid=(option,))
     return names

@@ -1,4 +1,4 @@
-"""What a subscription hands out, one `async for` at a time."""
+"""Subscriptions: asynchronous iterators over events and deliveries."""
 
 from __future__ import annotations
 
@@ -28,28 +28,27 @@ __all__ = ["LIMIT", "LIMIT_BYTES", "Counters", "Deliveries", "Delivery", "Events
 T = TypeVar("T")
 
 
-# How much may wait in a subscription before newer messages are dropped.
+# How much a subscription queues before it drops newer messages.
 LIMIT = 65536
 LIMIT_BYTES = 64 * 1024 * 1024
 
-# A consumer that never waits gives the event loop its turn after this many messages.
+# An iteration that never waits yields to the event loop after this many messages.
 _YIELD_EVERY = 256
 
 
 class Subscription(ABC, Generic[T]):
-    """A subscription: an asynchronous context manager, iterated within its block.
+    """An asynchronous context manager that is iterated within its block.
 
-    Entering subscribes and waits until the server has confirmed; leaving unsubscribes, and discards what is still
-    queued. Iteration ends when the block is left or the middleware closes; then what had arrived is handed out
-    first. It ends with NotAuthorised where the server takes the permission back, as after a change of its users. Where
-    the program reads too slowly and as much waits as may, newer messages are dropped and counted, as a nats-server does
-    with a slow consumer: what is handed out stays in order.
+    Entering subscribes and waits for the server's confirmation; leaving unsubscribes and discards what is still queued.
+    Iteration ends when the block is left, or when the middleware closes, after handing out what had arrived. It raises
+    NotAuthorised if the server revokes the permission. If the program reads too slowly and the queue is full, newer
+    messages are dropped and counted, as a nats-server does with a slow consumer; the order is kept.
 
-    Out of a stream nothing is dropped: no more is asked for than may wait. Iteration ends with NoStream where the
-    stream is gone.
+    A replay drops nothing, because it requests only what fits in the queue. Iteration raises NoStream if the stream is
+    deleted.
 
     Attributes:
-        counters: what became of the messages so far.
+        counters: the message counts so far.
     """
 
     def __init__(
@@ -79,7 +78,7 @@ class Subscription(ABC, Generic[T]):
         self._full = False
         self._caught_up = selection.since is None
         self._replayed = asyncio.Event()
-        # Of those that wait, how many were in the stream before; and whether the one that is handed out was.
+        # How many queued messages are history, and whether the one being handed out is.
         self._history_queued = 0
         self._from_history = False
         self._entered = False
@@ -89,29 +88,29 @@ class Subscription(ABC, Generic[T]):
 
     @property
     def subject(self) -> str:
-        """The subject that is subscribed to."""
+        """The subscribed subject."""
         return self._selection.subject
 
     @property
     def queued(self) -> int:
-        """Messages that have arrived and were not handed out: they wait, or were left behind with the block."""
+        """The number of messages that arrived and are still queued, or were discarded on leaving the block."""
         return len(self._waiting) + self._discarded
 
     @property
     def begin(self) -> float | None:
-        """From when on nothing is missing but what `counters` tells, in seconds since the epoch; None until entered.
+        """The time from which nothing is missing except what `counters` reports; None until entered.
 
-        Out of a stream that is the time asked for, or later where the stream does not reach so far back.
+        In seconds since the epoch. For a replay, `since`, or later if the stream does not reach back that far.
         """
         return self._begin
 
     @property
     def replaying(self) -> bool:
-        """Whether there is more to hand out of what was in the stream before; False without a stream."""
+        """True while stored history remains to be handed out; False without a stream."""
         return not self._caught_up or self._history_queued > 0
 
     async def replayed(self) -> None:
-        """Wait until `replaying` is False; somebody else has to iterate meanwhile."""
+        """Wait until `replaying` is False; another task must iterate in the meantime."""
         if self.replaying:
             await self._replayed.wait()
 
@@ -120,12 +119,12 @@ class Subscription(ABC, Generic[T]):
 
         Raises:
             ConnectionFailed: no server confirmed the subscription in time.
-            NotAuthorised: the server refused the subject, or to read a stream.
-            NoStream: no stream stores what is to be replayed.
-            RuntimeError: it was entered before.
+            NotAuthorised: the server refused the subject, or access to the stream.
+            NoStream: no stream stores the subject.
+            RuntimeError: the subscription was entered before.
         """
         if self._entered:
-            raise RuntimeError("a subscription is entered once: call events() or deliveries() again for another")
+            raise RuntimeError("a subscription can be entered only once: call events() or deliveries() again")
         self._entered = True
         try:
             since, stream = self._selection.since, self._selection.stream
@@ -137,7 +136,7 @@ class Subscription(ABC, Generic[T]):
                 self._subscription = self._replay
                 self._begin = self._replay.begin
         except BaseException:
-            self.closed()  # or iterating would wait for ever
+            self.closed()  # or iteration would wait for ever
             raise
         return self
 
@@ -158,7 +157,7 @@ class Subscription(ABC, Generic[T]):
 
     async def __anext__(self) -> T:
         if not self._entered:
-            raise RuntimeError("a subscription is iterated within its block: async with middleware.events() as events")
+            raise RuntimeError("iterate a subscription within its block: async with middleware.events() as events")
         waiting = self._waiting
         while True:
             while waiting:
@@ -171,9 +170,9 @@ class Subscription(ABC, Generic[T]):
                 self._bytes -= len(subject) + len(data)
                 if self._replay is not None:
                     self._count_handed_out(self._replay)
-                taken = self._handle(subject, data, received)
-                if taken is not None:
-                    return taken
+                item = self._handle(subject, data, received)
+                if item is not None:
+                    return item
             if self._failure is not None:
                 raise self._failure
             if self._ended:
@@ -201,15 +200,15 @@ class Subscription(ABC, Generic[T]):
 
     @abstractmethod
     def _handle(self, subject: str, data: bytes, received: float) -> T | None:
-        """What to hand out for a message, None to go on with the next. Counts it either way."""
+        """Count a message and return what to hand out for it; None to skip it."""
 
-    # The transport's side: see choria_lifecycle.middleware.transport, Sink and ReplaySink.
+    # The methods of Sink and ReplaySink, which the transport calls.
 
     def message(self, subject: str, data: bytes) -> None:
         """Queue a message that has arrived."""
         self.counters.received += 1
         size = len(subject) + len(data)
-        # A single message larger than all that may wait is taken when nothing else waits, or it would never be seen.
+        # A message larger than the byte limit is accepted if the queue is empty, or it would never be delivered.
         if len(self._waiting) >= self._limit or (self._waiting and self._bytes + size > self._limit_bytes):
             self.counters.dropped += 1
             return
@@ -218,12 +217,12 @@ class Subscription(ABC, Generic[T]):
         self._wake.set()
 
     def capacity(self) -> tuple[int, int]:
-        """Say how much may come; nothing until half of what waits has been handed out."""
+        """Return the free capacity; none until the queue is half empty."""
         self._full = self._above_half
         return (0, 0) if self._full else (self._limit - len(self._waiting), self._limit_bytes - self._bytes)
 
     def stored(self, subject: str, data: bytes, at: float, history: bool) -> None:
-        """Queue a message out of a stream."""
+        """Queue a message from a stream."""
         self.counters.received += 1
         if history:
             self.counters.replayed += 1
@@ -233,7 +232,7 @@ class Subscription(ABC, Generic[T]):
         self._wake.set()
 
     def caught_up(self) -> None:
-        """Note that all has come that was there before."""
+        """Record that all history has arrived."""
         self._caught_up = True
         self._update_replayed()
 
@@ -254,7 +253,7 @@ class Subscription(ABC, Generic[T]):
 
 
 class Events(Subscription["Event"]):
-    """Lifecycle events, and nothing else; what is invalid or was not asked for is counted."""
+    """A subscription to lifecycle events; other messages are only counted."""
 
     def _handle(self, subject: str, data: bytes, received: float) -> Event | None:  # noqa: ARG002 - no Delivery here
         counters = self.counters
@@ -276,7 +275,7 @@ class Events(Subscription["Event"]):
 
 
 class Deliveries(Subscription[Delivery]):
-    """Every message, valid or not, as a `Delivery`."""
+    """A subscription that hands out every message, valid or not, as a `Delivery`."""
 
     def _handle(self, subject: str, data: bytes, received: float) -> Delivery | None:
         counters = self.counters

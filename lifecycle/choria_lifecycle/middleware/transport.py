@@ -1,7 +1,6 @@
-"""The seam between events and the network: a narrow protocol in bytes.
+"""The transport protocol, which carries subjects and bytes and knows nothing of events.
 
-A transport knows subjects and bytes, nothing of events. `Middleware` stands on it and is the same for all of them, so a
-test may put `InMemoryTransport`, or a transport of its own, in the place of the real one.
+`Middleware` works over any transport, so a test may replace the real one with `InMemoryTransport` or its own.
 """
 
 from __future__ import annotations
@@ -44,79 +43,79 @@ _STREAM = re.compile(r"[^\s.*>/\\\x00-\x20\x7f]+").fullmatch
 
 
 class Sink(Protocol):
-    """What a subscription reports to. Called on the event loop, so none of these may block."""
+    """The receiver of a subscription's messages. Its methods are called on the event loop and must not block."""
 
     def message(self, subject: str, data: bytes) -> None:
-        """A message has arrived."""
+        """Receive a message."""
 
     def gap(self) -> None:
-        """The connection was lost and is back: messages in between were missed."""
+        """Note that messages were missed while the connection was lost; it has been restored."""
 
     def failed(self, error: LifecycleError) -> None:
-        """The server no longer allows the subscription; nothing follows but `closed`."""
+        """Note that the server has revoked the subscription; only `closed` follows."""
 
     def closed(self) -> None:
-        """The transport has closed; nothing follows."""
+        """Note that the transport has closed; nothing follows."""
 
 
 class ReplaySink(Protocol):
-    """What a replay reports to; like `Sink`, and nothing is handed over that it has no room for."""
+    """The receiver of a replay's messages; like `Sink`, but never sent more than its capacity."""
 
     def capacity(self) -> tuple[int, int]:
-        """How many messages, and how many bytes of them, may come now. After zeros `Replay.resume` is called."""
+        """Return how many messages and bytes it accepts now. After zeros it calls `Replay.resume`."""
         ...
 
     def stored(self, subject: str, data: bytes, at: float, history: bool) -> None:
-        """A message has arrived.
+        """Receive a message.
 
         Args:
-            subject: its subject.
-            data: its bytes.
-            at: when the stream has stored it, in seconds since the epoch.
-            history: whether it was in the stream before the replay began.
+            subject: the subject.
+            data: the payload.
+            at: when the stream stored it, in seconds since the epoch.
+            history: whether the stream had stored it before the replay began.
         """
 
     def caught_up(self) -> None:
-        """All of the history has been handed over; said once."""
+        """Note that all history has been handed over; called once."""
 
     def gap(self) -> None:
-        """Messages in between were missed: the stream is another than before, or has let go of what was not read."""
+        """Note that messages were missed: the stream was replaced, or discarded messages before they were read."""
 
     def failed(self, error: LifecycleError) -> None:
-        """The stream is gone, or the server no longer allows to read it; nothing follows but `closed`."""
+        """Note that the stream was deleted, or access to it revoked; only `closed` follows."""
 
     def closed(self) -> None:
-        """The transport has closed; nothing follows."""
+        """Note that the transport has closed; nothing follows."""
 
 
 class Interest(Protocol):
     """Interest in a subject, held until `unsubscribe`."""
 
     async def unsubscribe(self) -> None:
-        """Stop receiving. Does nothing the second time, or once the transport has closed."""
+        """Stop receiving. Does nothing if called again, or once the transport has closed."""
 
 
 class Replay(Interest, Protocol):
-    """A subscription to what a stream has stored, and stores from now on.
+    """A subscription to a stream's stored and future messages.
 
     Attributes:
-        begin: from when on nothing is missing, in seconds since the epoch: the time asked for, or later where the
-            stream does not reach so far back.
+        begin: the time from which nothing is missing, in seconds since the epoch: the time asked for, or later if the
+            stream does not reach back that far.
     """
 
     @property
     def begin(self) -> float: ...
 
     def resume(self) -> None:
-        """Go on: the sink has room again."""
+        """Continue, as the sink has capacity again."""
 
 
 class Transport(Protocol):
-    """How bytes travel. Times are in seconds; whoever made a transport closes it."""
+    """A carrier of messages. Times are in seconds; the code that opens a transport closes it."""
 
     @property
     def server(self) -> str:
-        """Where this is connected to, safe to show; empty while it is not connected."""
+        """The connected server, safe to show; empty while disconnected."""
         ...
 
     async def publish(self, messages: Sequence[Message], timeout: float) -> None:
@@ -125,55 +124,56 @@ class Transport(Protocol):
         Raises:
             DeliveryFailed: a message is too large, or the confirmation did not come in time or can no longer come.
             NotAuthorised: the server refused a subject.
-            OptionError: a subject is none that NATS takes.
+            OptionError: a subject is invalid.
         """
 
     async def publish_stored(self, messages: Sequence[Message], timeout: float) -> None:
         """Send messages and return once a stream has acknowledged every one of them.
 
         Raises:
-            DeliveryFailed: as for `publish`; also where no stream listens on a subject, or a stream refused.
+            DeliveryFailed: as for `publish`; also if no stream stores a subject, or a stream refused a message.
             NotAuthorised: the server refused a subject.
+            OptionError: a subject is invalid.
         """
 
     async def subscribe(self, subject: str, queue: str, sink: Sink, timeout: float) -> Interest:
-        """Subscribe and return once the server has confirmed it: what is published from then on arrives.
+        """Subscribe and return once the server has confirmed; messages published from then on arrive.
 
         Args:
-            subject: what to receive; `*` stands for one token, `>` at the end for one or more.
-            queue: members of one queue group share the messages among them; empty for everything.
-            sink: what is told of messages, losses and gaps.
+            subject: the subject; `*` stands for one token, `>` at the end for one or more.
+            queue: a queue group, whose members share the messages; empty to receive all.
+            sink: the receiver.
             timeout: how long to wait for the confirmation.
 
         Raises:
             ConnectionFailed: no server confirmed in time.
             NotAuthorised: the server refused the subject.
-            OptionError: the subject or the queue is none that NATS takes.
+            OptionError: the subject or the queue is invalid.
         """
         ...
 
     async def replay(self, subject: str, since: float, sink: ReplaySink, timeout: float, stream: str = "") -> Replay:
-        """Hand over what a stream has stored, in order, each message once, and go on with what it stores then.
+        """Replay a stream's stored messages in order, each once, and continue with new ones.
 
-        While the connection is lost nothing is missed: the replay goes on after the last message it has handed over.
+        A lost connection misses nothing: the replay continues after the last message it handed over.
 
         Args:
-            subject: what to receive, as for `subscribe`.
-            since: from which time on, in seconds since the epoch, by the time of the stream.
-            sink: what is told of messages, and for how many it has room.
-            timeout: how long entering may take.
+            subject: the subject, as for `subscribe`.
+            since: the start, in seconds since the epoch by the server's clock.
+            sink: the receiver.
+            timeout: how long to wait for the replay to start.
             stream: the stream's name; by default the one that stores the subject.
 
         Raises:
-            NoStream: none stores all that the subject matches, or several do; or not the one named.
+            NoStream: no stream, or more than one, stores all that the subject matches; or the named stream does not.
             ConnectionFailed: no server answered in time.
-            NotAuthorised: the server does not allow to read streams.
-            OptionError: the subject is none that NATS takes.
+            NotAuthorised: the server refused access to the stream.
+            OptionError: the subject or the stream's name is invalid.
         """
         ...
 
     def bucket(self, name: str) -> Bucket:
-        """Return a bucket of keys and values, without looking whether it is there.
+        """Return a key-value bucket, without checking that it exists.
 
         Raises:
             OptionError: no bucket can have this name.
@@ -181,60 +181,63 @@ class Transport(Protocol):
         ...
 
     async def flush(self, timeout: float) -> None:
-        """Return once the server has answered: whatever it had sent before has then reached the sinks.
+        """Return once the server has answered; everything it had sent before has then reached the sinks.
 
         Raises:
             ConnectionFailed: no server answered in time.
         """
 
     async def close(self) -> None:
-        """Hand out what has arrived, then let go of everything. Does nothing the second time."""
+        """Hand out what has arrived, then release all resources. Closing again does nothing."""
 
 
 def check_messages(messages: Sequence[Message], max_payload: int) -> None:
-    """Refuse what the server would not take, before the first message is sent.
+    """Check that the server would accept all messages, before the first is sent.
 
     Raises:
-        DeliveryFailed: a message is larger than `max_payload`; it names both in bytes.
-        OptionError: a subject holds a wildcard, a blank or an empty token. The server would drop the message without a
-            word, or read the rest of the subject as a command.
+        DeliveryFailed: a message is larger than `max_payload`; the error gives both sizes in bytes.
+        OptionError: a subject has a wildcard, a blank or an empty token. The server would drop the message silently,
+            or read the rest of the subject as a command.
     """
     for subject in {subject for subject, _ in messages}:
         if not _SUBJECT(subject):
-            raise OptionError(f"{quoted(subject)} is no subject to publish on", invalid=("subject",))
+            raise OptionError(f"cannot publish on {quoted(subject)}: not a valid subject", invalid=("subject",))
     for subject, data in messages:
         if len(data) > max_payload:
             raise DeliveryFailed(
-                f"the event on {subject} has {len(data)} bytes, the server takes at most {max_payload}",
+                f"the event on {subject} has {len(data)} bytes, the server accepts at most {max_payload}",
                 subject=subject,
                 may_arrive=False,
             )
 
 
 def check_pattern(subject: str, queue: str) -> None:
-    """Refuse what cannot be subscribed to, before the server closes the connection for it.
+    """Check a subscription's subject and queue; the server would close the connection for invalid ones.
 
     Raises:
-        OptionError: the subject has a blank, an empty token or a wildcard in the wrong place, or the queue a blank.
+        OptionError: the subject has a blank, an empty token or a misplaced wildcard, or the queue has a blank.
     """
     if not _PATTERN(subject):
-        raise OptionError(f"{quoted(subject)} is no subject to subscribe to", invalid=("subject",))
+        raise OptionError(f"cannot subscribe to {quoted(subject)}: not a valid subject", invalid=("subject",))
     if queue and not _QUEUE(queue):
-        raise OptionError(f"{quoted(queue)} is no name for a queue group", invalid=("queue",))
+        raise OptionError(f"{quoted(queue)} is not a valid queue group: it must not contain blanks", invalid=("queue",))
 
 
 def check_stream(name: str) -> None:
-    """Refuse what cannot be the name of a stream, before it becomes part of a subject.
+    """Check a stream's name before it becomes part of a subject.
 
     Raises:
-        OptionError: it is empty, or has a blank, a slash of either kind, or one of `.*>` in it.
+        OptionError: the name is empty, or contains a blank, a slash, a backslash, or one of `.*>`.
     """
     if not _STREAM(name):
-        raise OptionError(f"{quoted(name)} is no name for a stream", invalid=("stream",))
+        raise OptionError(
+            f"{quoted(name)} is not a valid stream name: it must not contain blanks, slashes, dots, * or >",
+            invalid=("stream",),
+        )
 
 
 def no_stream(subject: str) -> DeliveryFailed:
-    """The error for a stored publish that no stream acknowledged."""
+    """Return the error for a stored publish that no stream acknowledged."""
     return DeliveryFailed(
         f"no JetStream stream stores {subject}; plain subscribers may have received the event",
         subject=subject,
@@ -243,12 +246,12 @@ def no_stream(subject: str) -> DeliveryFailed:
 
 
 def nothing_stored(subject: str, detail: str = "") -> NoStream:
-    """The error for a replay without a stream to replay."""
-    return NoStream(f"no JetStream stream stores {subject}{detail}: what was published there before cannot be had")
+    """Return the error for a replay without a stream."""
+    return NoStream(f"no JetStream stream stores {subject}{detail}: earlier messages cannot be replayed")
 
 
 def covers(pattern: str, subject: str) -> bool:
-    """Whether all that a subject with wildcards matches, another one matches too."""
+    """Return True if `pattern` matches everything that `subject`, which may have wildcards, matches."""
     wide, narrow = pattern.split("."), subject.split(".")
     for index, part in enumerate(wide):
         if part == ">":

@@ -1,4 +1,4 @@
-"""Requests to JetStream, which is asked and answers in JSON over subjects of its own (`$JS.API.`)."""
+"""Requests to JetStream's JSON API on the subjects `$JS.API.>`."""
 # nats-py's annotations leave much open, which a strict checker reports at every call.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
@@ -23,24 +23,24 @@ __all__ = ["Api", "JetStreamError", "NoReplyError", "NoResponderError"]
 
 T = TypeVar("T")
 
-# JetStream's own numbers for its errors (nats-server, server/errors.json).
+# Error codes of JetStream (nats-server, server/errors.json).
 _NOT_ENABLED: Final = (10039, 10076)
 
 
 class NoReplyError(Exception):
-    """No answer came: nobody knows whether what was asked for was done."""
+    """No reply came, so the outcome of the request is unknown."""
 
 
 class NoResponderError(NoReplyError):
-    """Nobody listens: there is no JetStream, or none that works at the moment."""
+    """Nothing listens on the subject: JetStream is not enabled, or temporarily unavailable."""
 
 
 class JetStreamError(Exception):
-    """JetStream's answer is an error.
+    """JetStream replied with an error.
 
     Attributes:
-        code: its number among JetStream's errors.
-        enabled: False if it says that there is no JetStream for this user.
+        code: JetStream's error code.
+        enabled: False if JetStream is not enabled for this user.
     """
 
     def __init__(self, code: int, description: str) -> None:
@@ -62,28 +62,28 @@ _decode = msgspec.json.Decoder(_Response).decode
 
 
 class Api:
-    """Asks, and waits for the answer on one connection.
+    """JetStream's API on one connection.
 
-    All of its methods raise UnansweredError, where no answer came by the deadline or the connection was lost;
-    RefusedError, where the answer is an error; and NotAuthorised, where the server does not pass the request on.
+    All methods raise NoReplyError if no reply came by the deadline or the connection was lost; JetStreamError if the
+    reply is an error; and NotAuthorised if the server refused the request.
 
     Args:
-        connection: where to ask.
+        connection: the connection.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def call(self, what: str, request: Mapping[str, object], kind: type[T], deadline: float) -> T:
+    async def call(self, function: str, request: Mapping[str, object], response_type: type[T], deadline: float) -> T:
         """Call a function of the API.
 
         Args:
-            what: its name, and what it is about, such as `STREAM.INFO.EVENTS`.
-            request: what to send.
-            kind: what the answer is to be read as.
-            deadline: until when to wait, by the clock of the event loop.
+            function: the function and its object, such as `STREAM.INFO.EVENTS`.
+            request: the request, sent as JSON.
+            response_type: the type to decode the reply as.
+            deadline: when to stop waiting, by the clock of the event loop.
         """
-        return await self.request(f"$JS.API.{what}", msgspec.json.encode(request), kind, deadline)
+        return await self.request(f"$JS.API.{function}", msgspec.json.encode(request), response_type, deadline)
 
     async def request(
         self,
@@ -93,14 +93,14 @@ class Api:
         deadline: float,
         headers: Mapping[str, str] | None = None,
     ) -> T:
-        """Publish a message on a subject and read the answer, as `call` does."""
-        answer = await self._reply(subject, data, dict(headers) if headers else None, deadline)
+        """Publish a message on a subject and decode the reply, as `call` does."""
+        reply = await self._reply(subject, data, dict(headers) if headers else None, deadline)
         try:
-            error = _decode(answer).error
+            error = _decode(reply).error
             if error is None:
-                return msgspec.json.decode(answer, type=response_type)
+                return msgspec.json.decode(reply, type=response_type)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as failed:
-            raise NoReplyError(f"the answer on {subject} could not be read") from failed
+            raise NoReplyError(f"the reply on {subject} could not be decoded") from failed
         raise JetStreamError(error.err_code, error.description)
 
     async def _reply(self, subject: str, data: bytes, headers: dict[str, str] | None, deadline: float) -> bytes:
@@ -110,19 +110,17 @@ class Api:
         client, lost = connection.client, connection.client.lost
         remaining = max(0.0, deadline - asyncio.get_running_loop().time())
         with connection.permissions.publishing({subject}, inbox=True) as refused:
-            asked = asyncio.create_task(client.request(subject, data, timeout=remaining, headers=headers))
+            request = asyncio.create_task(client.request(subject, data, timeout=remaining, headers=headers))
             try:
-                await wait_confirmed(asked, refused, lost, deadline)
-                answer = await asked
+                await wait_confirmed(request, refused, lost, deadline)
+                reply = await request
             except errors.NoRespondersError as error:
-                raise NoResponderError(
-                    f"nobody answers on {subject}: JetStream is not enabled, or not ready"
-                ) from error
+                raise NoResponderError(f"no responder on {subject}: JetStream is not enabled, or not ready") from error
             except TimeoutError as error:
-                raise NoReplyError(f"no answer on {subject} in time") from error
+                raise NoReplyError(f"no reply on {subject} in time") from error
             except (ConnectionLostError, errors.Error) as error:
                 raise NoReplyError(diagnose(error)) from error
             finally:
-                asked.cancel()
-                await asyncio.gather(asked, return_exceptions=True)
-        return bytes(answer.data)
+                request.cancel()
+                await asyncio.gather(request, return_exceptions=True)
+        return bytes(reply.data)

@@ -1,7 +1,7 @@
-"""nats-py's client where its own behaviour does not suffice; each method says what it mends.
+"""A subclass of nats-py's client that corrects its behaviour; each method says what it changes.
 
-The methods named with an underscore belong to nats-py, which calls them; `tests/integration` notices if a new release
-stops doing so.
+Most methods with a leading underscore override nats-py's own; `tests/integration` notices if a new release no longer
+calls them.
 """
 # nats-py's annotations leave much open, which a strict checker reports at every use.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -34,20 +34,20 @@ __all__ = ["Client", "MessageHandler", "Peer"]
 
 
 MessageHandler: TypeAlias = "Callable[[bytes, bytes, bytes, bytes | None], None]"
-"""What takes a message: its subject, where an answer goes, its data, and its headers as they were sent."""
+"""A function that takes a message: subject, reply subject, data, and the raw headers."""
 
-# The errors after which the server keeps the connection (nats-server, server/client.go); it closes it after all others.
+# After these errors the server keeps the connection open, after all others it closes it (nats-server, client.go).
 _NON_FATAL = (PERMISSIONS_ERR, "maximum subscriptions exceeded", "invalid subject", "invalid publish subject")
 
 
 class Peer(NamedTuple):
-    """A server, as it presents itself.
+    """A server as it introduces itself.
 
     Attributes:
-        name: its name, safe to show; empty if it has none.
-        version: likewise its version.
-        tls: the version of TLS, such as `TLSv1.3`; empty without TLS.
-        certificate: its certificate, as DER; empty without TLS.
+        name: the name, safe to show; may be empty.
+        version: the version, safe to show; may be empty.
+        tls: the TLS version, such as `TLSv1.3`; empty without TLS.
+        certificate: the certificate as DER; empty without TLS.
     """
 
     name: str
@@ -57,20 +57,20 @@ class Peer(NamedTuple):
 
 
 class Client(BaseClient):
-    """A connection to NATS that tells when it was lost, confirms in order, and closes without leaving anything.
+    """A NATS client that reports a lost connection, confirms in order, and leaves nothing behind when closed.
 
     Args:
-        tls: makes the context of each new connection that is encrypted, so that files which were replaced are read
-            again. A server that insists on TLS gets it in any case.
-        require_tls: whether to have nothing to do with a server that does not offer TLS.
-        gossip: whether servers that a server tells of are tried as well.
+        tls: creates the context for each encrypted connection, so that replaced files are read again. Also used for a
+            server that insists on TLS.
+        require_tls: refuse servers that do not offer TLS.
+        gossip: also try the servers that a server advertises.
         find_brokers: called before each attempt to reconnect; returns the servers known by now, best first. If it
             returns none, or is None, nats-py keeps its list.
 
     Attributes:
-        on_connect: called when a connection has been made, before anything is received on it.
-        lost: done once the current connection is lost; a new connection gets a new one, so that whoever holds one knows
-            whether it is still the same connection.
+        on_connect: called on each new connection, before anything is received on it.
+        lost: a future that is done once the current connection is lost. Each connection has its own, so that a caller
+            can tell whether the connection is still the same.
     """
 
     def __init__(
@@ -96,12 +96,12 @@ class Client(BaseClient):
 
     @property
     def last_tried(self) -> ParseResult | None:
-        """The server that was last tried: nats-py's list does not say, servers it has heard of come after it."""
+        """The server that was tried last; nats-py's list does not tell, as it adds advertised servers at the end."""
         return self._socket.last_tried
 
     @property
     def peer(self) -> Peer:
-        """Who greeted last, and how the connection with it is protected."""
+        """The last server that greeted, and its TLS."""
         encrypted = self._socket.ssl_object
         return Peer(
             name=safe(str(self._greeting.get("server_name", "")), 200),
@@ -112,25 +112,25 @@ class Client(BaseClient):
 
     @property
     def wants_certificate(self) -> bool:
-        """Whether the server that greeted last demands a client certificate."""
+        """True if the last server that greeted demands a client certificate."""
         return bool(self._greeting.get("tls_verify"))
 
     @property
     def _greeting(self) -> dict[str, Any]:
-        # What a server sends may be any JSON.
+        # A server may send any JSON.
         info: object = self._server_info
         return info if isinstance(info, dict) else {}
 
     @property
     def ssl_context(self) -> SSLContext:
-        """What the next connection is encrypted with; nats-py would keep its first."""
+        """A new context for the next connection; nats-py would reuse its first."""
         return self._tls()
 
     def enqueue(self, messages: Iterator[Message], limit: int) -> bool:
-        """Queue messages for sending until they have `limit` bytes; True if that many were taken and more may follow.
+        """Queue messages until they add up to `limit` bytes; return True if the limit was reached.
 
-        `publish` does this for one message at a time, and takes as long for it as encoding an event does. The caller
-        has checked subjects and sizes, and that the client is connected.
+        nats-py's `publish` takes as long for each message as encoding an event does. The caller has checked the
+        subjects and sizes, and that the client is connected.
         """
         size = count = 0
         queue = self._pending.append
@@ -147,10 +147,10 @@ class Client(BaseClient):
         return size >= limit
 
     def flushed(self) -> asyncio.Future[None]:
-        """Return a future that is done when all that was queued before has been handed to the socket.
+        """Return a future that is done once everything queued so far has been handed to the socket.
 
-        The queue of such futures has no bound (`flusher_queue_size`): nats-py would wait for room in it outside every
-        deadline, and swallow a cancellation.
+        The queue of these futures is unbounded (`flusher_queue_size`): nats-py would wait for room in it regardless
+        of deadlines, and swallow a cancellation.
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._flush_queue is None:
@@ -159,11 +159,11 @@ class Client(BaseClient):
         return done
 
     def ping(self) -> asyncio.Future[bool]:
-        """Send a PING at once and return the future of its PONG. To be called when all else is `flushed`.
+        """Send a PING at once and return the future of its PONG. Wait for `flushed` first.
 
-        `flush` will not do: it sends its PING ahead of what is queued, so that the PONG confirms nothing; while
-        reconnecting it reports success; and after a timeout it cancels a future, on which a late PONG then ends the
-        read loop.
+        nats-py's `flush` is no substitute: it sends its PING ahead of queued messages, so that the PONG confirms
+        nothing; it reports success while reconnecting; and after a timeout it cancels a future, so that a late PONG
+        ends the read loop.
         """
         pong: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._pongs.append(pong)
@@ -171,11 +171,10 @@ class Client(BaseClient):
         return pong
 
     async def listen(self, subject: str, queue: str, receive: MessageHandler) -> int:
-        """Subscribe, and have each message handed over the moment it is parsed; returns the subscription's number.
+        """Subscribe with a handler that is called as soon as a message is parsed; return the subscription id.
 
-        nats-py puts messages into a queue that a task of each subscription empties into a coroutine, or makes a task
-        for each message of an iterator. That is most of the time a message takes, and drops messages of its own.
-        The caller has checked the subject.
+        nats-py passes messages through a queue and a task per subscription, or a task per message when iterating. That
+        takes most of a message's time, and drops messages. The caller has checked the subject.
         """
         self._sid += 1
         sid = self._sid
@@ -185,19 +184,19 @@ class Client(BaseClient):
         return sid
 
     async def unlisten(self, sid: int) -> None:
-        """Unsubscribe what `listen` subscribed; nothing more is handed over from now on."""
-        # Without its tasks nats-py would write at once, and wait for the socket for as long as that takes.
+        """Unsubscribe what `listen` subscribed; the handler is not called again."""
+        # Without its tasks nats-py would write directly, and wait for the socket without a timeout.
         if self.forget(sid) and self.is_connected and not self.lost.done():
             await self._send_unsubscribe(sid)
 
     def forget(self, sid: int) -> bool:
-        """Drop a subscription that the server does not have; False if it was dropped before."""
+        """Drop a subscription that the server does not have; return False if it was dropped before."""
         return self._listeners.pop(sid, None) is not None and self._subs.pop(sid, None) is not None
 
     def forget_inbox(self) -> None:
-        """Drop the subscription for acknowledgements, which the server has refused: the next request makes another.
+        """Drop the inbox subscription, which the server has refused, so that the next request creates another.
 
-        nats-py subscribes once, and would then wait in vain for every acknowledgement.
+        nats-py subscribes once, and would then wait in vain for every reply.
         """
         prefix, self._resp_sub_prefix = self._resp_sub_prefix, None
         if prefix is None:
@@ -209,25 +208,25 @@ class Client(BaseClient):
                     worker.cancel()
 
     async def stop_receiving(self) -> None:
-        """Ask the server to send nothing more, and keep handing over what is on its way."""
+        """Unsubscribe everything on the server, and keep handing over messages that are on their way."""
         for sid in list(self._listeners):
             await self._send_unsubscribe(sid)
 
     async def shutdown(self) -> None:
-        """Close the connection and wait until every task has ended, whatever state they are in.
+        """Close the connection and wait until every task has ended.
 
-        Takes little more than a second even if the other side takes nothing. Does nothing the second time.
+        Takes little more than a second, even if the peer reads nothing. Calling it again does nothing.
         """
         self._shut_down = True
         tasks = set(self._tasks())
         try:
-            if self._flush_queue is not None:  # it has begun to connect
+            if self._flush_queue is not None:  # `connect` was called
                 async with asyncio.timeout(CLOSE_TIMEOUT):
                     await self.close()
         except (TimeoutError, OSError, errors.Error) as error:
-            logger.debug("the connection did not close and was cut: %r", error)
+            logger.debug("the connection did not close and was aborted: %r", error)
         finally:
-            # Also when the caller is cancelled in between: from here on nothing waits.
+            # Also runs if the caller is cancelled; nothing waits from here on.
             self._socket.abort()
             tasks.update(self._tasks())
             tasks.discard(asyncio.current_task())
@@ -235,7 +234,7 @@ class Client(BaseClient):
                 task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=CLOSE_TIMEOUT)
-        # One of them may have connected in the same turn in which it was cancelled.
+        # A task may have connected in the same iteration of the event loop in which it was cancelled.
         self._socket.abort()
         await self._socket.wait_closed()
 
@@ -254,28 +253,27 @@ class Client(BaseClient):
         receive(subject, reply, data, headers)
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
-        """Mend a greeting before nats-py acts on it."""
+        """Correct a greeting before nats-py acts on it."""
         if not self._gossip:
             info.pop("connect_urls", None)
         if initial_connection:
             if self._require_tls:
-                # A server may speak both; nats-py encrypts only where one insists. nats.go asks for it, and so do we.
+                # Where TLS is optional, nats-py does not use it. nats.go does.
                 info["tls_required"] = bool(info.get("tls_required") or info.get("tls_available"))
-                # One that does not, or someone in between who strips that wish, would get the password in plain text.
+                # A server without TLS, or an attacker who strips the offer, would get the password in plain text.
                 if not info["tls_required"]:
                     raise errors.SecureConnWantedError
-            # A signature is sent also to a server that does not say that it asks for one, as Choria's brokers do not.
+            # Choria's brokers need a signature without announcing so.
             if self._signature_cb is not None:
                 self._auth_configured = True
-            # Compared with the size of every message from here on.
             if not isinstance(info.get("max_payload", 0), int):
-                raise errors.Error("nats: the server's greeting names no usable max_payload")
+                raise errors.Error("nats: the max_payload in the server's greeting is not a number")
         await super()._process_info(info, initial_connection)
 
     async def _process_connect_init(self) -> None:
         if self._shut_down:
-            # asyncio.wait_for of Python 3.11 swallows a cancellation that meets a connection just made; without this
-            # the reconnecting task would go on after the end, and find itself connected.
+            # In Python 3.11 asyncio.wait_for swallows a cancellation that coincides with a new connection; the
+            # reconnecting task would then continue, connected, after shutdown.
             raise asyncio.CancelledError
         self._mark_lost(errors.StaleConnectionError())
         try:
@@ -283,7 +281,7 @@ class Client(BaseClient):
         except (OSError, errors.Error, TimeoutError, LifecycleError):
             raise
         except Exception as error:
-            # A greeting nobody expects must not keep the other servers from being tried.
+            # A malformed greeting must not prevent trying the other servers.
             raise errors.ProtocolError from error
         lost = self.lost = asyncio.get_running_loop().create_future()
 
@@ -291,27 +289,27 @@ class Client(BaseClient):
             if not lost.done():
                 lost.set_result(errors.ConnectionClosedError())
 
-        # asyncio.run cancels every task once the main one has ended, these among them; whoever closes a connection then
-        # must not wait for answers that nobody reads.
+        # asyncio.run cancels all tasks once the main one has ended, these included; code that closes a connection then
+        # must not wait for replies that are never read.
         for task in (self._reading_task, self._flusher_task):
             if task is not None:
                 task.add_done_callback(ended)
         self.on_connect()
 
     def usable(self, urls: list[str]) -> list[str]:
-        """Those URLs that nats-py takes: a single odd one in DNS would keep it from all others."""
+        """Return the URLs that nats-py can parse; it would refuse all because of one."""
         return [url for url in urls if self._is_usable(url)]
 
     def _is_usable(self, url: str) -> bool:
         try:
             self._parse_server_uri(url)
         except (errors.Error, ValueError):
-            logger.debug("passed over a broker that cannot be connected to: %s", safe(url, 200))
+            logger.debug("skipped a broker with an unusable URL: %s", safe(url, 200))
             return False
         return True
 
     async def _connect_to_server(self, s: Srv) -> None:
-        """Ask for the brokers there are by now, before each attempt to come back to one."""
+        """Look up the brokers again before each attempt to reconnect."""
         self._server_info = {}
         if self._find_brokers is not None and self.is_reconnecting:
             found = self.usable(await self._find_brokers())
@@ -334,7 +332,7 @@ class Client(BaseClient):
             self.lost.set_result(reason)
 
     async def _process_err(self, err_msg: str) -> None:
-        """Reconnect where nats-py would close for good, as after a change of the server's users; or stay."""
+        """Reconnect, or stay connected, where nats-py would close for good, as after a change of the server's users."""
         if STALE_CONNECTION in err_msg:
             await super()._process_err(err_msg)
             return
@@ -344,11 +342,11 @@ class Client(BaseClient):
             await self._process_op_err(error)
 
     async def _attempt_reconnect(self) -> None:
-        """Go on after an error nats-py does not expect, such as a name DNS cannot encode, instead of staying silent."""
+        """Keep trying after an error that nats-py does not handle, such as a name that DNS cannot encode."""
         while not self.is_closed:
             try:
                 await super()._attempt_reconnect()
-            except Exception as error:  # noqa: BLE001 - whatever it is, the connection has to come back
+            except Exception as error:  # noqa: BLE001 - any error must lead to another attempt
                 await self._error_cb(error)
             else:
                 return

@@ -1,4 +1,4 @@
-"""A connection to NATS: made before a deadline or not at all, and from then on made again for ever."""
+"""The connection to NATS: opened before a deadline or not at all, then reconnected for ever."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ if TYPE_CHECKING:
 __all__ = ["Connection"]
 
 
-# Choria's client pings every 30 s and allows two outstanding; a black hole is noticed within a minute this way.
+# A black hole is noticed within a minute. Choria's client pings every 30 s and allows two outstanding.
 _PING_SECONDS = 20
 _PINGS_OUTSTANDING = 1
 
-# What the first connection to one of many servers gets at least, unless there is less time than twice that in all.
+# The least time for connecting to one of many servers, unless half of the whole timeout is less.
 _MIN_ATTEMPT_SECONDS = 1.0
 
-# For each step of a reconnect: the TCP connection, the greeting, the TLS handshake, the answer to the credentials.
+# For each step of a reconnect: the TCP connection, the greeting, the TLS handshake, and authentication.
 _RECONNECT_STEP_SECONDS = 5
 
 
 class Connection:
-    """One of nats-py's clients with everything that is decided about it.
+    """A client with its settings, reconnect policy and error reporting.
 
     Attributes:
         client: the client.
-        permissions: who is told what the server refuses.
+        permissions: passes on what the server refuses.
         closing: whether `close` was called.
     """
 
@@ -52,7 +52,7 @@ class Connection:
         self.client = Client(
             lambda: tls_context(settings),
             require_tls=settings.tls,
-            # A server on this machine may be trusted with what must not cross the network in the clear.
+            # Without TLS, credentials for a server on this machine must not go to servers elsewhere.
             gossip=settings.tls or not settings.local,
             find_brokers=self._find if self._brokers else None,
         )
@@ -67,24 +67,24 @@ class Connection:
         self._failures: list[tuple[str, Exception]] = []
         self._servers: list[str] = []
         self._last_error: Exception | None = None
-        self._logged: set[str] = set()  # since the connection was lost
+        self._logged: set[str] = set()  # errors logged since the connection was lost
         self._reported_loss: asyncio.Future[Exception] | None = None
 
     @classmethod
     async def open(cls, settings: ConnectionSettings, timeout: float) -> Connection:
-        """Connect to one of the servers, each of which is tried once.
+        """Connect to one of the servers, trying each once.
 
         Raises:
-            ConnectionFailed: none could be reached, or DNS knows none; the message says why for each.
-            NotAuthorised: none could be reached, and one refused the credentials; or a token has expired.
+            ConnectionFailed: no server could be reached, or DNS names none; the message gives the reason for each.
+            NotAuthorised: no server accepted the connection and one refused the credentials; or a token has expired.
             ConfigError: a file with credentials cannot be used.
-            MissingExtra: the credentials, or finding the servers, need an optional package.
+            MissingExtra: the credentials or the DNS lookup need an optional package.
         """
         self = cls(settings, timeout)
         client = self.client
         arguments = credentials(settings)
         if settings.tls:
-            tls_context(settings)  # what is wrong with it is not a server's fault
+            tls_context(settings)  # raises now rather than for each server
         failed: LifecycleError | None = None
         try:
             async with asyncio.timeout(timeout):
@@ -99,23 +99,21 @@ class Connection:
                     reconnected_cb=self._on_reconnect,
                     reconnect_to_server_handler=self._backoff,
                     max_reconnect_attempts=-1,
-                    # The order of brokers out of DNS means something.
+                    # SRV records come in the order of their priority.
                     dont_randomize=self._brokers is not None,
-                    # A silent server takes its share of the time and leaves the others theirs.
+                    # A silent server must leave time for the others.
                     connect_timeout=self._attempt_timeout(len(self._servers)),  # type: ignore[arg-type]
                     ping_interval=_PING_SECONDS,
                     max_outstanding_pings=_PINGS_OUTSTANDING,
                     inbox_prefix=self.permissions.inbox,
-                    # Nothing is buffered while disconnected; and nats-py never waits within publish, where it would
-                    # swallow a cancellation.
+                    # Buffer nothing while disconnected, and never wait within nats-py's publish, which would swallow a
+                    # cancellation.
                     pending_size=-1,
                     flusher_queue_size=0,
                     **arguments,
                 )
             if not client.is_connected:
-                self._record_failure(
-                    errors.Error("nats: the server answered the credentials with something else than PONG")
-                )
+                self._record_failure(errors.Error("nats: the server did not answer the credentials with PONG"))
         except BaseException as error:
             self.close()
             await client.shutdown()
@@ -127,7 +125,7 @@ class Connection:
                 self._failures.append((self._last_tried, self._interpret(error)))
                 failed = self._connect_error()
         if failed is not None:
-            # Without where it comes from: nats-py's frames hold the password, and some tools log what frames hold.
+            # Drop the traceback: nats-py's frames hold the password, and some tools log local variables.
             failed.__context__ = None
             raise failed.with_traceback(None)
         self._opening = False
@@ -138,34 +136,34 @@ class Connection:
         return self
 
     async def _find(self, timeout: float = _RECONNECT_STEP_SECONDS) -> list[str]:
-        """The brokers that DNS knows now; empty if it knows none, or is not to be asked."""
+        """Return the brokers that DNS names now; empty if it names none, or is not used."""
         if self._brokers is None:
             return []
         return await self._brokers.find(asyncio.get_running_loop().time(), timeout)
 
     @property
     def server(self) -> str:
-        """The server this is connected to, without credentials; empty while it is not connected."""
+        """The connected server's URL without credentials; empty while disconnected."""
         url = self.client.connected_url
         return safe(f"{url.scheme}://{url.netloc.rpartition('@')[2]}") if url is not None else ""
 
     @property
     def state(self) -> str:
-        """In words, why there is no connection."""
+        """The reason why there is no connection."""
         if self.closing:
             return "the middleware is closed"
         if self._is_up:
-            return "the server does not answer"
+            return "the server does not respond"
         reason = f" ({diagnose(self._last_error)})" if self._last_error is not None else ""
-        return f"the connection is lost{reason} and has not come back in time"
+        return f"the connection is lost{reason} and was not restored in time"
 
     def close(self) -> None:
-        """Announce the end: losing the connection is no news then, and nobody waits for it to come back."""
+        """Expect the end: a lost connection is no longer reported, and waiting for it ends."""
         self.closing = True
         self._up.set()
 
     async def connected(self, deadline: float) -> bool:
-        """Wait until there is a connection; False if there is none by the deadline."""
+        """Wait for a connection; return False if there is none by the deadline, or after `close`."""
         while not self._is_up and not self.closing:
             self._up.clear()
             try:
@@ -177,15 +175,15 @@ class Connection:
 
     @property
     def _is_up(self) -> bool:
-        """Whether there is a connection and somebody who reads it.
+        """True while connected and reading.
 
-        asyncio.run cancels nats-py's tasks before those that still wait here, and nats-py does not notice.
+        asyncio.run may cancel nats-py's tasks before those that wait here, and nats-py does not notice.
         """
         return self.client.is_connected and not self.client.lost.done()
 
     @property
     def _last_tried(self) -> str:
-        """The server that was last tried."""
+        """The server that was tried last."""
         url = self.client.last_tried
         return safe(f"{url.scheme}://{url.netloc}") if url is not None else ", ".join(self._servers) or "any broker"
 
@@ -194,11 +192,11 @@ class Connection:
         left = len(self._servers) - len(self._failures)
         if left <= 0:
             raise self._connect_error()
-        # What one did not use is for the others.
+        # Time that one server did not use goes to the others.
         self.client.options["connect_timeout"] = self._attempt_timeout(left)
 
     def _attempt_timeout(self, servers: int) -> float:
-        """How long the next of so many servers may take: its share of the time, but not too little to answer in."""
+        """Return the timeout for the next of the remaining servers: its share of the time, but not too little."""
         remaining = max(0.0, self._deadline - asyncio.get_running_loop().time())
         share = max(remaining / servers, min(_MIN_ATTEMPT_SECONDS, self._timeout / 2))
         return min(self._settings.connect_timeout or remaining, share, remaining)
@@ -214,12 +212,12 @@ class Connection:
         hints = dict.fromkeys(hint(error, self._settings) for _, error in self._failures)
         origin = self._settings.origins.get("servers", "")
         if self._settings.servers == (FALLBACK,) and origin.startswith("no "):
-            hints[f"That broker is a guess, with {safe(origin)}; 'lifecycle config check' says more."] = None
+            hints[f"That broker is a guess: {safe(origin)}."] = None
         kind = NotAuthorised if any(is_authentication_error(error) for _, error in self._failures) else ConnectionFailed
         return kind(" ".join([f"cannot connect to {'; '.join(reasons)}.", *filter(None, hints)]))
 
     def _interpret(self, error: Exception) -> Exception:
-        """The same error, or what it means coming from a server that wants to see a certificate."""
+        """Return the error, or CertificateRefusedError if it means that the server refused the client certificate."""
         ended = isinstance(error, ssl.SSLError | ConnectionResetError | BrokenPipeError | errors.UnexpectedEOF)
         if self.client.wants_certificate and ended and not isinstance(error, ssl.SSLCertVerificationError):
             return CertificateRefusedError(presented=self._settings.cert is not None, error=error)
@@ -227,21 +225,21 @@ class Connection:
 
     async def _on_error(self, error: Exception) -> None:
         if self._opening:
-            # Raised through nats-py's own loop, which would otherwise try for ever.
+            # Raises through nats-py's own loop, which would otherwise try for ever.
             self._record_failure(error)
         elif self.permissions.dispatch(str(error).removeprefix("nats: ")):
-            pass  # whoever waits gets it as an exception
+            pass  # raised to the caller that is waiting
         else:
             error = self._interpret(error)
             self._last_error = error
             text = diagnose(error)
-            # The same at each attempt of an outage is no news.
+            # Warn once per outage, not at each attempt.
             level = logging.DEBUG if self.closing or text in self._logged else logging.WARNING
             self._logged.add(text)
             logger.log(level, "connection to NATS: %s", text)
 
     async def _on_disconnect(self) -> None:
-        # nats-py starts over after an attempt that went wrong in a way it does not expect: that is no further loss.
+        # nats-py also calls this when it starts over after a failed attempt to reconnect.
         if not self.closing and not self._opening and self.client.lost is not self._reported_loss:
             self._reported_loss = self.client.lost
             reason = self.client.lost.result() if self.client.lost.done() else errors.StaleConnectionError()

@@ -1,4 +1,4 @@
-"""Credentials as nats-py takes them."""
+"""Credentials in the form that nats-py takes."""
 # pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownArgumentType=false
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ __all__ = ["credentials", "inbox_prefix"]
 
 
 def credentials(settings: ConnectionSettings) -> dict[str, Any]:
-    """The arguments of nats-py's connect that carry credentials. `Client` sees to it that they are sent encrypted only.
+    """Return the credentials as arguments of nats-py's connect. `Client` ensures that they are sent encrypted only.
 
     Raises:
-        ConfigError: a file cannot be read, or is not what it should be.
+        ConfigError: a file cannot be read, or has the wrong contents.
         NotAuthorised: a Choria token, or a creds file, has expired.
-        MissingExtra: keys are needed, and the package that handles them is not installed.
+        MissingExtra: the package that signs with the key is not installed.
     """
-    # Functions, so that no frame of a traceback holds the secrets themselves.
+    # Functions, so that the secrets never become local variables in a traceback.
     user: dict[str, Any] = {}
     if settings.user is not None and settings.password is not None:
         user = {"user": lambda: settings.user, "password": lambda: settings.password}
     if settings.token is not None:
         return {"token": lambda: settings.token}
-    # Files are read again for every connection: they are replaced while programs run.
+    # Files are read again for every connection, because they may be replaced while the program runs.
     if settings.creds is not None:
         _need_nkeys()
         creds, origin = settings.creds, settings.origins.get("creds", "")
@@ -60,7 +60,7 @@ def credentials(settings: ConnectionSettings) -> dict[str, Any]:
         def choria_signature(nonce: str) -> bytes:
             return sign_choria(read_seed(seed, seed_origin), nonce.encode())
 
-        # nats-py sends token and signature to a broker that greets with a nonce, and the user to any other.
+        # nats-py sends the token and signature to a broker that greets with a nonce, the user to any other.
         return {"token": lambda: _read_valid_token(jwt, jwt_origin), "signature_cb": choria_signature, **user}
     return user
 
@@ -75,14 +75,14 @@ def _read_valid_jwt(path: Path, origin: str) -> bytes:
     jwt, _ = read_creds(path, origin)
     end = creds_end(jwt)
     if end is not None and time.time() > end + CLOCK_LEEWAY:
-        raise NotAuthorised(f"the creds {path} expired on {format_time(end)}; get new ones from who issued them")
+        raise NotAuthorised(f"the creds {path} expired on {format_time(end)}; get new ones from their issuer")
     return jwt
 
 
 def inbox_prefix(settings: ConnectionSettings) -> str:
-    """What the subjects begin with on which answers come.
+    """Return the inbox prefix for replies.
 
-    Choria's broker allows the holder of a token those that are named after its caller, and no others.
+    With a token, Choria's broker allows only inboxes named after its caller.
 
     Raises:
         ConfigError: the token cannot be read.
@@ -95,22 +95,25 @@ def inbox_prefix(settings: ConnectionSettings) -> str:
 
 
 def check_seed(path: Path, origin: str = "") -> None:
-    """Refuse a file that holds no seed, before nats-py does so in words of its own.
+    """Check that a file holds a NATS seed; nats-py's own error would be less clear.
 
     Raises:
-        ConfigError: it cannot be read, or holds something else.
+        ConfigError: the file cannot be read, or holds something else.
     """
     import nkeys
 
     try:
         nkeys.from_seed(bytearray(read_file(path, origin).strip()))
     except (nkeys.NkeysError, ValueError):
-        # Without its cause, whose traceback holds what was read.
-        raise ConfigError(f"{path} holds no NATS seed") from None
+        # Not chained: the traceback of the cause holds the file's contents.
+        raise ConfigError(f"{path} does not hold a NATS seed") from None
 
 
 def sign_with_nkey(seed: bytes, nonce: str) -> bytes:
-    """A server's nonce, signed; in base64 for URLs without padding, which both NATS and Choria's broker read."""
+    """Sign a server's nonce with an encoded NATS seed; return URL-safe base64 without padding.
+
+    Not merged with `sign_with_seed`: each needs its own extra, nkeys or cryptography.
+    """
     import nkeys
 
     return base64.urlsafe_b64encode(nkeys.from_seed(bytearray(seed)).sign(nonce.encode())).rstrip(b"=")

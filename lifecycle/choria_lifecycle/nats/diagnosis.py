@@ -1,4 +1,4 @@
-"""What went wrong with a connection, in words for people, and what they can do about it."""
+"""Connection errors explained for people, with hints on what to do."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ if TYPE_CHECKING:
 
 __all__ = ["CertificateRefusedError", "diagnose", "hint", "is_authentication_error"]
 
-# OpenSSL's numbers, X509_V_ERR_*, of what is found when a certificate is verified.
+# Verification errors of OpenSSL, X509_V_ERR_*.
 _NOT_YET_VALID: Final = 9
 _EXPIRED: Final = 10
 _NAME_MISMATCH: Final = (62, 64)
 
 
 class CertificateRefusedError(errors.Error):
-    """A server that wants to see a client certificate has ended the connection.
+    """A server that demands a client certificate has closed the connection.
 
     Args:
-        presented: whether one was shown.
-        error: how the end was noticed. In TLS 1.3 the server's reason often comes too late to be read.
+        presented: whether a certificate was presented.
+        error: the error that was noticed. In TLS 1.3 the server's reason often arrives too late to be read.
     """
 
     def __init__(self, *, presented: bool, error: Exception) -> None:
         self.presented = presented
         reason = error.reason if isinstance(error, ssl.SSLError) else None
-        said = f" ({reason.lower().replace('_', ' ')})" if reason else ""
+        detail = f" ({reason.lower().replace('_', ' ')})" if reason else ""
         super().__init__(
-            f"the server does not accept the client certificate{said}"
+            f"the server does not accept the client certificate{detail}"
             if presented
             else "the server asks for a client certificate"
         )
 
 
 def is_authentication_error(error: Exception) -> bool:
-    """Whether a server refused the credentials."""
+    """Return True if a server refused the credentials."""
     if isinstance(error, errors.AuthorizationError):
         return True
     text = str(error).lower()
@@ -51,7 +51,7 @@ def is_authentication_error(error: Exception) -> bool:
 
 
 def diagnose(error: Exception) -> str:
-    """Say in a few words why a connection failed or was lost."""
+    """Describe in a few words why a connection failed or was lost."""
     if is_authentication_error(error):
         return "the server refused the credentials"
     match error:
@@ -62,7 +62,7 @@ def diagnose(error: Exception) -> str:
         case socket.gaierror():
             return f"host name not found ({error.strerror})"
         case UnicodeError():
-            return "host name cannot be looked up"
+            return "invalid host name"
         case ssl.SSLCertVerificationError():
             return f"certificate not trusted ({error.verify_message.rstrip('.')})"
         case ssl.SSLError():
@@ -72,7 +72,7 @@ def diagnose(error: Exception) -> str:
         case errors.UnexpectedEOF() | ConnectionResetError() | BrokenPipeError():
             return "the server closed the connection"
         case errors.StaleConnectionError():
-            return "the server no longer answers"
+            return "the server no longer responds"
         case errors.NoServersError():
             return "no server is known"
         case TimeoutError():
@@ -84,7 +84,7 @@ def diagnose(error: Exception) -> str:
 
 
 def hint(error: Exception, settings: ConnectionSettings) -> str:
-    """Say in a sentence what to do about it; empty if there is nothing more to say than the cause."""
+    """Return a sentence on what to do about an error; may be empty."""
     if is_authentication_error(error):
         return _credentials_hint(settings)
     match error:
@@ -93,10 +93,10 @@ def hint(error: Exception, settings: ConnectionSettings) -> str:
         case socket.gaierror() | UnicodeError():
             return "Is the name right, and does this machine's DNS work?"
         case ssl.SSLCertVerificationError() if not settings.tls:
-            drop = ", or drop --no-tls" if settings.origins.get("tls") == "argument tls" else ""
-            return f"The server insists on TLS, which was not asked for: write tls:// with NATS_CA{drop}."
+            remove = ", or remove tls=False" if settings.origins.get("tls") == "argument tls" else ""
+            return f"The server requires TLS: use a tls:// URL with NATS_CA{remove}."
         case ssl.SSLCertVerificationError(verify_code=code) if code == _EXPIRED:
-            return "The server's certificate, or its authority's, has to be renewed."
+            return "The server's certificate, or its authority's, must be renewed."
         case ssl.SSLCertVerificationError(verify_code=code) if code == _NOT_YET_VALID:
             return "Is the clock of this machine right?"
         case ssl.SSLCertVerificationError(verify_code=code) if code in _NAME_MISMATCH:
@@ -104,25 +104,24 @@ def hint(error: Exception, settings: ConnectionSettings) -> str:
             return f"Connect by a name that the server's certificate lists{legacy if _may_be_legacy(settings) else ''}."
         case ssl.SSLCertVerificationError():
             if settings.ca:
-                return (
-                    f"Trust the authority that signed it, in {settings.ca}{_origin(settings, 'ca')}, or with --tlsca."
-                )
-            return "Trust the authority that signed it, with NATS_CA or --tlsca; trusted are those of the system."
+                return f"Trust the authority that signed it, in {settings.ca}{_origin(settings, 'ca')}, or with ca=."
+            return "Trust the authority that signed it, with NATS_CA or ca=; by default the system's are trusted."
         case ssl.SSLError(reason=reason) if reason and "PROTOCOL" in reason:
-            return "The server may speak no TLS newer than 1.1; 1.2 is the least."
+            return "At least TLS 1.2 is required, which the server may not support."
         case CertificateRefusedError(presented=True):
-            shown = f"{settings.cert}{_origin(settings, 'cert')}"
-            return f"Has {shown} expired, or does the server trust another authority?"
+            return (
+                f"Has {settings.cert}{_origin(settings, 'cert')} expired, or does the server trust another authority?"
+            )
         case CertificateRefusedError() if settings.jwt is not None:
             return "Give one with plugin.security.choria.certificate and plugin.security.choria.key."
         case CertificateRefusedError():
-            return "Give one with NATS_CERT and NATS_KEY, or --tlscert and --tlskey."
+            return "Give one with NATS_CERT and NATS_KEY, or cert= and key=."
         case errors.SecureConnWantedError() if "tls" in settings.origins:
-            return "Choria's connections are encrypted; --no-tls does without."
+            return "Choria's configuration requires TLS; tls=False turns it off."
         case errors.SecureConnWantedError():
-            asked = next((name for name in ("ca", "cert") if getattr(settings, name)), "")
-            what = settings.origins.get(asked) or "a tls:// URL, or tls=True,"
-            return f"What asked for it is {what}: leave that out, or have the server encrypt."
+            option = next((name for name in ("ca", "cert") if getattr(settings, name)), "")
+            origin = settings.origins.get(option) or "a tls:// URL or tls=True"
+            return f"TLS was asked for by {origin}: remove that, or enable TLS on the server."
         case TimeoutError():
             return "Does a firewall drop what is sent there?"
         case _:
@@ -130,7 +129,7 @@ def hint(error: Exception, settings: ConnectionSettings) -> str:
 
 
 def _may_be_legacy(settings: ConnectionSettings) -> bool:
-    """Whether Choria's configuration is in force and demands that a certificate lists its names."""
+    """Return True if Choria's configuration is used and requires the certificate to list its names."""
     return settings.verify is Verify.FULL and "verify" in settings.origins
 
 
@@ -145,8 +144,8 @@ def _credentials_hint(settings: ConnectionSettings) -> str:
     if settings.token is not None:
         return "Is the token right?"
     if settings.cert is not None:
-        return f"It does not let the holder of {settings.cert}{_origin(settings, 'cert')} in; it may ask for a token."
-    return "It asks for some: NATS_CREDS, NATS_NKEY, or NATS_USER and NATS_PASSWORD."
+        return f"The certificate {settings.cert}{_origin(settings, 'cert')} is not enough; a token may be required."
+    return "It requires some: set NATS_CREDS, NATS_NKEY, or NATS_USER and NATS_PASSWORD."
 
 
 def _origin(settings: ConnectionSettings, name: str) -> str:

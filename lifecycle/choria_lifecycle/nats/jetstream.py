@@ -1,4 +1,4 @@
-"""Streams of JetStream: which one stores a subject, and a consumer that reads it from a place on."""
+"""JetStream streams: finding the one that stores a subject, and creating consumers that read it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["NO_STREAM", "MessageMetadata", "StreamCursor", "Streams", "parse_ack_subject"]
 
 NO_STREAM: Final = 10059
-"""JetStream's number for a stream that is not there (nats-server, server/errors.json)."""
+"""JetStream's error code for a stream that does not exist (nats-server, server/errors.json)."""
 
-# Clocks that are this far apart are set wrong.
+# A larger difference between two clocks is an error worth a warning.
 _MAX_SKEW_SECONDS: Final = 60.0
 
-# The server forgets a consumer that nobody has asked anything for so long.
+# The server deletes a consumer that has not been used for this long, in nanoseconds.
 _INACTIVE_THRESHOLD: Final = 60 * 10**9
 
 
@@ -58,14 +58,14 @@ class _Consumer(msgspec.Struct):
 
 
 class MessageMetadata(NamedTuple):
-    """What a consumer says of a message.
+    """The metadata of a message that a consumer delivers.
 
     Attributes:
-        consumer: its name.
-        stream_sequence: the message's number in the stream.
-        consumer_sequence: its number among those that the consumer has delivered, from 1.
+        consumer: the consumer's name.
+        stream_sequence: the message's sequence in the stream.
+        consumer_sequence: its sequence among the messages that the consumer has delivered, from 1.
         time: when it was stored, in nanoseconds since the epoch.
-        pending: how many follow at the moment.
+        pending: how many messages follow at present.
     """
 
     consumer: bytes
@@ -76,10 +76,10 @@ class MessageMetadata(NamedTuple):
 
 
 def parse_ack_subject(reply: bytes) -> MessageMetadata | None:
-    """Read the subject on which a message could be acknowledged; None if it is none.
+    """Parse the subject for acknowledging a message; return None for any other subject.
 
-    It is `$JS.ACK`, in some versions a domain and an account, then the stream, the consumer, how often the message was
-    delivered, and the other four as above (nats-server, server/consumer.go).
+    It consists of `$JS.ACK`, in some versions a domain and an account hash, the stream, the consumer, the number of
+    deliveries, and the other four fields above (nats-server, server/consumer.go).
     """
     fields = reply.split(b".")
     if len(fields) > 9:
@@ -92,17 +92,17 @@ def parse_ack_subject(reply: bytes) -> MessageMetadata | None:
 
 @dataclass(slots=True)
 class StreamCursor:
-    """Where a reader is in a stream.
+    """The position of a reader in a stream.
 
     Attributes:
-        subject: which messages it reads.
-        time: when the last message it has read was stored, in nanoseconds since the epoch; before the first, from which
-            time on it wants them.
-        stream: the name of the stream.
-        created: when the stream was made, as the server says; another one of the same name has another time.
-        last_sequence: the number of the last message it has read; 0 before the first.
-        last_at_start: the number of the last message that was there when it began.
-        begin: from when on the stream had all messages then, in seconds since the epoch.
+        subject: the subject to read.
+        time: when the last message read was stored, in nanoseconds since the epoch; before the first, the time to start
+            from.
+        stream: the stream's name.
+        created: when the stream was created, as the server reports it; distinguishes a new stream of the same name.
+        last_sequence: the sequence of the last message read; 0 before the first.
+        last_at_start: the stream's last sequence when the reader started.
+        begin: the time from which the stream was then complete, in seconds since the epoch.
     """
 
     subject: str
@@ -114,31 +114,31 @@ class StreamCursor:
     begin: float = 0.0
 
     def advance(self, sequence: int, time: int) -> bool:
-        """Note that a message was read; returns whether it was there when the reader began."""
+        """Move past a message; return True if it was stored before the reader started."""
         self.last_sequence, self.time = sequence, time
         return sequence <= self.last_at_start
 
 
 class Streams:
-    """What JetStream says of its streams. Its methods raise as those of `Api` do.
+    """The streams of a JetStream server. The methods raise the same errors as those of `Api`.
 
     Args:
-        api: where to ask.
+        api: the API to call.
     """
 
     def __init__(self, api: Api) -> None:
         self._api = api
 
     async def find(self, cursor: StreamCursor, name: str, deadline: float) -> None:
-        """Fill in which stream to read, and how far it goes at the moment.
+        """Find the stream to read and initialise the cursor from its state.
 
         Args:
-            cursor: where a reader begins.
+            cursor: the reader's cursor, with subject and time.
             name: the stream's name; empty for the one that stores the subject.
-            deadline: until when to wait.
+            deadline: when to stop waiting.
 
         Raises:
-            NoStream: there is none, or more than one, or it does not keep all of it.
+            NoStream: no stream, or more than one, stores the subject, or the stream does not keep all of its messages.
         """
         try:
             cursor.stream = name or await self._name(cursor.subject, deadline)
@@ -151,33 +151,34 @@ class Streams:
             if error.code == NO_STREAM:
                 raise NoStream(f"there is no JetStream stream {cursor.stream}") from error
             raise
-        # A copy of another stream has none of its own.
+        # A mirror has no subjects of its own.
         stored = info.config.subjects
         if stored and not any(covers(each, cursor.subject) for each in stored):
             raise NoStream(
-                f"the stream {cursor.stream} does not store all of {cursor.subject}, but {safe(', '.join(stored), 200)}"
+                f"the stream {cursor.stream} does not store all of {cursor.subject}, but only "
+                f"{safe(', '.join(stored), 200)}"
             )
         kept = info.config.max_msgs_per_subject
         if kept > 0:
             raise NoStream(
-                f"the stream {cursor.stream} keeps the last {kept} of each subject, and all alive events of a "
-                "component have the same: set its max_msgs_per_subject to -1"
+                f"the stream {cursor.stream} keeps only the last {kept} messages of each subject, and all alive events "
+                "of a component share one: set its max_msgs_per_subject to -1"
             )
         _warn_of_clock_skew(info.ts)
         cursor.created, cursor.last_at_start = info.created, info.state.last_seq
         cursor.begin = max(cursor.time / 1e9, _complete_since(info))
 
     async def create_consumer(self, cursor: StreamCursor, name: str, deadline: float) -> tuple[bool, int]:
-        """Make a consumer that goes on where the reader is.
+        """Create a consumer that continues at the cursor.
 
         Returns:
-            Whether messages in between are missed for good, and how many there are to read.
+            Whether messages after the cursor were lost, and how many messages are pending.
         """
         info = await self._info(cursor.stream, deadline)
         other = info.created != cursor.created or info.state.last_seq < max(cursor.last_sequence, cursor.last_at_start)
         missed = other or 0 < cursor.last_sequence < info.state.first_seq - 1
         if other:
-            # Numbers begin anew; what matters is what was stored since.
+            # In a new stream the sequences start over, so continue by time.
             cursor.created, cursor.last_sequence, cursor.last_at_start, cursor.time = (
                 info.created,
                 0,
@@ -207,7 +208,7 @@ class Streams:
         return missed, made.num_pending
 
     async def has_dropped_after(self, cursor: StreamCursor, sequence: int, deadline: float) -> bool:
-        """Whether the stream has let go of messages after one that was read."""
+        """Return True if the stream has deleted messages that follow a sequence."""
         return (await self._info(cursor.stream, deadline)).state.first_seq > sequence + 1
 
     async def _name(self, subject: str, deadline: float) -> str:
@@ -215,7 +216,7 @@ class Streams:
         if not names:
             raise nothing_stored(subject)
         if len(names) > 1:
-            raise NoStream(f"several streams store some of {subject}, name one: {safe(', '.join(names), 200)}")
+            raise NoStream(f"several streams store parts of {subject}, name one: {safe(', '.join(names), 200)}")
         return names[0]
 
     async def _info(self, stream: str, deadline: float) -> _Info:
@@ -223,27 +224,27 @@ class Streams:
 
 
 def _complete_since(info: _Info) -> float:
-    """From when on a stream has all messages that it was to store, in seconds since the epoch."""
+    """Return the time from which a stream has all its messages, in seconds since the epoch."""
     state = info.state
     oldest = info.created if state.first_seq <= 1 else state.first_ts if state.messages else ""
     try:
         return datetime.fromisoformat(oldest).timestamp()
-    except ValueError:  # it has let go of all of them
+    except ValueError:  # all messages were deleted
         return time.time()
 
 
 def _warn_of_clock_skew(theirs: str) -> None:
-    """Warn where the server has another time, by which it says when it has stored what."""
+    """Warn if the server's clock, which timestamps stored messages, differs from ours."""
     try:
         ahead = datetime.fromisoformat(theirs).timestamp() - time.time()
-    except ValueError:  # servers before 2.10 do not say it
+    except ValueError:  # servers before 2.10 do not send their time
         return
     if abs(ahead) > _MAX_SKEW_SECONDS:
         logger.warning(
-            "the clock of the server is %.0f s %s this one: what its streams stored will seem too %s; set the clocks",
+            "the clock of the server is %.0f s %s this machine's: stored messages will seem too %s; correct the clocks",
             abs(ahead),
             "ahead of" if ahead > 0 else "behind",
-            "young" if ahead > 0 else "old",
+            "recent" if ahead > 0 else "old",
         )
 
 

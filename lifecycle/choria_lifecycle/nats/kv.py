@@ -1,9 +1,8 @@
-"""Buckets of keys and values, as NATS' clients keep them in JetStream streams.
+"""Key-value buckets in JetStream, laid out as by NATS' own clients.
 
-A bucket B is the stream KV_B, a key K of it the last message on `$KV.B.K`, and its revision the sequence of that
-message. Writing names the revision that is to be replaced, and the server compares. Choria allows a candidate of an
-election no more than to write, and to read what a stream says of itself (go-choria, broker/network/choria_auth.go);
-what a key holds is looked at only where that is allowed too.
+A bucket B is the stream KV_B; its key K is the last message on `$KV.B.K`, whose sequence is the revision. A write names
+the revision to replace, and the server compares. Choria allows an election's candidates only to write and to read the
+stream's info (go-choria, broker/network/choria_auth.go); a key is read only if that is allowed too.
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ _EXPECTED_SEQUENCE: Final = "Nats-Expected-Last-Subject-Sequence"
 _WRITE_ID: Final = "Nats-Msg-Id"
 _OPERATION: Final = "KV-Operation"
 _MARKER_REASON: Final = "Nats-Marker-Reason"
-# Ours: the holder of the key has let go of it, rather than somebody else having deleted it.
+# Our own header: the holder released the key, as opposed to another client deleting it.
 _RELEASED: Final = "Lifecycle-Released"
 
-# JetStream's own numbers for its errors (nats-server, server/errors.json).
+# Error codes of JetStream (nats-server, server/errors.json).
 _NO_STREAM: Final = 10059
 _NO_MESSAGE: Final = 10037
 _WRONG_SEQUENCE: Final = 10071
@@ -62,11 +61,11 @@ class _Last(msgspec.Struct):
 
 
 class NatsBucket:
-    """A bucket on a server. See `choria_lifecycle.middleware.bucket.Bucket` for what its methods promise.
+    """A bucket on a server; implements `choria_lifecycle.middleware.bucket.Bucket`.
 
     Args:
-        connection: where it is.
-        name: its name.
+        connection: the connection to the server.
+        name: the bucket's name.
     """
 
     def __init__(self, connection: Connection, name: str) -> None:
@@ -88,7 +87,7 @@ class NatsBucket:
                 raise
         headers = _headers(last.hdrs)
         if headers.get(_WRITE_ID) == token:
-            return WriteResult(last.seq, previous_released=False)  # it was stored, and the answer got lost
+            return WriteResult(last.seq, previous_released=False)  # it was stored, and the reply was lost
         if revision or not (headers.get(_OPERATION) in ("DEL", "PURGE") or _MARKER_REASON in headers):
             raise RevisionConflict(key)
         return WriteResult(
@@ -117,25 +116,25 @@ class NatsBucket:
         try:
             stored = await self._api.request(self._subject(key), value.encode(), _Stored, deadline, headers)
         except JetStreamError as error:
-            # Where a write is still under way, and nobody knows how it ends, the server has other numbers.
+            # While another write is pending, the server replies with other codes, and the outcome is unknown.
             if error.code == _WRONG_SEQUENCE:
                 raise RevisionConflict(key) from error
             raise self._translate(error) from error
         except NoReplyError as error:
             if isinstance(error, NoResponderError):
-                await self._config(deadline)  # raises where nobody answers as there is no bucket
+                await self._config(deadline)  # raises NoStream if the bucket does not exist
             raise self._translate(error) from error
         return stored.seq
 
     async def _last(self, key: str, deadline: float) -> _Message | None:
-        """What was last written; None if there is nothing, or this user may not look."""
+        """Return the last message of a key; None if there is none, or this user may not read it."""
         if not self._may_read:
             return None
         request = {"last_by_subj": self._subject(key)}
         try:
             last = await self._api.call(f"STREAM.MSG.GET.KV_{self._name}", request, _Last, deadline)
         except NotAuthorised:
-            logger.debug("the bucket %s may be written, but not read", self._name)
+            logger.debug("this user may write to the bucket %s, but not read it", self._name)
             self._may_read = False
             return None
         except JetStreamError as error:
@@ -160,7 +159,7 @@ def _deadline(timeout: float) -> float:
 
 
 def _headers(encoded: str) -> dict[str, str]:
-    """The headers of a stored message; empty if they cannot be read."""
+    """Decode the headers of a stored message; return an empty dict if they are malformed."""
     try:
         lines = base64.b64decode(encoded).decode().split("\r\n")[1:]
     except ValueError:

@@ -1,4 +1,4 @@
-"""Who is told when the server refuses something without ending the connection."""
+"""Permission errors of the server, dispatched to the callers that they concern."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PermissionWatcher", "RefusedSubscription"]
 
-# The server quotes subjects as Go's %q does, and names the subscription's number only after a reload of its settings.
+# The server quotes subjects as Go's %q does, and gives the subscription id only after reloading its settings.
 _QUOTED = r'("(?:[^"\\]|\\.)*")'
 _VIOLATION = re.compile(
     rf"permissions violation for (publish|subscription) to {_QUOTED}"
@@ -24,18 +24,18 @@ _VIOLATION = re.compile(
     r'(?:.*\(sid "(\d+)"\))?',
     re.IGNORECASE,
 )
-# Words that follow a SUB without naming it.
+# Errors of a SUB that do not name its subject.
 _ANY_SUBSCRIPTION = re.compile(r"maximum subscriptions exceeded|invalid subject", re.IGNORECASE)
 
 
 class RefusedSubscription(NamedTuple):
-    """A subscription that the server does not keep.
+    """A subscription that the server has refused or revoked.
 
     Attributes:
-        subject: its subject.
-        queue: its queue group, or empty.
-        sid: its number, or None where the server does not say.
-        error: what to tell its owner.
+        subject: the subject.
+        queue: the queue group, or empty.
+        sid: the subscription id, or None if the server did not give it.
+        error: the error for its owner.
     """
 
     subject: str
@@ -52,15 +52,14 @@ class _Waiter(NamedTuple):
 
 
 class PermissionWatcher:
-    """Knows who waits for the server to take something, and tells them if it does not.
+    """Passes permission errors on to the callers that wait for a publish or a subscription to be confirmed.
 
     Args:
-        inbox: what the subjects begin with on which answers come; a user may be denied them like any others.
+        inbox: the inbox prefix for replies, which a user may be denied like any other subject.
 
     Attributes:
-        inbox: the same.
-        on_subscription: called for each refused subscription, whether its owner waits or it was confirmed long ago;
-            returns whether it was known.
+        inbox: the inbox prefix.
+        on_subscription: called for each refused subscription, pending or confirmed; returns whether it was known.
     """
 
     def __init__(self, inbox: str) -> None:
@@ -72,7 +71,7 @@ class PermissionWatcher:
     def publishing(
         self, subjects: Collection[str], *, inbox: bool = False
     ) -> Generator[asyncio.Future[LifecycleError]]:
-        """While this lasts, learn whether the server refuses one of the subjects, or the inbox for acknowledgements.
+        """Watch within a block for the server to refuse one of the subjects, or the inbox.
 
         Returns:
             A future whose result, not its exception, is the error to raise.
@@ -82,7 +81,7 @@ class PermissionWatcher:
 
     @contextmanager
     def subscribing(self, subject: str, queue: str) -> Generator[asyncio.Future[LifecycleError]]:
-        """The same for a subscription."""
+        """Watch within a block for the server to refuse a subscription; see `publishing`."""
         with self._wait(_Waiter((), (subject, queue), False, _future())) as refused:
             yield refused
 
@@ -92,12 +91,12 @@ class PermissionWatcher:
         try:
             yield entry.refused
         finally:
-            # Not remove(), which compares: equal entries of two callers are still two.
+            # Not remove(), which compares by value: two callers may have equal entries.
             self._waiters = [other for other in self._waiters if other.refused is not entry.refused]
             entry.refused.cancel()
 
     def dispatch(self, message: str) -> bool:
-        """Tell those concerned what the server said; False if nobody is."""
+        """Pass an error message of the server on; return False if it concerns no caller."""
         found = _VIOLATION.search(message)
         if found is None:
             return self._fail_subscribing(message)
@@ -119,7 +118,7 @@ class PermissionWatcher:
         return self.on_subscription(RefusedSubscription(subject, queue, sid, error)) or told
 
     def _fail_subscribing(self, words: str) -> bool:
-        """Fail every subscription that is being entered: the server does not say which of them it has refused."""
+        """Fail every pending subscription, because the server does not say which one it has refused."""
         if not _ANY_SUBSCRIPTION.search(words):
             return False
         error = ConnectionFailed(f"the server refused the subscription: {safe(words, 200)}")
@@ -138,7 +137,7 @@ def _future() -> asyncio.Future[LifecycleError]:
 
 
 def _unquoted(text: str) -> str:
-    # For all that a subject may hold Go's quoting and JSON's are the same.
+    # For all characters of a subject, Go's quoting and JSON's are the same.
     try:
         return str(json.loads(text))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Which server to try next after a lost connection, and when."""
+"""The reconnect policy: which server to try next, and when."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ MAX_DELAY = 20.0
 
 
 class ReconnectHandler:
-    """Tries every server of the pool, then waits, longer each time, for ever.
+    """A reconnect policy that tries every server of the pool, then backs off with jitter, for ever.
 
     Each pass over the pool begins with a pause, random between half a second and a ceiling that doubles from one second
-    to twenty: a fleet that has lost its broker does not come back in one instant. These are the bounds of Choria's own
-    client (go-choria, backoff/backoff.go).
+    to twenty, so that a fleet does not reconnect in lockstep. These are the bounds of Choria's own client (go-choria,
+    backoff/backoff.go).
 
-    It is nats-py's `reconnect_to_server_handler`, which is called before every attempt.
+    nats-py calls it, as `reconnect_to_server_handler`, before every attempt.
 
     Args:
-        uniform: draws a number of seconds between two bounds.
+        uniform: returns a random number of seconds between two bounds.
     """
 
     def __init__(self, uniform: Callable[[float, float], float] = jitter.uniform) -> None:
@@ -37,12 +37,12 @@ class ReconnectHandler:
         self._tried: set[str] = set()
 
     def reset(self) -> None:
-        """Start over: a connection stands."""
+        """Start over after a successful connection."""
         self._ceilings.reset()
         self._tried.clear()
 
     def __call__(self, servers: list[Server], info: dict[str, Any]) -> tuple[Server | None, float]:  # noqa: ARG002
-        """Choose the next server, and the seconds to wait before trying it."""
+        """Return the next server, and the seconds to wait before trying it."""
         fresh = [server for server in servers if server.uri.netloc not in self._tried]
         if not fresh:
             self._tried.clear()

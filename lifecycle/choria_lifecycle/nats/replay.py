@@ -1,8 +1,7 @@
-"""A stream of JetStream read in order, from a time on and without an end.
+"""Replay of a JetStream stream: in order, from a given time, without an end.
 
-One consumer at a time hands out messages in batches, each of which is asked for once there is room for it: nothing is
-lost if a program is slow, and nothing is kept for it but where it is. The consumer is one that the server forgets. If
-it is gone, or skips a message, or falls silent, the next one begins after the last message that was handed over.
+An ephemeral pull consumer delivers messages in batches, each requested once the sink has capacity for it. If the
+consumer disappears, skips a message or falls silent, a new one continues after the last message handed over.
 """
 # nats-py's annotations leave much open, which a strict checker reports at every call.
 # pyright: reportUnknownMemberType=false
@@ -31,43 +30,43 @@ if TYPE_CHECKING:
 
 __all__ = ["NatsReplay"]
 
-# How much is asked for at once.
+# The size of one request.
 _BATCH: Final = 2000
 _BATCH_BYTES: Final = 8 * 1024 * 1024
 
-# After so many seconds without a message a request is asked again.
+# A request without messages expires after this many seconds and is repeated.
 _EXPIRES: Final = 30.0
-# How often the server says meanwhile that it is there, and after how much silence it is not believed to be.
+# Seconds between the server's heartbeats, and without one until the consumer counts as lost.
 _HEARTBEAT: Final = 2.0
 _HEARTBEAT_TIMEOUT: Final = 6.0
 
-# For each step of making a consumer, once the replay stands.
+# For each step of creating another consumer.
 _REQUEST_TIMEOUT: Final = 5.0
-# Between two attempts.
+# Between attempts.
 _MIN_PAUSE: Final = 0.25
 _MAX_PAUSE: Final = 5.0
 
-# Statuses: that the consumer has nothing to hand out, and is there.
+# The status of a heartbeat, which the server sends while the consumer has nothing to deliver.
 _IDLE: Final = b"100"
 _TOO_LARGE: Final = b"Message Size Exceeds MaxBytes"
-# Those after which it is asked again: there was nothing, time is up, what was asked for is complete.
+# Statuses after which the next request follows: no messages, expired, complete.
 _RETRY: Final = (b"404", b"408")
 _COMPLETE: Final = (_TOO_LARGE, b"Batch Completed")
 
 
 class _RestartError(Exception):
-    """The consumer is of no use any more."""
+    """The consumer can no longer be used; create another."""
 
 
 class NatsReplay:
-    """A replay on a server. See `choria_lifecycle.middleware.transport.Transport.replay` for what it promises.
+    """A replay on a server, as promised by `choria_lifecycle.middleware.transport.Transport.replay`.
 
     Args:
-        connection: where the stream is.
-        subject: which of its messages.
-        since: from which time on, in seconds since the epoch.
-        sink: what messages are handed to.
-        siblings: where it is listed while it lasts.
+        connection: the connection to the server.
+        subject: the subject.
+        since: the start, in seconds since the epoch.
+        sink: the receiver.
+        siblings: the list of active replays, to which this one adds itself while it runs.
     """
 
     def __init__(
@@ -85,10 +84,10 @@ class NatsReplay:
         self._now = asyncio.get_running_loop().time
         self._inbox = connection.client.new_inbox()
         self._sid = 0
-        # The consumer, and how many messages it has handed out.
+        # The consumer, and how many messages it has delivered.
         self._consumer = b""
         self._received = 0
-        # The current request: its number, how much it asks for, what came, and its end, told as a status or empty.
+        # The current request: its number, its size, the messages received, and the status that ends it, or empty.
         self._request_number = 0
         self._batch_size = 0
         self._batch_received = 0
@@ -101,12 +100,12 @@ class NatsReplay:
         return self._cursor.begin
 
     async def start(self, stream: str, timeout: float) -> None:
-        """Begin; returns once there is a consumer.
+        """Find the stream and create the first consumer.
 
         Raises:
-            NoStream: there is no stream to read.
-            ConnectionFailed: no answer came in time.
-            NotAuthorised: the server does not allow it.
+            NoStream: no stream can be read.
+            ConnectionFailed: no reply came in time.
+            NotAuthorised: the server refused access.
         """
         deadline = self._now() + timeout
         try:
@@ -130,7 +129,7 @@ class NatsReplay:
         await self._connection.client.unlisten(self._sid)
 
     async def _delete_consumer(self) -> None:
-        """Delete the consumer, where that can be said; else the server forgets it in a minute."""
+        """Delete the consumer if connected; otherwise the server does so after a minute of inactivity."""
         consumer, self._consumer = self._consumer, b""
         client = self._connection.client
         if consumer and client.is_connected:
@@ -140,7 +139,7 @@ class NatsReplay:
                 logger.debug("a consumer was left behind: %s", diagnose(error))
 
     async def stop(self) -> None:
-        """End the task, and let go of the consumer; nothing is handed over from now on."""
+        """End the task and delete the consumer; nothing is handed over afterwards."""
         if self in self._siblings:
             self._siblings.remove(self)
         task, self._task = self._task, None
@@ -160,7 +159,7 @@ class NatsReplay:
                     await self._read_batch()
                 except (_RestartError, ConnectionLostError, errors.Error) as error:
                     self._consumer = b""
-                    logger.debug("the replay of %s begins again: %s", self._cursor.subject, error)
+                    logger.debug("restarting the replay of %s: %s", self._cursor.subject, error)
                     await self._recreate_consumer()
         except LifecycleError as error:
             self.sink.failed(error)
@@ -177,14 +176,14 @@ class NatsReplay:
                 await self._make_consumer(self._now() + _REQUEST_TIMEOUT)
             except JetStreamError as error:
                 if error.code == NO_STREAM or not error.enabled:
-                    raise NoStream(f"the stream {self._cursor.stream} is gone: {error}") from error
+                    raise NoStream(f"the stream {self._cursor.stream} no longer exists: {error}") from error
                 reason = str(error)
             except NoReplyError as error:
                 reason = str(error)
             else:
                 return
             if reason != before:
-                logger.warning("the stream %s cannot be read, trying again: %s", self._cursor.stream, reason)
+                logger.warning("cannot read the stream %s, retrying: %s", self._cursor.stream, reason)
 
     async def _make_consumer(self, deadline: float) -> None:
         name = uuid4()
@@ -197,11 +196,11 @@ class NatsReplay:
             self._report_caught_up()
 
     async def _read_batch(self) -> None:
-        """Ask for what there is room for, and wait until it is there.
+        """Request as much as the sink has capacity for, and wait until the request ends.
 
         Raises:
-            _RestartError: the consumer cannot be asked again.
-            ConnectionLostError: neither can the server.
+            _RestartError: the consumer can no longer be used.
+            ConnectionLostError: the connection was lost.
         """
         self._resumed.clear()
         messages, size = self.sink.capacity()
@@ -214,14 +213,14 @@ class NatsReplay:
         request["idle_heartbeat"] = _nanoseconds(_HEARTBEAT)
         if not self._single:
             request["max_bytes"] = min(size, _BATCH_BYTES)
-        code, words = await self._request(msgspec.json.encode(request))
-        # A message larger than what is asked for at once has to come alone.
-        self._single = words == _TOO_LARGE and not self._batch_received
-        if code and code not in _RETRY and words not in _COMPLETE:
-            raise _RestartError(safe(f"{code.decode(errors='replace')} {words.decode(errors='replace')}", 200))
+        code, description = await self._request(msgspec.json.encode(request))
+        # A message larger than the limit in bytes must be requested alone.
+        self._single = description == _TOO_LARGE and not self._batch_received
+        if code and code not in _RETRY and description not in _COMPLETE:
+            raise _RestartError(safe(f"{code.decode(errors='replace')} {description.decode(errors='replace')}", 200))
 
     async def _request(self, data: bytes) -> tuple[bytes, bytes]:
-        """Ask the consumer; returns the status with which it ends, empty if all came that was asked for."""
+        """Send a request to the consumer; return the status that ends it, empty if the batch is complete."""
         client = self._connection.client
         lost = client.lost
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._cursor.stream}.{self._consumer.decode()}"
@@ -234,12 +233,12 @@ class NatsReplay:
                     await wait_confirmed(self._request_done, refused, lost, self._last_heard + _HEARTBEAT_TIMEOUT)
                 except TimeoutError:
                     if self._now() - self._last_heard >= _HEARTBEAT_TIMEOUT:
-                        raise _RestartError("the server says nothing") from None
+                        raise _RestartError("the server is silent") from None
                 else:
                     return self._request_done.result()
 
     def _receive(self, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:
-        """Take a message from the server: one of the stream, or about the request."""
+        """Handle a message of the stream, or a status of the request."""
         self._last_heard = self._now()
         if not reply:
             if subject.rpartition(b".")[2] == b"%d" % self._request_number:
@@ -247,10 +246,10 @@ class NatsReplay:
             return
         message = parse_ack_subject(reply)
         if message is None or message.consumer != self._consumer:
-            return  # of an earlier one
+            return  # from an earlier consumer
         if message.consumer_sequence != self._received + 1:
             self._consumer = b""
-            self._finish_request(b"lost", b"messages on their way here were lost")
+            self._finish_request(b"lost", b"messages were lost in transit")
             return
         if (
             not self._batch_received
@@ -258,7 +257,7 @@ class NatsReplay:
             and message.stream_sequence > self._cursor.last_sequence + 1
             and self._task is not None
         ):
-            # They may be of other subjects. Within a batch nothing waits long enough to be lost.
+            # The skipped messages may have other subjects. Within a batch none waits long enough to be deleted.
             self._gap_checks.add(looking := asyncio.create_task(self._check_gap(self._cursor.last_sequence)))
             looking.add_done_callback(self._gap_checks.discard)
         self._received += 1
@@ -271,12 +270,12 @@ class NatsReplay:
             self._finish_request(b"", b"")
 
     async def _check_gap(self, last: int) -> None:
-        """Count a gap if what came after a message is missed, and not of another subject."""
+        """Report a gap if the stream has deleted messages that follow a sequence."""
         try:
             if await self._streams.has_dropped_after(self._cursor, last, self._now() + _REQUEST_TIMEOUT):
                 self.sink.gap()
         except (NoReplyError, JetStreamError, LifecycleError) as error:
-            logger.debug("whether messages of %s are missed is not known: %s", self._cursor.stream, error)
+            logger.debug("cannot tell whether messages of %s were missed: %s", self._cursor.stream, error)
 
     def _handle_status(self, headers: bytes) -> None:
         status, _, _ = headers.partition(b"\r\n")

@@ -1,4 +1,4 @@
-"""The two ends of nats-py's byte stream, the socket and the parser, where their own behaviour does not suffice."""
+"""Subclasses of nats-py's TCP transport and parser that correct their behaviour."""
 # nats-py's annotations leave much open, which a strict checker reports at every use.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
@@ -23,43 +23,43 @@ __all__ = ["CLOSE_TIMEOUT", "AbortableTransport", "StrictParser"]
 
 
 CLOSE_TIMEOUT = 1.0
-"""How long a closed socket may take to say goodbye, in seconds."""
+"""How long closing a socket may take, in seconds."""
 
 
 class AbortableTransport(TcpTransport):
-    """A TCP connection that can be cut."""
+    """A TCP connection that can be aborted."""
 
     last_tried: ParseResult | None = None
     _abandoned: asyncio.StreamWriter | None = None
 
     @property
     def ssl_object(self) -> SSLObject | None:
-        """What encrypts the connection; None if nothing does."""
+        """The TLS object of the connection; None without TLS."""
         found: SSLObject | None = self._io_writer.get_extra_info("ssl_object") if self._io_writer is not None else None
         return found
 
     def __bool__(self) -> bool:
-        """True, or nats-py would put one of its own in its place before it first connects."""
+        """Return True, or nats-py would replace this transport with its own before it first connects."""
         return True
 
     async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
-        """Connect, and let go of the attempt before: nats-py leaves it open if it failed after the TCP connection."""
+        """Connect, aborting the previous attempt: nats-py leaves its socket open if it failed after TCP's handshake."""
         self.last_tried = uri
         self.abort()
         await super().connect(uri, buffer_size, connect_timeout)
 
     async def connect_tls(self, *arguments: Any, **named: Any) -> None:
-        """Encrypt the connection, and have asyncio know that: it would complain at the end of it otherwise."""
+        """Start TLS, and mark the protocol as encrypted, or asyncio would log an error when the connection ends."""
         try:
             await super().connect_tls(*arguments, **named)
             self._check_common_name(*arguments[:2])
         except BaseException:
-            # asyncio tells nobody of the end of a connection whose handshake failed.
+            # asyncio does not report the end of a connection whose handshake failed.
             self.abort()
             self._abandoned = self._io_writer
             raise
         protocol = self._io_writer.transport.get_protocol() if self._io_writer is not None else None
-        if protocol is not None:  # it has not ended in between
+        if protocol is not None:  # the connection is still open
             protocol._over_ssl = True  # type: ignore[attr-defined]  # noqa: SLF001 # pyright: ignore[reportAttributeAccessIssue]
 
     def _check_common_name(self, host: str, context: SSLContext) -> None:
@@ -67,34 +67,34 @@ class AbortableTransport(TcpTransport):
             return
         try:
             certificate = self.ssl_object.getpeercert() if self.ssl_object is not None else None
-        except (AttributeError, ValueError):  # asyncio has let go of a connection that has ended already
+        except (AttributeError, ValueError):  # the connection has already ended
             certificate = None
         if not certificate:
             raise errors.UnexpectedEOF
         check_common_name(certificate, host)
 
     async def readline(self) -> bytes:
-        """A line of the greeting, or the answer to it; nats-py takes a connection that ends there for a good one."""
+        """Read a line of the handshake; nats-py would mistake the end of the connection for a line."""
         line: bytes = await super().readline()  # type: ignore[no-untyped-call]
         if not line.endswith(b"\n"):
             raise errors.UnexpectedEOF
         return line
 
     def writelines(self, payload: list[bytes]) -> None:
-        """Send, as Python 3.11 does it.
+        """Send in a single write, as Python 3.11 does.
 
-        asyncio's own, in Python 3.12 and in 3.13 before 3.13.8, holds back nobody who is too fast, and goes on watching
-        the descriptor of a connection that was lost: the next one, which has the same, would wait for five seconds
+        asyncio's own method, in Python 3.12 and in 3.13 before 3.13.8, applies no back-pressure, and keeps watching the
+        descriptor of a lost connection, so that the next connection, which reuses it, would wait for five seconds
         (cpython issues 127655 and 136234).
         """
         if self._io_writer is not None:
             self._io_writer.write(b"".join(payload))
 
     async def wait_closed(self) -> None:
-        """Wait until the socket is closed, but not for ever: a peer may take no more bytes."""
+        """Wait until the socket is closed; abort after `CLOSE_TIMEOUT`, as the peer may have stopped reading."""
         if self._io_writer is self._abandoned:
             return
-        # A task of its own, so that a caller's timeout does not cancel the future within, which others await too.
+        # In a task of its own, so that a caller's timeout does not cancel the inner future, which others await too.
         closed = asyncio.create_task(super().wait_closed())  # type: ignore[no-untyped-call]
         closed.add_done_callback(_log_failure)
         if not (await asyncio.wait({closed}, timeout=CLOSE_TIMEOUT))[0]:
@@ -104,10 +104,10 @@ class AbortableTransport(TcpTransport):
             await asyncio.wait({closed})
 
     def abort(self) -> None:
-        """Close at once, dropping what was not sent."""
+        """Close at once, discarding unsent data."""
         for writer in (self._io_writer, self._bare_io_writer):
             if writer is not None:
-                # asyncio of Python 3.11.2, which is Debian 12's, fails so where TLS has ended already.
+                # Raised by Python 3.11.2, which is Debian 12's, if TLS has already ended.
                 with suppress(AttributeError):
                     writer.transport.abort()
 
@@ -118,16 +118,16 @@ def _log_failure(closed: asyncio.Task[None]) -> None:
 
 
 class StrictParser(Parser):
-    """Turns what a damaged byte stream does to nats-py into the one error that makes it reconnect."""
+    """A parser that raises ProtocolError for a damaged byte stream, so that nats-py reconnects."""
 
     @property
     def error_text(self) -> str:
-        """The server's error that is being handled, as it was sent: nats-py hands it on in lower case."""
+        """The server's current error as it was sent; nats-py passes it on in lower case."""
         found = ERR_RE.match(self.buf)
         return found[1].decode().strip("'") if found is not None and found[1] is not None else ""
 
     async def parse(self, data: bytes = b"") -> None:
-        """Take bytes from the server."""
+        """Parse bytes from the server."""
         try:
             await super().parse(data)
         except (errors.Error, OSError):

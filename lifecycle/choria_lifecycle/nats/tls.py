@@ -1,4 +1,4 @@
-"""TLS as settings ask for it."""
+"""TLS contexts built from settings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_common_name", "read_file", "tls_context"]
 
-# The suites of TLS 1.2 that Go has, under the names of OpenSSL; those of TLS 1.3 cannot be chosen, in Go neither.
+# Go's TLS 1.2 suites by their OpenSSL names. Those of TLS 1.3 cannot be chosen, in Go either.
 _SUITES: Final = {
     "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA": "ECDHE-ECDSA-AES128-SHA",
     "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256": "ECDHE-ECDSA-AES128-SHA256",
@@ -42,10 +42,10 @@ _SUITES: Final = {
 
 
 def tls_context(settings: ConnectionSettings) -> ssl.SSLContext:
-    """Verify the server as the settings say, and show the client certificate if there is one. TLS 1.2 is the least.
+    """Return a context that verifies the server as configured and presents the client certificate. At least TLS 1.2.
 
     Raises:
-        ConfigError: a file cannot be read or used; an encrypted key is one of those, for there is nobody to ask.
+        ConfigError: a file cannot be read or used; this includes encrypted keys, as there is no passphrase prompt.
     """
 
     def no_passphrase() -> str:
@@ -58,11 +58,11 @@ def tls_context(settings: ConnectionSettings) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=settings.ca)
     except ssl.SSLError as error:
-        raise ConfigError(f"{settings.ca} holds no usable certificate: {error.reason or error}") from error
+        raise ConfigError(f"{settings.ca} does not hold a usable certificate: {error.reason or error}") from error
     context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
-    # Python 3.13 refuses authorities without extensions that Puppet's lack, and Go does not ask for these.
+    # Python 3.13 requires extensions that Puppet's authorities lack; Go does not.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    # What the file holds is trusted, as Go does, also if it is an intermediate authority without its root.
+    # Like Go, trust an intermediate authority in the file without its root.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.hostname_checks_common_name = settings.verify is Verify.COMMON_NAME
     if settings.verify is Verify.NOTHING:
@@ -75,20 +75,20 @@ def tls_context(settings: ConnectionSettings) -> ssl.SSLContext:
             context.load_cert_chain(settings.cert, settings.key, no_passphrase)
         except ssl.SSLError as error:
             raise ConfigError(
-                f"{settings.cert} and {settings.key} make no usable client certificate: {error.reason or error}"
+                f"{settings.cert} and {settings.key} are not a usable client certificate: {error.reason or error}"
             ) from error
     return context
 
 
 def check_common_name(certificate: Mapping[str, object], host: str) -> None:
-    """Hold a certificate that OpenSSL took by its common name against Choria's rule: no list of names, and no wildcard.
+    """Check a certificate that OpenSSL accepted by its common name by Choria's rule: no list of names, no wildcard.
 
     Args:
-        certificate: as `SSLObject.getpeercert` has it.
-        host: the name that was connected by.
+        certificate: the certificate, as from `SSLObject.getpeercert`.
+        host: the host name that was connected to.
 
     Raises:
-        ssl.SSLCertVerificationError: it is not for that host.
+        ssl.SSLCertVerificationError: the certificate is not valid for the host.
     """
     names = certificate.get("subjectAltName", ())
     if any(kind in {"DNS", "IP Address"} for kind, _ in names):  # type: ignore[attr-defined]
@@ -106,19 +106,19 @@ def _choose_ciphers(context: ssl.SSLContext, names: tuple[str, ...]) -> None:
     known = [_SUITES[name] for name in names if name in _SUITES]
     unknown = [safe(name, 100) for name in names if name not in _SUITES]
     if unknown:
-        logger.warning("unknown cipher suites are passed over, as Choria does: %s", ", ".join(unknown))
+        logger.warning("ignoring unknown cipher suites, as Choria does: %s", ", ".join(unknown))
     if known:
         try:
             context.set_ciphers(":".join(known))
         except ssl.SSLError as error:
-            raise ConfigError(f"this OpenSSL has none of the configured cipher suites: {', '.join(known)}") from error
+            raise ConfigError(f"OpenSSL supports none of the configured cipher suites: {', '.join(known)}") from error
 
 
 def read_file(path: Path, origin: str = "") -> bytes:
-    """The contents of a file that settings name.
+    """Return the contents of a file that the settings name.
 
     Raises:
-        ConfigError: it cannot be read; the message says where its name comes from, if that is known.
+        ConfigError: the file cannot be read; the message gives the origin of its name, if known.
     """
     try:
         return read_regular(path)

@@ -1,4 +1,4 @@
-"""Bytes over NATS: published with a confirmation, received through callbacks, reconnected for ever."""
+"""The transport over NATS."""
 # nats-py's annotations leave much open, which a strict checker reports at every call.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
@@ -33,23 +33,23 @@ if TYPE_CHECKING:
 
 __all__ = ["NatsTransport"]
 
-# A batch pauses after this many bytes until the socket has them: memory stays bounded and others get their turn.
+# A batch waits for the socket after this many bytes, to bound memory and to let other tasks run.
 _CHUNK_BYTES = 256 * 1024
 
-# Acknowledgements of a stream that may be outstanding at once.
+# Messages to a stream that may be unacknowledged at once.
 _MAX_UNACKNOWLEDGED = 256
 
-# How many bytes may wait for a server that takes none, over all callers, before a publish fails at once.
+# With more unsent bytes, over all callers, a publish fails at once: the server has stopped reading.
 _MAX_UNSENT_BYTES = 32 * 1024 * 1024
 
-# For what has arrived and what is on its way; the rest of the promised 5 seconds is for cutting the connection.
+# For draining; the rest of the promised 5 seconds is for closing the connection.
 _DRAIN_SECONDS = 3.0
 
 
 class NatsTransport:
     """The transport protocol over NATS.
 
-    Nothing is buffered while the connection is down: a publish waits for it to come back, or fails having sent nothing.
+    Nothing is buffered while disconnected: a publish waits for the connection, or fails without having sent anything.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -62,10 +62,10 @@ class NatsTransport:
 
     @classmethod
     async def open(cls, settings: ConnectionSettings, timeout: float) -> NatsTransport:
-        """Connect; the caller closes.
+        """Connect; the caller must close the transport.
 
         Raises:
-            ConnectionFailed: no server could be reached; the message says why for each.
+            ConnectionFailed: no server could be reached; the message gives the reason for each.
             NotAuthorised: a server refused the credentials.
             ConfigError: a file with credentials cannot be used.
             MissingExtra: the credentials need an optional package.
@@ -78,7 +78,7 @@ class NatsTransport:
 
     @property
     def peer(self) -> Peer:
-        """Who this is connected to, and how that is protected."""
+        """The connected server, and its TLS."""
         return self._connection.client.peer
 
     async def publish(self, messages: Sequence[Message], timeout: float) -> None:
@@ -108,7 +108,7 @@ class NatsTransport:
         with self._connection.permissions.publishing({subject for subject, _ in messages}, inbox=True) as refused:
             try:
                 for start in range(0, len(messages), _MAX_UNACKNOWLEDGED):
-                    # Not its publish_async, which waits for ever where a stream refuses a message.
+                    # Not publish_async, which waits for ever if a stream refuses a message.
                     waiting = [
                         asyncio.create_task(jetstream.publish(subject, data, timeout=timeout))
                         for subject, data in messages[start : start + _MAX_UNACKNOWLEDGED]
@@ -117,7 +117,7 @@ class NatsTransport:
                         await wait_confirmed(acknowledged, refused, lost, deadline)
                         _check_acknowledged(subject, acknowledged)
             except TimeoutError as error:
-                reason = f"no stream acknowledged within {timeout:g} s, is there one for this subject?"
+                reason = f"no stream acknowledged within {timeout:g} s; is there one for this subject?"
                 raise _unconfirmed(messages, reason) from error
             except (errors.Error, ConnectionLostError) as error:
                 raise _unconfirmed(messages, diagnose(error)) from error
@@ -178,7 +178,7 @@ class NatsTransport:
             async with asyncio.timeout(_DRAIN_SECONDS):
                 await self._drain(replays)
         except TimeoutError:
-            logger.warning("the server did not answer while closing: messages on their way were lost")
+            logger.warning("the server did not respond while closing: messages on their way were lost")
         finally:
             try:
                 await self._connection.client.shutdown()
@@ -201,7 +201,7 @@ class NatsTransport:
             await wait_flushed(client, None, lost, deadline)
             await wait_confirmed(client.ping(), None, lost, deadline)
             for replay in replays:
-                await replay.stop()  # which deletes its consumer
+                await replay.stop()  # deletes its consumer
             await wait_flushed(client, None, lost, deadline)
         except ConnectionLostError as error:
             logger.debug("lost the connection while closing: %s", error)
@@ -210,22 +210,22 @@ class NatsTransport:
         return self._closing is None and await self._connection.connected(deadline)
 
     async def _wait_ready(self, messages: Sequence[Message], deadline: float) -> None:
-        """Wait for a connection, and check that the server will take all messages."""
+        """Wait for a connection, and check that the server would accept all messages."""
         subject = messages[0][0]
         if not await self._connected(deadline):
             raise DeliveryFailed(f"nothing was sent: {self._connection.state}", subject=subject, may_arrive=False)
         client = self._connection.client
         check_messages(messages, client.max_payload)
         if client.pending_data_size > _MAX_UNSENT_BYTES:
-            reason = f"the server takes no more, {client.pending_data_size} bytes are waiting for it"
+            reason = f"the server has stopped reading, {client.pending_data_size} bytes are waiting for it"
             raise DeliveryFailed(f"nothing was sent: {reason}", subject=subject, may_arrive=False)
 
     async def _confirm(self, refused: asyncio.Future[LifecycleError] | None, deadline: float) -> None:
         """Exchange a PING and a PONG, starting over on a new connection if the current one is lost.
 
         Raises:
-            TimeoutError: not by the deadline.
-            LifecycleError: the result of `refused`.
+            TimeoutError: no PONG arrived by the deadline.
+            LifecycleError: the server refused; this is the result of `refused`.
         """
         while await self._connected(deadline):
             client = self._connection.client
@@ -243,21 +243,21 @@ class NatsTransport:
             subscription.sink.gap()
 
     def _fail_refused(self, refused: RefusedSubscription) -> bool:
-        """End what the server refuses, be it long after it was confirmed; False if it is not known here."""
+        """End subscriptions that the server refuses or revokes; return False if there are none."""
         if refused.subject.startswith(f"{self._connection.permissions.inbox}."):
             self._connection.client.forget_inbox()
-        concerned = [
+        affected = [
             subscription
             for sid, subscription in self._subscriptions.items()
             if (sid == refused.sid if refused.sid is not None else subscription.matches(refused))
         ]
-        for subscription in concerned:
+        for subscription in affected:
             subscription.fail(refused.error)
-        return bool(concerned)
+        return bool(affected)
 
 
 class _NatsSubscription:
-    """One subscription, and the sink it feeds."""
+    """One subscription and its sink."""
 
     def __init__(
         self, siblings: dict[int, _NatsSubscription], client: Client, sink: Sink, subject: str, queue: str
@@ -270,7 +270,7 @@ class _NatsSubscription:
         self._sid = 0
 
     async def subscribe(self) -> None:
-        """Ask the server for messages, without waiting for its answer."""
+        """Subscribe without waiting for the server's confirmation."""
         self._sid = await self._client.listen(self._subject, self._queue, self._receive)
         self._siblings[self._sid] = self
 
@@ -278,11 +278,11 @@ class _NatsSubscription:
         self.sink.message(subject.decode(errors="replace"), data)
 
     def matches(self, refused: RefusedSubscription) -> bool:
-        """Whether this is one the server speaks of: it allows a subject to a user, or a queue group on it."""
+        """Return True if the server refused this subscription: permissions cover a subject and a queue group."""
         return (self._subject, self._queue) == (refused.subject, refused.queue)
 
     def fail(self, error: NotAuthorised) -> None:
-        """End because the server says so; nothing need be sent."""
+        """End a subscription that the server has already dropped."""
         del self._siblings[self._sid]
         self._client.forget(self._sid)
         self.sink.failed(error)

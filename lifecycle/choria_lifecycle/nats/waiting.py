@@ -1,4 +1,4 @@
-"""Waiting for an answer on one connection, and for no longer than that connection lasts."""
+"""Waiting for confirmations, for as long as a connection lasts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class ConnectionLostError(Exception):
-    """The connection that something was sent on is gone; its confirmation can no longer come."""
+    """The connection was lost, so a confirmation can no longer come."""
 
 
 async def wait_confirmed(
@@ -28,12 +28,12 @@ async def wait_confirmed(
     lost: asyncio.Future[Exception],
     deadline: float,
 ) -> None:
-    """Wait for `confirmation` without ever cancelling it: nats-py's read loop would trip over a cancelled future.
+    """Wait for `confirmation` without ever cancelling it: a cancelled future would break nats-py's read loop.
 
     Raises:
-        LifecycleError: the server refused; it says so before it confirms.
+        LifecycleError: the server refused, which it reports before it confirms.
         ConnectionLostError: the connection was lost.
-        TimeoutError: none of it happened by the deadline.
+        TimeoutError: nothing happened by the deadline.
     """
     futures: set[asyncio.Future[Any]] = {confirmation, lost}
     if refused is not None:
@@ -53,7 +53,7 @@ async def wait_confirmed(
 async def wait_flushed(
     client: Client, refused: asyncio.Future[LifecycleError] | None, lost: asyncio.Future[Exception], deadline: float
 ) -> None:
-    """Wait until all that was queued has been handed to the socket of the same connection. Raises as `first` does."""
+    """Wait until everything queued was handed to the socket of this connection. Raises like `wait_confirmed`."""
     await wait_confirmed(client.flushed(), refused, lost, deadline)
-    if lost.done():  # what waits in the queue is handed to the next connection
+    if lost.done():  # the queue may have been handed to the next connection
         raise ConnectionLostError(diagnose(lost.result()))

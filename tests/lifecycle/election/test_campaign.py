@@ -400,7 +400,7 @@ def test_a_bucket_that_is_not_there_is_told_once(caplog: pytest.LogCaptureFixtur
         simulate(scenario, lambda: Server(None))
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == 2
-    assert all(each.startswith("no part in the election TALLY: there is no bucket B") for each in told)
+    assert all(each.startswith("cannot take part in the election TALLY: there is no bucket B") for each in told)
 
 
 def test_what_is_not_permitted_is_told_once_and_asked_slowly(caplog: pytest.LogCaptureFixture) -> None:
@@ -418,7 +418,9 @@ def test_what_is_not_permitted_is_told_once_and_asked_slowly(caplog: pytest.LogC
 
     with caplog.at_level(logging.WARNING, "choria_lifecycle"):
         simulate(scenario)
-    assert [record.getMessage() for record in caplog.records] == ["no part in the election TALLY: refused; trying on"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "cannot take part in the election TALLY: refused; retrying"
+    ]
 
 
 @pytest.mark.parametrize("ttl", [0.0, 0.5, 3601.0])
@@ -547,19 +549,19 @@ def test_what_ends_the_block_is_what_is_raised() -> None:
 
 async def test_a_campaign_is_entered_once() -> None:
     async with Campaign(InMemoryBucket("B", 10.0), KEY, "host") as campaign:
-        with pytest.raises(RuntimeError, match="make another one"):
+        with pytest.raises(RuntimeError, match="create another one"):
             await campaign.__aenter__()
 
 
 @pytest.mark.parametrize(
     ("election", "candidate", "told"),
     [
-        ("", "host", '"" is no key'),
-        ("a b", "host", '"a b" is no key'),
-        ("TALLY", "", '"" is no candidate'),
-        ("TALLY", " ", '" " is no candidate'),
-        ("TALLY", "a\nb", '"a\\\\nb" is no candidate'),
-        ("TALLY", "x" * 513, "is no candidate: a name is 1 to 512 bytes that can be read"),
+        ("", "host", '"" is not a valid key'),
+        ("a b", "host", '"a b" is not a valid key'),
+        ("TALLY", "", '"" is not a valid candidate'),
+        ("TALLY", " ", '" " is not a valid candidate'),
+        ("TALLY", "a\nb", '"a\\\\nb" is not a valid candidate'),
+        ("TALLY", "x" * 513, "is not a valid candidate: use 1 to 512 bytes of printable text"),
     ],
 )
 def test_what_cannot_be_used_is_refused(election: str, candidate: str, told: str) -> None:

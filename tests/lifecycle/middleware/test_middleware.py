@@ -242,9 +242,9 @@ async def test_entered_once(middleware: Middleware) -> None:
     with pytest.raises(RuntimeError, match="within its block"):
         await anext(events)
     async with events:
-        with pytest.raises(RuntimeError, match="entered once"):
+        with pytest.raises(RuntimeError, match="entered only once"):
             await events.__aenter__()
-    with pytest.raises(RuntimeError, match="entered once"):
+    with pytest.raises(RuntimeError, match="entered only once"):
         async with events:
             pytest.fail("entered")
 
