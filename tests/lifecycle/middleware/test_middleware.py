@@ -1,4 +1,4 @@
-"""What the middleware promises, over NATS and in memory alike."""
+"""The middleware over both transports, NATS and in memory."""
 
 from __future__ import annotations
 
@@ -54,17 +54,17 @@ def startup(component: str = "server", version: str = "1.0.0") -> lifecycle.Even
     return lifecycle.startup(identity="n1.example.net", component=component, version=version)
 
 
-async def take(receiver: Any, count: int) -> list[Any]:
-    return [await anext(receiver) for _ in range(count)]
+async def take(subscription: Any, count: int) -> list[Any]:
+    return [await anext(subscription) for _ in range(count)]
 
 
-def balanced(receiver: Any) -> bool:
-    counters = receiver.counters
+def balanced(subscription: Any) -> bool:
+    counters = subscription.counters
     seen = counters.delivered + counters.rejected + counters.filtered + counters.dropped
-    return bool(counters.received == seen + receiver.queued)
+    return bool(counters.received == seen + subscription.queued)
 
 
-async def test_an_event_travels(middleware: Middleware) -> None:
+async def test_a_published_event_is_received(middleware: Middleware) -> None:
     event = startup()
     async with middleware.events() as events:
         await middleware.publish(event)
@@ -73,7 +73,7 @@ async def test_an_event_travels(middleware: Middleware) -> None:
 
 
 @pytest.mark.parametrize("format", list(lifecycle.Format))
-async def test_formats(middleware: Middleware, format: lifecycle.Format) -> None:
+async def test_both_formats_are_received(middleware: Middleware, format: lifecycle.Format) -> None:
     event = startup()
     async with middleware.deliveries() as deliveries:
         before = time.time()
@@ -94,7 +94,7 @@ async def test_order_is_kept(middleware: Middleware) -> None:
         assert await take(events, 90) == sent
 
 
-async def test_publishing_nothing(middleware: Middleware) -> None:
+async def test_publishing_no_events_does_nothing(middleware: Middleware) -> None:
     await middleware.publish_many([])
     await middleware.publish_many([], stored=True)
 
@@ -113,7 +113,9 @@ ASKED = [
 
 
 @pytest.mark.parametrize(("types", "components", "subject", "expected"), ASKED)
-async def test_filters(middleware: Middleware, types: Any, components: Any, subject: str, expected: set[str]) -> None:
+async def test_types_and_components_are_filtered(
+    middleware: Middleware, types: Any, components: Any, subject: str, expected: set[str]
+) -> None:
     sent = [
         lifecycle.new(name, identity=f"{name[0]}{number}", component=component, version="1")
         for name in ("alive", "startup")
@@ -128,14 +130,14 @@ async def test_filters(middleware: Middleware, types: Any, components: Any, subj
         await middleware.close()
         assert [event async for event in events] == []
         assert [delivery async for delivery in all_of] == []
-        for receiver in (events, all_of):
-            assert receiver.counters.delivered == len(expected)
-            assert receiver.counters.rejected == 0
-            assert receiver.queued == 0
-            assert balanced(receiver)
+        for subscription in (events, all_of):
+            assert subscription.counters.delivered == len(expected)
+            assert subscription.counters.rejected == 0
+            assert subscription.queued == 0
+            assert balanced(subscription)
 
 
-async def test_a_subject_that_lies(middleware: Middleware, transport: Transport) -> None:
+async def test_an_event_on_a_wrong_subject_is_filtered(middleware: Middleware, transport: Transport) -> None:
     async with middleware.events("alive") as events:
         await transport.publish([("choria.lifecycle.event.alive.server", lifecycle.encode(startup()))], 5)
         await middleware.publish(lifecycle.alive(version="1", **ME))
@@ -144,14 +146,16 @@ async def test_a_subject_that_lies(middleware: Middleware, transport: Transport)
         assert balanced(events)
 
 
-async def test_components_with_dots_are_seen_without_a_filter(middleware: Middleware, transport: Transport) -> None:
+async def test_components_with_dots_are_received_without_a_filter(middleware: Middleware, transport: Transport) -> None:
     data = lifecycle.encode(startup()).replace(b'"server"', b'"a.b"')
     async with middleware.events("startup") as events:
         await transport.publish([("choria.lifecycle.event.startup.a.b", data)], 5)
         assert (await anext(events)).component == "a.b"
 
 
-async def test_what_is_no_event(middleware: Middleware, transport: Transport) -> None:
+async def test_invalid_messages_are_counted_or_delivered_with_their_error(
+    middleware: Middleware, transport: Transport
+) -> None:
     subject = "choria.lifecycle.event.startup.server"
     bad = [(subject, b"{"), (subject, b'{"protocol":"io.choria.lifecycle.v1.nonesuch"}')]
     async with middleware.events() as events, middleware.deliveries() as deliveries:
@@ -166,11 +170,11 @@ async def test_what_is_no_event(middleware: Middleware, transport: Transport) ->
         type(None),
     ]
     assert [delivery.event is None for delivery in received] == [True, True, False]
-    for receiver in (events, deliveries):
-        assert receiver.counters == lifecycle_counters(received=3, delivered=1, rejected=2)
+    for subscription in (events, deliveries):
+        assert subscription.counters == lifecycle_counters(received=3, delivered=1, rejected=2)
 
 
-async def test_slow_program(middleware: Middleware) -> None:
+async def test_a_slow_program_loses_the_newest_messages(middleware: Middleware) -> None:
     sent = [startup(version=str(number)) for number in range(150)]
     async with middleware.events() as events:
         await middleware.publish_many(sent)
@@ -183,7 +187,7 @@ async def test_slow_program(middleware: Middleware) -> None:
         assert balanced(events)
 
 
-async def test_left_behind_is_counted(middleware: Middleware) -> None:
+async def test_messages_discarded_on_leaving_are_counted(middleware: Middleware) -> None:
     async with middleware.events() as events:
         await middleware.publish_many([startup()] * 3)
         await middleware.flush()
@@ -196,7 +200,7 @@ async def test_left_behind_is_counted(middleware: Middleware) -> None:
     assert events.counters.received == 3
 
 
-async def test_queue_group_shares(middleware: Middleware) -> None:
+async def test_a_queue_group_shares_messages(middleware: Middleware) -> None:
     async with (
         middleware.events(queue="workers") as one,
         middleware.events(queue="workers") as two,
@@ -219,11 +223,11 @@ async def test_iteration_ends_with_the_middleware(middleware: Middleware) -> Non
         assert len(await collecting) == 2
 
 
-async def collect(receiver: Any) -> list[Any]:
-    return [item async for item in receiver]
+async def collect(subscription: Any) -> list[Any]:
+    return [item async for item in subscription]
 
 
-async def test_closing_twice_and_using_it_then(middleware: Middleware) -> None:
+async def test_a_closed_middleware_refuses_to_work(middleware: Middleware) -> None:
     await middleware.close()
     await middleware.close()
     assert middleware.server == ""
@@ -237,7 +241,7 @@ async def test_closing_twice_and_using_it_then(middleware: Middleware) -> None:
         await middleware.flush()
 
 
-async def test_entered_once(middleware: Middleware) -> None:
+async def test_a_subscription_can_be_entered_only_once(middleware: Middleware) -> None:
     events = middleware.events()
     with pytest.raises(RuntimeError, match="within its block"):
         await anext(events)
@@ -265,7 +269,7 @@ async def test_entered_once(middleware: Middleware) -> None:
         ({"queue": "a\r\nPUB x 0"}, "queue"),
     ],
 )
-async def test_unusable_filters(middleware: Middleware, options: dict[str, Any], invalid: str) -> None:
+async def test_unusable_filters_are_refused(middleware: Middleware, options: dict[str, Any], invalid: str) -> None:
     for method in (middleware.events, middleware.deliveries):
         with pytest.raises(lifecycle.OptionError) as raised:
             method(**options)
@@ -273,12 +277,12 @@ async def test_unusable_filters(middleware: Middleware, options: dict[str, Any],
 
 
 @pytest.mark.parametrize("subject", ["", "a..b", "a.", ".a", "a b", "a.>.b", "a*", "a.b>", "a\r\nPUB x 0\r\n"])
-async def test_unusable_subjects(middleware: Middleware, subject: str) -> None:
+async def test_unusable_subjects_are_refused(middleware: Middleware, subject: str) -> None:
     with pytest.raises(lifecycle.OptionError):
         middleware.deliveries(subject)
 
 
-async def test_subject_or_types(middleware: Middleware) -> None:
+async def test_subject_and_type_cannot_be_combined(middleware: Middleware) -> None:
     with pytest.raises(lifecycle.OptionError):
         middleware.deliveries("a.>", type="alive")
 
@@ -302,7 +306,7 @@ async def test_events_that_break_their_contract_are_not_sent(middleware: Middlew
         assert events.counters.received == 0
 
 
-async def test_what_nobody_would_read_is_not_sent(middleware: Middleware) -> None:
+async def test_events_too_large_for_readers_are_not_sent(middleware: Middleware) -> None:
     async with middleware.events() as events:
         with pytest.raises(lifecycle.InvalidEvent, match="more than the 65536") as raised:
             await middleware.publish_many([startup(), startup(version="x" * 65536)])
@@ -311,7 +315,7 @@ async def test_what_nobody_would_read_is_not_sent(middleware: Middleware) -> Non
         assert events.counters.received == 0
 
 
-async def test_too_large_for_the_server(middleware: Middleware, transport: Transport) -> None:
+async def test_messages_too_large_for_the_server_are_not_sent(middleware: Middleware, transport: Transport) -> None:
     subject = "choria.lifecycle.event.startup.server"
     with pytest.raises(lifecycle.DeliveryFailed, match="at most 1048576") as raised:
         await transport.publish([(subject, b"x" * 1_100_000)], 5)
@@ -330,7 +334,7 @@ async def test_a_component_with_dots_can_be_received(middleware: Middleware, tra
         assert events.counters.received == events.counters.delivered + events.counters.filtered
 
 
-async def test_other_contracts_are_deliveries(middleware: Middleware, transport: Transport) -> None:
+async def test_other_contracts_are_delivered(middleware: Middleware, transport: Transport) -> None:
     async with middleware.deliveries("choria.machine.>") as deliveries:
         await transport.publish([("choria.machine.transition", MACHINE)], 5)
         delivery = await anext(deliveries)
@@ -338,7 +342,7 @@ async def test_other_contracts_are_deliveries(middleware: Middleware, transport:
         assert type(delivery.event).__name__ == "Transition" or delivery.error is not None
 
 
-async def test_a_busy_consumer_lets_others_run(middleware: Middleware) -> None:
+async def test_a_busy_iteration_lets_other_tasks_run(middleware: Middleware) -> None:
     turns = 0
 
     async def other() -> None:
@@ -363,7 +367,7 @@ async def test_gaps_are_counted() -> None:
         assert events.counters.gaps == 1
 
 
-async def test_refused_while_iterating() -> None:
+async def test_a_revoked_permission_ends_the_iteration() -> None:
     transport = InMemoryTransport()
     async with Middleware(transport) as middleware, middleware.events() as events:
         waiting = asyncio.create_task(anext(events))
@@ -377,7 +381,7 @@ async def test_refused_while_iterating() -> None:
         assert [event async for event in again] == []  # rather than waiting for ever
 
 
-async def test_what_had_arrived_comes_before_the_refusal() -> None:
+async def test_messages_that_had_arrived_come_before_the_refusal() -> None:
     transport = InMemoryTransport()
     async with Middleware(transport) as middleware, middleware.events() as events:
         await middleware.publish(startup())
@@ -389,7 +393,7 @@ async def test_what_had_arrived_comes_before_the_refusal() -> None:
         await anext(events)
 
 
-async def test_what_waits_is_bounded_in_bytes() -> None:
+async def test_the_queue_is_bounded_in_bytes() -> None:
     event = startup(version="x" * 1000)
     size = len(lifecycle.encode(event)) + len("choria.lifecycle.event.startup.server")
     async with Middleware(InMemoryTransport(), limit_bytes=3 * size) as middleware, middleware.events() as events:
@@ -400,11 +404,11 @@ async def test_what_waits_is_bounded_in_bytes() -> None:
         assert (events.queued, events.counters.dropped) == (3, 3)
         assert balanced(events)
         await take(events, 3)
-        await middleware.publish(startup(version="x" * 10_000))  # larger than all that may wait, and yet alone
+        await middleware.publish(startup(version="x" * 10_000))  # larger than the limit, but alone
         assert events.queued == 1
 
 
-def test_one_loop_only() -> None:
+def test_a_second_event_loop_is_refused() -> None:
     middleware = Middleware(InMemoryTransport())
     with asyncio.Runner() as first, asyncio.Runner() as second:
         first.run(middleware.publish(startup()))

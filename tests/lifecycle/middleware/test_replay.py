@@ -1,4 +1,4 @@
-"""What a replay promises, out of a stream on a server and in memory alike."""
+"""Replays over both transports, NATS and in memory."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ def alive(number: int, component: str = "server") -> lifecycle.Event:
     return lifecycle.alive(identity=f"n{number}.example.net", component=component, version="1.0.0")
 
 
-async def take(receiver: Any, count: int) -> list[Any]:
-    return [await anext(receiver) for _ in range(count)]
+async def take(subscription: Any, count: int) -> list[Any]:
+    return [await anext(subscription) for _ in range(count)]
 
 
-async def test_first_what_was_then_what_is(middleware: Middleware) -> None:
+async def test_stored_events_come_before_new_ones(middleware: Middleware) -> None:
     before = [alive(number) for number in range(3)]
     await middleware.publish_many(before, stored=True)
     later = [alive(number) for number in range(3, 6)]
@@ -89,15 +89,15 @@ async def test_first_what_was_then_what_is(middleware: Middleware) -> None:
     assert times[3] >= begin - 0.1
 
 
-async def test_what_is_received_without_a_stream_is_not_replayed(middleware: Middleware) -> None:
+async def test_messages_of_a_live_subscription_are_not_replayed(middleware: Middleware) -> None:
     async with middleware.deliveries() as deliveries:
         assert not deliveries.replaying
-        await middleware.publish(alive(1), stored=True)  # or a server may store it in the stream of the next test
+        await middleware.publish(alive(1), stored=True)  # or the server may store it in the next test's stream
         assert not (await anext(deliveries)).replayed
         assert deliveries.counters.replayed == 0
 
 
-async def test_nothing_was_stored(middleware: Middleware) -> None:
+async def test_an_empty_stream_has_no_history(middleware: Middleware) -> None:
     async with middleware.events(since=ALL) as events:
         assert not events.replaying
         await middleware.publish(alive(1), stored=True)
@@ -105,7 +105,7 @@ async def test_nothing_was_stored(middleware: Middleware) -> None:
         assert events.counters.replayed == 0
 
 
-async def test_only_what_was_stored_since(middleware: Middleware) -> None:
+async def test_a_replay_starts_at_since(middleware: Middleware) -> None:
     await middleware.publish(alive(1), stored=True)
     async with middleware.deliveries(since=ALL) as deliveries:
         first = (await anext(deliveries)).received
@@ -124,7 +124,7 @@ async def test_only_what_was_stored_since(middleware: Middleware) -> None:
         assert (await anext(events)).identity == "n3.example.net"
 
 
-async def test_types_and_components(middleware: Middleware) -> None:
+async def test_a_replay_filters_types_and_components(middleware: Middleware) -> None:
     sent = [alive(1), alive(2, "other"), lifecycle.shutdown(identity="n1.example.net", component="server")]
     await middleware.publish_many(sent, stored=True)
     asked = [
@@ -140,7 +140,7 @@ async def test_types_and_components(middleware: Middleware) -> None:
             assert events.counters.delivered == len(expected)
 
 
-async def test_the_past_is_over_though_its_last_is_not_wanted(middleware: Middleware) -> None:
+async def test_the_history_ends_although_its_last_message_is_filtered(middleware: Middleware) -> None:
     await middleware.publish_many([alive(1), alive(2, "other")], stored=True)
     async with middleware.events(component=["server", "third"], since=ALL) as events, asyncio.timeout(10):
         over = asyncio.create_task(events.replayed())
@@ -158,7 +158,7 @@ async def test_the_past_is_over_though_its_last_is_not_wanted(middleware: Middle
     await over
 
 
-async def test_what_is_no_event(middleware: Middleware, transport: Transport) -> None:
+async def test_invalid_messages_are_replayed_with_their_error(middleware: Middleware, transport: Transport) -> None:
     await transport.publish_stored([("choria.lifecycle.event.alive.server", b"{")], 5)
     await middleware.publish(alive(1), stored=True)
     async with middleware.events(since=ALL) as events, middleware.deliveries(since=ALL) as deliveries:
@@ -169,7 +169,7 @@ async def test_what_is_no_event(middleware: Middleware, transport: Transport) ->
     assert (good.error, good.replayed) == (None, True)
 
 
-async def test_nothing_is_lost_by_a_slow_program(middleware: Middleware) -> None:
+async def test_a_slow_program_loses_nothing(middleware: Middleware) -> None:
     sent = [alive(number) for number in range(10 * LIMIT)]
     await middleware.publish_many(sent, stored=True)
     async with middleware.events(since=ALL) as events:
@@ -183,7 +183,7 @@ async def test_nothing_is_lost_by_a_slow_program(middleware: Middleware) -> None
         assert (counters.received, counters.replayed, counters.dropped) == (2 * len(sent), len(sent), 0)
 
 
-async def test_bytes_are_bounded_too(transport: Transport) -> None:
+async def test_a_replay_is_bounded_in_bytes(transport: Transport) -> None:
     size = len(lifecycle.encode(alive(1))) + len("choria.lifecycle.event.alive.server")
     sent = [alive(1)] * 50
     async with Middleware(transport, limit_bytes=size) as middleware:
@@ -195,7 +195,7 @@ async def test_bytes_are_bounded_too(transport: Transport) -> None:
                 await anext(events)
 
 
-async def test_closing_ends_it(middleware: Middleware) -> None:
+async def test_closing_ends_a_replay(middleware: Middleware) -> None:
     await middleware.publish_many([alive(1)] * 2, stored=True)
     async with middleware.events(since=ALL) as events:
         assert len(await take(events, 2)) == 2
@@ -208,7 +208,7 @@ async def test_closing_ends_it(middleware: Middleware) -> None:
             pytest.fail("entered")
 
 
-async def test_nothing_comes_after_the_block(middleware: Middleware) -> None:
+async def test_nothing_is_received_after_the_block(middleware: Middleware) -> None:
     await middleware.publish_many([alive(1)] * 3, stored=True)
     async with middleware.events(since=ALL) as events:
         await anext(events)
@@ -227,7 +227,7 @@ async def test_nothing_comes_after_the_block(middleware: Middleware) -> None:
         ({"stream": "NONE"}, "NONE"),
     ],
 )
-async def test_no_stream(middleware: Middleware, options: dict[str, str], words: str | None) -> None:
+async def test_a_replay_needs_a_stream(middleware: Middleware, options: dict[str, str], words: str | None) -> None:
     with pytest.raises(lifecycle.NoStream, match=words):
         async with middleware.deliveries(since=ALL, **options):
             pytest.fail("entered")
@@ -250,20 +250,20 @@ async def test_no_stream(middleware: Middleware, options: dict[str, str], words:
         ({"since": 0, "stream": "*"}, "stream"),
     ],
 )
-async def test_options_that_cannot_be_used(middleware: Middleware, options: dict[str, Any], invalid: str) -> None:
+async def test_unusable_options_are_refused(middleware: Middleware, options: dict[str, Any], invalid: str) -> None:
     for ask in (middleware.events, middleware.deliveries):
         with pytest.raises(lifecycle.OptionError) as raised:
             ask(**options)
         assert raised.value.invalid == (invalid,)
 
 
-async def test_a_length_of_time_longer_than_the_calendar(middleware: Middleware) -> None:
+async def test_the_longest_timedelta_replays_everything(middleware: Middleware) -> None:
     await middleware.publish(alive(1), stored=True)
     async with middleware.events(since=timedelta.max) as events:
         assert (await anext(events)).identity == "n1.example.net"
 
 
-async def test_a_lost_connection_is_no_gap_in_memory() -> None:
+async def test_a_lost_connection_is_not_a_gap_of_a_replay_in_memory() -> None:
     transport = InMemoryTransport()
     async with Middleware(transport) as middleware, middleware.events(since=ALL) as events:
         transport.interrupt()
@@ -292,5 +292,5 @@ async def test_a_lost_connection_is_no_gap_in_memory() -> None:
         ("*.b", "*.c", False),
     ],
 )
-def test_one_subject_within_another(pattern: str, subject: str, expected: bool) -> None:
+def test_a_pattern_covers_a_subject(pattern: str, subject: str, expected: bool) -> None:
     assert covers(pattern, subject) is expected

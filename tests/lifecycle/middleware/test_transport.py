@@ -1,4 +1,4 @@
-"""The in-memory transport, and the checks that every transport shares."""
+"""The in-memory transport, and the checks that all transports share."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ class Recorder:
         ("a+b", "aab", False),
     ],
 )
-async def test_wildcards(pattern: str, subject: str, matches: bool) -> None:
+async def test_wildcards_match_as_in_nats(pattern: str, subject: str, matches: bool) -> None:
     transport, sink = InMemoryTransport(), Recorder()
     await transport.subscribe(pattern, "", sink, 1)
     await transport.publish([(subject, b"x")], 1)
     assert sink.messages == ([(subject, b"x")] if matches else [])
 
 
-async def test_published_and_stored_can_be_looked_at() -> None:
+async def test_published_and_stored_messages_are_kept() -> None:
     transport = InMemoryTransport(streams=["kept.>"])
     messages = [("kept.a", b"1"), ("gone.a", b"2")]
     await transport.publish(messages, 1)
@@ -63,12 +63,12 @@ async def test_published_and_stored_can_be_looked_at() -> None:
     with pytest.raises(DeliveryFailed, match=r"gone\.a") as raised:
         await transport.publish_stored([messages[1], messages[0]], 1)
     assert raised.value.may_arrive
-    assert transport.published[3:] == [messages[1], messages[0]]  # like a server, which has them by then
+    assert transport.published[3:] == [messages[1], messages[0]]  # as with a server, which has received them by then
     assert transport.stored == [messages[0]] * 3
 
 
 @pytest.mark.parametrize("stored", [False, True])
-async def test_publishing_lets_others_run(stored: bool) -> None:
+async def test_publishing_lets_other_tasks_run(stored: bool) -> None:
     transport = InMemoryTransport(streams=["a"])
     ran = asyncio.Event()
     asyncio.get_running_loop().call_soon(ran.set)
@@ -76,7 +76,7 @@ async def test_publishing_lets_others_run(stored: bool) -> None:
     assert ran.is_set()
 
 
-async def test_refused_while_subscribed() -> None:
+async def test_a_refused_subject_fails_its_subscriptions() -> None:
     transport, refused, other = InMemoryTransport(), Recorder(), Recorder()
     await transport.subscribe("a.*", "", refused, 1)
     await transport.subscribe("a.b", "", other, 1)
@@ -97,7 +97,7 @@ async def test_queue_groups_take_turns() -> None:
     assert [[data for _, data in sink.messages] for sink in sinks] == [[b"0", b"2"], [b"1", b"3"]]
 
 
-async def test_unsubscribed_and_closed() -> None:
+async def test_unsubscribing_and_closing_end_subscriptions() -> None:
     transport, left, stayed = InMemoryTransport(), Recorder(), Recorder()
     subscription = await transport.subscribe("a", "", left, 1)
     await transport.subscribe("a", "", stayed, 1)
@@ -112,12 +112,12 @@ async def test_unsubscribed_and_closed() -> None:
 
 
 @pytest.mark.parametrize("subject", ["", ".", "a.", "a..b", "a b", "a\tb", "a\r\nSUB >", "a.*", ">", "a\x00"])
-def test_subjects_that_cannot_be_published_on(subject: str) -> None:
+def test_unusable_subjects_cannot_be_published_on(subject: str) -> None:
     with pytest.raises(OptionError):
         check_messages([("fine", b""), (subject, b"")], 10)
 
 
-def test_the_largest_message() -> None:
+def test_messages_are_limited_in_size() -> None:
     check_messages([("a", b"x" * 10)], 10)
     with pytest.raises(DeliveryFailed, match="11 bytes") as raised:
         check_messages([("a", b""), ("b", b"x" * 11)], 10)
@@ -125,6 +125,6 @@ def test_the_largest_message() -> None:
 
 
 @pytest.mark.parametrize("subject", ["a", "a.b", "*", ">", "a.*.>", "*.*", "é.ü"])
-def test_subjects_that_can_be_subscribed_to(subject: str) -> None:
+def test_usable_subjects_can_be_subscribed_to(subject: str) -> None:
     check_pattern(subject, "")
     check_pattern(subject, "group.one")
