@@ -36,7 +36,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle import connection, doctor
+from choria_lifecycle import connection
 from choria_lifecycle.cli.program import program
 from choria_lifecycle.config import resolve
 from choria_lifecycle.config.choria.configuration import read_configuration
@@ -44,6 +44,7 @@ from choria_lifecycle.config.choria.keys import KEYS
 from choria_lifecycle.config.choria.machine import Machine
 from choria_lifecycle.config.settings import Verify
 from choria_lifecycle.demo import embedded
+from choria_lifecycle.doctor import doctor
 from choria_lifecycle.nats import tls as nats_tls
 from tests.bed.certificates import Authority
 from tests.bed.choria import choria_broker, client_token, write_credentials

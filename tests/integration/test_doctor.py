@@ -18,7 +18,7 @@ from choria_lifecycle import doctor
 from choria_lifecycle.config import discovery
 from choria_lifecycle.config import resolve as resolving
 from choria_lifecycle.demo import embedded
-from choria_lifecycle.doctor.rules import about_settings
+from choria_lifecycle.doctor.rules import check_settings
 from choria_lifecycle.errors import ConfigError, ConnectionFailed, MissingExtra, NotAuthorised
 from tests.bed.certificates import Authority
 from tests.bed.choria import choria_broker, client_token, write_credentials
@@ -71,7 +71,7 @@ def configuration(folder: Path, **keys: object) -> Path:
 
 
 async def found(*servers: str, environ: dict[str, str] | None = None, **options: Any) -> list[Check]:
-    return await doctor.check(list(servers) or None, environ={"USER": "alice", **(environ or {})}, **options)
+    return await doctor.check_connection(list(servers) or None, environ={"USER": "alice", **(environ or {})}, **options)
 
 
 def of(checks: list[Check], step: str) -> list[tuple[str, str, Any]]:
@@ -299,7 +299,7 @@ async def test_an_insecure_variable_other_than_true_is_not_a_warning(server: emb
     ],
 )
 async def test_unusable_settings_are_reported_instead_of_raised(options: dict[str, Any], kind: type) -> None:
-    checks = await doctor.check(**options, environ={"USER": "alice"})
+    checks = await doctor.check_connection(**options, environ={"USER": "alice"})
     assert (checks[-1].severity, checks[-1].error) == ("error", kind)
     assert not of(checks, "broker")
 
@@ -315,21 +315,21 @@ async def test_unusable_settings_are_reported_instead_of_raised(options: dict[st
     ],
 )
 def test_a_password_in_the_clear(server: str, given: dict[str, str], warned: bool) -> None:
-    checks = list(about_settings(resolving.resolve(server, environ={}, **given)))
+    checks = list(check_settings(resolving.resolve(server, environ={}, **given)))
     assert (("warning", "tls", None) in of(checks, "settings")) == warned
     assert SECRET not in said(checks)
 
 
 def test_show_is_also_a_function(tmp_path: Path) -> None:
     file = configuration(tmp_path, choria__middleware_hosts="a:1", choria__ssldir=tmp_path, nats__pass=SECRET)
-    shown = {each.name: each.value for each in doctor.show(config=file, environ={"USER": "alice"})}
+    shown = {each.name: each.value for each in doctor.effective_settings(config=file, environ={"USER": "alice"})}
     assert shown["servers"] == "nats://a:1"
     assert shown["plugin.nats.pass"] == "***"
-    broken = doctor.show(config=file, environ={})
+    broken = doctor.effective_settings(config=file, environ={})
     assert broken[0].name == "error"
     assert "USER is not set" in broken[0].value
     with pytest.raises(ConfigError):
-        doctor.show(config=tmp_path / "none", environ={})
+        doctor.effective_settings(config=tmp_path / "none", environ={})
 
 
 @pytest.mark.parametrize(

@@ -579,7 +579,7 @@ def records(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Records
         resolver = Resolver(configure=False)
         resolver.nameservers, resolver.port = [dns.address], dns.port
         monkeypatch.setattr(connection, "Brokers", partial(discovery.Brokers, resolver=resolver))
-        monkeypatch.setattr(discovery, "_FRESH_SECONDS", 0.0)
+        monkeypatch.setattr(discovery, "_CACHE_SECONDS", 0.0)
         config = tmp_path / "client.conf"
         config.write_text(f"plugin.choria.srv_domain = {DOMAIN}\nplugin.choria.ssldir = {tmp_path}\n")
         options = {"config": config, "tls": False, "environ": {"USER": "alice"}, "timeout": 2}

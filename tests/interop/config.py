@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from choria_lifecycle.config.choria.configuration import read_configuration
-from choria_lifecycle.config.choria.keys import KEYS, Known, known
+from choria_lifecycle.config.choria.keys import KEYS, KnownKey, known_keys
 from choria_lifecycle.config.choria.syntax import convert
 from choria_lifecycle.errors import ConfigError
 
@@ -276,7 +276,7 @@ def key_problems(found: list[Record]) -> list[str]:
     """Return the differences between this library's keys and Go's."""
     wrong = []
     theirs = {key["name"]: key for key in found}
-    if {name: Known(key["kind"], tuple(key["choices"])) for name, key in theirs.items()} != dict(known()):
+    if {name: KnownKey(key["kind"], tuple(key["choices"])) for name, key in theirs.items()} != dict(known_keys()):
         wrong.append("known.txt does not have Go's keys: make interop ARGS=--record")
     for key in KEYS.values():
         his = theirs[key.name]

@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from choria_lifecycle.config.choria.keys import KEYS, known
+from choria_lifecycle.config.choria.keys import KEYS, known_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -346,8 +346,8 @@ def _random_line(rng: random.Random, prefix: str) -> str:
     kind = rng.random()
     if kind < 0.1:
         return "".join(rng.choice((*_EDGES, "a", "plugin.nats.user", "b")) for _ in range(rng.randrange(6)))
-    key = rng.choice((*KEYS, *KEYS, *known(), "plugin.a.b", "a"))
-    text = rng.choice(_TEXTS.get(known()[key].kind if key in known() else "", _STRINGS))
+    key = rng.choice((*KEYS, *KEYS, *known_keys(), "plugin.a.b", "a"))
+    text = rng.choice(_TEXTS.get(known_keys()[key].kind if key in known_keys() else "", _STRINGS))
     if rng.random() < 0.1:
         text = rng.choice(_STRINGS)
     if prefix and key.startswith(prefix) and rng.random() < 0.9:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from choria_lifecycle.config.choria.keys import known
+from choria_lifecycle.config.choria.keys import known_keys
 
 from . import config, config_record
 from .config_record import recorded_texts, recorded_trees
@@ -42,7 +42,7 @@ def test_every_reason_is_used():
 
 def test_the_names_of_keys_are_written_as_recorded():
     [version] = {json.loads(path.read_text("utf-8").partition("\n")[0])["choria"] for path in _paths()}
-    keys = [{"name": name, "kind": each.kind, "choices": each.choices} for name, each in known().items()]
+    keys = [{"name": name, "kind": each.kind, "choices": each.choices} for name, each in known_keys().items()]
     assert config_record.KNOWN.read_text("utf-8") == config.known_text(version, keys)
 
 

@@ -73,12 +73,12 @@ def command() -> None:
 @click.pass_context
 def show(ctx: click.Context, output: str, connection: ConnectionArguments) -> None:
     """Print the settings."""
-    from choria_lifecycle.doctor import show as in_force
+    from choria_lifecycle.doctor import effective_settings
     from choria_lifecycle.doctor.effective import FILE
 
     arguments = connection.arguments()
     del arguments["timeout"]
-    settings = in_force(**arguments)
+    settings = effective_settings(**arguments)
     printer = printer_of(ctx)
     for line in _lines(settings) if output == "text" else (json.dumps(each._asdict()) for each in settings):
         printer.line(line)
@@ -142,9 +142,9 @@ def check(ctx: click.Context, output: str, color: str, connection: ConnectionArg
     found: list[Check] = []
 
     async def run() -> None:
-        from choria_lifecycle.doctor import checks
+        from choria_lifecycle.doctor import iter_checks
 
-        async with aclosing(checks(**connection.arguments())) as each:
+        async with aclosing(iter_checks(**connection.arguments())) as each:
             async for one in each:
                 found.append(one)
                 if verbosity() < -1 and one.severity != "error":

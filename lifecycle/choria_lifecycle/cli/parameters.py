@@ -21,7 +21,7 @@ __all__ = ["COLOR", "CONNECTION_PARAMETERS", "ConnectionArguments", "connection_
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART: Final = r"(\d+(?:\.\d+)?)(ms|s|m|h|d)"
-_LONGEST: Final = 366 * _UNITS["d"]
+_MAX_DURATION: Final = 366 * _UNITS["d"]
 
 
 def duration(text: str) -> float:
@@ -35,7 +35,7 @@ def duration(text: str) -> float:
     if not re.fullmatch(f"(?:{_PART})+", text, re.ASCII):
         raise click.BadParameter(f"{quoted(text)} is no duration; wanted is one like 500ms, 30s, 5m, 1h or 1h30m")
     seconds = sum(float(number) * _UNITS[unit] for number, unit in re.findall(_PART, text))
-    if not 0 < seconds <= _LONGEST:
+    if not 0 < seconds <= _MAX_DURATION:
         raise click.BadParameter(f"{quoted(text)} must be more than nothing and at most 366d")
     return seconds
 
@@ -76,7 +76,7 @@ class ConnectionArguments:
             "tls": False if self.no_tls else None,
             "creds": self.creds,
             "user": self.user,
-            "password": _secret(self.password_file) if self.password_file else None,
+            "password": _read_password(self.password_file) if self.password_file else None,
             "ca": self.tlsca,
             "cert": self.tlscert,
             "key": self.tlskey,
@@ -90,7 +90,7 @@ class ConnectionArguments:
         return identity(choria_configuration(self.server or None, config=self.config, environ=os.environ))
 
 
-def _secret(file: Path) -> str:
+def _read_password(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8").rstrip("\r\n")
     except OSError as error:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 __all__ = ["read_regular", "unreadable_file"]
 
-_MOST_BYTES = 1 << 20
+_MAX_BYTES = 1 << 20
 
 
-def read_regular(path: Path, most: int = _MOST_BYTES) -> bytes:
+def read_regular(path: Path, limit: int = _MAX_BYTES) -> bytes:
     """What is in a file, at most so many bytes and one more. A pipe, an endless device or a directory is none.
 
     Raises:
@@ -29,8 +29,8 @@ def read_regular(path: Path, most: int = _MOST_BYTES) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except ValueError as error:
         raise OSError(errno.EINVAL, "no file can have that name") from error
-    with os.fdopen(descriptor, "rb") if _is_regular(descriptor) else _refused(descriptor) as file:
-        return file.read(most + 1)
+    with os.fdopen(descriptor, "rb") if _is_regular(descriptor) else _reject(descriptor) as file:
+        return file.read(limit + 1)
 
 
 def unreadable_file(path: Path, origin: str, error: OSError, remedy: str = "") -> ConfigError:
@@ -58,7 +58,7 @@ def _is_regular(descriptor: int) -> bool:
     return stat.S_ISREG(found.st_mode) or os.path.samestat(found, os.stat(os.devnull))  # noqa: PTH116
 
 
-def _refused(descriptor: int) -> NoReturn:
+def _reject(descriptor: int) -> NoReturn:
     mode = os.fstat(descriptor).st_mode
     os.close(descriptor)
     if stat.S_ISDIR(mode):

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
     from dns.asyncresolver import Resolver
 
-__all__ = ["Brokers", "ordered"]
+__all__ = ["Brokers", "order_records"]
 
 # Choria remembers an answer for this long, too: one pass over a pool of brokers asks once.
-_FRESH_SECONDS = 5.0
+_CACHE_SECONDS = 5.0
 
 # DNS may answer with anything, of which a URL would make a user or a port; "." says that there is no such service.
 _HOST = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
 # Each gets its share of the time there is for connecting.
-_MOST_BROKERS = 32
+_MAX_BROKERS = 32
 
 Record = tuple[int, int, str]
 """The priority and weight of a server, and its URL."""
@@ -59,8 +59,8 @@ class Brokers:
         self._names = names
         self._resolver = resolver
         self._uniform = uniform
-        self._asked = float("-inf")
-        self._found: list[Record] = []
+        self._queried = float("-inf")
+        self._records: list[Record] = []
 
     async def find(self, now: float, timeout: float) -> list[str]:
         """The URLs of the brokers, at most 32, best first; empty if DNS knows none.
@@ -69,12 +69,12 @@ class Brokers:
             now: seconds on a monotonic clock. An answer is used for 5 seconds.
             timeout: seconds until there has to be an answer.
         """
-        if now - self._asked >= _FRESH_SECONDS:
-            self._found = await self._ask(timeout)
-            self._asked = now
-        return ordered(self._found, self._uniform)[:_MOST_BROKERS]
+        if now - self._queried >= _CACHE_SECONDS:
+            self._records = await self._query(timeout)
+            self._queried = now
+        return order_records(self._records, self._uniform)[:_MAX_BROKERS]
 
-    async def _ask(self, timeout: float) -> list[Record]:
+    async def _query(self, timeout: float) -> list[Record]:
         from dns.asyncresolver import Resolver
         from dns.exception import DNSException, Timeout
         from dns.resolver import NXDOMAIN, NoAnswer
@@ -106,7 +106,7 @@ class Brokers:
         return []
 
 
-def ordered(records: Iterable[Record], uniform: Callable[[float, float], float] = jitter.uniform) -> list[str]:
+def order_records(records: Iterable[Record], uniform: Callable[[float, float], float] = jitter.uniform) -> list[str]:
     """The URLs of SRV records in the order in which to try them (RFC 2782).
 
     A lower priority comes first; among equal ones each is drawn in proportion to its weight, one of weight 0 rarely.

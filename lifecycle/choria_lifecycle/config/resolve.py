@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from choria_lifecycle.config.choria.machine import Machine
 from choria_lifecycle.config.settings import ConnectionSettings, Verify
-from choria_lifecycle.config.urls import read_urls, redacted
+from choria_lifecycle.config.urls import read_urls, redact
 from choria_lifecycle.errors import ConfigError
 from choria_lifecycle.support.log import logger
 from choria_lifecycle.support.text import safe
@@ -29,13 +29,13 @@ FALLBACK = "nats://puppet:4222"
 _SRV = ("_mcollective-server._tcp", "_x-puppet-mcollective._tcp")
 _FEDERATION_SRV = ("_mcollective-federation_server._tcp", "_x-puppet-mcollective_federation._tcp")
 
-_WHO = {"creds": "NATS_CREDS", "nkey": "NATS_NKEY", "user": "NATS_USER", "password": "NATS_PASSWORD"}
-_CHORIA_WHO = {
+_CREDENTIALS = {"creds": "NATS_CREDS", "nkey": "NATS_NKEY", "user": "NATS_USER", "password": "NATS_PASSWORD"}
+_CHORIA_CREDENTIALS = {
     "creds": ("plugin.nats.credentials", "MCOLLECTIVE_NATS_CREDENTIALS"),
     "user": ("plugin.nats.user", "MCOLLECTIVE_NATS_USERNAME"),
     "password": ("plugin.nats.pass", "MCOLLECTIVE_NATS_PASSWORD"),
 }
-_FILES = {"ca": "NATS_CA", "cert": "NATS_CERT", "key": "NATS_KEY"}
+_TLS_FILES = {"ca": "NATS_CA", "cert": "NATS_CERT", "key": "NATS_KEY"}
 
 
 def choria_configuration(
@@ -109,7 +109,7 @@ def resolve(
     tls = options.get("tls")
     settings = ConnectionSettings()
     if configuration is not None:
-        settings = _protected(configuration, environ, machine, plain=tls is False)
+        settings = _choria_settings(configuration, environ, machine, no_tls=tls is False)
     origins = dict(settings.origins)
     changes: dict[str, Any] = {}
     found = None
@@ -119,11 +119,11 @@ def resolve(
         origins["servers"] = "argument servers" if servers is not None else "environment NATS_URL"
     elif configuration is not None:
         changes.update(_brokers(configuration, origins, machine))
-    who = _given(options, found, environ, origins)
+    who = _nats_credentials(options, found, environ, origins)
     if who:
         changes.update(jwt=None, seed=None, **who)
     else:
-        changes.update(_choria_user(environ, configuration, origins))
+        changes.update(_choria_credentials(environ, configuration, origins))
     if settings.verify is Verify.NOTHING:
         if who:
             # A signature over a nonce is of no use to whoever is in between; a password is.
@@ -132,7 +132,7 @@ def resolve(
             for option in ("user", "password"):
                 changes.pop(option, None)
                 origins.pop(option, None)
-    for option, variable in _FILES.items():
+    for option, variable in _TLS_FILES.items():
         value = options.get(option) or (None if tls is False else environ.get(variable))
         if value:
             changes[option] = _path(str(value))
@@ -163,27 +163,27 @@ def identity(configuration: Configuration | None, machine: Machine | None = None
     return str(given or (machine or Machine()).identity)
 
 
-def _protected(
-    configuration: Configuration, environ: Mapping[str, str], machine: Machine, *, plain: bool
+def _choria_settings(
+    configuration: Configuration, environ: Mapping[str, str], machine: Machine, *, no_tls: bool
 ) -> ConnectionSettings:
     """What a configuration says about who connects, and how that is protected."""
-    from choria_lifecycle.config.choria.security import security
+    from choria_lifecycle.config.choria.security import resolve_security
 
     for problem in configuration.problems:
         # With an error Choria's own tools do not start either.
         if problem.severity == "error":
             raise ConfigError(f"{problem.place}: {problem.message}")
         logger.debug("%s: %s", problem.place, problem.message)
-    found = security(configuration, environ=environ, machine=machine, plain=plain)
+    found = resolve_security(configuration, environ=environ, machine=machine, no_tls=no_tls)
     provider = "plugin.security.provider"
     origins = {**found.origins, "name": found.name_origin, "inbox": configuration.origin("main_collective")}
     origins.setdefault("verify", f"provider {configuration.get(provider)}, {configuration.origin(provider)}")
     origins["tls"] = "Choria's connections are encrypted"
     timeout = "plugin.choria.network.connect_timeout"
-    if configuration.given(timeout):
+    if configuration.is_set(timeout):
         origins["connect_timeout"] = configuration.origin(timeout)
     return ConnectionSettings(
-        tls=not plain,
+        tls=not no_tls,
         verify=found.verify,
         jwt=found.jwt,
         seed=found.seed,
@@ -193,7 +193,7 @@ def _protected(
         ciphers=tuple(configuration.get("plugin.security.cipher_suites") or ()),
         name=found.name,
         inbox=f"{configuration.get('main_collective')}.reply",
-        connect_timeout=configuration.get(timeout) if configuration.given(timeout) else None,
+        connect_timeout=configuration.get(timeout) if configuration.is_set(timeout) else None,
         origins=origins,
     )
 
@@ -205,7 +205,7 @@ def _brokers(configuration: Configuration, origins: dict[str, str], machine: Mac
     hosts = configuration.get(key)
     if hosts:
         origins["servers"] = configuration.origin(key)
-        return {"servers": _hosts(key, hosts, configuration.origin(key)), "srv": ()}
+        return {"servers": _broker_urls(key, hosts, configuration.origin(key)), "srv": ()}
     names: tuple[str, ...] = ()
     why = "plugin.choria.use_srv is off"
     if configuration.get("plugin.choria.use_srv"):
@@ -225,19 +225,19 @@ def _brokers(configuration: Configuration, origins: dict[str, str], machine: Mac
     return {"servers": () if federated else (FALLBACK,), "srv": names}
 
 
-def _hosts(key: str, hosts: Iterable[str], origin: str) -> tuple[str, ...]:
+def _broker_urls(key: str, hosts: Iterable[str], origin: str) -> tuple[str, ...]:
     """Choria's brokers, each with its port; a user in a URL is not used, as Choria does not use it either."""
     usable: list[str] = []
     for host in hosts:
         scheme, _, rest = host.rpartition("://")
         if scheme in {"ws", "wss"}:
-            logger.warning("%s: %s is passed over: websockets are not spoken here", origin, redacted(host))
+            logger.warning("%s: %s is passed over: websockets are not spoken here", origin, redact(host))
             continue
         address = rest.rpartition("@")[2]
         if set(address) & set("\"' \t"):
             raise ConfigError(f"{origin}: {key} is written without quotes, and with commas between brokers")
         if not address.rpartition(":")[2].rstrip("/").isdigit():
-            shown = redacted(address)
+            shown = redact(address)
             raise ConfigError(f"{origin}: {key} holds {shown}: a broker needs its port, a number, as in host:4222")
         usable.append(f"{scheme}://{address}" if scheme else address)
     if not usable:
@@ -248,7 +248,7 @@ def _hosts(key: str, hosts: Iterable[str], origin: str) -> tuple[str, ...]:
         raise ConfigError(f"{origin}: {key}: {error}") from None
 
 
-def _given(
+def _nats_credentials(
     options: ConnectionOptions, found: Mapping[str, str] | None, environ: Mapping[str, str], origins: dict[str, str]
 ) -> dict[str, Any]:
     """Who connects, from the first of arguments, URL and variables of NATS that says anything about it."""
@@ -261,25 +261,25 @@ def _given(
     origin = dict.fromkeys(who, "argument {}")
     if who.keys() & {"user", "password"} and not who.keys() & {"creds", "nkey", "token"}:
         for option in {"user", "password"} - who.keys():
-            if environ.get(_WHO[option]):
-                who[option] = environ[_WHO[option]]
-                origin[option] = f"environment {_WHO[option]}"
+            if environ.get(_CREDENTIALS[option]):
+                who[option] = environ[_CREDENTIALS[option]]
+                origin[option] = f"environment {_CREDENTIALS[option]}"
     if not who and found is not None:
         who = dict(found)
         origin = dict.fromkeys(who, "URL of a server")
     if not who:
-        who = {option: environ[variable] for option, variable in _WHO.items() if environ.get(variable)}
-        origin = {option: f"environment {_WHO[option]}" for option in who}
+        who = {option: environ[variable] for option, variable in _CREDENTIALS.items() if environ.get(variable)}
+        origin = {option: f"environment {_CREDENTIALS[option]}" for option in who}
     origins.update({option: text.format(option) for option, text in origin.items()})
     return {option: _path(value) if option in {"creds", "nkey"} else value for option, value in who.items()}
 
 
-def _choria_user(
+def _choria_credentials(
     environ: Mapping[str, str], configuration: Configuration | None, origins: dict[str, str]
 ) -> dict[str, Any]:
     """The user of NATS that Choria's variables and configuration name, beside a certificate or token."""
     who: dict[str, Any] = {}
-    for option, (key, variable) in _CHORIA_WHO.items():
+    for option, (key, variable) in _CHORIA_CREDENTIALS.items():
         value = configuration.get(key) if configuration is not None else environ.get(variable)
         if value:
             who[option] = _path(value) if option == "creds" else value

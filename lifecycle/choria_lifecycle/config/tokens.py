@@ -50,7 +50,7 @@ _CREDS = re.compile(
 )
 
 # A token is a few kilobytes; more than this is another file.
-_MOST_BYTES = 65_536
+_MAX_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,7 @@ def read_token(path: Path, origin: str = "") -> Token:
         ConfigError: it cannot be read, holds no JWT, or one that is neither for a client nor for a server.
     """
     text = _read(path, origin, "'choria login' writes one, or who issues tokens").strip()
-    claims = _claims(path, text)
+    claims = _decode_claims(path, text)
     purpose = str(claims.get("purpose") or "no stated purpose")
     if purpose not in _CALLER:
         raise ConfigError(
@@ -136,8 +136,8 @@ def read_token(path: Path, origin: str = "") -> Token:
         permissions=tuple(name for name, given in permissions.items() if given is True)
         if isinstance(permissions, dict)
         else (),
-        publishes=_texts(claims.get("pub_subjects")),
-        subscribes=_texts(claims.get("sub_subjects")),
+        publishes=_strings(claims.get("pub_subjects")),
+        subscribes=_strings(claims.get("sub_subjects")),
     )
 
 
@@ -224,15 +224,15 @@ def creds_end(jwt: bytes) -> float | None:
 
 def _read(path: Path, origin: str, remedy: str) -> str:
     try:
-        found = read_regular(path, _MOST_BYTES)
+        found = read_regular(path, _MAX_BYTES)
     except OSError as error:
         raise unreadable_file(path, origin, error, remedy) from error
-    if len(found) > _MOST_BYTES:
-        raise ConfigError(f"{path} has more than {_MOST_BYTES} bytes: that is no token and no seed")
+    if len(found) > _MAX_BYTES:
+        raise ConfigError(f"{path} has more than {_MAX_BYTES} bytes: that is no token and no seed")
     return found.decode(errors="replace")
 
 
-def _claims(path: Path, text: str) -> dict[str, Any]:
+def _decode_claims(path: Path, text: str) -> dict[str, Any]:
     try:
         _, payload, _ = text.split(".")
         claims = msgspec.json.decode(base64.b64decode(payload + "=" * (-len(payload) % 4), b"-_", validate=True))
@@ -245,13 +245,13 @@ def _claims(path: Path, text: str) -> dict[str, Any]:
 
 def _time(value: object) -> float | None:
     # Zero is what Go writes for a time that is not set; a time beyond the calendar is as good as none.
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _LAST:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _MAX_TIME:
         return None
     return float(value)
 
 
-_LAST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+_MAX_TIME = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 
-def _texts(value: object) -> tuple[str, ...]:
+def _strings(value: object) -> tuple[str, ...]:
     return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()

@@ -13,7 +13,7 @@ from choria_lifecycle.support.text import safe
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["DEFAULT_SERVER", "read_urls", "redacted"]
+__all__ = ["DEFAULT_SERVER", "read_urls", "redact"]
 
 DEFAULT_SERVER = "nats://127.0.0.1:4222"
 
@@ -27,10 +27,10 @@ def read_urls(servers: str | Iterable[str]) -> tuple[tuple[str, ...], dict[str, 
     Raises:
         ConfigError: one cannot be used, there is none, or they hold different credentials.
     """
-    return _without_users(_split(servers))
+    return _extract_credentials(_split(servers))
 
 
-def redacted(url: str) -> str:
+def redact(url: str) -> str:
     """A URL with the credentials in it, if any, replaced by `***`, and safe to show.
 
     What stands where a port belongs and is no number may be the password of a URL whose host was forgotten.
@@ -48,13 +48,13 @@ def _split(servers: str | Iterable[str]) -> list[str]:
     for text in listed:
         if not isinstance(text, str):  # the numbers of a bytes object, for one
             raise ConfigError("a server is given as text: host, host:port or a URL")
-        urls += [part.strip() for part in _servers(text) if part.strip()]
+        urls += [part.strip() for part in _split_list(text) if part.strip()]
     if not urls:
         raise ConfigError("no server to connect to was given")
     return urls
 
 
-def _servers(text: str) -> Iterator[str]:
+def _split_list(text: str) -> Iterator[str]:
     """The servers in a text, separated by commas, save for those in a user or password."""
     for url in _NEXT_URL.split(text):
         credentials, at, hosts = url.rpartition("@")
@@ -63,7 +63,7 @@ def _servers(text: str) -> Iterator[str]:
         yield from others
 
 
-def _without_users(urls: list[str]) -> tuple[tuple[str, ...], dict[str, str] | None]:
+def _extract_credentials(urls: list[str]) -> tuple[tuple[str, ...], dict[str, str] | None]:
     """The URLs without credentials, and the credentials, which must be the same in all URLs that have some."""
     cleaned: list[str] = []
     found: dict[str, str] | None = None
@@ -74,7 +74,7 @@ def _without_users(urls: list[str]) -> tuple[tuple[str, ...], dict[str, str] | N
             continue
         logger.warning(
             "%s holds credentials, and process lists show URLs: use NATS_USER and NATS_PASSWORD, or NATS_CREDS",
-            redacted(url),
+            redact(url),
         )
         if found is not None and found != credentials:
             raise ConfigError("the URLs of the servers hold different credentials; one connection has one user")
@@ -88,17 +88,17 @@ def _parse(url: str) -> tuple[str, dict[str, str] | None]:
         parts = urlsplit(url if "://" in url else f"nats://{url}")
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise ConfigError(f"{redacted(url)} is no URL of a server; wanted is for example {DEFAULT_SERVER}") from None
+        raise ConfigError(f"{redact(url)} is no URL of a server; wanted is for example {DEFAULT_SERVER}") from None
     if parts.scheme not in {"nats", "tls"}:
-        raise ConfigError(f"{redacted(url)}: only nats:// and tls:// are spoken here")
+        raise ConfigError(f"{redact(url)}: only nats:// and tls:// are spoken here")
     if not host or any(char.isspace() for char in host) or parts.path not in {"", "/"} or parts.query or parts.fragment:
-        raise ConfigError(f"{redacted(url)} is no URL of a server; wanted is for example {DEFAULT_SERVER}")
+        raise ConfigError(f"{redact(url)} is no URL of a server; wanted is for example {DEFAULT_SERVER}")
     if port == 0:
-        raise ConfigError(f"{redacted(url)}: no server listens on port 0")
+        raise ConfigError(f"{redact(url)}: no server listens on port 0")
     credentials = parts.netloc.rpartition("@")[0]
     if "@" in credentials and "," in credentials:
         # Two servers without a scheme, or one with an odd password: who guesses sends a password to the wrong one.
-        raise ConfigError(f"{redacted(url)}: give each server its nats://, and write @ and , in a password %40 and %2C")
+        raise ConfigError(f"{redact(url)}: give each server its nats://, and write @ and , in a password %40 and %2C")
     server = f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port or 4222}"
     if not credentials or parts.username is None:
         return server, None

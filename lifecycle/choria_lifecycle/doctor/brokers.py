@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from choria_lifecycle.config.settings import ConnectionSettings
     from choria_lifecycle.nats.client import Peer
 
-__all__ = ["ask_broker", "ask_dns", "unusable"]
+__all__ = ["check_broker", "check_dns", "preparation_error"]
 
 
-def unusable(settings: ConnectionSettings) -> LifecycleError | None:
+def preparation_error(settings: ConnectionSettings) -> LifecycleError | None:
     """Why no connection is tried at all: what is found before the first byte is sent."""
     from choria_lifecycle.nats.credentials import credentials
     from choria_lifecycle.nats.tls import tls_context
@@ -33,7 +33,7 @@ def unusable(settings: ConnectionSettings) -> LifecycleError | None:
     return None
 
 
-async def ask_dns(settings: ConnectionSettings, timeout: float) -> tuple[list[Check], tuple[str, ...]]:
+async def check_dns(settings: ConnectionSettings, timeout: float) -> tuple[list[Check], tuple[str, ...]]:
     """What DNS says about brokers, and the brokers there are.
 
     Args:
@@ -63,7 +63,7 @@ async def ask_dns(settings: ConnectionSettings, timeout: float) -> tuple[list[Ch
     return found, settings.servers
 
 
-class _Nothing:
+class _NullSink:
     """A sink that wants nothing."""
 
     def message(self, subject: str, data: bytes) -> None: ...
@@ -75,7 +75,7 @@ class _Nothing:
     def closed(self) -> None: ...
 
 
-async def ask_broker(settings: ConnectionSettings, timeout: float) -> list[Check]:
+async def check_broker(settings: ConnectionSettings, timeout: float) -> list[Check]:
     """What a broker says: whether it lets us in, and whether it lets us subscribe to events.
 
     Args:
@@ -93,10 +93,15 @@ async def ask_broker(settings: ConnectionSettings, timeout: float) -> list[Check
         return [Check("error", "broker", url, str(error).removeprefix(f"cannot connect to {url}: "), type(error))]
     try:
         found = [
-            Check("ok", "broker", url, f"connected in {1000 * (clock() - began):.0f} ms to {_whom(transport.peer)}")
+            Check(
+                "ok",
+                "broker",
+                url,
+                f"connected in {1000 * (clock() - began):.0f} ms to {_describe_peer(transport.peer)}",
+            )
         ]
         try:
-            subscription = await transport.subscribe(LIFECYCLE_EVENTS, "", _Nothing(), timeout)
+            subscription = await transport.subscribe(LIFECYCLE_EVENTS, "", _NullSink(), timeout)
             await subscription.unsubscribe()
         except LifecycleError as error:
             found.append(Check("error", "broker", url, f"{error}: events cannot be viewed", type(error)))
@@ -107,11 +112,11 @@ async def ask_broker(settings: ConnectionSettings, timeout: float) -> list[Check
     return found
 
 
-def _whom(peer: Peer) -> str:
+def _describe_peer(peer: Peer) -> str:
     words = [f"{peer.name or 'a server without a name'}, NATS {peer.version or 'of no stated version'}"]
     words.append(peer.tls or "not encrypted")
     if peer.certificate and importlib.util.find_spec("cryptography") is not None:
-        from choria_lifecycle.doctor.certificates import described
+        from choria_lifecycle.doctor.certificates import describe_certificate
 
-        words.append(f"with the certificate of {described(peer.certificate)}")
+        words.append(f"with the certificate of {describe_certificate(peer.certificate)}")
     return ", ".join(words)

@@ -20,34 +20,34 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.doctor.checks import CheckSeverity, File
 
-__all__ = ["authorities", "client", "described"]
+__all__ = ["check_authorities", "check_client", "describe_certificate"]
 
 # Certificates that live for years are renewed by hand; others by programs, which begin while a third of it is left.
-_SOON_SECONDS = 30 * 86400.0
-_SOON_SHARE = 1 / 3
+_RENEW_SECONDS = 30 * 86400.0
+_RENEW_SHARE = 1 / 3
 
-_LONGEST_CHAIN = 10
+_MAX_CHAIN = 10
 
 
-def authorities(ca: File, now: float) -> Iterator[Check]:
+def check_authorities(ca: File, now: float) -> Iterator[Check]:
     """Look at the authorities to trust.
 
     Args:
         ca: the file.
         now: in Unix seconds.
     """
-    found = _certificates(ca.data)
+    found = _parse_certificates(ca.data)
     if isinstance(found, str):
-        yield _say("error", ca, found)
+        yield _check("error", ca, found)
         return
     for certificate in found:
-        severity, time = _time(certificate, now)
+        severity, time = _validity(certificate, now)
         if severity == "error" and len(found) > 1:
             severity = "warning"  # it harms only what it has signed
-        yield _say(severity, ca, f"trusts {_name(certificate.subject)}, {time}")
+        yield _check(severity, ca, f"trusts {_name(certificate.subject)}, {time}")
 
 
-def client(cert: File, key: File | None, ca: File | None, now: float) -> Iterator[Check]:
+def check_client(cert: File, key: File | None, ca: File | None, now: float) -> Iterator[Check]:
     """Look at the client's certificate and key, and whether it comes from an authority that it trusts itself.
 
     Args:
@@ -56,91 +56,91 @@ def client(cert: File, key: File | None, ca: File | None, now: float) -> Iterato
         ca: the authorities to trust; None if there are none, or they could not be read.
         now: in Unix seconds.
     """
-    found = _certificates(cert.data)
+    found = _parse_certificates(cert.data)
     if isinstance(found, str):
-        yield _say("error", cert, found)
+        yield _check("error", cert, found)
         own = None
     else:
         own = found[0]
-        severity, time = _time(own, now)
-        yield _say(severity, cert, f"the certificate of {_name(own.subject)} by {_name(own.issuer)}, {time}")
-        trusted = _certificates(ca.data) if ca is not None else ""
-        if not isinstance(trusted, str) and (stranger := _stranger(found, trusted)):
-            yield _say("warning", cert, stranger)
+        severity, time = _validity(own, now)
+        yield _check(severity, cert, f"the certificate of {_name(own.subject)} by {_name(own.issuer)}, {time}")
+        trusted = _parse_certificates(ca.data) if ca is not None else ""
+        if not isinstance(trusted, str) and (stranger := _untrusted_reason(found, trusted)):
+            yield _check("warning", cert, stranger)
     if key is not None:
-        yield _key(key, own, cert)
+        yield _check_key(key, own, cert)
 
 
-def described(der: bytes) -> str:
+def describe_certificate(der: bytes) -> str:
     """Whose certificate this is, and until when; for one in DER, as TLS hands it over."""
     try:
         certificate = x509.load_der_x509_certificate(der)
-        return f"{_name(certificate.subject)} by {_name(certificate.issuer)}, until {format_time(_ends(certificate))}"
+        return f"{_name(certificate.subject)} by {_name(certificate.issuer)}, until {format_time(_expiry(certificate))}"
     except ValueError:
         return "an unreadable certificate"
 
 
-def _key(key: File, own: x509.Certificate | None, cert: File) -> Check:
+def _check_key(key: File, own: x509.Certificate | None, cert: File) -> Check:
     try:
         public = load_pem_private_key(key.data, None).public_key()
     except TypeError:
-        return _say(
+        return _check(
             "error",
             key,
             "the key is encrypted, and nobody is asked for its passphrase: store it without one, "
             "as 'openssl pkey -in FILE -out NEWFILE' does",
         )
     except (ValueError, UnsupportedAlgorithm):
-        return _say("error", key, "holds no key in PEM that can be used")  # without the cause: it may show some of it
+        return _check("error", key, "holds no key in PEM that can be used")  # without the cause: it may show some of it
     if own is None:
-        return _say("ok", key, "a key")
+        return _check("ok", key, "a key")
     form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
     try:
         belongs = public.public_bytes(*form) == own.public_key().public_bytes(*form)
     except (ValueError, UnsupportedAlgorithm):
-        return _say("warning", key, "whether it belongs to the certificate cannot be told: of an unknown kind")
+        return _check("warning", key, "whether it belongs to the certificate cannot be told: of an unknown kind")
     if belongs:
-        return _say("ok", key, "the key of that certificate")
-    return _say(
+        return _check("ok", key, "the key of that certificate")
+    return _check(
         "error", key, f"not the key of the certificate {safe(str(cert.path))}: use the two that were made together"
     )
 
 
-def _certificates(data: bytes) -> Sequence[x509.Certificate] | str:
+def _parse_certificates(data: bytes) -> Sequence[x509.Certificate] | str:
     """The certificates in a file, at least one; else, in words, what is wrong with it."""
     if b"-----BEGIN CERTIFICATE-----" not in data:
         return "holds no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----"
     try:
         found = x509.load_pem_x509_certificates(data)
         for each in found:  # what is in one is read on demand only
-            _ = _name(each.subject), _name(each.issuer), _time(each, 0)
+            _ = _name(each.subject), _name(each.issuer), _validity(each, 0)
     except ValueError:
         return "holds a damaged certificate: fetch it anew"
     return found
 
 
-def _time(certificate: x509.Certificate, now: float) -> tuple[CheckSeverity, str]:
-    starts, ends = certificate.not_valid_before_utc.timestamp(), _ends(certificate)
+def _validity(certificate: x509.Certificate, now: float) -> tuple[CheckSeverity, str]:
+    starts, ends = certificate.not_valid_before_utc.timestamp(), _expiry(certificate)
     if now > ends:
         return "error", f"expired on {format_time(ends)}: renew it"
     if now < starts:
         return "error", f"not valid before {format_time(starts)}: is the clock right?"
-    if ends - now < min(_SOON_SECONDS, _SOON_SHARE * (ends - starts)):
+    if ends - now < min(_RENEW_SECONDS, _RENEW_SHARE * (ends - starts)):
         return "warning", f"valid until {format_time(ends)} only: renew it soon"
     return "ok", f"valid until {format_time(ends)}"
 
 
-def _ends(certificate: x509.Certificate) -> float:
+def _expiry(certificate: x509.Certificate) -> float:
     return certificate.not_valid_after_utc.timestamp()
 
 
-def _stranger(chain: Sequence[x509.Certificate], trusted: Sequence[x509.Certificate]) -> str:
+def _untrusted_reason(chain: Sequence[x509.Certificate], trusted: Sequence[x509.Certificate]) -> str:
     """In words, why a certificate does not come from an authority that is trusted; empty if it does."""
     own = chain[0]
-    for _ in range(_LONGEST_CHAIN):
-        if any(own == each or _signed(own, each) for each in trusted):
+    for _ in range(_MAX_CHAIN):
+        if any(own == each or _is_signed_by(own, each) for each in trusted):
             return ""
-        above = next((each for each in chain[1:] if each != own and _signed(own, each)), None)
+        above = next((each for each in chain[1:] if each != own and _is_signed_by(own, each)), None)
         if above is None:
             break
         own = above
@@ -156,7 +156,7 @@ def _stranger(chain: Sequence[x509.Certificate], trusted: Sequence[x509.Certific
     )
 
 
-def _signed(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+def _is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
@@ -168,5 +168,5 @@ def _name(name: x509.Name) -> str:
     return safe(name.rfc4514_string(), 200) or "nobody"
 
 
-def _say(severity: CheckSeverity, file: File, message: str) -> Check:
+def _check(severity: CheckSeverity, file: File, message: str) -> Check:
     return Check(severity, "files", safe(str(file.path)), message)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from choria_lifecycle.config.choria.keys import KEYS
 from choria_lifecycle.config.choria.reading import DEFAULT
-from choria_lifecycle.config.urls import redacted
+from choria_lifecycle.config.urls import redact
 from choria_lifecycle.support.text import safe
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.config.choria.configuration import Configuration
     from choria_lifecycle.config.settings import ConnectionSettings
 
-__all__ = ["ERROR", "FILE", "Setting", "effective"]
+__all__ = ["ERROR", "FILE", "Setting", "list_settings"]
 
 FILE = "file"
 """The name of a setting that is a file of Choria's configuration."""
@@ -70,7 +70,7 @@ class Setting(NamedTuple):
     origin: str
 
 
-def effective(settings: ConnectionSettings | None, configuration: Configuration | None) -> list[Setting]:
+def list_settings(settings: ConnectionSettings | None, configuration: Configuration | None) -> list[Setting]:
     """Everything that is in force: the connection, then the files that were read, then every key of `KEYS`.
 
     Args:
@@ -79,21 +79,21 @@ def effective(settings: ConnectionSettings | None, configuration: Configuration 
     """
     found: list[Setting] = []
     if settings is not None:
-        found += _connection(settings)
+        found += _connection_settings(settings)
     if configuration is not None:
-        found += _files(configuration)
-        found += _keys(configuration)
+        found += _file_settings(configuration)
+        found += _key_settings(configuration)
     return found
 
 
-def _connection(settings: ConnectionSettings) -> Iterator[Setting]:
+def _connection_settings(settings: ConnectionSettings) -> Iterator[Setting]:
     for name in _CONNECTION:
         value = getattr(settings, name)
-        text = _SECRET if value and name in _SECRETS else _text(value, "s" if name == "connect_timeout" else "")
+        text = _SECRET if value and name in _SECRETS else _format(value, "s" if name == "connect_timeout" else "")
         yield Setting(name, text, safe(settings.origins.get(name, DEFAULT)) if text else DEFAULT)
 
 
-def _files(configuration: Configuration) -> Iterator[Setting]:
+def _file_settings(configuration: Configuration) -> Iterator[Setting]:
     for path in configuration.files:
         if path == configuration.initial:
             why = "the initial file"
@@ -104,19 +104,19 @@ def _files(configuration: Configuration) -> Iterator[Setting]:
         yield Setting(FILE, safe(str(path)), why)
 
 
-def _keys(configuration: Configuration) -> Iterator[Setting]:
+def _key_settings(configuration: Configuration) -> Iterator[Setting]:
     for name, key in KEYS.items():
         value = configuration.get(name)
         if value and key.secret:
             text = _SECRET
         elif value and name in _URLS:
-            text = ", ".join(redacted(url) for url in ((value,) if isinstance(value, str) else value))
+            text = ", ".join(redact(url) for url in ((value,) if isinstance(value, str) else value))
         else:
-            text = _text(value, "s" if key.kind == "duration" else "")
+            text = _format(value, "s" if key.kind == "duration" else "")
         yield Setting(name, text, safe(configuration.origin(name)))
 
 
-def _text(value: object, unit: str) -> str:
+def _format(value: object, unit: str) -> str:
     match value:
         case None:
             return ""

@@ -34,8 +34,8 @@ _VIEWERS = {"events_viewer", "org_admin"}
 _CLIENT = "choria_client_id"
 
 # How much of a token's life is left when it is time for another; in seconds where its beginning is not known.
-_SOON_SHARE = 0.1
-_SOON_SECONDS = 86400.0
+_RENEW_SHARE = 0.1
+_RENEW_SECONDS = 86400.0
 
 
 def check_files(settings: ConnectionSettings, now: float) -> Iterator[Check]:
@@ -53,12 +53,12 @@ def check_files(settings: ConnectionSettings, now: float) -> Iterator[Check]:
         try:
             files[kind] = File(path, read_regular(path))
         except OSError as error:
-            yield _say("error", path, f"cannot be read: {error.strerror or error}; {_advice(kind, settings, error)}")
+            yield _check("error", path, f"cannot be read: {error.strerror or error}; {_advice(kind, settings, error)}")
             continue
         if kind in _SECRETS and os.name != "nt" and (mode := stat.S_IMODE(path.stat().st_mode)) & stat.S_IRWXO:
-            yield _say("warning", path, f"others may read this secret, its mode is {mode:04o}: chmod o-rwx this file")
-    yield from _certificates(files, now)
-    yield from _tokens(files, now)
+            yield _check("warning", path, f"others may read this secret, its mode is {mode:04o}: chmod o-rwx this file")
+    yield from _check_certificates(files, now)
+    yield from _check_tokens(files, now)
 
 
 def _advice(kind: str, settings: ConnectionSettings, error: OSError) -> str:
@@ -75,7 +75,7 @@ def _advice(kind: str, settings: ConnectionSettings, error: OSError) -> str:
     return f"its name is from {safe(origin)}; correct it, or put the file there"
 
 
-def _certificates(files: Mapping[str, File], now: float) -> Iterator[Check]:
+def _check_certificates(files: Mapping[str, File], now: float) -> Iterator[Check]:
     ca, cert, key = files.get("ca"), files.get("cert"), files.get("key")
     if ca is None and cert is None:
         return
@@ -89,66 +89,66 @@ def _certificates(files: Mapping[str, File], now: float) -> Iterator[Check]:
     from choria_lifecycle.doctor import certificates
 
     if ca is not None:
-        yield from certificates.authorities(ca, now)
+        yield from certificates.check_authorities(ca, now)
     if cert is not None:
-        yield from certificates.client(cert, key, ca, now)
+        yield from certificates.check_client(cert, key, ca, now)
 
 
-def _tokens(files: Mapping[str, File], now: float) -> Iterator[Check]:
+def _check_tokens(files: Mapping[str, File], now: float) -> Iterator[Check]:
     token = seed = None
     if (file := files.get("creds")) is not None:
-        yield _creds(file.path, now)
+        yield _check_creds(file.path, now)
     if (file := files.get("jwt")) is not None:
         try:
             token = read_token(file.path)
         except ConfigError as error:
-            yield _say("error", file.path, safe(str(error)))
+            yield _check("error", file.path, safe(str(error)))
         else:
-            yield from _token(token, now)
+            yield from _check_token(token, now)
     if (file := files.get("seed")) is not None:
         try:
             seed = read_seed(file.path)
         except ConfigError as error:
-            yield _say("error", file.path, safe(str(error)))
+            yield _check("error", file.path, safe(str(error)))
         else:
-            yield _seed(file.path, seed, token)
+            yield _check_seed(file.path, seed, token)
 
 
-def _creds(path: Path, now: float) -> Check:
+def _check_creds(path: Path, now: float) -> Check:
     try:
         end = creds_end(read_creds(path)[0])
     except ConfigError as error:
-        return _say("error", path, safe(str(error)))
+        return _check("error", path, safe(str(error)))
     if end is None:
-        return _say("ok", path, "a user's JWT and seed, which do not expire")
+        return _check("ok", path, "a user's JWT and seed, which do not expire")
     if now > end + CLOCK_LEEWAY:
         message = f"the creds {safe(str(path))} expired on {format_time(end)}; get new ones from who issued them"
         return Check("error", "files", safe(str(path)), message, NotAuthorised)
-    return _say("ok", path, f"a user's JWT and seed, valid until {format_time(end)}")
+    return _check("ok", path, f"a user's JWT and seed, valid until {format_time(end)}")
 
 
-def _token(token: Token, now: float) -> Iterator[Check]:
+def _check_token(token: Token, now: float) -> Iterator[Check]:
     kind = "a token of" if token.purpose == _CLIENT else "a server's token, of"
     whose = f"{kind} {safe(token.caller, 200)}"
     try:
         token.check_time(now)
     except NotAuthorised as error:
-        yield _say("error", token.path, safe(str(error)))
+        yield _check("error", token.path, safe(str(error)))
     else:
         if token.expires is None:
-            yield _say("ok", token.path, f"{whose}, which does not expire")
-        elif token.expires - now < _soon(token.starts, token.expires):
-            yield _say(
+            yield _check("ok", token.path, f"{whose}, which does not expire")
+        elif token.expires - now < _renewal_window(token.starts, token.expires):
+            yield _check(
                 "warning", token.path, f"{whose}, valid until {format_time(token.expires)} only: get another one soon"
             )
         else:
-            yield _say("ok", token.path, f"{whose}, valid until {format_time(token.expires)}")
+            yield _check("ok", token.path, f"{whose}, valid until {format_time(token.expires)}")
     if not token.public_key:
-        yield _say("error", token.path, "the token names no public key, and Choria's brokers refuse one without")
+        yield _check("error", token.path, "the token names no public key, and Choria's brokers refuse one without")
     if not _VIEWERS & set(token.permissions) and not any(
         _covers(pattern, LIFECYCLE_EVENTS) for pattern in token.subscribes
     ):
-        yield _say(
+        yield _check(
             "note",
             token.path,
             f"the token does not allow to view events: it has none of {', '.join(sorted(_VIEWERS))}, "
@@ -156,21 +156,21 @@ def _token(token: Token, now: float) -> Iterator[Check]:
         )
 
 
-def _soon(starts: float | None, expires: float) -> float:
-    return _SOON_SECONDS if starts is None else _SOON_SHARE * (expires - starts)
+def _renewal_window(starts: float | None, expires: float) -> float:
+    return _RENEW_SECONDS if starts is None else _RENEW_SHARE * (expires - starts)
 
 
-def _seed(path: Path, seed: bytes, token: Token | None) -> Check:
+def _check_seed(path: Path, seed: bytes, token: Token | None) -> Check:
     if token is None or not token.public_key:
-        return _say("ok", path, "a seed")
+        return _check("ok", path, "a seed")
     try:
         own = public_key(seed)
     except MissingExtra:
         missing = MissingExtra("whether the seed belongs to the token was not looked at: it", extra="choria")
-        return _say("note", path, str(missing))
+        return _check("note", path, str(missing))
     if own == token.public_key:
-        return _say("ok", path, "the seed of that token")
-    return _say(
+        return _check("ok", path, "the seed of that token")
+    return _check(
         "error",
         path,
         f"not the seed of the token {safe(str(token.path))}: use the two that were made together, "
@@ -191,5 +191,5 @@ def _covers(pattern: str, subject: str) -> bool:
     return len(parts) == len(wanted)
 
 
-def _say(severity: CheckSeverity, path: Path, message: str) -> Check:
+def _check(severity: CheckSeverity, path: Path, message: str) -> Check:
     return Check(severity, "files", safe(str(path)), message)

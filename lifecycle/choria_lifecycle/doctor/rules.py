@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from choria_lifecycle.config.choria.configuration import Configuration
     from choria_lifecycle.config.settings import ConnectionSettings
 
-__all__ = ["CONFIGURATION", "CONNECTION", "about_configuration", "about_environment", "about_settings"]
+__all__ = ["CONFIGURATION", "CONNECTION", "check_configuration", "check_environment", "check_settings"]
 
 CONFIGURATION = "Choria's configuration"
 CONNECTION = "connection"
 """What checks are about that are about no single file, variable or broker."""
 
 # Of go-choria's command line (cmd/cmd.go); any other value than "true" means nothing there.
-_INSECURE = ("INSECURE_ANON_TLS", "INSECURE_DISABLE_TLS", "INSECURE_YES_REALLY")
+_INSECURE_VARIABLES = ("INSECURE_ANON_TLS", "INSECURE_DISABLE_TLS", "INSECURE_YES_REALLY")
 
 
-def about_environment(environ: Mapping[str, str]) -> Iterator[Check]:
+def check_environment(environ: Mapping[str, str]) -> Iterator[Check]:
     """What Choria's tools would obey, and this program does not."""
-    for variable in _INSECURE:
+    for variable in _INSECURE_VARIABLES:
         if environ.get(variable) == "true":
             yield Check(
                 "warning",
@@ -38,7 +38,7 @@ def about_environment(environ: Mapping[str, str]) -> Iterator[Check]:
             )
 
 
-def about_configuration(configuration: Configuration | None, *, named: bool) -> Iterator[Check]:
+def check_configuration(configuration: Configuration | None, *, named: bool) -> Iterator[Check]:
     """What was read, what is wrong with it, and what in it means less than it does to Choria.
 
     Args:
@@ -54,9 +54,9 @@ def about_configuration(configuration: Configuration | None, *, named: bool) -> 
     for problem in configuration.problems:
         yield Check(problem.severity, "configuration", problem.place, problem.message)
     if configuration.get("plugin.security.provider") == "choria":
-        yield from _dropped(configuration)
+        yield from _missing_files(configuration)
     curves, federation = "plugin.security.ecc_curves", "plugin.choria.federation.collectives"
-    if configuration.given(curves):
+    if configuration.is_set(curves):
         yield Check(
             "note",
             "configuration",
@@ -72,7 +72,7 @@ def about_configuration(configuration: Configuration | None, *, named: bool) -> 
         )
 
 
-def _dropped(configuration: Configuration) -> Iterator[Check]:
+def _missing_files(configuration: Configuration) -> Iterator[Check]:
     """Files of the provider choria that are named and not there, without which it goes on."""
     for short, severity, effect in (
         ("ca", "error", "no broker is verified"),
@@ -86,7 +86,7 @@ def _dropped(configuration: Configuration) -> Iterator[Check]:
             yield Check(severity, "configuration", configuration.origin(key), message)  # type: ignore[arg-type]
 
 
-def about_settings(settings: ConnectionSettings) -> Iterator[Check]:
+def check_settings(settings: ConnectionSettings) -> Iterator[Check]:
     """The connection, and what in it is not safe."""
     origin = settings.origins.get("name")
     name = f"{safe(settings.name, 200)} ({safe(origin)})" if origin else safe(settings.name, 200)

@@ -161,7 +161,7 @@ def test_how_a_check_ends(
         for each in found:
             yield each
 
-    monkeypatch.setattr(doctor, "checks", checks)
+    monkeypatch.setattr(doctor, "iter_checks", checks)
     result = run("config", "check")
     assert result.exit_code == code
     assert result.stderr == f"lifecycle: {summary}\n"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from dns.asyncresolver import Resolver
 
-from choria_lifecycle.config.discovery import Brokers, ordered
+from choria_lifecycle.config.discovery import Brokers, order_records
 from choria_lifecycle.errors import MissingExtra
 from tests.bed.dns import dns_server
 
@@ -93,7 +93,7 @@ async def test_an_answer_is_used_for_five_seconds() -> None:
 def test_weights_are_shares() -> None:
     records = [(1, 60, "a"), (1, 30, "b"), (1, 10, "c"), (1, 0, "d"), (0, 0, "first"), (2, 99, "last")]
     draw = random.Random(1)
-    orders = [ordered(records, draw.uniform) for _ in range(10_000)]
+    orders = [order_records(records, draw.uniform) for _ in range(10_000)]
     assert {tuple(sorted(order)) for order in orders} == {("a", "b", "c", "d", "first", "last")}
     assert {(order[0], order[-1]) for order in orders} == {("first", "last")}
     shares = Counter(order[1] for order in orders)
@@ -103,14 +103,14 @@ def test_weights_are_shares() -> None:
 
 
 def test_order_without_weights_and_with_doubles() -> None:
-    assert ordered([]) == []
-    assert sorted(ordered([(1, 0, "a"), (1, 0, "b")])) == ["a", "b"]
-    assert ordered([(1, 5, "a"), (1, 5, "a"), (2, 5, "a")]) == ["a"]
+    assert order_records([]) == []
+    assert sorted(order_records([(1, 0, "a"), (1, 0, "b")])) == ["a", "b"]
+    assert order_records([(1, 5, "a"), (1, 5, "a"), (2, 5, "a")]) == ["a"]
 
 
 def test_weightless_records_are_drawn_from_evenly() -> None:
     draw = random.Random(1)
-    first = Counter(ordered([(1, 0, "a"), (1, 0, "b"), (1, 0, "c")], draw.uniform)[0] for _ in range(3000))
+    first = Counter(order_records([(1, 0, "a"), (1, 0, "b"), (1, 0, "c")], draw.uniform)[0] for _ in range(3000))
     assert all(abs(count - 1000) < 150 for count in first.values())
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from choria_lifecycle.config import resolve as resolving
 from choria_lifecycle.config.settings import ConnectionSettings
-from choria_lifecycle.config.urls import redacted
+from choria_lifecycle.config.urls import redact
 from choria_lifecycle.errors import ConfigError
 
 SECRET = "s3cret"
@@ -207,7 +207,7 @@ def test_secrets_are_not_shown() -> None:
     ],
 )
 def test_redacted(url: str, shown: str) -> None:
-    assert redacted(url) == shown
+    assert redact(url) == shown
 
 
 def test_a_home_that_nobody_has_is_a_clear_error() -> None:

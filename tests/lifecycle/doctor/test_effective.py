@@ -11,7 +11,7 @@ from choria_lifecycle.config.choria.configuration import read_configuration
 from choria_lifecycle.config.choria.keys import KEYS
 from choria_lifecycle.config.choria.reading import DEFAULT
 from choria_lifecycle.config.resolve import resolve
-from choria_lifecycle.doctor.effective import FILE, Setting, effective
+from choria_lifecycle.doctor.effective import FILE, Setting, list_settings
 from tests.bed.machine import make_machine
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def by_name(settings: list[Setting]) -> dict[str, tuple[str, str]]:
 
 
 def test_without_choria() -> None:
-    shown = effective(resolve(environ={}), None)
+    shown = list_settings(resolve(environ={}), None)
     assert {name: value for name, value, _ in shown if value} == {
         "servers": "nats://127.0.0.1:4222",
         "tls": "false",
@@ -60,7 +60,7 @@ def test_without_choria() -> None:
     ],
 )
 def test_the_connection(options: dict[str, str], environ: dict[str, str], name: str, value: str, origin: str) -> None:
-    shown = effective(resolve(**options, environ=environ), None)
+    shown = list_settings(resolve(**options, environ=environ), None)
     assert by_name(shown)[name] == (value, origin)
     assert SECRET not in str(shown)
 
@@ -80,7 +80,7 @@ def test_choria(configured: Callable[..., Configuration], tmp_path: Path) -> Non
         {"CHORIA_SRV_DOMAIN": "example.net"},
     )
     settings = resolve(configuration=configuration, environ=ENVIRON, machine=make_machine())
-    shown = effective(settings, configuration)
+    shown = list_settings(settings, configuration)
     assert SECRET not in str(shown)
     file = f"{tmp_path}/client.conf"
     puppet = f"provider puppet, ssldir of {file}:4, for alice.mcollective (environment USER)"
@@ -110,7 +110,7 @@ def test_choria(configured: Callable[..., Configuration], tmp_path: Path) -> Non
 
 def test_every_key_is_shown_also_without_a_connection(configured: Callable[..., Configuration]) -> None:
     configuration = configured({"plugin.security.provider": "pkcs11", "plugin.nats.pass": SECRET})
-    shown = effective(None, configuration)
+    shown = list_settings(None, configuration)
     assert [each.name for each in shown] == [FILE, *KEYS]
     assert SECRET not in str(shown)
 
@@ -126,7 +126,7 @@ def test_the_files_in_their_order(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x = y\n")
     configuration = read_configuration(environ={}, root=tmp_path, directory=tmp_path / "a")
-    assert [(value, why) for name, value, why in effective(None, configuration) if name == FILE] == [
+    assert [(value, why) for name, value, why in list_settings(None, configuration) if name == FILE] == [
         (str(tmp_path / names[0]), "the initial file"),
         (str(tmp_path / names[1]), "beside the initial file"),
         (str(tmp_path / names[2]), "beside the initial file"),
@@ -136,5 +136,5 @@ def test_the_files_in_their_order(tmp_path: Path) -> None:
 
 def test_nothing_is_logged(configured: Callable[..., Configuration], caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    effective(resolve(environ={}), configured({}))
+    list_settings(resolve(environ={}), configured({}))
     assert not caplog.records

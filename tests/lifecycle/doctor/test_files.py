@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from choria_lifecycle.config.settings import ConnectionSettings
-from choria_lifecycle.doctor.certificates import described
+from choria_lifecycle.doctor.certificates import describe_certificate
 from choria_lifecycle.doctor.files import check_files
 from tests.bed.certificates import Authority, IssuedCertificate
 from tests.bed.puppet import write_ssldir
@@ -268,5 +268,5 @@ def test_without_cryptography(
 
 def test_a_certificate_out_of_tls() -> None:
     der = CA.certificate.public_bytes(Encoding.DER)
-    assert described(der).startswith("CN=Material CA by CN=Material CA, until 20")
-    assert described(b"?") == "an unreadable certificate"
+    assert describe_certificate(der).startswith("CN=Material CA by CN=Material CA, until 20")
+    assert describe_certificate(b"?") == "an unreadable certificate"

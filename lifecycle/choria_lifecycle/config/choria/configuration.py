@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from choria_lifecycle.config.choria.keys import KEYS
-from choria_lifecycle.config.choria.reading import DEFAULT, Problem, Reading, Value, exists
+from choria_lifecycle.config.choria.reading import DEFAULT, ConfigReader, Problem, Value, exists
 from choria_lifecycle.config.choria.syntax import convert
 from choria_lifecycle.errors import ConfigError
 from choria_lifecycle.support.text import safe
@@ -23,9 +23,9 @@ from choria_lifecycle.support.text import safe
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Configuration", "Problem", "Value", "initial_file", "read_configuration"]
+__all__ = ["Configuration", "Problem", "Value", "find_initial_file", "read_configuration"]
 
-_MOST_SECONDS = 120
+_MAX_CONNECT_TIMEOUT = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,12 @@ class Configuration:
         """Where the value of a key of `KEYS` comes from; safe to show."""
         return self.values[key].origin
 
-    def given(self, key: str) -> bool:
+    def is_set(self, key: str) -> bool:
         """Whether a file or the environment sets a key of `KEYS`."""
         return self.origin(key) != DEFAULT
 
 
-def initial_file(
+def find_initial_file(
     environ: Mapping[str, str], root: Path = Path("/"), *, windows: bool = sys.platform == "win32"
 ) -> Path | None:
     """The file that comes first where none is named; None if there is none (go-choria, internal/util/util.go).
@@ -91,18 +91,18 @@ def read_configuration(
         environ: the environment.
         root: where the absolute paths of initial files and the search for projects begin.
         directory: the working directory; default PWD if that names it, as in Choria, else what the system says.
-        file: the initial file; default the first of `initial_file`.
+        file: the initial file; default the first of `find_initial_file`.
 
     Raises:
         ConfigError: a file cannot be read, or has more than 1 MiB. In the first case Choria does not start either.
     """
     directory = directory or _working_directory(environ)
-    initial = initial_file(environ, root) if file is None else _absolute(file, directory)
-    projects = [place for place in _projects(directory, root) if exists(place)]
-    reading = Reading(_home(environ))
+    initial = find_initial_file(environ, root) if file is None else _absolute(file, directory)
+    projects = [place for place in _project_files(directory, root) if exists(place)]
+    reading = ConfigReader(_home(environ))
     if initial is None:
         for place in projects:
-            reading.say(
+            reading.report(
                 "note",
                 place,
                 "not read, for it can only add to the configuration of a client, and there is none; "
@@ -111,16 +111,16 @@ def read_configuration(
     else:
         if os.path.isdir(initial):  # noqa: PTH112 - pathlib raises where it must not be entered
             raise ConfigError(f"cannot read {safe(str(initial))}: it is a directory; name a file with --config")
-        reading.take(initial)
-        reading.take_plugins(initial)
+        reading.read(initial)
+        reading.read_plugins(initial)
         for place in projects:
-            reading.take(place)
-    _take_variables(reading, environ)
-    _complete(reading, initial)
+            reading.read(place)
+    _apply_environment(reading, environ)
+    _complete_and_check(reading, initial)
     return Configuration(initial, tuple(reading.files), reading.values, reading.raw, tuple(reading.problems))
 
 
-def _take_variables(reading: Reading, environ: Mapping[str, str]) -> None:
+def _apply_environment(reading: ConfigReader, environ: Mapping[str, str]) -> None:
     """Let the environment take the place of what files say."""
     for key in KEYS.values():
         if key.variable and (value := environ.get(key.variable)):
@@ -129,7 +129,7 @@ def _take_variables(reading: Reading, environ: Mapping[str, str]) -> None:
             reading.values[key.name] = Value(convert(key.kind, text), f"environment {key.variable}")
 
 
-def _complete(reading: Reading, initial: Path | None) -> None:
+def _complete_and_check(reading: ConfigReader, initial: Path | None) -> None:
     """Fill in what follows from other settings, and find those that Choria refuses (config.go, normalize)."""
     values = reading.values
 
@@ -144,22 +144,22 @@ def _complete(reading: Reading, initial: Path | None) -> None:
         default("plugin.choria.security.server.seed_file", str(initial.parent / "server.seed"))
     anonymous, signer = values["plugin.security.client_anon_tls"], "plugin.choria.security.request_signer"
     if anonymous.value and not (values[f"{signer}.url"].value or values[f"{signer}.service"].value):
-        reading.say(
+        reading.report(
             "error",
             anonymous.origin,
             f"plugin.security.client_anon_tls needs {signer}.service = true, or {signer}.url: set one of them",
         )
     timeout = values["plugin.choria.network.connect_timeout"]
-    if not 0 < timeout.value <= _MOST_SECONDS:
-        reading.say(
+    if not 0 < timeout.value <= _MAX_CONNECT_TIMEOUT:
+        reading.report(
             "error",
             timeout.origin,
             f"plugin.choria.network.connect_timeout is {timeout.value:g} seconds; "
-            f"it must be more than 0 and at most {_MOST_SECONDS}",
+            f"it must be more than 0 and at most {_MAX_CONNECT_TIMEOUT}",
         )
     user, password = values["plugin.nats.user"], values["plugin.nats.pass"]
     if bool(user.value) != bool(password.value):
-        reading.say(
+        reading.report(
             "warning",
             (user if user.value else password).origin,
             "plugin.nats.user and plugin.nats.pass have an effect together only: set both or none",
@@ -191,7 +191,7 @@ def _working_directory(environ: Mapping[str, str]) -> Path | None:
     return None
 
 
-def _projects(directory: Path | None, root: Path) -> list[Path]:
+def _project_files(directory: Path | None, root: Path) -> list[Path]:
     """Where the configuration of a project may be, the strongest place last."""
     if directory is None:
         return []

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.config.choria.syntax import ValueKind
 
-__all__ = ["KEYS", "PROVIDERS", "Key", "Known", "foreign", "known", "meant"]
+__all__ = ["KEYS", "PROVIDERS", "Key", "KnownKey", "is_foreign", "known_keys", "suggest_key"]
 
 PROVIDERS = ("puppet", "file", "pkcs11", "certmanager", "choria")
 """Choria's security providers."""
@@ -28,7 +28,7 @@ class Key:
     Attributes:
         name: the key as it stands in a configuration file.
         kind: how its text is understood.
-        about: what it is for, in a short sentence.
+        description: what it is for, in a short sentence.
         default: its value where nothing sets it.
         variable: the environment variable that takes the place of all files; empty if there is none.
         choices: the values that are allowed; empty if all are.
@@ -37,7 +37,7 @@ class Key:
 
     name: str
     kind: ValueKind
-    about: str
+    description: str
     default: Any = ""
     variable: str = ""
     choices: tuple[str, ...] = ()
@@ -122,7 +122,7 @@ KEYS: Mapping[str, Key] = MappingProxyType({key.name: key for key in _LIST})
 """The keys that a client's connection needs, by name."""
 
 
-class Known(NamedTuple):
+class KnownKey(NamedTuple):
     """How Choria understands a key, and the values it allows; all if there are no choices."""
 
     kind: ValueKind
@@ -130,41 +130,41 @@ class Known(NamedTuple):
 
 
 @cache
-def known() -> Mapping[str, Known]:
+def known_keys() -> Mapping[str, KnownKey]:
     """Every key that Choria itself has, for servers and brokers as well, by name (go-choria v0.30.2)."""
-    found: dict[str, Known] = {}
+    found: dict[str, KnownKey] = {}
     for line in resources.files("choria_lifecycle.config.choria").joinpath("known.txt").read_text("utf-8").splitlines():
         if line and not line.startswith("#"):
             name, kind, *choices = line.split(" ")
-            found[name] = Known(cast("ValueKind", kind), tuple(choices))
+            found[name] = KnownKey(cast("ValueKind", kind), tuple(choices))
     return MappingProxyType(found)
 
 
 # Options whose names hold a name that the administrator chose.
-_OPTIONS = re.compile(
+_FREELY_NAMED = re.compile(
     r"plugin\.choria\.(?:adapter\.|network\.(?:gateway_remote|leafnode_remote|mapping)\.)"
     r"|plugin\.security\.issuer\..+\.public$"
 )
-_OWN = ("plugin.choria.", "plugin.security.", "plugin.nats.", "plugin.login.")
-_LONGEST = 100
+_CHORIA_PREFIXES = ("plugin.choria.", "plugin.security.", "plugin.nats.", "plugin.login.")
+_MAX_LENGTH = 100
 
 
-def foreign(key: str) -> bool:
+def is_foreign(key: str) -> bool:
     """Whether a key belongs to a plugin, which alone knows what it means."""
-    return bool(_OPTIONS.match(key)) or (key.startswith("plugin.") and not key.startswith(_OWN))
+    return bool(_FREELY_NAMED.match(key)) or (key.startswith("plugin.") and not key.startswith(_CHORIA_PREFIXES))
 
 
-def meant(key: str) -> str:
+def suggest_key(key: str) -> str:
     """The key of Choria that somebody who wrote another probably meant; empty if there is none like it."""
     for prefix in ("plugin.", "plugin.choria."):
-        if f"{prefix}{key}" in known():
+        if f"{prefix}{key}" in known_keys():
             return f"{prefix}{key}"
     written = key.lower()
     start = "plugin." if written.startswith("plugin.") else ""
     # What MCollective had and Choria has not, such as securityprovider, is like a key of a plugin, and means another.
-    names = [name.removeprefix(start) for name in known() if name.startswith("plugin.") == bool(start)]
+    names = [name.removeprefix(start) for name in known_keys() if name.startswith("plugin.") == bool(start)]
     written = written.removeprefix(start)
     longer = [name for name in names if name.startswith(written)]
-    near = difflib.get_close_matches(written, names, n=1, cutoff=0.79) if len(key) <= _LONGEST else []
+    near = difflib.get_close_matches(written, names, n=1, cutoff=0.79) if len(key) <= _MAX_LENGTH else []
     found = longer if len(longer) == 1 else near
     return start + found[0] if found else ""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Machine"]
 
 # Both start a Ruby interpreter, and facter may ask cloud services; without an answer by then the caller goes on.
-_TOOL_SECONDS = 5.0
+_TOOL_TIMEOUT = 5.0
 
 
 def _reverse_dns(hostname: str) -> str:
@@ -27,21 +27,21 @@ def _reverse_dns(hostname: str) -> str:
 
 
 def _facter(fact: str) -> str:
-    return _told("facter", fact)
+    return _output("facter", fact)
 
 
 def _puppet(setting: str) -> str:
-    return _told("puppet", "apply", "--environment", "production", "--configprint", setting)
+    return _output("puppet", "apply", "--environment", "production", "--configprint", setting)
 
 
-def _told(*command: str) -> str:
+def _output(*command: str) -> str:
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         done = subprocess.run(  # noqa: S603 - fixed commands
             command,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=True,
-            timeout=_TOOL_SECONDS,
+            timeout=_TOOL_TIMEOUT,
         )
         return done.stdout.decode(errors="replace").strip()
     return ""

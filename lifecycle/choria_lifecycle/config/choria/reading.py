@@ -6,8 +6,8 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from choria_lifecycle.config.choria.keys import KEYS, foreign, known, meant
-from choria_lifecycle.config.choria.syntax import Ignored, convert, read_lines
+from choria_lifecycle.config.choria.keys import KEYS, is_foreign, known_keys, suggest_key
+from choria_lifecycle.config.choria.syntax import IgnoredLine, convert, read_lines
 from choria_lifecycle.config.contents import read_regular
 from choria_lifecycle.errors import ConfigError
 from choria_lifecycle.support.text import quoted, safe
@@ -15,10 +15,10 @@ from choria_lifecycle.support.text import quoted, safe
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from choria_lifecycle.config.choria.keys import Known
+    from choria_lifecycle.config.choria.keys import KnownKey
     from choria_lifecycle.config.choria.syntax import ConfigLine
 
-__all__ = ["DEFAULT", "Problem", "ProblemSeverity", "Reading", "Value", "exists"]
+__all__ = ["DEFAULT", "ConfigReader", "Problem", "ProblemSeverity", "Value", "exists"]
 
 DEFAULT = "default"
 """The origin of a value that nothing sets."""
@@ -26,13 +26,13 @@ DEFAULT = "default"
 ProblemSeverity = Literal["error", "warning", "note"]
 """An error is what Choria refuses, a warning what has no effect or not the one it seems to have, a note the rest."""
 
-_MOST_BYTES = 1 << 20
+_MAX_BYTES = 1 << 20
 
 # Looking for what was meant takes a while; a file with more unknown keys than this is none of Choria's.
-_MOST_SUGGESTIONS = 50
+_MAX_SUGGESTIONS = 50
 
 # What can be shown of an unknown key: a line that is no setting at all may hold a secret.
-_PLAIN_KEY = re.compile(r"[a-z0-9_.-]{0,80}")
+_SHOWABLE_KEY = re.compile(r"[a-z0-9_.-]{0,80}")
 
 _CHORIA = "plugin.choria."
 
@@ -69,7 +69,7 @@ class Problem(NamedTuple):
     message: str
 
 
-class Reading:
+class ConfigReader:
     """A configuration while it is read; each file takes the place of what those before it say.
 
     Attributes:
@@ -90,11 +90,11 @@ class Reading:
         self._home = home
         self._suggestions = 0
 
-    def say(self, severity: ProblemSeverity, place: object, message: str) -> None:
+    def report(self, severity: ProblemSeverity, place: object, message: str) -> None:
         """Add a problem."""
         self.problems.append(Problem(severity, safe(str(place)), message))
 
-    def take(self, path: Path, prefix: str = "", *, sets: bool = True) -> None:
+    def read(self, path: Path, prefix: str = "", *, sets: bool = True) -> None:
         """Read a file.
 
         Args:
@@ -105,25 +105,25 @@ class Reading:
         Raises:
             ConfigError: it cannot be read, or has more than 1 MiB.
         """
-        text = self._text(path)
+        text = self._read_text(path)
         if text is None:
             return
         self.files.append(path)
         lines, ignored = read_lines(text)
         seen: dict[str, int] = {}
-        entries: list[ConfigLine | Ignored] = [*lines, *ignored]
+        entries: list[ConfigLine | IgnoredLine] = [*lines, *ignored]
         for line in sorted(entries, key=lambda line: line.number):
-            if isinstance(line, Ignored):
-                self.say("warning", f"{path}:{line.number}", line.reason)
+            if isinstance(line, IgnoredLine):
+                self.report("warning", f"{path}:{line.number}", line.reason)
                 continue
             key, origin = prefix + line.key, safe(f"{path}:{line.number}")
             self.raw[key] = Value(line.value, origin)
-            entry = known().get(key)
+            entry = known_keys().get(key)
             if entry is None:
-                if not foreign(key):
-                    self._unknown(line.key, prefix, origin)
+                if not is_foreign(key):
+                    self._report_unknown(line.key, prefix, origin)
             elif not sets:
-                self.say(
+                self.report(
                     "warning",
                     origin,
                     f"{key} has no effect here, where only choria.cfg sets what Choria itself uses; "
@@ -131,11 +131,13 @@ class Reading:
                 )
             else:
                 if key in seen:
-                    self.say("note", origin, f"{key} is in line {seen[key]} already; remove that line, this one counts")
+                    self.report(
+                        "note", origin, f"{key} is in line {seen[key]} already; remove that line, this one counts"
+                    )
                 seen[key] = line.number
                 self._set(key, entry, line.value, origin)
 
-    def take_plugins(self, initial: Path) -> None:
+    def read_plugins(self, initial: Path) -> None:
         """Read `plugin.d/*.cfg` beside the initial file, whose keys are short, unless that is in the home directory.
 
         Raises:
@@ -151,7 +153,7 @@ class Reading:
         # The bare text decides, as in Choria: with HOME=/root that is so for /rootfoo/client.conf, with HOME=/ for all.
         if self._home and str(initial).startswith(self._home):
             if any(name.endswith(".cfg") for name in names):
-                self.say(
+                self.report(
                     "warning",
                     directory,
                     f"not read, for the path of {safe(str(initial))} begins with the home directory "
@@ -161,75 +163,81 @@ class Reading:
         for name in names:
             stem, _, ending = name.rpartition(".")
             if ending == "conf":
-                self.say("warning", directory / name, f"not read: call it {safe(stem)}.cfg, as Choria expects it here")
+                self.report(
+                    "warning", directory / name, f"not read: call it {safe(stem)}.cfg, as Choria expects it here"
+                )
             elif ending == "cfg" and exists(directory / name):
-                self.take(directory / name, f"plugin.{stem}.", sets=stem == "choria")
+                self.read(directory / name, f"plugin.{stem}.", sets=stem == "choria")
 
-    def _text(self, path: Path) -> str | None:
+    def _read_text(self, path: Path) -> str | None:
         try:
-            found = read_regular(path, _MOST_BYTES)
+            found = read_regular(path, _MAX_BYTES)
         except IsADirectoryError:
-            self.say("warning", path, "a directory where Choria expects a file, and reads nothing; rename or remove it")
+            self.report(
+                "warning", path, "a directory where Choria expects a file, and reads nothing; rename or remove it"
+            )
             return None
         except (OSError, ValueError) as error:
             raise _unreadable(path, error) from error
-        if len(found) > _MOST_BYTES:
-            raise ConfigError(
-                f"{safe(str(path))} has more than {_MOST_BYTES} bytes: that is no configuration of Choria"
-            )
+        if len(found) > _MAX_BYTES:
+            raise ConfigError(f"{safe(str(path))} has more than {_MAX_BYTES} bytes: that is no configuration of Choria")
         try:
             return found.decode()
         except UnicodeDecodeError as error:
             line = found.count(b"\n", 0, error.start) + 1
-            self.say(
+            self.report(
                 "warning", f"{path}:{line}", "not UTF-8; what is no text is read as U+FFFD: save the file as UTF-8"
             )
             return found.decode(errors="replace")
 
-    def _set(self, key: str, entry: Known, text: str, origin: str) -> None:
+    def _set(self, key: str, entry: KnownKey, text: str, origin: str) -> None:
         value: Any
         try:
             value = convert(entry.kind, text, home=self._home)
         except ValueError as error:
             # Choria reports nothing of this.
             happens = {"bool": "takes it for false", "path_string": "takes it as it is"}.get(entry.kind, "ignores it")
-            self.say("warning", origin, f"{key} = {quoted(text)} {error}; Choria {happens}")
+            self.report("warning", origin, f"{key} = {quoted(text)} {error}; Choria {happens}")
             value = {"bool": False, "path_string": text}.get(entry.kind)
         if entry.choices and value not in entry.choices:
             severity: ProblemSeverity = "error" if key in KEYS else "warning"
-            self.say(
+            self.report(
                 severity, origin, f"{key} = {quoted(text)} is none of {', '.join(entry.choices)}; choose one of them"
             )
         if entry.kind == "comma_split" and "" in value:
-            self.say("warning", origin, f"{key} has an empty item; remove the comma that is too many")
+            self.report("warning", origin, f"{key} has an empty item; remove the comma that is too many")
         if key in KEYS and value is not None:
             self.values[key] = Value(value, origin)
 
-    def _unknown(self, written: str, prefix: str, origin: str) -> None:
+    def _report_unknown(self, written: str, prefix: str, origin: str) -> None:
         key = prefix + written
         if key in _MCOLLECTIVE:
-            self.say("note", origin, f"{key} is a key of MCollective; Choria ignores it, Puppet writes it: let it be")
+            self.report(
+                "note", origin, f"{key} is a key of MCollective; Choria ignores it, Puppet writes it: let it be"
+            )
             return
-        shown = _PLAIN_KEY.match(written)
+        shown = _SHOWABLE_KEY.match(written)
         text = shown[0] if shown else ""
         ignored = f"{text if text == written else f'{text}…'} is no key of Choria, which ignores it"
         near = ""
-        if self._suggestions < _MOST_SUGGESTIONS:
+        if self._suggestions < _MAX_SUGGESTIONS:
             self._suggestions += 1
-            near = next((name for name in (written, f"plugin.{written}") if prefix and name in known()), "") or meant(
-                key
-            )
+            near = next(
+                (name for name in (written, f"plugin.{written}") if prefix and name in known_keys()), ""
+            ) or suggest_key(key)
         where = f"in {safe(str(self.files[0]))}"
         if not near:
-            self.say("note", origin, f"{ignored}; remove it")
+            self.report("note", origin, f"{ignored}; remove it")
         elif not prefix:
-            self.say("warning", origin, f"{ignored}; did you mean {near}?")
+            self.report("warning", origin, f"{ignored}; did you mean {near}?")
         elif prefix == _CHORIA and near.startswith(_CHORIA):
-            self.say("warning", origin, f"{ignored}; did you mean {near.removeprefix(_CHORIA)}, as it is written here?")
+            self.report(
+                "warning", origin, f"{ignored}; did you mean {near.removeprefix(_CHORIA)}, as it is written here?"
+            )
         elif near == written:
-            self.say("warning", origin, f"{written} has no effect here; it has to stand {where}")
+            self.report("warning", origin, f"{written} has no effect here; it has to stand {where}")
         else:
-            self.say("warning", origin, f"{ignored}; did you mean {near}? That has to stand {where}")
+            self.report("warning", origin, f"{ignored}; did you mean {near}? That has to stand {where}")
 
 
 def exists(path: Path) -> bool:

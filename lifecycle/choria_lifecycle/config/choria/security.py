@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.config.choria.configuration import Configuration
     from choria_lifecycle.config.choria.machine import Machine
 
-__all__ = ["Security", "security"]
+__all__ = ["Security", "resolve_security"]
 
 _FILE = "plugin.security.file"
 _CHORIA = "plugin.security.choria"
@@ -68,8 +68,8 @@ class Security:
     origins: Mapping[str, str]
 
 
-def security(
-    configuration: Configuration, *, environ: Mapping[str, str], machine: Machine, plain: bool = False
+def resolve_security(
+    configuration: Configuration, *, environ: Mapping[str, str], machine: Machine, no_tls: bool = False
 ) -> Security:
     """Apply the provider that a configuration names.
 
@@ -77,7 +77,7 @@ def security(
         configuration: what was read.
         environ: the environment.
         machine: what answers questions about this machine.
-        plain: whether there is no TLS, so that no certificates need be found.
+        no_tls: whether there is no TLS, so that no certificates need be found.
 
     Raises:
         ConfigError: a setting that the provider needs is missing, contradicts another, or asks for something that is
@@ -91,7 +91,7 @@ def security(
             f"is none of {', '.join(_PROVIDERS)}"
         )
     anonymous = bool(configuration.get(_ANONYMOUS))
-    found = apply(configuration, environ, machine, anonymous or plain)
+    found = apply(configuration, environ, machine, anonymous or no_tls)
     return _anonymous(configuration, found) if anonymous else found
 
 
@@ -171,7 +171,7 @@ def _choria(configuration: Configuration, environ: Mapping[str, str], _machine: 
         raise ConfigError(f"the security provider choria needs {wanted}")
     name, origin = _user(environ, suffix="")
     files = {
-        short: None if bare else _existing(configuration, f"{_CHORIA}.{short}")
+        short: None if bare else _optional_file(configuration, f"{_CHORIA}.{short}")
         for short in ("ca", "certificate", "key")
     }
     both = files["certificate"] and files["key"]
@@ -265,7 +265,7 @@ def _user(environ: Mapping[str, str], suffix: str = ".mcollective") -> tuple[str
     return f"{user}{suffix}", f"environment {_USER}"
 
 
-def _existing(configuration: Configuration, key: str) -> Path | None:
+def _optional_file(configuration: Configuration, key: str) -> Path | None:
     """A file that is optional; what is there and cannot be read is for whoever reads it to tell, as in Choria."""
     path = configuration.get(key)
     if not path:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["KINDS", "ConfigLine", "Ignored", "ValueKind", "convert", "read_lines"]
+__all__ = ["KINDS", "ConfigLine", "IgnoredLine", "ValueKind", "convert", "read_lines"]
 
 ValueKind = Literal[
     "string",
@@ -37,7 +37,7 @@ _BLANK = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map
 _BLANK_OF_EXPRESSIONS = "\t\n\f\r "
 
 # Go's scanner of lines ends without a word at one that does not fit into its buffer.
-_LINE_BYTES = 65_535
+_MAX_LINE_BYTES = 65_535
 
 
 class ConfigLine(NamedTuple):
@@ -54,7 +54,7 @@ class ConfigLine(NamedTuple):
     value: str
 
 
-class Ignored(NamedTuple):
+class IgnoredLine(NamedTuple):
     """A line that Choria passes over, and that is neither blank nor a comment.
 
     Attributes:
@@ -66,22 +66,23 @@ class Ignored(NamedTuple):
     reason: str
 
 
-def read_lines(text: str) -> tuple[list[ConfigLine], list[Ignored]]:
+def read_lines(text: str) -> tuple[list[ConfigLine], list[IgnoredLine]]:
     """The settings in the text of a file, and what in it is none.
 
     There are no quotes, no continuation of lines, and no comments but whole lines that begin with `#`.
     """
     lines: list[ConfigLine] = []
-    ignored: list[Ignored] = []
+    ignored: list[IgnoredLine] = []
     if text.startswith("\ufeff"):
         ignored.append(
-            Ignored(1, "a byte order mark, which Choria takes for part of the first line; save the file without it")
+            IgnoredLine(1, "a byte order mark, which Choria takes for part of the first line; save the file without it")
         )
     for number, raw in enumerate(text.split("\n"), 1):
-        if len(raw.encode(errors="replace")) > _LINE_BYTES:
+        if len(raw.encode(errors="replace")) > _MAX_LINE_BYTES:
             ignored.append(
-                Ignored(
-                    number, f"a line of more than {_LINE_BYTES} bytes: Choria stops reading the file here; shorten it"
+                IgnoredLine(
+                    number,
+                    f"a line of more than {_MAX_LINE_BYTES} bytes: Choria stops reading the file here; shorten it",
                 )
             )
             break
@@ -91,10 +92,10 @@ def read_lines(text: str) -> tuple[list[ConfigLine], list[Ignored]]:
         # A key has at least one character, so that an "=" at the beginning belongs to it.
         at = line.find("=", 1)
         if at < 0:
-            ignored.append(Ignored(number, 'no "=" and so no setting: write key = value, or # before a comment'))
+            ignored.append(IgnoredLine(number, 'no "=" and so no setting: write key = value, or # before a comment'))
         elif at == len(line) - 1:
             ignored.append(
-                Ignored(
+                IgnoredLine(
                     number, "no value: the key keeps what it has from elsewhere; give it a value or remove the line"
                 )
             )

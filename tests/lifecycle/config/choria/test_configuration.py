@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from choria_lifecycle.config.choria.configuration import Configuration, Problem, initial_file, read_configuration
+from choria_lifecycle.config.choria.configuration import Configuration, Problem, find_initial_file, read_configuration
 from choria_lifecycle.config.choria.keys import KEYS
 from choria_lifecycle.errors import ConfigError
 
@@ -71,7 +71,7 @@ def names(configuration: Configuration, root: Path) -> list[str]:
 def test_the_initial_file(present: tuple[str, ...], initial: str | None, tmp_path: Path) -> None:
     configuration = load(tmp_path, dict.fromkeys(present, ""))
     assert configuration.initial == (tmp_path / initial if initial else None)
-    assert initial_file({"HOME": str(tmp_path / "home")}, tmp_path) == configuration.initial
+    assert find_initial_file({"HOME": str(tmp_path / "home")}, tmp_path) == configuration.initial
 
 
 @pytest.mark.parametrize(
@@ -86,15 +86,15 @@ def test_the_initial_file(present: tuple[str, ...], initial: str | None, tmp_pat
 def test_the_initial_file_of_windows(present: tuple[str, ...], initial: str | None, tmp_path: Path) -> None:
     build(tmp_path, dict.fromkeys(present, ""))
     environ = {"HOME": "/nowhere", "HOMEDRIVE": str(tmp_path), "HOMEDIR": "/home"}
-    assert initial_file(environ, tmp_path, windows=True) == (tmp_path / initial if initial else None)
+    assert find_initial_file(environ, tmp_path, windows=True) == (tmp_path / initial if initial else None)
     del environ["HOMEDRIVE"]
-    assert initial_file(environ, tmp_path, windows=True) == (tmp_path / WINDOWS if WINDOWS in present else None)
+    assert find_initial_file(environ, tmp_path, windows=True) == (tmp_path / WINDOWS if WINDOWS in present else None)
 
 
 @pytest.mark.parametrize("environ", [{}, {"HOME": ""}])
 def test_without_home_its_files_are_not_looked_for(environ: dict[str, str], tmp_path: Path) -> None:
     build(tmp_path, {".choriarc": "", ".mcollective": "", ETC: ""})
-    assert initial_file(environ, tmp_path) == tmp_path / ETC
+    assert find_initial_file(environ, tmp_path) == tmp_path / ETC
 
 
 def test_a_file_that_is_named_takes_the_place_of_all_others(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_nothing_at_all(tmp_path: Path) -> None:
     derived = {"collectives": ("mcollective",), "main_collective": "mcollective"}
     assert {key: configuration.get(key) for key in KEYS} == {key.name: key.default for key in KEYS.values()} | derived
     assert {configuration.origin(key) for key in KEYS} == {"default"}
-    assert not any(configuration.given(key) for key in KEYS)
+    assert not any(configuration.is_set(key) for key in KEYS)
 
 
 ALL = {
@@ -156,11 +156,11 @@ def test_which_file_wins(without: int, directory: str, main: str, domain: str, t
     for key, number in (("main_collective", main), ("plugin.choria.srv_domain", domain)):
         origin = configuration.origin(key).removeprefix(f"{tmp_path}/").partition(":")[0]
         assert origin == (list(ALL)[int(number) - 1] if number else "default")
-        assert configuration.given(key) is bool(number)
+        assert configuration.is_set(key) is bool(number)
     environ = {"CHORIA_SRV_DOMAIN": "from.environment"}
     told = load(tmp_path, files, directory=directory, environ=environ)
     assert told.values["plugin.choria.srv_domain"] == ("from.environment", "environment CHORIA_SRV_DOMAIN")
-    assert told.given("plugin.choria.srv_domain")
+    assert told.is_set("plugin.choria.srv_domain")
 
 
 def test_the_files_that_were_read_the_strongest_last(tmp_path: Path) -> None:

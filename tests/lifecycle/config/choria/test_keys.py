@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from choria_lifecycle.config.choria.keys import KEYS, PROVIDERS, Key, foreign, known, meant
+from choria_lifecycle.config.choria.keys import KEYS, PROVIDERS, Key, is_foreign, known_keys, suggest_key
 from choria_lifecycle.config.choria.syntax import KINDS
 
 _TYPES = {"string": str, "path_string": str, "bool": bool, "duration": float, "comma_split": tuple}
@@ -14,11 +14,11 @@ _TYPES = {"string": str, "path_string": str, "bool": bool, "duration": float, "c
 
 @pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
 def test_a_key(key: Key) -> None:
-    assert known()[key.name] == (key.kind, key.choices)
+    assert known_keys()[key.name] == (key.kind, key.choices)
     assert type(key.default) is _TYPES[key.kind]
     assert not key.choices or key.default in key.choices
-    assert key.about.endswith(".")
-    assert len(key.about) <= 80
+    assert key.description.endswith(".")
+    assert len(key.description) <= 80
     assert not key.variable or key.kind in {"string", "comma_split"}, "which every text is"
 
 
@@ -41,12 +41,12 @@ def test_variables() -> None:
 
 
 def test_all_that_choria_knows() -> None:
-    assert len(known()) > 150
-    assert {each.kind for each in known().values()} == set(KINDS) - {"colon_split"}
-    assert known()["plugin.security.provider"].choices == PROVIDERS
-    assert known()["loglevel"].choices == ("debug", "info", "warn", "error", "fatal")
-    assert known()["plugin.choria.network.tls_timeout"].kind == "duration"
-    assert all(name == name.lower() and " " not in name for name in known())
+    assert len(known_keys()) > 150
+    assert {each.kind for each in known_keys().values()} == set(KINDS) - {"colon_split"}
+    assert known_keys()["plugin.security.provider"].choices == PROVIDERS
+    assert known_keys()["loglevel"].choices == ("debug", "info", "warn", "error", "fatal")
+    assert known_keys()["plugin.choria.network.tls_timeout"].kind == "duration"
+    assert all(name == name.lower() and " " not in name for name in known_keys())
 
 
 @pytest.mark.parametrize(
@@ -81,17 +81,17 @@ def test_all_that_choria_knows() -> None:
     ],
 )
 def test_what_was_meant(written: str, wanted: str) -> None:
-    assert meant(written) == wanted
+    assert suggest_key(written) == wanted
 
 
 def test_nothing_is_meant_by_a_long_key_and_that_is_found_at_once() -> None:
     begin = time.perf_counter()
-    assert meant("plugin.choria." + "use_srv" * 10_000) == ""
+    assert suggest_key("plugin.choria." + "use_srv" * 10_000) == ""
     assert time.perf_counter() - begin < 1
 
 
 @pytest.mark.parametrize(
-    ("key", "is_foreign"),
+    ("key", "of_plugin"),
     [
         ("plugin.puppet.splay", True),
         ("plugin.choria_util.activate_agent", True),
@@ -108,5 +108,5 @@ def test_nothing_is_meant_by_a_long_key_and_that_is_found_at_once() -> None:
         ("a", False),
     ],
 )
-def test_keys_of_others(key: str, is_foreign: bool) -> None:
-    assert foreign(key) is is_foreign
+def test_keys_of_others(key: str, of_plugin: bool) -> None:
+    assert is_foreign(key) is of_plugin

@@ -76,7 +76,7 @@ def test_facter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ):
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
-        monkeypatch.setattr(machine, "_TOOL_SECONDS", 0.5 if "sleep" in script else 5.0)
+        monkeypatch.setattr(machine, "_TOOL_TIMEOUT", 0.5 if "sleep" in script else 5.0)
         assert Machine().facter("networking.fqdn") == answer
     program.unlink()
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from choria_lifecycle.config.choria.security import security
+from choria_lifecycle.config.choria.security import resolve_security
 from choria_lifecycle.config.settings import Verify
 from choria_lifecycle.errors import ConfigError
 from tests.bed.machine import make_machine
@@ -52,7 +52,7 @@ def test_puppet_names(
     configured: Callable[..., Configuration], environ: Mapping[str, str], root: bool, name: str
 ) -> None:
     configuration = configured({"plugin.choria.ssldir": "/ssl"})
-    found = security(configuration, environ=environ, machine=make_machine(root=root))
+    found = resolve_security(configuration, environ=environ, machine=make_machine(root=root))
     assert found.name == name
     assert (found.ca, found.cert, found.key) == (
         Path("/ssl/certs/ca.pem"),
@@ -69,7 +69,7 @@ def test_puppet_names(
 )
 def test_puppets_own_directory(configured: Callable[..., Configuration], root: bool, ssldir: str) -> None:
     machine = make_machine(root=root, puppet="/etc/puppetlabs/puppet/ssl" if root else None)
-    assert security(configured({}), environ=ALICE, machine=machine).ca == Path(ssldir, "certs/ca.pem")
+    assert resolve_security(configured({}), environ=ALICE, machine=machine).ca == Path(ssldir, "certs/ca.pem")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_puppet_without_what_it_needs(
     configured: Callable[..., Configuration], environ: Mapping[str, str], root: bool, reason: str
 ) -> None:
     with pytest.raises(ConfigError, match=reason):
-        security(configured({}), environ=environ, machine=make_machine(root=root, puppet=""))
+        resolve_security(configured({}), environ=environ, machine=make_machine(root=root, puppet=""))
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_file_names(
     configured: Callable[..., Configuration], environ: Mapping[str, str], root: bool, identity: str, name: str
 ) -> None:
     configuration = configured(FILE | ({"identity": identity} if identity else {}))
-    found = security(configuration, environ=environ, machine=make_machine(root=root))
+    found = resolve_security(configuration, environ=environ, machine=make_machine(root=root))
     assert found.name == name
     assert (found.ca, found.cert, found.key) == (Path("/tls/ca.pem"), Path("/tls/me.pem"), Path("/tls/me.key"))
     assert found.verify is Verify.FULL
@@ -110,21 +110,21 @@ def test_file_names(
 
 def test_file_accepts_old_certificates_where_it_is_told(configured: Callable[..., Configuration]) -> None:
     configuration = configured(FILE | {"plugin.security.support_legacy_certificates": "1"})
-    assert security(configuration, environ=ALICE, machine=make_machine()).verify is Verify.COMMON_NAME
+    assert resolve_security(configuration, environ=ALICE, machine=make_machine()).verify is Verify.COMMON_NAME
 
 
 @pytest.mark.parametrize("missing", [key for key in FILE if key.startswith("plugin.security.file")])
 def test_file_needs_all_of_its_files(configured: Callable[..., Configuration], missing: str) -> None:
     keys = {key: value for key, value in FILE.items() if key != missing}
     with pytest.raises(ConfigError, match=missing):
-        security(configured(keys), environ=ALICE, machine=make_machine())
+        resolve_security(configured(keys), environ=ALICE, machine=make_machine())
 
 
 def test_choria_without_an_authority_trusts_any_broker(configured: Callable[..., Configuration]) -> None:
     environ = {**ALICE, "MCOLLECTIVE_CERTNAME": "bob"}
     keys = CHORIA | {"plugin.security.choria.ca": "/nowhere/ca.pem"}
     for each in (CHORIA, keys):
-        found = security(configured(each), environ=environ, machine=make_machine())
+        found = resolve_security(configured(each), environ=environ, machine=make_machine())
         assert found.name == "alice"
         assert (found.jwt, found.seed) == (Path("/choria/token.jwt"), Path("/choria/private.key"))
         assert (found.ca, found.cert, found.key) == (None, None, None)
@@ -136,10 +136,10 @@ def test_choria_with_certificates(configured: Callable[..., Configuration], tmp_
     keys = CHORIA | {f"plugin.security.choria.{short}": str(file) for short, file in files.items()}
     files["ca"].touch()
     files["key"].touch()
-    found = security(configured(keys), environ=ALICE, machine=make_machine())
+    found = resolve_security(configured(keys), environ=ALICE, machine=make_machine())
     assert (found.verify, found.ca, found.cert, found.key) == (Verify.FULL, files["ca"], None, None)
     files["certificate"].touch()
-    found = security(configured(keys), environ=ALICE, machine=make_machine())
+    found = resolve_security(configured(keys), environ=ALICE, machine=make_machine())
     assert (found.cert, found.key) == (files["certificate"], files["key"])
 
 
@@ -160,15 +160,15 @@ def test_choria_without_what_it_needs(
     configured: Callable[..., Configuration], keys: Mapping[str, str], reason: str
 ) -> None:
     with pytest.raises(ConfigError, match=reason):
-        security(configured(keys), environ=ALICE, machine=make_machine())
+        resolve_security(configured(keys), environ=ALICE, machine=make_machine())
     if reason == "exclude each other":
         with pytest.raises(ConfigError, match=r"client\.conf:\d+: "):
-            security(configured(keys), environ=ALICE, machine=make_machine())
+            resolve_security(configured(keys), environ=ALICE, machine=make_machine())
 
 
 def test_choria_needs_a_user(configured: Callable[..., Configuration]) -> None:
     with pytest.raises(ConfigError) as raised:
-        security(configured(CHORIA), environ={"MCOLLECTIVE_CERTNAME": "bob"}, machine=make_machine())
+        resolve_security(configured(CHORIA), environ={"MCOLLECTIVE_CERTNAME": "bob"}, machine=make_machine())
     assert "MCOLLECTIVE_CERTNAME" not in str(raised.value)
 
 
@@ -187,7 +187,7 @@ def test_clients_of_the_aaa_service(
     configured: Callable[..., Configuration], provider: str, keys: Mapping[str, str], jwt: str, seed: str
 ) -> None:
     configuration = configured(AAA | {"plugin.security.provider": provider} | keys)
-    found = security(configuration, environ=ALICE, machine=make_machine())
+    found = resolve_security(configuration, environ=ALICE, machine=make_machine())
     assert (found.jwt, found.seed) == (Path(jwt), Path(seed))
     assert (found.ca, found.cert, found.key, found.verify) == (None, None, None, Verify.NOTHING)
     assert found.name == "alice.mcollective"
@@ -197,7 +197,7 @@ def test_clients_of_the_aaa_service(
 def test_without_tls_no_certificates_are_looked_for(
     configured: Callable[..., Configuration], keys: Mapping[str, str]
 ) -> None:
-    found = security(configured(keys), environ=ALICE, machine=make_machine(root=True), plain=True)
+    found = resolve_security(configured(keys), environ=ALICE, machine=make_machine(root=True), no_tls=True)
     assert (found.ca, found.cert, found.key) == (None, None, None)
     assert bool(found.jwt) is bool(keys.get("plugin.security.choria.token_file"))
 
@@ -205,7 +205,7 @@ def test_without_tls_no_certificates_are_looked_for(
 def test_aaa_needs_a_token(configured: Callable[..., Configuration]) -> None:
     keys = {key: value for key, value in AAA.items() if "token" not in key}
     with pytest.raises(ConfigError, match="choria login"):
-        security(configured(keys), environ=ALICE, machine=make_machine())
+        resolve_security(configured(keys), environ=ALICE, machine=make_machine())
 
 
 @pytest.mark.parametrize(
@@ -221,4 +221,4 @@ def test_aaa_needs_a_token(configured: Callable[..., Configuration]) -> None:
 )
 def test_other_providers(configured: Callable[..., Configuration], keys: Mapping[str, str], reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
-        security(configured(keys), environ=ALICE, machine=make_machine())
+        resolve_security(configured(keys), environ=ALICE, machine=make_machine())

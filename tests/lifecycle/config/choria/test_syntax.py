@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from choria_lifecycle.config.choria.syntax import KINDS, ConfigLine, Ignored, ValueKind, convert, read_lines
+from choria_lifecycle.config.choria.syntax import KINDS, ConfigLine, IgnoredLine, ValueKind, convert, read_lines
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_reading_ends_at_a_line_that_is_too_long(char: str) -> None:
     )
     lines, [ignored] = read_lines(f"a = 1\n{fits}{char}\nc = 1")
     assert lines == [ConfigLine(1, "a", "1")]
-    assert ignored == Ignored(2, ignored.reason)
+    assert ignored == IgnoredLine(2, ignored.reason)
     assert "65535 bytes" in ignored.reason
 
 
