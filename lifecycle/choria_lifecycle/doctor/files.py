@@ -12,6 +12,7 @@ from choria_lifecycle.config.tokens import CLOCK_LEEWAY, creds_end, public_key, 
 from choria_lifecycle.doctor.checks import Check, File
 from choria_lifecycle.errors import ConfigError, MissingExtra, NotAuthorised
 from choria_lifecycle.events.subjects import SUBJECT_PREFIX
+from choria_lifecycle.middleware.transport import covers
 from choria_lifecycle.support.clock import format_time
 from choria_lifecycle.support.text import safe
 
@@ -146,7 +147,7 @@ def _check_token(token: Token, now: float) -> Iterator[Check]:
     if not token.public_key:
         yield _check("error", token.path, "the token names no public key, and Choria's brokers refuse one without")
     if not _VIEWERS & set(token.permissions) and not any(
-        _covers(pattern, LIFECYCLE_EVENTS) for pattern in token.subscribes
+        covers(pattern, LIFECYCLE_EVENTS) for pattern in token.subscribes
     ):
         yield _check(
             "note",
@@ -176,19 +177,6 @@ def _check_seed(path: Path, seed: bytes, token: Token | None) -> Check:
         f"not the seed of the token {safe(str(token.path))}: use the two that were made together, "
         "or get a token for this seed",
     )
-
-
-def _covers(pattern: str, subject: str) -> bool:
-    """Whether a subject is among those of a pattern; both may have wildcards."""
-    parts, wanted = pattern.split("."), subject.split(".")
-    for index, part in enumerate(wanted):
-        if index >= len(parts):
-            return False
-        if parts[index] == ">":
-            return True
-        if parts[index] != part and (parts[index] != "*" or part == ">"):
-            return False
-    return len(parts) == len(wanted)
 
 
 def _check(severity: CheckSeverity, path: Path, message: str) -> Check:
