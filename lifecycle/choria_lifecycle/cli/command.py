@@ -1,4 +1,4 @@
-"""What all commands share: how they end."""
+"""The class of all commands: how library errors, signals and exit codes end one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 
 from choria_lifecycle.cli.messages import format_line, library_log, printing, verbosity, verbosity_options
 from choria_lifecycle.cli.output import abandon
+from choria_lifecycle.cli.parameters import translate
 from choria_lifecycle.cli.printer import READER_TIMEOUT
 from choria_lifecycle.cli.signals import Signals
 from choria_lifecycle.cli.wrapping import wrap
@@ -38,10 +39,10 @@ _CODES: Final[dict[type[LifecycleError], int]] = {
 
 
 class Failure(click.ClickException):
-    """The end of a command: one line on standard error, and an exit code.
+    """A command's failure: one line on standard error, and an exit code.
 
     Args:
-        message: what went wrong; foreign text in it is made safe to show.
+        message: what went wrong; foreign text in it is escaped.
         code: the exit code.
     """
 
@@ -51,7 +52,7 @@ class Failure(click.ClickException):
         self._line = format_line(f"lifecycle: error: {self.message}", "error")
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Write the line."""
+        """Write the line, wrapped on a terminal."""
         text = self._line
         if file is None and sys.stderr.isatty():
             text = wrap(text, shutil.get_terminal_size().columns)
@@ -59,10 +60,10 @@ class Failure(click.ClickException):
 
 
 class Command(click.Command):
-    """A command with -v and -q, whose function returns an exit code or nothing.
+    """A command with -v and -q, whose function returns an exit code or None for 0.
 
-    The function may take the context's `obj`, a `Signals`, to run coroutines; library errors, signals and a closed
-    pipe end it as the exit codes in `program` say.
+    The function runs coroutines with the context's `obj`, a `Signals`. Library errors, signals and a closed pipe end
+    the command with the exit codes that `lifecycle --help` lists.
     """
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
@@ -88,10 +89,10 @@ class Command(click.Command):
             abandon(sys.stdout)
             code = 0
         except OptionError as error:
-            raise click.UsageError(str(error), ctx) from error
+            raise click.UsageError(translate(str(error)), ctx) from error
         except LifecycleError as error:
             _trace(error)
-            raise Failure(str(error), _CODES.get(type(error), 1)) from error
+            raise Failure(translate(str(error)), _CODES.get(type(error), 1)) from error
         except OSError as error:
             _trace(error)
             where = f"{error.filename}: " if error.filename else ""
@@ -103,6 +104,6 @@ def _trace(error: Exception) -> None:
     if verbosity() > 1:
         import traceback
 
-        # Line by line, and none at the left edge: a message in it may be foreign and have lines of its own.
+        # Each line indented and escaped: an error's message may hold foreign text with newlines.
         for line in "".join(traceback.format_exception(error)).rstrip("\n").split("\n"):
             click.echo(safe(f"  {line}"), err=True)

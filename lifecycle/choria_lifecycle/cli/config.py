@@ -1,4 +1,4 @@
-"""`lifecycle config`: what is in force and where it comes from, and what is wrong with it."""
+"""`lifecycle config`: the settings in force and where they come from, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import click
 from choria_lifecycle.cli.command import Command
 from choria_lifecycle.cli.messages import printer_of, say, verbosity
 from choria_lifecycle.cli.output import has_colors
-from choria_lifecycle.cli.parameters import COLOR, ConnectionArguments, connection_options
+from choria_lifecycle.cli.parameters import COLOR, ConnectionArguments, connection_options, translate
 from choria_lifecycle.cli.program import COMMANDS
 from choria_lifecycle.errors import ConnectionFailed, NotAuthorised
 
@@ -31,26 +31,26 @@ _COLORS: Final = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "
 
 _SHOW: Final = """Show every setting in force, and where it comes from.
 
-First the connection as it would be made, then the files of Choria's configuration that were read, the strongest last,
-and each key of it. Secrets are shown as ***.
+First the connection's settings, then the files of Choria's configuration that were read, in ascending precedence, then
+each of its keys. Secrets are shown as ***.
 
 \b
   lifecycle config show
   lifecycle config show --config /etc/choria/client.conf --output json
 """
 
-_CHECK: Final = """Look for what is wrong, and connect to each broker.
+_CHECK: Final = """Check the settings and files, and connect to each broker.
 
-It looks at Choria's configuration, at certificates, keys and tokens, and at DNS; then it connects to one broker after
-the other, and subscribes to lifecycle events. It publishes nothing.
+Checks Choria's configuration, certificates, keys, tokens and DNS; then connects to the brokers one by one and
+subscribes to lifecycle events. Publishes nothing.
 
 \b
-Exit codes, by what was worst:
-  0  no errors, though maybe warnings
-  1  errors, and yet a broker let us in
-  2  settings, or files they name, that cannot be used
+Exit codes, by the worst problem found:
+  0  no errors; there may be warnings
+  1  errors, but a broker accepted the client
+  2  settings, or files they name, cannot be used
   3  no broker could be reached
-  4  no broker let us in: one refused, or the token has expired
+  4  no broker accepted the client: one refused it, or the token has expired
 """
 
 _OUTPUT: Final = click.option(
@@ -58,13 +58,13 @@ _OUTPUT: Final = click.option(
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="Text to read, or one JSON object a line.",
+    help="Text, or one JSON object per line.",
 )
 
 
 @click.group("config", help=COMMANDS["config"])
 def command() -> None:
-    """Have subcommands."""
+    """Group the subcommands."""
 
 
 @command.command("show", cls=Command, help=_SHOW)
@@ -74,20 +74,23 @@ def command() -> None:
 def show(ctx: click.Context, output: str, connection: ConnectionArguments) -> None:
     """Print the settings."""
     from choria_lifecycle.doctor import effective_settings
-    from choria_lifecycle.doctor.effective import FILE
+    from choria_lifecycle.doctor.effective import ERROR, FILE
 
     arguments = connection.arguments()
     del arguments["timeout"]
-    settings = effective_settings(**arguments)
+    settings = [
+        each._replace(value=translate(each.value)) if each.name == ERROR else each
+        for each in effective_settings(**arguments)
+    ]
     printer = printer_of(ctx)
     for line in _lines(settings) if output == "text" else (json.dumps(each._asdict()) for each in settings):
         printer.line(line)
     if not any(each.name == FILE for each in settings):
-        say("lifecycle: Choria's configuration is not used: a server is named, or there is none here")
+        say("lifecycle: Choria's configuration is not used: a server is named, or this is not a Choria client")
 
 
 def _lines(settings: Sequence[Setting]) -> Iterator[str]:
-    """The connection, the files, what is set in them, and what is at its default."""
+    """Yield the connection's settings, the files, the keys that are set, and those at their default."""
     from choria_lifecycle.config.choria.keys import KEYS
     from choria_lifecycle.config.choria.reading import DEFAULT
     from choria_lifecycle.doctor.effective import FILE
@@ -101,19 +104,22 @@ def _lines(settings: Sequence[Setting]) -> Iterator[str]:
             yield from _setting(setting, width)
     yield from _folded("not set:", [each.name for each in connection if not each.value])
     for title, part in (
-        ("Choria's configuration: the files, the strongest last", [each for each in settings if each.name == FILE]),
-        ("Choria's configuration: what is set", [each for each in keys if each.origin != DEFAULT]),
-        ("Choria's configuration: what is at its default", [each for each in keys if each.origin == DEFAULT]),
+        (
+            "Choria's configuration: the files, in ascending precedence",
+            [each for each in settings if each.name == FILE],
+        ),
+        ("Choria's configuration: the keys that are set", [each for each in keys if each.origin != DEFAULT]),
+        ("Choria's configuration: the keys at their default", [each for each in keys if each.origin == DEFAULT]),
     ):
         if part:
             yield ""
             yield title
         for setting in part:
-            yield from _setting(setting, 0)  # the keys of Choria are too long for columns
+            yield from _setting(setting, 0)  # Choria's keys are too long to align
 
 
 def _setting(setting: Setting, width: int) -> Iterator[str]:
-    """A setting with its origin, on a line of its own if it does not fit. No `#`: Choria has no comments there."""
+    """Yield a setting with its origin in parentheses, on a second line if they do not fit in one."""
     from choria_lifecycle.config.choria.reading import DEFAULT
 
     line = f"  {setting.name:{width}} = {setting.value}".rstrip()
@@ -136,7 +142,7 @@ def _folded(title: str, names: Sequence[str]) -> Iterator[str]:
 @connection_options
 @click.pass_context
 def check(ctx: click.Context, output: str, color: str, connection: ConnectionArguments) -> int:
-    """Print what is found, and say how bad it is."""
+    """Print each finding, and count them at the end."""
     stop: Signals = ctx.obj
     colors = output == "text" and has_colors(color)
     found: list[Check] = []
@@ -144,19 +150,20 @@ def check(ctx: click.Context, output: str, color: str, connection: ConnectionArg
     async def run() -> None:
         from choria_lifecycle.doctor import iter_checks
 
-        async with aclosing(iter_checks(**connection.arguments())) as each:
-            async for one in each:
+        async with aclosing(iter_checks(**connection.arguments())) as checks:
+            async for one in checks:
                 found.append(one)
                 if verbosity() < -1 and one.severity != "error":
                     continue
-                printer_of(ctx).line(_text(one, colors=colors) if output == "text" else _json(one))
+                shown = one._replace(message=translate(one.message))
+                printer_of(ctx).line(_text(shown, colors=colors) if output == "text" else _json(shown))
 
     stop.run(run())
     counts = Counter(one.severity for one in found)
-    said = [
+    parts = [
         f"{counts[kind]} {kind}{'s' * (counts[kind] != 1)}" for kind in ("error", "warning", "note") if counts[kind]
     ]
-    say(f"lifecycle: {', '.join(said) or 'all is well'}")
+    say(f"lifecycle: {', '.join(parts) or 'all is well'}")
     return _exit_code(found)
 
 

@@ -125,6 +125,7 @@ def library_log() -> Generator[None]:
     """Write the library's log to standard error within the block: warnings, information with -v, all with -vv."""
     import logging
 
+    from choria_lifecycle.cli.parameters import translate
     from choria_lifecycle.support.text import safe
 
     context = click.get_current_context(silent=True)
@@ -132,8 +133,9 @@ def library_log() -> Generator[None]:
     class MessageHandler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             level, at = record.levelname.lower(), _MIN_VERBOSITY[record.levelname]
+            message = safe(translate(record.getMessage()))
             with _current_context(context):
-                say(f"lifecycle: {level}: {safe(record.getMessage())}", at=at, level=level)
+                say(f"lifecycle: {level}: {message}", at=at, level=level)
 
     logger, handler = logging.getLogger("choria_lifecycle"), MessageHandler()
     before = logger.level

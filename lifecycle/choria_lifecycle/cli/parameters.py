@@ -1,4 +1,4 @@
-"""Parameters that several commands have."""
+"""Parameters that several commands share, and the flags that stand for the library's arguments."""
 
 from __future__ import annotations
 
@@ -11,13 +11,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from choria_lifecycle.cli.command import Failure
+from choria_lifecycle.errors import ConfigError
 from choria_lifecycle.support.text import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-__all__ = ["COLOR", "CONNECTION_PARAMETERS", "ConnectionArguments", "connection_options", "duration"]
+__all__ = [
+    "COLOR",
+    "CONNECTION_PARAMETERS",
+    "MENTIONS",
+    "ConnectionArguments",
+    "connection_options",
+    "duration",
+    "translate",
+]
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART: Final = r"(\d+(?:\.\d+)?)(ms|s|m|h|d)"
@@ -25,18 +33,18 @@ _MAX_DURATION: Final = 366 * _UNITS["d"]
 
 
 def duration(text: str) -> float:
-    """Return a length of time such as 30s, 5m, 1h30m or 500ms in seconds, as the type of a parameter.
+    """Return a duration such as 30s, 5m, 1h30m or 500ms in seconds; for use as a parameter's type.
 
     Raises:
-        click.BadParameter: it is none.
+        click.BadParameter: the text is not a duration, or the duration is zero or longer than 366 days.
     """
     if re.fullmatch(r"\d+(?:\.\d+)?", text, re.ASCII):
         raise click.BadParameter(f"{text} has no unit; write for example {text}s, {text}m or {text}ms")
     if not re.fullmatch(f"(?:{_PART})+", text, re.ASCII):
-        raise click.BadParameter(f"{quoted(text)} is no duration; wanted is one like 500ms, 30s, 5m, 1h or 1h30m")
+        raise click.BadParameter(f"{quoted(text)} is not a duration; write one like 500ms, 30s, 5m, 1h or 1h30m")
     seconds = sum(float(number) * _UNITS[unit] for number, unit in re.findall(_PART, text))
     if not 0 < seconds <= _MAX_DURATION:
-        raise click.BadParameter(f"{quoted(text)} must be more than nothing and at most 366d")
+        raise click.BadParameter(f"{quoted(text)} must be more than zero and at most 366d")
     return seconds
 
 
@@ -45,13 +53,13 @@ COLOR: Final = click.option(
     type=click.Choice(["auto", "always", "never"]),
     default="auto",
     show_default=True,
-    help="Use colours; auto does on a terminal, unless NO_COLOR is set.",
+    help="Use colours; auto: on a terminal, unless NO_COLOR is set.",
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionArguments:
-    """Where to connect to, and as whom, as far as flags say so; `choria_lifecycle.connect` looks for the rest."""
+    """The connection's settings that flags give; `choria_lifecycle.connect` finds the others."""
 
     server: tuple[str, ...] = ()
     config: Path | None = None
@@ -65,10 +73,10 @@ class ConnectionArguments:
     timeout: float = 5.0
 
     def arguments(self) -> dict[str, Any]:
-        """The arguments of `choria_lifecycle.connect`.
+        """Return the arguments for `choria_lifecycle.connect`.
 
         Raises:
-            Failure: the password's file cannot be read.
+            ConfigError: the password file cannot be read.
         """
         return {
             "servers": self.server or None,
@@ -84,7 +92,7 @@ class ConnectionArguments:
         }
 
     def identity(self) -> str:
-        """The identity of this node, as Choria's configuration has it or Choria derives it."""
+        """Return this node's identity from Choria's configuration, or as Choria derives it."""
         from choria_lifecycle.config.resolve import choria_configuration, identity
 
         return identity(choria_configuration(self.server or None, config=self.config, environ=os.environ))
@@ -94,9 +102,9 @@ def _read_password(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8").rstrip("\r\n")
     except OSError as error:
-        raise Failure(f"cannot read the password file {file}: {error.strerror}", 2) from error
+        raise ConfigError(f"cannot read the password file {file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise Failure(f"the password file {file} is no UTF-8 text", 2) from error
+        raise ConfigError(f"the password file {file} is not UTF-8 text") from error
 
 
 _FILE: Final = click.Path(path_type=Path)
@@ -110,53 +118,85 @@ _OPTIONS: Final = {
         "[default: NATS_URL, else Choria's configuration, else nats://127.0.0.1:4222]",
     ),
     "config": click.option(
-        "--config", type=_FILE, help="Choria's configuration file.  [default: where Choria's own tools find it]"
+        "--config", type=_FILE, help="Choria's configuration file.  [default: the one that Choria's own tools find]"
     ),
     "creds": click.option("--creds", type=_FILE, help="A NATS credentials file.  [default: NATS_CREDS]"),
     "user": click.option("--user", help="The user to connect as.  [default: NATS_USER]"),
     "password_file": click.option(
-        "--password-file", type=_FILE, help="A file that holds the user's password.  [default: NATS_PASSWORD]"
+        "--password-file", type=_FILE, help="A file with the user's password.  [default: NATS_PASSWORD]"
     ),
     "tlsca": click.option(
         "--tlsca",
         type=_FILE,
-        help="The authorities to trust; asks for TLS.  [default: NATS_CA, else Choria's, else the system's]",
+        help="A file with the certificate authorities to trust; turns on TLS.  "
+        "[default: NATS_CA, else Choria's, else the system's]",
     ),
     "tlscert": click.option(
         "--tlscert",
         type=_FILE,
-        help="The client's certificate; asks for TLS.  [default: NATS_CERT, else Choria's]",
+        help="A file with the client's certificate; turns on TLS.  [default: NATS_CERT, else Choria's]",
     ),
     "tlskey": click.option(
-        "--tlskey", type=_FILE, help="The key of that certificate.  [default: NATS_KEY, else Choria's]"
+        "--tlskey", type=_FILE, help="A file with that certificate's key.  [default: NATS_KEY, else Choria's]"
     ),
     "no_tls": click.option(
         "--no-tls",
         is_flag=True,
-        help="Do without TLS where Choria's configuration would have it; with credentials only on this machine.",
+        help="Connect without TLS where Choria's configuration requires it; with credentials, only to this machine.",
     ),
     "timeout": click.option(
         "--timeout",
         type=duration,
         default="5s",
         show_default=True,
-        help="How long connecting may take, over all servers.",
+        help="Timeout for connecting, across all servers.",
     ),
 }
 
 
 CONNECTION_PARAMETERS: Final = tuple(_OPTIONS)
-"""The names of a connection's parameters."""
+"""The names of the connection's parameters."""
+
+# How the library's messages write what each option sets.
+_ARGUMENTS: Final = {
+    "server": "servers=",
+    "config": "config=",
+    "creds": "creds=",
+    "user": "user=",
+    "password_file": "password=",
+    "tlsca": "ca=",
+    "tlscert": "cert=",
+    "tlskey": "key=",
+    "no_tls": "tls=False",
+    "timeout": "timeout=",
+}
+
+MENTIONS: Final = {argument: f"--{name.replace('_', '-')}" for name, argument in _ARGUMENTS.items()} | {
+    "choria_lifecycle.doctor.check_connection()": "'lifecycle config check'",
+}
+"""What the library's messages mention, and what a user of the command writes instead."""
+
+# Whole words only: a path or setting in foreign text, such as ca=/etc/ca.pem, stays.
+_MENTION: Final = re.compile(rf"(?<![\w./-])(?:{'|'.join(map(re.escape, MENTIONS))})(?![\w/~])")
+
+
+def translate(message: str) -> str:
+    """Return a message of the library with flags and commands in place of arguments and functions.
+
+    >>> translate("drop tls=False, or name an authority with ca=.")
+    'drop --no-tls, or name an authority with --tlsca.'
+    """
+    return _MENTION.sub(lambda found: MENTIONS[found[0]], message)
 
 
 def connection_options(
     function: Callable[..., int | None], *, without: Collection[str] = ()
 ) -> Callable[..., int | None]:
-    """Add the options of a connection; the function gets them as one argument, `connection`.
+    """Add the connection's options to a command, whose function gets them as one argument, `connection`.
 
     Args:
-        function: the function of a command.
-        without: names of those that the command does not have.
+        function: the command's function.
+        without: names of options that the command does not have.
     """
     options = {name: option for name, option in _OPTIONS.items() if name not in without}
 

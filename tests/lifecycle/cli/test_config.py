@@ -88,13 +88,13 @@ def test_show_of_choria(home: Path, run: Callable[..., Result]) -> None:
     assert [line for line in lines if not line.startswith(" ")] == [
         "The connection",
         "",
-        "Choria's configuration: the files, the strongest last",
+        "Choria's configuration: the files, in ascending precedence",
         "",
-        "Choria's configuration: what is set",
+        "Choria's configuration: the keys that are set",
         "",
-        "Choria's configuration: what is at its default",
+        "Choria's configuration: the keys at their default",
     ]
-    assert lines[lines.index("Choria's configuration: what is set") + 1].startswith(
+    assert lines[lines.index("Choria's configuration: the keys that are set") + 1].startswith(
         "  plugin.choria.middleware_hosts ="
     )
     assert "  plugin.choria.use_srv = true" in lines

@@ -1,12 +1,21 @@
+"""Durations, and the options of a connection as arguments of the library, there and back."""
+
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
 
-from choria_lifecycle.cli.command import Failure
-from choria_lifecycle.cli.parameters import ConnectionArguments, duration
+from choria_lifecycle.cli.parameters import (
+    CONNECTION_PARAMETERS,
+    MENTIONS,
+    ConnectionArguments,
+    connection_options,
+    duration,
+    translate,
+)
+from choria_lifecycle.errors import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,25 +33,25 @@ def test_durations(text: str, seconds: float) -> None:
     ("text", "hint"),
     [
         ("30", "write for example 30s"),
-        ("", "no duration"),
-        ("-1s", "no duration"),
-        ("1 s", "no duration"),
-        ("s", "no duration"),
-        ("1w", "no duration"),
-        ("1s\n", "no duration"),
-        ("٣s", "no duration"),
-        ("0s", "more than nothing"),
+        ("", "not a duration"),
+        ("-1s", "not a duration"),
+        ("1 s", "not a duration"),
+        ("s", "not a duration"),
+        ("1w", "not a duration"),
+        ("1s\n", "not a duration"),
+        ("٣s", "not a duration"),
+        ("0s", "more than zero"),
         ("400d", "at most 366d"),
         ("9" * 400 + "s", "at most 366d"),
     ],
 )
-def test_what_is_no_duration(text: str, hint: str) -> None:
+def test_other_texts_are_not_durations(text: str, hint: str) -> None:
     with pytest.raises(click.BadParameter, match=hint) as caught:
         duration(text)
     assert caught.value.message.isprintable()
 
 
-def test_only_what_was_given_is_given_on() -> None:
+def test_options_that_are_not_given_are_left_to_the_library() -> None:
     assert ConnectionArguments().arguments() == {
         "servers": None,
         "config": None,
@@ -57,7 +66,7 @@ def test_only_what_was_given_is_given_on() -> None:
     }
 
 
-def test_tls_is_given_up_in_so_many_words_only() -> None:
+def test_only_no_tls_turns_tls_off() -> None:
     assert ConnectionArguments(no_tls=True).arguments()["tls"] is False
 
 
@@ -73,7 +82,43 @@ def test_a_password_file_that_cannot_be_read(content: bytes | None, tmp_path: Pa
     file = tmp_path / "password"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(Failure, match="password") as caught:
+    with pytest.raises(ConfigError, match="password") as caught:
         ConnectionArguments(password_file=file).arguments()
-    assert caught.value.exit_code == 2
-    assert str(file) in caught.value.message
+    assert str(file) in str(caught.value)
+
+
+def test_every_option_of_a_connection_translates_its_argument(tmp_path: Path) -> None:
+    """What an option sets is the argument that its flag stands for in a message."""
+    password = tmp_path / "password"
+    password.write_text("secret")
+    given: dict[str, Any] = {"server": ("a",), "no_tls": True, "timeout": 1.0, "password_file": password}
+
+    def seen(**connection: Any) -> None: ...
+
+    command = click.Command("x", params=[], callback=connection_options(seen))
+    options = {option.name: option for option in getattr(command.callback, "__click_params__", [])}
+    assert set(options) == set(CONNECTION_PARAMETERS)
+    default = ConnectionArguments().arguments()
+    flags = {flag: mention for mention, flag in MENTIONS.items()}
+    for name in CONNECTION_PARAMETERS:
+        arguments = ConnectionArguments(**{name: given.get(name, tmp_path)}).arguments()
+        [changed] = [argument for argument in arguments if arguments[argument] != default[argument]]
+        [flag] = options[name].opts
+        assert flags[flag] == ("tls=False" if name == "no_tls" else f"{changed}=")
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("drop tls=False", "drop --no-tls"),
+        ("correct config=, or ca=.", "correct --config, or --tlsca."),
+        ("(`cert=` and key=): both", "(`--tlscert` and --tlskey): both"),
+        ("see choria_lifecycle.doctor.check_connection().", "see 'lifecycle config check'."),
+        # Not of the library: paths, settings and longer words.
+        ("ca=/etc/ca.pem", "ca=/etc/ca.pem"),
+        ("/srv/ca= is a directory", "/srv/ca= is a directory"),
+        ("tls=Falsehood, mytls=False, my-ca=, .ca=, tls=", "tls=Falsehood, mytls=False, my-ca=, .ca=, tls="),
+    ],
+)
+def test_a_message_of_the_library_is_shown_with_flags(message: str, shown: str) -> None:
+    assert translate(message) == shown
