@@ -33,36 +33,36 @@ async def connect(
     environ: Mapping[str, str] | None = None,
     **options: Unpack[ConnectionOptions],
 ) -> AsyncGenerator[Middleware]:
-    """Make a connection to NATS: `async with connect() as middleware`.
+    """Connect to NATS: `async with connect() as middleware`.
 
-    The first connection has to succeed before the timeout. One that is lost later is made again, for ever, with pauses
-    of 0.5 to 20 seconds; a server that stops answering is noticed within a minute. Leaving the block hands out what has
-    arrived and closes within 5 seconds.
+    The first connection must succeed within the timeout. A connection that is lost later is re-established, forever,
+    with pauses of 0.5 to 20 seconds; a server that stops responding is noticed within a minute. Leaving the block
+    delivers the messages that have arrived and closes the connection within 5 seconds.
 
     Args:
         servers: `host`, `host:port` or a `nats://` or `tls://` URL, or several; each is tried once. Default NATS_URL;
-            else, on a machine that is a Choria client, what Choria's configuration says of brokers and credentials;
-            else `nats://127.0.0.1:4222`. With TLS asked for, as Choria's configuration does, nothing is sent to a
-            server that does not offer it.
-        timeout: seconds until a connection must stand, over all servers, DNS included. Where Choria's configuration
-            leaves it to facter or puppet to name a domain or directory, each has 5 seconds of its own before that.
+            else, on a Choria client, the brokers and credentials of Choria's configuration; else
+            `nats://127.0.0.1:4222`. If TLS is required, as by Choria's configuration, nothing is sent to a server that
+            does not offer it.
+        timeout: seconds for connecting, across all servers, DNS included. If Choria's configuration leaves a domain or
+            directory to facter or puppet, each of these may take a further 5 seconds before that.
         limit: how many messages may wait in each subscription before newer ones are dropped and counted.
-        limit_bytes: how many bytes of them, subjects included; by default 64 MiB.
-        environ: where to look for variables; default `os.environ`.
+        limit_bytes: how many bytes of messages may wait, subjects included; default 64 MiB.
+        environ: the environment variables; default `os.environ`.
         **options: config, tls, creds, user, password, token, nkey, ca, cert, key and name: see `ConnectionOptions`.
 
     Raises:
         ConfigError: the settings contradict each other, or a file cannot be used.
-        ConnectionFailed: no server could be reached; the message says why for each.
+        ConnectionFailed: no server could be reached; the message gives the reason for each.
         NotAuthorised: a server refused the credentials, or a token has expired.
-        MissingExtra: creds and nkey files, Choria's tokens and SRV records each need an optional package.
-        OptionError: there is no such option.
+        MissingExtra: an optional package is not installed: for creds and nkey files, Choria's tokens, or SRV records.
+        OptionError: an option is unknown.
     """
     from choria_lifecycle.nats import NatsTransport
 
     check_options(options, "timeout", "limit", "limit_bytes", "environ")
     environ = os.environ if environ is None else environ
-    # In a thread: it reads files, and may have to ask facter or puppet.
+    # In a thread: it reads files, and may run facter or puppet.
     settings = await asyncio.to_thread(_settings, servers, environ, options)
     transport = await NatsTransport.open(settings, timeout)
     async with Middleware(transport, limit=limit, limit_bytes=limit_bytes) as middleware:
@@ -89,17 +89,17 @@ def publish_once(
     """Connect, publish one event, and close; for scripts and cron.
 
     Args:
-        event: what to publish.
+        event: the event.
         servers: as for `connect`.
-        format: how to write it; by default Choria's own JSON.
+        format: the wire format; default Choria's own JSON.
         stored: wait until a JetStream stream has acknowledged it.
         timeout: seconds for connecting, and again for publishing.
         environ: as for `connect`.
         **options: as for `connect`.
 
     Raises:
-        RuntimeError: an event loop is running here, which this would block.
-        LifecycleError: whatever `connect` and `Middleware.publish` raise.
+        RuntimeError: the caller runs in an event loop, which this would block.
+        LifecycleError: any error that `connect` and `Middleware.publish` raise.
     """
 
     async def run() -> None:

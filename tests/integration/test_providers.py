@@ -235,7 +235,7 @@ async def test_puppet_without_certificates(host: Host) -> None:
     message = await refused(lifecycle.ConfigError, config=config, environ=host.environ)
     assert message.startswith(f"cannot read {host.root}/nowhere/certs/ca.pem (provider puppet, ssldir of {config}:1, ")
     message = await refused(lifecycle.ConfigError, config=config, environ={"HOME": str(host.home)})
-    assert message == "USER is not set, so that it is not known who connects: set it, or MCOLLECTIVE_CERTNAME"
+    assert message == "USER is not set, so the client has no name: set it, or MCOLLECTIVE_CERTNAME"
 
 
 @pytest.mark.parametrize("authority", [OURS, OLD], ids=["authority", "old authority"])
@@ -361,7 +361,7 @@ async def test_file_without_a_setting(missing: str, host: Host) -> None:
     [
         ("pkcs11", "plugin.security.file.certificate and plugin.security.file.key"),
         ("certmanager", "plugin.security.file.certificate = SSLDIR/cert.pem"),
-        ("kerberos", "is none of puppet, file, "),
+        ("kerberos", "is not one of puppet, file, "),
     ],
 )
 def test_an_unsupported_provider(provider: str, words: str, host: Host) -> None:
@@ -475,11 +475,11 @@ async def test_choria_token_out_of_time(token: Token, words: str, host: Host, br
 @pytest.mark.parametrize(
     ("token", "words"),
     [
-        (Token("no.token", "ab" * 32), "token.jwt holds no token"),
-        (Token("", "ab" * 32), "token.jwt holds no token"),
+        (Token("no.token", "ab" * 32), "token.jwt is not a token"),
+        (Token("", "ab" * 32), "token.jwt is not a token"),
         (client_token(ISSUER, claims={"purpose": "choria_provisioning"}), 'is for "choria_provisioning"'),
-        (client_token(ISSUER)._replace(seed="short"), "private.key holds no ed25519 seed"),
-        (client_token(ISSUER)._replace(seed=""), "private.key holds no ed25519 seed"),
+        (client_token(ISSUER)._replace(seed="short"), "private.key is not an ed25519 seed"),
+        (client_token(ISSUER)._replace(seed=""), "private.key is not an ed25519 seed"),
     ],
     ids=["no token", "empty token", "another purpose", "no seed", "empty seed"],
 )
@@ -550,7 +550,7 @@ def test_choria_in_processes(host: Host, broker: Broker) -> None:
         (client_token(ISSUER), 4, f"the server does not allow this user to publish to {SUBJECT}"),
         (client_token(Ed25519PrivateKey.generate()), 4, "the server refused the credentials"),
         (client_token(ISSUER, expires=-60), 4, "expired on "),
-        (client_token(ISSUER)._replace(seed="short"), 2, "holds no ed25519 seed"),
+        (client_token(ISSUER)._replace(seed="short"), 2, "is not an ed25519 seed"),
     ],
     ids=["not allowed", "unknown issuer", "expired", "no seed"],
 )
@@ -751,7 +751,7 @@ async def test_secrets_are_sent_without_tls_only_on_this_machine(
     if where == "argument":
         options["servers"] = f"nats://{far}"
     message = await refused(lifecycle.ConfigError, tls=False, **options)
-    assert "would cross the network in the clear: drop --no-tls (tls=False)" in message
+    assert "would cross the network in the clear: drop tls=False" in message
 
 
 async def test_no_tls_contradicts_tls(host: Host) -> None:

@@ -445,7 +445,7 @@ def test_a_port_in_use(server: embedded.Server) -> None:
         (["--web.listen-address", ":0"], 2, "use either --port or --web.listen-address"),
         (["--component", "a.>"], 2, "component"),
         (["--replay", "80"], 2, "80s"),
-        (["--replay", "0s"], 2, "more than nothing"),
+        (["--replay", "0s"], 2, "more than zero"),
         (["--stream", "a.b"], 2, "not a valid stream name"),
         (["--election", "a b"], 2, '"a b" is not a valid key'),
         (["--election", "TALLY", "--candidate", "\n"], 2, "not a valid candidate"),

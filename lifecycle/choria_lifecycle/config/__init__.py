@@ -1,1 +1,1 @@
-"""Where to connect to, as whom, and under which name."""
+"""Connection settings: servers, credentials, TLS and names, from arguments, the environment and Choria's files."""

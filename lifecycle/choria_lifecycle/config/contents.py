@@ -1,4 +1,4 @@
-"""What is in a file that settings name, whatever it is that they name."""
+"""Read the files that settings name, safely whatever they turn out to be."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ _MAX_BYTES = 1 << 20
 
 
 def read_regular(path: Path, limit: int = _MAX_BYTES) -> bytes:
-    """What is in a file, at most so many bytes and one more. A pipe, an endless device or a directory is none.
+    """Return a regular file's content, at most `limit` + 1 bytes.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read, or is a pipe, a directory or a device other than the null device.
     """
     try:
-        # Without waiting: opening a pipe that nobody writes to would never end.
+        # Non-blocking: opening a pipe without a writer would never return.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except ValueError as error:
-        raise OSError(errno.EINVAL, "no file can have that name") from error
+        raise OSError(errno.EINVAL, "not a valid file name") from error
     with os.fdopen(descriptor, "rb") if _is_regular(descriptor) else _reject(descriptor) as file:
         return file.read(limit + 1)
 
 
 def unreadable_file(path: Path, origin: str, error: OSError, remedy: str = "") -> ConfigError:
-    """The error for a file that settings name and that cannot be read.
+    """Return the error for a file that settings name and that cannot be read.
 
     Args:
         path: the file.
-        origin: where its name comes from; empty if that is not known.
-        error: why it cannot be read.
-        remedy: how to get one, if there is none.
+        origin: where its name comes from; empty if unknown.
+        error: the reason.
+        remedy: how to get the file if it does not exist.
     """
     source = f" ({safe(origin)})" if origin else ""
     if origin.startswith("provider puppet"):
@@ -54,7 +54,7 @@ def unreadable_file(path: Path, origin: str, error: OSError, remedy: str = "") -
 
 def _is_regular(descriptor: int) -> bool:
     found = os.fstat(descriptor)
-    # Nothing, said in so many words, is a file like others.
+    # The null device stands for an empty file.
     return stat.S_ISREG(found.st_mode) or os.path.samestat(found, os.stat(os.devnull))  # noqa: PTH116
 
 
@@ -63,4 +63,4 @@ def _reject(descriptor: int) -> NoReturn:
     os.close(descriptor)
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    raise OSError(errno.EINVAL, "it is no regular file")
+    raise OSError(errno.EINVAL, "not a regular file")

@@ -1,4 +1,4 @@
-"""Choria's brokers out of DNS: SRV records, in the order of their priorities and weights."""
+"""Discover Choria's brokers from SRV records, in the order of their priorities and weights."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Brokers", "order_records"]
 
-# Choria remembers an answer for this long, too: one pass over a pool of brokers asks once.
+# As in Choria: one pass over a pool of brokers queries once.
 _CACHE_SECONDS = 5.0
 
-# DNS may answer with anything, of which a URL would make a user or a port; "." says that there is no such service.
+# A target with other characters could put a user or a port into the URL; "." means that the service does not exist.
 _HOST = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
-# Each gets its share of the time there is for connecting.
+# The timeout for connecting is shared among them.
 _MAX_BROKERS = 32
 
 Record = tuple[int, int, str]
@@ -32,15 +32,15 @@ Record = tuple[int, int, str]
 
 
 class Brokers:
-    """Asks DNS for the brokers of a domain, again for every new connection.
+    """A domain's brokers, queried from DNS for each connection.
 
     Attributes:
-        failure: why the last question had no answer, in words; empty if it had one.
+        failure: why the last query found none, in words; empty if it found some.
 
     Args:
-        names: the SRV names to ask for; the first that has records decides.
-        resolver: what asks; default dnspython's, with the name servers of this machine.
-        uniform: draws a number between two bounds.
+        names: the SRV names to query; the first that has records is used.
+        resolver: the DNS resolver; default dnspython's, with this machine's name servers.
+        uniform: returns a random number between two bounds.
 
     Raises:
         MissingExtra: dnspython is not installed.
@@ -63,11 +63,11 @@ class Brokers:
         self._records: list[Record] = []
 
     async def find(self, now: float, timeout: float) -> list[str]:
-        """The URLs of the brokers, at most 32, best first; empty if DNS knows none.
+        """Return the URLs of at most 32 brokers, best first; empty if DNS has none.
 
         Args:
-            now: seconds on a monotonic clock. An answer is used for 5 seconds.
-            timeout: seconds until there has to be an answer.
+            now: seconds on a monotonic clock; an answer is cached for 5 seconds.
+            timeout: seconds for the query.
         """
         if now - self._queried >= _CACHE_SECONDS:
             self._records = await self._query(timeout)
@@ -82,7 +82,7 @@ class Brokers:
         self.failure = ""
         for name in self._names:
             try:
-                # A new one reads which name servers there are by now.
+                # A new one reads the current name servers.
                 resolver = self._resolver or Resolver()
                 answer = await resolver.resolve(name, "SRV", lifetime=timeout / len(self._names))
             except (NXDOMAIN, NoAnswer):
@@ -107,13 +107,14 @@ class Brokers:
 
 
 def order_records(records: Iterable[Record], uniform: Callable[[float, float], float] = jitter.uniform) -> list[str]:
-    """The URLs of SRV records in the order in which to try them (RFC 2782).
+    """Return the URLs of SRV records in the order in which to try them (RFC 2782).
 
-    A lower priority comes first; among equal ones each is drawn in proportion to its weight, one of weight 0 rarely.
+    A lower priority comes first; records of equal priority are drawn in proportion to their weights, those of weight 0
+    rarely.
     """
     urls: list[str] = []
     for priority in sorted({record[0] for record in records}):
-        # Without weights all are drawn alike, which the order in which they stand must not decide.
+        # Records without weights are equally likely, so shuffle them.
         left = sorted((weight, uniform(0, 1), url) for given, weight, url in records if given == priority)
         while left:
             drawn = uniform(0, sum(weight for weight, *_ in left))

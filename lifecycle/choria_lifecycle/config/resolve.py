@@ -1,4 +1,4 @@
-"""Settings from arguments, which win over the environment, which wins over Choria's configuration."""
+"""Resolve a connection's settings: arguments override the environment, which overrides Choria's configuration."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["FALLBACK", "choria_configuration", "identity", "resolve"]
 
 FALLBACK = "nats://puppet:4222"
-"""The broker that a Choria client tries where nothing names another one."""
+"""The broker that a Choria client tries if neither its configuration nor DNS names one."""
 
 _SRV = ("_mcollective-server._tcp", "_x-puppet-mcollective._tcp")
 _FEDERATION_SRV = ("_mcollective-federation_server._tcp", "_x-puppet-mcollective_federation._tcp")
@@ -46,10 +46,10 @@ def choria_configuration(
     root: Path = Path("/"),
     directory: Path | None = None,
 ) -> Configuration | None:
-    """Choria's configuration, where it counts; None where plain NATS settings do.
+    """Return Choria's configuration if it applies, or None for plain NATS.
 
-    It counts where `config` names a file. Without that it does where no server is named, neither by an argument nor by
-    NATS_URL, and this machine is a Choria client: it has one of the files that Choria's tools look for, or
+    It applies if `config` names a file. Otherwise it applies if no server is named, neither by an argument nor by
+    NATS_URL, and this machine is a Choria client: one of the files that Choria's tools look for exists, or
     CHORIA_SRV_DOMAIN is set.
 
     Args:
@@ -57,8 +57,7 @@ def choria_configuration(
         config: a configuration file.
         environ: the environment.
         root: where the absolute paths of Choria's files begin.
-        directory: where to look for the configuration of a project, and in the directories above; default the current
-            one.
+        directory: where to start looking for project files, going up; default the working directory.
 
     Raises:
         ConfigError: a file cannot be read.
@@ -85,25 +84,23 @@ def resolve(
     machine: Machine | None = None,
     **options: Unpack[ConnectionOptions],
 ) -> ConnectionSettings:
-    """Settings from arguments, completed from an environment and Choria's configuration.
+    """Return the settings of a connection, from arguments, the environment and Choria's configuration.
 
-    An argument that says who connects - creds, nkey, token, or user and password - takes the place of whatever a URL,
-    the environment or a file say about that; a user in a URL that of the environment; and NATS_ variables those of
-    Choria. An empty variable counts as absent.
+    Credentials come from the first source that has any: arguments (creds, nkey, token, or user and password), a URL,
+    the NATS_ variables, Choria's variables and files. An empty variable counts as unset.
 
     Args:
-        servers: `host`, `host:port` or a `nats://` or `tls://` URL, or several, in a list or separated by commas; a
-            comma that credentials follow begins another server only with `nats://` or `tls://` after it. Default
-            NATS_URL, else the brokers of Choria's configuration, else the server on this machine; the default port is
-            4222.
-        configuration: what `choria_configuration` found.
+        servers: `host`, `host:port` or a `nats://` or `tls://` URL, or several, in a list or separated by commas; if
+            credentials follow a comma, it separates servers only before `nats://` or `tls://`. Default NATS_URL, else
+            the brokers of Choria's configuration, else the server on this machine; the default port is 4222.
+        configuration: the result of `choria_configuration`.
         environ: the environment, usually `os.environ`.
-        machine: what answers questions about this machine.
+        machine: this machine's names, user and tools.
         **options: see `ConnectionOptions`. A leading `~` in a path is the home directory.
 
     Raises:
-        ConfigError: a URL cannot be used, settings contradict each other, one that says who connects is empty, a
-            setting that Choria's security provider needs is missing, or Choria would refuse its configuration.
+        ConfigError: a URL cannot be used, settings contradict each other, a credential is empty, a setting that
+            Choria's security provider needs is missing, or Choria would refuse its configuration.
     """
     machine = machine or Machine()
     tls = options.get("tls")
@@ -119,15 +116,15 @@ def resolve(
         origins["servers"] = "argument servers" if servers is not None else "environment NATS_URL"
     elif configuration is not None:
         changes.update(_brokers(configuration, origins, machine))
-    who = _nats_credentials(options, found, environ, origins)
-    if who:
-        changes.update(jwt=None, seed=None, **who)
+    credentials = _nats_credentials(options, found, environ, origins)
+    if credentials:
+        changes.update(jwt=None, seed=None, **credentials)
     else:
         changes.update(_choria_credentials(environ, configuration, origins))
     if settings.verify is Verify.NOTHING:
-        if who:
-            # A signature over a nonce is of no use to whoever is in between; a password is.
-            changes["verify"], origins["verify"] = Verify.FULL, "who connects is not from Choria's configuration"
+        if credentials:
+            # A man in the middle can use a password, unlike a signature over a nonce.
+            changes["verify"], origins["verify"] = Verify.FULL, "the credentials are not from Choria's configuration"
         elif settings.jwt is not None:
             for option in ("user", "password"):
                 changes.pop(option, None)
@@ -144,7 +141,7 @@ def resolve(
     settings = replace(settings, **changes, origins=origins)
     wanted = bool(settings.ca or settings.cert) or any(url.startswith("tls://") for url in settings.servers)
     if tls is False and wanted:
-        raise ConfigError("--no-tls (tls=False) contradicts a tls:// URL, an authority or a certificate: drop one")
+        raise ConfigError("tls=False contradicts a tls:// URL, a certificate authority or a certificate: drop one")
     if tls is not None:
         origins["tls"] = "argument tls"
     settings = replace(settings, tls=(settings.tls or wanted) if tls is None else tls)
@@ -153,11 +150,11 @@ def resolve(
 
 
 def identity(configuration: Configuration | None, machine: Machine | None = None) -> str:
-    """The identity of this node: of Choria's configuration, else as Choria derives it. May take seconds.
+    """Return this node's identity from Choria's configuration, else as Choria derives it, which may take seconds.
 
     Args:
-        configuration: what `choria_configuration` found.
-        machine: what answers questions about this machine.
+        configuration: the result of `choria_configuration`.
+        machine: this machine's names and tools.
     """
     given = configuration.get("identity") if configuration is not None else None
     return str(given or (machine or Machine()).identity)
@@ -166,11 +163,11 @@ def identity(configuration: Configuration | None, machine: Machine | None = None
 def _choria_settings(
     configuration: Configuration, environ: Mapping[str, str], machine: Machine, *, no_tls: bool
 ) -> ConnectionSettings:
-    """What a configuration says about who connects, and how that is protected."""
+    """Return the settings of Choria's security provider: name, certificates, tokens and TLS."""
     from choria_lifecycle.config.choria.security import resolve_security
 
     for problem in configuration.problems:
-        # With an error Choria's own tools do not start either.
+        # Choria's own tools would not start either.
         if problem.severity == "error":
             raise ConfigError(f"{problem.place}: {problem.message}")
         logger.debug("%s: %s", problem.place, problem.message)
@@ -199,7 +196,7 @@ def _choria_settings(
 
 
 def _brokers(configuration: Configuration, origins: dict[str, str], machine: Machine) -> dict[str, Any]:
-    """Where a configuration says its brokers are (go-choria, choria/framework.go, MiddlewareServers)."""
+    """Return the brokers that a configuration names (go-choria, choria/framework.go, MiddlewareServers)."""
     federated = bool(configuration.get("plugin.choria.federation.collectives"))
     key = "plugin.choria.federation_middleware_hosts" if federated else "plugin.choria.middleware_hosts"
     hosts = configuration.get(key)
@@ -207,41 +204,41 @@ def _brokers(configuration: Configuration, origins: dict[str, str], machine: Mac
         origins["servers"] = configuration.origin(key)
         return {"servers": _broker_urls(key, hosts, configuration.origin(key)), "srv": ()}
     names: tuple[str, ...] = ()
-    why = "plugin.choria.use_srv is off"
+    reason = "plugin.choria.use_srv is off"
     if configuration.get("plugin.choria.use_srv"):
         domain = configuration.get("plugin.choria.srv_domain") or machine.facter("networking.domain")
-        why = "neither plugin.choria.srv_domain nor facter names a domain for SRV records"
+        reason = "neither plugin.choria.srv_domain nor facter names a domain for SRV records"
         if domain:
             names = tuple(f"{name}.{domain}" for name in (_FEDERATION_SRV if federated else _SRV))
-            why = "DNS has no SRV records"
+            reason = "DNS has no SRV records"
             origins["srv"] = (
                 configuration.origin("plugin.choria.srv_domain")
                 if configuration.get("plugin.choria.srv_domain")
                 else "facter networking.domain"
             )
-    origins["servers"] = f"no {key}; used where {why}" if names else f"no {key}, and {why}"
+    origins["servers"] = f"no {key}; used if {reason}" if names else f"no {key}, and {reason}"
     if federated and not names:
-        raise ConfigError(f"{origins['servers']}: a federated client has no brokers then; set {key}")
+        raise ConfigError(f"{origins['servers']}: a federated client has no other brokers; set {key}")
     return {"servers": () if federated else (FALLBACK,), "srv": names}
 
 
 def _broker_urls(key: str, hosts: Iterable[str], origin: str) -> tuple[str, ...]:
-    """Choria's brokers, each with its port; a user in a URL is not used, as Choria does not use it either."""
+    """Return the URLs of Choria's brokers; a user in a URL is dropped, as in Choria."""
     usable: list[str] = []
     for host in hosts:
         scheme, _, rest = host.rpartition("://")
         if scheme in {"ws", "wss"}:
-            logger.warning("%s: %s is passed over: websockets are not spoken here", origin, redact(host))
+            logger.warning("%s: %s is skipped: WebSockets are not supported", origin, redact(host))
             continue
         address = rest.rpartition("@")[2]
         if set(address) & set("\"' \t"):
-            raise ConfigError(f"{origin}: {key} is written without quotes, and with commas between brokers")
+            raise ConfigError(f"{origin}: write {key} without quotes, and with commas between brokers")
         if not address.rpartition(":")[2].rstrip("/").isdigit():
             shown = redact(address)
             raise ConfigError(f"{origin}: {key} holds {shown}: a broker needs its port, a number, as in host:4222")
         usable.append(f"{scheme}://{address}" if scheme else address)
     if not usable:
-        raise ConfigError(f"{origin}: {key} names no broker that can be used here; wanted is host:port, or several")
+        raise ConfigError(f"{origin}: {key} names no usable broker; write host:port, or several")
     try:
         return read_urls(usable)[0]
     except ConfigError as error:
@@ -251,49 +248,49 @@ def _broker_urls(key: str, hosts: Iterable[str], origin: str) -> tuple[str, ...]
 def _nats_credentials(
     options: ConnectionOptions, found: Mapping[str, str] | None, environ: Mapping[str, str], origins: dict[str, str]
 ) -> dict[str, Any]:
-    """Who connects, from the first of arguments, URL and variables of NATS that says anything about it."""
+    """Return the credentials from the first of arguments, URL and NATS_ variables that has any."""
     given = {option: options.get(option) for option in ("creds", "nkey", "token", "user", "password")}
     for option, value in given.items():
-        # An empty one that switched the environment's off would connect as nobody.
+        # Were an empty one to override the environment, the connection would be anonymous.
         if value is not None and not str(value):
             raise ConfigError(f"{option} is empty; leave it out to use the environment")
-    who = {option: str(value) for option, value in given.items() if value is not None}
-    origin = dict.fromkeys(who, "argument {}")
-    if who.keys() & {"user", "password"} and not who.keys() & {"creds", "nkey", "token"}:
-        for option in {"user", "password"} - who.keys():
+    credentials = {option: str(value) for option, value in given.items() if value is not None}
+    origin = dict.fromkeys(credentials, "argument {}")
+    if credentials.keys() & {"user", "password"} and not credentials.keys() & {"creds", "nkey", "token"}:
+        for option in {"user", "password"} - credentials.keys():
             if environ.get(_CREDENTIALS[option]):
-                who[option] = environ[_CREDENTIALS[option]]
+                credentials[option] = environ[_CREDENTIALS[option]]
                 origin[option] = f"environment {_CREDENTIALS[option]}"
-    if not who and found is not None:
-        who = dict(found)
-        origin = dict.fromkeys(who, "URL of a server")
-    if not who:
-        who = {option: environ[variable] for option, variable in _CREDENTIALS.items() if environ.get(variable)}
-        origin = {option: f"environment {_CREDENTIALS[option]}" for option in who}
+    if not credentials and found is not None:
+        credentials = dict(found)
+        origin = dict.fromkeys(credentials, "URL of a server")
+    if not credentials:
+        credentials = {option: environ[variable] for option, variable in _CREDENTIALS.items() if environ.get(variable)}
+        origin = {option: f"environment {_CREDENTIALS[option]}" for option in credentials}
     origins.update({option: text.format(option) for option, text in origin.items()})
-    return {option: _path(value) if option in {"creds", "nkey"} else value for option, value in who.items()}
+    return {option: _path(value) if option in {"creds", "nkey"} else value for option, value in credentials.items()}
 
 
 def _choria_credentials(
     environ: Mapping[str, str], configuration: Configuration | None, origins: dict[str, str]
 ) -> dict[str, Any]:
-    """The user of NATS that Choria's variables and configuration name, beside a certificate or token."""
-    who: dict[str, Any] = {}
+    """Return the NATS credentials that Choria's variables and configuration add to a certificate or token."""
+    credentials: dict[str, Any] = {}
     for option, (key, variable) in _CHORIA_CREDENTIALS.items():
         value = configuration.get(key) if configuration is not None else environ.get(variable)
         if value:
-            who[option] = _path(value) if option == "creds" else value
+            credentials[option] = _path(value) if option == "creds" else value
             origins[option] = configuration.origin(key) if configuration is not None else f"environment {variable}"
-    if configuration is not None and len(who.keys() & {"user", "password"}) == 1:
-        # Choria uses neither then.
+    if configuration is not None and len(credentials.keys() & {"user", "password"}) == 1:
+        # Choria then uses neither.
         for option in ("user", "password"):
-            who.pop(option, None)
+            credentials.pop(option, None)
             origins.pop(option, None)
-    return who
+    return credentials
 
 
 def _path(value: str) -> Path:
     try:
         return Path(value).expanduser()
     except RuntimeError:
-        raise ConfigError(f"{safe(value, 200)} begins with a home directory that nobody has") from None
+        raise ConfigError(f"{safe(value, 200)} names the home directory of an unknown user") from None

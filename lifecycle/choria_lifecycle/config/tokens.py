@@ -1,7 +1,7 @@
-"""Choria's tokens: what a JWT says about its holder, and the seed that proves it is the holder's.
+"""Read Choria's tokens, which are JWTs, their ed25519 seeds, and NATS creds files.
 
-Nothing is verified here: only the broker knows whom it trusts. The claims and their meaning are those of
-choria-io/tokens (client_id.go, server.go).
+Signatures are not verified: only the broker knows which issuers it trusts. The claims are those of choria-io/tokens
+(client_id.go, server.go).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 CLOCK_LEEWAY = 5.0
-"""How many seconds the clocks of an issuer and of this machine may differ, as in Choria."""
+"""How far the clocks of an issuer and of this machine may differ, in seconds, as in Choria."""
 
 _CLIENT = "choria_client_id"
 _SERVER = "choria_server"
@@ -49,25 +49,25 @@ _CREDS = re.compile(
     re.DOTALL,
 )
 
-# A token is a few kilobytes; more than this is another file.
+# A token is a few kilobytes long.
 _MAX_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """A JWT as its holder may read it. Its text never shows the token.
+    """The claims of a token. Its repr never shows the token.
 
     Attributes:
         path: the file it was read from.
         text: the token itself, which is a secret.
-        purpose: `choria_client_id`, or `choria_server`.
-        caller: whom it names: a client's caller id, such as `up=alice`, or a server's identity.
-        public_key: the key that belongs to its holder's seed, in hexadecimal; empty if it names none.
-        starts: when it becomes valid, in Unix seconds; None if at once.
-        expires: when it, or its issuer, expires, whichever comes first; None if never.
+        purpose: `choria_client_id` or `choria_server`.
+        caller: a client's caller id, such as `up=alice`, or a server's identity.
+        public_key: the public key of the holder's seed, in hexadecimal; empty if it names none.
+        starts: when it becomes valid, in Unix seconds; None if it always was.
+        expires: when it or its issuer expires, whichever comes first, in Unix seconds; None if never.
         permissions: the names of the permissions it grants.
-        publishes: further subjects it allows to publish to.
-        subscribes: further subjects it allows to subscribe to.
+        publishes: further subjects that its holder may publish to.
+        subscribes: further subjects that its holder may subscribe to.
     """
 
     path: Path
@@ -83,19 +83,22 @@ class Token:
 
     @property
     def unique_id(self) -> str:
-        """What the holder's inboxes are named after: the MD5 of the caller (tokens, UniqueID)."""
+        """The name of the holder's inboxes: the MD5 of the caller (tokens, UniqueID)."""
         return hashlib.md5(self.caller.encode(), usedforsecurity=False).hexdigest()
 
     def check_time(self, now: float) -> None:
-        """Refuse a token that is not valid now, in Unix seconds, give or take 5.
+        """Refuse a token that is not valid now, give or take 5 seconds.
+
+        Args:
+            now: in Unix seconds.
 
         Raises:
-            NotAuthorised: it has expired, or is not valid yet.
+            NotAuthorised: the token has expired, or is not valid yet.
         """
         if self.expires is not None and now > self.expires + CLOCK_LEEWAY:
             raise NotAuthorised(
                 f"the token {self.path} expired on {format_time(self.expires)}; "
-                "get a new one with 'choria login', or from who issued it"
+                "get a new one with 'choria login', or from its issuer"
             )
         if self.starts is not None and now < self.starts - CLOCK_LEEWAY:
             raise NotAuthorised(
@@ -104,25 +107,23 @@ class Token:
 
 
 def read_token(path: Path, origin: str = "") -> Token:
-    """Read a token's file.
+    """Read a token from a file.
 
     Args:
         path: the file.
         origin: where its name comes from, for the error.
 
     Raises:
-        ConfigError: it cannot be read, holds no JWT, or one that is neither for a client nor for a server.
+        ConfigError: the file cannot be read, is not a JWT, or is for neither a client nor a server.
     """
-    text = _read(path, origin, "'choria login' writes one, or who issues tokens").strip()
+    text = _read(path, origin, "get one with 'choria login', or from an issuer of tokens").strip()
     claims = _decode_claims(path, text)
     purpose = str(claims.get("purpose") or "no stated purpose")
     if purpose not in _CALLER:
-        raise ConfigError(
-            f"the token {path} is for {quoted(purpose)}; wanted is one for a client ({_CLIENT}) or a server"
-        )
+        raise ConfigError(f"the token {path} is for {quoted(purpose)}; use one for a client ({_CLIENT}) or a server")
     caller = claims.get(_CALLER[purpose])
     if not isinstance(caller, str) or not caller:
-        raise ConfigError(f"the token {path} does not say whose it is; get another one")
+        raise ConfigError(f"the token {path} does not name its holder; get another one")
     key = claims.get("public_key")
     permissions = claims.get("permissions")
     return Token(
@@ -142,27 +143,27 @@ def read_token(path: Path, origin: str = "") -> Token:
 
 
 def read_seed(path: Path, origin: str = "") -> bytes:
-    """Read the file of an ed25519 seed: 64 hexadecimal digits; a line feed after them, which Choria refuses, is fine.
+    """Read an ed25519 seed, 64 hexadecimal digits. A newline after them, which Choria refuses, is accepted.
 
     Args:
         path: the file.
         origin: where its name comes from, for the error.
 
     Raises:
-        ConfigError: it cannot be read, or holds something else.
+        ConfigError: the file cannot be read, or holds something else.
     """
     try:
         seed = bytes.fromhex(_read(path, origin, "it comes with the token").strip())
     except ValueError:
         seed = b""
     if len(seed) != _SEED_BYTES:
-        # Without its cause, whose traceback holds what was read.
-        raise ConfigError(f"{path} holds no ed25519 seed: wanted are {2 * _SEED_BYTES} hexadecimal digits") from None
+        # Without its cause, whose traceback holds the content.
+        raise ConfigError(f"{path} is not an ed25519 seed, which is {2 * _SEED_BYTES} hexadecimal digits") from None
     return seed
 
 
 def sign_with_seed(seed: bytes, nonce: bytes) -> bytes:
-    """A broker's nonce, signed; in base64 for URLs without padding, the only form that Choria's broker reads.
+    """Sign a broker's nonce; return it in unpadded URL-safe base64, the only form that Choria's broker reads.
 
     Raises:
         MissingExtra: the package cryptography is not installed.
@@ -171,7 +172,7 @@ def sign_with_seed(seed: bytes, nonce: bytes) -> bytes:
 
 
 def public_key(seed: bytes) -> str:
-    """The public key of a seed, in hexadecimal as tokens have it.
+    """Return the public key of a seed in hexadecimal, as in tokens.
 
     Raises:
         MissingExtra: the package cryptography is not installed.
@@ -187,7 +188,10 @@ def _private_key(seed: bytes) -> Any:
 
 
 def need_cryptography(what: str) -> None:
-    """Say what to install where it is missing.
+    """Refuse to go on without the package cryptography.
+
+    Args:
+        what: the feature that needs it, for the error.
 
     Raises:
         MissingExtra: the package cryptography is not installed.
@@ -197,23 +201,23 @@ def need_cryptography(what: str) -> None:
 
 
 def read_creds(path: Path, origin: str = "") -> tuple[bytes, bytes]:
-    """The JWT and the seed of a NATS creds file.
+    """Return the JWT and the seed of a NATS creds file.
 
     Args:
         path: the file.
         origin: where its name comes from, for the error.
 
     Raises:
-        ConfigError: it cannot be read, or holds no such thing. nats-py would read it for ever.
+        ConfigError: the file cannot be read, or is not a creds file; nats-py would read it forever.
     """
     found = _CREDS.search(_read(path, origin, "").encode() + b"\n")
     if found is None:
-        raise ConfigError(f"{path} is no NATS creds file: it needs a user JWT and a user seed")
+        raise ConfigError(f"{path} is not a NATS creds file, which holds a user's JWT and seed")
     return found["jwt"], found["seed"]
 
 
 def creds_end(jwt: bytes) -> float | None:
-    """When the JWT of a creds file expires, in Unix seconds; None if never, or if it does not say so."""
+    """Return when the JWT of a creds file expires, in Unix seconds; None if it has no expiry or is malformed."""
     try:
         payload = jwt.split(b".")[1]
         claims = msgspec.json.decode(base64.b64decode(payload + b"=" * (-len(payload) % 4), b"-_"))
@@ -228,7 +232,7 @@ def _read(path: Path, origin: str, remedy: str) -> str:
     except OSError as error:
         raise unreadable_file(path, origin, error, remedy) from error
     if len(found) > _MAX_BYTES:
-        raise ConfigError(f"{path} has more than {_MAX_BYTES} bytes: that is no token and no seed")
+        raise ConfigError(f"{path} has more than {_MAX_BYTES} bytes: too many for a token or a seed")
     return found.decode(errors="replace")
 
 
@@ -239,12 +243,12 @@ def _decode_claims(path: Path, text: str) -> dict[str, Any]:
     except (ValueError, binascii.Error, RecursionError):
         claims = None
     if not isinstance(claims, dict):
-        raise ConfigError(f"{path} holds no token: wanted is a JWT, three parts separated by dots") from None
+        raise ConfigError(f"{path} is not a token: a JWT is three parts separated by dots") from None
     return claims
 
 
 def _time(value: object) -> float | None:
-    # Zero is what Go writes for a time that is not set; a time beyond the calendar is as good as none.
+    # Go writes zero for an unset time; a time beyond the calendar never comes.
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _MAX_TIME:
         return None
     return float(value)

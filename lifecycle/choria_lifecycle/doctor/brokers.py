@@ -1,4 +1,4 @@
-"""What DNS and each broker say. Nothing is published."""
+"""Check DNS and the brokers, without publishing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["check_broker", "check_dns", "preparation_error"]
 
 
 def preparation_error(settings: ConnectionSettings) -> LifecycleError | None:
-    """Why no connection is tried at all: what is found before the first byte is sent."""
+    """Return the error that would end every connection before the first byte is sent, or None."""
     from choria_lifecycle.nats.credentials import credentials
     from choria_lifecycle.nats.tls import tls_context
 
@@ -34,10 +34,10 @@ def preparation_error(settings: ConnectionSettings) -> LifecycleError | None:
 
 
 async def check_dns(settings: ConnectionSettings, timeout: float) -> tuple[list[Check], tuple[str, ...]]:
-    """What DNS says about brokers, and the brokers there are.
+    """Query DNS for brokers; return the findings and the URLs of the brokers to try.
 
     Args:
-        settings: the connection.
+        settings: the connection's settings.
         timeout: seconds for each name.
     """
     from choria_lifecycle.config.discovery import Brokers
@@ -54,17 +54,17 @@ async def check_dns(settings: ConnectionSettings, timeout: float) -> tuple[list[
             return found, tuple(urls)
         found.append(Check("note", "dns", f"SRV {safe(name, 200)}", asked.failure.removeprefix(f"{safe(name, 200)}: ")))
     if settings.srv:
-        said = "DNS names no broker; set plugin.choria.middleware_hosts, or the SRV records of the domain"
+        message = "DNS names no broker; set plugin.choria.middleware_hosts, or the domain's SRV records"
         if settings.servers:
             tried = safe(", ".join(settings.servers))
-            found.append(Check("warning", "dns", CONNECTION, f"{said}; {tried} is tried instead, as Choria does"))
+            found.append(Check("warning", "dns", CONNECTION, f"{message}; {tried} is tried instead, as by Choria"))
         else:
-            found.append(Check("error", "dns", CONNECTION, said, ConnectionFailed))
+            found.append(Check("error", "dns", CONNECTION, message, ConnectionFailed))
     return found, settings.servers
 
 
 class _NullSink:
-    """A sink that wants nothing."""
+    """A sink that discards everything."""
 
     def message(self, subject: str, data: bytes) -> None: ...
 
@@ -76,10 +76,10 @@ class _NullSink:
 
 
 async def check_broker(settings: ConnectionSettings, timeout: float) -> list[Check]:
-    """What a broker says: whether it lets us in, and whether it lets us subscribe to events.
+    """Connect to a broker and subscribe to events; return the findings.
 
     Args:
-        settings: the connection, to this broker only.
+        settings: the connection's settings, with this broker only.
         timeout: seconds for the connection, and again for the subscription.
     """
     from choria_lifecycle.nats import NatsTransport
@@ -106,17 +106,17 @@ async def check_broker(settings: ConnectionSettings, timeout: float) -> list[Che
         except LifecycleError as error:
             found.append(Check("error", "broker", url, f"{error}: events cannot be viewed", type(error)))
         else:
-            found.append(Check("ok", "broker", url, f"lets this user view {LIFECYCLE_EVENTS}"))
+            found.append(Check("ok", "broker", url, f"allows this user to view {LIFECYCLE_EVENTS}"))
     finally:
         await transport.close()
     return found
 
 
 def _describe_peer(peer: Peer) -> str:
-    words = [f"{peer.name or 'a server without a name'}, NATS {peer.version or 'of no stated version'}"]
-    words.append(peer.tls or "not encrypted")
+    parts = [f"{peer.name or 'a server without a name'}, NATS {peer.version or 'of an unknown version'}"]
+    parts.append(peer.tls or "not encrypted")
     if peer.certificate and importlib.util.find_spec("cryptography") is not None:
         from choria_lifecycle.doctor.certificates import describe_certificate
 
-        words.append(f"with the certificate of {describe_certificate(peer.certificate)}")
-    return ", ".join(words)
+        parts.append(f"with the certificate of {describe_certificate(peer.certificate)}")
+    return ", ".join(parts)

@@ -1,7 +1,4 @@
-"""Certificates and keys: whether they are valid, belong together, and come from the authorities that are trusted.
-
-It needs the package cryptography.
-"""
+"""Check certificates and keys: validity, whether they match, and who signed them. Needs the package cryptography."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_authorities", "check_client", "describe_certificate"]
 
-# Certificates that live for years are renewed by hand; others by programs, which begin while a third of it is left.
+# Certificates valid for years are renewed by hand; short-lived ones by programs, when a third of their life is left.
 _RENEW_SECONDS = 30 * 86400.0
 _RENEW_SHARE = 1 / 3
 
@@ -30,10 +27,10 @@ _MAX_CHAIN = 10
 
 
 def check_authorities(ca: File, now: float) -> Iterator[Check]:
-    """Look at the authorities to trust.
+    """Check the certificate authorities to trust.
 
     Args:
-        ca: the file.
+        ca: their file.
         now: in Unix seconds.
     """
     found = _parse_certificates(ca.data)
@@ -43,17 +40,17 @@ def check_authorities(ca: File, now: float) -> Iterator[Check]:
     for certificate in found:
         severity, time = _validity(certificate, now)
         if severity == "error" and len(found) > 1:
-            severity = "warning"  # it harms only what it has signed
+            severity = "warning"  # affects only certificates that it signed
         yield _check(severity, ca, f"trusts {_name(certificate.subject)}, {time}")
 
 
 def check_client(cert: File, key: File | None, ca: File | None, now: float) -> Iterator[Check]:
-    """Look at the client's certificate and key, and whether it comes from an authority that it trusts itself.
+    """Check the client's certificate, its key, and whether a trusted authority signed it.
 
     Args:
-        cert: the certificate, in front of those of the authorities in between.
-        key: its key; None if it could not be read.
-        ca: the authorities to trust; None if there are none, or they could not be read.
+        cert: the certificate, followed by any intermediate ones.
+        key: its key; None if that could not be read.
+        ca: the certificate authorities to trust; None if there are none, or they could not be read.
         now: in Unix seconds.
     """
     found = _parse_certificates(cert.data)
@@ -65,14 +62,14 @@ def check_client(cert: File, key: File | None, ca: File | None, now: float) -> I
         severity, time = _validity(own, now)
         yield _check(severity, cert, f"the certificate of {_name(own.subject)} by {_name(own.issuer)}, {time}")
         trusted = _parse_certificates(ca.data) if ca is not None else ""
-        if not isinstance(trusted, str) and (stranger := _untrusted_reason(found, trusted)):
-            yield _check("warning", cert, stranger)
+        if not isinstance(trusted, str) and (reason := _untrusted_reason(found, trusted)):
+            yield _check("warning", cert, reason)
     if key is not None:
         yield _check_key(key, own, cert)
 
 
 def describe_certificate(der: bytes) -> str:
-    """Whose certificate this is, and until when; for one in DER, as TLS hands it over."""
+    """Return a DER certificate's subject, issuer and expiry in words."""
     try:
         certificate = x509.load_der_x509_certificate(der)
         return f"{_name(certificate.subject)} by {_name(certificate.issuer)}, until {format_time(_expiry(certificate))}"
@@ -87,35 +84,35 @@ def _check_key(key: File, own: x509.Certificate | None, cert: File) -> Check:
         return _check(
             "error",
             key,
-            "the key is encrypted, and nobody is asked for its passphrase: store it without one, "
-            "as 'openssl pkey -in FILE -out NEWFILE' does",
+            "the key is encrypted, and there is no prompt for its passphrase: store it without one, "
+            "with 'openssl pkey -in FILE -out NEWFILE'",
         )
     except (ValueError, UnsupportedAlgorithm):
-        return _check("error", key, "holds no key in PEM that can be used")  # without the cause: it may show some of it
+        return _check("error", key, "holds no usable key in PEM")  # without the cause, which may show some of it
     if own is None:
         return _check("ok", key, "a key")
     form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
     try:
         belongs = public.public_bytes(*form) == own.public_key().public_bytes(*form)
     except (ValueError, UnsupportedAlgorithm):
-        return _check("warning", key, "whether it belongs to the certificate cannot be told: of an unknown kind")
+        return _check("warning", key, "unknown kind of key: cannot tell whether it belongs to the certificate")
     if belongs:
         return _check("ok", key, "the key of that certificate")
     return _check(
-        "error", key, f"not the key of the certificate {safe(str(cert.path))}: use the two that were made together"
+        "error", key, f"not the key of the certificate {safe(str(cert.path))}: use the two that were created together"
     )
 
 
 def _parse_certificates(data: bytes) -> Sequence[x509.Certificate] | str:
-    """The certificates in a file, at least one; else, in words, what is wrong with it."""
+    """Return the certificates in a file, at least one, or what is wrong with it in words."""
     if b"-----BEGIN CERTIFICATE-----" not in data:
         return "holds no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----"
     try:
         found = x509.load_pem_x509_certificates(data)
-        for each in found:  # what is in one is read on demand only
+        for each in found:  # fields are parsed on access
             _ = _name(each.subject), _name(each.issuer), _validity(each, 0)
     except ValueError:
-        return "holds a damaged certificate: fetch it anew"
+        return "holds a damaged certificate: fetch it again"
     return found
 
 
@@ -135,7 +132,7 @@ def _expiry(certificate: x509.Certificate) -> float:
 
 
 def _untrusted_reason(chain: Sequence[x509.Certificate], trusted: Sequence[x509.Certificate]) -> str:
-    """In words, why a certificate does not come from an authority that is trusted; empty if it does."""
+    """Return in words why no trusted authority signed a certificate, or an empty string if one did."""
     own = chain[0]
     for _ in range(_MAX_CHAIN):
         if any(own == each or _is_signed_by(own, each) for each in trusted):
@@ -147,12 +144,12 @@ def _untrusted_reason(chain: Sequence[x509.Certificate], trusted: Sequence[x509.
     names = [_name(each.subject) for each in trusted]
     if _name(own.issuer) in names:
         return (
-            f"it was signed by another authority that is called {_name(own.issuer)} as well: one was made anew "
-            "since, and a broker of the new one refuses the old certificate; enroll again"
+            f"it was signed by another authority of the same name, {_name(own.issuer)}: the authority was recreated, "
+            "and brokers with its new certificate refuse this one; enroll again"
         )
     return (
-        f"it was signed by {_name(own.issuer)}, which is not among the authorities to trust, {', '.join(names)}: "
-        "a broker of these may refuse it"
+        f"it was signed by {_name(own.issuer)}, which is not among the trusted authorities, {', '.join(names)}: "
+        "a broker of theirs may refuse it"
     )
 
 
@@ -165,7 +162,7 @@ def _is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bo
 
 
 def _name(name: x509.Name) -> str:
-    return safe(name.rfc4514_string(), 200) or "nobody"
+    return safe(name.rfc4514_string(), 200) or "an empty name"
 
 
 def _check(severity: CheckSeverity, file: File, message: str) -> Check:

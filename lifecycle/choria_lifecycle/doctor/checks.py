@@ -1,4 +1,4 @@
-"""What a look at settings, files or brokers has shown."""
+"""The findings of the doctor, and the files it reads."""
 
 from __future__ import annotations
 
@@ -12,23 +12,21 @@ if TYPE_CHECKING:
 __all__ = ["Check", "CheckSeverity", "CheckStep", "File"]
 
 CheckSeverity = Literal["ok", "note", "warning", "error"]
-"""error for what Choria or a broker refuses, warning for what will fail some day or has no effect, note for what may be
-left as it is."""
+"""error: Choria or a broker refuses it; warning: it will fail one day, or has no effect; note: it may stay as it is."""
 
 CheckStep = Literal["configuration", "settings", "files", "dns", "broker"]
-"""What is looked at, in this order: Choria's configuration, the connection it makes, the files that it names, DNS, and
-each broker."""
+"""The steps, in order: Choria's configuration, the connection's settings, the files they name, DNS, each broker."""
 
 
 class Check(NamedTuple):
-    """A finding; all of it is safe to show, and no secret.
+    """A finding, safe to show and without secrets.
 
     Attributes:
         severity: how bad it is.
-        step: at which step it was found.
-        subject: what was looked at: a file, perhaps with a line, an environment variable, a name in DNS, a broker.
-        message: what is so, and what to do about it.
-        error: the kind of error that `connect` ends with because of it; None if it does not.
+        step: the step that found it.
+        subject: what was checked: a file, perhaps with a line, an environment variable, a DNS name, a broker.
+        message: what was found, and what to do about it.
+        error: the kind of error that `connect` would raise because of it, or None.
     """
 
     severity: CheckSeverity
@@ -39,11 +37,11 @@ class Check(NamedTuple):
 
 
 class File(NamedTuple):
-    """A file that was read. Its text does not show what is in it.
+    """A file that was read. Its repr does not show the content.
 
     Attributes:
-        path: its name.
-        data: what is in it.
+        path: its path.
+        data: its content.
     """
 
     path: Path

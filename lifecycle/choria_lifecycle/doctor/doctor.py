@@ -38,10 +38,10 @@ def effective_settings(
     environ: Mapping[str, str] | None = None,
     **options: Unpack[ConnectionOptions],
 ) -> list[Setting]:
-    """What `connect` would use, and where it comes from; without any secret. May take seconds to ask facter or puppet.
+    """Return the settings that `connect` would use, and where they come from, without secrets.
 
-    The settings of the connection come first, or one named `error` that says why there can be none; then the files of
-    Choria's configuration that were read, and each of its keys, if it counts.
+    The connection's settings come first, or one named `error` with the reason why there is no connection; then, if
+    Choria's configuration applies, its files and keys. May take seconds if facter or puppet is queried.
 
     Args:
         servers: as for `connect`.
@@ -67,16 +67,16 @@ async def check_connection(
     environ: Mapping[str, str] | None = None,
     **options: Unpack[ConnectionOptions],
 ) -> list[Check]:
-    """Look at all that `connect` depends on, and connect to each broker; nothing is published.
+    """Check everything that `connect` depends on, and connect to each broker; publish nothing.
 
     Args:
         servers: as for `connect`.
-        timeout: seconds for each broker, and for each question to DNS.
+        timeout: seconds for each broker, and for each DNS query.
         environ: as for `connect`.
         **options: as for `connect`.
 
     Returns:
-        What was found, what is well included, in the order of `Step`; what is wrong is never raised.
+        The findings, good ones included, in the order of `CheckStep`. Problems are returned, never raised.
     """
     return [found async for found in iter_checks(servers, timeout=timeout, environ=environ, **options)]
 
@@ -88,11 +88,11 @@ async def iter_checks(
     environ: Mapping[str, str] | None = None,
     **options: Unpack[ConnectionOptions],
 ) -> AsyncGenerator[Check]:
-    """As `check`, each as soon as it is found."""
+    """Yield the findings of `check_connection` as they are made."""
     environ = os.environ if environ is None else environ
     for found in check_environment(environ):
         yield found
-    # Both in a thread: they read files, and may have to ask facter or puppet.
+    # Both in a thread: they read files, and may run facter or puppet.
     try:
         configuration = await asyncio.to_thread(
             choria_configuration, servers, config=options.get("config"), environ=environ
@@ -107,9 +107,9 @@ async def iter_checks(
         settings = await asyncio.to_thread(resolve, servers, configuration=configuration, environ=environ, **options)
     except LifecycleError as error:
         if configuration is not None and any(problem.severity == "error" for problem in configuration.problems):
-            yield Check("error", "settings", CONNECTION, "there can be none because of this", type(error))
+            yield Check("error", "settings", CONNECTION, "not possible because of the errors above", type(error))
         else:
-            yield Check("error", "settings", CONNECTION, f"there can be none: {safe(str(error))}", type(error))
+            yield Check("error", "settings", CONNECTION, f"not possible: {safe(str(error))}", type(error))
         return
     wrong = False
     for found in (*check_settings(settings), *check_files(settings, time.time())):
@@ -117,7 +117,7 @@ async def iter_checks(
         yield found
     reason = preparation_error(settings)
     if reason is not None and wrong:
-        yield Check("error", "files", CONNECTION, "no broker is tried because of this", type(reason))
+        yield Check("error", "files", CONNECTION, "no broker is tried because of the errors above", type(reason))
     elif reason is not None:
         yield Check("error", "files", CONNECTION, f"no broker is tried: {safe(str(reason))}", type(reason))
     answers, brokers = await check_dns(settings, timeout)

@@ -1,4 +1,4 @@
-"""Settings as they may be shown to anybody: what is in force, and where it comes from."""
+"""The settings in force and where they come from, without secrets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FILE = "file"
 """The name of a setting that is a file of Choria's configuration."""
 
 ERROR = "error"
-"""The name of what is shown in place of a connection that cannot be made."""
+"""The name of the setting that stands for a connection that is not possible."""
 
 _SECRET = "***"  # noqa: S105
 _CONNECTION = (
@@ -47,7 +47,7 @@ _CONNECTION = (
 )
 _SECRETS = {"password", "token"}
 
-# Choria drops a user that stands in one of these, so that nobody notices it there.
+# Choria drops a user in these URLs, so one may go unnoticed.
 _URLS = {
     "plugin.choria.middleware_hosts",
     "plugin.choria.federation_middleware_hosts",
@@ -56,11 +56,11 @@ _URLS = {
 
 
 class Setting(NamedTuple):
-    """A setting; all of it is safe to show, and no secret.
+    """A setting, safe to show and without secrets.
 
     Attributes:
-        name: of an attribute of `ConnectionSettings`, a key of Choria, `FILE`, or `ERROR`.
-        value: as text, the items of a list separated by commas; empty if there is none, `***` for a secret.
+        name: an attribute of `ConnectionSettings`, a key of Choria's, `FILE`, or `ERROR`.
+        value: the value as text, with commas between the items of a list; empty if unset, `***` for a secret.
         origin: `FILE:LINE`, `environment NAME`, `argument NAME`, `default`, or other words; for a file, why it is read;
             empty for an error.
     """
@@ -71,11 +71,11 @@ class Setting(NamedTuple):
 
 
 def list_settings(settings: ConnectionSettings | None, configuration: Configuration | None) -> list[Setting]:
-    """Everything that is in force: the connection, then the files that were read, then every key of `KEYS`.
+    """Return the connection's settings, then the files that were read, then every key of `KEYS`.
 
     Args:
-        settings: the connection; None if there can be none.
-        configuration: what there is of Choria's.
+        settings: the connection's settings; None if it is not possible.
+        configuration: Choria's configuration; None if it does not apply.
     """
     found: list[Setting] = []
     if settings is not None:
@@ -96,12 +96,12 @@ def _connection_settings(settings: ConnectionSettings) -> Iterator[Setting]:
 def _file_settings(configuration: Configuration) -> Iterator[Setting]:
     for path in configuration.files:
         if path == configuration.initial:
-            why = "the initial file"
+            reason = "the initial file"
         elif path.parent.name == "plugin.d":
-            why = "beside the initial file"
+            reason = "beside the initial file"
         else:
-            why = "of a project"
-        yield Setting(FILE, safe(str(path)), why)
+            reason = "a project file"
+        yield Setting(FILE, safe(str(path)), reason)
 
 
 def _key_settings(configuration: Configuration) -> Iterator[Setting]:

@@ -1,4 +1,4 @@
-"""What is wrong with the certificates, keys and tokens of a connection, as far as their files tell."""
+"""Check the files of a connection: certificates, keys, tokens and creds."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ if TYPE_CHECKING:
 __all__ = ["LIFECYCLE_EVENTS", "check_files"]
 
 LIFECYCLE_EVENTS = f"{SUBJECT_PREFIX}.>"
-"""What a view of all lifecycle events subscribes to."""
+"""The subject of all lifecycle events."""
 
 _FILES = ("ca", "cert", "key", "creds", "nkey", "jwt", "seed")
 _SECRETS = {"key", "creds", "nkey", "seed"}
 _VIEWERS = {"events_viewer", "org_admin"}
 _CLIENT = "choria_client_id"
 
-# How much of a token's life is left when it is time for another; in seconds where its beginning is not known.
+# The remaining life at which to renew a token: a share of it, or seconds if it does not say when it began.
 _RENEW_SHARE = 0.1
 _RENEW_SECONDS = 86400.0
 
 
 def check_files(settings: ConnectionSettings, now: float) -> Iterator[Check]:
-    """Look at every file that a connection needs, and tell what is well, too.
+    """Check every file that a connection needs; yield the findings, good ones included.
 
     Args:
-        settings: the connection.
+        settings: the connection's settings.
         now: in Unix seconds.
     """
     files: dict[str, File] = {}
@@ -57,7 +57,9 @@ def check_files(settings: ConnectionSettings, now: float) -> Iterator[Check]:
             yield _check("error", path, f"cannot be read: {error.strerror or error}; {_advice(kind, settings, error)}")
             continue
         if kind in _SECRETS and os.name != "nt" and (mode := stat.S_IMODE(path.stat().st_mode)) & stat.S_IRWXO:
-            yield _check("warning", path, f"others may read this secret, its mode is {mode:04o}: chmod o-rwx this file")
+            yield _check(
+                "warning", path, f"other users may read this secret, its mode is {mode:04o}: chmod o-rwx this file"
+            )
     yield from _check_certificates(files, now)
     yield from _check_tokens(files, now)
 
@@ -65,15 +67,15 @@ def check_files(settings: ConnectionSettings, now: float) -> Iterator[Check]:
 def _advice(kind: str, settings: ConnectionSettings, error: OSError) -> str:
     origin = settings.origins.get(kind, "")
     if isinstance(error, PermissionError):
-        return "let this user read it, or run this as its owner"
+        return "let this user read it, or run as its owner"
     if origin.startswith("provider puppet"):
         return (
             f"'choria enroll' gets one for {safe(settings.name, 200)}; "
-            "or set MCOLLECTIVE_CERTNAME to the name of a certificate that is there"
+            "or set MCOLLECTIVE_CERTNAME to the name of an existing certificate"
         )
     if kind in {"jwt", "seed"}:
-        return f"its name is from {safe(origin)}; 'choria login' writes it, or who issues tokens hands it out"
-    return f"its name is from {safe(origin)}; correct it, or put the file there"
+        return f"its name is from {safe(origin)}; get it with 'choria login', or from an issuer of tokens"
+    return f"its name is from {safe(origin)}; correct it, or create the file"
 
 
 def _check_certificates(files: Mapping[str, File], now: float) -> Iterator[Check]:
@@ -82,9 +84,7 @@ def _check_certificates(files: Mapping[str, File], now: float) -> Iterator[Check
         return
     if importlib.util.find_spec("cryptography") is None:
         subject = ", ".join(safe(str(each.path)) for each in (ca, cert, key) if each is not None)
-        missing = MissingExtra(
-            "whether certificates are valid and belong together was not looked at: it", extra="choria"
-        )
+        missing = MissingExtra("certificates and keys were not checked, which", extra="choria")
         yield Check("note", "files", subject, str(missing))
         return
     from choria_lifecycle.doctor import certificates
@@ -123,7 +123,7 @@ def _check_creds(path: Path, now: float) -> Check:
     if end is None:
         return _check("ok", path, "a user's JWT and seed, which do not expire")
     if now > end + CLOCK_LEEWAY:
-        message = f"the creds {safe(str(path))} expired on {format_time(end)}; get new ones from who issued them"
+        message = f"the creds {safe(str(path))} expired on {format_time(end)}; get new ones from their issuer"
         return Check("error", "files", safe(str(path)), message, NotAuthorised)
     return _check("ok", path, f"a user's JWT and seed, valid until {format_time(end)}")
 
@@ -145,14 +145,14 @@ def _check_token(token: Token, now: float) -> Iterator[Check]:
         else:
             yield _check("ok", token.path, f"{whose}, valid until {format_time(token.expires)}")
     if not token.public_key:
-        yield _check("error", token.path, "the token names no public key, and Choria's brokers refuse one without")
+        yield _check("error", token.path, "the token names no public key, without which Choria's brokers refuse it")
     if not _VIEWERS & set(token.permissions) and not any(
         covers(pattern, LIFECYCLE_EVENTS) for pattern in token.subscribes
     ):
         yield _check(
             "note",
             token.path,
-            f"the token does not allow to view events: it has none of {', '.join(sorted(_VIEWERS))}, "
+            f"the token does not allow viewing events: it grants none of {', '.join(sorted(_VIEWERS))}, "
             f"nor a subject that covers {LIFECYCLE_EVENTS}",
         )
 
@@ -167,14 +167,14 @@ def _check_seed(path: Path, seed: bytes, token: Token | None) -> Check:
     try:
         own = public_key(seed)
     except MissingExtra:
-        missing = MissingExtra("whether the seed belongs to the token was not looked at: it", extra="choria")
+        missing = MissingExtra("whether the seed belongs to the token was not checked, which", extra="choria")
         return _check("note", path, str(missing))
     if own == token.public_key:
         return _check("ok", path, "the seed of that token")
     return _check(
         "error",
         path,
-        f"not the seed of the token {safe(str(token.path))}: use the two that were made together, "
+        f"not the seed of the token {safe(str(token.path))}: use the two that were created together, "
         "or get a token for this seed",
     )
 

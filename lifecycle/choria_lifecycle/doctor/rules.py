@@ -1,4 +1,4 @@
-"""What is to say of settings before any file but Choria's configuration is read, and before anybody is asked."""
+"""Check Choria's configuration, the environment and the connection's settings, before other files or brokers."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ __all__ = ["CONFIGURATION", "CONNECTION", "check_configuration", "check_environm
 
 CONFIGURATION = "Choria's configuration"
 CONNECTION = "connection"
-"""What checks are about that are about no single file, variable or broker."""
+"""The subject of checks of the connection as a whole."""
 
-# Of go-choria's command line (cmd/cmd.go); any other value than "true" means nothing there.
+# Variables of go-choria's command line (cmd/cmd.go), which obeys only the value "true".
 _INSECURE_VARIABLES = ("INSECURE_ANON_TLS", "INSECURE_DISABLE_TLS", "INSECURE_YES_REALLY")
 
 
 def check_environment(environ: Mapping[str, str]) -> Iterator[Check]:
-    """What Choria's tools would obey, and this program does not."""
+    """Check for variables that Choria's tools obey and this library ignores."""
     for variable in _INSECURE_VARIABLES:
         if environ.get(variable) == "true":
             yield Check(
                 "warning",
                 "configuration",
                 f"environment {variable}",
-                "other than Choria's tools this program does not obey it; --no-tls does without TLS",
+                "obeyed by Choria's tools but ignored here; pass tls=False to connect without TLS",
             )
 
 
 def check_configuration(configuration: Configuration | None, *, named: bool) -> Iterator[Check]:
-    """What was read, what is wrong with it, and what in it means less than it does to Choria.
+    """Check Choria's configuration: the files read, the problems in them, and settings with less effect than in Choria.
 
     Args:
-        configuration: what was found; None if Choria's configuration does not count.
+        configuration: Choria's configuration; None if it does not apply.
         named: whether that is because servers are named.
     """
     if configuration is None:
-        why = "a server is named" if named else "there is none"
-        yield Check("note", "configuration", CONFIGURATION, f"not used, for {why}; --config FILE names one")
+        reason = "a server is named" if named else "there is none"
+        yield Check("note", "configuration", CONFIGURATION, f"not used, because {reason}; name one with config=")
         return
     for path in configuration.files:
         yield Check("ok", "configuration", safe(str(path)), "read")
@@ -61,33 +61,33 @@ def check_configuration(configuration: Configuration | None, *, named: bool) -> 
             "note",
             "configuration",
             configuration.origin(curves),
-            f"{curves} has no effect here: Python cannot choose curves",
+            f"{curves} has no effect: Python cannot select curves",
         )
     if configuration.get(federation):
         yield Check(
             "note",
             "configuration",
             configuration.origin(federation),
-            "lifecycle events do not cross a federation: only those of its own network are seen",
+            "lifecycle events do not cross a federation: only those of its own network arrive",
         )
 
 
 def _missing_files(configuration: Configuration) -> Iterator[Check]:
-    """Files of the provider choria that are named and not there, without which it goes on."""
+    """Check for files that the provider choria names and does without if they do not exist."""
     for short, severity, effect in (
-        ("ca", "error", "no broker is verified"),
-        ("certificate", "warning", "no certificate is shown"),
-        ("key", "warning", "no certificate is shown"),
+        ("ca", "error", "brokers are not verified"),
+        ("certificate", "warning", "the client presents no certificate"),
+        ("key", "warning", "the client presents no certificate"),
     ):
         key = f"plugin.security.choria.{short}"
         path = configuration.get(key)
         if path and not exists(Path(path)):
-            message = f"{key}: {safe(path)} is missing, so that {effect}: put it there, or remove the line"
+            message = f"{key}: {safe(path)} does not exist, so {effect}: create it, or remove the line"
             yield Check(severity, "configuration", configuration.origin(key), message)  # type: ignore[arg-type]
 
 
 def check_settings(settings: ConnectionSettings) -> Iterator[Check]:
-    """The connection, and what in it is not safe."""
+    """Check the connection's settings for what is unsafe."""
     origin = settings.origins.get("name")
     name = f"{safe(settings.name, 200)} ({safe(origin)})" if origin else safe(settings.name, 200)
     where = ", ".join(settings.srv or settings.servers)
@@ -102,8 +102,8 @@ def check_settings(settings: ConnectionSettings) -> Iterator[Check]:
             "warning",
             "settings",
             "verify",
-            f"no broker's certificate is verified ({safe(settings.origins.get('verify', 'default'))}): "
-            "whoever is in between can pose as the broker; name an authority with --tlsca to verify it",
+            f"the broker's certificate is not verified ({safe(settings.origins.get('verify', 'default'))}): "
+            "a man in the middle can pose as the broker; name a certificate authority with ca= to verify it",
         )
     if not settings.tls and not settings.local and (settings.password or settings.token):
         yield Check(
@@ -111,5 +111,5 @@ def check_settings(settings: ConnectionSettings) -> Iterator[Check]:
             "settings",
             "tls",
             "a password or token crosses the network in the clear unless the server insists on TLS: "
-            "ask for it with a tls:// URL",
+            "require it with a tls:// URL",
         )

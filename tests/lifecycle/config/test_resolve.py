@@ -97,7 +97,7 @@ def test_passwords_that_look_like_servers(password: str, caplog: pytest.LogCaptu
 
 @pytest.mark.parametrize("servers", [b"a", [b"a"], [1]])
 def test_servers_that_are_no_text(servers: Any) -> None:
-    with pytest.raises(ConfigError, match="as text"):
+    with pytest.raises(ConfigError, match="must be a str"):
         resolve(servers)
 
 
@@ -211,5 +211,5 @@ def test_redacted(url: str, shown: str) -> None:
 
 
 def test_a_home_that_nobody_has_is_a_clear_error() -> None:
-    with pytest.raises(ConfigError, match="home directory that nobody has"):
+    with pytest.raises(ConfigError, match="home directory of an unknown user"):
         resolve(creds="~no-such-user/x.creds", environ={})

@@ -202,7 +202,7 @@ def test_a_missing_authority_is_said(
     resolved: Callable[..., ConnectionSettings], caplog: pytest.LogCaptureFixture
 ) -> None:
     assert resolved(CHORIA | {"plugin.security.choria.ca": "/nowhere"}).verify is Verify.NOTHING
-    assert "/nowhere is missing, so that no broker is verified" in caplog.text
+    assert "/nowhere does not exist, so brokers are not verified" in caplog.text
     assert resolved(CHORIA | IN_FILE, environ=NATS).jwt is None
 
 
@@ -300,9 +300,9 @@ def test_srv_names(resolved: Callable[..., ConnectionSettings]) -> None:
         ({"plugin.choria.middleware_hosts": "tls://broker1"}, "needs its port"),
         ({"plugin.choria.middleware_hosts": "broker1:x"}, r"broker1:\*\*\*: a broker needs its port"),
         ({"plugin.choria.middleware_hosts": "broker1:0"}, "port 0"),
-        ({"plugin.choria.middleware_hosts": "wss://broker1:1"}, "names no broker that can be used"),
-        ({"plugin.choria.middleware_hosts": "http://broker1:1"}, "only nats:// and tls://"),
-        ({"plugin.choria.federation.collectives": "f"}, "a federated client has no brokers"),
+        ({"plugin.choria.middleware_hosts": "wss://broker1:1"}, "names no usable broker"),
+        ({"plugin.choria.middleware_hosts": "http://broker1:1"}, "only nats:// and tls:// URLs"),
+        ({"plugin.choria.federation.collectives": "f"}, "a federated client has no other brokers"),
     ],
 )
 def test_brokers_that_cannot_be_used(
@@ -316,7 +316,7 @@ def test_brokers_that_cannot_be_used(
     ("keys", "reason"),
     [
         ({"plugin.choria.network.connect_timeout": "121"}, r"client\.conf:3: .*at most 120"),
-        ({"plugin.security.provider": "pupet"}, r"client\.conf:3: .*none of puppet"),
+        ({"plugin.security.provider": "pupet"}, r"client\.conf:3: .*not one of puppet"),
         ({"plugin.security.client_anon_tls": "1"}, r"client\.conf:3: .*request_signer\.service"),
     ],
 )
@@ -329,11 +329,11 @@ def test_what_choria_refuses_is_refused(
 
 def test_websockets_are_named(resolved: Callable[..., ConnectionSettings], caplog: pytest.LogCaptureFixture) -> None:
     resolved(SSL | {"plugin.choria.middleware_hosts": "ws://a:1,c:3"})
-    assert "ws://a:1 is passed over" in caplog.text
+    assert "ws://a:1 is skipped: WebSockets are not supported" in caplog.text
 
 
 LOCAL = {"plugin.choria.ssldir": "/ssl", "plugin.choria.middleware_hosts": "localhost:4222,127.0.0.1:1,[::1]:1"}
-WITHOUT = r"in the clear: drop --no-tls"
+WITHOUT = r"in the clear: drop tls=False"
 
 
 @pytest.mark.parametrize(

@@ -101,20 +101,20 @@ def jwt(payload: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (b"", "holds no token"),
-        (b"one.two", "holds no token"),
-        (b"one.two.three.four", "holds no token"),
-        (b"a.%%%.c", "holds no token"),
-        (b"\xff.\xff.\xff", "holds no token"),
-        (jwt(b"[]"), "holds no token"),
-        (jwt(b"[" * 5000), "holds no token"),
-        (jwt(b"{"), "holds no token"),
+        (b"", "is not a token"),
+        (b"one.two", "is not a token"),
+        (b"one.two.three.four", "is not a token"),
+        (b"a.%%%.c", "is not a token"),
+        (b"\xff.\xff.\xff", "is not a token"),
+        (jwt(b"[]"), "is not a token"),
+        (jwt(b"[" * 5000), "is not a token"),
+        (jwt(b"{"), "is not a token"),
         (jwt(b"{}"), "no stated purpose"),
         (jwt(b'{"purpose": "choria_provisioning"}'), "choria_provisioning"),
         (jwt(b'{"purpose": "\\u001b[2J"}'), r"\\u001b\[2J"),
         (jwt(b'{"purpose": ["choria_client_id"]}'), "is for"),
-        (jwt(b'{"purpose": "choria_client_id"}'), "whose it is"),
-        (jwt(b'{"purpose": "choria_client_id", "callerid": 5}'), "whose it is"),
+        (jwt(b'{"purpose": "choria_client_id"}'), "does not name its holder"),
+        (jwt(b'{"purpose": "choria_client_id", "callerid": 5}'), "does not name its holder"),
         (b"x" * 70_000, "more than 65536 bytes"),
     ],
 )
@@ -145,7 +145,7 @@ def test_seeds(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "ab" * 31, "ab" * 33, "s3cret" * 8, "xy" * 32, b"\xff" * 64])
 def test_what_is_no_seed(tmp_path: Path, text: str | bytes) -> None:
-    with pytest.raises(ConfigError, match="holds no ed25519 seed") as raised:
+    with pytest.raises(ConfigError, match="is not an ed25519 seed") as raised:
         read_seed(written(tmp_path, text))
     assert "s3cret" * 8 not in str(raised.value)
     assert raised.value.__cause__ is None

@@ -130,7 +130,7 @@ def test_the_files_in_their_order(tmp_path: Path) -> None:
         (str(tmp_path / names[0]), "the initial file"),
         (str(tmp_path / names[1]), "beside the initial file"),
         (str(tmp_path / names[2]), "beside the initial file"),
-        (str(tmp_path / names[3]), "of a project"),
+        (str(tmp_path / names[3]), "a project file"),
     ]
 
 

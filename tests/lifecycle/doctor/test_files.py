@@ -89,16 +89,22 @@ def test_what_is_well_is_said(tmp_path: Path) -> None:
         ({}, 15 * DAY, "warning", "cert.pem", "only: renew it soon"),
         ({}, 31 * DAY, "error", "cert.pem", "expired on "),
         ({}, -31 * DAY, "error", "cert.pem", "is the clock right?"),
-        ({"ca": OTHER.pem}, 0, "warning", "cert.pem", "signed by CN=Material CA, which is not among the authorities"),
+        (
+            {"ca": OTHER.pem},
+            0,
+            "warning",
+            "cert.pem",
+            "signed by CN=Material CA, which is not among the trusted authorities",
+        ),
         (
             {"ca": Authority.create("Material CA", old_puppet=True).pem},
             0,
             "warning",
             "cert.pem",
-            "another authority that is called CN=Material CA as well",
+            "another authority of the same name, CN=Material CA: ",
         ),
-        ({"key": b"no key"}, 0, "error", "key.pem", "holds no key in PEM"),
-        ({"key": GOOD.cert_pem}, 0, "error", "key.pem", "holds no key in PEM"),
+        ({"key": b"no key"}, 0, "error", "key.pem", "holds no usable key in PEM"),
+        ({"key": GOOD.cert_pem}, 0, "error", "key.pem", "holds no usable key in PEM"),
         ({"key": encrypted(GOOD)}, 0, "error", "key.pem", "the key is encrypted"),
         ({"key": RSA.key_pem}, 0, "error", "key.pem", "not the key of the certificate "),
         ({"cert": RSA.cert_pem, "key": RSA.key_pem}, 0, "ok", "key.pem", "the key of that certificate"),
@@ -175,7 +181,7 @@ def test_who_may_read_secrets(kind: str, mode: int, warned: bool, tmp_path: Path
     path.write_text("x")
     path.chmod(mode)
     given: dict[str, Any] = {kind: path}
-    said = [message for severity, _, message in found(ConnectionSettings(**given)) if "others may read" in message]
+    said = [message for severity, _, message in found(ConnectionSettings(**given)) if "other users may read" in message]
     assert bool(said) == (warned and kind not in {"cert", "jwt"})
 
 
@@ -209,9 +215,9 @@ def test_a_good_token(tokens: Callable[..., ConnectionSettings]) -> None:
         ({"claims": {"nbf": None}, "expires": 2 * DAY}, 0, "ok", "valid until "),
         ({"claims": {"exp": None}}, 0, "ok", "which does not expire"),
         ({"claims": {"public_key": None}}, 0, "error", "names no public key"),
-        ({"seed": "00" * 31}, 0, "error", "holds no ed25519 seed"),
+        ({"seed": "00" * 31}, 0, "error", "is not an ed25519 seed"),
         ({"seed": "00" * 32}, 0, "error", "not the seed of the token "),
-        ({"permissions": []}, 0, "note", "does not allow to view events"),
+        ({"permissions": []}, 0, "note", "does not allow viewing events"),
         ({"permissions": ["governor"], "sub_subjects": ["choria.lifecycle.event.startup.>"]}, 0, "note", "not allow"),
         ({"claims": {"purpose": "choria_server", "identity": "n1"}}, 0, "ok", "a server's token, of n1"),
         ({"claims": {"purpose": "choria_provisioning"}}, 0, "error", "is for"),
@@ -259,7 +265,10 @@ def test_without_cryptography(
 ) -> None:
     there = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "cryptography" else there(name))
-    for settings, checked in ((written(tmp_path), "certificates are valid"), (tokens(), "the seed belongs")):
+    for settings, checked in (
+        (written(tmp_path), "certificates and keys were not checked"),
+        (tokens(), "the seed belongs"),
+    ):
         notes = [message for severity, _, message in found(settings) if severity == "note"]
         assert len(notes) == 1
         assert checked in notes[0]

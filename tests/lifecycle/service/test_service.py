@@ -269,10 +269,12 @@ def test_invalid_options(options: dict[str, Any], message: str) -> None:
 
 async def test_a_misspelt_option() -> None:
     wrong: Any = {"intervall": 5, "pasword": "x"}
-    with pytest.raises(OptionError, match='there is no option "intervall", "pasword"; there are component, ') as caught:
+    with pytest.raises(
+        OptionError, match='unknown option "intervall", "pasword"; the options are component, '
+    ) as caught:
         Service(*WHO, **wrong)
     assert caught.value.unexpected == ("intervall", "pasword")
-    with pytest.raises(OptionError, match='there is no option "intervall", "pasword"; there are timeout, '):
+    with pytest.raises(OptionError, match='unknown option "intervall", "pasword"; the options are timeout, '):
         await lifecycle.connect(NOWHERE, **wrong).__aenter__()
 
 

@@ -1,1 +1,1 @@
-"""Choria's own configuration files, as a Choria client finds and reads them."""
+"""Find and read Choria's own configuration files as a Choria client does."""

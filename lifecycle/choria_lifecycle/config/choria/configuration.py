@@ -1,8 +1,8 @@
-"""Choria's configuration, as a client of Choria finds and understands it, and what is wrong with it.
+"""Read a Choria client's configuration, and report the problems in it.
 
-Each takes the place of those before it: the defaults, the initial file, `plugin.d/*.cfg` beside it, the `choria.conf`
-files from / down to the working directory, the environment (go-choria, config/config.go and config/util.go). Other than
-in Choria an environment variable counts whether or not a file has its key, and an empty one does not count.
+In ascending precedence: the defaults, the initial file, `plugin.d/*.cfg` beside it, the `choria.conf` files from / down
+to the working directory, the environment (go-choria, config/config.go and config/util.go). Unlike in Choria, an
+environment variable takes effect whether or not a file has its key, and an empty one counts as unset.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _MAX_CONNECT_TIMEOUT = 120
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What was found. Its text shows no values.
+    """Choria's configuration as read from files and the environment. Its repr shows no values.
 
     Attributes:
-        initial: the file that comes first; None if there is none.
-        files: all that were read, the strongest last.
-        values: every key of `KEYS` with its effective value. An empty identity is for the machine to derive.
-        raw: every key in the files with its text, also those that Choria does not know; the strongest one.
-        problems: in the order in which they were found.
+        initial: the initial file, or None.
+        files: all files that were read, in ascending precedence.
+        values: the effective value of every key of `KEYS`. An empty identity is derived by `Machine`.
+        raw: the effective text of every key in the files, including keys that Choria does not know.
+        problems: the problems, in the order in which they were found.
     """
 
     initial: Path | None
@@ -47,27 +47,27 @@ class Configuration:
     problems: tuple[Problem, ...]
 
     def get(self, key: str) -> Any:
-        """The effective value of a key of `KEYS`."""
+        """Return the effective value of a key of `KEYS`."""
         return self.values[key].value
 
     def origin(self, key: str) -> str:
-        """Where the value of a key of `KEYS` comes from; safe to show."""
+        """Return where the value of a key of `KEYS` comes from; safe to show."""
         return self.values[key].origin
 
     def is_set(self, key: str) -> bool:
-        """Whether a file or the environment sets a key of `KEYS`."""
+        """Tell whether a file or the environment sets a key of `KEYS`."""
         return self.origin(key) != DEFAULT
 
 
 def find_initial_file(
     environ: Mapping[str, str], root: Path = Path("/"), *, windows: bool = sys.platform == "win32"
 ) -> Path | None:
-    """The file that comes first where none is named; None if there is none (go-choria, internal/util/util.go).
+    """Return the first initial file that exists, or None (go-choria, internal/util/util.go).
 
     Args:
-        environ: the environment, of which HOME counts, and on Windows HOMEDRIVE with HOMEDIR.
+        environ: the environment, for HOME, and on Windows HOMEDRIVE and HOMEDIR.
         root: where the absolute paths begin.
-        windows: whether this is Windows, which has one place of its own beside the home directory.
+        windows: whether to look in the places of Windows.
     """
     home = _home(environ, windows=windows)
     places = [Path(home, name) for name in (".choriarc", ".mcollective")] if home else []
@@ -82,19 +82,19 @@ def find_initial_file(
 def read_configuration(
     *, environ: Mapping[str, str], root: Path = Path("/"), directory: Path | None = None, file: Path | None = None
 ) -> Configuration:
-    """Find, read and understand a client's configuration.
+    """Find and read a client's configuration.
 
-    Without an initial file Choria does not start; here the defaults and the environment count then, and the files of
-    projects do not.
+    Without an initial file, where Choria would not start, the result is made of the defaults and the environment, and
+    project files are ignored.
 
     Args:
         environ: the environment.
-        root: where the absolute paths of initial files and the search for projects begin.
-        directory: the working directory; default PWD if that names it, as in Choria, else what the system says.
-        file: the initial file; default the first of `find_initial_file`.
+        root: where the absolute paths of initial files and the search for project files begin.
+        directory: the working directory; default PWD if that names it, as in Choria, else the system's.
+        file: the initial file; default `find_initial_file`.
 
     Raises:
-        ConfigError: a file cannot be read, or has more than 1 MiB. In the first case Choria does not start either.
+        ConfigError: a file cannot be read, where Choria would not start either, or is larger than 1 MiB.
     """
     directory = directory or _working_directory(environ)
     initial = find_initial_file(environ, root) if file is None else _absolute(file, directory)
@@ -105,12 +105,12 @@ def read_configuration(
             reading.report(
                 "note",
                 place,
-                "not read, for it can only add to the configuration of a client, and there is none; "
-                "name this file with --config or create ~/.choriarc",
+                "not read: a project file only adds to a client's configuration, and there is none; "
+                "name this file with config= or create ~/.choriarc",
             )
     else:
-        if os.path.isdir(initial):  # noqa: PTH112 - pathlib raises where it must not be entered
-            raise ConfigError(f"cannot read {safe(str(initial))}: it is a directory; name a file with --config")
+        if os.path.isdir(initial):  # noqa: PTH112 - pathlib raises if it may not be entered
+            raise ConfigError(f"cannot read {safe(str(initial))}: it is a directory; name a file with config=")
         reading.read(initial)
         reading.read_plugins(initial)
         for place in projects:
@@ -121,16 +121,16 @@ def read_configuration(
 
 
 def _apply_environment(reading: ConfigReader, environ: Mapping[str, str]) -> None:
-    """Let the environment take the place of what files say."""
+    """Override the files' values with those of the environment."""
     for key in KEYS.values():
         if key.variable and (value := environ.get(key.variable)):
-            # What is no text in the environment is none for Python either, and could not be sent.
+            # Bytes that are not UTF-8 are surrogates in Python, which cannot be sent.
             text = value.encode(errors="replace").decode()
             reading.values[key.name] = Value(convert(key.kind, text), f"environment {key.variable}")
 
 
 def _complete_and_check(reading: ConfigReader, initial: Path | None) -> None:
-    """Fill in what follows from other settings, and find those that Choria refuses (config.go, normalize)."""
+    """Set the defaults that depend on other settings, and report those that Choria refuses (config.go, normalize)."""
     values = reading.values
 
     def default(key: str, value: object) -> None:
@@ -162,7 +162,7 @@ def _complete_and_check(reading: ConfigReader, initial: Path | None) -> None:
         reading.report(
             "warning",
             (user if user.value else password).origin,
-            "plugin.nats.user and plugin.nats.pass have an effect together only: set both or none",
+            "plugin.nats.user and plugin.nats.pass take effect only together: set both or neither",
         )
 
 
@@ -174,14 +174,14 @@ def _home(environ: Mapping[str, str], *, windows: bool = sys.platform == "win32"
 
 
 def _absolute(file: Path, directory: Path | None) -> Path:
-    """A file that was named. An absolute path stays as it is: its text decides whether it is in the home directory."""
+    """Return a named file's path. An absolute one is kept as written: its text decides whether it is below HOME."""
     if file.is_absolute() or directory is None:
         return file
     return Path(os.path.normpath(directory / file))
 
 
 def _working_directory(environ: Mapping[str, str]) -> Path | None:
-    """Where the user is; None if that directory is gone. Through a link it is the link's path, as in Go's os.Getwd."""
+    """Return the working directory, through a link the link's path, as Go's os.Getwd; None if it no longer exists."""
     named = environ.get("PWD", "")
     with contextlib.suppress(OSError, ValueError):
         if os.path.isabs(named) and os.path.samefile(named, "."):  # noqa: PTH117, PTH121 - it may be empty
@@ -192,7 +192,7 @@ def _working_directory(environ: Mapping[str, str]) -> Path | None:
 
 
 def _project_files(directory: Path | None, root: Path) -> list[Path]:
-    """Where the configuration of a project may be, the strongest place last."""
+    """Return the paths where project files may be, in ascending precedence."""
     if directory is None:
         return []
     directory = directory.absolute()

@@ -1,4 +1,4 @@
-"""The keys of Choria's configuration: those that a client's connection needs, and the names of all others."""
+"""The keys of Choria's configuration: those that a client's connection needs, and the names of the others."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Key:
     """A key that a client's connection needs (go-choria, config/config.go and config/choria.go).
 
     Attributes:
-        name: the key as it stands in a configuration file.
-        kind: how its text is understood.
-        description: what it is for, in a short sentence.
-        default: its value where nothing sets it.
-        variable: the environment variable that takes the place of all files; empty if there is none.
-        choices: the values that are allowed; empty if all are.
+        name: the key as written in a configuration file.
+        kind: how its text is parsed.
+        description: its purpose, in a short sentence.
+        default: its default value.
+        variable: the environment variable that overrides all files; empty if there is none.
+        choices: the allowed values; empty if all are.
         secret: whether its value must not be shown.
     """
 
@@ -46,10 +46,10 @@ class Key:
 
 _LIST: tuple[Key, ...] = (
     Key("identity", "string", "The name of this node; derived from the host name if empty."),
-    Key("collectives", "comma_split", "The sub collectives this node takes part in.", ()),
-    Key("main_collective", "string", "The sub collective that inboxes are named after; the first one if empty."),
+    Key("collectives", "comma_split", "The sub-collectives that this node belongs to.", ()),
+    Key("main_collective", "string", "The sub-collective in the names of inboxes; the first one if empty."),
     Key("plugin.choria.middleware_hosts", "comma_split", "The brokers, each as host:port.", ()),
-    Key("plugin.choria.use_srv", "bool", "Whether DNS is asked for brokers that are not set.", default=True),
+    Key("plugin.choria.use_srv", "bool", "Query DNS for brokers if none are set.", default=True),
     Key(
         "plugin.choria.srv_domain",
         "string",
@@ -59,63 +59,78 @@ _LIST: tuple[Key, ...] = (
     Key(
         "plugin.choria.federation.collectives",
         "comma_split",
-        "The collectives of a federation; with any, its brokers are connected to.",
+        "The collectives of a federation; if set, connect to its brokers.",
         (),
         variable="CHORIA_FED_COLLECTIVE",
     ),
     Key("plugin.choria.federation_middleware_hosts", "comma_split", "The brokers of the federation.", ()),
-    Key("plugin.choria.network.connect_timeout", "duration", "Seconds to connect in; at most 120.", 2.0),
+    Key(
+        "plugin.choria.network.connect_timeout",
+        "duration",
+        "Timeout for connecting to a broker in seconds; at most 120.",
+        2.0,
+    ),
     Key("plugin.nats.user", "string", "A user of the broker.", variable="MCOLLECTIVE_NATS_USERNAME"),
     Key("plugin.nats.pass", "string", "That user's password.", variable="MCOLLECTIVE_NATS_PASSWORD", secret=True),
     Key(
         "plugin.nats.credentials",
         "string",
-        "A file with NATS credentials.",
+        "A NATS creds file.",
         variable="MCOLLECTIVE_NATS_CREDENTIALS",
     ),
-    Key("plugin.security.provider", "string", "Who the client is, and how it shows it.", "puppet", choices=PROVIDERS),
+    Key("plugin.security.provider", "string", "How the client identifies itself.", "puppet", choices=PROVIDERS),
     Key(
         "plugin.security.client_anon_tls",
         "bool",
-        "Connect with a token of the request signer, and verify no broker.",
+        "Connect with a token of the request signer, without verifying brokers.",
         default=False,
     ),
-    Key("plugin.security.server_anon_tls", "bool", "The same for servers, with a token of theirs.", default=False),
+    Key("plugin.security.server_anon_tls", "bool", "The same for servers, with their own token.", default=False),
     Key(
         "plugin.security.cipher_suites",
         "comma_split",
-        "The cipher suites that are allowed; all safe ones if empty.",
+        "The allowed cipher suites; all safe ones if empty.",
         (),
     ),
     Key(
         "plugin.security.ecc_curves",
         "comma_split",
-        "The elliptic curves that are allowed; all usual ones if empty.",
+        "The allowed elliptic curves; all usual ones if empty.",
         (),
     ),
     Key(
         "plugin.security.support_legacy_certificates",
         "bool",
-        "Accept a broker whose certificate has its name in the common name only.",
+        "Accept a broker whose certificate names it only in the common name.",
         default=False,
     ),
     Key(
-        "plugin.choria.ssldir", "path_string", "Puppet's directory of certificates and keys; found by itself if empty."
+        "plugin.choria.ssldir",
+        "path_string",
+        "Puppet's directory of certificates and keys; queried from Puppet if empty.",
     ),
     Key("plugin.security.file.certificate", "path_string", "The client's certificate, for the provider file."),
-    Key("plugin.security.file.key", "path_string", "The key of that certificate."),
-    Key("plugin.security.file.ca", "path_string", "The certificates of the authorities to trust."),
+    Key("plugin.security.file.key", "path_string", "That certificate's key."),
+    Key("plugin.security.file.ca", "path_string", "The certificate authorities to trust."),
     Key("plugin.security.choria.token_file", "path_string", "The client's token, for the provider choria."),
-    Key("plugin.security.choria.seed_file", "path_string", "The seed that belongs to the token."),
-    Key("plugin.security.choria.certificate", "path_string", "The client's certificate, if the broker wants one too."),
-    Key("plugin.security.choria.key", "path_string", "The key of that certificate."),
-    Key("plugin.security.choria.ca", "path_string", "The authorities to trust; without this file, any broker is."),
-    Key("plugin.choria.security.request_signer.token_file", "path_string", "The token that choria login stores."),
-    Key("plugin.choria.security.request_signer.seed_file", "path_string", "The seed that belongs to that token."),
+    Key("plugin.security.choria.seed_file", "path_string", "The token's seed."),
+    Key(
+        "plugin.security.choria.certificate",
+        "path_string",
+        "The client's certificate, if the broker requires one as well.",
+    ),
+    Key("plugin.security.choria.key", "path_string", "That certificate's key."),
+    Key(
+        "plugin.security.choria.ca",
+        "path_string",
+        "The certificate authorities to trust; without this file, any broker is.",
+    ),
+    Key("plugin.choria.security.request_signer.token_file", "path_string", "The token that choria login writes."),
+    Key("plugin.choria.security.request_signer.seed_file", "path_string", "That token's seed."),
     Key("plugin.choria.security.request_signer.url", "string", "The service that signs requests."),
-    Key("plugin.choria.security.request_signer.service", "bool", "Requests are signed over Choria.", default=False),
+    Key("plugin.choria.security.request_signer.service", "bool", "Have requests signed over Choria.", default=False),
     Key("plugin.choria.security.server.token_file", "path_string", "The token of a server."),
-    Key("plugin.choria.security.server.seed_file", "path_string", "The seed that belongs to that token."),
+    Key("plugin.choria.security.server.seed_file", "path_string", "That token's seed."),
 )
 
 KEYS: Mapping[str, Key] = MappingProxyType({key.name: key for key in _LIST})
@@ -123,7 +138,7 @@ KEYS: Mapping[str, Key] = MappingProxyType({key.name: key for key in _LIST})
 
 
 class KnownKey(NamedTuple):
-    """How Choria understands a key, and the values it allows; all if there are no choices."""
+    """How Choria parses a key, and the values it allows; all if there are no choices."""
 
     kind: ValueKind
     choices: tuple[str, ...]
@@ -131,7 +146,7 @@ class KnownKey(NamedTuple):
 
 @cache
 def known_keys() -> Mapping[str, KnownKey]:
-    """Every key that Choria itself has, for servers and brokers as well, by name (go-choria v0.30.2)."""
+    """Return every key of Choria's own, including those for servers and brokers, by name (go-choria v0.30.2)."""
     found: dict[str, KnownKey] = {}
     for line in resources.files("choria_lifecycle.config.choria").joinpath("known.txt").read_text("utf-8").splitlines():
         if line and not line.startswith("#"):
@@ -140,7 +155,7 @@ def known_keys() -> Mapping[str, KnownKey]:
     return MappingProxyType(found)
 
 
-# Options whose names hold a name that the administrator chose.
+# Keys that contain a name chosen by the administrator.
 _FREELY_NAMED = re.compile(
     r"plugin\.choria\.(?:adapter\.|network\.(?:gateway_remote|leafnode_remote|mapping)\.)"
     r"|plugin\.security\.issuer\..+\.public$"
@@ -150,18 +165,18 @@ _MAX_LENGTH = 100
 
 
 def is_foreign(key: str) -> bool:
-    """Whether a key belongs to a plugin, which alone knows what it means."""
+    """Tell whether a key belongs to a plugin, which alone knows its meaning."""
     return bool(_FREELY_NAMED.match(key)) or (key.startswith("plugin.") and not key.startswith(_CHORIA_PREFIXES))
 
 
 def suggest_key(key: str) -> str:
-    """The key of Choria that somebody who wrote another probably meant; empty if there is none like it."""
+    """Return the key of Choria's that an unknown key was probably meant to be, or an empty string."""
     for prefix in ("plugin.", "plugin.choria."):
         if f"{prefix}{key}" in known_keys():
             return f"{prefix}{key}"
     written = key.lower()
     start = "plugin." if written.startswith("plugin.") else ""
-    # What MCollective had and Choria has not, such as securityprovider, is like a key of a plugin, and means another.
+    # MCollective's keys without a prefix, such as securityprovider, resemble keys with one but mean something else.
     names = [name.removeprefix(start) for name in known_keys() if name.startswith("plugin.") == bool(start)]
     written = written.removeprefix(start)
     longer = [name for name in names if name.startswith(written)]

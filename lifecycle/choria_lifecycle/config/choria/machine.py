@@ -1,4 +1,4 @@
-"""What only the machine itself knows: its name, its user, what facter and Puppet say."""
+"""This machine's names and user, and the settings that facter and Puppet know."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Machine"]
 
-# Both start a Ruby interpreter, and facter may ask cloud services; without an answer by then the caller goes on.
+# facter and puppet start a Ruby interpreter, and facter may query cloud services.
 _TOOL_TIMEOUT = 5.0
 
 
@@ -53,16 +53,15 @@ def _privileged() -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """Questions to this machine, each asked only when its answer is needed; a test gives other answers.
+    """Functions that query this machine, each called only when its result is needed; tests pass others.
 
     Attributes:
         hostname: returns the host name.
-        reverse_dns: returns the name DNS has for a host's first IPv4 address, or an empty text; waits as long as the
-            resolver does.
-        facter: returns a fact of Puppet's facter, or an empty text if facter is not there, fails, or takes more than 5
-            seconds.
-        puppet: likewise a setting of Puppet.
-        privileged: whether this is root, or Windows.
+        reverse_dns: returns the DNS name of a host's first IPv4 address, or an empty string; has no timeout but the
+            resolver's.
+        facter: returns a fact, or an empty string if facter is not installed, fails, or takes longer than 5 seconds.
+        puppet: returns a Puppet setting, or an empty string as for facter.
+        privileged: returns True for root, and on Windows.
     """
 
     hostname: Callable[[], str] = socket.gethostname
@@ -73,9 +72,9 @@ class Machine:
 
     @property
     def identity(self) -> str:
-        """The identity Choria derives for a node without one (go-choria, config/config.go).
+        """The identity that Choria derives for a node without one (go-choria, config/config.go).
 
-        The host name if it has two dots or more; else what DNS calls the first IPv4 address, unless that is localhost;
+        The host name if it has two dots or more; else the DNS name of the first IPv4 address, unless that is localhost;
         else facter's `networking.fqdn`; else the host name as it is.
         """
         host = self.hostname()

@@ -1,4 +1,4 @@
-"""Lines of configuration become settings, and what is wrong with them becomes problems."""
+"""Turn the lines of configuration files into settings and problems."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ DEFAULT = "default"
 """The origin of a value that nothing sets."""
 
 ProblemSeverity = Literal["error", "warning", "note"]
-"""An error is what Choria refuses, a warning what has no effect or not the one it seems to have, a note the rest."""
+"""error: Choria refuses it; warning: it has no effect, or not the apparent one; note: anything else."""
 
 _MAX_BYTES = 1 << 20
 
-# Looking for what was meant takes a while; a file with more unknown keys than this is none of Choria's.
+# Suggesting a key is slow, and a file with more unknown keys is not Choria's.
 _MAX_SUGGESTIONS = 50
 
-# What can be shown of an unknown key: a line that is no setting at all may hold a secret.
+# The part of an unknown key that is shown: a line that is not a setting may hold a secret.
 _SHOWABLE_KEY = re.compile(r"[a-z0-9_.-]{0,80}")
 
 _CHORIA = "plugin.choria."
 
-# Puppet's module still writes these.
+# Choria's module for Puppet still writes these.
 _MCOLLECTIVE = {"connection_timeout", "connector", "logger_type", "securityprovider"}
 
 
 class Value(NamedTuple):
-    """A setting. Its text shows no more than where it comes from, for the value may be a secret.
+    """A setting. Its repr shows only where it comes from, because the value may be a secret.
 
     Attributes:
-        value: as its key has it: a str, bool, int, a float for seconds, or a tuple of str.
+        value: depending on its key, a str, bool, int, a float for seconds, or a tuple of str.
         origin: `FILE:LINE`, `environment NAME` or `default`; safe to show.
     """
 
@@ -56,12 +56,12 @@ class Value(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """Something to tell the owner of a configuration.
+    """A problem in a configuration.
 
     Attributes:
         severity: how bad it is.
-        place: as the origin of a value, or a file; safe to show.
-        message: what is wrong and what to do; safe to show, and without any secret.
+        place: the origin of a value, or a file; safe to show.
+        message: what is wrong and what to do; safe to show, and without secrets.
     """
 
     severity: ProblemSeverity
@@ -70,13 +70,13 @@ class Problem(NamedTuple):
 
 
 class ConfigReader:
-    """A configuration while it is read; each file takes the place of what those before it say.
+    """Reads configuration files, each of which overrides those before it.
 
     Attributes:
-        files: those that were read.
-        values: every key of `KEYS` with its effective value.
-        raw: every key seen in a file, with its text.
-        problems: in the order in which they were found.
+        files: the files that were read.
+        values: the effective value of every key of `KEYS`.
+        raw: the effective text of every key in the files.
+        problems: the problems, in the order in which they were found.
 
     Args:
         home: the home directory; empty if there is none.
@@ -99,11 +99,11 @@ class ConfigReader:
 
         Args:
             path: the file.
-            prefix: what to put before each key.
-            sets: whether the file can set what Choria itself uses; else its settings are for plugins.
+            prefix: the prefix of its keys.
+            sets: whether the file can set Choria's own keys, not only those of plugins.
 
         Raises:
-            ConfigError: it cannot be read, or has more than 1 MiB.
+            ConfigError: the file cannot be read, or is larger than 1 MiB.
         """
         text = self._read_text(path)
         if text is None:
@@ -126,45 +126,45 @@ class ConfigReader:
                 self.report(
                     "warning",
                     origin,
-                    f"{key} has no effect here, where only choria.cfg sets what Choria itself uses; "
-                    f"write it with its full name into {safe(str(self.files[0]))}",
+                    f"{key} has no effect here, because in plugin.d only choria.cfg sets Choria's own keys; "
+                    f"set it under its full name in {safe(str(self.files[0]))}",
                 )
             else:
                 if key in seen:
                     self.report(
-                        "note", origin, f"{key} is in line {seen[key]} already; remove that line, this one counts"
+                        "note", origin, f"{key} is already set in line {seen[key]}; remove that line, this one counts"
                     )
                 seen[key] = line.number
                 self._set(key, entry, line.value, origin)
 
     def read_plugins(self, initial: Path) -> None:
-        """Read `plugin.d/*.cfg` beside the initial file, whose keys are short, unless that is in the home directory.
+        """Read `plugin.d/*.cfg` beside the initial file, unless that is in the home directory.
 
         Raises:
-            ConfigError: a file cannot be read, or has more than 1 MiB.
+            ConfigError: a file cannot be read, or is larger than 1 MiB.
         """
         directory = initial.parent / "plugin.d"
-        if not os.path.isdir(directory):  # noqa: PTH112 - pathlib raises where it must not be entered
+        if not os.path.isdir(directory):  # noqa: PTH112 - pathlib raises if it may not be entered
             return
         try:
-            names = sorted(os.listdir(directory))  # noqa: PTH208 - the order of names, not of paths
+            names = sorted(os.listdir(directory))  # noqa: PTH208 - sorted by name, not by path
         except OSError as error:
             raise _unreadable(directory, error) from error
-        # The bare text decides, as in Choria: with HOME=/root that is so for /rootfoo/client.conf, with HOME=/ for all.
+        # A comparison of text, as in Choria: HOME=/root covers /rootfoo/client.conf, HOME=/ covers every path.
         if self._home and str(initial).startswith(self._home):
             if any(name.endswith(".cfg") for name in names):
                 self.report(
                     "warning",
                     directory,
-                    f"not read, for the path of {safe(str(initial))} begins with the home directory "
-                    f"{safe(self._home)}; write its settings with their full names into that file",
+                    f"not read, because the path of {safe(str(initial))} begins with the home directory "
+                    f"{safe(self._home)}; set its keys under their full names in that file",
                 )
             return
         for name in names:
             stem, _, ending = name.rpartition(".")
             if ending == "conf":
                 self.report(
-                    "warning", directory / name, f"not read: call it {safe(stem)}.cfg, as Choria expects it here"
+                    "warning", directory / name, f"not read: Choria reads *.cfg here; rename it to {safe(stem)}.cfg"
                 )
             elif ending == "cfg" and exists(directory / name):
                 self.read(directory / name, f"plugin.{stem}.", sets=stem == "choria")
@@ -173,20 +173,20 @@ class ConfigReader:
         try:
             found = read_regular(path, _MAX_BYTES)
         except IsADirectoryError:
-            self.report(
-                "warning", path, "a directory where Choria expects a file, and reads nothing; rename or remove it"
-            )
+            self.report("warning", path, "ignored: it is a directory, not a file; rename or remove it")
             return None
         except (OSError, ValueError) as error:
             raise _unreadable(path, error) from error
         if len(found) > _MAX_BYTES:
-            raise ConfigError(f"{safe(str(path))} has more than {_MAX_BYTES} bytes: that is no configuration of Choria")
+            raise ConfigError(
+                f"{safe(str(path))} has more than {_MAX_BYTES} bytes: too many for a configuration of Choria"
+            )
         try:
             return found.decode()
         except UnicodeDecodeError as error:
             line = found.count(b"\n", 0, error.start) + 1
             self.report(
-                "warning", f"{path}:{line}", "not UTF-8; what is no text is read as U+FFFD: save the file as UTF-8"
+                "warning", f"{path}:{line}", "not UTF-8, so invalid bytes are read as U+FFFD: save the file as UTF-8"
             )
             return found.decode(errors="replace")
 
@@ -195,17 +195,17 @@ class ConfigReader:
         try:
             value = convert(entry.kind, text, home=self._home)
         except ValueError as error:
-            # Choria reports nothing of this.
-            happens = {"bool": "takes it for false", "path_string": "takes it as it is"}.get(entry.kind, "ignores it")
-            self.report("warning", origin, f"{key} = {quoted(text)} {error}; Choria {happens}")
+            # Choria does not report this.
+            effect = {"bool": "reads it as false", "path_string": "uses it as it is"}.get(entry.kind, "ignores it")
+            self.report("warning", origin, f"{key} = {quoted(text)} {error}; Choria {effect}")
             value = {"bool": False, "path_string": text}.get(entry.kind)
         if entry.choices and value not in entry.choices:
             severity: ProblemSeverity = "error" if key in KEYS else "warning"
             self.report(
-                severity, origin, f"{key} = {quoted(text)} is none of {', '.join(entry.choices)}; choose one of them"
+                severity, origin, f"{key} = {quoted(text)} is not one of {', '.join(entry.choices)}; choose one of them"
             )
         if entry.kind == "comma_split" and "" in value:
-            self.report("warning", origin, f"{key} has an empty item; remove the comma that is too many")
+            self.report("warning", origin, f"{key} has an empty item; remove the extra comma")
         if key in KEYS and value is not None:
             self.values[key] = Value(value, origin)
 
@@ -213,12 +213,12 @@ class ConfigReader:
         key = prefix + written
         if key in _MCOLLECTIVE:
             self.report(
-                "note", origin, f"{key} is a key of MCollective; Choria ignores it, Puppet writes it: let it be"
+                "note", origin, f"{key} is a key of MCollective, which Puppet writes and Choria ignores; leave it"
             )
             return
         shown = _SHOWABLE_KEY.match(written)
         text = shown[0] if shown else ""
-        ignored = f"{text if text == written else f'{text}…'} is no key of Choria, which ignores it"
+        ignored = f"{text if text == written else f'{text}…'} is not a key of Choria, which ignores it"
         near = ""
         if self._suggestions < _MAX_SUGGESTIONS:
             self._suggestions += 1
@@ -232,16 +232,16 @@ class ConfigReader:
             self.report("warning", origin, f"{ignored}; did you mean {near}?")
         elif prefix == _CHORIA and near.startswith(_CHORIA):
             self.report(
-                "warning", origin, f"{ignored}; did you mean {near.removeprefix(_CHORIA)}, as it is written here?"
+                "warning", origin, f"{ignored}; did you mean {near.removeprefix(_CHORIA)}, its short name here?"
             )
         elif near == written:
-            self.report("warning", origin, f"{written} has no effect here; it has to stand {where}")
+            self.report("warning", origin, f"{written} has no effect here; set it {where}")
         else:
-            self.report("warning", origin, f"{ignored}; did you mean {near}? That has to stand {where}")
+            self.report("warning", origin, f"{ignored}; did you mean {near}? Set that {where}")
 
 
 def exists(path: Path) -> bool:
-    """Whether there is something, if only something that must not be looked at, as Choria sees it."""
+    """Tell whether a path exists; True if that cannot be told for lack of permission, as in Choria."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -255,5 +255,5 @@ def _unreadable(path: Path, error: OSError | ValueError) -> ConfigError:
     reason = (error.strerror if isinstance(error, OSError) else "") or str(error)
     remedy = "Choria would not start either: make it readable or remove it"
     if isinstance(error, FileNotFoundError):
-        remedy = "correct --config (config=)"
+        remedy = "correct config="
     return ConfigError(f"cannot read {safe(str(path))}: {reason}; {remedy}")

@@ -1,4 +1,4 @@
-"""Choria's security providers: what a client shows, under which name, and what it asks of a broker's certificate.
+"""Choria's security providers: a client's name, certificates and tokens, and how it verifies a broker.
 
 The rules are those of go-choria, providers/security/*/option.go and choria/framework.go.
 """
@@ -30,7 +30,7 @@ _SIGNER = "plugin.choria.security.request_signer"
 _ANONYMOUS = "plugin.security.client_anon_tls"
 _SSLDIR = "plugin.choria.ssldir"
 
-# Choria does not start with these and the provider choria.
+# Choria does not start if one of these is set with the provider choria.
 _NOT_WITH_CHORIA = (
     _ANONYMOUS,
     "plugin.security.server_anon_tls",
@@ -43,17 +43,17 @@ _NOT_WITH_CHORIA = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Security:
-    """What a provider makes of a configuration.
+    """A client's identity and files, as a provider derives them from a configuration.
 
     Attributes:
-        name: the client's name, by which its certificate is found and its connection is known.
-        name_origin: where that comes from.
-        verify: what is asked of a broker's certificate.
-        ca: the authorities to trust, or None.
-        cert: the client's certificate, or None.
-        key: its key, or None.
-        jwt: the file of the token, or None.
-        seed: the file of its seed, or None.
+        name: the client's name, of its certificate and its connection.
+        name_origin: where the name comes from.
+        verify: how a broker's certificate is verified.
+        ca: the file with the certificate authorities to trust, or None.
+        cert: the file with the client's certificate, or None.
+        key: the file with that certificate's key, or None.
+        jwt: the file with the token, or None.
+        seed: the file with the token's seed, or None.
         origins: where each of these files' names comes from.
     """
 
@@ -74,42 +74,41 @@ def resolve_security(
     """Apply the provider that a configuration names.
 
     Args:
-        configuration: what was read.
+        configuration: Choria's configuration.
         environ: the environment.
-        machine: what answers questions about this machine.
-        no_tls: whether there is no TLS, so that no certificates need be found.
+        machine: this machine's names, user and tools.
+        no_tls: whether TLS is turned off, so that no certificates are needed.
 
     Raises:
-        ConfigError: a setting that the provider needs is missing, contradicts another, or asks for something that is
-            not supported here.
+        ConfigError: a setting that the provider needs is missing, contradicts another, or is not supported.
     """
     provider = str(configuration.get("plugin.security.provider"))
     apply = _PROVIDERS.get(provider)
     if apply is None:
         raise ConfigError(
             f"{configuration.origin('plugin.security.provider')}: plugin.security.provider = {quoted(provider)} "
-            f"is none of {', '.join(_PROVIDERS)}"
+            f"is not one of {', '.join(_PROVIDERS)}"
         )
     anonymous = bool(configuration.get(_ANONYMOUS))
     found = apply(configuration, environ, machine, anonymous or no_tls)
     return _anonymous(configuration, found) if anonymous else found
 
 
-def _puppet(configuration: Configuration, environ: Mapping[str, str], machine: Machine, bare: bool) -> Security:
+def _puppet(configuration: Configuration, environ: Mapping[str, str], machine: Machine, name_only: bool) -> Security:
     name, origin = _certname(environ) or _user(environ)
-    if bare:
+    if name_only:
         return Security(name=name, name_origin=origin, origins={})
     folder, found = _ssldir(configuration, environ, machine)
-    said = f"provider puppet, {found}, for {name} ({origin})"
+    files_origin = f"provider puppet, {found}, for {name} ({origin})"
     return Security(
         name=name,
         name_origin=origin,
-        # Puppet's own certificates had no list of names for years; Choria takes these, and only here without asking.
+        # Puppet's certificates listed no names for years; Choria accepts these without a setting only here.
         verify=Verify.COMMON_NAME,
         ca=folder / "certs" / "ca.pem",
         cert=folder / "certs" / f"{name}.pem",
         key=folder / "private_keys" / f"{name}.pem",
-        origins=dict.fromkeys(("ca", "cert", "key"), said),
+        origins=dict.fromkeys(("ca", "cert", "key"), files_origin),
     )
 
 
@@ -118,24 +117,24 @@ def _ssldir(configuration: Configuration, environ: Mapping[str, str], machine: M
     if given:
         return Path(given), f"ssldir of {configuration.origin(_SSLDIR)}"
     if machine.privileged():
-        told = machine.puppet("ssldir")
-        if not told:
+        ssldir = machine.puppet("ssldir")
+        if not ssldir:
             raise ConfigError(f"puppet does not say where its certificates are: set {_SSLDIR}, or install puppet")
-        return Path(told), "ssldir of Puppet"
+        return Path(ssldir), "ssldir of Puppet"
     home = environ.get("HOME")
     if not home:
-        raise ConfigError(f"HOME is not set, so that Puppet's certificates cannot be found: set it, or {_SSLDIR}")
+        raise ConfigError(f"HOME is not set, so Puppet's certificates cannot be found: set it, or {_SSLDIR}")
     return Path(home) / ".puppetlabs" / "etc" / "puppet" / "ssl", "ssldir of HOME"
 
 
-def _file(configuration: Configuration, environ: Mapping[str, str], machine: Machine, bare: bool) -> Security:
+def _file(configuration: Configuration, environ: Mapping[str, str], machine: Machine, name_only: bool) -> Security:
     name, origin = _certname(environ) or ("", "")
     if not name and environ.get(_USER) and not machine.privileged():
         name, origin = _user(environ)
     if not name:
         name = str(configuration.get("identity") or machine.identity)
         origin = configuration.origin("identity")
-    if bare:
+    if name_only:
         return Security(name=name, name_origin=origin, origins={})
     paths = {short: configuration.get(f"{_FILE}.{short}") for short in ("certificate", "key", "ca")}
     missing = [f"{_FILE}.{short}" for short, path in paths.items() if not path]
@@ -157,7 +156,9 @@ def _file(configuration: Configuration, environ: Mapping[str, str], machine: Mac
     )
 
 
-def _choria(configuration: Configuration, environ: Mapping[str, str], _machine: Machine, bare: bool) -> Security:
+def _choria(
+    configuration: Configuration, environ: Mapping[str, str], _machine: Machine, no_certificates: bool
+) -> Security:
     for key in _NOT_WITH_CHORIA:
         if configuration.get(key):
             raise ConfigError(
@@ -171,7 +172,7 @@ def _choria(configuration: Configuration, environ: Mapping[str, str], _machine: 
         raise ConfigError(f"the security provider choria needs {wanted}")
     name, origin = _user(environ, suffix="")
     files = {
-        short: None if bare else _optional_file(configuration, f"{_CHORIA}.{short}")
+        short: None if no_certificates else _optional_file(configuration, f"{_CHORIA}.{short}")
         for short in ("ca", "certificate", "key")
     }
     both = files["certificate"] and files["key"]
@@ -185,7 +186,7 @@ def _choria(configuration: Configuration, environ: Mapping[str, str], _machine: 
         jwt=Path(jwt),
         seed=Path(seed),
         origins={
-            "verify": "provider choria without a file that plugin.security.choria.ca names",
+            "verify": "provider choria without the file of plugin.security.choria.ca",
             "ca": configuration.origin(f"{_CHORIA}.ca"),
             "cert": configuration.origin(f"{_CHORIA}.certificate"),
             "key": configuration.origin(f"{_CHORIA}.key"),
@@ -196,7 +197,7 @@ def _choria(configuration: Configuration, environ: Mapping[str, str], _machine: 
 
 
 def _anonymous(configuration: Configuration, found: Security) -> Security:
-    """A client of Choria's AAA service: known by its token, while the broker's certificate is not looked at."""
+    """Return the settings of a client of Choria's AAA service: a token, and no verification of the broker."""
     jwt_key, seed_key = f"{_SIGNER}.token_file", f"{_SIGNER}.seed_file"
     choria_jwt, choria_seed = f"{_CHORIA}.token_file", f"{_CHORIA}.seed_file"
     if configuration.get(choria_jwt):
@@ -261,21 +262,21 @@ def _user(environ: Mapping[str, str], suffix: str = ".mcollective") -> tuple[str
     user = environ.get(_USER)
     if not user:
         instead = f", or {_CERTNAME}" if suffix else ""
-        raise ConfigError(f"{_USER} is not set, so that it is not known who connects: set it{instead}")
+        raise ConfigError(f"{_USER} is not set, so the client has no name: set it{instead}")
     return f"{user}{suffix}", f"environment {_USER}"
 
 
 def _optional_file(configuration: Configuration, key: str) -> Path | None:
-    """A file that is optional; what is there and cannot be read is for whoever reads it to tell, as in Choria."""
+    """Return an optional file if it exists, readable or not, as in Choria."""
     path = configuration.get(key)
     if not path:
         return None
     try:
-        os.stat(path)  # noqa: PTH116 - pathlib's exists() says that what must not be looked at is not there
+        os.stat(path)  # noqa: PTH116 - pathlib's exists() is False without permission
     except FileNotFoundError:
         if key == f"{_CHORIA}.ca":
             logger.warning(
-                "%s: %s is missing, so that no broker is verified: put it there", configuration.origin(key), safe(path)
+                "%s: %s does not exist, so brokers are not verified: create it", configuration.origin(key), safe(path)
             )
         return None
     except (OSError, ValueError):

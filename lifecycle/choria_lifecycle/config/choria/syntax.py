@@ -1,7 +1,7 @@
-"""The syntax of Choria's configuration files: lines of `key = value`, and values of ten kinds.
+"""Parse Choria's configuration syntax: lines of `key = value`, and values of ten kinds.
 
-What holds is what Choria does (go-choria, config/util.go, confkey/confkey.go, internal/util/util.go), the odd things
-included. Nothing here reads a file or the environment.
+As Choria does, quirks included (go-choria, config/util.go, confkey/confkey.go, internal/util/util.go). Nothing here
+reads a file or the environment.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ ValueKind = Literal[
     "path_split",
     "strings",
 ]
-"""How the text of a value is understood; the names are those of Choria's own tags, where it has any."""
+"""How a value's text is parsed; the names are those of Choria's own tags, if it has any."""
 
 KINDS: tuple[ValueKind, ...] = get_args(ValueKind)
 
-# What Go takes for blank: str.strip takes more away, and \s of re as well.
+# Go's whitespace: str.strip and \s of re know more.
 _BLANK = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 _BLANK_OF_EXPRESSIONS = "\t\n\f\r "
 
-# Go's scanner of lines ends without a word at one that does not fit into its buffer.
+# Go's line scanner stops silently at a line that exceeds its buffer.
 _MAX_LINE_BYTES = 65_535
 
 
@@ -44,9 +44,9 @@ class ConfigLine(NamedTuple):
     """A setting.
 
     Attributes:
-        number: of the line in its file, from 1.
-        key: what stands before the first `=`; not empty.
-        value: what stands behind it, `=` and `#` included; not empty.
+        number: the line number, from 1.
+        key: the text before the first `=`; not empty.
+        value: the text after it, including any `=` and `#`; not empty.
     """
 
     number: int
@@ -55,11 +55,11 @@ class ConfigLine(NamedTuple):
 
 
 class IgnoredLine(NamedTuple):
-    """A line that Choria passes over, and that is neither blank nor a comment.
+    """A line that Choria ignores although it is neither blank nor a comment.
 
     Attributes:
-        number: of the line in its file, from 1.
-        reason: why, and what to do; nothing of the line, which may hold a secret.
+        number: the line number, from 1.
+        reason: why, and what to do; without the line's text, which may hold a secret.
     """
 
     number: int
@@ -67,37 +67,35 @@ class IgnoredLine(NamedTuple):
 
 
 def read_lines(text: str) -> tuple[list[ConfigLine], list[IgnoredLine]]:
-    """The settings in the text of a file, and what in it is none.
+    """Return the settings in a file's text, and the lines that are ignored.
 
-    There are no quotes, no continuation of lines, and no comments but whole lines that begin with `#`.
+    There are no quotes and no continuation lines; only a line that begins with `#` is a comment.
     """
     lines: list[ConfigLine] = []
     ignored: list[IgnoredLine] = []
     if text.startswith("\ufeff"):
         ignored.append(
-            IgnoredLine(1, "a byte order mark, which Choria takes for part of the first line; save the file without it")
+            IgnoredLine(1, "a byte order mark, which Choria reads as part of the first line; save the file without it")
         )
     for number, raw in enumerate(text.split("\n"), 1):
         if len(raw.encode(errors="replace")) > _MAX_LINE_BYTES:
             ignored.append(
                 IgnoredLine(
                     number,
-                    f"a line of more than {_MAX_LINE_BYTES} bytes: Choria stops reading the file here; shorten it",
+                    f"a line of more than {_MAX_LINE_BYTES} bytes, where Choria stops reading the file; shorten it",
                 )
             )
             break
         line = raw.strip(_BLANK)
         if not line or line.startswith("#"):
             continue
-        # A key has at least one character, so that an "=" at the beginning belongs to it.
+        # A key has at least one character, so an "=" at the beginning belongs to it.
         at = line.find("=", 1)
         if at < 0:
-            ignored.append(IgnoredLine(number, 'no "=" and so no setting: write key = value, or # before a comment'))
+            ignored.append(IgnoredLine(number, 'not a setting, without "=": write key = value, or # before a comment'))
         elif at == len(line) - 1:
             ignored.append(
-                IgnoredLine(
-                    number, "no value: the key keeps what it has from elsewhere; give it a value or remove the line"
-                )
+                IgnoredLine(number, "no value, so the line has no effect; give it a value or remove the line")
             )
         else:
             key, value = line[:at].rstrip(_BLANK_OF_EXPRESSIONS), line[at + 1 :].lstrip(_BLANK_OF_EXPRESSIONS)
@@ -106,34 +104,34 @@ def read_lines(text: str) -> tuple[list[ConfigLine], list[IgnoredLine]]:
 
 
 def convert(kind: ValueKind, text: str, *, home: str = "") -> Any:
-    """The value of a text: a str, int, bool, a float for a duration in seconds, or a tuple of str.
+    """Return the value of a text: a str, int, bool, a float for a duration in seconds, or a tuple of str.
 
     Args:
-        kind: how the text is to be understood.
-        text: as it stands in a file.
+        kind: how to parse the text.
+        text: the text as written in a file.
         home: the home directory, for a path that begins with `~`; empty if there is none.
 
     Raises:
-        ValueError: the text cannot be understood so; the error says what it is instead, as in "is no whole number".
+        ValueError: the text cannot be parsed; the message continues a sentence about it, as in "is not an integer".
     """
     return _path(text, home) if kind == "path_string" else _CONVERSIONS[kind](text)
 
 
 def _path(text: str, home: str) -> str:
-    """A path. `~` stands for the home directory whatever follows it: `~root` is no other user's."""
+    """Expand a path. `~` stands for the home directory whatever follows it, even in `~root`."""
     path = text.strip(_BLANK)
     if not path.startswith("~"):
         return path
     if not home:
-        raise ValueError("begins with ~, and HOME is not set: write the whole path")
+        raise ValueError("begins with ~, and HOME is not set: write the full path")
     return home + path[1:]
 
 
 def _integer(text: str) -> int:
-    # Longer ones are no 64-bit integers, and Python would refuse them in words of its own.
+    # Longer ones exceed 64 bits, and int() refuses them with a message of its own.
     number = int(text) if re.fullmatch(r"[+-]?[0-9]{1,1000}", text) else None
     if number is None or not -(2**63) <= number < 2**63:
-        raise ValueError("is no whole number")
+        raise ValueError("is not an integer")
     return number
 
 
@@ -167,21 +165,21 @@ _NANOSECONDS = {
 }
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]+)?")
 _PART = re.compile(r"(?=\.?[0-9])([0-9]*+)(?:\.([0-9]*+))?([^.0-9]+)")
-_NO_DURATION = "is no duration: write seconds, or a number with a unit, such as 30s, 2m or 1h30m"
+_NOT_A_DURATION = "is not a duration: write seconds, or a number with a unit, such as 30s, 2m or 1h30m"
 
 
 def _duration(text: str) -> float:
-    """Seconds.
+    """Return a duration in seconds.
 
-    Digits alone are seconds. With one of the units w, d, M and y at the end it is a single number, cut to whole hours;
-    else as many numbers as there are, with the units h, m, s, ms, us and ns.
+    Digits alone are seconds. A text that ends in w, d, M or y is one number, truncated to whole hours; any other is a
+    sequence of numbers with the units h, m, s, ms, us and ns.
     """
     try:
         nanoseconds = _nanoseconds(text)
     except OverflowError:
         nanoseconds = 2**63
     if not -(2**63) <= nanoseconds < 2**63:
-        raise ValueError("is longer than 292 years, the longest duration there is")
+        raise ValueError("is longer than 292 years, the longest duration")
     return nanoseconds / 1e9
 
 
@@ -192,20 +190,20 @@ def _nanoseconds(text: str) -> int:
     hours = _HOURS.get(text[-1:])
     if hours is not None:
         if not _DECIMAL.fullmatch(text, 0, len(text) - 1):
-            raise ValueError(_NO_DURATION)
-        # Go reads a number of 32 bits: 0.7M is 503 hours, not 504.
+            raise ValueError(_NOT_A_DURATION)
+        # Go parses it as float32: 0.7M is 503 hours, not 504.
         number: float = struct.unpack("f", struct.pack("f", float(text[:-1])))[0]
         return int(number * hours) * _NANOSECONDS["h"]
     if not text:
         return 0
     sign, at, total = -1 if text.startswith("-") else 1, 1 if text[:1] in {"-", "+"} else 0, 0
     if at == len(text):
-        raise ValueError(_NO_DURATION)
+        raise ValueError(_NOT_A_DURATION)
     while at < len(text):
         part = _PART.match(text, at)
         unit = _NANOSECONDS.get(part[3]) if part else None
         if part is None or unit is None or len(part[1]) > 1000:
-            raise ValueError(_NO_DURATION)
+            raise ValueError(_NOT_A_DURATION)
         fraction = (part[2] or "")[:18]
         total += int(part[1] or 0) * unit + int(float(fraction or 0) * (unit / 10 ** len(fraction)))
         at = part.end()

@@ -210,7 +210,7 @@ def test_projects_do_not_make_a_client(tmp_path: Path) -> None:
         ("note", "choria.conf"),
         ("note", "work/choria.conf"),
     ]
-    assert all("--config" in problem.message for problem in configuration.problems)
+    assert all("config=" in problem.message for problem in configuration.problems)
 
 
 @pytest.mark.parametrize("key", [key for key in KEYS.values() if key.variable], ids=lambda key: key.variable)
@@ -284,20 +284,20 @@ IN_ETC = "{root}/etc/choria/client.conf"
 @pytest.mark.parametrize(
     ("name", "text", "severity", "message"),
     [
-        ("", "nonsense", "warning", 'no "=" and so no setting: write key = value, or # before a comment'),
+        ("", "nonsense", "warning", 'not a setting, without "=": write key = value, or # before a comment'),
         (
             "",
             "identity =",
             "warning",
-            "no value: the key keeps what it has from elsewhere; give it a value or remove the line",
+            "no value, so the line has no effect; give it a value or remove the line",
         ),
-        ("", "direct_addressing = 1", "note", "direct_addressing is no key of Choria, which ignores it; remove it"),
+        ("", "direct_addressing = 1", "note", "direct_addressing is not a key of Choria, which ignores it; remove it"),
         (
             "",
             "plugin.choria.secutiry.client_anon_tls = true",
             "warning",
             (
-                "plugin.choria.secutiry.client_anon_tls is no key of Choria, which ignores it; "
+                "plugin.choria.secutiry.client_anon_tls is not a key of Choria, which ignores it; "
                 "did you mean plugin.security.client_anon_tls?"
             ),
         ),
@@ -306,7 +306,7 @@ IN_ETC = "{root}/etc/choria/client.conf"
             "plugin.choria.login.aasvc.login.url = http://localhost",
             "warning",
             (
-                "plugin.choria.login.aasvc.login.url is no key of Choria, which ignores it; "
+                "plugin.choria.login.aasvc.login.url is not a key of Choria, which ignores it; "
                 "did you mean plugin.login.aaasvc.login.url?"
             ),
         ),
@@ -314,7 +314,7 @@ IN_ETC = "{root}/etc/choria/client.conf"
             "",
             "middleware_hosts = a:1",
             "warning",
-            "middleware_hosts is no key of Choria, which ignores it; did you mean plugin.choria.middleware_hosts?",
+            "middleware_hosts is not a key of Choria, which ignores it; did you mean plugin.choria.middleware_hosts?",
         ),
         ("", "plugin.puppet.splay = 1", "", ""),
         ("", "plugin.security.issuer.a.public = ff", "", ""),
@@ -322,15 +322,15 @@ IN_ETC = "{root}/etc/choria/client.conf"
             "",
             "plugin.choria.use_srv = maybe",
             "warning",
-            'plugin.choria.use_srv = "maybe" is neither true nor false; Choria takes it for false',
+            'plugin.choria.use_srv = "maybe" is neither true nor false; Choria reads it as false',
         ),
-        ("", "ttl = 1m", "warning", 'ttl = "1m" is no whole number; Choria ignores it'),
+        ("", "ttl = 1m", "warning", 'ttl = "1m" is not an integer; Choria ignores it'),
         (
             "",
             "plugin.choria.network.tls_timeout = 5S",
             "warning",
             (
-                'plugin.choria.network.tls_timeout = "5S" is no duration: write seconds, or a number with a unit, '
+                'plugin.choria.network.tls_timeout = "5S" is not a duration: write seconds, or a number with a unit, '
                 "such as 30s, 2m or 1h30m; Choria ignores it"
             ),
         ),
@@ -338,14 +338,14 @@ IN_ETC = "{root}/etc/choria/client.conf"
             "",
             "loglevel = trace",
             "warning",
-            'loglevel = "trace" is none of debug, info, warn, error, fatal; choose one of them',
+            'loglevel = "trace" is not one of debug, info, warn, error, fatal; choose one of them',
         ),
         (
             "",
             "plugin.security.provider = File",
             "error",
             (
-                'plugin.security.provider = "File" is none of puppet, file, pkcs11, certmanager, choria; '
+                'plugin.security.provider = "File" is not one of puppet, file, pkcs11, certmanager, choria; '
                 "choose one of them"
             ),
         ),
@@ -353,7 +353,7 @@ IN_ETC = "{root}/etc/choria/client.conf"
             "",
             "plugin.choria.middleware_hosts = a:1,",
             "warning",
-            "plugin.choria.middleware_hosts has an empty item; remove the comma that is too many",
+            "plugin.choria.middleware_hosts has an empty item; remove the extra comma",
         ),
         (
             "",
@@ -380,15 +380,16 @@ IN_ETC = "{root}/etc/choria/client.conf"
             "",
             "plugin.nats.user = a",
             "warning",
-            "plugin.nats.user and plugin.nats.pass have an effect together only: set both or none",
+            "plugin.nats.user and plugin.nats.pass take effect only together: set both or neither",
         ),
         (
             "security.cfg",
             "provider = file",
             "warning",
             (
-                "plugin.security.provider has no effect here, where only choria.cfg sets what Choria itself uses; "
-                f"write it with its full name into {IN_ETC}"
+                "plugin.security.provider has no effect here, "
+                "because in plugin.d only choria.cfg sets Choria's own keys; "
+                f"set it under its full name in {IN_ETC}"
             ),
         ),
         (
@@ -396,18 +397,15 @@ IN_ETC = "{root}/etc/choria/client.conf"
             "pass = x",
             "warning",
             (
-                "plugin.nats.pass has no effect here, where only choria.cfg sets what Choria itself uses; "
-                f"write it with its full name into {IN_ETC}"
+                "plugin.nats.pass has no effect here, because in plugin.d only choria.cfg sets Choria's own keys; "
+                f"set it under its full name in {IN_ETC}"
             ),
         ),
         (
             "nats.cfg",
             "password = x",
             "warning",
-            (
-                "password is no key of Choria, which ignores it; did you mean plugin.nats.pass? "
-                f"That has to stand in {IN_ETC}"
-            ),
+            (f"password is not a key of Choria, which ignores it; did you mean plugin.nats.pass? Set that in {IN_ETC}"),
         ),
         ("puppet.cfg", "splay = true", "", ""),
         ("security.cfg", "issuer.a.public = ff", "", ""),
@@ -415,21 +413,24 @@ IN_ETC = "{root}/etc/choria/client.conf"
             "choria.cfg",
             "plugin.choria.use_srv = no",
             "warning",
-            "plugin.choria.use_srv is no key of Choria, which ignores it; did you mean use_srv, as it is written here?",
+            (
+                "plugin.choria.use_srv is not a key of Choria, which ignores it; "
+                "did you mean use_srv, its short name here?"
+            ),
         ),
         (
             "choria.cfg",
             "plugin.security.provider = file",
             "warning",
-            f"plugin.security.provider has no effect here; it has to stand in {IN_ETC}",
+            f"plugin.security.provider has no effect here; set it in {IN_ETC}",
         ),
         (
             "choria.cfg",
             "security.provider = file",
             "warning",
             (
-                "security.provider is no key of Choria, which ignores it; "
-                f"did you mean plugin.security.provider? That has to stand in {IN_ETC}"
+                "security.provider is not a key of Choria, which ignores it; "
+                f"did you mean plugin.security.provider? Set that in {IN_ETC}"
             ),
         ),
         (
@@ -437,18 +438,18 @@ IN_ETC = "{root}/etc/choria/client.conf"
             "middleware_host = a:1",
             "warning",
             (
-                "middleware_host is no key of Choria, which ignores it; "
-                "did you mean middleware_hosts, as it is written here?"
+                "middleware_host is not a key of Choria, which ignores it; "
+                "did you mean middleware_hosts, its short name here?"
             ),
         ),
         (
             "choria.cfg",
             "identity = a",
             "warning",
-            f"identity has no effect here; it has to stand in {IN_ETC}",
+            f"identity has no effect here; set it in {IN_ETC}",
         ),
         ("choria.cfg", "use_srv = no", "", ""),
-        ("choria.cfg", "nonsense", "warning", 'no "=" and so no setting: write key = value, or # before a comment'),
+        ("choria.cfg", "nonsense", "warning", 'not a setting, without "=": write key = value, or # before a comment'),
     ],
 )
 def test_what_is_said_of_a_line(name: str, text: str, severity: str, message: str, tmp_path: Path) -> None:
@@ -471,7 +472,7 @@ def test_a_key_twice_in_a_file(tmp_path: Path) -> None:
     files = {ETC: "identity = a\ncollectives = a\nidentity = b\n", "work/choria.conf": "identity = c"}
     [problem] = load(tmp_path, files).problems
     assert problem == Problem(
-        "note", f"{tmp_path}/{ETC}:3", "identity is in line 1 already; remove that line, this one counts"
+        "note", f"{tmp_path}/{ETC}:3", "identity is already set in line 1; remove that line, this one counts"
     )
 
 
@@ -515,7 +516,7 @@ def test_conf_in_plugin_d_is_not_read(name: str, tmp_path: Path) -> None:
     for others in ({}, {f"{PLUGIN}/{name[:-5]}.cfg": ""}):
         configuration = load(tmp_path, {ETC: "", f"{PLUGIN}/{name}": "use_srv = no", **others})
         assert configuration.get("plugin.choria.use_srv") is True
-        wanted = f"not read: call it {name[:-5]}.cfg, as Choria expects it here"
+        wanted = f"not read: Choria reads *.cfg here; rename it to {name[:-5]}.cfg"
         assert found(configuration, tmp_path) == [("warning", f"{PLUGIN}/{name}", wanted)]
 
 

@@ -216,7 +216,7 @@ def test_aaa_needs_a_token(configured: Callable[..., Configuration]) -> None:
             {"plugin.security.provider": "certmanager", "plugin.choria.ssldir": "/k8s/"},
             r"certmanager is not supported here.* = file with .*= /k8s/cert\.pem.*/k8s/key\.pem.*/k8s/ca\.pem",
         ),
-        ({"plugin.security.provider": "x\x1b[2J"}, r"\\u001b\[2J\" is none of puppet, file, choria"),
+        ({"plugin.security.provider": "x\x1b[2J"}, r"\\u001b\[2J\" is not one of puppet, file, choria"),
     ],
 )
 def test_other_providers(configured: Callable[..., Configuration], keys: Mapping[str, str], reason: str) -> None:

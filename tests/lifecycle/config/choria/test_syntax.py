@@ -41,11 +41,11 @@ def test_lines(text: str, settings: list[tuple[str, str]]) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("s3cret", 'no "="'),
-        ("s3cret more", 'no "="'),
-        ("s3cret: more", 'no "="'),
-        ("=", 'no "="'),
-        ("= s3cret", 'no "="'),
+        ("s3cret", 'not a setting, without "="'),
+        ("s3cret more", 'not a setting, without "="'),
+        ("s3cret: more", 'not a setting, without "="'),
+        ("=", 'not a setting, without "="'),
+        ("= s3cret", 'not a setting, without "="'),
         ("s3cret =", "no value"),
         ("s3cret=   ", "no value"),
         ("s3cret = \xa0\u3000", "no value"),
@@ -133,10 +133,13 @@ def test_values(kind: ValueKind, text: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("kind", "text", "what"),
     [
-        *(("int", text, "is no whole number") for text in ("", "x", " 1", "1.0", "1_0", "\u0661", "0x1", str(2**63))),
+        *(("int", text, "is not an integer") for text in ("", "x", " 1", "1.0", "1_0", "\u0661", "0x1", str(2**63))),
         *(("bool", text, "is neither true nor false") for text in ("", "maybe", "on", "2", "yes no")),
-        *(("duration", text, "is no duration") for text in ("x", "5x", "5S", "5H", "-5", "1 s", "1d12h", "s", "1h-1m")),
-        *(("duration", text, "is no duration") for text in (".", "+", "d", "nand", "infw", "1_0d", "\u0661s", " 5")),
+        *(
+            ("duration", text, "is not a duration")
+            for text in ("x", "5x", "5S", "5H", "-5", "1 s", "1d12h", "s", "1h-1m")
+        ),
+        *(("duration", text, "is not a duration") for text in (".", "+", "d", "nand", "infw", "1_0d", "\u0661s", " 5")),
         *(("duration", text, "292 years") for text in ("9223372037", "293y", "1e300y", "1e39d", "9" * 1000)),
         ("path_string", "~/a", "HOME is not set"),
     ],
