@@ -1,4 +1,4 @@
-"""Choria's configuration, as a test wants it."""
+"""A fixture that writes and reads a configuration of Choria's."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def configured(tmp_path: Path) -> Callable[..., Configuration]:
-    """Reads a client.conf that holds the given keys."""
+    """Return a function that reads a client.conf with the given keys."""
 
     def write(keys: Mapping[str, str], environ: Mapping[str, str] | None = None) -> Configuration:
         file = tmp_path / "client.conf"

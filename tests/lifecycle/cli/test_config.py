@@ -1,4 +1,4 @@
-"""`lifecycle config`: what it prints, how it ends, and that it never prints a secret."""
+"""`lifecycle config`: its output and exit codes, without secrets."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from click.testing import Result
 
 MARKER = "m4rkerm4rker"
-NOBODY = "nats://127.0.0.1:1"
+CLOSED = "nats://127.0.0.1:1"
 
 CA = Authority.create("Config CA")
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home and working directory of its own, and nothing of Choria in the environment."""
+    """An empty home and working directory, and an environment without Choria's variables."""
     for name in ("CERTNAME", "NATS_USERNAME", "NATS_PASSWORD", "NATS_CREDENTIALS"):
         monkeypatch.delenv(f"MCOLLECTIVE_{name}", raising=False)
     for name in ("CHORIA_SRV_DOMAIN", "CHORIA_FED_COLLECTIVE", "INSECURE_ANON_TLS", "PWD"):
@@ -110,7 +110,7 @@ def test_show_as_json(home: Path, run: Callable[..., Result]) -> None:
     assert {each["name"] for each in shown} > set(KEYS)
 
 
-def test_show_where_there_can_be_no_connection(home: Path, run: Callable[..., Result]) -> None:
+def test_show_when_no_connection_is_possible(home: Path, run: Callable[..., Result]) -> None:
     file = configuration(home, "plugin.security.provider = pkcs11")
     result = run("config", "show", "--config", file)
     assert result.exit_code == 0
@@ -154,7 +154,7 @@ WARNING = Check("warning", "files", "/ca.pem", "is old")
         ([error("files"), error("files", NotAuthorised)], 4, "2 errors"),
     ],
 )
-def test_how_a_check_ends(
+def test_exit_code_and_summary_of_a_check(
     found: list[Check], code: int, summary: str, run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def checks(*_: object, **__: object) -> AsyncGenerator[Check]:
@@ -176,13 +176,13 @@ def test_how_a_check_ends(
     ]
 
 
-def test_check_with_nobody_listening(run: Callable[..., Result]) -> None:
-    result = run("config", "check", "--server", NOBODY)
+def test_check_of_a_closed_port(run: Callable[..., Result]) -> None:
+    result = run("config", "check", "--server", CLOSED)
     assert result.exit_code == 3
-    assert f"error    {NOBODY}: connection refused" in result.stdout
+    assert f"error    {CLOSED}: connection refused" in result.stdout
 
 
-HOSTS = f"plugin.choria.middleware_hosts = {NOBODY}"
+HOSTS = f"plugin.choria.middleware_hosts = {CLOSED}"
 CHORIA = ("plugin.security.provider = choria", HOSTS)
 TOKEN = "plugin.security.choria.token_file = HOME/"
 SEED = "plugin.security.choria.seed_file = HOME/"
@@ -198,26 +198,26 @@ CREDS = """-----BEGIN NATS USER JWT-----
 ------END USER NKEY SEED------
 """
 
-# Where a secret may be: in arguments, in the environment, in lines of a configuration, or in a file that they name.
-# HOME stands for the home directory; the secret is the marker, the token, or the seed.
+# Where a secret may be: in arguments, the environment, lines of a configuration, or a file that these name.
+# HOME stands for the home directory; the secret is the marker, the token or the seed.
 PLACES: dict[str, tuple[str, dict[str, str], tuple[str, ...]]] = {
     "password in a URL": (f"--server nats://u:{MARKER}@127.0.0.1:1", {}, ()),
     "token in a URL": (f"--server {MARKER}@127.0.0.1:1", {}, ()),
-    "URL that is none": (f"--server nats://u:{MARKER}", {}, ()),
-    "password file": (f"--server {NOBODY} --user u --password-file HOME/secret", {}, ()),
-    "creds": (f"--server {NOBODY} --creds HOME/secret", {}, ()),
-    "creds of the right form": (f"--server {NOBODY} --creds HOME/good.creds", {}, ()),
-    "nkey of the right form": (f"--server {NOBODY}", {"NATS_NKEY": "HOME/good.nk"}, ()),
-    "authority": (f"--server {NOBODY} --tlsca HOME/secret", {}, ()),
-    "key": (f"--server {NOBODY} --tlscert HOME/cert.pem --tlskey HOME/bad.key", {}, ()),
-    "key in place of a certificate": (f"--server {NOBODY} --tlscert HOME/bad.key --tlskey HOME/cert.key", {}, ()),
+    "malformed URL": (f"--server nats://u:{MARKER}", {}, ()),
+    "password file": (f"--server {CLOSED} --user u --password-file HOME/secret", {}, ()),
+    "creds": (f"--server {CLOSED} --creds HOME/secret", {}, ()),
+    "creds of the right form": (f"--server {CLOSED} --creds HOME/good.creds", {}, ()),
+    "nkey of the right form": (f"--server {CLOSED}", {"NATS_NKEY": "HOME/good.nk"}, ()),
+    "authority": (f"--server {CLOSED} --tlsca HOME/secret", {}, ()),
+    "key": (f"--server {CLOSED} --tlscert HOME/cert.pem --tlskey HOME/bad.key", {}, ()),
+    "key in place of a certificate": (f"--server {CLOSED} --tlscert HOME/bad.key --tlskey HOME/cert.key", {}, ()),
     "NATS_URL": ("", {"NATS_URL": f"nats://u:{MARKER}@127.0.0.1:1"}, ()),
-    "NATS_PASSWORD": (f"--server {NOBODY}", {"NATS_USER": "u", "NATS_PASSWORD": MARKER}, ()),
-    "NATS_PASSWORD alone": (f"--server {NOBODY}", {"NATS_PASSWORD": MARKER}, ()),
-    "NATS_NKEY": (f"--server {NOBODY}", {"NATS_NKEY": "HOME/secret"}, ()),
+    "NATS_PASSWORD": (f"--server {CLOSED}", {"NATS_USER": "u", "NATS_PASSWORD": MARKER}, ()),
+    "NATS_PASSWORD alone": (f"--server {CLOSED}", {"NATS_PASSWORD": MARKER}, ()),
+    "NATS_NKEY": (f"--server {CLOSED}", {"NATS_NKEY": "HOME/secret"}, ()),
     "MCOLLECTIVE_NATS_PASSWORD": ("", {"MCOLLECTIVE_NATS_PASSWORD": MARKER}, (HOSTS, "plugin.nats.user = u")),
     "the same without a file": (
-        f"--server {NOBODY}",
+        f"--server {CLOSED}",
         {"MCOLLECTIVE_NATS_USERNAME": "u", "MCOLLECTIVE_NATS_PASSWORD": MARKER},
         (),
     ),

@@ -1,4 +1,4 @@
-"""Brokers out of DNS, asked of a real server on the loopback interface."""
+"""Brokers from DNS, with a real server on the loopback interface."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ async def test_answers(zone: Zone, found: list[str]) -> None:
         ({NEW: "SERVFAIL", OLD: "SERVFAIL"}, "SERVFAIL"),
     ],
 )
-async def test_why_there_is_no_answer(zone: Zone, reason: str) -> None:
+async def test_the_reason_for_a_failure(zone: Zone, reason: str) -> None:
     with dns_server(zone) as server:
         brokers = asking(server)
         assert await brokers.find(0, 5) == []
         assert reason in brokers.failure
 
 
-async def test_a_silent_server_is_waited_for_no_longer_than_there_is_time() -> None:
+async def test_a_silent_server_times_out() -> None:
     with dns_server({NEW: "TIMEOUT", OLD: [(1, 0, 1, "b.net")]}) as server:
         brokers = asking(server)
         assert await brokers.find(0, 0.5) == ["nats://b.net:1"]
@@ -79,7 +79,7 @@ async def test_a_silent_server_is_waited_for_no_longer_than_there_is_time() -> N
         assert brokers.failure == f"{NEW}: no answer from DNS; {OLD}: no answer from DNS"
 
 
-async def test_an_answer_is_used_for_five_seconds() -> None:
+async def test_an_answer_is_cached_for_five_seconds() -> None:
     zone = {NEW: [(1, 0, 1, "a.net")]}
     with dns_server(zone) as server:
         brokers = asking(server)
@@ -90,7 +90,7 @@ async def test_an_answer_is_used_for_five_seconds() -> None:
         assert server.asked == [f"SRV {NEW}"] * 2
 
 
-def test_weights_are_shares() -> None:
+def test_records_are_drawn_by_weight() -> None:
     records = [(1, 60, "a"), (1, 30, "b"), (1, 10, "c"), (1, 0, "d"), (0, 0, "first"), (2, 99, "last")]
     draw = random.Random(1)
     orders = [order_records(records, draw.uniform) for _ in range(10_000)]
@@ -102,13 +102,13 @@ def test_weights_are_shares() -> None:
     assert shares["d"] < 10
 
 
-def test_order_without_weights_and_with_doubles() -> None:
+def test_order_without_weights_and_with_duplicates() -> None:
     assert order_records([]) == []
     assert sorted(order_records([(1, 0, "a"), (1, 0, "b")])) == ["a", "b"]
     assert order_records([(1, 5, "a"), (1, 5, "a"), (2, 5, "a")]) == ["a"]
 
 
-def test_weightless_records_are_drawn_from_evenly() -> None:
+def test_records_without_weights_are_equally_likely() -> None:
     draw = random.Random(1)
     first = Counter(order_records([(1, 0, "a"), (1, 0, "b"), (1, 0, "c")], draw.uniform)[0] for _ in range(3000))
     assert all(abs(count - 1000) < 150 for count in first.values())

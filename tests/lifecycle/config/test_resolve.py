@@ -1,4 +1,4 @@
-"""Where to connect to: arguments, environment, and nothing shown that is secret."""
+"""Settings from arguments and the environment, without secrets in messages."""
 
 from __future__ import annotations
 
@@ -96,18 +96,18 @@ def test_passwords_that_look_like_servers(password: str, caplog: pytest.LogCaptu
 
 
 @pytest.mark.parametrize("servers", [b"a", [b"a"], [1]])
-def test_servers_that_are_no_text(servers: Any) -> None:
+def test_servers_that_are_not_text(servers: Any) -> None:
     with pytest.raises(ConfigError, match="must be a str"):
         resolve(servers)
 
 
 @pytest.mark.parametrize("option", ["creds", "nkey", "token", "user", "password"])
-def test_empty_is_not_nobody(option: str) -> None:
+def test_empty_credentials_are_refused(option: str) -> None:
     with pytest.raises(ConfigError, match=f"{option} is empty"):
         resolve(environ=ENVIRON, **{option: ""})
 
 
-def test_empty_user_in_url_is_none() -> None:
+def test_an_empty_user_in_a_url_is_ignored() -> None:
     settings = resolve("nats://@a", environ={"NATS_USER": "env", "NATS_PASSWORD": "pw"})
     assert (settings.servers, settings.user, settings.password) == (("nats://a:4222",), "env", "pw")
 
@@ -138,7 +138,7 @@ def test_environment() -> None:
     assert resolve(environ=dict.fromkeys(ENVIRON, "")) == ConnectionSettings()
 
 
-def test_arguments_win() -> None:
+def test_arguments_override_the_environment() -> None:
     settings = resolve("a", user="arg", password="pw", ca="ca.arg", cert="cert.arg", key="key.arg", environ=ENVIRON)
     assert (settings.servers, settings.user, settings.password) == (("nats://a:4222",), "arg", "pw")
     assert (settings.ca, settings.cert, settings.key) == (Path("ca.arg"), Path("cert.arg"), Path("key.arg"))
@@ -168,7 +168,7 @@ def test_contradictions(options: dict[str, Any]) -> None:
         resolve(**options)
 
 
-def test_user_in_url_works_and_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_user_in_a_url_works_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         settings = resolve(f"nats://alice:{SECRET}%40@a,b", environ={"NATS_USER": "env", "NATS_PASSWORD": "env"})
     assert settings.servers == ("nats://a:4222", "nats://b:4222")
@@ -210,6 +210,6 @@ def test_redacted(url: str, shown: str) -> None:
     assert redact(url) == shown
 
 
-def test_a_home_that_nobody_has_is_a_clear_error() -> None:
+def test_the_home_of_an_unknown_user_is_an_error() -> None:
     with pytest.raises(ConfigError, match="home directory of an unknown user"):
         resolve(creds="~no-such-user/x.creds", environ={})

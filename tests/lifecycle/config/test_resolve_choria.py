@@ -1,4 +1,4 @@
-"""A Choria client's settings: files, environment and arguments put together."""
+"""A Choria client's settings, from files, the environment and arguments."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def resolved(configured: Callable[..., Configuration]) -> Callable[..., Connecti
     return run
 
 
-def test_a_puppet_client_needs_no_flag(resolved: Callable[..., ConnectionSettings]) -> None:
+def test_a_puppet_client_needs_no_arguments(resolved: Callable[..., ConnectionSettings]) -> None:
     settings = resolved(PUPPET)
     assert settings.servers == ("nats://broker1:4222", "nats://broker2:4223")
     assert settings.tls
@@ -85,7 +85,7 @@ IN_FILE = {"plugin.nats.user": "file", "plugin.nats.pass": "file-pw"}
         (IN_FILE, {"NATS_CREDS": "/c"}, {}, (None, None)),
     ],
 )
-def test_who_connects(
+def test_precedence_of_users(
     resolved: Callable[..., ConnectionSettings],
     keys: Mapping[str, str],
     environ: Mapping[str, str],
@@ -112,7 +112,7 @@ def test_credentials(resolved: Callable[..., ConnectionSettings], environ: dict[
         ({"MCOLLECTIVE_NATS_CREDENTIALS": "/c"}, {"creds": Path("/c")}),
     ],
 )
-def test_chorias_variables_count_without_its_files_too(environ: dict[str, str], expected: dict[str, Any]) -> None:
+def test_chorias_variables_apply_without_its_files(environ: dict[str, str], expected: dict[str, Any]) -> None:
     settings = resolve("h", environ=environ)
     assert {name: getattr(settings, name) for name in expected} == expected
 
@@ -154,9 +154,9 @@ def test_choria_tokens(resolved: Callable[..., ConnectionSettings]) -> None:
     settings = resolved(CHORIA)
     assert (str(settings.jwt), str(settings.seed), settings.name) == ("/t", "/s", "alice")
     assert (settings.tls, settings.verify, settings.inbox) == (True, Verify.NOTHING, "choria.reply")
-    # Whoever names an authority wants it to be asked.
+    # Naming an authority turns verification on.
     assert resolved(CHORIA, ca="/ca").verify is Verify.FULL
-    # Another way to say who connects takes the token's place.
+    # Other credentials replace the token.
     settings = resolved(CHORIA, creds="/c")
     assert (settings.jwt, settings.seed, str(settings.creds)) == (None, None, "/c")
 
@@ -166,13 +166,13 @@ def test_a_token_and_a_user_of_choria_go_together(resolved: Callable[..., Connec
     verified = CHORIA | {"plugin.security.choria.ca": str(tmp_path / "ca.pem")}
     for settings in (resolved(verified | IN_FILE), resolved(verified, environ=MCOLLECTIVE)):
         assert (str(settings.jwt), bool(settings.user)) == ("/t", True)
-    # Whoever is in between could ask for the password instead of the token.
+    # A man in the middle could ask for the password instead of the token.
     settings = resolved(CHORIA | IN_FILE)
     assert (str(settings.jwt), settings.user, settings.verify) == ("/t", None, Verify.NOTHING)
 
 
 @pytest.mark.parametrize("options", [{"user": "u", "password": "p"}, {"token": "t"}, {"creds": "/c"}])
-def test_credentials_of_ones_own_go_to_no_broker_that_is_not_verified(
+def test_other_credentials_are_sent_only_to_verified_brokers(
     resolved: Callable[..., ConnectionSettings], options: dict[str, str]
 ) -> None:
     aaa = {
@@ -188,7 +188,7 @@ def test_credentials_of_ones_own_go_to_no_broker_that_is_not_verified(
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd/ca.pem", "{loop}", "a\0b"])
-def test_an_authority_that_cannot_be_looked_at_is_not_missing(
+def test_an_unreadable_authority_is_not_missing(
     resolved: Callable[..., ConnectionSettings], path: str, tmp_path: Path
 ) -> None:
     (tmp_path / "loop").symlink_to("loop")
@@ -198,7 +198,7 @@ def test_an_authority_that_cannot_be_looked_at_is_not_missing(
         tls_context(settings)
 
 
-def test_a_missing_authority_is_said(
+def test_a_missing_authority_is_warned_about(
     resolved: Callable[..., ConnectionSettings], caplog: pytest.LogCaptureFixture
 ) -> None:
     assert resolved(CHORIA | {"plugin.security.choria.ca": "/nowhere"}).verify is Verify.NOTHING
@@ -320,14 +320,16 @@ def test_brokers_that_cannot_be_used(
         ({"plugin.security.client_anon_tls": "1"}, r"client\.conf:3: .*request_signer\.service"),
     ],
 )
-def test_what_choria_refuses_is_refused(
+def test_a_configuration_that_choria_refuses_is_refused(
     resolved: Callable[..., ConnectionSettings], keys: dict[str, str], reason: str
 ) -> None:
     with pytest.raises(ConfigError, match=reason):
         resolved(PUPPET | keys)
 
 
-def test_websockets_are_named(resolved: Callable[..., ConnectionSettings], caplog: pytest.LogCaptureFixture) -> None:
+def test_websockets_are_warned_about(
+    resolved: Callable[..., ConnectionSettings], caplog: pytest.LogCaptureFixture
+) -> None:
     resolved(SSL | {"plugin.choria.middleware_hosts": "ws://a:1,c:3"})
     assert "ws://a:1 is skipped: WebSockets are not supported" in caplog.text
 
@@ -391,7 +393,7 @@ def test_tls_without_choria(servers: str, options: dict[str, Any], tls: bool) ->
     assert resolve(servers, environ={}, **options).tls is tls
 
 
-def test_no_credentials_without_tls_elsewhere_without_choria_either() -> None:
+def test_plain_nats_sends_no_credentials_without_tls() -> None:
     with pytest.raises(ConfigError, match=WITHOUT):
         resolve("h", environ={}, user="u", password="p", tls=False)
 
@@ -407,7 +409,7 @@ def test_other_settings(resolved: Callable[..., ConnectionSettings]) -> None:
     assert resolved(PUPPET).connect_timeout is None
 
 
-# Which machine is a Choria client.
+# Which machines are Choria clients.
 
 
 @pytest.fixture
@@ -442,7 +444,7 @@ def test_a_file_makes_a_client(root: Path) -> None:
     assert identity(found, make_machine()) == "n5"
 
 
-def test_who_names_servers_wants_plain_nats(root: Path) -> None:
+def test_naming_servers_means_plain_nats(root: Path) -> None:
     client(root)
     assert in_force(root, "h") is None
     assert in_force(root, NATS_URL="h") is None
@@ -450,14 +452,14 @@ def test_who_names_servers_wants_plain_nats(root: Path) -> None:
     assert in_force(root, NATS_CREDS="/c") is not None
 
 
-def test_a_named_file_counts_with_servers_too(root: Path) -> None:
+def test_a_named_file_applies_with_named_servers(root: Path) -> None:
     found = in_force(root, "h", client(root), NATS_URL="h")
     assert found is not None
     settings = resolve("h", configuration=found, environ=ALICE, machine=make_machine())
     assert (settings.servers, settings.tls) == (("nats://h:4222",), True)
 
 
-def test_a_named_file_has_to_be_there(root: Path) -> None:
+def test_a_named_file_must_exist(root: Path) -> None:
     with pytest.raises(ConfigError, match="missing"):
         in_force(root, config=root / "missing")
 
@@ -469,7 +471,7 @@ def test_a_domain_makes_a_client(root: Path) -> None:
     assert settings.srv[0] == "_mcollective-server._tcp.example.net"
 
 
-def test_a_projects_file_alone_does_not(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_project_file_alone_does_not_make_a_client(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     (root / "work" / "choria.conf").write_text("identity = n6\n")
     with caplog.at_level(logging.WARNING):
         assert in_force(root) is None

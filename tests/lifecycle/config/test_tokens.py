@@ -1,4 +1,4 @@
-"""Tokens as their holders read them; how they are signed is the test bed's own code, after Choria's."""
+"""Reading tokens, which the test bed signs as Choria does."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def with_claims(tmp_path: Path, **claims: Any) -> Path:
     return written(tmp_path, client_token(ISSUER, claims=claims).jwt)
 
 
-def test_what_a_token_says(tmp_path: Path) -> None:
+def test_the_claims_of_a_token(tmp_path: Path) -> None:
     made = client_token(
         ISSUER,
         callerid="up=alice",
@@ -70,7 +70,7 @@ def test_a_servers_token(tmp_path: Path) -> None:
         ({"exp": 1e300}, None),
     ],
 )
-def test_the_earlier_end_counts(tmp_path: Path, claims: dict[str, Any], expires: float | None) -> None:
+def test_the_earlier_expiry_applies(tmp_path: Path, claims: dict[str, Any], expires: float | None) -> None:
     assert read_token(with_claims(tmp_path, **claims)).expires == expires
 
 
@@ -118,13 +118,13 @@ def jwt(payload: bytes) -> bytes:
         (b"x" * 70_000, "more than 65536 bytes"),
     ],
 )
-def test_what_is_no_token(tmp_path: Path, text: bytes, reason: str) -> None:
+def test_other_files_are_not_tokens(tmp_path: Path, text: bytes, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason) as raised:
         read_token(written(tmp_path, text))
     assert str(tmp_path) in str(raised.value)
 
 
-def test_odd_claims_are_as_good_as_none(tmp_path: Path) -> None:
+def test_malformed_claims_are_ignored(tmp_path: Path) -> None:
     claims = {"permissions": [1], "pub_subjects": "x", "sub_subjects": [1, "a"], "public_key": 5}
     token = read_token(with_claims(tmp_path, **claims))
     assert (token.permissions, token.publishes, token.subscribes, token.public_key) == ((), (), ("a",), "")
@@ -144,14 +144,14 @@ def test_seeds(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "ab" * 31, "ab" * 33, "s3cret" * 8, "xy" * 32, b"\xff" * 64])
-def test_what_is_no_seed(tmp_path: Path, text: str | bytes) -> None:
+def test_other_files_are_not_seeds(tmp_path: Path, text: str | bytes) -> None:
     with pytest.raises(ConfigError, match="is not an ed25519 seed") as raised:
         read_seed(written(tmp_path, text))
     assert "s3cret" * 8 not in str(raised.value)
     assert raised.value.__cause__ is None
 
 
-def test_signatures_are_what_choria_reads() -> None:
+def test_signatures_are_unpadded_url_safe_base64() -> None:
     seed = bytes(range(32))
     signature = sign_with_seed(seed, b"nonce")
     assert len(signature) == 86

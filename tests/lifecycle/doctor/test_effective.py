@@ -1,4 +1,4 @@
-"""What is in force is shown as it is, where it comes from, and without a secret."""
+"""The settings in force and where they come from, without secrets."""
 
 from __future__ import annotations
 
@@ -108,14 +108,14 @@ def test_choria(configured: Callable[..., Configuration], tmp_path: Path) -> Non
         assert found[name] == (value, origin), name
 
 
-def test_every_key_is_shown_also_without_a_connection(configured: Callable[..., Configuration]) -> None:
+def test_every_key_is_listed_without_a_connection(configured: Callable[..., Configuration]) -> None:
     configuration = configured({"plugin.security.provider": "pkcs11", "plugin.nats.pass": SECRET})
     shown = list_settings(None, configuration)
     assert [each.name for each in shown] == [FILE, *KEYS]
     assert SECRET not in str(shown)
 
 
-def test_the_files_in_their_order(tmp_path: Path) -> None:
+def test_files_in_ascending_precedence(tmp_path: Path) -> None:
     names = (
         "etc/choria/client.conf",
         "etc/choria/plugin.d/choria.cfg",

@@ -1,4 +1,4 @@
-"""Certificates, keys and tokens, good ones and bad ones."""
+"""Checks of certificates, keys and tokens, good and bad."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def written(folder: Path, *, ca: bytes = CA.pem, cert: bytes = GOOD.cert_pem, ke
     return ConnectionSettings(tls=True, **{name: path for name, (path, _) in files.items()})
 
 
-def test_what_is_well_is_said(tmp_path: Path) -> None:
+def test_good_files_are_reported(tmp_path: Path) -> None:
     said = [
         (severity, subject, message.partition(", valid until 20")[0])
         for severity, subject, message in found(written(tmp_path))
@@ -131,7 +131,7 @@ def test_a_chain_through_an_intermediate_authority(tmp_path: Path) -> None:
     assert any(how == "warning" and "signed by CN=Between" in words for how, _, words in said)
 
 
-def test_old_puppet_certificates_are_well(tmp_path: Path) -> None:
+def test_old_puppet_certificates_are_good(tmp_path: Path) -> None:
     old = Authority.create("Puppet CA: old", old_puppet=True)
     layout = write_ssldir(tmp_path / "ssl", old, "alice.mcollective")
     settings = ConnectionSettings(tls=True, ca=layout.ca, cert=layout.certificate, key=layout.key)
@@ -162,13 +162,13 @@ def test_a_missing_file(kind: str, origin: str, advice: str, tmp_path: Path) -> 
     assert advice in message
 
 
-def test_a_file_that_is_none(tmp_path: Path) -> None:
+def test_a_directory_in_place_of_a_file(tmp_path: Path) -> None:
     [(severity, _, message)] = found(ConnectionSettings(ca=tmp_path))
     assert (severity, message.partition(";")[0]) == ("error", "cannot be read: Is a directory")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_of_others(tmp_path: Path) -> None:
+def test_an_unreadable_file(tmp_path: Path) -> None:
     settings = written(tmp_path)
     settings.key.chmod(0)
     assert any("let this user read it" in message for _, _, message in found(settings))
@@ -176,7 +176,7 @@ def test_a_file_of_others(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, False), (0o644, True), (0o604, True)])
 @pytest.mark.parametrize("kind", ["key", "creds", "nkey", "seed", "cert", "jwt"])
-def test_who_may_read_secrets(kind: str, mode: int, warned: bool, tmp_path: Path) -> None:
+def test_secrets_that_others_may_read(kind: str, mode: int, warned: bool, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("x")
     path.chmod(mode)
@@ -249,11 +249,11 @@ def test_tokens_that_allow_to_view(options: dict[str, Any], tokens: Callable[...
 
 
 @pytest.mark.parametrize("subject", ["*", "choria.*", "choria.lifecycle.event.*", "choria.lifecycle.event", "a.>"])
-def test_subjects_that_are_too_narrow(subject: str, tokens: Callable[..., ConnectionSettings]) -> None:
+def test_subjects_too_narrow_for_viewing(subject: str, tokens: Callable[..., ConnectionSettings]) -> None:
     assert "note" in {how for how, _, _ in found(tokens(permissions=[], sub_subjects=[subject]))}
 
 
-def test_what_is_no_token(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_token(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("m4rker")
     said = found(ConnectionSettings(jwt=tmp_path / "token"))
     assert [how for how, _, _ in said] == ["error"]
@@ -275,7 +275,7 @@ def test_without_cryptography(
         assert notes[0].endswith("pip install 'choria-lifecycle[choria]'")
 
 
-def test_a_certificate_out_of_tls() -> None:
+def test_describing_a_certificate_from_tls() -> None:
     der = CA.certificate.public_bytes(Encoding.DER)
     assert describe_certificate(der).startswith("CN=Material CA by CN=Material CA, until 20")
     assert describe_certificate(b"?") == "an unreadable certificate"

@@ -1,4 +1,4 @@
-"""Which files are read, which of them wins, and what is said of what is wrong in them."""
+"""Which files are read, their precedence, and the problems reported in them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def load(
 
 
 def found(configuration: Configuration, root: Path) -> list[tuple[str, str, str]]:
-    """Problems, with places below the root."""
+    """Return the problems, with places relative to the root."""
     return [(severity, place.removeprefix(f"{root}/"), message) for severity, place, message in configuration.problems]
 
 
@@ -97,7 +97,7 @@ def test_without_home_its_files_are_not_looked_for(environ: dict[str, str], tmp_
     assert find_initial_file(environ, tmp_path) == tmp_path / ETC
 
 
-def test_a_file_that_is_named_takes_the_place_of_all_others(tmp_path: Path) -> None:
+def test_a_named_file_replaces_all_others(tmp_path: Path) -> None:
     configuration = load(
         tmp_path, {RC: "identity = rc", ETC: "identity = etc", "a": "identity = a"}, file=tmp_path / "a"
     )
@@ -106,13 +106,13 @@ def test_a_file_that_is_named_takes_the_place_of_all_others(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("file", ["a.conf", "./a.conf", "../work/a.conf"])
-def test_a_file_is_named_from_the_working_directory(file: str, tmp_path: Path) -> None:
+def test_a_named_file_is_relative_to_the_working_directory(file: str, tmp_path: Path) -> None:
     configuration = load(tmp_path, {"work/a.conf": "", "work/plugin.d/choria.cfg": "use_srv = no"}, file=Path(file))
     assert configuration.initial == tmp_path / "work/a.conf"
     assert configuration.get("plugin.choria.use_srv") is False
 
 
-def test_nothing_at_all(tmp_path: Path) -> None:
+def test_without_files_the_defaults_apply(tmp_path: Path) -> None:
     configuration = load(tmp_path, {})
     assert configuration.initial is None
     assert configuration.files == configuration.problems == ()
@@ -148,7 +148,7 @@ ALL = {
         (0, "work", "3", "3"),
     ],
 )
-def test_which_file_wins(without: int, directory: str, main: str, domain: str, tmp_path: Path) -> None:
+def test_precedence_of_files(without: int, directory: str, main: str, domain: str, tmp_path: Path) -> None:
     files = dict(list(ALL.items())[: len(ALL) - without])
     configuration = load(tmp_path, files, directory=directory)
     assert configuration.get("main_collective") == (main or "mcollective")
@@ -163,7 +163,7 @@ def test_which_file_wins(without: int, directory: str, main: str, domain: str, t
     assert told.is_set("plugin.choria.srv_domain")
 
 
-def test_the_files_that_were_read_the_strongest_last(tmp_path: Path) -> None:
+def test_files_are_listed_in_ascending_precedence(tmp_path: Path) -> None:
     files = {f"{PLUGIN}/a.cfg": "", f"{PLUGIN}/b.cfg": "", f"{PLUGIN}/choria.a.cfg": "", **ALL}
     assert names(load(tmp_path, files, directory="a/b"), tmp_path) == [
         ETC,
@@ -215,7 +215,7 @@ def test_projects_do_not_make_a_client(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", [key for key in KEYS.values() if key.variable], ids=lambda key: key.variable)
 @pytest.mark.parametrize("file", ["", "{key} = from, a file"])
-def test_a_variable_counts_whether_or_not_a_file_has_its_key(key: Any, file: str, tmp_path: Path) -> None:
+def test_a_variable_applies_whether_or_not_a_file_has_its_key(key: Any, file: str, tmp_path: Path) -> None:
     files = {ETC: file.format(key=key.name)}
     in_file = ("from", "a file") if key.kind == "comma_split" else "from, a file"
     assert load(tmp_path, files, environ={key.variable: ""}).get(key.name) == (in_file if file else key.default)
@@ -224,7 +224,7 @@ def test_a_variable_counts_whether_or_not_a_file_has_its_key(key: Any, file: str
     assert value.origin == f"environment {key.variable}"
 
 
-def test_a_variable_that_is_no_text(tmp_path: Path) -> None:
+def test_a_variable_that_is_not_utf_8(tmp_path: Path) -> None:
     environ = {"CHORIA_SRV_DOMAIN": "a\udcff.example"}
     load(tmp_path, {}, environ=environ).get("plugin.choria.srv_domain").encode()
 
@@ -262,7 +262,7 @@ def test_a_server_without_certificates_has_its_token_beside_its_configuration(tm
     assert load(tmp_path, {ETC: text}).get(f"{server}.seed_file") == str(tmp_path / "etc/choria/server.seed")
 
 
-def test_raw_has_every_key_and_the_strongest_text(tmp_path: Path) -> None:
+def test_raw_has_the_effective_text_of_every_key(tmp_path: Path) -> None:
     files = {
         ETC: "a = 1\nplugin.choria.use_srv = yes\nplugin.b.c = 1\nnothing =",
         f"{PLUGIN}/choria.cfg": "use_srv = maybe\n",
@@ -452,14 +452,14 @@ IN_ETC = "{root}/etc/choria/client.conf"
         ("choria.cfg", "nonsense", "warning", 'not a setting, without "=": write key = value, or # before a comment'),
     ],
 )
-def test_what_is_said_of_a_line(name: str, text: str, severity: str, message: str, tmp_path: Path) -> None:
+def test_problems_of_a_line(name: str, text: str, severity: str, message: str, tmp_path: Path) -> None:
     place = f"{PLUGIN}/{name}" if name else ETC
     configuration = load(tmp_path, {ETC: "", place: f"\n{text}\n"})
     expected = [(severity, f"{place}:2", message.format(root=tmp_path))] if severity else []
     assert found(configuration, tmp_path) == expected
 
 
-def test_problems_come_in_the_order_of_lines_and_of_files(tmp_path: Path) -> None:
+def test_problems_are_ordered_by_file_and_line(tmp_path: Path) -> None:
     files = {ETC: "x = 1\nx\nttl = x\n", f"{PLUGIN}/choria.cfg": "x =\n", "work/choria.conf": "x\n"}
     assert [place for _, place, _ in found(load(tmp_path, files), tmp_path)] == [
         *(f"{ETC}:{number}" for number in (1, 2, 3)),
@@ -507,7 +507,7 @@ def test_plugins_are_not_read_where_the_path_begins_with_home(home: str, is_read
         assert "begins with the home directory" in configuration.problems[0].message
 
 
-def test_nothing_is_said_of_another_plugin_d_in_the_home_directory(tmp_path: Path) -> None:
+def test_another_plugin_d_in_the_home_directory_is_no_problem(tmp_path: Path) -> None:
     assert load(tmp_path, {RC: "", "home/plugin.d/README": "", "home/plugin.d/x.py": ""}).problems == ()
 
 
@@ -520,7 +520,7 @@ def test_conf_in_plugin_d_is_not_read(name: str, tmp_path: Path) -> None:
         assert found(configuration, tmp_path) == [("warning", f"{PLUGIN}/{name}", wanted)]
 
 
-def test_other_files_in_plugin_d_are_nothing(tmp_path: Path) -> None:
+def test_other_files_in_plugin_d_are_ignored(tmp_path: Path) -> None:
     files = {f"{PLUGIN}/{name}": "nonsense" for name in ("choria", "choria.cfg.bak", "choria.CFG", "x/y.cfg")}
     (tmp_path / PLUGIN).mkdir(parents=True)
     (tmp_path / PLUGIN / "gone.cfg").symlink_to(tmp_path / "nowhere")
@@ -542,7 +542,7 @@ def test_a_file_that_cannot_be_read_is_an_error(place: str, tmp_path: Path) -> N
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 @pytest.mark.parametrize("place", [ETC, "etc/choria", f"{PLUGIN}/choria.cfg", PLUGIN, "work/choria.conf", "work"])
-def test_a_file_that_must_not_be_read_is_an_error(place: str, tmp_path: Path) -> None:
+def test_a_file_without_permission_is_an_error(place: str, tmp_path: Path) -> None:
     build(tmp_path, {ETC: "", f"{PLUGIN}/choria.cfg": "", "work/choria.conf": ""})
     (tmp_path / place).chmod(0)
     try:
@@ -561,12 +561,12 @@ def test_a_plugin_d_that_cannot_be_listed_is_an_error(tmp_path: Path, monkeypatc
         load(tmp_path, {ETC: "", f"{PLUGIN}/choria.cfg": ""})
 
 
-def test_a_named_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_named_file_that_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=f"cannot read {tmp_path}/a.conf: No such file or directory"):
         load(tmp_path, {ETC: ""}, file=tmp_path / "a.conf")
 
 
-def test_a_file_with_a_name_that_nothing_can_have(tmp_path: Path) -> None:
+def test_an_invalid_file_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot read .*a\\x00b"):
         load(tmp_path, {ETC: ""}, file=Path("a\0b"))
 
@@ -595,14 +595,14 @@ def test_a_file_may_have_a_mebibyte(place: str, tmp_path: Path) -> None:
         load(tmp_path, {place: comments * 32_768 + "#"})
 
 
-def test_no_file_in_the_place_of_a_file(tmp_path: Path) -> None:
+def test_the_null_device_is_an_empty_file(tmp_path: Path) -> None:
     configuration = load(tmp_path, {ETC: "identity = a"}, file=Path("/dev/null"))
     assert configuration.get("identity") == ""
     assert configuration.files == (Path("/dev/null"),)
 
 
 @pytest.mark.parametrize("place", [ETC, f"{PLUGIN}/choria.cfg", "work/choria.conf"])
-def test_what_is_not_utf_8_is_read_all_the_same(place: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf_8_is_read_with_replacements(place: str, tmp_path: Path) -> None:
     prefix = "" if place.endswith("cfg") else "plugin.choria."
     text = f"{prefix}use_srv = no\n{prefix}srv_domain = \xfcber\n".encode("latin-1")
     configuration = load(tmp_path, {ETC: "", place: text})

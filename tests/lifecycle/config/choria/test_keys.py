@@ -1,4 +1,4 @@
-"""The keys; that they are Choria's is for tests/interop to say."""
+"""The keys; tests/interop compares them with Choria's."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_key(key: Key) -> None:
     assert not key.variable or key.kind in {"string", "comma_split"}, "which every text is"
 
 
-def test_what_is_secret() -> None:
+def test_the_only_secret() -> None:
     assert [key.name for key in KEYS.values() if key.secret] == ["plugin.nats.pass"]
 
 
@@ -40,7 +40,7 @@ def test_variables() -> None:
     }
 
 
-def test_all_that_choria_knows() -> None:
+def test_all_keys_of_choria() -> None:
     assert len(known_keys()) > 150
     assert {each.kind for each in known_keys().values()} == set(KINDS) - {"colon_split"}
     assert known_keys()["plugin.security.provider"].choices == PROVIDERS
@@ -80,11 +80,11 @@ def test_all_that_choria_knows() -> None:
         ("", ""),
     ],
 )
-def test_what_was_meant(written: str, wanted: str) -> None:
+def test_suggestions(written: str, wanted: str) -> None:
     assert suggest_key(written) == wanted
 
 
-def test_nothing_is_meant_by_a_long_key_and_that_is_found_at_once() -> None:
+def test_a_long_key_gets_no_suggestion_at_once() -> None:
     begin = time.perf_counter()
     assert suggest_key("plugin.choria." + "use_srv" * 10_000) == ""
     assert time.perf_counter() - begin < 1
@@ -108,5 +108,5 @@ def test_nothing_is_meant_by_a_long_key_and_that_is_found_at_once() -> None:
         ("a", False),
     ],
 )
-def test_keys_of_others(key: str, of_plugin: bool) -> None:
+def test_keys_of_plugins(key: str, of_plugin: bool) -> None:
     assert is_foreign(key) is of_plugin

@@ -1,4 +1,4 @@
-"""The identity of a machine without one: choria.md, row `identity`, in the order Choria asks."""
+"""The identity that is derived for a machine without one, in Choria's order."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_order(hostname: str, dns: str, facter: str, expected: str) -> None:
     assert asked == ([] if hostname.count(".") > 1 else [hostname])
 
 
-def test_nothing_slow_is_asked_without_need() -> None:
+def test_slow_queries_are_avoided() -> None:
     def never(_: str) -> str:
         pytest.fail("asked")
 

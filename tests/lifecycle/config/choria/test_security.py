@@ -1,4 +1,4 @@
-"""Who a Choria client is and what it shows: the rules of each security provider."""
+"""A client's identity and files under each security provider."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_file_names(
     assert found.verify is Verify.FULL
 
 
-def test_file_accepts_old_certificates_where_it_is_told(configured: Callable[..., Configuration]) -> None:
+def test_file_accepts_legacy_certificates_if_set(configured: Callable[..., Configuration]) -> None:
     configuration = configured(FILE | {"plugin.security.support_legacy_certificates": "1"})
     assert resolve_security(configuration, environ=ALICE, machine=make_machine()).verify is Verify.COMMON_NAME
 

@@ -1,4 +1,4 @@
-"""The syntax of configuration files; that Go has the same is for tests/interop to say."""
+"""The syntax of configuration files; tests/interop compares it with Go's."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_lines(text: str, settings: list[tuple[str, str]]) -> None:
         ("s3cret = \xa0\u3000", "no value"),
     ],
 )
-def test_lines_that_are_passed_over(text: str, reason: str) -> None:
+def test_ignored_lines(text: str, reason: str) -> None:
     lines, [ignored] = read_lines(f"\n{text}\n")
     assert lines == []
     assert ignored.number == 2
@@ -144,13 +144,13 @@ def test_values(kind: ValueKind, text: str, value: Any) -> None:
         ("path_string", "~/a", "HOME is not set"),
     ],
 )
-def test_values_that_are_none(kind: ValueKind, text: str, what: str) -> None:
+def test_values_that_cannot_be_parsed(kind: ValueKind, text: str, what: str) -> None:
     with pytest.raises(ValueError, match=what):
         convert(kind, text)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_takes_whatever_there_is_in_little_time(kind: ValueKind) -> None:
+def test_every_kind_parses_any_text_quickly(kind: ValueKind) -> None:
     begin = time.perf_counter()
     for piece in ("1", " ", ",", "~", "1h", "1.", ".", "e1", "\u00e4", "1 ", "=", "\0"):
         for end in ("", "d", "s", "x"):
@@ -161,7 +161,7 @@ def test_every_kind_takes_whatever_there_is_in_little_time(kind: ValueKind) -> N
     assert time.perf_counter() - begin < 5
 
 
-def test_odd_lines_take_little_time() -> None:
+def test_odd_lines_are_read_quickly() -> None:
     begin = time.perf_counter()
     for line in ("a" + " " * 60_000, " =" * 30_000, "=" * 60_000, "\xa0 " * 20_000 + "x"):
         read_lines(f"{line}\n" * 16)
