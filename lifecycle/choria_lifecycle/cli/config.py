@@ -86,7 +86,7 @@ def show(ctx: click.Context, output: str, connection: ConnectionArguments) -> No
     for line in _lines(settings) if output == "text" else (json.dumps(each._asdict()) for each in settings):
         printer.line(line)
     if not any(each.name == FILE for each in settings):
-        say("lifecycle: Choria's configuration is not used: a server is named, or this is not a Choria client")
+        say("lifecycle: Choria's configuration is not used: a server is named, or this machine is not a Choria client")
 
 
 def _lines(settings: Sequence[Setting]) -> Iterator[str]:

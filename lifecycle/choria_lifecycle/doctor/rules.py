@@ -46,7 +46,7 @@ def check_configuration(configuration: Configuration | None, *, named: bool) -> 
         named: whether that is because servers are named.
     """
     if configuration is None:
-        reason = "a server is named" if named else "there is none"
+        reason = "a server is named" if named else "this machine is not a Choria client"
         yield Check("note", "configuration", CONFIGURATION, f"not used, because {reason}; name one with config=")
         return
     for path in configuration.files:
