@@ -99,10 +99,10 @@ def read_configuration(
     directory = directory or _working_directory(environ)
     initial = find_initial_file(environ, root) if file is None else _absolute(file, directory)
     projects = [place for place in _project_files(directory, root) if exists(place)]
-    reading = ConfigReader(_home(environ))
+    reader = ConfigReader(_home(environ))
     if initial is None:
         for place in projects:
-            reading.report(
+            reader.report(
                 "note",
                 place,
                 "not read: a project file only adds to a client's configuration, and there is none; "
@@ -111,27 +111,27 @@ def read_configuration(
     else:
         if os.path.isdir(initial):  # noqa: PTH112 - pathlib raises if it may not be entered
             raise ConfigError(f"cannot read {safe(str(initial))}: it is a directory; name a file with config=")
-        reading.read(initial)
-        reading.read_plugins(initial)
+        reader.read(initial)
+        reader.read_plugins(initial)
         for place in projects:
-            reading.read(place)
-    _apply_environment(reading, environ)
-    _complete_and_check(reading, initial)
-    return Configuration(initial, tuple(reading.files), reading.values, reading.raw, tuple(reading.problems))
+            reader.read(place)
+    _apply_environment(reader, environ)
+    _complete_and_check(reader, initial)
+    return Configuration(initial, tuple(reader.files), reader.values, reader.raw, tuple(reader.problems))
 
 
-def _apply_environment(reading: ConfigReader, environ: Mapping[str, str]) -> None:
+def _apply_environment(reader: ConfigReader, environ: Mapping[str, str]) -> None:
     """Override the files' values with those of the environment."""
     for key in KEYS.values():
         if key.variable and (value := environ.get(key.variable)):
             # Bytes that are not UTF-8 are surrogates in Python, which cannot be sent.
             text = value.encode(errors="replace").decode()
-            reading.values[key.name] = Value(convert(key.kind, text), f"environment {key.variable}")
+            reader.values[key.name] = Value(convert(key.kind, text), f"environment {key.variable}")
 
 
-def _complete_and_check(reading: ConfigReader, initial: Path | None) -> None:
+def _complete_and_check(reader: ConfigReader, initial: Path | None) -> None:
     """Set the defaults that depend on other settings, and report those that Choria refuses (config.go, normalize)."""
-    values = reading.values
+    values = reader.values
 
     def default(key: str, value: object) -> None:
         if not values[key].value:
@@ -144,14 +144,14 @@ def _complete_and_check(reading: ConfigReader, initial: Path | None) -> None:
         default("plugin.choria.security.server.seed_file", str(initial.parent / "server.seed"))
     anonymous, signer = values["plugin.security.client_anon_tls"], "plugin.choria.security.request_signer"
     if anonymous.value and not (values[f"{signer}.url"].value or values[f"{signer}.service"].value):
-        reading.report(
+        reader.report(
             "error",
             anonymous.origin,
             f"plugin.security.client_anon_tls needs {signer}.service = true, or {signer}.url: set one of them",
         )
     timeout = values["plugin.choria.network.connect_timeout"]
     if not 0 < timeout.value <= _MAX_CONNECT_TIMEOUT:
-        reading.report(
+        reader.report(
             "error",
             timeout.origin,
             f"plugin.choria.network.connect_timeout is {timeout.value:g} seconds; "
@@ -159,7 +159,7 @@ def _complete_and_check(reading: ConfigReader, initial: Path | None) -> None:
         )
     user, password = values["plugin.nats.user"], values["plugin.nats.pass"]
     if bool(user.value) != bool(password.value):
-        reading.report(
+        reader.report(
             "warning",
             (user if user.value else password).origin,
             "plugin.nats.user and plugin.nats.pass take effect only together: set both or neither",
