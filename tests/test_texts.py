@@ -40,7 +40,7 @@ FOREIGN = {
 # An argument as a message names it: `ca=`, `tls=False`.
 MENTION = re.compile(r"(?<![\w./;-])[a-z_]+=(?:True|False|(?=[\s,.;:)`]|$))")
 # No flag sets these, so a command shows no message about them.
-LIBRARY_ONLY = {"tls=True"}
+LIBRARY_ONLY = {"middleware=", "strict=True", "tls=True"}
 
 
 def texts(tree: ast.Module) -> Iterator[str]:
