@@ -74,3 +74,5 @@ def test_the_command_translates_every_argument_that_a_message_names() -> None:
     named = {mention for tree in trees for text in texts(tree) for mention in MENTION.findall(text)}
     assert named <= MENTIONS.keys() | LIBRARY_ONLY
     assert named >= LIBRARY_ONLY | {"ca=", "config=", "tls=False"}
+    functions = {mention for mention in MENTIONS if not mention.endswith(("=", "=False"))}
+    assert functions == {mention for mention in functions for tree in trees for text in texts(tree) if mention in text}

@@ -212,7 +212,8 @@ class Connection:
         hints = dict.fromkeys(hint(error, self._settings) for _, error in self._failures)
         origin = self._settings.origins.get("servers", "")
         if self._settings.servers == (FALLBACK,) and origin.startswith("no "):
-            hints[f"That broker is a guess: {safe(origin)}."] = None
+            more = "choria_lifecycle.doctor.check_connection() reports more"
+            hints[f"That broker is a guess: {safe(origin)}; {more}."] = None
         kind = NotAuthorised if any(is_authentication_error(error) for _, error in self._failures) else ConnectionFailed
         return kind(" ".join([f"cannot connect to {'; '.join(reasons)}.", *filter(None, hints)]))
 
