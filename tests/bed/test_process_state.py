@@ -32,7 +32,8 @@ def test_signals():
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGCHLD):
         assert signal.getsignal(number) is signal.SIG_DFL
     masks = subprocess.check_output(["grep", "-E", "^Sig(Ign|Blk)", "/proc/self/status"], text=True).split()
-    assert masks == ["SigBlk:", "0" * 16, "SigIgn:", "0" * 16]
+    ours = sum(1 << number - 1 for number in signal.valid_signals())  # not those that the C library keeps to itself
+    assert [int(mask, 16) & ours for mask in masks[1::2]] == [0, 0]
 
 def test_environment():
     mask, zone, *variables = subprocess.check_output(["sh", "-c", "umask; date +%z; env"], text=True).splitlines()

@@ -269,27 +269,32 @@ def check_pages(running: RunningTally) -> None:
 
 
 def test_honest_counts_are_exact_and_nothing_grows() -> None:
-    """A second tally, which replays the hostile stream, gets the same nodes."""
-    before, during, waves = list(arriving()), list(working()), [list(wave(name)) for name in "abc"]
+    """A second tally, which replays the hostile stream, gets the same nodes.
+
+    A leak grows with every wave; a buffer that a busy machine lets grow does so once.
+    """
+    before, during = list(arriving()), list(working())
     with embedded.nats_server() as server:
         add_stream(server.url)
         arguments = "--server", server.url, "--limit", f"nodes={LIMITS.nodes}"
         with running_tally(*arguments) as running:
             publish(server.url, before)
             counted(running, before)
-            sent = before
-            for wave_ in waves[:2]:  # buffers grow to their final size in the first two
-                publish(server.url, wave_, during)
+            sent, resident, grown = before, 0.0, []
+            for name in "abcdef":
+                publish(server.url, wave_ := list(wave(name)), during)
                 sent = [*sent, *wave_, *during]
-                resident = counted(running, sent).total("process_resident_memory_bytes")
-            publish(server.url, waves[2], during)
+                before_, resident = resident, counted(running, sent).total("process_resident_memory_bytes")
+                grown.append(resident - before_)
+                if len(grown) > 2 and grown[-1] < MOST_GROWN:  # buffers grow to their final size in the first two
+                    break
+            assert grown[-1] < MOST_GROWN, grown
             publish(server.url, after := [*working(), *leaving()])
-            numbers = counted(running, [*sent, *waves[2], *during, *after])
-            assert numbers.total("process_resident_memory_bytes") - resident < MOST_GROWN
+            numbers = counted(running, [*sent, *after])
             assert numbers.total("nodes") == LIMITS.nodes - len(HONEST) * 10
             assert all(numbers.by("limit", "limits_hit").values())
-            assert numbers.by("version", "versions", component="fickle") == {f"c.{3 * LIMITS.versions - 1}": 1}
-            check_honest(numbers, rounds=5, guests=3 * GUESTS)
+            assert numbers.by("version", "versions", component="fickle") == {f"{name}.{3 * LIMITS.versions - 1}": 1}
+            check_honest(numbers, rounds=len(grown) + 2, guests=len(grown) * GUESTS)
             check_caps(numbers)
             check_pages(running)
         with running_tally(*arguments) as rebuilt:
