@@ -53,3 +53,8 @@ TRANSITION = {
 
 def compact(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def make_event(name: str = "startup", **options: Any) -> lifecycle.Event:
+    """Return an event with the id and time of STARTUP."""
+    return lifecycle.new(name, **OPTIONS[name] | {"id": STARTUP["id"], "timestamp": 1795336436} | options)
