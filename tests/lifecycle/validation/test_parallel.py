@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pickle
 from concurrent.futures import Future
 from functools import partial
 from itertools import cycle
@@ -264,13 +262,6 @@ def test_worker_processes_return_the_same_results_as_this_one(file: Path) -> Non
     assert all(process.poll() is not None for process in workers.processes)
 
 
-def test_a_worker_reports_an_unreadable_file_and_continues(file: Path, tmp_path: Path) -> None:
-    with worker_pool(2) as workers:
-        with pytest.raises(FileNotFoundError):
-            workers.submit(Job(path=tmp_path / "missing", policy=POLICY), (0, 10)).result()
-        assert workers.submit(Job(path=file, policy=POLICY), (0, 0)).result().lines == 0
-
-
 @pytest.mark.usefixtures("small")
 def test_a_killed_worker_raises_instead_of_hanging(file: Path) -> None:
     with worker_pool(3) as workers:
@@ -280,19 +271,3 @@ def test_a_killed_worker_raises_instead_of_hanging(file: Path) -> None:
             workers.submit(Job(path=file, policy=POLICY), (0, 10)).result()
         with pytest.raises(WorkerEnded):
             list(validate_file(workers, Job(path=file, policy=POLICY)))
-
-
-@pytest.mark.skipif(not hasattr(os, "getsid"), reason="this system has no sessions")
-def test_workers_have_their_own_sessions() -> None:
-    with worker_pool(3) as workers:
-        sessions = [os.getsid(process.pid) for process in workers.processes]
-    assert sessions == [process.pid for process in workers.processes]
-
-
-def test_the_size_of_results_is_limited(tmp_path: Path) -> None:
-    """A three-byte line has a finding of hundreds of bytes; a segment full of them has more than fit into memory."""
-    path = tmp_path / "small.ndjson"
-    path.write_bytes(b"{}\n" * 20_000)
-    results = list(validate_file(InProcessPool(), Job(path=path, policy=POLICY)))  # type: ignore[arg-type]
-    assert sum(len(each.result.findings) for each in results if each.result is not None) <= 20_000
-    assert len(pickle.dumps(results)) < 4_000_000

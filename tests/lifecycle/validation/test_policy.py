@@ -2,243 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from dataclasses import replace
 from io import BytesIO
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.validation.batch import Batch
-from choria_lifecycle.validation.bulk import NO_PROTOCOL, UNKNOWN, UNREADABLE, DocumentKind, check_batch, check_one
+from choria_lifecycle.validation.bulk import UNREADABLE, DocumentKind, check_one
 from choria_lifecycle.validation.policy import BatchResult, Policy, split_batch, validate_batch, validate_message
 from choria_lifecycle.validation.source import DocumentSource
-from choria_lifecycle.wire import verdict as validating
-from choria_lifecycle.wire.cloudevents import source_of
 from choria_lifecycle.wire.finding import CODES, Finding, Severity
 from choria_lifecycle.wire.jsontext import MAX_SIZE
-from choria_schemas.registry import CONTRACTS
 from tests.bed import strategies
-from tests.bed.paths import ROOT
+from tests.bed.near_misses import BOUNDED, DOCUMENTS, NATIVE, NOON, WRAPPED, findings_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-NOON = 1795348800  # 2026-11-22T12:00:00Z
-UUID = "3b0e2a4e-6a5c-4d58-9d3f-0f8ee1a3a111"
-BOUNDED = settings(
-    max_examples=strategies.EXAMPLES,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    print_blob=True,
-)
-
-# ---- documents: as Go writes them, and near misses
-
-_VALUES = {"string": "x", "integer": 1, "number": 1.5, "object": {}}
-_OTHERS: dict[str, Any] = {
-    "protocol": None,
-    "id": UUID,
-    "identity": "n1.example.net",
-    "component": "server",
-    "timestamp": NOON,
-}
-
-
-def event(protocol: str) -> dict[str, Any]:
-    """Return an event without findings, with its protocol first."""
-    properties = CONTRACTS[protocol].schema()["properties"]
-    made = {name: _OTHERS.get(name, _value(properties[name])) for name in CONTRACTS[protocol].schema()["required"]}
-    return {**made, "protocol": protocol}
-
-
-def _value(schema: dict[str, Any]) -> object:
-    kind = schema.get("type")
-    return schema["enum"][0] if "enum" in schema else _VALUES[kind] if isinstance(kind, str) else None
-
-
-def envelope(protocol: str, **attributes: object) -> dict[str, Any]:
-    """Return an event in an envelope as Go writes it."""
-    return {
-        "specversion": "1.0",
-        "id": UUID,
-        "source": source_of(CONTRACTS[protocol].protocol),
-        "type": protocol,
-        "subject": "n1.example.net",
-        "datacontenttype": "application/json",
-        "time": "2026-11-22T08:33:56Z",
-        "data": event(protocol),
-        **attributes,
-    }
-
-
-def written(document: object) -> bytes:
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-CURRENT = sorted({contract.protocol for contract in CONTRACTS.values()})
-STARTUP = "io.choria.lifecycle.v1.startup"
-OLD = "choria:lifecycle:startup:1"
-GOOD = [written(make(protocol)) for protocol in CONTRACTS for make in (event, envelope)]
-NATIVE, WRAPPED = written(event(STARTUP)), written(envelope(STARTUP))
-
-# Members that a decoder may miss if it does not look at the whole document.
-MEMBERS = [
-    b'"protocol":"io.choria.lifecycle.v1.alive"',
-    b'"protocol":"io.choria.lifecycle.v1.startup"',
-    b'"protocol":"choria:lifecycle:startup:1"',
-    b'"protocol":"io.choria.unknown"',
-    b'"protocol":"other"',
-    b'"protocol":null',
-    b'"specversion":"1.0"',
-    b'"specversion":"0.3"',
-    b'"specversion":null',
-    b'"source":"io.choria.lifecycle"',
-    b'"source":"io.choria.machine"',
-    b'"type":"io.choria.lifecycle.v1.alive"',
-    b'"data":{}',
-    b'"data":null',
-    b'"data_base64":null',
-    b'"data_base64":"e30="',
-    b'"dataschema":null',
-    b'"dataschema":"x"',
-    b'"dataschema":""',
-    b'"subject":null',
-    b'"time":null',
-    b'"identity":"n1.example.net"',
-    b'"identity":"n2.example.net"',
-    b'"\\u0069dentity":"n3.example.net"',
-    b'"id":""',
-    b'"id":"\\u0022"',
-    b'"timestamp":1',
-    b'"timestamp":1.0',
-    b'"timestamp":1795348800.0',
-    b'"timestamp":1.7953488e9',
-    b'"timestamp":true',
-    b'"timestamp":9223372036854775807',
-    b'"timestamp":9223372036854775808',
-    b'"sequence":-1',
-    b'"component":"a.b"',
-    b'"Version":"1"',
-    b'"trace-id":"x"',
-    b'"x":"\xff"',
-    b'"x":"\\ud800"',
-    b'"x":"\\x"',
-    b'"x":"\x00"',
-    b'"x":"a\\"b"',
-    b'"x":01',
-    b'"x":-0',
-    b'"x":1e999',
-    b'"x":NaN',
-    b'"x":' + b"9" * 500,
-    b'"x":' + b"[" * 254 + b"]" * 254,
-    b'"x":' + b"[" * 257 + b"]" * 257,
-    b'"":1',
-]
-BYTES = [b'"', b"\\", b"{", b"}", b",", b":", b" ", b"\n", b"\t", b"\r", b"\x00", b"\xff", b"\xef\xbb\xbf", b"1", b"e"]
-BYTES += ["é".encode(), b'\\"', b"\\u0022", b"-", b".", b"null", b"T", b"Z", b"+01:00", b"24", b"60", b"x"]
-ODD: list[Any] = [
-    None,
-    "",
-    "é",
-    1,
-    1.0,
-    -1,
-    True,
-    [],
-    {},
-    2**63,
-    -(2**63),
-    2**64,
-    UUID.upper(),
-    "x" * 36,
-    "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx",
-    "a.b",
-    "server\n",
-    " n1.example.net",
-    946_684_799,
-    946_684_800,
-    NOON + 86_400,
-    NOON + 86_401,
-    NOON * 1000,
-    OLD,
-    STARTUP,
-    "io.choria.lifecycle.v1.alive",
-    "2026-11-22T08:33:56+01:00",
-    "2026-11-22t08:33:56z",
-    "2026-11-22T08:33:56.5Z",
-    "2026-11-22T08:33:56Z0",
-    "2026-11-22T08:33:56Z ",
-    "2026-11-22T24:00:00Z",
-    "2026-11-22T08:33:60Z",
-    "2026-02-30T08:33:56Z",
-    "0000-01-01T00:00:00Z",
-    "20 6-11-22T08:33:56Z",
-]
-
-
-@st.composite
-def near_misses(draw: st.DrawFn) -> bytes:
-    """Return a document as Go writes it, with up to three small changes."""
-    raw = draw(st.sampled_from(GOOD))
-    for _ in range(draw(st.sampled_from([0, 1, 1, 1, 2, 3]))):
-        match draw(st.sampled_from(["member", "member", "byte", "drop", "value", "value", "order"])):
-            case "member":
-                places = [at + 1 for at, byte in enumerate(raw) if byte in b"{,"]
-                at = draw(st.sampled_from(places or [0]))
-                raw = raw[:at] + draw(st.sampled_from(MEMBERS)) + b"," + raw[at:]
-            case "byte":
-                at, more = draw(st.integers(0, len(raw))), draw(st.integers(0, 1))
-                raw = raw[:at] + draw(st.sampled_from(BYTES)) + raw[at + more :]
-            case "drop":
-                at = draw(st.integers(0, len(raw)))
-                raw = raw[:at] + raw[at + 1 :]
-            case change:
-                raw = _changed(draw, raw, change)
-    return raw
-
-
-def _changed(draw: st.DrawFn, raw: bytes, change: str) -> bytes:
-    try:
-        document = json.loads(raw)
-    except (ValueError, RecursionError):
-        return raw
-    if not isinstance(document, dict) or not document:
-        return raw
-    inner = document.get("data")
-    target = inner if isinstance(inner, dict) and inner and draw(st.booleans()) else document
-    if change == "order":
-        members = draw(st.permutations(list(target.items())))
-        target.clear()
-        target.update(members)
-    else:
-        target[draw(st.sampled_from(list(target)))] = draw(st.sampled_from(ODD))
-    return json.dumps(document, separators=draw(st.sampled_from([(",", ":"), (", ", ": ")]))).encode()
-
-
-DOCUMENTS = st.one_of(
-    near_misses(),
-    near_misses(),
-    st.sampled_from(GOOD),
-    st.sampled_from(CURRENT).flatmap(strategies.documents),
-    st.binary(min_size=1, max_size=20),
-).filter(bytes.strip)
+    from collections.abc import Sequence
 
 
 # ---- the expected findings
-
-
-def findings_in(raw: bytes, subject: str | None = None) -> list[Finding]:
-    """Return the findings of `validate` at noon."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(validating, "time", SimpleNamespace(time=lambda: float(NOON)))
-        return lifecycle.validate(raw, subject)
 
 
 def applied(findings: list[Finding], policy: Policy) -> list[Finding]:
@@ -288,115 +76,6 @@ def test_a_batch_has_the_findings_of_validate(documents: list[bytes], policy: Po
     assert counts.errors == sum(finding.severity is Severity.ERROR for findings in wanted for finding in findings)
     kinds = Counter(check_one(raw, warnings=False, now=NOON)[0] for raw in documents)
     assert {kind: sum(numbers) for kind, numbers in counts.kinds.items()} == kinds
-
-
-# ---- the fast path
-
-
-def fast(raw: bytes, *, warnings: bool) -> tuple[DocumentKind, list[Finding]]:
-    """Return what `check_batch` reports for one document."""
-    check = check_batch([raw + b"\n"], warnings=warnings, now=NOON)
-    if check.reported:
-        [(index, kind, findings)] = check.reported
-        assert (index, findings != [], check.clean) == (0, True, Counter())
-        return kind, findings
-    [(kind, number)] = check.clean.items()
-    assert number == 1
-    return kind, []
-
-
-@pytest.mark.parametrize("warnings", [True, False])
-def test_the_fast_path_has_the_findings_of_validate(warnings: bool) -> None:
-    @BOUNDED
-    @given(DOCUMENTS)
-    @example(WRAPPED[:-1] + b',"protocol":"io.choria.lifecycle.v1.alive"}')
-    @example(WRAPPED[:-1] + b',"protocol":"io.choria.unknown"}')
-    def agree(raw: bytes) -> None:
-        wanted = [each for each in findings_in(raw) if warnings or each.severity is not Severity.WARNING]
-        kind, found = fast(raw, warnings=warnings)
-        assert found == wanted
-        assert kind == check_one(raw, warnings=warnings, now=NOON)[0]
-
-    agree()
-
-
-@pytest.mark.parametrize("warnings", [True, False])
-@pytest.mark.parametrize("at", ["first", "last"])
-@pytest.mark.parametrize("base", [NATIVE, WRAPPED], ids=["native", "wrapped"])
-def test_an_additional_member(base: bytes, at: str, warnings: bool) -> None:
-    inside = base.index(b'"data":{') + len(b'"data":') if b'"data":{' in base else 0
-    for member in MEMBERS:
-        for begin, end in ((0, len(base)), (inside, base.index(b"}") + 1)):
-            raw = (
-                base[: begin + 1] + member + b"," + base[begin + 1 :]
-                if at == "first"
-                else base[: end - 1] + b"," + member + base[end - 1 :]
-            )
-            wanted = [each for each in findings_in(raw) if warnings or each.severity is not Severity.WARNING]
-            assert fast(raw, warnings=warnings)[1] == wanted, raw
-
-
-@pytest.mark.parametrize("warnings", [True, False])
-@pytest.mark.parametrize("make", [event, envelope])
-def test_a_different_value(make: Callable[[str], dict[str, Any]], warnings: bool) -> None:
-    for protocol in [*CURRENT, OLD]:
-        for name in make(protocol):
-            for value in ODD:
-                raw = written({**make(protocol), name: value})
-                wanted = [each for each in findings_in(raw) if warnings or each.severity is not Severity.WARNING]
-                assert fast(raw, warnings=warnings)[1] == wanted, raw
-
-
-def test_spaces_escapes_and_old_protocols() -> None:
-    texts = [raw.decode() for raw in (NATIVE, WRAPPED)]
-    odd = [text.replace('"identity"', '"\\u0069dentity"') for text in texts]
-    odd += [text.replace("n1.example.net", "\\u006e1.example.net") for text in texts]
-    odd += [text.replace("n1.example.net", '\\"n1\\"') for text in texts]
-    odd += [text.replace("n1.example.net", "é\\u00e9") for text in texts]
-    odd += [text.replace("n1.example.net", "") for text in texts]
-    odd += [text.replace(",", ", ").replace(":{", ": {") for text in texts]
-    odd += [f" {text}" for text in texts] + [f"{text}\t\r" for text in texts] + [f"\ufeff{text}" for text in texts]
-    odd += [texts[1].replace(STARTUP, OLD), texts[1].replace(STARTUP, OLD, 1)]
-    odd += [OLD.join(texts[1].rsplit(STARTUP, 1)), texts[0].replace(STARTUP, OLD)]
-    odd += [text.replace(f"{NOON}", number) for text in texts for number in (f"{NOON}.0", "1e9", "-1", "01")]
-    for raw in map(str.encode, odd):
-        for warnings in (True, False):
-            wanted = [each for each in findings_in(raw) if warnings or each.severity is not Severity.WARNING]
-            assert fast(raw, warnings=warnings)[1] == wanted, raw
-
-
-def test_the_fast_path_and_the_thorough_check_agree_on_kinds() -> None:
-    check = check_batch([raw + b"\n" for raw in GOOD], warnings=False, now=NOON)
-    assert check.reported == []
-    assert check.clean == Counter(check_one(raw, warnings=False, now=NOON)[0] for raw in GOOD)
-    assert {kind.type for kind in check.clean} >= {*lifecycle.EVENT_TYPES, "transition", "exec state"}
-
-
-def test_documents_after_a_non_ascii_one_are_checked_for_utf_8() -> None:
-    bad = NATIVE[:-1] + b',"x":"\xff"}'
-    documents = [NATIVE, NATIVE.replace(b"n1", "é".encode()), bad, NATIVE]
-    check = check_batch([raw + b"\n" for raw in documents], warnings=False, now=NOON)
-    assert [(index, findings[0].code) for index, _, findings in check.reported] == [(2, "input-utf-8")]
-    assert check.clean.total() == 3
-
-
-@pytest.mark.parametrize(
-    ("raw", "kind"),
-    [
-        (b"x", DocumentKind("-", UNREADABLE)),
-        (b"[]", DocumentKind("-", UNREADABLE)),
-        (b"{}", DocumentKind("choria", NO_PROTOCOL)),
-        (b'{"protocol":"io.choria.other"}', DocumentKind("choria", UNKNOWN)),
-        (b'{"protocol":1}', DocumentKind("choria", NO_PROTOCOL)),
-        (NATIVE, DocumentKind("choria", "startup")),
-        (WRAPPED, DocumentKind("cloudevents", "startup")),
-        (NATIVE[:-1] + b',"x":1}', DocumentKind("choria", "startup")),
-        (written(event("io.choria.machine.watcher.nagios.v1.state")), DocumentKind("choria", "nagios state")),
-        (written(envelope("io.choria.machine.v1.transition")), DocumentKind("cloudevents", "transition")),
-    ],
-)
-def test_kinds(raw: bytes, kind: DocumentKind) -> None:
-    assert set(validate_batch(batch_of([raw]), Policy(now=NOON)).counts.kinds) == {kind}
 
 
 # ---- truncated files
@@ -540,12 +219,3 @@ def test_errors_between_documents_are_counted_separately() -> None:
     ]
     counts = added(results).counts
     assert (counts.valid, counts.rejected, counts.errors, counts.file_errors) == (2, 0, 1, 1)
-
-
-def test_a_correction_is_named_only_if_it_caused_the_finding() -> None:
-    state = json.loads((ROOT / "tests" / "examples" / "positive" / "nagios-state.json").read_bytes())
-    for key in ("", "a.b", "a[0]"):
-        [finding] = lifecycle.validate(json.dumps(state | {"annotations": {key: 5}}))
-        assert "corrected" not in finding.message
-    [finding] = lifecycle.validate(json.dumps(state | {"annotations": 5}))
-    assert "corrected" in finding.message

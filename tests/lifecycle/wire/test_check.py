@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 import choria_lifecycle as lifecycle
+from tests.bed.paths import ROOT
 from tests.bed.samples import ENVELOPE, STARTUP, compact
 
 pytestmark = pytest.mark.usefixtures("day_of_the_events")
@@ -110,3 +112,12 @@ def test_long_integers_are_reported_as_out_of_range() -> None:
         [finding] = lifecycle.validate(raw)
         assert finding.message.startswith("timestamp must fit into 64 bits, -9223372036854775808 to ")
         assert len(str(finding.value)) <= 41
+
+
+def test_a_correction_is_named_only_if_it_caused_the_finding() -> None:
+    state = json.loads((ROOT / "tests" / "examples" / "positive" / "nagios-state.json").read_bytes())
+    for key in ("", "a.b", "a[0]"):
+        [finding] = lifecycle.validate(json.dumps(state | {"annotations": {key: 5}}))
+        assert "corrected" not in finding.message
+    [finding] = lifecycle.validate(json.dumps(state | {"annotations": 5}))
+    assert "corrected" in finding.message

@@ -1,0 +1,139 @@
+"""The fast path: the same findings and kinds as the thorough check."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import example, given
+
+import choria_lifecycle as lifecycle
+from choria_lifecycle.validation.bulk import NO_PROTOCOL, UNKNOWN, UNREADABLE, DocumentKind, check_batch, check_one
+from choria_lifecycle.wire.finding import Finding, Severity
+from tests.bed.near_misses import (
+    BOUNDED,
+    CURRENT,
+    DOCUMENTS,
+    GOOD,
+    MEMBERS,
+    NATIVE,
+    NOON,
+    ODD,
+    OLD,
+    STARTUP,
+    WRAPPED,
+    envelope,
+    event,
+    findings_in,
+    written,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def fast(raw: bytes, *, warnings: bool) -> tuple[DocumentKind, list[Finding]]:
+    """Return what `check_batch` reports for one document."""
+    check = check_batch([raw + b"\n"], warnings=warnings, now=NOON)
+    if check.reported:
+        [(index, kind, findings)] = check.reported
+        assert (index, findings != [], check.clean) == (0, True, Counter())
+        return kind, findings
+    [(kind, number)] = check.clean.items()
+    assert number == 1
+    return kind, []
+
+
+@pytest.mark.parametrize("warnings", [True, False])
+def test_the_fast_path_has_the_findings_of_validate(warnings: bool) -> None:
+    @BOUNDED
+    @given(DOCUMENTS)
+    @example(WRAPPED[:-1] + b',"protocol":"io.choria.lifecycle.v1.alive"}')
+    @example(WRAPPED[:-1] + b',"protocol":"io.choria.unknown"}')
+    def agree(raw: bytes) -> None:
+        wanted = [each for each in findings_in(raw) if warnings or each.severity is not Severity.WARNING]
+        kind, found = fast(raw, warnings=warnings)
+        assert found == wanted
+        assert kind == check_one(raw, warnings=warnings, now=NOON)[0]
+
+    agree()
+
+
+@pytest.mark.parametrize("warnings", [True, False])
+@pytest.mark.parametrize("at", ["first", "last"])
+@pytest.mark.parametrize("base", [NATIVE, WRAPPED], ids=["native", "wrapped"])
+def test_an_additional_member(base: bytes, at: str, warnings: bool) -> None:
+    inside = base.index(b'"data":{') + len(b'"data":') if b'"data":{' in base else 0
+    for member in MEMBERS:
+        for begin, end in ((0, len(base)), (inside, base.index(b"}") + 1)):
+            raw = (
+                base[: begin + 1] + member + b"," + base[begin + 1 :]
+                if at == "first"
+                else base[: end - 1] + b"," + member + base[end - 1 :]
+            )
+            wanted = [each for each in findings_in(raw) if warnings or each.severity is not Severity.WARNING]
+            assert fast(raw, warnings=warnings)[1] == wanted, raw
+
+
+@pytest.mark.parametrize("warnings", [True, False])
+@pytest.mark.parametrize("make", [event, envelope])
+def test_a_different_value(make: Callable[[str], dict[str, Any]], warnings: bool) -> None:
+    for protocol in [*CURRENT, OLD]:
+        for name in make(protocol):
+            for value in ODD:
+                raw = written({**make(protocol), name: value})
+                wanted = [each for each in findings_in(raw) if warnings or each.severity is not Severity.WARNING]
+                assert fast(raw, warnings=warnings)[1] == wanted, raw
+
+
+def test_spaces_escapes_and_old_protocols() -> None:
+    texts = [raw.decode() for raw in (NATIVE, WRAPPED)]
+    odd = [text.replace('"identity"', '"\\u0069dentity"') for text in texts]
+    odd += [text.replace("n1.example.net", "\\u006e1.example.net") for text in texts]
+    odd += [text.replace("n1.example.net", '\\"n1\\"') for text in texts]
+    odd += [text.replace("n1.example.net", "é\\u00e9") for text in texts]
+    odd += [text.replace("n1.example.net", "") for text in texts]
+    odd += [text.replace(",", ", ").replace(":{", ": {") for text in texts]
+    odd += [f" {text}" for text in texts] + [f"{text}\t\r" for text in texts] + [f"\ufeff{text}" for text in texts]
+    odd += [texts[1].replace(STARTUP, OLD), texts[1].replace(STARTUP, OLD, 1)]
+    odd += [OLD.join(texts[1].rsplit(STARTUP, 1)), texts[0].replace(STARTUP, OLD)]
+    odd += [text.replace(f"{NOON}", number) for text in texts for number in (f"{NOON}.0", "1e9", "-1", "01")]
+    for raw in map(str.encode, odd):
+        for warnings in (True, False):
+            wanted = [each for each in findings_in(raw) if warnings or each.severity is not Severity.WARNING]
+            assert fast(raw, warnings=warnings)[1] == wanted, raw
+
+
+def test_the_fast_path_and_the_thorough_check_agree_on_kinds() -> None:
+    check = check_batch([raw + b"\n" for raw in GOOD], warnings=False, now=NOON)
+    assert check.reported == []
+    assert check.clean == Counter(check_one(raw, warnings=False, now=NOON)[0] for raw in GOOD)
+    assert {kind.type for kind in check.clean} >= {*lifecycle.EVENT_TYPES, "transition", "exec state"}
+
+
+def test_documents_after_a_non_ascii_one_are_checked_for_utf_8() -> None:
+    bad = NATIVE[:-1] + b',"x":"\xff"}'
+    documents = [NATIVE, NATIVE.replace(b"n1", "é".encode()), bad, NATIVE]
+    check = check_batch([raw + b"\n" for raw in documents], warnings=False, now=NOON)
+    assert [(index, findings[0].code) for index, _, findings in check.reported] == [(2, "input-utf-8")]
+    assert check.clean.total() == 3
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [
+        (b"x", DocumentKind("-", UNREADABLE)),
+        (b"[]", DocumentKind("-", UNREADABLE)),
+        (b"{}", DocumentKind("choria", NO_PROTOCOL)),
+        (b'{"protocol":"io.choria.other"}', DocumentKind("choria", UNKNOWN)),
+        (b'{"protocol":1}', DocumentKind("choria", NO_PROTOCOL)),
+        (NATIVE, DocumentKind("choria", "startup")),
+        (WRAPPED, DocumentKind("cloudevents", "startup")),
+        (NATIVE[:-1] + b',"x":1}', DocumentKind("choria", "startup")),
+        (written(event("io.choria.machine.watcher.nagios.v1.state")), DocumentKind("choria", "nagios state")),
+        (written(envelope("io.choria.machine.v1.transition")), DocumentKind("cloudevents", "transition")),
+    ],
+)
+def test_kinds(raw: bytes, kind: DocumentKind) -> None:
+    assert fast(raw, warnings=True)[0] == check_one(raw, warnings=True, now=NOON)[0] == kind
