@@ -80,40 +80,6 @@ def test_components_on_one_machine_are_separate_nodes() -> None:
     assert recorder.event_types == {("server", "alive"): 1, ("server", "shutdown"): 1, ("provisioner", "alive"): 1}
 
 
-def test_governor_events_are_counted_by_event() -> None:
-    events = [
-        event("governor", event_type=kind, governor=name)
-        for kind, name in [("enter", "A"), ("enter", "A"), ("exit", "A"), ("timeouts", "B")]
-    ]
-    assert taken(*events, event("governor", component="CLI")).governors == {
-        ("server", "A", "enter"): 2,
-        ("server", "A", "exit"): 1,
-        ("server", "B", "timeouts"): 1,
-        ("CLI", "PUPPET", "enter"): 1,
-    }
-
-
-def test_machine_events_are_counted_as_the_go_tally_does() -> None:
-    machines = taken(
-        transition(),
-        transition(),
-        transition(latter="stop"),
-        run(),
-        run("error", 500_000_000),
-        run("skipped"),
-        run("unknown"),
-        run(name="other check", nanoseconds=-1),
-    ).machines
-    assert machines.transitions == {
-        ("puppet", "1.2.3", "start", "idle", "run"): 2,
-        ("puppet", "1.2.3", "start", "idle", "stop"): 1,
-    }
-    check, other = ("puppet", "1.2.3", "check"), ("puppet", "1.2.3", "other check")
-    assert machines.successes == {check: 1, other: 1}
-    assert machines.failures == {check: 1}
-    assert machines.runtime == {check: Summary(2, 2.0), other: Summary(1, -1e-9)}
-
-
 def test_other_objects_are_ignored() -> None:
     recorder = taken(None, "event", object())
     assert (recorder.last_event, recorder.good_events, recorder.machines.transitions) == (None, {}, {})

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import copy
-import doctest
 import re
-from dataclasses import dataclass, field
 from functools import cache
-from html.parser import HTMLParser
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from choria_lifecycle.support.text import safe
-from choria_lifecycle.tally.web import charts, markup
+from choria_lifecycle.tally.web import markup
 from choria_lifecycle.tally.web.assets import assets
 from choria_lifecycle.tally.web.page import page
 from tests.bed import tally_states
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from choria_lifecycle.tally.status import Status
+from tests.bed.page import Element, parsed
 
 SAMPLES = {
     make.__name__: make
@@ -36,65 +28,6 @@ SAMPLES = {
         tally_states.troubled,
     )
 }
-
-
-@dataclass
-class Element:
-    name: str
-    attributes: dict[str, str]
-    content: list[Element | str] = field(default_factory=list)
-
-    def all(self, name: str = "", /, **attributes: str) -> Iterator[Element]:
-        """Yield the descendants with a name and attributes."""
-        for each in self.content:
-            if isinstance(each, Element):
-                if name in ("", each.name) and attributes.items() <= each.attributes.items():
-                    yield each
-                yield from each.all(name, **attributes)
-
-    def one(self, name: str = "", /, **attributes: str) -> Element:
-        [found] = self.all(name, **attributes)
-        return found
-
-    @property
-    def text(self) -> str:
-        return "".join(each if isinstance(each, str) else each.text for each in self.content)
-
-
-class Parser(HTMLParser):
-    """A parser that requires every element to be closed, in order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.root = Element("", {})
-        self._open = [self.root]
-
-    def handle_decl(self, decl: str) -> None:
-        assert decl == "doctype html"
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert len({name for name, _ in attrs}) == len(attrs)
-        element = Element(tag, {name: value or "" for name, value in attrs})
-        self._open[-1].content.append(element)
-        if tag not in {"meta", "link"}:
-            self._open.append(element)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop().name == tag
-
-    def handle_data(self, data: str) -> None:
-        self._open[-1].content.append(data)
-
-    def close(self) -> None:
-        super().close()
-        assert self._open == [self.root]
-
-
-def parsed(status: Status) -> Element:
-    parser = Parser()
-    parser.feed(page(status))
-    parser.close()
-    return parser.root.one("html")
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -255,19 +188,6 @@ def test_the_last_hour() -> None:
         assert float(each.attributes["y"]) + float(each.attributes["height"]) == pytest.approx(40)
 
 
-@pytest.mark.parametrize(
-    ("counts", "text"),
-    [
-        ([], "none"),
-        ([0, 0], "none"),
-        ([0, 1], "peak 1 a minute, just now"),
-        ([5, 1, 5, 0], "peak 5 a minute, 1 min ago"),
-    ],
-)
-def test_describe_peak(counts: list[int], text: str) -> None:
-    assert charts.describe_peak(counts) == text
-
-
 def test_expired_nodes() -> None:
     status = tally_states.typical()
     [first, *_] = parsed(status).one("ol").all("li")
@@ -318,101 +238,5 @@ def test_an_empty_page() -> None:
     assert not list(html.all("ol"))
 
 
-CONNECTION = tally_states.empty()["connection"]
-BEGAN = "note Counting began 12 s ago. The numbers are complete once every node has been heard, after about 30 minutes."
-
-
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({}, ""),
-        (
-            {"connection": CONNECTION | {"up": False}},
-            "error Not connected; retrying. Events are not counted until the connection is restored.",
-        ),
-        (
-            {"connection": CONNECTION | {"subscribed": False}},
-            "error Connected, but not subscribed yet: events are not counted.",
-        ),
-        (
-            {"connection": CONNECTION | {"last_answer": tally_states.NOW - 61}},
-            "error The broker does not answer; its last answer was 61 s ago.",
-        ),
-        ({"connection": CONNECTION | {"last_answer": None}}, ""),
-        (
-            {"connection": CONNECTION | {"dropped": 1}},
-            "warning 1 message was dropped because the tally was too slow; a missed node counts when next heard.",
-        ),
-        (
-            {"connection": CONNECTION | {"gaps": 2}},
-            "warning The connection was lost 2 times since the start; events in between may be missing.",
-        ),
-        (
-            {"limits_hit": {"versions": 1500, "governors": 0}},
-            "warning The versions limit was hit 1,500 times: names beyond it are counted as “other”.",
-        ),
-        ({"limits_hit": {"nodes": 1}}, "warning The nodes limit was hit 1 time: nodes beyond it are not counted."),
-        (
-            {"limits_hit": {"label_bytes": 2}},
-            "warning The label_bytes limit was hit 2 times: longer names are truncated.",
-        ),
-        (
-            {"errors": {"server": 2, "transition": 40, "x": 0}},
-            "warning 42 messages could not be read: transition 40, server 2.",
-        ),
-        (
-            {"errors": {f"c{n}": n for n in range(1, 8)}},
-            "warning 28 messages could not be read: c7 7, c6 6, c5 5, c4 4, c3 3 and 2 more.",
-        ),
-        (
-            {"role": "standby", "election": "TALLY", "election_why": "there is no bucket <b>"},
-            "warning Standby, not taking part in the election TALLY: there is no bucket <b>.",
-        ),
-        (
-            {"role": "standby", "election": "TALLY"},
-            "note Standby: another tally leads the election TALLY. This one counts too.",
-        ),
-        (
-            {"complete": False, "replay": {"state": "running", "events": 1200, "why": ""}},
-            "note Replaying the stream: 1,200 events so far.",
-        ),
-        (
-            {"complete": False, "replay": {"state": "waiting", "events": 0, "why": "no answer from <b>"}},
-            "warning Waiting for the stream, which keeps events in the meantime: no answer from <b>.",
-        ),
-        ({"complete": False, "replay": {"state": "off", "events": 0, "why": ""}}, BEGAN),
-        (
-            {"complete": False},
-            f"{BEGAN} There was no replay: the server has no stream CHORIA_EVENTS.",
-        ),
-    ],
-)
-def test_notices(changes: dict[str, Any], expected: str) -> None:
-    status = tally_states.empty(**{"complete": True} | changes)
-    found = [f"{item.attributes['class']} {item.one('span').text}" for item in parsed(status).all("li")]
-    assert found == ([expected] if expected else [])
-
-
-def test_no_notices_while_all_is_well() -> None:
-    html = parsed(tally_states.typical())
-    assert not list(html.all("ul"))
-    assert html.one("p", **{"class": "state"}).text == "Leader of TALLY"
-
-
 def test_impossible_times_are_shown() -> None:
     parsed(tally_states.empty(now=1e300, started=-1e300, last_event=float("nan")))
-
-
-@pytest.mark.parametrize("module", [markup, charts], ids=lambda module: module.__name__)
-def test_docstring_examples(module: Any) -> None:
-    failed, tried = doctest.testmod(module)
-    assert (failed, tried > 0) == (0, True)
-
-
-def test_paths_of_static_files_contain_their_hash() -> None:
-    for name, asset in assets().items():
-        stem, ending = name.split(".")
-        assert re.fullmatch(rf"/static/{stem}\.[0-9a-f]{{12}}\.{ending}", asset.path)
-    # They fetch nothing from other hosts.
-    for asset in assets().values():
-        assert not re.search(rb"(?:https?:)?//(?!www\.w3\.org/2000/svg)\w", asset.content)

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.bed import tally_states
+from tests.bed.page import parsed
+
+CONNECTION = tally_states.empty()["connection"]
+BEGAN = "note Counting began 12 s ago. The numbers are complete once every node has been heard, after about 30 minutes."
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, ""),
+        (
+            {"connection": CONNECTION | {"up": False}},
+            "error Not connected; retrying. Events are not counted until the connection is restored.",
+        ),
+        (
+            {"connection": CONNECTION | {"subscribed": False}},
+            "error Connected, but not subscribed yet: events are not counted.",
+        ),
+        (
+            {"connection": CONNECTION | {"last_answer": tally_states.NOW - 61}},
+            "error The broker does not answer; its last answer was 61 s ago.",
+        ),
+        ({"connection": CONNECTION | {"last_answer": None}}, ""),
+        (
+            {"connection": CONNECTION | {"dropped": 1}},
+            "warning 1 message was dropped because the tally was too slow; a missed node counts when next heard.",
+        ),
+        (
+            {"connection": CONNECTION | {"gaps": 2}},
+            "warning The connection was lost 2 times since the start; events in between may be missing.",
+        ),
+        (
+            {"limits_hit": {"versions": 1500, "governors": 0}},
+            "warning The versions limit was hit 1,500 times: names beyond it are counted as “other”.",
+        ),
+        ({"limits_hit": {"nodes": 1}}, "warning The nodes limit was hit 1 time: nodes beyond it are not counted."),
+        (
+            {"limits_hit": {"label_bytes": 2}},
+            "warning The label_bytes limit was hit 2 times: longer names are truncated.",
+        ),
+        (
+            {"errors": {"server": 2, "transition": 40, "x": 0}},
+            "warning 42 messages could not be read: transition 40, server 2.",
+        ),
+        (
+            {"errors": {f"c{n}": n for n in range(1, 8)}},
+            "warning 28 messages could not be read: c7 7, c6 6, c5 5, c4 4, c3 3 and 2 more.",
+        ),
+        (
+            {"role": "standby", "election": "TALLY", "election_why": "there is no bucket <b>"},
+            "warning Standby, not taking part in the election TALLY: there is no bucket <b>.",
+        ),
+        (
+            {"role": "standby", "election": "TALLY"},
+            "note Standby: another tally leads the election TALLY. This one counts too.",
+        ),
+        (
+            {"complete": False, "replay": {"state": "running", "events": 1200, "why": ""}},
+            "note Replaying the stream: 1,200 events so far.",
+        ),
+        (
+            {"complete": False, "replay": {"state": "waiting", "events": 0, "why": "no answer from <b>"}},
+            "warning Waiting for the stream, which keeps events in the meantime: no answer from <b>.",
+        ),
+        ({"complete": False, "replay": {"state": "off", "events": 0, "why": ""}}, BEGAN),
+        (
+            {"complete": False},
+            f"{BEGAN} There was no replay: the server has no stream CHORIA_EVENTS.",
+        ),
+    ],
+)
+def test_notices(changes: dict[str, Any], expected: str) -> None:
+    status = tally_states.empty(**{"complete": True} | changes)
+    found = [f"{item.attributes['class']} {item.one('span').text}" for item in parsed(status).all("li")]
+    assert found == ([expected] if expected else [])
+
+
+def test_no_notices_while_all_is_well() -> None:
+    html = parsed(tally_states.typical())
+    assert not list(html.all("ul"))
+    assert html.one("p", **{"class": "state"}).text == "Leader of TALLY"
