@@ -9,7 +9,16 @@ import pytest
 from hypothesis import example, given
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.validation.bulk import NO_PROTOCOL, UNKNOWN, UNREADABLE, DocumentKind, check_batch, check_one
+from choria_lifecycle.validation import bulk
+from choria_lifecycle.validation.bulk import (
+    NO_PROTOCOL,
+    UNKNOWN,
+    UNREADABLE,
+    BatchCheck,
+    DocumentKind,
+    check_batch,
+    check_one,
+)
 from choria_lifecycle.wire.finding import Finding, Severity
 from tests.bed.near_misses import (
     BOUNDED,
@@ -137,3 +146,36 @@ def test_documents_after_a_non_ascii_one_are_checked_for_utf_8() -> None:
 )
 def test_kinds(raw: bytes, kind: DocumentKind) -> None:
     assert fast(raw, warnings=True)[0] == check_one(raw, warnings=True, now=NOON)[0] == kind
+
+
+def test_documents_are_reported_by_index_and_counted_by_kind() -> None:
+    bad = NATIVE.replace(b'"n1.example.net"', b"5")
+    check = check_batch([NATIVE, bad, WRAPPED, NATIVE + b"\n", b"nonsense"], warnings=True, now=NOON)
+    assert [(index, kind, [finding.code for finding in findings]) for index, kind, findings in check.reported] == [
+        (1, DocumentKind("choria", "startup"), ["schema-type"]),
+        (4, DocumentKind("-", UNREADABLE), ["input-json"]),
+    ]
+    assert check.clean == {DocumentKind("choria", "startup"): 2, DocumentKind("cloudevents", "startup"): 1}
+    assert check_batch([], warnings=True, now=NOON) == BatchCheck()
+
+
+def test_warnings_and_the_subject_are_optional() -> None:
+    old = NATIVE.replace(STARTUP.encode(), OLD.encode())
+    assert [finding.code for finding in fast(old, warnings=True)[1]] == ["protocol-old"]
+    assert fast(old, warnings=False)[1] == []
+    subject = "choria.lifecycle.event.alive.server"
+    assert check_one(NATIVE, warnings=False, now=NOON, subject=subject)[1] == []
+    [finding] = check_one(NATIVE, warnings=True, now=NOON, subject=subject)[1]
+    assert finding.code == "subject-differs"
+    assert [finding.code for finding in check_one(NATIVE, warnings=True, now=NOON, max_size=9)[1]] == ["input-size"]
+
+
+def test_more_times_than_are_remembered_are_checked_too() -> None:
+    times = [f"2026-11-22T{at // 3600:02}:{at // 60 % 60:02}:{at % 60:02}Z" for at in range(bulk._MAX_TIMES + 10)]
+    documents = [WRAPPED.replace(b"2026-11-22T08:33:56Z", time.encode()) for time in [*times, "2026-11-22T08:33:60Z"]]
+    check = check_batch(documents, warnings=False, now=NOON)
+    assert [(index, [finding.code for finding in findings]) for index, _, findings in check.reported] == [
+        (len(times), ["envelope-time"])
+    ]
+    assert check.clean.total() == len(times)
+    assert len(bulk._VALID_TIMES) <= bulk._MAX_TIMES

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from choria_lifecycle.validation.decompression import BLOCK, UnreadableContent
+from choria_lifecycle.validation.decompression import BLOCK, UnreadableContent, decompress, is_plain, sniff
 from choria_lifecycle.validation.source import DocumentSource, is_divisible
 from tests.bed.streams import Trickle, each, read, texts
 
@@ -101,3 +101,36 @@ def test_other_formats_are_named(signature: bytes, problem: str, command: str, t
 def test_a_partial_signature_is_read_as_a_line(data: bytes) -> None:
     for size in (1, BLOCK):
         assert texts(read(Trickle(data, [size]))) == [data.rstrip(b"\n")]
+
+
+def test_sniffing_reads_no_more_than_necessary() -> None:
+    blocks = iter([b"a", b"b", b"c"])
+    found, whole = sniff(blocks, lambda head, ended: head if len(head) > 1 else None)
+    assert found == b"ab"
+    assert next(blocks) == b"c"
+    assert list(whole) == [b"ab"]
+
+
+def test_sniffing_a_short_file_ends_with_its_whole_content() -> None:
+    seen: list[tuple[bytes, bool]] = []
+    found, whole = sniff(iter([b"a", b"b"]), lambda head, ended: seen.append((head, ended)))
+    assert (found, list(whole)) == (None, [b"ab"])
+    assert seen == [(b"a", False), (b"ab", False), (b"ab", True)]
+    assert list(sniff(iter(()), lambda head, ended: ended)[1]) == []
+
+
+@pytest.mark.parametrize(
+    ("head", "plain"),
+    [(b"", True), (b"{}", True), (b"\x1f", True), (b"\xfd7zXZ", True), (COMPRESSED, False), (b"\xfd7zXZ\0", False)],
+)
+def test_is_plain(head: bytes, plain: bool) -> None:
+    assert is_plain(head) == plain
+
+
+def test_text_is_passed_through_and_gzip_in_blocks_of_limited_size() -> None:
+    assert list(decompress(iter([b"{}\n", b"{}"]))) == [b"{}\n", b"{}"]
+    assert list(decompress(iter(()))) == []
+    blocks = list(decompress(iter([COMPRESSED])))
+    assert b"".join(blocks) == LINES
+    assert len(blocks) > 1
+    assert max(map(len, blocks)) <= BLOCK

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from choria_lifecycle.validation.batch import Batch, PartialDocument
 from choria_lifecycle.validation.decompression import BLOCK
+from choria_lifecycle.validation.sequence import ValueSplitter
 from tests.bed.strategies import ANYTHING
 from tests.bed.streams import BOM, OBJECTS, SIZES, SOUP, Trickle, numbers, read, texts
 
@@ -149,3 +151,29 @@ def test_an_unclosed_array_is_reported_with_its_first_line() -> None:
             "the array that begins on line 2 is not closed: the file was truncated, or a ] is missing",
         )
     ]
+
+
+def split(*blocks: bytes, limit: int = 100, before: bytes = b"") -> list[Batch]:
+    partial = PartialDocument(limit, on_oversized=lambda _: None)
+    if before:
+        partial.add(before)
+    return list(ValueSplitter(partial).batches(blocks))
+
+
+def test_the_buffered_beginning_belongs_to_the_first_value() -> None:
+    [batch] = split(b"[1,2]", before=BOM)
+    assert (batch.line_numbers, batch.documents) == ([1, 1], [BOM + b"1\n", b"2\n"])
+
+
+def test_values_are_returned_at_the_end_of_the_block_that_ends_them() -> None:
+    batches = split(b'[{"a":', b'1}, "b",', b"\n3", b"]")
+    assert [(batch.line_numbers, batch.documents) for batch in batches] == [
+        ([1, 1], [b'{"a":1}\n', b'"b"\n']),
+        ([2], [b"3\n"]),
+    ]
+
+
+def test_a_value_beyond_the_limit_is_a_finding_in_its_place() -> None:
+    batches = split(b"[\n1,\n", b"9" * 6, b"9" * 5, b",2]", limit=10)
+    assert [batch.documents for batch in batches] == [[b"1\n"], [b"2\n"]]
+    assert [(line, finding.code) for batch in batches for line, finding in batch.findings] == [(3, "input-size")]

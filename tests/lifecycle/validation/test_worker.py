@@ -11,7 +11,16 @@ import pytest
 from choria_lifecycle.validation.parallel import SEGMENT_SIZE
 from choria_lifecycle.validation.policy import Policy
 from choria_lifecycle.validation.source import segments
-from choria_lifecycle.validation.worker import Job, request, start_worker, validate_segment
+from choria_lifecycle.validation.worker import (
+    MAX_FINDINGS,
+    Job,
+    SegmentResult,
+    WorkerEnded,
+    request,
+    start_worker,
+    validate_segment,
+)
+from choria_lifecycle.wire.jsontext import MAX_SIZE
 
 if TYPE_CHECKING:
     import subprocess
@@ -52,3 +61,54 @@ def test_the_size_of_results_is_limited(tmp_path: Path) -> None:
     results = [validate_segment(job, segment) for segment in segments(path, SEGMENT_SIZE)]
     assert sum(len(each.result.findings) for each in results if each.result is not None) <= 20_000
     assert len(pickle.dumps(results)) < 4_000_000
+
+
+def test_the_documents_of_a_segment_are_returned_on_request(tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    good = b'{"protocol":"io.choria.other"}\n'
+    path.write_bytes(b"{}\n" + good + b"\n" + good + b"{}\n")
+    segment = (3, path.stat().st_size)
+    both = validate_segment(Job(path=path, policy=POLICY, valid=True, rejected=True), segment)
+    assert (both.segment, both.lines) == (segment, 4)
+    assert both.result is not None
+    assert (both.result.valid, both.result.rejected) == ([good, good], [b"{}\n"])
+    assert [line for line, _ in both.result.findings] == [1, 3, 4]
+    neither = validate_segment(Job(path=path, policy=POLICY), segment)
+    assert neither.result is not None
+    assert (neither.result.valid, neither.result.rejected) == ([], [])
+    assert neither.result.counts == both.result.counts
+
+
+@pytest.mark.parametrize(
+    ("returned", "has_result"), [({}, True), ({"valid": True}, False), ({"rejected": True}, False)], ids=str
+)
+def test_a_segment_with_an_oversized_document_to_return_has_no_result(
+    returned: dict[str, bool], has_result: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "events.ndjson"
+    path.write_bytes(b"x" * (MAX_SIZE + 1) + b"\n")
+    found = validate_segment(Job(path=path, policy=POLICY, **returned), (0, path.stat().st_size))
+    assert (found.result is not None, found.lines) == (has_result, int(has_result))
+
+
+def test_a_segment_with_too_many_findings_has_no_result(tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    path.write_bytes(b"{}\n" * (MAX_FINDINGS + 1))
+    job = Job(path=path, policy=POLICY)
+    assert validate_segment(job, (0, 3 * MAX_FINDINGS)).result is not None
+    assert validate_segment(job, (0, path.stat().st_size)) == SegmentResult((0, path.stat().st_size), 0, None)
+
+
+def test_a_worker_returns_what_this_process_would(worker: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    path.write_bytes(b"{}\nnonsense\n")
+    job = Job(path=path, policy=POLICY, rejected=True)
+    assert request(worker, job, (0, 12)) == validate_segment(job, (0, 12))
+
+
+def test_a_worker_ends_with_its_standard_input(worker: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    assert worker.stdin is not None
+    worker.stdin.close()
+    assert worker.wait(20) == 0
+    with pytest.raises(WorkerEnded):
+        request(worker, Job(path=tmp_path, policy=POLICY), (0, 1))

@@ -9,7 +9,7 @@ import pytest
 import choria_lifecycle as lifecycle
 from choria_lifecycle import Format, InvalidEvent, UnknownProtocol
 from choria_lifecycle.wire import codec
-from choria_lifecycle.wire.cloudevents import is_time, source_of
+from choria_lifecycle.wire.cloudevents import is_time, source_of, unwrap
 from tests.bed.samples import ENVELOPE, STARTUP, compact, make_event
 
 
@@ -162,3 +162,33 @@ def test_times(text: str) -> None:
 )
 def test_invalid_times(text: str) -> None:
     assert not is_time(text)
+
+
+def test_an_event_without_an_envelope_is_unwrapped_as_it_is() -> None:
+    for document in (STARTUP, STARTUP | {"data": {}}, {"protocol": "other"}, {}):
+        parsed = unwrap(document)
+        assert (parsed.format, parsed.path, parsed.header, parsed.findings) == (Format.CHORIA, "$", {}, [])
+        assert parsed.data is document
+
+
+def test_an_envelope_is_unwrapped_with_its_header() -> None:
+    parsed = unwrap(ENVELOPE)
+    assert (parsed.format, parsed.data, parsed.path) == (Format.CLOUDEVENTS, STARTUP, "$.data")
+    assert parsed.header == {name: ENVELOPE[name] for name in ("type", "source", "subject")}
+    encoded = {**ENVELOPE, "data": None, "subject": 5, "data_base64": base64.b64encode(compact(STARTUP)).decode()}
+    parsed = unwrap(encoded)
+    assert (parsed.data, parsed.path) == (STARTUP, "$.data_base64")
+    assert parsed.header.keys() == {"type", "source"}
+    assert [finding.code for finding in parsed.findings] == ["envelope-type"]
+
+
+def test_all_errors_of_an_envelope_are_found_and_its_data_is_still_returned() -> None:
+    parsed = unwrap({"data": STARTUP, "id": "", "time": "now", "dataschema": None})
+    assert parsed.data is STARTUP
+    assert [(finding.path, finding.code) for finding in parsed.findings] == [
+        ("$.specversion", "envelope-required"),
+        ("$.id", "envelope-empty"),
+        ("$.source", "envelope-required"),
+        ("$.type", "envelope-required"),
+        ("$.time", "envelope-time"),
+    ]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,15 @@ import pytest
 import choria_lifecycle as lifecycle
 from choria_lifecycle import Format, InvalidEvent
 from choria_lifecycle.wire import codec
+from choria_lifecycle.wire.quick import (
+    CURRENT_PROTOCOLS,
+    DECODE_ERRORS,
+    QUICK_DECODERS,
+    TYPE_OFFSET,
+    decode_by_header,
+    normalise_protocol,
+)
+from choria_schemas.registry import CONTRACTS
 from tests.bed.samples import ENVELOPE, STARTUP, compact, every_type, make_event
 
 
@@ -79,3 +89,75 @@ def test_the_last_of_duplicate_keys_counts() -> None:
     raw = compact(ENVELOPE)[:-1] + b',"type":"io.choria.lifecycle.v1.alive"}'
     with pytest.raises(InvalidEvent):
         lifecycle.parse(raw)
+
+
+def expected(name: str) -> lifecycle.Event:
+    return make_event(name, identity="n1.example.net")
+
+
+@every_type
+@pytest.mark.parametrize("format", list(Format))
+def test_the_byte_at_the_offset_selects_the_decoder_of_gos_layout(name: str, format: Format) -> None:
+    raw = codec.encode(expected(name), format)
+    assert QUICK_DECODERS[raw[TYPE_OFFSET]](raw) == expected(name)
+    assert expected(name).protocol in CURRENT_PROTOCOLS
+
+
+@every_type
+def test_a_decoder_rejects_other_types(name: str) -> None:
+    for other in lifecycle.EVENT_TYPES:
+        raw = codec.encode(expected(other))
+        if other != name:
+            with pytest.raises(DECODE_ERRORS):
+                QUICK_DECODERS[codec.encode(expected(name))[TYPE_OFFSET]](raw)
+
+
+@every_type
+@pytest.mark.parametrize("format", list(Format))
+def test_the_header_selects_the_decoder_in_any_layout(name: str, format: Format) -> None:
+    document = json.loads(codec.encode(expected(name), format))
+    raw = json.dumps(dict(reversed(document.items())), indent=1).encode()
+    assert decode_by_header(raw) == expected(name)
+    old = raw.replace(f"io.choria.lifecycle.v1.{name}".encode(), f"choria:lifecycle:{name}:1".encode())
+    assert decode_by_header(old) == expected(name)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"protocol":5}',
+        b'{"protocol":"io.choria.other"}',
+        b'{"specversion":"1.0","source":"io.choria.lifecycle","type":{}}',
+        compact(STARTUP)[:-1],
+        compact(STARTUP)[:-1] + b',"x":"\xff"}',
+        compact(STARTUP | {"timestamp": 2**63}),
+        compact(STARTUP | {"version": None}),
+        compact(ENVELOPE | {"subject": "n2"}),
+        compact(ENVELOPE | {"time": "2026-11-22T24:00:00Z"}),
+        compact(ENVELOPE | {"source": "io.choria.machine"}),
+        compact(ENVELOPE | {"data_base64": "e30="}),
+    ],
+)
+def test_every_other_document_raises_one_of_the_decode_errors(raw: bytes) -> None:
+    with pytest.raises(DECODE_ERRORS):
+        decode_by_header(raw)
+
+
+@pytest.mark.parametrize(
+    "time", ["2026-11-22T24:00:00Z", "2026-02-30T08:33:56Z", "2026-11-22T08:33:56+00:00", "x" * 20]
+)
+def test_the_quick_decoder_of_envelopes_rejects_invalid_and_unusual_times(time: str) -> None:
+    raw = codec.encode(make_event(), Format.CLOUDEVENTS).replace(b"2026-11-22T08:33:56Z", time.encode())
+    assert time.encode() in raw
+    with pytest.raises(DECODE_ERRORS):
+        QUICK_DECODERS[raw[TYPE_OFFSET]](raw)
+
+
+def test_only_an_old_spelling_is_replaced() -> None:
+    event = make_event()
+    contract = CONTRACTS["choria:lifecycle:startup:1"]
+    assert normalise_protocol(event, contract) is event
+    assert normalise_protocol(replace(event, protocol="choria:lifecycle:startup:1"), contract) == event
