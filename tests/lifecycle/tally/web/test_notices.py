@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from choria_lifecycle.tally.web.notices import notices
 from tests.bed import tally_states
 from tests.bed.page import parsed
 
@@ -86,3 +87,14 @@ def test_no_notices_while_all_is_well() -> None:
     html = parsed(tally_states.typical())
     assert not list(html.all("ul"))
     assert html.one("p", **{"class": "state"}).text == "Leader of TALLY"
+
+
+def test_errors_come_first_and_foreign_text_is_escaped() -> None:
+    status = tally_states.troubled()
+    status["election"], status["election_why"] = "<b>TALLY</b>", "\x1b[2J"
+    found = list(notices(status))
+    assert [notice.level == "error" for notice in found] == [True] + [False] * (len(found) - 1)
+    [standby] = [notice.text for notice in found if "Standby" in notice.text]
+    assert standby == (
+        "Standby, not taking part in the election <bdi>&lt;b&gt;TALLY&lt;/b&gt;</bdi>: <bdi>\\x1b[2J</bdi>."
+    )
