@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import choria_lifecycle as lifecycle
+from choria_lifecycle.cli.command import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,3 +77,28 @@ def test_foreign_lines_in_a_traceback_are_indented_and_escaped(probe: Callable[.
     assert "  10:00:00 [startup] forged" in trace
     assert all(line.startswith("  ") and line.isprintable() for line in trace)
     assert last.startswith("lifecycle: error: a\\x1b[2J")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (lifecycle.NoStream("it broke"), 2),
+        (lifecycle.MissingExtra("it broke", extra="cli"), 2),
+        (lifecycle.AddressInUse("it broke", host="127.0.0.1", port=8080), 5),
+        (Failure("it broke"), 1),
+        (Failure("it broke", 2), 2),
+    ],
+)
+def test_an_error_of_the_command_has_its_exit_code(error: Exception, code: int, probe: Callable[..., Result]) -> None:
+    result = probe(raising(error))
+    assert (result.exit_code, result.stderr) == (code, f"lifecycle: error: {error}\n")
+
+
+def test_an_error_about_a_file_names_it(probe: Callable[..., Result]) -> None:
+    result = probe(raising(PermissionError(13, "Permission denied", "events\n")))
+    assert (result.exit_code, result.stderr) == (1, "lifecycle: error: events\\n: Permission denied\n")
+
+
+def test_output_is_flushed_before_the_command_ends(probe: Callable[..., Result]) -> None:
+    result = probe(lambda: print("shown", end=""))
+    assert (result.exit_code, result.stdout) == (0, "shown")

@@ -9,6 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from choria_lifecycle.cli.command import Failure
+from choria_lifecycle.cli.results import create_file
+from choria_lifecycle.wire.jsontext import MAX_SIZE
 from tests.bed.validated import (
     BAD,
     BOUNDED,
@@ -97,3 +100,35 @@ def test_no_element_is_lost(documents: list[bytes], indent: int | None, compress
     assert valid == b"".join(line for line, good in zip(lines, is_good, strict=True) if good)
     assert rejects == b"".join(line for line, good in zip(lines, is_good, strict=True) if not good)
     assert totals(result) == (len(documents), sum(is_good), len(documents) - sum(is_good))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "file"), [([], "rejects"), (["--ignore", "input"], "valid")], ids=["rejected", "ignored"]
+)
+def test_an_oversized_document_is_written_on_one_line(arguments: list[str], file: str, run: Run) -> None:
+    document = b'[{"x":\n"' + b"y" * MAX_SIZE + b'"}\n]'
+    run("validate", "--rejects", "rejects", "--valid", "valid", *arguments, stdin=document)
+    assert Path(file).read_bytes() == document[1:-2].replace(b"\n", b" ") + b"\n"
+    assert Path("rejects" if file == "valid" else "valid").read_bytes() == b""
+
+
+def test_no_file_is_created_without_a_name() -> None:
+    with create_file(None) as file:
+        assert file is None
+
+
+def test_a_file_that_cannot_be_created_is_a_failure() -> None:
+    with pytest.raises(Failure, match="cannot create missing/x: No such file or directory") as caught:
+        create_file(Path("missing/x")).__enter__()
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_file_that_cannot_be_written_is_a_failure() -> None:
+    context = create_file(Path("/dev/full"))
+    file = context.__enter__()
+    assert file is not None
+    file.write(b"x")
+    with pytest.raises(Failure, match="cannot write /dev/full: No space left on device") as caught:
+        context.__exit__(None, None, None)
+    assert caught.value.exit_code == 1
