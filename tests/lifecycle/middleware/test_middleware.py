@@ -10,58 +10,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.config.settings import ConnectionSettings
-from choria_lifecycle.demo import embedded
+from choria_lifecycle.middleware.delivery import Counters
 from choria_lifecycle.middleware.memory import InMemoryTransport
 from choria_lifecycle.middleware.middleware import Middleware
-from choria_lifecycle.nats import NatsTransport
+from tests.bed.samples import BASE
+from tests.bed.subscriptions import is_balanced, startup, take
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator
-
     from choria_lifecycle.middleware.transport import Transport
 
-ME = {"identity": "n1.example.net", "component": "server"}
 MACHINE = (
     b'{"protocol":"io.choria.machine.v1.transition","id":"x","identity":"n1.example.net","timestamp":1,'
     b'"machine":"m","version":"1","transition":"t","from_state":"a","to_state":"b","info_source":"i"}'
 )
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[embedded.Server]:
-    with embedded.nats_server() as running:
-        yield running
-
-
-@pytest.fixture(params=["memory", "nats"])
-async def transport(request: pytest.FixtureRequest) -> AsyncGenerator[Transport]:
-    made: Transport = InMemoryTransport()
-    if request.param == "nats":
-        url = request.getfixturevalue("server").url
-        made = await NatsTransport.open(ConnectionSettings(servers=(url,)), 5)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def middleware(transport: Transport) -> AsyncGenerator[Middleware]:
-    async with Middleware(transport, limit=100) as opened:
-        yield opened
-
-
-def startup(component: str = "server", version: str = "1.0.0") -> lifecycle.Event:
-    return lifecycle.startup(identity="n1.example.net", component=component, version=version)
-
-
-async def take(subscription: Any, count: int) -> list[Any]:
-    return [await anext(subscription) for _ in range(count)]
-
-
-def balanced(subscription: Any) -> bool:
-    counters = subscription.counters
-    seen = counters.delivered + counters.rejected + counters.filtered + counters.dropped
-    return bool(counters.received == seen + subscription.queued)
 
 
 async def test_a_published_event_is_received(middleware: Middleware) -> None:
@@ -69,7 +30,7 @@ async def test_a_published_event_is_received(middleware: Middleware) -> None:
     async with middleware.events() as events:
         await middleware.publish(event)
         assert await anext(events) == event
-    assert events.counters == lifecycle_counters(received=1, delivered=1)
+    assert events.counters == Counters(received=1, delivered=1)
 
 
 @pytest.mark.parametrize("format", list(lifecycle.Format))
@@ -134,16 +95,16 @@ async def test_types_and_components_are_filtered(
             assert subscription.counters.delivered == len(expected)
             assert subscription.counters.rejected == 0
             assert subscription.queued == 0
-            assert balanced(subscription)
+            assert is_balanced(subscription)
 
 
 async def test_an_event_on_a_wrong_subject_is_filtered(middleware: Middleware, transport: Transport) -> None:
     async with middleware.events("alive") as events:
         await transport.publish([("choria.lifecycle.event.alive.server", lifecycle.encode(startup()))], 5)
-        await middleware.publish(lifecycle.alive(version="1", **ME))
+        await middleware.publish(lifecycle.alive(version="1", **BASE))
         assert type(await anext(events)).__name__ == "Alive"
         assert events.counters.filtered == 1
-        assert balanced(events)
+        assert is_balanced(events)
 
 
 async def test_components_with_dots_are_received_without_a_filter(middleware: Middleware, transport: Transport) -> None:
@@ -171,7 +132,7 @@ async def test_invalid_messages_are_counted_or_delivered_with_their_error(
     ]
     assert [delivery.event is None for delivery in received] == [True, True, False]
     for subscription in (events, deliveries):
-        assert subscription.counters == lifecycle_counters(received=3, delivered=1, rejected=2)
+        assert subscription.counters == Counters(received=3, delivered=1, rejected=2)
 
 
 async def test_a_slow_program_loses_the_newest_messages(middleware: Middleware) -> None:
@@ -184,7 +145,7 @@ async def test_a_slow_program_loses_the_newest_messages(middleware: Middleware) 
         assert await take(events, 100) == sent[:100]
         await middleware.publish(sent[0])
         assert await anext(events) == sent[0]
-        assert balanced(events)
+        assert is_balanced(events)
 
 
 async def test_messages_discarded_on_leaving_are_counted(middleware: Middleware) -> None:
@@ -193,7 +154,7 @@ async def test_messages_discarded_on_leaving_are_counted(middleware: Middleware)
         await middleware.flush()
         await anext(events)
     assert (events.queued, events.counters.received) == (2, 3)
-    assert balanced(events)
+    assert is_balanced(events)
     assert [event async for event in events] == []
     await middleware.publish(startup())
     await middleware.flush()
@@ -402,7 +363,7 @@ async def test_the_queue_is_bounded_in_bytes() -> None:
         await take(events, 2)
         await middleware.publish_many([event] * 3)
         assert (events.queued, events.counters.dropped) == (3, 3)
-        assert balanced(events)
+        assert is_balanced(events)
         await take(events, 3)
         await middleware.publish(startup(version="x" * 10_000))  # larger than the limit, but alone
         assert events.queued == 1
@@ -414,9 +375,3 @@ def test_a_second_event_loop_is_refused() -> None:
         first.run(middleware.publish(startup()))
         with pytest.raises(RuntimeError, match="another event loop"):
             second.run(middleware.publish(startup()))
-
-
-def lifecycle_counters(**values: int) -> Any:
-    from choria_lifecycle.middleware.middleware import Counters
-
-    return Counters(**values)

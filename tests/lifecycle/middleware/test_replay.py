@@ -13,25 +13,18 @@ import pytest
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.config.settings import ConnectionSettings
-from choria_lifecycle.demo import embedded
 from choria_lifecycle.middleware.memory import InMemoryTransport
 from choria_lifecycle.middleware.middleware import Middleware
 from choria_lifecycle.middleware.transport import covers
 from choria_lifecycle.nats import NatsTransport
+from tests.bed.subscriptions import LIMIT, take
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator
+    from collections.abc import AsyncGenerator
 
     from choria_lifecycle.middleware.transport import Transport
 
 ALL = 0
-LIMIT = 100
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[embedded.Server]:
-    with embedded.nats_server() as running:
-        yield running
 
 
 @pytest.fixture(params=["memory", "nats"])
@@ -52,18 +45,8 @@ async def transport(request: pytest.FixtureRequest) -> AsyncGenerator[Transport]
     await client.close()
 
 
-@pytest.fixture
-async def middleware(transport: Transport) -> AsyncGenerator[Middleware]:
-    async with Middleware(transport, limit=LIMIT) as opened:
-        yield opened
-
-
 def alive(number: int, component: str = "server") -> lifecycle.Event:
     return lifecycle.alive(identity=f"n{number}.example.net", component=component, version="1.0.0")
-
-
-async def take(subscription: Any, count: int) -> list[Any]:
-    return [await anext(subscription) for _ in range(count)]
 
 
 async def test_stored_events_come_before_new_ones(middleware: Middleware) -> None:

@@ -1,0 +1,42 @@
+"""The transports, NATS and in memory, over which each test of the middleware runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from choria_lifecycle.config.settings import ConnectionSettings
+from choria_lifecycle.demo import embedded
+from choria_lifecycle.middleware.memory import InMemoryTransport
+from choria_lifecycle.middleware.middleware import Middleware
+from choria_lifecycle.nats import NatsTransport
+from tests.bed.subscriptions import LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterator
+
+    from choria_lifecycle.middleware.transport import Transport
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[embedded.Server]:
+    """A server without streams; a test that adds one deletes it."""
+    with embedded.nats_server() as running:
+        yield running
+
+
+@pytest.fixture(params=["memory", "nats"])
+async def transport(request: pytest.FixtureRequest) -> AsyncGenerator[Transport]:
+    made: Transport = InMemoryTransport()
+    if request.param == "nats":
+        url = request.getfixturevalue("server").url
+        made = await NatsTransport.open(ConnectionSettings(servers=(url,)), 5)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def middleware(transport: Transport) -> AsyncGenerator[Middleware]:
+    async with Middleware(transport, limit=LIMIT) as opened:
+        yield opened
