@@ -15,7 +15,7 @@ import asyncio
 import logging
 import random
 from dataclasses import dataclass, field
-from itertools import count, pairwise
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,7 +25,6 @@ from hypothesis import strategies as st
 from choria_lifecycle.election.campaign import Campaign
 from choria_lifecycle.errors import ConnectionFailed, LifecycleError, NotAuthorised, OptionError
 from choria_lifecycle.middleware.bucket import InMemoryBucket, RevisionConflict, WriteResult
-from choria_lifecycle.support.clock import steady
 from tests.bed import virtual
 
 if TYPE_CHECKING:
@@ -572,11 +571,6 @@ async def test_a_campaign_can_be_entered_only_once() -> None:
 def test_unusable_names_are_refused(election: str, candidate: str, message: str) -> None:
     with pytest.raises(OptionError, match=message):
         Campaign(InMemoryBucket("B", 10.0), election, candidate)
-
-
-def test_the_steady_clock_never_goes_back() -> None:
-    times = [steady() for _ in range(1000)]
-    assert all(before <= after for before, after in pairwise(times))
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from choria_lifecycle.support.clock import SystemClock
+from choria_lifecycle.support.clock import SystemClock, steady
 
 
 async def test_system_clock() -> None:
@@ -14,3 +14,8 @@ async def test_system_clock() -> None:
     await clock.sleep_until(now - 5)
     await clock.sleep_until(now + 0.02)
     assert clock.now() >= now + 0.02
+
+
+def test_the_steady_clock_never_goes_back() -> None:
+    times = [steady() for _ in range(1000)]
+    assert all(before <= after for before, after in pairwise(times))
