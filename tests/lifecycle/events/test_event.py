@@ -5,11 +5,23 @@ from datetime import UTC, datetime
 import pytest
 
 import choria_lifecycle as lifecycle
+from choria_lifecycle.events.event import type_name
+from choria_schemas.lifecycle.v1 import Startup
 from tests.bed.samples import BASE
 
 
 def test_event_types() -> None:
     assert lifecycle.EVENT_TYPES == ("alive", "governor", "provisioned", "shutdown", "startup", "upgraded")
+
+
+def test_the_type_of_an_event_is_that_of_its_class() -> None:
+    assert type_name(Startup) == "startup"
+
+    class Restart(Startup):
+        pass
+
+    with pytest.raises(TypeError, match=r"^Restart is not a lifecycle event$"):
+        type_name(Restart)
 
 
 def test_event_time() -> None:

@@ -3,17 +3,91 @@
 from __future__ import annotations
 
 import dataclasses
+import time
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import choria_lifecycle as lifecycle
-from tests.bed.samples import BASE
+from choria_lifecycle.errors import OptionError
+from choria_lifecycle.middleware.selection import EventFilter, Selection, parse_since
+from choria_schemas.machine.v1 import Transition
+from tests.bed.samples import BASE, TRANSITION
 from tests.bed.subscriptions import is_balanced, startup, take
 
 if TYPE_CHECKING:
     from choria_lifecycle.middleware.middleware import Middleware
     from choria_lifecycle.middleware.transport import Transport
+
+
+STARTUP = lifecycle.startup(identity="n1.example.net", component="server", version="1")
+SUBJECT = "choria.lifecycle.event.startup.server"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "matches"),
+    [
+        ({}, True),
+        ({"types": ["alive", "startup"]}, True),
+        ({"types": ["alive"]}, False),
+        ({"components": ["other", "server"]}, True),
+        ({"components": ["serve"]}, False),
+        ({"identities": ["db*", "n?.example.[mn]et"]}, True),
+        ({"identities": ["N1.example.net"]}, False),
+        ({"types": ["startup"], "components": ["server"], "identities": ["db*"]}, False),
+    ],
+)
+def test_a_filter_keeps_an_event_that_meets_all_conditions(wanted: dict[str, list[str]], matches: bool) -> None:
+    assert EventFilter(**wanted).matches_event(STARTUP) is matches
+
+
+def test_a_filter_by_component_drops_events_without_one() -> None:
+    machine = Transition(**TRANSITION)
+    assert EventFilter(identities=["n1.*"]).matches_event(machine)
+    assert not EventFilter(components=["server"]).matches_event(machine)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "subject", "matches"),
+    [
+        ({}, SUBJECT, True),
+        ({}, "choria.lifecycle.event.startup", False),
+        ({"types": ["startup"], "components": ["server"]}, SUBJECT, True),
+        ({"types": ["alive"]}, SUBJECT, False),
+        ({"components": ["a"]}, SUBJECT, False),
+        ({"components": ["a.b"]}, "choria.lifecycle.event.startup.a.b", True),
+        ({"components": ["a"]}, "choria.lifecycle.event.startup.a.b", False),
+        ({"identities": ["db*"]}, SUBJECT, True),
+    ],
+)
+def test_a_filter_keeps_a_subject_by_type_and_component(
+    wanted: dict[str, list[str]], subject: str, matches: bool
+) -> None:
+    assert EventFilter(**wanted).matches_subject(subject) is matches
+
+
+def test_only_what_the_subject_does_not_select_is_filtered() -> None:
+    def filtered(*asked: Any) -> tuple[bool, bool]:
+        selection = Selection.events(*asked)
+        return selection.filter_subjects, selection.filter_events
+
+    assert filtered(None, None) == (False, False)
+    assert filtered("alive", "server") == (False, True)
+    assert filtered(["alive", "startup"], None) == (True, True)
+    assert filtered(None, "a.b") == (True, True)
+    assert Selection.on_subject("a.>") == Selection(subject="a.>")
+
+
+def test_a_start_time_is_given_in_seconds_since_the_epoch() -> None:
+    zone = timezone(timedelta(hours=2))
+    assert parse_since(datetime(1970, 1, 1, 3, tzinfo=zone)) == 3600.0
+    assert parse_since(0) == parse_since(timedelta.max) == 0.0
+    assert isinstance(parse_since(7), float)
+    before = time.time()
+    assert before - 60 <= parse_since(timedelta(minutes=1)) <= time.time() - 60
+    with pytest.raises(OptionError, match=r"^since needs a time zone: 2026-01-01T00:00:00$"):
+        parse_since(datetime(2026, 1, 1))  # noqa: DTZ001
 
 
 ASKED = [
