@@ -18,7 +18,6 @@ from choria_lifecycle import doctor
 from choria_lifecycle.config import discovery
 from choria_lifecycle.config import resolve as resolving
 from choria_lifecycle.demo import embedded
-from choria_lifecycle.doctor.rules import check_settings
 from choria_lifecycle.errors import ConfigError, ConnectionFailed, MissingExtra, NotAuthorised
 from tests.bed.certificates import Authority
 from tests.bed.choria import choria_broker, client_token, write_credentials
@@ -296,22 +295,6 @@ async def test_unusable_settings_are_reported_instead_of_raised(options: dict[st
     checks = await doctor.check_connection(**options, environ={"USER": "alice"})
     assert (checks[-1].severity, checks[-1].error) == ("error", kind)
     assert not of(checks, "broker")
-
-
-@pytest.mark.parametrize(
-    ("server", "given", "warned"),
-    [
-        ("broker.example.net", {"user": "u", "password": SECRET}, True),
-        ("broker.example.net", {"token": SECRET}, True),
-        ("broker.example.net", {}, False),
-        ("tls://broker.example.net", {"token": SECRET}, False),
-        ("localhost", {"token": SECRET}, False),
-    ],
-)
-def test_a_password_in_the_clear(server: str, given: dict[str, str], warned: bool) -> None:
-    checks = list(check_settings(resolving.resolve(server, environ={}, **given)))
-    assert (("warning", "tls", None) in of(checks, "settings")) == warned
-    assert SECRET not in said(checks)
 
 
 def test_show_is_also_a_function(tmp_path: Path) -> None:
