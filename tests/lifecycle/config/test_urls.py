@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from choria_lifecycle.config.resolve import resolve
-from choria_lifecycle.config.urls import redact
+from choria_lifecycle.config.urls import read_urls, redact
 from choria_lifecycle.errors import ConfigError
 
 SECRET = "s3cret"
@@ -110,3 +110,20 @@ def test_different_users_in_urls() -> None:
 )
 def test_redacted(url: str, shown: str) -> None:
     assert redact(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("servers", "credentials"),
+    [
+        ("nats://a,b", None),
+        ("nats://@a", None),
+        ("nats://:@a", {"user": "", "password": ""}),
+        ("nats://t%40ken@a", {"token": "t@ken"}),
+        ("nats://u%3A:p%2Fw@a,b", {"user": "u:", "password": "p/w"}),
+        ("nats://u:p@a,nats://u:p@b", {"user": "u", "password": "p"}),
+    ],
+)
+def test_credentials_are_separated_from_the_urls(servers: str, credentials: dict[str, str] | None) -> None:
+    urls, found = read_urls(servers)
+    assert found == credentials
+    assert all(url in ("nats://a:4222", "nats://b:4222") for url in urls)

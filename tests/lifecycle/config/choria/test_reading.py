@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from choria_lifecycle.config.choria.configuration import Problem
+from choria_lifecycle.config.choria.reading import DEFAULT, ConfigReader, Problem, Value, exists
 from choria_lifecycle.errors import ConfigError
 from tests.bed.configurations import ETC, PLUGIN, RC, build, found, load, names
 
@@ -409,3 +409,37 @@ def test_no_secret_is_shown(text: str, place: str, tmp_path: Path) -> None:
         repr(dict(configuration.raw).values()),
     ]
     assert not any(SECRET in each for each in (*shown, *map(str, configuration.problems)))
+
+
+def test_a_later_file_overrides_only_its_own_keys(tmp_path: Path) -> None:
+    build(tmp_path, {"a.conf": "identity = a\nttl = 5\n", "b.conf": "identity = b\n"})
+    reader = ConfigReader("")
+    for name in ("a.conf", "b.conf"):
+        reader.read(tmp_path / name)
+    assert reader.values["identity"] == Value("b", f"{tmp_path}/b.conf:1")
+    assert reader.raw["ttl"] == Value("5", f"{tmp_path}/a.conf:2")
+    assert reader.values["plugin.choria.use_srv"].origin == DEFAULT
+    assert reader.files == [tmp_path / "a.conf", tmp_path / "b.conf"]
+    assert reader.problems == []
+
+
+def test_a_reported_place_is_safe_to_show() -> None:
+    reader = ConfigReader("")
+    reader.report("note", "a\x1b[2J", "words")
+    assert reader.problems == [Problem("note", r"a\x1b[2J", "words")]
+
+
+def test_a_value_shows_only_its_origin() -> None:
+    assert repr(Value(SECRET, "client.conf:1")) == "Value(origin='client.conf:1')"
+
+
+def test_a_path_that_cannot_be_seen_counts_as_existing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    assert {name: exists(tmp_path / name) for name in ("file", "loop", "missing", "file/below", "a\0b")} == {
+        "file": True,
+        "loop": True,
+        "missing": False,
+        "file/below": False,
+        "a\0b": False,
+    }
