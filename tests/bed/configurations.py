@@ -1,4 +1,4 @@
-"""Configurations of Choria's in a folder that stands for the root of the file system."""
+"""Choria configurations below a folder that stands for the root of the file system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The transports, NATS and in memory, over which each test of the middleware runs."""
+"""The transports, NATS and in memory, that the middleware's tests run over."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_a_creds_file_signs_and_is_read_again_for_each_connection(tmp_path: Path
             connecting()
 
 
-def test_creds_that_do_not_expire_or_cannot_be_read_by_us_are_left_to_the_server(tmp_path: Path) -> None:
+def test_creds_with_an_opaque_jwt_are_left_to_the_server(tmp_path: Path) -> None:
     path = tmp_path / "alice.creds"
     seed = servers.Operator().creds(path).read_text().partition("\n\n")[2]
     for jwt in ("not.a.jwt", "opaque"):

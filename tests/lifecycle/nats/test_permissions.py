@@ -64,7 +64,7 @@ async def test_a_confirmed_subscription_is_left_to_its_owner(known: bool) -> Non
     assert watcher.dispatch('Permissions Violation for Subscription to "a"') is known
 
 
-async def test_a_refused_inbox_concerns_those_who_need_replies() -> None:
+async def test_a_refused_inbox_concerns_only_callers_that_need_replies() -> None:
     watcher = PermissionWatcher(INBOX)
     with watcher.publishing({"a"}, inbox=True) as stored, watcher.publishing({"a"}) as plain:
         assert not watcher.dispatch('Permissions Violation for Subscription to "_INBOX.meadow.1"')

@@ -1,4 +1,4 @@
-"""The values and problems that lines and files lead to, without secrets."""
+"""Values and problems of configuration files, without secrets."""
 
 from __future__ import annotations
 
