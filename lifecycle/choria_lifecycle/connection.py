@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.config.settings import ConnectionOptions, ConnectionSettings
     from choria_lifecycle.events.event import Event
+    from choria_lifecycle.nats import NatsTransport
 
-__all__ = ["connect", "publish_once"]
+__all__ = ["connect", "open_transport", "publish_once"]
 
 
 @asynccontextmanager
@@ -58,15 +59,26 @@ async def connect(
         MissingExtra: an optional package is not installed: for creds and nkey files, Choria's tokens, or SRV records.
         OptionError: an option is unknown.
     """
+    check_options(options, "timeout", "limit", "limit_bytes", "environ")
+    transport = await open_transport(servers, timeout=timeout, environ=environ, **options)
+    async with Middleware(transport, limit=limit, limit_bytes=limit_bytes) as middleware:
+        yield middleware
+
+
+async def open_transport(
+    servers: str | Iterable[str] | None = None,
+    *,
+    timeout: float,
+    environ: Mapping[str, str] | None = None,
+    **options: Unpack[ConnectionOptions],
+) -> NatsTransport:
+    """Connect as `connect` does, to publish bytes that are not events; the caller closes the transport."""
     from choria_lifecycle.nats import NatsTransport
 
-    check_options(options, "timeout", "limit", "limit_bytes", "environ")
     environ = os.environ if environ is None else environ
     # In a thread: it reads files, and may run facter or puppet.
     settings = await asyncio.to_thread(_settings, servers, environ, options)
-    transport = await NatsTransport.open(settings, timeout)
-    async with Middleware(transport, limit=limit, limit_bytes=limit_bytes) as middleware:
-        yield middleware
+    return await NatsTransport.open(settings, timeout)
 
 
 def _settings(

@@ -17,7 +17,7 @@ from choria_lifecycle.cli.parameters import COLOR, duration
 from choria_lifecycle.cli.printer import READER_TIMEOUT
 from choria_lifecycle.cli.program import COMMANDS
 from choria_lifecycle.cli.view import Screen
-from choria_lifecycle.config.resolve import resolve
+from choria_lifecycle.connection import open_transport
 from choria_lifecycle.demo.embedded import nats_server
 from choria_lifecycle.demo.fleet import Totals, publish_schedule, simulate
 from choria_lifecycle.middleware.selection import EventFilter
@@ -68,11 +68,8 @@ def command(ctx: click.Context, nodes: int, seconds: float, seed: int, color: st
 
 
 async def _simulate(screen: Screen, totals: Totals, url: str, seconds: float) -> None:
-    from choria_lifecycle.nats import NatsTransport
-
     # The user's environment describes another server.
-    settings = resolve(url, name="lifecycle demo", environ={})
-    transport = await NatsTransport.open(settings, timeout=5)
+    transport = await open_transport(url, timeout=5, name="lifecycle demo", environ={})
     async with (
         lifecycle.Middleware(transport) as publisher,
         lifecycle.connect(url, name="lifecycle demo", environ={}) as viewer,

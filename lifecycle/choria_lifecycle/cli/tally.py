@@ -208,11 +208,10 @@ async def _run(
 
 async def _run_demo_fleet(url: str) -> None:
     """Publish the events of the simulated fleet, one run after another."""
-    from choria_lifecycle.config.resolve import resolve
+    from choria_lifecycle.connection import open_transport
     from choria_lifecycle.demo.fleet import publish_schedule, simulate
-    from choria_lifecycle.nats import NatsTransport
 
-    transport = await NatsTransport.open(resolve(url, name="lifecycle tally", environ={}), timeout=5)
+    transport = await open_transport(url, timeout=5, name="lifecycle tally", environ={})
     async with lifecycle.Middleware(transport) as publisher:
         seed = 0
         while True:
