@@ -16,6 +16,7 @@ import msgspec
 from choria_lifecycle.errors import ConnectionFailed, NotAuthorised
 from choria_lifecycle.middleware.bucket import RevisionConflict, WriteResult, check_key, no_bucket
 from choria_lifecycle.nats.api import Api, JetStreamError, NoReplyError, NoResponderError
+from choria_lifecycle.nats.jetstream import NO_STREAM
 from choria_lifecycle.support.log import logger
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ _MARKER_REASON: Final = "Nats-Marker-Reason"
 _RELEASED: Final = "Lifecycle-Released"
 
 # Error codes of JetStream (nats-server, server/errors.json).
-_NO_STREAM: Final = 10059
 _NO_MESSAGE: Final = 10037
 _WRONG_SEQUENCE: Final = 10071
 
@@ -149,7 +149,7 @@ class NatsBucket:
         return f"$KV.{self._name}.{key}"
 
     def _translate(self, error: NoReplyError | JetStreamError) -> LifecycleError:
-        if isinstance(error, JetStreamError) and (error.code == _NO_STREAM or not error.enabled):
+        if isinstance(error, JetStreamError) and (error.code == NO_STREAM or not error.enabled):
             return no_bucket(self._name)
         return ConnectionFailed(f"bucket {self._name}: {error}")
 
