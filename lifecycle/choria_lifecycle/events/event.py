@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "EVENT_CLASSES",
     "EVENT_TYPES",
+    "PROTOCOL_PREFIX",
     "Alive",
     "Event",
     "Governor",
@@ -35,12 +37,16 @@ __all__ = [
 Event = Alive | Governor | Provisioned | Shutdown | Startup | Upgraded
 """A lifecycle event: one of the six generated dataclasses."""
 
-_TYPE_NAMES: Final[Mapping[type, str]] = {
-    cls: cls.__name__.lower() for cls in (Alive, Governor, Provisioned, Shutdown, Startup, Upgraded)
-}
+EVENT_CLASSES: Final = (Alive, Governor, Provisioned, Shutdown, Startup, Upgraded)
+"""The classes of lifecycle events, sorted by name."""
+
+_TYPE_NAMES: Final[Mapping[type, str]] = {cls: cls.__name__.lower() for cls in EVENT_CLASSES}
 
 EVENT_TYPES: Final = tuple(_TYPE_NAMES.values())
 """The names of the event types, sorted."""
+
+PROTOCOL_PREFIX: Final = "io.choria.lifecycle.v1."
+"""The start of the protocols of lifecycle events; the event type follows."""
 
 
 def event_type(event: Event) -> str:

@@ -27,14 +27,12 @@ if TYPE_CHECKING:
 
 __all__ = ["alive", "governor", "new", "provisioned", "shutdown", "startup", "upgraded"]
 
-_EVENT_CLASSES: Final = (Alive, Governor, Provisioned, Shutdown, Startup, Upgraded)
-
-_make_alive = event_factory(Alive, _alive.PROTOCOL, _EVENT_CLASSES)
-_make_governor = event_factory(Governor, _governor.PROTOCOL, _EVENT_CLASSES)
-_make_provisioned = event_factory(Provisioned, _provisioned.PROTOCOL, _EVENT_CLASSES)
-_make_shutdown = event_factory(Shutdown, _shutdown.PROTOCOL, _EVENT_CLASSES)
-_make_startup = event_factory(Startup, _startup.PROTOCOL, _EVENT_CLASSES)
-_make_upgraded = event_factory(Upgraded, _upgraded.PROTOCOL, _EVENT_CLASSES)
+_make_alive = event_factory(Alive, _alive.PROTOCOL)
+_make_governor = event_factory(Governor, _governor.PROTOCOL)
+_make_provisioned = event_factory(Provisioned, _provisioned.PROTOCOL)
+_make_shutdown = event_factory(Shutdown, _shutdown.PROTOCOL)
+_make_startup = event_factory(Startup, _startup.PROTOCOL)
+_make_upgraded = event_factory(Upgraded, _upgraded.PROTOCOL)
 
 
 def startup(**options: Unpack[VersionOptions]) -> Startup:

@@ -15,18 +15,14 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Literal, NotRequired, TypedDict, TypeVar, get_args, get_type_hints
 
 from choria_lifecycle.errors import OptionError
+from choria_lifecycle.events.event import EVENT_CLASSES, Governor, type_name
 from choria_lifecycle.support.ids import uuid4
 from choria_lifecycle.support.text import quoted, safe
-from choria_schemas.lifecycle.v1.governor import Governor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
-    from choria_schemas.lifecycle.v1.alive import Alive
-    from choria_schemas.lifecycle.v1.provisioned import Provisioned
-    from choria_schemas.lifecycle.v1.shutdown import Shutdown
-    from choria_schemas.lifecycle.v1.startup import Startup
-    from choria_schemas.lifecycle.v1.upgraded import Upgraded
+    from choria_lifecycle.events.event import Alive, Provisioned, Shutdown, Startup, Upgraded
 
     E = TypeVar("E", Alive, Governor, Provisioned, Shutdown, Startup, Upgraded)
 
@@ -170,17 +166,17 @@ def option_names(cls: type) -> tuple[str, ...]:
     return tuple(field.name for field in fields(cls) if field.name != "protocol")
 
 
-def event_factory(cls: type[E], protocol: str, siblings: Iterable[type]) -> Callable[[dict[str, Any]], E]:
+def event_factory(cls: type[E], protocol: str) -> Callable[[dict[str, Any]], E]:
     """Return a function that creates an event from a dictionary of options, or reports all problems in one OptionError.
 
     Args:
         cls: a generated event class.
         protocol: the protocol of its events.
-        siblings: all event classes, to name the events that an unexpected option belongs to.
     """
     names = option_names(cls)
     texts = tuple(name for name in names if name not in _DEFAULTS)
-    owners = {name: [other.__name__.lower() for other in siblings if name in option_names(other)] for name in _CHECKS}
+    # The events that an unexpected option belongs to.
+    owners = {name: [type_name(other) for other in EVENT_CLASSES if name in option_names(other)] for name in _CHECKS}
 
     def make_checked(options: Mapping[str, object]) -> E:
         """Check each option by itself and create the event, or raise OptionError with all problems."""

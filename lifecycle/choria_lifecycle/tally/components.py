@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from choria_lifecycle.events.event import Event
     from choria_lifecycle.tally.labels import Labels
 
-__all__ = ["EVENT_CLASSES", "PRESENCE_EVENTS", "Component", "Components", "GovernorCounter", "Summary"]
+__all__ = ["COUNTED_EVENTS", "PRESENCE_EVENTS", "Component", "Components", "GovernorCounter", "Summary"]
 
-EVENT_CLASSES: Final = (Alive, Startup, Shutdown, Governor, Provisioned, Upgraded)
-"""The classes of lifecycle events, most frequent first."""
+COUNTED_EVENTS: Final = (Alive, Startup, Shutdown, Governor, Provisioned, Upgraded)
+"""The classes of the events that are counted, most frequent first, which is also the order of the metrics."""
 
 PRESENCE_EVENTS: Final = (Alive, Startup)
 """The classes of events that announce a node and its version."""
@@ -55,7 +55,7 @@ class Component:
         self.name = name
         self.shared = name == OTHER
         self.nodes = Nodes(labels, node_counter)
-        self.event_counts: dict[type[Event], int] = dict.fromkeys(EVENT_CLASSES, 0)
+        self.event_counts: dict[type[Event], int] = dict.fromkeys(COUNTED_EVENTS, 0)
         self.processing_seconds = 0.0
         self.expired = 0
         self.sweeps = 0

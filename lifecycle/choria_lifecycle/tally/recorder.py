@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from choria_lifecycle.events.event import Alive, Governor, Shutdown, Startup, Upgraded, type_name
-from choria_lifecycle.tally.components import EVENT_CLASSES, PRESENCE_EVENTS, Components, GovernorCounter, Summary
+from choria_lifecycle.tally.components import COUNTED_EVENTS, PRESENCE_EVENTS, Components, GovernorCounter, Summary
 from choria_lifecycle.tally.history import MAX_EXPIRED, MINUTE, ExpiredNode, History
 from choria_lifecycle.tally.labels import OTHER, Labels
 from choria_lifecycle.tally.limits import Limits
@@ -94,7 +94,7 @@ class Recorder:
                 self.history.counts_at(now).upgrades += 1
             if type(event) is Startup:
                 self.history.counts_at(now).startups += 1
-        elif isinstance(event, EVENT_CLASSES):
+        elif isinstance(event, COUNTED_EVENTS):
             self._record_other(event, now)
         elif isinstance(event, Transition):
             self.machines.transition(event)

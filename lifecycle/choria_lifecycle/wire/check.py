@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from choria_lifecycle.errors import InvalidEvent
-from choria_lifecycle.events.event import EVENT_TYPES
+from choria_lifecycle.events.event import EVENT_TYPES, PROTOCOL_PREFIX
 from choria_lifecycle.support.text import quoted, safe
 from choria_lifecycle.wire.cloudevents import Format, ParsedDocument, source_of, unwrap
 from choria_lifecycle.wire.finding import Finding, Severity, error_finding, finding_value
@@ -155,10 +155,10 @@ def _unknown_protocol(protocol: str, path: str) -> Finding:
 def _suggestion(protocol: str) -> str:
     """Suggest a lifecycle protocol; not a machine one, as Choria has machine events without a contract."""
     prefix, _, name = protocol.lower().rpartition(".")
-    if len(name) > _MAX_NAME or prefix not in (_LIFECYCLE_PREFIX, ""):
+    if len(name) > _MAX_NAME or prefix not in ("", PROTOCOL_PREFIX.removesuffix(".")):
         return ""
     near = get_close_matches(name, EVENT_TYPES, n=1)
-    return f"; did you mean {_LIFECYCLE_PREFIX}.{near[0]}?" if near else ""
+    return f"; did you mean {PROTOCOL_PREFIX}{near[0]}?" if near else ""
 
 
 def _check_envelope(parsed: ParsedDocument, inspection: Inspection) -> None:
@@ -300,7 +300,6 @@ def _field_name(path: str) -> str:
 _MAX_PATH: Final = 200
 # Created in advance, as there is no stack left when it is needed.
 _TOO_DEEP: Final = unreadable_document(InvalidEvent(TOO_DEEP_FOR_STACK, rule="depth"))
-_LIFECYCLE_PREFIX: Final = "io.choria.lifecycle.v1"
 _MAX_NAME: Final = 40
 _MAX_DOUBLE: Final = sys.float_info.max
 _match_step = re.compile(r"\.([^.\[]*)").match

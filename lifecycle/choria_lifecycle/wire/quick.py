@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from choria_lifecycle.events.event import EVENT_TYPES
+from choria_lifecycle.events.event import EVENT_TYPES, PROTOCOL_PREFIX
 from choria_lifecycle.wire.cloudevents import Envelope, Format, is_time, read_header, source_of
 from choria_schemas.registry import CONTRACTS
 
@@ -134,20 +134,19 @@ def _within(
     return lambda event: low <= value_of(event) <= high and least <= len(text_of(event)) <= most
 
 
-# Go writes the protocol first, and the second letter of the type identifies it: sTartup, sHutdown, pRovisioned, aLive,
-# uPgraded, gOvernor. In an envelope the same offset is inside an id of 36 characters, where the byte is a hexadecimal
-# digit, which none of those letters is. After a wrong guess the decoder raises.
-_LIFECYCLE_PREFIX: Final = "io.choria.lifecycle.v1."
 # From Python 3.14 on, fromisoformat accepts the hour 24, which RFC 3339 does not.
 _ACCEPTS_HOUR_24: Final = sys.version_info >= (3, 14)
 _ENVELOPE_START: Final = (
     '{"specversion":"1.0","id":"00000000-0000-4000-8000-000000000000","source":"io.choria.lifecycle","type":"'
 )
 
-TYPE_OFFSET: Final = len('{"protocol":"' + _LIFECYCLE_PREFIX) + 1
+# Go writes the protocol first, and the second letter of the type identifies it: sTartup, sHutdown, pRovisioned, aLive,
+# uPgraded, gOvernor. In an envelope the same offset is inside an id of 36 characters, where the byte is a hexadecimal
+# digit, which none of those letters is. After a wrong guess the decoder raises.
+TYPE_OFFSET: Final = len('{"protocol":"' + PROTOCOL_PREFIX) + 1
 """The offset of the byte that selects the decoder of a document in Go's layout."""
 
-CURRENT_PROTOCOLS: Final = frozenset(_LIFECYCLE_PREFIX + name for name in EVENT_TYPES)
+CURRENT_PROTOCOLS: Final = frozenset(PROTOCOL_PREFIX + name for name in EVENT_TYPES)
 """The protocols of lifecycle events in their current spelling."""
 
 
@@ -182,18 +181,18 @@ def _decode_envelope(raw: bytes) -> Event:
     return event
 
 
-_ENVELOPE_TYPE_OFFSET: Final = len(_ENVELOPE_START + _LIFECYCLE_PREFIX) + 1
+_ENVELOPE_TYPE_OFFSET: Final = len(_ENVELOPE_START + PROTOCOL_PREFIX) + 1
 _ENVELOPE_DECODERS: Final = {
     ord(name[1]): (
-        _envelope_decoder(_LIFECYCLE_PREFIX + name),
-        _bounds_check(_LIFECYCLE_PREFIX + name, skip="timestamp"),
+        _envelope_decoder(PROTOCOL_PREFIX + name),
+        _bounds_check(PROTOCOL_PREFIX + name, skip="timestamp"),
     )
     for name in EVENT_TYPES
 }
 
 QUICK_DECODERS: Final[Mapping[int, Callable[[bytes], Event]]] = {
     **dict.fromkeys(b"0123456789abcdefABCDEF", _decode_envelope),
-    **{ord(name[1]): _quick_decoder(_LIFECYCLE_PREFIX + name) for name in EVENT_TYPES},
+    **{ord(name[1]): _quick_decoder(PROTOCOL_PREFIX + name) for name in EVENT_TYPES},
 }
 """The decoder of a document in Go's layout, by its byte at `TYPE_OFFSET`.
 

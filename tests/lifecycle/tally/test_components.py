@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from choria_lifecycle.events.event import Governor
-from choria_lifecycle.tally.components import EVENT_CLASSES, Components, GovernorCounter, Summary
+from choria_lifecycle.tally.components import COUNTED_EVENTS, Components, GovernorCounter, Summary
 from choria_lifecycle.tally.labels import Labels
 from choria_lifecycle.tally.limits import Limits
 from tests.bed.tally_events import event
@@ -75,7 +75,7 @@ def test_nodes_of_components_that_share_a_series_have_different_keys() -> None:
 def test_a_component_counts_its_events_by_class() -> None:
     component = Components(Labels(Limits()))["server"]
     assert component.event_count == 0
-    assert list(component.event_counts) == list(EVENT_CLASSES)
+    assert list(component.event_counts) == list(COUNTED_EVENTS)
     for kind in ("alive", "alive", "shutdown"):
         component.event_counts[type(event(kind))] += 1
     assert component.event_count == 3
