@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from choria_lifecycle.events.event import EVENT_TYPES, Event, event_time, event_type
     from choria_lifecycle.events.factories import alive, governor, new, provisioned, shutdown, startup, upgraded
     from choria_lifecycle.events.subjects import subject
+    from choria_lifecycle.middleware.delivery import Delivery
     from choria_lifecycle.middleware.memory import InMemoryTransport
-    from choria_lifecycle.middleware.middleware import Delivery, Middleware
+    from choria_lifecycle.middleware.middleware import Middleware
     from choria_lifecycle.service.service import Service
     from choria_lifecycle.wire.cloudevents import Format, detect_format
     from choria_lifecycle.wire.codec import encode, parse
@@ -63,8 +64,9 @@ else:
         "events.description": ("describe",),
         "events.event": ("EVENT_TYPES", "Event", "event_time", "event_type"),
         "events.factories": ("alive", "governor", "new", "provisioned", "shutdown", "startup", "upgraded"),
+        "middleware.delivery": ("Delivery",),
         "middleware.memory": ("InMemoryTransport",),
-        "middleware.middleware": ("Delivery", "Middleware"),
+        "middleware.middleware": ("Middleware",),
         "service.service": ("Service",),
         "events.subjects": ("subject",),
         "wire.finding": ("Finding",),

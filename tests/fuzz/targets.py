@@ -22,8 +22,8 @@ from rfc3339_validator import validate_rfc3339
 import choria_lifecycle as lifecycle
 from choria_lifecycle.events import subjects
 from choria_lifecycle.events.options import check_component
+from choria_lifecycle.middleware.delivery import Delivery
 from choria_lifecycle.middleware.selection import EventFilter
-from choria_lifecycle.middleware.subscription import Delivery
 from choria_lifecycle.support.text import quoted, safe
 from choria_lifecycle.validation.policy import Policy, validate_batch
 from choria_lifecycle.validation.source import DocumentSource

@@ -32,7 +32,7 @@ from choria_lifecycle.wire.finding import CODES
 
 if TYPE_CHECKING:
     from choria_lifecycle.cli.signals import Signals
-    from choria_lifecycle.middleware.subscription import Counters
+    from choria_lifecycle.middleware.delivery import Counters
 
 __all__ = ["command"]
 

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.cli.printer import Printer
     from choria_lifecycle.cli.signals import Signals
-    from choria_lifecycle.middleware.subscription import Deliveries, Delivery
+    from choria_lifecycle.middleware.delivery import Delivery
+    from choria_lifecycle.middleware.subscription import Deliveries
 
 __all__ = ["Screen", "command"]
 

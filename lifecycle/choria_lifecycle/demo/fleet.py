@@ -23,8 +23,8 @@ from choria_lifecycle.wire.cloudevents import Format, detect_format
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from choria_lifecycle.middleware.delivery import Delivery
     from choria_lifecycle.middleware.middleware import Middleware
-    from choria_lifecycle.middleware.subscription import Delivery
     from choria_lifecycle.middleware.transport import Transport
 
 __all__ = ["FleetStep", "MalformedMessage", "ScheduledEvent", "Totals", "publish_schedule", "simulate"]

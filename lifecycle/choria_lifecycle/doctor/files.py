@@ -35,8 +35,8 @@ _VIEWERS = {"events_viewer", "org_admin"}
 _CLIENT = "choria_client_id"
 
 # The remaining life at which to renew a token: a share of it, or seconds if it does not say when it began.
-_RENEW_SHARE = 0.1
-_RENEW_SECONDS = 86400.0
+_TOKEN_RENEW_SHARE = 0.1
+_TOKEN_RENEW_SECONDS = 86400.0
 
 
 def check_files(settings: ConnectionSettings, now: float) -> Iterator[Check]:
@@ -158,7 +158,7 @@ def _check_token(token: Token, now: float) -> Iterator[Check]:
 
 
 def _renewal_window(starts: float | None, expires: float) -> float:
-    return _RENEW_SECONDS if starts is None else _RENEW_SHARE * (expires - starts)
+    return _TOKEN_RENEW_SECONDS if starts is None else _TOKEN_RENEW_SHARE * (expires - starts)
 
 
 def _check_seed(path: Path, seed: bytes, token: Token | None) -> Check:

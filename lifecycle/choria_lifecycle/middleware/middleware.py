@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from choria_lifecycle.errors import OptionError
 from choria_lifecycle.events.subjects import subject as subject_of
 from choria_lifecycle.middleware.selection import Selection, parse_since
-from choria_lifecycle.middleware.subscription import LIMIT, LIMIT_BYTES, Counters, Deliveries, Delivery, Events
+from choria_lifecycle.middleware.subscription import LIMIT, LIMIT_BYTES, Deliveries, Events
 from choria_lifecycle.middleware.transport import check_pattern, check_stream
 from choria_lifecycle.wire import codec
 from choria_lifecycle.wire.cloudevents import Format
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.middleware.bucket import Bucket
     from choria_lifecycle.middleware.transport import Message, Transport
 
-__all__ = ["Counters", "Deliveries", "Delivery", "Events", "Middleware"]
+__all__ = ["Middleware"]
 
 
 class Middleware:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.middleware.selection import Selection
     from choria_lifecycle.middleware.transport import Interest, Replay, Transport
 
-__all__ = ["LIMIT", "LIMIT_BYTES", "Counters", "Deliveries", "Delivery", "Events", "Subscription"]
+__all__ = ["LIMIT", "LIMIT_BYTES", "Deliveries", "Events", "Subscription"]
 
 T = TypeVar("T")
 

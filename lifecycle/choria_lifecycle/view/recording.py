@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 import msgspec
 
 from choria_lifecycle.errors import InvalidEvent, UnknownProtocol
-from choria_lifecycle.middleware.subscription import Delivery
+from choria_lifecycle.middleware.delivery import Delivery
 from choria_lifecycle.support.text import quoted, visible_json
 from choria_lifecycle.wire import codec
 from choria_lifecycle.wire.cloudevents import Format, detect_format, is_time

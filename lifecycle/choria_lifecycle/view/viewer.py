@@ -16,8 +16,8 @@ from choria_lifecycle.support.text import safe
 from choria_lifecycle.view.recording import encode_record
 
 if TYPE_CHECKING:
+    from choria_lifecycle.middleware.delivery import Counters, Delivery
     from choria_lifecycle.middleware.selection import EventFilter
-    from choria_lifecycle.middleware.subscription import Counters, Delivery
 
 __all__ = ["Style", "View", "ViewCounts", "ViewFormat", "ViewLine"]
 

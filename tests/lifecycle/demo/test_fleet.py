@@ -8,7 +8,7 @@ import pytest
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.demo.fleet import MalformedMessage, ScheduledEvent, Totals, publish_schedule, simulate
-from choria_lifecycle.middleware.subscription import Delivery
+from choria_lifecycle.middleware.delivery import Delivery
 from choria_lifecycle.wire import codec
 
 START = 1795348800

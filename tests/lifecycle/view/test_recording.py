@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.middleware.subscription import Delivery
+from choria_lifecycle.middleware.delivery import Delivery
 from choria_lifecycle.view.recording import MAX_LINE, encode_record, read_deliveries
 from choria_lifecycle.wire import codec
 from choria_lifecycle.wire.jsontext import MAX_SIZE

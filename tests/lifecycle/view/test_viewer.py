@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import choria_lifecycle as lifecycle
+from choria_lifecycle.middleware.delivery import Counters, Delivery
 from choria_lifecycle.middleware.selection import EventFilter
-from choria_lifecycle.middleware.subscription import Counters, Delivery
 from choria_lifecycle.view.viewer import Style, View, ViewCounts, ViewFormat
 from choria_lifecycle.wire import codec
 
