@@ -8,14 +8,14 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from choria_lifecycle.doctor.checks import Check
+from choria_lifecycle.doctor.checks import file_check
 from choria_lifecycle.support.clock import format_time
 from choria_lifecycle.support.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from choria_lifecycle.doctor.checks import CheckSeverity, File
+    from choria_lifecycle.doctor.checks import Check, CheckSeverity, File
 
 __all__ = ["check_authorities", "check_client", "describe_certificate"]
 
@@ -35,13 +35,13 @@ def check_authorities(ca: File, now: float) -> Iterator[Check]:
     """
     found = _parse_certificates(ca.data)
     if isinstance(found, str):
-        yield _check("error", ca, found)
+        yield file_check("error", ca.path, found)
         return
     for certificate in found:
         severity, time = _validity(certificate, now)
         if severity == "error" and len(found) > 1:
             severity = "warning"  # affects only certificates that it signed
-        yield _check(severity, ca, f"trusts {_name(certificate.subject)}, {time}")
+        yield file_check(severity, ca.path, f"trusts {_name(certificate.subject)}, {time}")
 
 
 def check_client(cert: File, key: File | None, ca: File | None, now: float) -> Iterator[Check]:
@@ -55,15 +55,15 @@ def check_client(cert: File, key: File | None, ca: File | None, now: float) -> I
     """
     found = _parse_certificates(cert.data)
     if isinstance(found, str):
-        yield _check("error", cert, found)
+        yield file_check("error", cert.path, found)
         own = None
     else:
         own = found[0]
         severity, time = _validity(own, now)
-        yield _check(severity, cert, f"the certificate of {_name(own.subject)} by {_name(own.issuer)}, {time}")
+        yield file_check(severity, cert.path, f"the certificate of {_name(own.subject)} by {_name(own.issuer)}, {time}")
         trusted = _parse_certificates(ca.data) if ca is not None else ""
         if not isinstance(trusted, str) and (reason := _untrusted_reason(found, trusted)):
-            yield _check("warning", cert, reason)
+            yield file_check("warning", cert.path, reason)
     if key is not None:
         yield _check_key(key, own, cert)
 
@@ -81,25 +81,28 @@ def _check_key(key: File, own: x509.Certificate | None, cert: File) -> Check:
     try:
         public = load_pem_private_key(key.data, None).public_key()
     except TypeError:
-        return _check(
+        return file_check(
             "error",
-            key,
+            key.path,
             "the key is encrypted, and there is no prompt for its passphrase: store it without one, "
             "with 'openssl pkey -in FILE -out NEWFILE'",
         )
     except (ValueError, UnsupportedAlgorithm):
-        return _check("error", key, "holds no usable key in PEM")  # without the cause, which may show some of it
+        # Without the cause, which may show some of it.
+        return file_check("error", key.path, "holds no usable key in PEM")
     if own is None:
-        return _check("ok", key, "a key")
+        return file_check("ok", key.path, "a key")
     form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
     try:
         belongs = public.public_bytes(*form) == own.public_key().public_bytes(*form)
     except (ValueError, UnsupportedAlgorithm):
-        return _check("warning", key, "unknown kind of key: cannot tell whether it belongs to the certificate")
+        return file_check("warning", key.path, "unknown kind of key: cannot tell whether it belongs to the certificate")
     if belongs:
-        return _check("ok", key, "the key of that certificate")
-    return _check(
-        "error", key, f"not the key of the certificate {safe(str(cert.path))}: use the two that were created together"
+        return file_check("ok", key.path, "the key of that certificate")
+    return file_check(
+        "error",
+        key.path,
+        f"not the key of the certificate {safe(str(cert.path))}: use the two that were created together",
     )
 
 
@@ -163,7 +166,3 @@ def _is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bo
 
 def _name(name: x509.Name) -> str:
     return safe(name.rfc4514_string(), 200) or "an empty name"
-
-
-def _check(severity: CheckSeverity, file: File, message: str) -> Check:
-    return Check(severity, "files", safe(str(file.path)), message)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from choria_lifecycle.support.text import safe
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from choria_lifecycle.errors import LifecycleError
 
-__all__ = ["Check", "CheckSeverity", "CheckStep", "File"]
+__all__ = ["Check", "CheckSeverity", "CheckStep", "File", "file_check"]
 
 CheckSeverity = Literal["ok", "note", "warning", "error"]
 """error: Choria or a broker refuses it; warning: it will fail one day, or has no effect; note: it may stay as it is."""
@@ -49,3 +51,8 @@ class File(NamedTuple):
 
     def __repr__(self) -> str:
         return f"File({str(self.path)!r})"
+
+
+def file_check(severity: CheckSeverity, path: Path, message: str) -> Check:
+    """Return a finding about a file."""
+    return Check(severity, "files", safe(str(path)), message)

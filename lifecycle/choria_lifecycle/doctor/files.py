@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from choria_lifecycle.config.contents import read_regular
 from choria_lifecycle.config.tokens import CLOCK_LEEWAY, creds_end, public_key, read_creds, read_seed, read_token
-from choria_lifecycle.doctor.checks import Check, File
+from choria_lifecycle.doctor.checks import Check, File, file_check
 from choria_lifecycle.errors import ConfigError, MissingExtra, NotAuthorised
 from choria_lifecycle.events.subjects import SUBJECT_PREFIX
 from choria_lifecycle.middleware.transport import covers
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.config.settings import ConnectionSettings
     from choria_lifecycle.config.tokens import Token
-    from choria_lifecycle.doctor.checks import CheckSeverity
 
 __all__ = ["LIFECYCLE_EVENTS", "check_files"]
 
@@ -30,7 +29,7 @@ LIFECYCLE_EVENTS = f"{SUBJECT_PREFIX}.>"
 """The subject of all lifecycle events."""
 
 _FILES = ("ca", "cert", "key", "creds", "nkey", "jwt", "seed")
-_SECRETS = {"key", "creds", "nkey", "seed"}
+_PRIVATE_FILES = {"key", "creds", "nkey", "seed"}
 _VIEWERS = {"events_viewer", "org_admin"}
 _CLIENT = "choria_client_id"
 
@@ -54,10 +53,12 @@ def check_files(settings: ConnectionSettings, now: float) -> Iterator[Check]:
         try:
             files[kind] = File(path, read_regular(path))
         except OSError as error:
-            yield _check("error", path, f"cannot be read: {error.strerror or error}; {_advice(kind, settings, error)}")
+            yield file_check(
+                "error", path, f"cannot be read: {error.strerror or error}; {_advice(kind, settings, error)}"
+            )
             continue
-        if kind in _SECRETS and os.name != "nt" and (mode := stat.S_IMODE(path.stat().st_mode)) & stat.S_IRWXO:
-            yield _check(
+        if kind in _PRIVATE_FILES and os.name != "nt" and (mode := stat.S_IMODE(path.stat().st_mode)) & stat.S_IRWXO:
+            yield file_check(
                 "warning", path, f"other users may read this secret, its mode is {mode:04o}: chmod o-rwx this file"
             )
     yield from _check_certificates(files, now)
@@ -103,14 +104,14 @@ def _check_tokens(files: Mapping[str, File], now: float) -> Iterator[Check]:
         try:
             token = read_token(file.path)
         except ConfigError as error:
-            yield _check("error", file.path, safe(str(error)))
+            yield file_check("error", file.path, safe(str(error)))
         else:
             yield from _check_token(token, now)
     if (file := files.get("seed")) is not None:
         try:
             seed = read_seed(file.path)
         except ConfigError as error:
-            yield _check("error", file.path, safe(str(error)))
+            yield file_check("error", file.path, safe(str(error)))
         else:
             yield _check_seed(file.path, seed, token)
 
@@ -119,13 +120,13 @@ def _check_creds(path: Path, now: float) -> Check:
     try:
         end = creds_end(read_creds(path)[0])
     except ConfigError as error:
-        return _check("error", path, safe(str(error)))
+        return file_check("error", path, safe(str(error)))
     if end is None:
-        return _check("ok", path, "a user's JWT and seed, which do not expire")
+        return file_check("ok", path, "a user's JWT and seed, which do not expire")
     if now > end + CLOCK_LEEWAY:
         message = f"the creds {safe(str(path))} expired on {format_time(end)}; get new ones from their issuer"
         return Check("error", "files", safe(str(path)), message, NotAuthorised)
-    return _check("ok", path, f"a user's JWT and seed, valid until {format_time(end)}")
+    return file_check("ok", path, f"a user's JWT and seed, valid until {format_time(end)}")
 
 
 def _check_token(token: Token, now: float) -> Iterator[Check]:
@@ -134,22 +135,22 @@ def _check_token(token: Token, now: float) -> Iterator[Check]:
     try:
         token.check_time(now)
     except NotAuthorised as error:
-        yield _check("error", token.path, safe(str(error)))
+        yield file_check("error", token.path, safe(str(error)))
     else:
         if token.expires is None:
-            yield _check("ok", token.path, f"{whose}, which does not expire")
+            yield file_check("ok", token.path, f"{whose}, which does not expire")
         elif token.expires - now < _renewal_window(token.starts, token.expires):
-            yield _check(
+            yield file_check(
                 "warning", token.path, f"{whose}, valid until {format_time(token.expires)} only: get another one soon"
             )
         else:
-            yield _check("ok", token.path, f"{whose}, valid until {format_time(token.expires)}")
+            yield file_check("ok", token.path, f"{whose}, valid until {format_time(token.expires)}")
     if not token.public_key:
-        yield _check("error", token.path, "the token names no public key, without which Choria's brokers refuse it")
+        yield file_check("error", token.path, "the token names no public key, without which Choria's brokers refuse it")
     if not _VIEWERS & set(token.permissions) and not any(
         covers(pattern, LIFECYCLE_EVENTS) for pattern in token.subscribes
     ):
-        yield _check(
+        yield file_check(
             "note",
             token.path,
             f"the token does not allow viewing events: it grants none of {', '.join(sorted(_VIEWERS))}, "
@@ -163,21 +164,17 @@ def _renewal_window(starts: float | None, expires: float) -> float:
 
 def _check_seed(path: Path, seed: bytes, token: Token | None) -> Check:
     if token is None or not token.public_key:
-        return _check("ok", path, "a seed")
+        return file_check("ok", path, "a seed")
     try:
         own = public_key(seed)
     except MissingExtra:
         missing = MissingExtra("whether the seed belongs to the token was not checked, which", extra="choria")
-        return _check("note", path, str(missing))
+        return file_check("note", path, str(missing))
     if own == token.public_key:
-        return _check("ok", path, "the seed of that token")
-    return _check(
+        return file_check("ok", path, "the seed of that token")
+    return file_check(
         "error",
         path,
         f"not the seed of the token {safe(str(token.path))}: use the two that were created together, "
         "or get a token for this seed",
     )
-
-
-def _check(severity: CheckSeverity, path: Path, message: str) -> Check:
-    return Check(severity, "files", safe(str(path)), message)
