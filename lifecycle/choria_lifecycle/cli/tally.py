@@ -120,7 +120,7 @@ def command(
     from choria_lifecycle.tally.daemon import TallyOptions
     from choria_lifecycle.tally.limits import Limits
     from choria_lifecycle.tally.web.http import check_path
-    from choria_lifecycle.tally.web.listening import bind, url
+    from choria_lifecycle.tally.web.listening import DEFAULT_HOST, DEFAULT_PORT, bind, url
 
     stop: Signals = ctx.obj
     _check_options(ctx, options, demo=demo)
@@ -138,7 +138,7 @@ def command(
         raise click.UsageError("use either --port or --web.listen-address, which has the port in it", ctx)
     with ExitStack() as stack:
         # Before anything else starts: a port in use is the most likely error.
-        listen_on = addresses or (f"127.0.0.1:{8080 if port is None else port}",)
+        listen_on = addresses or (f"{DEFAULT_HOST}:{DEFAULT_PORT if port is None else port}",)
         sockets = [stack.enter_context(closing(each)) for each in bind(listen_on)]
         arguments = stack.enter_context(_demo_server()) if demo else connection.arguments()
         for each in sockets:

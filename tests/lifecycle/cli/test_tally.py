@@ -1,11 +1,17 @@
-"""Usage errors of `lifecycle tally`."""
+"""Defaults and usage errors of `lifecycle tally`."""
 
 from __future__ import annotations
 
+from dataclasses import fields
+
+import click
 import pytest
 from click.testing import CliRunner
 
+from choria_lifecycle.cli import tally
 from choria_lifecycle.cli.program import program
+from choria_lifecycle.tally.daemon import ELECTION_BUCKET, TallyOptions
+from choria_lifecycle.tally.web.listening import DEFAULT_HOST, DEFAULT_PORT
 
 
 @pytest.mark.parametrize(
@@ -31,3 +37,19 @@ from choria_lifecycle.cli.program import program
 def test_arguments_that_would_be_ignored_are_refused(arguments: list[str], said: str) -> None:
     result = CliRunner().invoke(program, ["tally", *arguments])
     assert (result.exit_code, f"Error: {said}" in result.output) == (2, True), result.output
+
+
+def test_the_defaults_are_those_of_the_library() -> None:
+    # The command does not import the tally for its help, so it has them a second time.
+    context = tally.command.make_context("tally", [])
+    default = TallyOptions()
+    for name in ("prefix", "expiry", "replay", "stream"):
+        assert context.params[name] == getattr(default, name), name
+    texts = {
+        parameter.name: str(parameter.help) for parameter in tally.command.params if isinstance(parameter, click.Option)
+    }
+    assert f"[default: {DEFAULT_HOST}:{DEFAULT_PORT}]" in texts["addresses"]
+    assert f"at {DEFAULT_HOST}.  [default: {DEFAULT_PORT}]" in texts["port"]
+    assert f"the bucket {ELECTION_BUCKET}." in " ".join(texts["election"].split())
+    limits = ", ".join(f"{each.name}={each.default}" for each in fields(default.limits))
+    assert f"Names and defaults: {limits};" in texts["limits"]
