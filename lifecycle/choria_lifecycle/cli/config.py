@@ -13,7 +13,7 @@ import click
 from choria_lifecycle.cli.command import Command
 from choria_lifecycle.cli.messages import printer_of, say, verbosity
 from choria_lifecycle.cli.output import has_colors
-from choria_lifecycle.cli.parameters import COLOR, ConnectionArguments, connection_options, translate
+from choria_lifecycle.cli.parameters import COLOR, OUTPUT, ConnectionArguments, connection_options, translate
 from choria_lifecycle.cli.program import COMMANDS
 from choria_lifecycle.errors import ConnectionFailed, NotAuthorised
 
@@ -53,14 +53,6 @@ Exit codes, by the worst problem found:
   4  no broker accepted the client: one refused it, or the token has expired
 """
 
-_OUTPUT: Final = click.option(
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Text, or one JSON object per line.",
-)
-
 
 @click.group("config", help=COMMANDS["config"])
 def command() -> None:
@@ -68,7 +60,7 @@ def command() -> None:
 
 
 @command.command("show", cls=Command, help=_SHOW)
-@_OUTPUT
+@OUTPUT
 @connection_options
 @click.pass_context
 def show(ctx: click.Context, output: str, connection: ConnectionArguments) -> None:
@@ -137,7 +129,7 @@ def _folded(title: str, names: Sequence[str]) -> Iterator[str]:
 
 
 @command.command("check", cls=Command, help=_CHECK)
-@_OUTPUT
+@OUTPUT
 @COLOR
 @connection_options
 @click.pass_context

@@ -21,6 +21,7 @@ __all__ = [
     "COLOR",
     "CONNECTION_PARAMETERS",
     "MENTIONS",
+    "OUTPUT",
     "ConnectionArguments",
     "connection_options",
     "duration",
@@ -54,6 +55,14 @@ COLOR: Final = click.option(
     default="auto",
     show_default=True,
     help="Use colours; auto: on a terminal, unless NO_COLOR is set.",
+)
+
+OUTPUT: Final = click.option(
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="The output format; json is one object per line.",
 )
 
 

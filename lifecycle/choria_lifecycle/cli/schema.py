@@ -10,6 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from choria_lifecycle.cli.command import Command
+from choria_lifecycle.cli.parameters import OUTPUT
 from choria_lifecycle.cli.program import COMMANDS
 from choria_lifecycle.support.text import quoted
 from choria_schemas.registry import CONTRACTS, UPSTREAM_COMMIT, UPSTREAM_REPOSITORY
@@ -19,14 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_OUTPUT = click.option(
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="The output format; json is one object per line.",
-)
-
 
 @click.group("schema", help=COMMANDS["schema"])
 def command() -> None:
@@ -34,7 +27,7 @@ def command() -> None:
 
 
 @command.command("list", cls=Command, help="List the contracts.")
-@_OUTPUT
+@OUTPUT
 def list_contracts(output: str) -> None:
     """Print one line per contract."""
     contracts = [contract for protocol, contract in CONTRACTS.items() if protocol == contract.protocol]
@@ -56,7 +49,7 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 
 @command.command("show", cls=Command, help="Show a contract: its JSON Schema, with corrections applied.")
 @click.argument("protocol", shell_complete=_complete)
-@_OUTPUT
+@OUTPUT
 def show(protocol: str, output: str) -> None:
     """Print the contract of a protocol, in either spelling."""
     contract = CONTRACTS.get(protocol)
