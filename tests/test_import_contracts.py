@@ -1,4 +1,4 @@
-"""Each import contract fails where a module that no list names breaks it, and not before."""
+"""Each import contract fails where a module that no list names breaks it, and not before; no import is out of sight."""
 
 from __future__ import annotations
 
@@ -102,3 +102,11 @@ def test_a_forbidden_import_fails_wherever_it_is_added(checkout: Path) -> None:
         found = f"{importer} -> {target}" if module != "choria_lifecycle/newcomer.py" else "newcomer"
         [section] = [text for text in re.split(r"\n(?=[^\n]+\n-{5,}\n)", details) if rule in text.partition("\n---")[0]]
         assert found in section, (found, section)
+
+
+def test_only_the_command_group_imports_modules_by_name() -> None:
+    # The contracts do not see such imports.
+    package = ROOT / "lifecycle" / "choria_lifecycle"
+    by_name = re.compile(r"\bimport_module\b|__import__|\bexec\(|\beval\(|\brunpy\b")
+    found = [path for path in package.rglob("*.py") if by_name.search(path.read_text("utf-8"))]
+    assert found == [package / "cli" / "program.py"]
