@@ -198,7 +198,7 @@ def command(
         printer.reader_timeout = READER_TIMEOUT
     try:
         if source is not None:
-            _refuse_live_options(ctx)
+            _reject_live_options(ctx)
             _show_file(screen, source, count, signals)
         else:
             with screen.summary_on_exit():
@@ -209,7 +209,7 @@ def command(
     return 1 if count is not None and view.counts.shown < count else 0
 
 
-def _refuse_live_options(ctx: click.Context) -> None:
+def _reject_live_options(ctx: click.Context) -> None:
     for name in _FROM_CONNECTION:
         if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = "for" if name == "seconds" else name.replace("_", "-")

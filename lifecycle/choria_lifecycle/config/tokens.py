@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 __all__ = [
     "CLOCK_LEEWAY",
     "Token",
-    "creds_end",
-    "need_cryptography",
+    "creds_expiry",
     "public_key",
     "read_creds",
     "read_seed",
     "read_token",
+    "require_cryptography",
     "sign_with_seed",
 ]
 
@@ -181,13 +181,13 @@ def public_key(seed: bytes) -> str:
 
 
 def _private_key(seed: bytes) -> Any:
-    need_cryptography("a Choria token")
+    require_cryptography("a Choria token")
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     return Ed25519PrivateKey.from_private_bytes(seed)
 
 
-def need_cryptography(what: str) -> None:
+def require_cryptography(what: str) -> None:
     """Refuse to go on without the package cryptography.
 
     Args:
@@ -216,7 +216,7 @@ def read_creds(path: Path, origin: str = "") -> tuple[bytes, bytes]:
     return found["jwt"], found["seed"]
 
 
-def creds_end(jwt: bytes) -> float | None:
+def creds_expiry(jwt: bytes) -> float | None:
     """Return when the JWT of a creds file expires, in Unix seconds; None if it has no expiry or is malformed."""
     try:
         payload = jwt.split(b".")[1]

@@ -8,7 +8,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from choria_lifecycle.config.contents import read_regular
-from choria_lifecycle.config.tokens import CLOCK_LEEWAY, creds_end, public_key, read_creds, read_seed, read_token
+from choria_lifecycle.config.tokens import CLOCK_LEEWAY, creds_expiry, public_key, read_creds, read_seed, read_token
 from choria_lifecycle.doctor.checks import Check, File, file_check
 from choria_lifecycle.errors import ConfigError, MissingExtra, NotAuthorised
 from choria_lifecycle.events.subjects import SUBJECT_PREFIX
@@ -118,7 +118,7 @@ def _check_tokens(files: Mapping[str, File], now: float) -> Iterator[Check]:
 
 def _check_creds(path: Path, now: float) -> Check:
     try:
-        end = creds_end(read_creds(path)[0])
+        end = creds_expiry(read_creds(path)[0])
     except ConfigError as error:
         return file_check("error", path, safe(str(error)))
     if end is None:

@@ -8,7 +8,14 @@ import importlib.util
 import time
 from typing import TYPE_CHECKING, Any
 
-from choria_lifecycle.config.tokens import CLOCK_LEEWAY, creds_end, need_cryptography, read_creds, read_seed, read_token
+from choria_lifecycle.config.tokens import (
+    CLOCK_LEEWAY,
+    creds_expiry,
+    read_creds,
+    read_seed,
+    read_token,
+    require_cryptography,
+)
 from choria_lifecycle.config.tokens import sign_with_seed as sign_choria
 from choria_lifecycle.errors import ConfigError, MissingExtra, NotAuthorised
 from choria_lifecycle.nats.tls import read_file
@@ -38,7 +45,7 @@ def credentials(settings: ConnectionSettings) -> dict[str, Any]:
         return {"token": lambda: settings.token}
     # Files are read again for every connection, because they may be replaced while the program runs.
     if settings.creds is not None:
-        _need_nkeys()
+        _require_nkeys()
         creds, origin = settings.creds, settings.origins.get("creds", "")
         _read_valid_jwt(creds, origin)
 
@@ -47,11 +54,11 @@ def credentials(settings: ConnectionSettings) -> dict[str, Any]:
 
         return {"user_jwt_cb": lambda: _read_valid_jwt(creds, origin), "signature_cb": signature}
     if settings.nkey is not None:
-        _need_nkeys()
+        _require_nkeys()
         check_seed(settings.nkey, settings.origins.get("nkey", ""))
         return {"nkeys_seed": str(settings.nkey)}
     if settings.jwt is not None and settings.seed is not None:
-        need_cryptography("a Choria token")
+        require_cryptography("a Choria token")
         jwt, seed = settings.jwt, settings.seed
         jwt_origin, seed_origin = (settings.origins.get(name, "") for name in ("jwt", "seed"))
         _read_valid_token(jwt, jwt_origin)
@@ -73,7 +80,7 @@ def _read_valid_token(path: Path, origin: str) -> str:
 
 def _read_valid_jwt(path: Path, origin: str) -> bytes:
     jwt, _ = read_creds(path, origin)
-    end = creds_end(jwt)
+    end = creds_expiry(jwt)
     if end is not None and time.time() > end + CLOCK_LEEWAY:
         raise NotAuthorised(f"the creds {path} expired on {format_time(end)}; get new ones from their issuer")
     return jwt
@@ -119,6 +126,6 @@ def sign_with_nkey(seed: bytes, nonce: str) -> bytes:
     return base64.urlsafe_b64encode(nkeys.from_seed(bytearray(seed)).sign(nonce.encode())).rstrip(b"=")
 
 
-def _need_nkeys() -> None:
+def _require_nkeys() -> None:
     if importlib.util.find_spec("nkeys") is None:
         raise MissingExtra("a NATS creds or nkey file", extra="nkeys")

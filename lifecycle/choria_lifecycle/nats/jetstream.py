@@ -164,7 +164,7 @@ class Streams:
                 f"the stream {cursor.stream} keeps only the last {kept} messages of each subject, and all alive events "
                 "of a component share one: set its max_msgs_per_subject to -1"
             )
-        _warn_of_clock_skew(info.ts)
+        _warn_about_clock_skew(info.ts)
         cursor.created, cursor.last_at_start = info.created, info.state.last_seq
         cursor.begin = max(cursor.time / 1e9, _complete_since(info))
 
@@ -233,7 +233,7 @@ def _complete_since(info: _Info) -> float:
         return time.time()
 
 
-def _warn_of_clock_skew(theirs: str) -> None:
+def _warn_about_clock_skew(theirs: str) -> None:
     """Warn if the server's clock, which timestamps stored messages, differs from ours."""
     try:
         ahead = datetime.fromisoformat(theirs).timestamp() - time.time()

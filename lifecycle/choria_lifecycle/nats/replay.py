@@ -92,7 +92,7 @@ class NatsReplay:
         self._batch_size = 0
         self._batch_received = 0
         self._single = False
-        self._last_heard = 0.0
+        self._last_received = 0.0
         self._request_done: asyncio.Future[tuple[bytes, bytes]] = asyncio.get_running_loop().create_future()
 
     @property
@@ -225,21 +225,21 @@ class NatsReplay:
         lost = client.lost
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._cursor.stream}.{self._consumer.decode()}"
         self._request_done = asyncio.get_running_loop().create_future()
-        self._last_heard = self._now()
+        self._last_received = self._now()
         with self._connection.permissions.publishing({subject}) as refused:
             await client.publish(subject, data, reply=f"{self._inbox}.{self._request_number}")
             while True:
                 try:
-                    await wait_confirmed(self._request_done, refused, lost, self._last_heard + _HEARTBEAT_TIMEOUT)
+                    await wait_confirmed(self._request_done, refused, lost, self._last_received + _HEARTBEAT_TIMEOUT)
                 except TimeoutError:
-                    if self._now() - self._last_heard >= _HEARTBEAT_TIMEOUT:
+                    if self._now() - self._last_received >= _HEARTBEAT_TIMEOUT:
                         raise _RestartError("the server is silent") from None
                 else:
                     return self._request_done.result()
 
     def _receive(self, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:
         """Handle a message of the stream, or a status of the request."""
-        self._last_heard = self._now()
+        self._last_received = self._now()
         if not reply:
             if subject.rpartition(b".")[2] == b"%d" % self._request_number:
                 self._handle_status(headers or b"")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.middleware.middleware import Middleware
     from choria_lifecycle.support.clock import Clock
 
-__all__ = ["Environment", "current_environment", "replaced"]
+__all__ = ["Environment", "current_environment", "override_environment"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ def current_environment() -> Environment:
 
 
 @contextmanager
-def replaced(environment: Environment) -> Generator[None]:
+def override_environment(environment: Environment) -> Generator[None]:
     """Use an environment for every service that this process starts within the block, in any thread."""
     global _current  # noqa: PLW0603 - one per process, like the services' loop thread
     previous, _current = _current, environment

@@ -16,7 +16,7 @@ from choria_lifecycle.tally.labels import OTHER
 if TYPE_CHECKING:
     from choria_lifecycle.tally.labels import Labels
 
-__all__ = ["SHARDS", "LastHeard", "NodeCounter", "Nodes"]
+__all__ = ["SHARDS", "LastSeen", "NodeCounter", "Nodes"]
 
 SHARDS: Final = 256
 """Number of shards."""
@@ -38,7 +38,7 @@ class NodeCounter:
         self.nodes = 0
 
 
-class LastHeard(NamedTuple):
+class LastSeen(NamedTuple):
     """An expired node, with the version and minute in which it was last heard."""
 
     identity: str
@@ -134,7 +134,7 @@ class Nodes:
         if stamp is not None:
             self._drop(stamp)
 
-    def expire(self, shard_number: int, oldest: int, most: int) -> tuple[int, list[LastHeard]]:
+    def expire(self, shard_number: int, oldest: int, most: int) -> tuple[int, list[LastSeen]]:
         """Remove the nodes of one shard that were last heard before a minute.
 
         Args:
@@ -154,7 +154,7 @@ class Nodes:
             self._shards[shard_number] = dict(shard)  # a dict never shrinks
         counts = Counter(stamp for _, stamp in old)
         names = {stamp: self._drop(stamp, nodes) for stamp, nodes in counts.items()}
-        return len(old), [LastHeard(identity, names[stamp], stamp >> self._bits) for identity, stamp in old[-most:]]
+        return len(old), [LastSeen(identity, names[stamp], stamp >> self._bits) for identity, stamp in old[-most:]]
 
     def versions(self) -> dict[str, int]:
         """Return the number of nodes of each version that has any."""

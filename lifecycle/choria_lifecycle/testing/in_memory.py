@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from choria_lifecycle.events.factories import startup
 from choria_lifecycle.middleware.memory import InMemoryTransport
 from choria_lifecycle.middleware.middleware import Middleware
-from choria_lifecycle.service.environment import Environment, replaced
+from choria_lifecycle.service.environment import Environment, override_environment
 from choria_lifecycle.testing.announcements import Announcements
 from choria_lifecycle.wire.codec import parse
 
@@ -76,5 +76,5 @@ def announcing(*, identity: str = "test.example.net", clock: FakeClock | None = 
     def node(*_: object) -> str:
         return identity
 
-    with replaced(Environment(connect=connect, identity=node, clock=announcements.clock)):
+    with override_environment(Environment(connect=connect, identity=node, clock=announcements.clock)):
         yield announcements

@@ -37,7 +37,7 @@ def test_an_error_is_one_line_and_an_exit_code(error: Exception, code: int, prob
     assert (result.exit_code, result.stdout, result.stderr) == (code, "", "lifecycle: error: it broke\n")
 
 
-def test_foreign_text_in_an_error_is_escaped(probe: Callable[..., Result]) -> None:
+def test_untrusted_text_in_an_error_is_escaped(probe: Callable[..., Result]) -> None:
     result = probe(raising(lifecycle.ConnectionFailed("a\x1b[2J\nb")))
     assert result.stderr == "lifecycle: error: a\\x1b[2J\\nb\n"
 

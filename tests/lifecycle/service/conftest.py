@@ -8,7 +8,7 @@ import pytest
 
 from choria_lifecycle.demo import embedded
 from choria_lifecycle.service import exit_hooks
-from choria_lifecycle.service.environment import current_environment, replaced
+from choria_lifecycle.service.environment import current_environment, override_environment
 from choria_lifecycle.testing import FakeClock
 from tests.bed.services import ours
 
@@ -40,5 +40,5 @@ def nothing_is_left() -> Iterator[None]:
 @pytest.fixture
 def time_stands_still() -> Iterator[None]:
     """Stop the clock of services; otherwise the first alive event could be due at any moment."""
-    with replaced(replace(current_environment(), clock=FakeClock())):
+    with override_environment(replace(current_environment(), clock=FakeClock())):
         yield

@@ -7,7 +7,7 @@ import pytest
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.service.defaults import local_identity
-from choria_lifecycle.service.environment import current_environment, replaced
+from choria_lifecycle.service.environment import current_environment, override_environment
 from choria_lifecycle.support.clock import SystemClock
 from choria_lifecycle.testing import FakeClock
 
@@ -23,11 +23,11 @@ def test_an_environment_is_replaced_within_the_block_in_every_thread() -> None:
     before = current_environment()
     outer, inner = (replace(before, clock=FakeClock()) for _ in range(2))
     seen = []
-    with replaced(outer):
+    with override_environment(outer):
         thread = threading.Thread(target=lambda: seen.append(current_environment()))
         thread.start()
         thread.join()
-        with replaced(inner):
+        with override_environment(inner):
             assert current_environment() is inner
         assert current_environment() is outer
     assert seen == [outer]
@@ -36,6 +36,6 @@ def test_an_environment_is_replaced_within_the_block_in_every_thread() -> None:
 
 def test_an_exception_restores_the_environment() -> None:
     before = current_environment()
-    with pytest.raises(ZeroDivisionError), replaced(replace(before, clock=FakeClock())):
+    with pytest.raises(ZeroDivisionError), override_environment(replace(before, clock=FakeClock())):
         raise ZeroDivisionError
     assert current_environment() is before

@@ -14,7 +14,7 @@ import pytest
 from choria_lifecycle import Service
 from choria_lifecycle.service import exit_hooks
 from choria_lifecycle.service import loop_thread as module
-from choria_lifecycle.service.environment import Environment, replaced
+from choria_lifecycle.service.environment import Environment, override_environment
 from choria_lifecycle.service.loop_thread import LoopThread
 from choria_lifecycle.testing import FakeClock, MemoryMiddleware, announcing
 
@@ -98,7 +98,7 @@ def test_a_lookup_that_hangs_does_not_delay_the_end(monkeypatch: pytest.MonkeyPa
     unhandled: list[Any] = []
     before, threading.excepthook = threading.excepthook, unhandled.append
     try:
-        with replaced(slow):
+        with override_environment(slow):
             billing = Service("billing", "1", timeout=0.01)
             billing.start()
             assert began.wait(5)

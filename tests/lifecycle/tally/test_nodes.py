@@ -9,7 +9,7 @@ import pytest
 
 from choria_lifecycle.tally.labels import Labels
 from choria_lifecycle.tally.limits import Limits
-from choria_lifecycle.tally.nodes import SHARDS, LastHeard, NodeCounter, Nodes
+from choria_lifecycle.tally.nodes import SHARDS, LastSeen, NodeCounter, Nodes
 
 
 def make(**limits: int) -> tuple[Nodes, NodeCounter, Labels]:
@@ -17,7 +17,7 @@ def make(**limits: int) -> tuple[Nodes, NodeCounter, Labels]:
     return Nodes(labels, counter), counter, labels
 
 
-def expire(nodes: Nodes, oldest: int) -> list[LastHeard]:
+def expire(nodes: Nodes, oldest: int) -> list[LastSeen]:
     found = [nodes.expire(number, oldest, 10_000) for number in range(SHARDS)]
     gone = [node for _, nodes in found for node in nodes]
     assert sum(count for count, _ in found) == len(gone)

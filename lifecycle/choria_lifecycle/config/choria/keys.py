@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.config.choria.syntax import ValueKind
 
-__all__ = ["KEYS", "PROVIDERS", "Key", "KnownKey", "is_foreign", "known_keys", "suggest_key"]
+__all__ = ["KEYS", "PROVIDERS", "Key", "KnownKey", "is_plugin_key", "known_keys", "suggest_key"]
 
 PROVIDERS = ("puppet", "file", "pkcs11", "certmanager", "choria")
 """Choria's security providers."""
@@ -164,7 +164,7 @@ _CHORIA_PREFIXES = ("plugin.choria.", "plugin.security.", "plugin.nats.", "plugi
 _MAX_LENGTH = 100
 
 
-def is_foreign(key: str) -> bool:
+def is_plugin_key(key: str) -> bool:
     """Tell whether a key belongs to a plugin, which alone knows its meaning."""
     return bool(_FREELY_NAMED.match(key)) or (key.startswith("plugin.") and not key.startswith(_CHORIA_PREFIXES))
 

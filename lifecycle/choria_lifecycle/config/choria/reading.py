@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from choria_lifecycle.config.choria.keys import KEYS, is_foreign, known_keys, suggest_key
+from choria_lifecycle.config.choria.keys import KEYS, is_plugin_key, known_keys, suggest_key
 from choria_lifecycle.config.choria.syntax import IgnoredLine, convert, read_lines
 from choria_lifecycle.config.contents import read_regular
 from choria_lifecycle.errors import ConfigError
@@ -120,7 +120,7 @@ class ConfigReader:
             self.raw[key] = Value(line.value, origin)
             entry = known_keys().get(key)
             if entry is None:
-                if not is_foreign(key):
+                if not is_plugin_key(key):
                     self._report_unknown(line.key, prefix, origin)
             elif not sets:
                 self.report(

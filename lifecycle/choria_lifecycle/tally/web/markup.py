@@ -16,7 +16,7 @@ from choria_lifecycle.support.text import safe
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Html", "age", "foreign_text", "join", "number", "percent", "plural", "tag", "time_tag"]
+__all__ = ["Html", "age", "join", "number", "percent", "plural", "tag", "time_tag", "untrusted_text"]
 
 # Characters shown of a foreign name.
 _MAX_NAME_LENGTH: Final = 128
@@ -44,7 +44,7 @@ def tag(name: str, /, *content: str, **attributes: str) -> Html:
     return Html(f"<{name}{start}>{join(content)}</{name}>")
 
 
-def foreign_text(name: str, /, **attributes: str) -> Html:
+def untrusted_text(name: str, /, **attributes: str) -> Html:
     """Return an element with a foreign name, truncated, and isolated from the direction of the text around it."""
     return tag("bdi", safe(name, _MAX_NAME_LENGTH), **attributes)
 

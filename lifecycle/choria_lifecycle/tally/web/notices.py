@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from choria_lifecycle.tally.web.markup import Html, age, foreign_text, join, number, plural
+from choria_lifecycle.tally.web.markup import Html, age, join, number, plural, untrusted_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,9 +39,9 @@ def notices(status: Status) -> Iterator[Notice]:
     yield from _connection(status["connection"], status["now"])
     yield from _losses(status)
     if status["role"] == "standby":
-        election = foreign_text(status["election"] or "")
+        election = untrusted_text(status["election"] or "")
         if status["election_why"]:
-            reason = foreign_text(status["election_why"])
+            reason = untrusted_text(status["election_why"])
             yield _notice("warning", "Standby, not taking part in the election ", election, ": ", reason, ".")
         else:
             yield _notice("note", "Standby: another tally leads the election ", election, ". This one counts too.")
@@ -77,12 +77,14 @@ def _losses(status: Status) -> Iterator[Notice]:
     for name, times in sorted(status["limits_hit"].items()):
         if times:
             overflow = _OVERFLOW.get(name, "names beyond it are counted as “other”")
-            yield _notice("warning", "The ", foreign_text(name), f" limit was hit {plural(times, 'time')}: {overflow}.")
+            yield _notice(
+                "warning", "The ", untrusted_text(name), f" limit was hit {plural(times, 'time')}: {overflow}."
+            )
     errors = sorted(((count, name) for name, count in status["errors"].items() if count), reverse=True)
     if errors:
         text: list[str] = [f"{plural(sum(count for count, _ in errors), 'message')} could not be read: "]
         for count, name in errors[:_MAX_SOURCES]:
-            text += [foreign_text(name), f" {number(count)}, "]
+            text += [untrusted_text(name), f" {number(count)}, "]
         others = len(errors) - _MAX_SOURCES
         text[-1] = text[-1].rstrip(", ") + (f" and {others} more." if others > 0 else ".")
         yield _notice("warning", *text)
@@ -93,7 +95,7 @@ def _completeness(status: Status) -> Iterator[Notice]:
     if replay["state"] == "running":
         yield _notice("note", f"Replaying the stream: {plural(replay['events'], 'event')} so far.")
     elif replay["state"] == "waiting":
-        reason = foreign_text(replay["why"])
+        reason = untrusted_text(replay["why"])
         yield _notice("warning", "Waiting for the stream, which keeps events in the meantime: ", reason, ".")
     elif not status["complete"]:
         began = age(status["now"] - status["started"])
@@ -101,5 +103,5 @@ def _completeness(status: Status) -> Iterator[Notice]:
         text: list[str] = [f"Counting began {began}. {complete}"]
         if replay["state"] == "none":
             text.append(" There was no replay")
-            text += [": ", foreign_text(replay["why"]), "."] if replay["why"] else ["."]
+            text += [": ", untrusted_text(replay["why"]), "."] if replay["why"] else ["."]
         yield _notice("note", *text)

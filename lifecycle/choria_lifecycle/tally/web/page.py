@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from choria_lifecycle.tally.web.assets import assets, build_id
 from choria_lifecycle.tally.web.charts import describe_peak, minute_bars, share_bar
-from choria_lifecycle.tally.web.markup import Html, age, foreign_text, number, percent, plural, tag, time_tag
+from choria_lifecycle.tally.web.markup import Html, age, number, percent, plural, tag, time_tag, untrusted_text
 from choria_lifecycle.tally.web.notices import notices
 
 if TYPE_CHECKING:
@@ -69,13 +69,13 @@ def _header(status: Status) -> Html:
     connection = status["connection"]
     if connection["up"]:
         server = connection["server"].removeprefix("nats://")
-        state = tag("p", "Connected to ", foreign_text(server), class_="state up")
+        state = tag("p", "Connected to ", untrusted_text(server), class_="state up")
     else:
         state = tag("p", "Not connected", class_="state down")
     chips = [state]
     if status["election"] is not None:
         role = "Standby" if status["role"] == "standby" else "Leader"
-        chips.append(tag("p", f"{role} of ", foreign_text(status["election"]), class_="state"))
+        chips.append(tag("p", f"{role} of ", untrusted_text(status["election"]), class_="state"))
     as_of = tag("p", "as of ", time_tag(status["now"], seconds=True), class_="as-of")
     return tag("header", tag("h1", "Lifecycle tally"), *chips, as_of)
 
@@ -143,7 +143,7 @@ def _component(component: ComponentStatus) -> Html:
     counts = [(version["version"], version["nodes"]) for version in component["versions"]]
     # The script identifies components by key, because different names may look alike.
     key = component["name"].encode("unicode_escape").decode("ascii")
-    return tag("article", tag("h3", foreign_text(component["name"])), *_ranking("version", counts), data_key=key)
+    return tag("article", tag("h3", untrusted_text(component["name"])), *_ranking("version", counts), data_key=key)
 
 
 def _ranking(what: str, counts: Sequence[tuple[str, int]]) -> Iterator[Html]:
@@ -169,7 +169,7 @@ def _sum(counts: Iterable[tuple[str, int]]) -> int:
 def _table(what: str, counts: Iterable[tuple[str, int]], whole: int) -> Html:
     # One f-string a row, because large networks have thousands.
     rows = "".join(
-        f'<tr><th scope="row">{foreign_text(name)}</th><td class="share">{share_bar(nodes, whole)}</td>'
+        f'<tr><th scope="row">{untrusted_text(name)}</th><td class="share">{share_bar(nodes, whole)}</td>'
         f"<td>{number(nodes)}</td>{tag('td', percent(nodes, whole))}</tr>"
         for name, nodes in counts
     )
@@ -191,8 +191,8 @@ def _expired_list(expired: Iterable[ExpiredStatus], now: float) -> Html:
     items = (
         tag(
             "li",
-            foreign_text(each["identity"], class_="node"),
-            tag("span", foreign_text(each["component"]), " ", foreign_text(each["version"])),
+            untrusted_text(each["identity"], class_="node"),
+            tag("span", untrusted_text(each["component"]), " ", untrusted_text(each["version"])),
             tag("span", "last heard ", time_tag(each["seen"], age(now - each["seen"]), seconds=True)),
             tag("span", "expired ", time_tag(each["expired"], age(now - each["expired"]), seconds=True)),
         )
@@ -207,12 +207,12 @@ def _events(status: Status) -> Html:
         return Html("")
     types = sorted(set(chain.from_iterable(events.values())))[:12]
     head = tag(
-        "tr", tag("th", "Component", scope="col"), *(tag("th", foreign_text(name), scope="col") for name in types)
+        "tr", tag("th", "Component", scope="col"), *(tag("th", untrusted_text(name), scope="col") for name in types)
     )
     rows = (
         tag(
             "tr",
-            tag("th", foreign_text(name), scope="row"),
+            tag("th", untrusted_text(name), scope="row"),
             *(tag("td", number(counts.get(each, 0))) for each in types),
         )
         for name, counts in sorted(events.items())
@@ -231,9 +231,13 @@ def _footer(status: Status) -> Html:
     return tag(
         "footer",
         tag(
-            "p", "Counting ", foreign_text(wanted) if wanted else "no component", " since ", time_tag(status["started"])
+            "p",
+            "Counting ",
+            untrusted_text(wanted) if wanted else "no component",
+            " since ",
+            time_tag(status["started"]),
         ),
-        tag("p", "choria-lifecycle ", foreign_text(status["version"])),
+        tag("p", "choria-lifecycle ", untrusted_text(status["version"])),
         tag("p", tag("a", "JSON", href="api/v1/status")),
     )
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from choria_lifecycle.config.choria.keys import KEYS, PROVIDERS, Key, is_foreign, known_keys, suggest_key
+from choria_lifecycle.config.choria.keys import KEYS, PROVIDERS, Key, is_plugin_key, known_keys, suggest_key
 from choria_lifecycle.config.choria.syntax import KINDS
 
 _TYPES = {"string": str, "path_string": str, "bool": bool, "duration": float, "comma_split": tuple}
@@ -109,4 +109,4 @@ def test_a_long_key_gets_no_suggestion_at_once() -> None:
     ],
 )
 def test_keys_of_plugins(key: str, of_plugin: bool) -> None:
-    assert is_foreign(key) is of_plugin
+    assert is_plugin_key(key) is of_plugin

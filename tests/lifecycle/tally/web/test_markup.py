@@ -5,7 +5,7 @@ import doctest
 import pytest
 
 from choria_lifecycle.tally.web import markup
-from choria_lifecycle.tally.web.markup import Html, foreign_text, join, tag, time_tag
+from choria_lifecycle.tally.web.markup import Html, join, tag, time_tag, untrusted_text
 
 
 def test_docstring_examples() -> None:
@@ -32,9 +32,9 @@ def test_a_void_element_has_no_end_tag() -> None:
     assert tag("link", rel="icon", href="a?b&c") == '<link rel="icon" href="a?b&amp;c">'
 
 
-def test_foreign_text_is_truncated_and_isolated() -> None:
-    assert foreign_text("<n1>", class_="node") == '<bdi class="node">&lt;n1&gt;</bdi>'
-    assert len(foreign_text("x" * 10_000)) < 150
+def test_untrusted_text_is_truncated_and_isolated() -> None:
+    assert untrusted_text("<n1>", class_="node") == '<bdi class="node">&lt;n1&gt;</bdi>'
+    assert len(untrusted_text("x" * 10_000)) < 150
 
 
 def test_a_time_is_shown_in_utc_or_as_the_given_text() -> None:
