@@ -47,8 +47,8 @@ async def connect(
             does not offer it.
         timeout: seconds for connecting, across all servers, DNS included. If Choria's configuration leaves a domain or
             directory to facter or puppet, each of these may take a further 5 seconds before that.
-        limit: how many messages may wait in each subscription before newer ones are dropped and counted.
-        limit_bytes: how many bytes of messages may wait, subjects included; default 64 MiB.
+        limit: how many messages each subscription queues before it drops and counts newer ones.
+        limit_bytes: the same limit in bytes, subjects included; default 64 MiB.
         environ: the environment variables; default `os.environ`.
         **options: config, tls, creds, user, password, token, nkey, ca, cert, key and name: see `ConnectionOptions`.
 

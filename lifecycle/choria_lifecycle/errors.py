@@ -6,8 +6,8 @@
      +-- OptionError         options are missing, unexpected or invalid
      +-- ConfigError         settings contradict each other or cannot be read
      +-- ConnectionFailed    no server was reached before the timeout
-     +-- NotAuthorised       a server rejected the credentials, or denied a subject
-     +-- DeliveryFailed      a publish was not confirmed; may_arrive tells if the event may still arrive
+     +-- NotAuthorised       a server refused the credentials or a subject
+     +-- DeliveryFailed      a publish was not confirmed; may_arrive is True if the event may still arrive
      +-- NoStream            no JetStream stream or bucket holds what was requested
      +-- MissingExtra        an optional dependency is not installed
      +-- AddressInUse        another program listens on the address
@@ -68,10 +68,10 @@ class InvalidEvent(LifecycleError):
 
 
 class UnknownProtocol(LifecycleError):
-    """No contract covers the protocol that a document names, or it is not one of a lifecycle event.
+    """No contract covers the document's protocol, or the protocol is not that of a lifecycle event.
 
     Attributes:
-        protocol: the name from the document, unescaped: do not show it as it is.
+        protocol: the name from the document, unescaped; escape it before showing it.
     """
 
     def __init__(self, message: str, *, protocol: str) -> None:
@@ -111,14 +111,14 @@ class ConnectionFailed(LifecycleError):
 
 
 class NotAuthorised(LifecycleError):
-    """A server rejected the credentials, or denied permission to publish or subscribe to a subject."""
+    """A server refused the credentials, or permission to publish or subscribe to a subject."""
 
 
 class DeliveryFailed(LifecycleError):
     """A publish was not confirmed.
 
     Attributes:
-        subject: the subject that was published on.
+        subject: the subject of the publish.
         may_arrive: True if the event, or part of a batch, may have reached or may still reach the server; False if it
             certainly has not and will not.
     """

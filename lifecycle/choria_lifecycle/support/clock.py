@@ -29,7 +29,7 @@ def format_time(seconds: float) -> str:
 
 
 class Clock(Protocol):
-    """A monotonic clock; `choria_lifecycle.testing.FakeClock` is one for tests."""
+    """A monotonic clock; tests use `choria_lifecycle.testing.FakeClock`."""
 
     def now(self) -> float:
         """Return the time in seconds since an arbitrary start."""

@@ -39,7 +39,7 @@ def quoted(value: object, limit: int = 60) -> str:
     """Return a JSON value as short, safe JSON text for a message.
 
     Args:
-        value: a value as json.loads returns it; others are shown by their repr or type.
+        value: a value as json.loads returns it; any other is shown by its repr or type.
         limit: the maximum number of characters to show, followed by an ellipsis.
 
     >>> quoted({"a": [1, None]})
