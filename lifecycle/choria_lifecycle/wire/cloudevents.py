@@ -97,7 +97,7 @@ class Header(msgspec.Struct):
 
     @property
     def format(self) -> Format | None:
-        """The format, or None if it is neither.
+        """The format, or None if the document has neither.
 
         Choria's own takes precedence in a document that looks like both, as in Go.
         """
@@ -113,7 +113,7 @@ read_header = msgspec.json.Decoder(Header).decode
 
 
 def detect_format(data: bytes | bytearray | memoryview | str) -> Format | None:
-    """Return the format of a document, or None if it is neither.
+    """Return the format of a document, or None if it has neither.
 
     Does not validate: a document with a format may still break its contract.
 

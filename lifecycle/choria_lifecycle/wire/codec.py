@@ -162,7 +162,7 @@ def _to_builtin(value: object) -> object:
 
 _encode = msgspec.json.Encoder(enc_hook=_to_builtin).encode
 
-# What encoding raises for values of arbitrary types, which constructors do not check.
+# The exceptions for values of the wrong type, which constructors do not check.
 _ENCODE_ERRORS = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError, TypeError, AttributeError)
 
 # The classes of lifecycle events, whose fields are all required.
@@ -191,7 +191,7 @@ def _to_envelope(event: Any, data: Any) -> OutgoingEnvelope:
     )
 
 
-# Events are sent when they are created, so that many share a second; a hit takes a tenth of the time.
+# Events are sent when they are created, so many share a second; a hit takes a tenth of the time.
 @lru_cache(maxsize=64)
 def _format_time(timestamp: int) -> str:
     return from_unix(timestamp).isoformat().replace("+00:00", "Z")

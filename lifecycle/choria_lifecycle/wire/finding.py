@@ -22,13 +22,13 @@ class Severity(StrEnum):
     """The severity of a finding."""
 
     ERROR = "error"
-    """The contract is broken; `parse` raises exactly if a document has an error."""
+    """The contract is broken; `parse` raises InvalidEvent exactly when a document has an error."""
 
     WARNING = "warning"
     """The contract is kept, but this is usually a mistake."""
 
     INFORMATION = "information"
-    """Nothing is wrong, but worth knowing."""
+    """Not a problem, but worth knowing."""
 
 
 _CODES_BY_SEVERITY: Final[Mapping[Severity, tuple[str, ...]]] = {
@@ -88,7 +88,7 @@ class Finding:
         code: the kind of finding, one of `CODES`; stable between releases.
         path: the JSON path of the value concerned, `$` for the whole document.
         rule: the rule that applies: a JSON Schema keyword such as `required`, or one of this library's such as `size`.
-        value: the value found: numbers, booleans and null as they are, all else as text, escaped and truncated.
+        value: the value found: numbers, booleans and null as they are, anything else as text, escaped and truncated.
         message: the problem and its remedy.
     """
 
@@ -113,7 +113,7 @@ def error_finding(code: str, path: str, rule: str, message: str, value: object =
 
 
 def finding_value(value: object) -> FindingValue:
-    """Return a JSON value in the form in which a finding holds it."""
+    """Return a JSON value as a finding holds it."""
     if isinstance(value, int) and value.bit_length() > 64:
         return quoted(value, 40)
     if value is None or isinstance(value, int | float):

@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 DECODE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError, LookupError, TypeError)
-"""The exceptions of an unsuccessful attempt; the last two are those of looking up a header that is not a string."""
+"""The exceptions of an unsuccessful attempt; TypeError comes from looking up a header value that is not hashable."""
 
 
 def decode_by_header(raw: bytes) -> Any:
@@ -129,7 +129,7 @@ def _within(
 
     if len(values) != 1 or len(lengths) != 1:
         return within
-    # For governor events: the loops would take longer than all the rest.
+    # For governor events: the loops would take longer than everything else.
     [(low, value_of, high)], [(least, text_of, most)] = values, lengths
     return lambda event: low <= value_of(event) <= high and least <= len(text_of(event)) <= most
 
@@ -170,7 +170,7 @@ def _decode_envelope(raw: bytes) -> Event:
     event: Event = envelope.data
     time = envelope.time
     # Go always writes subject and time, and times in one form: one slice compares all separators, and fromisoformat
-    # checks the digits, raising ValueError. All else takes the slower path.
+    # checks the digits, raising ValueError. Everything else takes the slower path.
     if envelope.subject != event.identity or time is None or len(time) != 20 or time[4::3] != "--T::Z":
         raise LookupError
     datetime.fromisoformat(time)

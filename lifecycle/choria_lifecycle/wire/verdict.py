@@ -22,8 +22,8 @@ def validate(
     """Return all findings about a document; the list is empty if there are none.
 
     Covers lifecycle events, machine transitions and watcher states, in both formats. The list contains an error exactly
-    if `codec.decode` raises InvalidEvent; warnings come last. It holds at most 100 errors and 100 warnings; an extra
-    finding tells if there are more.
+    when `codec.decode` raises InvalidEvent; warnings come last. It holds at most 100 errors and 100 warnings; an extra
+    finding reports that there are more.
 
     Args:
         data: the document as received.

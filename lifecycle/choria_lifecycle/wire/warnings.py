@@ -150,7 +150,7 @@ def _date(seconds: int) -> str:
 
 
 def _misspelt(members: dict[str, Any], known: frozenset[str], path: str) -> Iterator[Finding]:
-    # Comparing names is slow, so that neither their length nor their number may be up to the publisher.
+    # Comparing names is slow, so the publisher must control neither their length nor their number.
     extra = islice((name for name in members if name not in known and len(name) <= _MAX_NAME), _MAX_NAMES)
     for name in sorted(extra):
         near = _closest(name, known)
@@ -165,7 +165,7 @@ def _misspelt(members: dict[str, Any], known: frozenset[str], path: str) -> Iter
 
 @lru_cache(maxsize=1024)
 def _closest(name: str, known: frozenset[str]) -> str | None:
-    """Return the known field that a name is likely meant to be, or None."""
+    """Return the known field that a name probably stands for, or None."""
     plain = _normalised(name)
     for field in sorted(known):
         if _normalised(field) == plain:
