@@ -39,8 +39,8 @@ class RevisionConflict(Exception):
 class Bucket(Protocol):
     """A JetStream key-value bucket, which keeps each key for a time to live (TTL) after its last write.
 
-    All methods raise ConnectionFailed if no reply came in time, so that the outcome is unknown; NotAuthorised if the
-    server refused; and NoStream if the bucket does not exist.
+    All methods raise ConnectionFailed if no reply came in time, so the outcome is unknown; NotAuthorised if the server
+    refused; and NoStream if the bucket does not exist.
     """
 
     async def ttl(self, timeout: float) -> float:
@@ -135,7 +135,7 @@ def check_key(key: str) -> None:
     """Check that a bucket can have this key.
 
     Raises:
-        OptionError: the key is empty, or has characters other than letters, digits and -/_=. in it.
+        OptionError: the key is empty, or contains characters other than letters, digits and -/_=.
     """
     if not _KEY(key):
         raise OptionError(
@@ -147,7 +147,7 @@ def check_bucket(name: str) -> None:
     """Check that a bucket can have this name.
 
     Raises:
-        OptionError: the name is empty, or has characters other than letters, digits, - and _ in it.
+        OptionError: the name is empty, or contains characters other than letters, digits, - and _.
     """
     if not _BUCKET(name):
         raise OptionError(f"{quoted(name)} is not a valid bucket name: use letters, digits, - and _", invalid=("name",))

@@ -42,11 +42,11 @@ class Counters:
         received: messages that arrived.
         delivered: valid messages handed out.
         rejected: invalid messages. `events` skips them, `deliveries` hands them out with their error.
-        filtered: messages skipped because their type or component was not asked for.
+        filtered: messages skipped because their type or component was not selected.
         dropped: messages discarded because the program read too slowly.
         gaps: how often the connection was lost and restored; messages published in between were missed and appear in no
-            other counter. A replay misses nothing that way: its gaps are the times the stream was replaced, or
-            discarded messages before they were read.
+            other counter. A replay does not miss these: its gaps count how often the stream was replaced, or discarded
+            messages before they were read.
         replayed: received messages that the stream had stored before the subscription began.
     """
 

@@ -102,7 +102,7 @@ class InMemoryTransport:
         if not self._open:
             raise ConnectionFailed("the transport is closed")
         if stream or not any(covers(stored, subject) for stored in self._streams):
-            raise nothing_stored(subject, f" in {stream}" if stream else "")  # its streams have no names
+            raise nothing_stored(subject, f" in {stream}" if stream else "")  # streams in memory have no names
         start = next((at for at, time in enumerate(self._times) if time >= since), len(self.stored))
         begin = max(since, self._begin)
         replay = _MemoryReplay(self._replays, subject, sink, self.stored, self._times, start, begin)

@@ -196,7 +196,7 @@ class Middleware:
         return self._transport.bucket(name)
 
     async def flush(self, timeout: float = 5) -> None:
-        """Return once the server has answered; everything it had sent before is then in the subscriptions.
+        """Wait for the server to answer; everything that it sent before is then in the subscriptions.
 
         Raises:
             ConnectionFailed: no server answered in time.
@@ -220,7 +220,7 @@ class Middleware:
         await self.close()
 
     def check_loop(self) -> None:
-        """Check that this is the middleware's event loop; in another, nothing would ever wake up.
+        """Check that this is the middleware's event loop; in another, waiting tasks would never wake up.
 
         Raises:
             RuntimeError: another event loop used the middleware before.

@@ -37,7 +37,7 @@ class EventFilter:
     identities: Collection[str] = ()
 
     def matches_event(self, event: object) -> bool:
-        """Tell whether to keep an event, by what the event itself states."""
+        """Return True if the filter keeps an event, judging by the event itself."""
         return (
             (not self.types or type(event).__name__.lower() in self.types)
             and (not self.components or getattr(event, "component", None) in self.components)
@@ -48,7 +48,7 @@ class EventFilter:
         )
 
     def matches_subject(self, subject: str) -> bool:
-        """Tell whether a subject names a type and a component to keep; the event may still state others."""
+        """Return True if the filter keeps the type and component that a subject names; the event may have others."""
         tokens = subject.split(".", _TYPE_INDEX + 1)
         if len(tokens) != _TYPE_INDEX + 2:
             return False
@@ -121,7 +121,7 @@ def parse_since(since: datetime | timedelta | float) -> float:
     """Return the start of a replay in seconds since the epoch.
 
     Args:
-        since: a time with its time zone, a timedelta back from now, or seconds since the epoch.
+        since: a datetime with its time zone, a timedelta back from now, or seconds since the epoch.
 
     Raises:
         OptionError: `since` is something else, or out of range.

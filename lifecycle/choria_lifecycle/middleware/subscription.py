@@ -136,7 +136,7 @@ class Subscription(ABC, Generic[T]):
                 self._subscription = self._replay
                 self._begin = self._replay.begin
         except BaseException:
-            self.closed()  # or iteration would wait for ever
+            self.closed()  # or iteration would wait forever
             raise
         return self
 

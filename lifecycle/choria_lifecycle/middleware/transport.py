@@ -76,7 +76,7 @@ class ReplaySink(Protocol):
         """
 
     def caught_up(self) -> None:
-        """Note that all history has been handed over; called once."""
+        """Note that all history has been delivered; called once."""
 
     def gap(self) -> None:
         """Note that messages were missed: the stream was replaced, or discarded messages before they were read."""
@@ -99,7 +99,7 @@ class Replay(Interest, Protocol):
     """A subscription to a stream's stored and future messages.
 
     Attributes:
-        begin: the time from which nothing is missing, in seconds since the epoch: the time asked for, or later if the
+        begin: the time from which nothing is missing, in seconds since the epoch: the requested time, or later if the
             stream does not reach back that far.
     """
 
@@ -155,7 +155,7 @@ class Transport(Protocol):
     async def replay(self, subject: str, since: float, sink: ReplaySink, timeout: float, stream: str = "") -> Replay:
         """Replay a stream's stored messages in order, each once, and continue with new ones.
 
-        A lost connection misses nothing: the replay continues after the last message it handed over.
+        A lost connection misses nothing: the replay continues after the last message it delivered.
 
         Args:
             subject: the subject, as for `subscribe`.
@@ -181,7 +181,7 @@ class Transport(Protocol):
         ...
 
     async def flush(self, timeout: float) -> None:
-        """Return once the server has answered; everything it had sent before has then reached the sinks.
+        """Wait for the server to answer; everything that it sent before has then reached the sinks.
 
         Raises:
             ConnectionFailed: no server answered in time.
