@@ -202,7 +202,7 @@ def _decoders() -> tuple[Callable[[bytes], Any], Callable[[bytes], Any], dict[ty
     """Return the decoders for events and for envelopes, and facts about the structs that they return.
 
     There is one struct for each spelling of each protocol, selected by the protocol. Contracts that types cannot
-    express have none, nor do optional fields, whose absence would change the number of quotes.
+    express have none, nor do those with optional fields, whose absence would change the number of quotes.
     """
     infos: dict[type, _StructInfo] = {}
     natives: list[type] = []

@@ -18,7 +18,7 @@ BLOCK: Final = 65536
 
 
 class UnreadableContent(OSError):
-    """A file with content in another format or damaged; the message says what to do.
+    """The content of a file is damaged or in another format; the message says what to do.
 
     Attributes:
         command: the command that converts FILE to standard output; empty if it cannot be converted.

@@ -32,10 +32,10 @@ DocumentFindings: TypeAlias = "tuple[int, list[Finding]]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """Which findings to look for, and which of them reject a document.
+    """The findings to look for, and the severities to report them with.
 
     Attributes:
-        now: the time with which timestamps are compared, in seconds since 1970; None for the current time.
+        now: the time to compare timestamps with, in seconds since 1970; None for the current time.
         warnings: look for warnings and information too, which is slower.
         warnings_as_errors: report warnings as errors.
         codes: the codes to report; findings with other codes are discarded.
@@ -48,7 +48,7 @@ class Policy:
 
     @property
     def time(self) -> float:
-        """The time with which timestamps are compared."""
+        """The time to compare timestamps with, in seconds since 1970."""
         return time.time() if self.now is None else self.now
 
     def severity(self, code: str) -> Severity:
@@ -79,7 +79,7 @@ class DocumentCounts:
         kinds: the numbers of valid and of rejected documents, by kind.
         codes: the number of findings by code.
         errors: the number of findings that are errors.
-        file_errors: those of the errors that concern the file itself and reject no document.
+        file_errors: the errors that concern the file itself and reject no document.
     """
 
     kinds: dict[DocumentKind, list[int]] = field(default_factory=dict)

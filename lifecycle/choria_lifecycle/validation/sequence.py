@@ -57,7 +57,7 @@ class _ValueScanner:
         self._escaped = False
 
     def end(self, block: bytes, at: int) -> int:
-        """Return where the value ends in a block, searching from a position; -1 if it continues in the next block."""
+        """Return the position at which the value ends in a block; -1 if it continues in the next block."""
         if not self.is_open:
             end = _word(block, at).end()  # type: ignore[union-attr]
             return end if end < len(block) else -1

@@ -65,8 +65,8 @@ class SegmentResult:
         segment: the segment.
         lines: the number of its lines; 0 without a result.
         result: the outcome, with lines counted from the beginning of the segment. None if the caller must read the
-            segment itself: it has more than `MAX_FINDINGS` findings, or a document that is too large and is to be
-            returned.
+            segment itself: it has more than `MAX_FINDINGS` findings, or a document that must be returned and is
+            too large.
     """
 
     segment: Segment
