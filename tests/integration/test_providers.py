@@ -751,7 +751,7 @@ async def test_secrets_are_sent_without_tls_only_on_this_machine(
     if where == "argument":
         options["servers"] = f"nats://{far}"
     message = await refused(lifecycle.ConfigError, tls=False, **options)
-    assert "would cross the network in the clear: drop tls=False" in message
+    assert "would cross the network in the clear: remove tls=False" in message
 
 
 async def test_no_tls_contradicts_tls(host: Host) -> None:

@@ -192,8 +192,8 @@ _MENTION: Final = re.compile(rf"(?<![\w./-])(?:{'|'.join(map(re.escape, MENTIONS
 def translate(message: str) -> str:
     """Return a message of the library with flags and commands in place of arguments and functions.
 
-    >>> translate("drop tls=False, or name an authority with ca=.")
-    'drop --no-tls, or name an authority with --tlsca.'
+    >>> translate("remove tls=False, or name an authority with ca=.")
+    'remove --no-tls, or name an authority with --tlsca.'
     """
     return _MENTION.sub(lambda found: MENTIONS[found[0]], message)
 

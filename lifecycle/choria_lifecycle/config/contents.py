@@ -1,4 +1,4 @@
-"""Read the files that settings name, safely whatever they turn out to be."""
+"""Read the files that settings name, without blocking on a pipe or a device."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def unreadable_file(path: Path, origin: str, error: OSError, remedy: str = "") -
 
 def _is_regular(descriptor: int) -> bool:
     found = os.fstat(descriptor)
-    # The null device stands for an empty file.
+    # The null device counts as an empty file.
     return stat.S_ISREG(found.st_mode) or os.path.samestat(found, os.stat(os.devnull))  # noqa: PTH116
 
 

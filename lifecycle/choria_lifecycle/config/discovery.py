@@ -35,7 +35,7 @@ class Brokers:
     """A domain's brokers, queried from DNS for each connection.
 
     Attributes:
-        failure: why the last query found none, in words; empty if it found some.
+        failure: the reason why the last query found none; empty if it found some.
 
     Args:
         names: the SRV names to query; the first that has records is used.

@@ -100,7 +100,7 @@ def resolve(
 
     Raises:
         ConfigError: a URL cannot be used, settings contradict each other, a credential is empty, a setting that
-            Choria's security provider needs is missing, or Choria would refuse its configuration.
+            Choria's security provider needs is missing, or Choria would reject its configuration.
     """
     machine = machine or Machine()
     tls = options.get("tls")
@@ -141,7 +141,7 @@ def resolve(
     settings = replace(settings, **changes, origins=origins)
     wanted = bool(settings.ca or settings.cert) or any(url.startswith("tls://") for url in settings.servers)
     if tls is False and wanted:
-        raise ConfigError("tls=False contradicts a tls:// URL, a certificate authority or a certificate: drop one")
+        raise ConfigError("tls=False contradicts a tls:// URL, a certificate authority or a certificate: remove one")
     if tls is not None:
         origins["tls"] = "argument tls"
     settings = replace(settings, tls=(settings.tls or wanted) if tls is None else tls)
@@ -235,7 +235,7 @@ def _broker_urls(key: str, hosts: Iterable[str], origin: str) -> tuple[str, ...]
             raise ConfigError(f"{origin}: write {key} without quotes, and with commas between brokers")
         if not address.rpartition(":")[2].rstrip("/").isdigit():
             shown = redact(address)
-            raise ConfigError(f"{origin}: {key} holds {shown}: a broker needs its port, a number, as in host:4222")
+            raise ConfigError(f"{origin}: {key} has {shown}: a broker needs a port number, as in host:4222")
         usable.append(f"{scheme}://{address}" if scheme else address)
     if not usable:
         raise ConfigError(f"{origin}: {key} names no usable broker; write host:port, or several")
@@ -251,7 +251,7 @@ def _nats_credentials(
     """Return the credentials from the first of arguments, URL and NATS_ variables that has any."""
     given = {option: options.get(option) for option in ("creds", "nkey", "token", "user", "password")}
     for option, value in given.items():
-        # Were an empty one to override the environment, the connection would be anonymous.
+        # If an empty one overrode the environment, the connection would be anonymous.
         if value is not None and not str(value):
             raise ConfigError(f"{option} is empty; leave it out to use the environment")
     credentials = {option: str(value) for option, value in given.items() if value is not None}

@@ -26,7 +26,7 @@ class ConnectionOptions(TypedDict, total=False):
     Attributes:
         config: a Choria configuration file to read instead of the one that Choria's tools would find; it is read even
             if servers are named.
-        tls: True requires TLS; False turns off the TLS that Choria's configuration requires, and is refused together
+        tls: True requires TLS; False turns off the TLS that Choria's configuration requires, and is an error together
             with credentials unless the servers are on this machine.
         creds: a file with a user's JWT and seed; default NATS_CREDS.
         user: default NATS_USER.
@@ -54,7 +54,7 @@ class ConnectionOptions(TypedDict, total=False):
 
 
 def check_options(options: Iterable[str], *others: str) -> None:
-    """Refuse names that are not connection options.
+    """Check that all names are connection options.
 
     Args:
         options: the names.
@@ -71,7 +71,7 @@ def check_options(options: Iterable[str], *others: str) -> None:
 
 
 class Verify(Enum):
-    """How a server's certificate is verified."""
+    """The checks of a server's certificate."""
 
     FULL = "authority and host name"
     COMMON_NAME = "authority and host name, by the common name where it lists no names"
@@ -83,7 +83,7 @@ class ConnectionSettings:
     """The resolved settings of a connection. Its repr never shows a secret.
 
     Attributes:
-        servers: the servers' URLs, without credentials, of which one is connected to.
+        servers: the URLs of the servers, without credentials; the client connects to one of them.
         srv: names of SRV records to query for each connection; `servers` is the fallback if DNS has none of them.
         tls: whether every server must offer TLS; no secret is sent to one that does not.
         verify: how a server's certificate is verified.
@@ -102,7 +102,7 @@ class ConnectionSettings:
         name: the connection's name in the server's monitoring.
         inbox: the prefix of reply subjects; for a Choria token, the token's id is appended.
         connect_timeout: timeout per server in seconds, or None for a share of the total timeout.
-        origins: where each of these comes from, in words, for those that are not at their default.
+        origins: where each attribute comes from, in words, unless it has its default.
     """
 
     servers: tuple[str, ...] = (DEFAULT_SERVER,)
@@ -126,7 +126,7 @@ class ConnectionSettings:
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def check(self, *, no_tls: bool = False) -> None:
-        """Refuse settings that contradict each other or would reveal a secret.
+        """Check that the settings neither contradict each other nor would reveal a secret.
 
         Args:
             no_tls: whether TLS was turned off explicitly.
@@ -146,13 +146,14 @@ class ConnectionSettings:
         ]
         # A Choria client may have a token and a user: Choria's broker checks the one, any other NATS server the other.
         if len(methods) > 1 and not (self.jwt and methods == ["a token", "a user"]):
-            raise ConfigError(f"connect with one of {' and '.join(methods)}, not with all of them")
+            listed = f"{', '.join(methods[:-1])} and {methods[-1]}"
+            raise ConfigError(f"{listed} cannot be combined: connect with one of them")
         if (self.user is None) != (self.password is None):
             raise ConfigError("a user needs a password, and a password a user: NATS_USER and NATS_PASSWORD")
         if (self.cert is None) != (self.key is None):
             raise ConfigError("a client certificate needs its key, and a key its certificate: NATS_CERT and NATS_KEY")
         if no_tls and methods and not self.local:
-            raise ConfigError(f"without TLS, {methods[0]} would cross the network in the clear: drop tls=False")
+            raise ConfigError(f"without TLS, {methods[0]} would cross the network in the clear: remove tls=False")
 
     @property
     def local(self) -> bool:

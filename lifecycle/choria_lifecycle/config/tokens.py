@@ -49,7 +49,7 @@ _CREDS = re.compile(
     re.DOTALL,
 )
 
-# A token is a few kilobytes long.
+# A token has a few kilobytes.
 _MAX_BYTES = 65_536
 
 
@@ -62,7 +62,7 @@ class Token:
         text: the token itself, which is a secret.
         purpose: `choria_client_id` or `choria_server`.
         caller: a client's caller id, such as `up=alice`, or a server's identity.
-        public_key: the public key of the holder's seed, in hexadecimal; empty if it names none.
+        public_key: the public key of the holder's seed, in hexadecimal, or empty.
         starts: when it becomes valid, in Unix seconds; None if it always was.
         expires: when it or its issuer expires, whichever comes first, in Unix seconds; None if never.
         permissions: the names of the permissions it grants.
@@ -87,7 +87,7 @@ class Token:
         return hashlib.md5(self.caller.encode(), usedforsecurity=False).hexdigest()
 
     def check_time(self, now: float) -> None:
-        """Refuse a token that is not valid now, give or take 5 seconds.
+        """Check that the token is valid now, give or take 5 seconds.
 
         Args:
             now: in Unix seconds.
@@ -143,7 +143,7 @@ def read_token(path: Path, origin: str = "") -> Token:
 
 
 def read_seed(path: Path, origin: str = "") -> bytes:
-    """Read an ed25519 seed, 64 hexadecimal digits. A newline after them, which Choria refuses, is accepted.
+    """Read an ed25519 seed, 64 hexadecimal digits. A newline after them, which Choria rejects, is accepted.
 
     Args:
         path: the file.
@@ -188,7 +188,7 @@ def _private_key(seed: bytes) -> Any:
 
 
 def require_cryptography(what: str) -> None:
-    """Refuse to go on without the package cryptography.
+    """Check that the package cryptography is installed.
 
     Args:
         what: the feature that needs it, for the error.

@@ -50,7 +50,7 @@ def _split(servers: str | Iterable[str]) -> list[str]:
             raise ConfigError("a server must be a str: host, host:port or a URL")
         urls += [part.strip() for part in _split_list(text) if part.strip()]
     if not urls:
-        raise ConfigError("there is no server to connect to")
+        raise ConfigError("no server to connect to: name one")
     return urls
 
 
@@ -97,8 +97,8 @@ def _parse(url: str) -> tuple[str, dict[str, str] | None]:
         raise ConfigError(f"{redact(url)}: port 0 cannot be connected to")
     credentials = parts.netloc.rpartition("@")[0]
     if "@" in credentials and "," in credentials:
-        # Two servers without a scheme, or one with an odd password: guessing may send the password to the wrong server.
-        raise ConfigError(f"{redact(url)}: give each server its nats://, and write @ and , in a password %40 and %2C")
+        # Two servers without a scheme, or one odd password; a guess could send the password to the wrong server.
+        raise ConfigError(f"{redact(url)}: begin each server with nats://, and write @ and , in a password %40 and %2C")
     server = f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port or 4222}"
     if not credentials or parts.username is None:
         return server, None

@@ -110,7 +110,7 @@ def test_every_option_of_a_connection_translates_its_argument(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("message", "shown"),
     [
-        ("drop tls=False", "drop --no-tls"),
+        ("remove tls=False", "remove --no-tls"),
         ("correct config=, or ca=.", "correct --config, or --tlsca."),
         ("(`cert=` and key=): both", "(`--tlscert` and --tlskey): both"),
         ("see choria_lifecycle.doctor.check_connection().", "see 'lifecycle config check'."),

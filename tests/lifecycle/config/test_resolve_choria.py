@@ -296,9 +296,12 @@ def test_srv_names(resolved: Callable[..., ConnectionSettings]) -> None:
 @pytest.mark.parametrize(
     ("keys", "reason"),
     [
-        ({"plugin.choria.middleware_hosts": "broker1"}, r"client\.conf:2: .* holds broker1: a broker needs its port"),
-        ({"plugin.choria.middleware_hosts": "tls://broker1"}, "needs its port"),
-        ({"plugin.choria.middleware_hosts": "broker1:x"}, r"broker1:\*\*\*: a broker needs its port"),
+        (
+            {"plugin.choria.middleware_hosts": "broker1"},
+            r"client\.conf:2: .* has broker1: a broker needs a port number",
+        ),
+        ({"plugin.choria.middleware_hosts": "tls://broker1"}, "needs a port number"),
+        ({"plugin.choria.middleware_hosts": "broker1:x"}, r"broker1:\*\*\*: a broker needs a port number"),
         ({"plugin.choria.middleware_hosts": "broker1:0"}, "port 0"),
         ({"plugin.choria.middleware_hosts": "wss://broker1:1"}, "names no usable broker"),
         ({"plugin.choria.middleware_hosts": "http://broker1:1"}, "only nats:// and tls:// URLs"),
@@ -335,7 +338,7 @@ def test_websockets_are_warned_about(
 
 
 LOCAL = {"plugin.choria.ssldir": "/ssl", "plugin.choria.middleware_hosts": "localhost:4222,127.0.0.1:1,[::1]:1"}
-WITHOUT = r"in the clear: drop tls=False"
+WITHOUT = r"in the clear: remove tls=False"
 
 
 @pytest.mark.parametrize(

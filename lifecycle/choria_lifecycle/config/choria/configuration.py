@@ -55,7 +55,7 @@ class Configuration:
         return self.values[key].origin
 
     def is_set(self, key: str) -> bool:
-        """Tell whether a file or the environment sets a key of `KEYS`."""
+        """Return True if a file or the environment sets a key of `KEYS`."""
         return self.origin(key) != DEFAULT
 
 
@@ -67,7 +67,7 @@ def find_initial_file(
     Args:
         environ: the environment, for HOME, and on Windows HOMEDRIVE and HOMEDIR.
         root: where the absolute paths begin.
-        windows: whether to look in the places of Windows.
+        windows: whether to look where Windows keeps them.
     """
     home = _home(environ, windows=windows)
     places = [Path(home, name) for name in (".choriarc", ".mcollective")] if home else []
@@ -84,7 +84,7 @@ def read_configuration(
 ) -> Configuration:
     """Find and read a client's configuration.
 
-    Without an initial file, where Choria would not start, the result is made of the defaults and the environment, and
+    Without an initial file, where Choria would not start, the result consists of the defaults and the environment, and
     project files are ignored.
 
     Args:
@@ -105,7 +105,7 @@ def read_configuration(
             reader.report(
                 "note",
                 place,
-                "not read: a project file only adds to a client's configuration, and there is none; "
+                "not read: a project file only adds to a client's configuration, which does not exist; "
                 "name this file with config= or create ~/.choriarc",
             )
     else:
@@ -130,7 +130,7 @@ def _apply_environment(reader: ConfigReader, environ: Mapping[str, str]) -> None
 
 
 def _complete_and_check(reader: ConfigReader, initial: Path | None) -> None:
-    """Set the defaults that depend on other settings, and report those that Choria refuses (config.go, normalize)."""
+    """Set the defaults that depend on other settings, and report those that Choria rejects (config.go, normalize)."""
     values = reader.values
 
     def default(key: str, value: object) -> None:

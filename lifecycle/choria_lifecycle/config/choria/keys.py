@@ -27,11 +27,11 @@ class Key:
 
     Attributes:
         name: the key as written in a configuration file.
-        kind: how its text is parsed.
+        kind: the way to parse its text.
         description: its purpose, in a short sentence.
         default: its default value.
-        variable: the environment variable that overrides all files; empty if there is none.
-        choices: the allowed values; empty if all are.
+        variable: the environment variable that overrides all files, or empty.
+        choices: the allowed values; empty if any is.
         secret: whether its value must not be shown.
     """
 
@@ -95,7 +95,7 @@ _LIST: tuple[Key, ...] = (
     Key(
         "plugin.security.ecc_curves",
         "comma_split",
-        "The allowed elliptic curves; all usual ones if empty.",
+        "The allowed elliptic curves; all common ones if empty.",
         (),
     ),
     Key(
@@ -123,7 +123,7 @@ _LIST: tuple[Key, ...] = (
     Key(
         "plugin.security.choria.ca",
         "path_string",
-        "The certificate authorities to trust; without this file, any broker is.",
+        "The authorities to trust; without this file, brokers are not verified.",
     ),
     Key("plugin.choria.security.request_signer.token_file", "path_string", "The token that choria login writes."),
     Key("plugin.choria.security.request_signer.seed_file", "path_string", "That token's seed."),
@@ -138,7 +138,7 @@ KEYS: Mapping[str, Key] = MappingProxyType({key.name: key for key in _LIST})
 
 
 class KnownKey(NamedTuple):
-    """How Choria parses a key, and the values it allows; all if there are no choices."""
+    """A key's kind, and the values that it may have; any if there are no choices."""
 
     kind: ValueKind
     choices: tuple[str, ...]
@@ -165,12 +165,12 @@ _MAX_LENGTH = 100
 
 
 def is_plugin_key(key: str) -> bool:
-    """Tell whether a key belongs to a plugin, which alone knows its meaning."""
+    """Return True if a key belongs to a plugin or contains a freely chosen name, so it cannot be checked."""
     return bool(_FREELY_NAMED.match(key)) or (key.startswith("plugin.") and not key.startswith(_CHORIA_PREFIXES))
 
 
 def suggest_key(key: str) -> str:
-    """Return the key of Choria's that an unknown key was probably meant to be, or an empty string."""
+    """Return the key of Choria's that an unknown key probably stands for, or an empty string."""
     for prefix in ("plugin.", "plugin.choria."):
         if f"{prefix}{key}" in known_keys():
             return f"{prefix}{key}"

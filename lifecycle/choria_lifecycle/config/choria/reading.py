@@ -24,7 +24,7 @@ DEFAULT = "default"
 """The origin of a value that nothing sets."""
 
 ProblemSeverity = Literal["error", "warning", "note"]
-"""error: Choria refuses it; warning: it has no effect, or not the apparent one; note: anything else."""
+"""error: Choria rejects it; warning: it has no effect, or not the apparent one; note: anything else."""
 
 _MAX_BYTES = 1 << 20
 
@@ -59,7 +59,7 @@ class Problem(NamedTuple):
     """A problem in a configuration.
 
     Attributes:
-        severity: how bad it is.
+        severity: error, warning or note.
         place: the origin of a value, or a file; safe to show.
         message: what is wrong and what to do; safe to show, and without secrets.
     """
@@ -79,7 +79,7 @@ class ConfigReader:
         problems: the problems, in the order in which they were found.
 
     Args:
-        home: the home directory; empty if there is none.
+        home: the home directory, or empty.
     """
 
     def __init__(self, home: str) -> None:
@@ -196,7 +196,7 @@ class ConfigReader:
             value = convert(entry.kind, text, home=self._home)
         except ValueError as error:
             # Choria does not report this.
-            effect = {"bool": "reads it as false", "path_string": "uses it as it is"}.get(entry.kind, "ignores it")
+            effect = {"bool": "reads it as false", "path_string": "uses it unchanged"}.get(entry.kind, "ignores it")
             self.report("warning", origin, f"{key} = {quoted(text)} {error}; Choria {effect}")
             value = {"bool": False, "path_string": text}.get(entry.kind)
         if entry.choices and value not in entry.choices:
@@ -241,7 +241,7 @@ class ConfigReader:
 
 
 def exists(path: Path) -> bool:
-    """Tell whether a path exists; True if that cannot be told for lack of permission, as in Choria."""
+    """Return True if a path exists, or if permissions hide whether it does, as in Choria."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError):

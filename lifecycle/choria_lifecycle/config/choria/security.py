@@ -46,7 +46,7 @@ class Security:
     """A client's identity and files, as a provider derives them from a configuration.
 
     Attributes:
-        name: the client's name, of its certificate and its connection.
+        name: the name of the client, its certificate and its connection.
         name_origin: where the name comes from.
         verify: how a broker's certificate is verified.
         ca: the file with the certificate authorities to trust, or None.
@@ -77,7 +77,7 @@ def resolve_security(
         configuration: Choria's configuration.
         environ: the environment.
         machine: this machine's names, user and tools.
-        no_tls: whether TLS is turned off, so that no certificates are needed.
+        no_tls: whether TLS is turned off, so no certificates are needed.
 
     Raises:
         ConfigError: a setting that the provider needs is missing, contradicts another, or is not supported.
@@ -119,7 +119,7 @@ def _ssldir(configuration: Configuration, environ: Mapping[str, str], machine: M
     if machine.privileged():
         ssldir = machine.puppet("ssldir")
         if not ssldir:
-            raise ConfigError(f"puppet does not say where its certificates are: set {_SSLDIR}, or install puppet")
+            raise ConfigError(f"puppet did not report its ssldir: set {_SSLDIR}, or install puppet")
         return Path(ssldir), "ssldir of Puppet"
     home = environ.get("HOME")
     if not home:
@@ -163,7 +163,7 @@ def _choria(
         if configuration.get(key):
             raise ConfigError(
                 f"{configuration.origin(key)}: {key} and plugin.security.provider = choria "
-                "exclude each other: remove one"
+                "cannot be combined: remove one"
             )
     jwt = configuration.get(f"{_CHORIA}.token_file")
     seed = configuration.get(f"{_CHORIA}.seed_file")
@@ -228,14 +228,14 @@ def _anonymous(configuration: Configuration, found: Security) -> Security:
 def _pkcs11(*_: object) -> Security:
     raise ConfigError(
         "the security provider pkcs11 is not supported here: use plugin.security.provider = file, with a certificate "
-        f"of the same authority in {_FILE}.certificate and {_FILE}.key, and {_FILE}.ca as it is"
+        f"of the same authority in {_FILE}.certificate and {_FILE}.key, and keep {_FILE}.ca"
     )
 
 
 def _certmanager(configuration: Configuration, *_: object) -> Security:
     folder = str(configuration.get(_SSLDIR) or "SSLDIR").rstrip("/")
     raise ConfigError(
-        "the security provider certmanager is not supported here, as it asks Kubernetes for a certificate: use "
+        "the security provider certmanager is not supported here, as it requests a certificate from Kubernetes: use "
         f"plugin.security.provider = file with {_FILE}.certificate = {folder}/cert.pem, {_FILE}.key = {folder}/key.pem "
         f"and {_FILE}.ca = {folder}/ca.pem, or with those of a mounted secret"
     )

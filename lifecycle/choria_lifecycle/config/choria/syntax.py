@@ -28,11 +28,11 @@ ValueKind = Literal[
     "path_split",
     "strings",
 ]
-"""How a value's text is parsed; the names are those of Choria's own tags, if it has any."""
+"""The ways to parse a value's text, named after Choria's own tags where it has them."""
 
 KINDS: tuple[ValueKind, ...] = get_args(ValueKind)
 
-# Go's whitespace: str.strip and \s of re know more.
+# Go's whitespace; Python's str.strip and \s match more characters.
 _BLANK = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 _BLANK_OF_EXPRESSIONS = "\t\n\f\r "
 
@@ -59,7 +59,7 @@ class IgnoredLine(NamedTuple):
 
     Attributes:
         number: the line number, from 1.
-        reason: why, and what to do; without the line's text, which may hold a secret.
+        reason: the reason and the remedy, without the line's text, which may hold a secret.
     """
 
     number: int
@@ -109,7 +109,7 @@ def convert(kind: ValueKind, text: str, *, home: str = "") -> Any:
     Args:
         kind: how to parse the text.
         text: the text as written in a file.
-        home: the home directory, for a path that begins with `~`; empty if there is none.
+        home: the home directory, for a path that begins with `~`, or empty.
 
     Raises:
         ValueError: the text cannot be parsed; the message continues a sentence about it, as in "is not an integer".
@@ -118,7 +118,7 @@ def convert(kind: ValueKind, text: str, *, home: str = "") -> Any:
 
 
 def _path(text: str, home: str) -> str:
-    """Expand a path. `~` stands for the home directory whatever follows it, even in `~root`."""
+    """Expand a path. A leading `~` always stands for the home directory, even in `~root`."""
     path = text.strip(_BLANK)
     if not path.startswith("~"):
         return path
@@ -128,7 +128,7 @@ def _path(text: str, home: str) -> str:
 
 
 def _integer(text: str) -> int:
-    # Longer ones exceed 64 bits, and int() refuses them with a message of its own.
+    # Longer ones exceed 64 bits, and int() rejects very long ones with a message of its own.
     number = int(text) if re.fullmatch(r"[+-]?[0-9]{1,1000}", text) else None
     if number is None or not -(2**63) <= number < 2**63:
         raise ValueError("is not an integer")

@@ -77,7 +77,7 @@ def test_puppets_own_directory(configured: Callable[..., Configuration], root: b
     [
         ({"HOME": "/home/alice"}, False, "USER is not set.*or MCOLLECTIVE_CERTNAME"),
         ({"USER": "alice"}, False, "HOME is not set"),
-        (ALICE, True, "puppet does not say where"),
+        (ALICE, True, "puppet did not report its ssldir"),
     ],
 )
 def test_puppet_without_what_it_needs(
@@ -148,12 +148,12 @@ def test_choria_with_certificates(configured: Callable[..., Configuration], tmp_
     [
         ({"plugin.security.provider": "choria"}, r"needs plugin\.security\.choria\.token_file"),
         ({k: v for k, v in CHORIA.items() if "seed" not in k}, r"needs plugin\.security\.choria\.seed_file"),
-        (CHORIA | {"plugin.security.client_anon_tls": "yes"}, "exclude each other"),
-        (CHORIA | {"plugin.security.server_anon_tls": "yes"}, "exclude each other"),
-        (CHORIA | {f"{SIGNER}.token_file": "/t"}, "exclude each other"),
-        (CHORIA | {f"{SIGNER}.seed_file": "/t"}, "exclude each other"),
-        (CHORIA | {"plugin.choria.security.server.token_file": "/t"}, "exclude each other"),
-        (CHORIA | {"plugin.choria.security.server.seed_file": "/t"}, "exclude each other"),
+        (CHORIA | {"plugin.security.client_anon_tls": "yes"}, "cannot be combined"),
+        (CHORIA | {"plugin.security.server_anon_tls": "yes"}, "cannot be combined"),
+        (CHORIA | {f"{SIGNER}.token_file": "/t"}, "cannot be combined"),
+        (CHORIA | {f"{SIGNER}.seed_file": "/t"}, "cannot be combined"),
+        (CHORIA | {"plugin.choria.security.server.token_file": "/t"}, "cannot be combined"),
+        (CHORIA | {"plugin.choria.security.server.seed_file": "/t"}, "cannot be combined"),
     ],
 )
 def test_choria_without_what_it_needs(
@@ -161,7 +161,7 @@ def test_choria_without_what_it_needs(
 ) -> None:
     with pytest.raises(ConfigError, match=reason):
         resolve_security(configured(keys), environ=ALICE, machine=make_machine())
-    if reason == "exclude each other":
+    if reason == "cannot be combined":
         with pytest.raises(ConfigError, match=r"client\.conf:\d+: "):
             resolve_security(configured(keys), environ=ALICE, machine=make_machine())
 
