@@ -179,7 +179,7 @@ async def test_the_server_that_failed_is_named(fake_server: Any) -> None:
     async with fake_server(info, b"-ERR 'Authorization Violation'\r\n") as fake:
         message = await refused(lifecycle.NotAuthorised, fake.url)
         assert message.startswith(
-            f"cannot connect to {fake.url}: the server refused the credentials. It requires some: set "
+            f"cannot connect to {fake.url}: the server refused the credentials. It requires credentials: set "
         )
 
 

@@ -231,8 +231,8 @@ async def test_intermediate_authority_is_enough(files: Files) -> None:
 CLIENTS: dict[str, tuple[Callable[[Files], dict[str, Path]], str, str]] = {
     "none": (
         lambda files: {},
-        "the server asks for a client certificate",
-        "Give one with NATS_CERT and NATS_KEY, or cert= and key=.",
+        "the server requires a client certificate",
+        "Set one with NATS_CERT and NATS_KEY, or cert= and key=.",
     ),
     "another authority": (
         lambda files: files.pair("foreign", OTHER),
@@ -320,7 +320,7 @@ def _mismatched(files: Files) -> dict[str, Path]:
 
 
 MATERIAL: dict[str, tuple[Callable[[Files], dict[str, Path]], str]] = {
-    "encrypted key": (_encrypted, "the key {key} is encrypted; a key without a passphrase is needed"),
+    "encrypted key": (_encrypted, "the key {key} is encrypted; use a key without a passphrase"),
     "key of another certificate": (_mismatched, "{cert} and {key} are not a usable client certificate"),
     "authority empty": (
         lambda files: {"ca": files.written("empty.pem", b"")},
@@ -512,7 +512,7 @@ async def test_a_server_without_tls_receives_nothing(fake_server: Any, secret: s
             await connect(url, **options).__aenter__()
         assert time.monotonic() - begun < SECONDS
         assert bytes(plain.received) == b""
-    said = f"cannot connect to {url}: the server does not offer TLS, which was asked for; no credentials were sent."
+    said = f"cannot connect to {url}: the server does not offer TLS, which is required; no credentials were sent."
     assert str(raised.value).startswith(said)
     assert ("tls=False" in str(raised.value)) == ("config" in options)
 
@@ -591,7 +591,7 @@ def test_a_plain_server_with_choria_settings(server: embedded.Server, files: Fil
     config = _file_provider(files)["config"]
     message = failing(lifecycle.ConnectionFailed, server.url, config=config)
     assert message == (
-        f"cannot connect to {server.url}: the server does not offer TLS, which was asked for; no credentials were "
+        f"cannot connect to {server.url}: the server does not offer TLS, which is required; no credentials were "
         "sent. Choria's configuration requires TLS; tls=False turns it off."
     )
     publish_once(EVENT, server.url, config=config, tls=False, environ={})

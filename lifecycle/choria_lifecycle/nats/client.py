@@ -1,6 +1,6 @@
-"""A subclass of nats-py's client that corrects its behaviour; each method says what it changes.
+"""A subclass of nats-py's client that corrects its behaviour, as each method documents.
 
-Most methods with a leading underscore override nats-py's own; `tests/integration` notices if a new release no longer
+Most methods with a leading underscore override nats-py's own; `tests/integration` fails if a new release no longer
 calls them.
 """
 # nats-py's annotations leave much open, which a strict checker reports at every use.
@@ -36,12 +36,12 @@ __all__ = ["Client", "MessageHandler", "Peer"]
 MessageHandler: TypeAlias = "Callable[[bytes, bytes, bytes, bytes | None], None]"
 """A function that takes a message: subject, reply subject, data, and the raw headers."""
 
-# After these errors the server keeps the connection open, after all others it closes it (nats-server, client.go).
+# After these errors the server keeps the connection open; after any other, it closes it (nats-server, client.go).
 _NON_FATAL = (PERMISSIONS_ERR, "maximum subscriptions exceeded", "invalid subject", "invalid publish subject")
 
 
 class Peer(NamedTuple):
-    """A server as it introduces itself.
+    """A server, as its greeting and the TLS handshake identify it.
 
     Attributes:
         name: the name, safe to show; may be empty.
@@ -61,7 +61,7 @@ class Client(BaseClient):
 
     Args:
         tls: creates the context for each encrypted connection, so that replaced files are read again. Also used for a
-            server that insists on TLS.
+            server that requires TLS.
         require_tls: refuse servers that do not offer TLS.
         gossip: also try the servers that a server advertises.
         find_brokers: called before each attempt to reconnect; returns the servers known by now, best first. If it
@@ -96,12 +96,12 @@ class Client(BaseClient):
 
     @property
     def last_tried(self) -> ParseResult | None:
-        """The server that was tried last; nats-py's list does not tell, as it adds advertised servers at the end."""
+        """The server that was tried last; nats-py's list does not show it, as it adds advertised servers at the end."""
         return self._socket.last_tried
 
     @property
     def peer(self) -> Peer:
-        """The last server that greeted, and its TLS."""
+        """The last server that sent a greeting, and its TLS."""
         encrypted = self._socket.ssl_object
         return Peer(
             name=safe(str(self._greeting.get("server_name", "")), 200),
@@ -112,7 +112,7 @@ class Client(BaseClient):
 
     @property
     def wants_certificate(self) -> bool:
-        """True if the last server that greeted demands a client certificate."""
+        """True if the last server that sent a greeting requires a client certificate."""
         return bool(self._greeting.get("tls_verify"))
 
     @property
@@ -149,7 +149,7 @@ class Client(BaseClient):
     def flushed(self) -> asyncio.Future[None]:
         """Return a future that is done once everything queued so far has been handed to the socket.
 
-        The queue of these futures is unbounded (`flusher_queue_size`): nats-py would wait for room in it regardless
+        The queue of these futures is unbounded (`flusher_queue_size`): nats-py would wait for space in it regardless
         of deadlines, and swallow a cancellation.
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -161,9 +161,9 @@ class Client(BaseClient):
     def ping(self) -> asyncio.Future[bool]:
         """Send a PING at once and return the future of its PONG. Wait for `flushed` first.
 
-        nats-py's `flush` is no substitute: it sends its PING ahead of queued messages, so that the PONG confirms
-        nothing; it reports success while reconnecting; and after a timeout it cancels a future, so that a late PONG
-        ends the read loop.
+        nats-py's `flush` is no substitute: it sends its PING ahead of queued messages, so the PONG confirms
+        nothing; it reports success while reconnecting; and after a timeout it cancels a future, so a late PONG ends
+        the read loop.
         """
         pong: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._pongs.append(pong)
@@ -208,7 +208,7 @@ class Client(BaseClient):
                     worker.cancel()
 
     async def stop_receiving(self) -> None:
-        """Unsubscribe everything on the server, and keep handing over messages that are on their way."""
+        """Unsubscribe everything on the server, but still deliver messages in flight."""
         for sid in list(self._listeners):
             await self._send_unsubscribe(sid)
 
@@ -263,7 +263,7 @@ class Client(BaseClient):
                 # A server without TLS, or an attacker who strips the offer, would get the password in plain text.
                 if not info["tls_required"]:
                     raise errors.SecureConnWantedError
-            # Choria's brokers need a signature without announcing so.
+            # Choria's brokers require a signature without announcing it.
             if self._signature_cb is not None:
                 self._auth_configured = True
             if not isinstance(info.get("max_payload", 0), int):
@@ -297,7 +297,7 @@ class Client(BaseClient):
         self.on_connect()
 
     def usable(self, urls: list[str]) -> list[str]:
-        """Return the URLs that nats-py can parse; it would refuse all because of one."""
+        """Return the URLs that nats-py can parse; it would reject all because of one."""
         return [url for url in urls if self._is_usable(url)]
 
     def _is_usable(self, url: str) -> bool:
@@ -332,7 +332,7 @@ class Client(BaseClient):
             self.lost.set_result(reason)
 
     async def _process_err(self, err_msg: str) -> None:
-        """Reconnect, or stay connected, where nats-py would close for good, as after a change of the server's users."""
+        """Reconnect, or stay connected, where nats-py would close permanently, as when the server's users change."""
         if STALE_CONNECTION in err_msg:
             await super()._process_err(err_msg)
             return

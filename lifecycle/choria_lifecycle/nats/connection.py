@@ -1,4 +1,4 @@
-"""The connection to NATS: opened before a deadline or not at all, then reconnected for ever."""
+"""The connection to NATS: opened by a deadline or not at all, then reconnected forever."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = ["Connection"]
 _PING_SECONDS = 20
 _PINGS_OUTSTANDING = 1
 
-# The least time for connecting to one of many servers, unless half of the whole timeout is less.
+# The minimum time for connecting to one of many servers, unless half of the whole timeout is less.
 _MIN_ATTEMPT_SECONDS = 1.0
 
 # For each step of a reconnect: the TCP connection, the greeting, the TLS handshake, and authentication.
@@ -43,7 +43,7 @@ class Connection:
 
     Attributes:
         client: the client.
-        permissions: passes on what the server refuses.
+        permissions: dispatches the server's permission errors.
         closing: whether `close` was called.
     """
 
@@ -136,7 +136,7 @@ class Connection:
         return self
 
     async def _find(self, timeout: float = _RECONNECT_STEP_SECONDS) -> list[str]:
-        """Return the brokers that DNS names now; empty if it names none, or is not used."""
+        """Return the brokers that DNS currently names; empty if it names none, or is not used."""
         if self._brokers is None:
             return []
         return await self._brokers.find(asyncio.get_running_loop().time(), timeout)
@@ -158,12 +158,12 @@ class Connection:
         return f"the connection is lost{reason} and was not restored in time"
 
     def close(self) -> None:
-        """Expect the end: a lost connection is no longer reported, and waiting for it ends."""
+        """Stop reporting a lost connection, and stop waiting for it to be restored."""
         self.closing = True
         self._up.set()
 
     async def connected(self, deadline: float) -> bool:
-        """Wait for a connection; return False if there is none by the deadline, or after `close`."""
+        """Wait for a connection; return False if it is not up by the deadline, or after `close`."""
         while not self._is_up and not self.closing:
             self._up.clear()
             try:
@@ -177,7 +177,7 @@ class Connection:
     def _is_up(self) -> bool:
         """True while connected and reading.
 
-        asyncio.run may cancel nats-py's tasks before those that wait here, and nats-py does not notice.
+        asyncio.run may cancel nats-py's tasks before the tasks that wait here, which nats-py does not notice.
         """
         return self.client.is_connected and not self.client.lost.done()
 
@@ -226,7 +226,7 @@ class Connection:
 
     async def _on_error(self, error: Exception) -> None:
         if self._opening:
-            # Raises through nats-py's own loop, which would otherwise try for ever.
+            # Raises through nats-py's own loop, which would otherwise retry forever.
             self._record_failure(error)
         elif self.permissions.dispatch(str(error).removeprefix("nats: ")):
             pass  # raised to the caller that is waiting

@@ -1,4 +1,4 @@
-"""Connection errors explained for people, with hints on what to do."""
+"""Descriptions of connection errors, and hints on what to do about them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class CertificateRefusedError(errors.Error):
 
     Args:
         presented: whether a certificate was presented.
-        error: the error that was noticed. In TLS 1.3 the server's reason often arrives too late to be read.
+        error: the error on this side. In TLS 1.3 the server's reason often arrives too late to be read.
     """
 
     def __init__(self, *, presented: bool, error: Exception) -> None:
@@ -38,7 +38,7 @@ class CertificateRefusedError(errors.Error):
         super().__init__(
             f"the server does not accept the client certificate{detail}"
             if presented
-            else "the server asks for a client certificate"
+            else "the server requires a client certificate"
         )
 
 
@@ -68,7 +68,7 @@ def diagnose(error: Exception) -> str:
         case ssl.SSLError():
             return f"TLS failed ({error.reason or error})"
         case errors.SecureConnWantedError():
-            return "the server does not offer TLS, which was asked for; no credentials were sent"
+            return "the server does not offer TLS, which is required; no credentials were sent"
         case errors.UnexpectedEOF() | ConnectionResetError() | BrokenPipeError():
             return "the server closed the connection"
         case errors.StaleConnectionError():
@@ -113,15 +113,15 @@ def hint(error: Exception, settings: ConnectionSettings) -> str:
                 f"Has {settings.cert}{_origin(settings, 'cert')} expired, or does the server trust another authority?"
             )
         case CertificateRefusedError() if settings.jwt is not None:
-            return "Give one with plugin.security.choria.certificate and plugin.security.choria.key."
+            return "Set one with plugin.security.choria.certificate and plugin.security.choria.key."
         case CertificateRefusedError():
-            return "Give one with NATS_CERT and NATS_KEY, or cert= and key=."
+            return "Set one with NATS_CERT and NATS_KEY, or cert= and key=."
         case errors.SecureConnWantedError() if "tls" in settings.origins:
             return "Choria's configuration requires TLS; tls=False turns it off."
         case errors.SecureConnWantedError():
             option = next((name for name in ("ca", "cert") if getattr(settings, name)), "")
             origin = settings.origins.get(option) or "a tls:// URL or tls=True"
-            return f"TLS was asked for by {origin}: remove that, or enable TLS on the server."
+            return f"TLS is required by {origin}: remove that, or enable TLS on the server."
         case TimeoutError():
             return "Does a firewall drop what is sent there?"
         case _:
@@ -145,7 +145,7 @@ def _credentials_hint(settings: ConnectionSettings) -> str:
         return "Is the token right?"
     if settings.cert is not None:
         return f"The certificate {settings.cert}{_origin(settings, 'cert')} is not enough; a token may be required."
-    return "It requires some: set NATS_CREDS, NATS_NKEY, or NATS_USER and NATS_PASSWORD."
+    return "It requires credentials: set NATS_CREDS, NATS_NKEY, or NATS_USER and NATS_PASSWORD."
 
 
 def _origin(settings: ConnectionSettings, name: str) -> str:

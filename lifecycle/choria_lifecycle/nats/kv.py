@@ -1,4 +1,4 @@
-"""Key-value buckets in JetStream, laid out as by NATS' own clients.
+"""Key-value buckets in JetStream, laid out as NATS' own clients do.
 
 A bucket B is the stream KV_B; its key K is the last message on `$KV.B.K`, whose sequence is the revision. A write names
 the revision to replace, and the server compares. Choria allows an election's candidates only to write and to read the
@@ -127,7 +127,7 @@ class NatsBucket:
         return stored.seq
 
     async def _last(self, key: str, deadline: float) -> _Message | None:
-        """Return the last message of a key; None if there is none, or this user may not read it."""
+        """Return the last message of a key; None if it has none, or this user may not read it."""
         if not self._may_read:
             return None
         request = {"last_by_subj": self._subject(key)}

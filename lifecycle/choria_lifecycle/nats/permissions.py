@@ -1,4 +1,4 @@
-"""Permission errors of the server, dispatched to the callers that they concern."""
+"""Dispatch of the server's permission errors to the callers that they concern."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class _Waiter(NamedTuple):
 
 
 class PermissionWatcher:
-    """Passes permission errors on to the callers that wait for a publish or a subscription to be confirmed.
+    """Dispatches permission errors to the callers that wait for a publish or a subscription to be confirmed.
 
     Args:
         inbox: the inbox prefix for replies, which a user may be denied like any other subject.
@@ -96,7 +96,7 @@ class PermissionWatcher:
             entry.refused.cancel()
 
     def dispatch(self, message: str) -> bool:
-        """Pass an error message of the server on; return False if it concerns no caller."""
+        """Dispatch an error message of the server; return False if it concerns no caller."""
         found = _VIOLATION.search(message)
         if found is None:
             return self._fail_subscribing(message)
@@ -106,7 +106,7 @@ class PermissionWatcher:
             return self._fail(error, [entry for entry in self._waiters if subject in entry.publishing])
         error = NotAuthorised(f"the server does not allow this user to subscribe to {safe(subject)}")
         queue = _unquoted(found[3]) if found[3] else ""
-        told = self._fail(
+        notified = self._fail(
             error,
             [
                 entry
@@ -115,13 +115,13 @@ class PermissionWatcher:
             ],
         )
         sid = int(found[4]) if found[4] else None
-        return self.on_subscription(RefusedSubscription(subject, queue, sid, error)) or told
+        return self.on_subscription(RefusedSubscription(subject, queue, sid, error)) or notified
 
-    def _fail_subscribing(self, words: str) -> bool:
+    def _fail_subscribing(self, message: str) -> bool:
         """Fail every pending subscription, because the server does not say which one it has refused."""
-        if not _ANY_SUBSCRIPTION.search(words):
+        if not _ANY_SUBSCRIPTION.search(message):
             return False
-        error = ConnectionFailed(f"the server refused the subscription: {safe(words, 200)}")
+        error = ConnectionFailed(f"the server refused the subscription: {safe(message, 200)}")
         return self._fail(error, [entry for entry in self._waiters if entry.subscribing is not None])
 
     @staticmethod

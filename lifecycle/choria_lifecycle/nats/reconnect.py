@@ -19,7 +19,7 @@ MAX_DELAY = 20.0
 
 
 class ReconnectHandler:
-    """A reconnect policy that tries every server of the pool, then backs off with jitter, for ever.
+    """A reconnect policy that tries every server of the pool, then backs off with jitter; it never gives up.
 
     Each pass over the pool begins with a pause, random between half a second and a ceiling that doubles from one second
     to twenty, so that a fleet does not reconnect in lockstep. These are the bounds of Choria's own client (go-choria,

@@ -1,7 +1,7 @@
-"""Replay of a JetStream stream: in order, from a given time, without an end.
+"""Replay of a JetStream stream: in order, from a given time, continuing with new messages.
 
 An ephemeral pull consumer delivers messages in batches, each requested once the sink has capacity for it. If the
-consumer disappears, skips a message or falls silent, a new one continues after the last message handed over.
+consumer disappears, skips a message or falls silent, a new one continues after the last message delivered.
 """
 # nats-py's annotations leave much open, which a strict checker reports at every call.
 # pyright: reportUnknownMemberType=false
@@ -59,7 +59,7 @@ class _RestartError(Exception):
 
 
 class NatsReplay:
-    """A replay on a server, as promised by `choria_lifecycle.middleware.transport.Transport.replay`.
+    """A replay on a server, as specified by `choria_lifecycle.middleware.transport.Transport.replay`.
 
     Args:
         connection: the connection to the server.
@@ -139,17 +139,17 @@ class NatsReplay:
                 logger.debug("a consumer was left behind: %s", diagnose(error))
 
     async def stop(self) -> None:
-        """End the task and delete the consumer; nothing is handed over afterwards."""
+        """End the task and delete the consumer; nothing is delivered afterwards."""
         if self in self._siblings:
             self._siblings.remove(self)
         task, self._task = self._task, None
         if task is not None and task is not asyncio.current_task():
             task.cancel()
             await asyncio.wait({task})
-        looks = list(self._gap_checks)
-        for each in looks:
+        checks = list(self._gap_checks)
+        for each in checks:
             each.cancel()
-        await asyncio.gather(*looks, return_exceptions=True)
+        await asyncio.gather(*checks, return_exceptions=True)
         await self._delete_consumer()
 
     async def _run(self) -> None:
@@ -258,8 +258,8 @@ class NatsReplay:
             and self._task is not None
         ):
             # The skipped messages may have other subjects. Within a batch none waits long enough to be deleted.
-            self._gap_checks.add(looking := asyncio.create_task(self._check_gap(self._cursor.last_sequence)))
-            looking.add_done_callback(self._gap_checks.discard)
+            self._gap_checks.add(check := asyncio.create_task(self._check_gap(self._cursor.last_sequence)))
+            check.add_done_callback(self._gap_checks.discard)
         self._received += 1
         self._batch_received += 1
         history = self._cursor.advance(message.stream_sequence, message.time)
@@ -279,16 +279,16 @@ class NatsReplay:
 
     def _handle_status(self, headers: bytes) -> None:
         status, _, _ = headers.partition(b"\r\n")
-        _, _, said = status.partition(b" ")
-        code, _, words = said.strip().partition(b" ")
+        _, _, text = status.partition(b" ")
+        code, _, description = text.strip().partition(b" ")
         if code == _IDLE:
             self._report_caught_up()
         else:
-            self._finish_request(code or b"503", words)
+            self._finish_request(code or b"503", description)
 
-    def _finish_request(self, code: bytes, words: bytes) -> None:
+    def _finish_request(self, code: bytes, description: bytes) -> None:
         if not self._request_done.done():
-            self._request_done.set_result((code, words))
+            self._request_done.set_result((code, description))
 
     def _report_caught_up(self) -> None:
         if not self._caught_up:

@@ -23,7 +23,7 @@ __all__ = ["CLOSE_TIMEOUT", "AbortableTransport", "StrictParser"]
 
 
 CLOSE_TIMEOUT = 1.0
-"""How long closing a socket may take, in seconds."""
+"""The timeout for closing a socket, in seconds."""
 
 
 class AbortableTransport(TcpTransport):
@@ -84,7 +84,7 @@ class AbortableTransport(TcpTransport):
         """Send in a single write, as Python 3.11 does.
 
         asyncio's own method, in Python 3.12 and in 3.13 before 3.13.8, applies no back-pressure, and keeps watching the
-        descriptor of a lost connection, so that the next connection, which reuses it, would wait for five seconds
+        descriptor of a lost connection, so the next connection, which reuses it, would wait for five seconds
         (cpython issues 127655 and 136234).
         """
         if self._io_writer is not None:
@@ -107,7 +107,7 @@ class AbortableTransport(TcpTransport):
         """Close at once, discarding unsent data."""
         for writer in (self._io_writer, self._bare_io_writer):
             if writer is not None:
-                # Raised by Python 3.11.2, which is Debian 12's, if TLS has already ended.
+                # Python 3.11.2, in Debian 12, raises it if TLS has already ended.
                 with suppress(AttributeError):
                     writer.transport.abort()
 

@@ -45,11 +45,11 @@ def tls_context(settings: ConnectionSettings) -> ssl.SSLContext:
     """Return a context that verifies the server as configured and presents the client certificate. At least TLS 1.2.
 
     Raises:
-        ConfigError: a file cannot be read or used; this includes encrypted keys, as there is no passphrase prompt.
+        ConfigError: a file cannot be read or used; this includes encrypted keys, as nothing prompts for a passphrase.
     """
 
     def no_passphrase() -> str:
-        raise ConfigError(f"the key {settings.key} is encrypted; a key without a passphrase is needed")
+        raise ConfigError(f"the key {settings.key} is encrypted; use a key without a passphrase")
 
     for name in ("ca", "cert", "key"):
         path = getattr(settings, name)
@@ -81,7 +81,7 @@ def tls_context(settings: ConnectionSettings) -> ssl.SSLContext:
 
 
 def check_common_name(certificate: Mapping[str, object], host: str) -> None:
-    """Check a certificate that OpenSSL accepted by its common name by Choria's rule: no list of names, no wildcard.
+    """Check a certificate, accepted by its common name, against Choria's rule: no list of names, no wildcard.
 
     Args:
         certificate: the certificate, as from `SSLObject.getpeercert`.

@@ -108,7 +108,7 @@ class NatsTransport:
         with self._connection.permissions.publishing({subject for subject, _ in messages}, inbox=True) as refused:
             try:
                 for start in range(0, len(messages), _MAX_UNACKNOWLEDGED):
-                    # Not publish_async, which waits for ever if a stream refuses a message.
+                    # Not publish_async, which waits forever if a stream refuses a message.
                     waiting = [
                         asyncio.create_task(jetstream.publish(subject, data, timeout=timeout))
                         for subject, data in messages[start : start + _MAX_UNACKNOWLEDGED]
@@ -178,7 +178,7 @@ class NatsTransport:
             async with asyncio.timeout(_DRAIN_SECONDS):
                 await self._drain(replays)
         except TimeoutError:
-            logger.warning("the server did not respond while closing: messages on their way were lost")
+            logger.warning("the server did not respond while closing: messages in flight were lost")
         finally:
             try:
                 await self._connection.client.shutdown()

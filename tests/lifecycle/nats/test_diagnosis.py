@@ -46,7 +46,7 @@ REFUSED = errors.Error("nats: 'Authorization Violation'")
         (tls_error("WRONG_VERSION_NUMBER"), "TLS failed (WRONG_VERSION_NUMBER)"),
         (
             errors.SecureConnWantedError(),
-            "the server does not offer TLS, which was asked for; no credentials were sent",
+            "the server does not offer TLS, which is required; no credentials were sent",
         ),
         (errors.UnexpectedEOF(), "the server closed the connection"),
         (ConnectionResetError(), "the server closed the connection"),
@@ -59,7 +59,7 @@ REFUSED = errors.Error("nats: 'Authorization Violation'")
         (OSError("odd\x1b"), r"odd\x1b"),
         (errors.Error("nats: odd\n"), r"odd\n"),
         (ZeroDivisionError(), "ZeroDivisionError"),
-        (denied(presented=False), "the server asks for a client certificate"),
+        (denied(presented=False), "the server requires a client certificate"),
         (
             denied(presented=True),
             "the server does not accept the client certificate (tlsv13 alert certificate required)",
@@ -134,9 +134,9 @@ TRUSTING = {"tls": True, "ca": Path("/ca.pem")}
         (
             denied(presented=False),
             {"jwt": Path("/jwt")},
-            "Give one with plugin.security.choria.certificate and plugin.security.choria.key.",
+            "Set one with plugin.security.choria.certificate and plugin.security.choria.key.",
         ),
-        (denied(presented=False), {}, "Give one with NATS_CERT and NATS_KEY, or cert= and key=."),
+        (denied(presented=False), {}, "Set one with NATS_CERT and NATS_KEY, or cert= and key=."),
         (
             errors.SecureConnWantedError(),
             {"tls": True, "origins": {"tls": "client.conf:1"}},
@@ -145,12 +145,12 @@ TRUSTING = {"tls": True, "ca": Path("/ca.pem")}
         (
             errors.SecureConnWantedError(),
             TRUSTING | {"origins": {"ca": "environment NATS_CA"}},
-            "TLS was asked for by environment NATS_CA: remove that, or enable TLS on the server.",
+            "TLS is required by environment NATS_CA: remove that, or enable TLS on the server.",
         ),
         (
             errors.SecureConnWantedError(),
             {"tls": True},
-            "TLS was asked for by a tls:// URL or tls=True: remove that, or enable TLS on the server.",
+            "TLS is required by a tls:// URL or tls=True: remove that, or enable TLS on the server.",
         ),
     ],
 )
@@ -176,7 +176,7 @@ def test_a_hint_on_what_to_do(error: Exception, options: dict[str, Any], words: 
             {"cert": Path("/me.pem"), "key": Path("/key.pem")},
             "The certificate /me.pem is not enough; a token may be required.",
         ),
-        ({}, "It requires some: set NATS_CREDS, NATS_NKEY, or NATS_USER and NATS_PASSWORD."),
+        ({}, "It requires credentials: set NATS_CREDS, NATS_NKEY, or NATS_USER and NATS_PASSWORD."),
     ],
 )
 def test_a_hint_on_refused_credentials_names_those_that_were_used(options: dict[str, Any], words: str) -> None:
