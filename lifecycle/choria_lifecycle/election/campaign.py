@@ -53,8 +53,8 @@ class Campaign:
     Go first waits up to 5 s; this does not, so that a restarted leader soon leads again. The leader renews every
     0.25 s, the shortest interval of Go's tally. Leaving the block releases the key, within 2 s.
 
-    Errors are not raised in the block: `reason` describes them, and the campaign keeps trying. It warns once of a
-    bucket that does not exist, has an unusable TTL, or may not be written.
+    Errors are not raised in the block: `reason` describes them, and the campaign keeps trying. It warns once about
+    a bucket that does not exist, has an unusable TTL, or may not be written.
 
     Args:
         bucket: the bucket, with a TTL of 1 s to 1 h; Choria's is `middleware.bucket("CHORIA_LEADER_ELECTION")`.
@@ -66,10 +66,10 @@ class Campaign:
         clock: returns the time in seconds; by default `choria_lifecycle.support.clock.steady`.
 
     Attributes:
-        campaigns: how often it asked for the key, including renewals.
+        campaigns: how often it tried to write the key, including renewals.
         wins: how often it became the leader.
-        losses: how often it ceased to be the leader, including clean ends.
-        reason: what keeps it from campaigning, or why it lost; empty if all is well.
+        losses: how often it stopped being the leader, including clean exits.
+        reason: the reason why it cannot campaign or has lost; empty if all is well.
 
     Raises:
         OptionError: the election or the candidate has an unusable name.
@@ -164,7 +164,7 @@ class Campaign:
                 pause = self._stand_down(str(error))
             except NotAuthorised as error:
                 pause = self._stand_down(str(error)) * _REFUSED_FACTOR
-            except Exception as error:  # noqa: BLE001 - a defect must not end the campaign in silence
+            except Exception as error:  # noqa: BLE001 - a bug must not end the campaign silently
                 logger.exception("election %s: please report this", self._election)
                 pause = self._stand_down(f"unexpected: {type(error).__name__}") * _REFUSED_FACTOR
             await asyncio.sleep(pause)
@@ -203,7 +203,7 @@ class Campaign:
         timing = Timing(await self._bucket.ttl(timeout))
         self._measured_at = self._clock()
         if timing != self._timing and not timing.usual:
-            logger.warning("election %s: the bucket's TTL is %g s, usual are 5 s to 1 min", self._election, timing.ttl)
+            logger.warning("election %s: the bucket's TTL is %g s; 5 s to 1 min is usual", self._election, timing.ttl)
         self._timing = timing
         return timing
 
@@ -261,7 +261,7 @@ class Campaign:
         if self._changed is not None:
             try:
                 self._changed(won)
-            except Exception:  # noqa: BLE001 - a defect of the caller's must not end the campaign either
+            except Exception:  # noqa: BLE001 - nor may a bug in the caller's function
                 logger.exception("election %s: the function `changed` failed", self._election)
 
     @property

@@ -53,7 +53,7 @@ class Timing:
 
     def __post_init__(self) -> None:
         if not _MIN_TTL <= self.ttl <= _MAX_TTL:
-            found = f"for {self.ttl:g} s" if self.ttl else "for ever"
+            found = f"for {self.ttl:g} s" if self.ttl else "forever"
             raise ConfigError(
                 f"the bucket keeps keys {found}, an election needs 1 s to 1 h: "
                 "set plugin.choria.network.stream.leader_election_ttl on the brokers, for example to 1m"

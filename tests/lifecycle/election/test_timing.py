@@ -51,7 +51,7 @@ def test_usual_ttls_are_those_without_a_warning_in_choria(ttl: float, usual: boo
 @pytest.mark.parametrize(
     ("ttl", "found"),
     [
-        (0.0, "for ever"),
+        (0.0, "forever"),
         (0.99, "for 0.99 s"),
         (-1.0, "for -1 s"),
         (3600.5, "for 3600.5 s"),
