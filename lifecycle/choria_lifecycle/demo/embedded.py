@@ -107,8 +107,8 @@ def nats_server(
     """Run a server on the loopback interface: `with nats_server() as server`.
 
     The block is entered once the server answers, and the server is stopped when the block is left. Ctrl-C in a
-    terminal does not reach the server, so that the program can still publish its last events. On Linux the server ends
-    with the thread that started it, even if that is killed.
+    terminal does not reach the server, so the program can still publish its last events. On Linux the server ends with
+    the thread that started it, even if that is killed.
 
     Args:
         config: the text of a nats-server configuration file, for users, permissions or TLS.
@@ -152,7 +152,7 @@ def nats_server(
 
 
 def _wait_until_ready(server: Server, home: Path) -> int:
-    """Return the server's port once it answers there."""
+    """Wait until the server answers, and return its port."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and server.process.poll() is None:
         port = _port(home)

@@ -80,7 +80,7 @@ def simulate(nodes: int, seconds: float, *, seed: int, start: int) -> list[Fleet
 
 
 class _Fleet:
-    """A fleet whose schedule is being composed."""
+    """The schedule of a fleet while it is built."""
 
     def __init__(self, seconds: float, random: Random, start: int) -> None:
         self.steps: list[FleetStep] = []
@@ -134,12 +134,12 @@ class _Fleet:
             self.steps.append(MalformedMessage(at, f"{SUBJECT_PREFIX}.startup.server", kinds[number % len(kinds)]))
 
     def _phases(self) -> tuple[float, float, float]:
-        """Return the times at which a node starts, changes and stops, as shares of the whole."""
+        """Return the times at which a node starts, upgrades and stops, as shares of the whole."""
         uniform = self._random.uniform
         return uniform(0.02, 0.2), uniform(0.4, 0.6), uniform(0.8, 1.0)
 
     def _acquire_slot(self, at: float, identity: str) -> bool:
-        """Add a request for a governor slot; return False if all slots are taken, so that it times out."""
+        """Add a request for a governor slot; return False if all slots are taken and it times out."""
         common: dict[str, Any] = {"identity": identity, "component": "server", "governor": "UPGRADES"}
         for slot, taken in enumerate(self._slots, 1):
             if all(abs(at - other) > _UPGRADE_SHARE for other in taken):
@@ -173,7 +173,7 @@ async def publish_schedule(steps: Iterable[FleetStep], middleware: Middleware, t
     Args:
         steps: the steps, from `simulate`.
         middleware: publishes the events, which it checks.
-        transport: the middleware's transport; publishes the malformed messages, which the middleware refuses.
+        transport: the middleware's transport; publishes the malformed messages, which the middleware would reject.
 
     Raises:
         LifecycleError: as for `Middleware.publish`.

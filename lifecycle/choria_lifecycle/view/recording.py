@@ -113,7 +113,7 @@ def _encode_original(event: Any, form: Format) -> bytes:
     """Return an event as it arrived: without the escapes of a record, and in its format."""
     try:
         return codec.encode(event, form)
-    except InvalidEvent:  # its timestamp lies outside the years that the envelope's time can state
+    except InvalidEvent:  # its timestamp lies outside the years that the envelope's time can express
         return codec.encode(event)
 
 

@@ -23,7 +23,7 @@ __all__ = ["Style", "View", "ViewCounts", "ViewFormat", "ViewLine"]
 
 
 class ViewFormat(StrEnum):
-    """The form in which events are shown."""
+    """The output formats of the viewer."""
 
     TEXT = "text"
     """The line that Choria's viewers show."""
@@ -40,7 +40,7 @@ class Style:
     """The appearance of lines.
 
     Attributes:
-        output: the form in which events are shown.
+        output: the output format.
         color: colour the event types.
         color_rejected: colour the tag of rejected events.
         utc: show times in UTC instead of local time.
@@ -63,7 +63,7 @@ class ViewLine(NamedTuple):
 
     Attributes:
         text: the line, without a line feed.
-        rejected: the line states why a delivery is not a valid event, and belongs on standard error.
+        rejected: the line explains why a delivery is not a valid event, and belongs on standard error.
     """
 
     text: str
@@ -79,7 +79,7 @@ class ViewCounts:
         shown: events that were shown.
         filtered: events that the filter does not keep.
         rejected: messages that are not valid lifecycle events.
-        dropped: messages that arrived faster than they could be shown, and lines that the reader did not take.
+        dropped: messages that arrived faster than they could be shown, and lines that the reader did not accept.
         gaps: times the connection was lost and restored; messages published in between are not counted.
     """
 
@@ -111,7 +111,7 @@ class ViewCounts:
         text = f"received {self.received} = {' + '.join(parts)}"
         if self.gaps:
             times = "once" if self.gaps == 1 else f"{self.gaps} times"
-            text += f"; the connection was lost {times}, and events published meanwhile were missed"
+            text += f"; the connection was lost {times}, and events published in between were missed"
         return text
 
 
