@@ -74,7 +74,7 @@ class Announcer:
         interval: seconds between two heartbeats.
         initial_delay: seconds until the first heartbeat.
         format: the wire format.
-        limit: the most events that are queued.
+        limit: the maximum number of queued events.
         clock: determines when a heartbeat is due.
 
     Attributes:
@@ -124,7 +124,7 @@ class Announcer:
         return self._may_be_known
 
     async def wait_announced(self) -> None:
-        """Return once startup is published.
+        """Wait until startup is published.
 
         Raises:
             LifecycleError: the first attempt failed; it is retried.
@@ -147,7 +147,7 @@ class Announcer:
         knows of the service, or if the source is closed.
 
         Args:
-            timeout: the longest wait, in seconds.
+            timeout: the maximum wait, in seconds.
 
         Raises:
             LifecycleError: shutdown was not published.
@@ -227,7 +227,7 @@ class Announcer:
             self._record_failure(error)
             await self._back_off()
         except Exception as error:  # noqa: BLE001 - for example, no thread can be started at the moment
-            logger.debug("unexpected", exc_info=True)
+            logger.debug("unexpected error", exc_info=True)
             self._record_failure(ConnectionFailed(f"{type(error).__name__}: {error}"))
             await self._back_off()
         else:
@@ -235,7 +235,7 @@ class Announcer:
             self._record_success()
 
     def _dequeue(self, pending: _PendingEvent) -> None:
-        # A full queue may have dropped it in the meantime.
+        # A full queue may have dropped it already.
         if self._queue and self._queue[0] is pending:
             self._queue.popleft()
 

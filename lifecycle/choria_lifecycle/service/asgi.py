@@ -56,7 +56,7 @@ class LifecycleASGIMiddleware:
 
     The server's lifespan messages decide when:
 
-    - Startup is published once the application has reported that it has started, before the server is told.
+    - Startup is published once the application has reported that it has started, before the server is notified.
     - Shutdown is published before the application begins to shut down, so that no client finds an announced service
       whose database is already closed.
     - If the application fails, its messages and exceptions are passed on unchanged. If it fails during startup, nothing
@@ -123,7 +123,7 @@ class _Lifespan:
     """One lifespan of an application: passes messages between it and the server, and announces it.
 
     Attributes:
-        receive_called: whether the application has asked for a message.
+        receive_called: whether the application has called `receive`.
     """
 
     def __init__(self, service: Service, stack: AsyncExitStack, receive: _Receive, send: _Send) -> None:
@@ -151,7 +151,7 @@ class _Lifespan:
         """Pass a message on to the server; if it is lifespan.startup.complete, publish startup first.
 
         Raises:
-            LifecycleError: with `strict`, startup was not published; the server has been told that startup failed.
+            LifecycleError: with `strict`, startup was not published; the server is notified of the failed startup.
         """
         if self._failed:
             return  # the server expects no message after a failure

@@ -100,14 +100,14 @@ class Child:
                 return code
 
     def wait_until(self, done: Callable[[], bool], timeout: float) -> bool:
-        """After the program's end, wait for a condition, and return whether it became true.
+        """Wait for a condition after the program's end, and return whether it became true.
 
         A terminating signal ends the wait, except in the first half second, when it counts as a duplicate of the signal
         that ended the program.
 
         Args:
             done: returns the condition; checked again after each `wake`.
-            timeout: the longest wait, in seconds.
+            timeout: the maximum wait, in seconds.
         """
         expired, begun = threading.Event(), time.monotonic()
 

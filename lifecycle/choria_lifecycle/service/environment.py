@@ -1,4 +1,4 @@
-"""The defaults that services get from outside, which `choria_lifecycle.testing` replaces."""
+"""The default connection, identity and clock of services, which `choria_lifecycle.testing` replaces."""
 
 from __future__ import annotations
 

@@ -29,10 +29,10 @@ _SIGNALS: Final = tuple(
 
 
 class ExitHook(Protocol):
-    """An object to be ended before the process ends."""
+    """An object to end before the process does."""
 
     def end(self) -> Future[None]:
-        """Begin to end it; the future is done when it has ended, and never fails."""
+        """Start to end it; the future is done when it has ended, and never fails."""
         ...
 
 
@@ -50,7 +50,7 @@ def register(hook: ExitHook) -> None:
 
 
 def unregister(hook: ExitHook) -> None:
-    """Remove a hook, and restore the signals' handlers after the last one, which only the main thread can.
+    """Remove a hook; after the last one, restore the signal handlers, which only the main thread can do.
 
     A second call, in the main thread, restores them if the first came from another thread.
     """

@@ -58,7 +58,7 @@ class Run:
 
     Args:
         config: the service's configuration.
-        environment: supplies what the configuration leaves open.
+        environment: supplies what the configuration leaves unset.
 
     Attributes:
         failure: the reason why shutdown was not published, once the run has ended.
@@ -131,7 +131,7 @@ class Run:
         self._abandoned = True
 
     def end(self) -> Future[None]:
-        """Begin to end; the future is done once shutdown was published or given up, and everything is closed."""
+        """Start to end the service; the future is done once shutdown is published or given up, and all is closed."""
         self._ending = True
         loop = self._loop
         # If it is not set yet, `begin` is still running, and calls this again.

@@ -30,7 +30,7 @@ _CLOSE_TIMEOUT: Final = 0.5
 
 
 class ServiceLoop(ABC):
-    """An event loop that services publish in. Its methods may be called from any thread unless they say otherwise."""
+    """An event loop that services publish in. Its methods may be called from any thread unless documented otherwise."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -66,7 +66,7 @@ class ServiceLoop(ABC):
         """Wait for the loop's thread to exit if its last service has ended, so that no thread is left behind.
 
         Args:
-            timeout: the longest wait, in seconds.
+            timeout: the maximum wait, in seconds.
         """
 
 

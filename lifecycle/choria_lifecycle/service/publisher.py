@@ -35,7 +35,7 @@ class PublisherSource(Protocol):
         """Return a middleware that has been connected; it may be reconnecting.
 
         Raises:
-            LifecycleError: connecting failed; the text says what was tried and why it failed.
+            LifecycleError: connecting failed; the message names the servers tried and the reasons.
         """
         ...
 
@@ -62,7 +62,7 @@ class Owned:
     """A connection made when it is first needed.
 
     The first attempt to connect starts at once; after a failure, the next one waits 1 to 30 seconds, longer each time.
-    A connection that was established reconnects by itself.
+    An established connection reconnects automatically.
 
     Args:
         connect: makes a connection, as `choria_lifecycle.connect` does.
@@ -77,7 +77,7 @@ class Owned:
 
     @property
     def closed(self) -> bool:
-        # Connecting is retried for ever.
+        # Connecting is retried forever.
         return False
 
     async def middleware(self) -> Middleware:

@@ -64,18 +64,18 @@ class Service:
         per_process: append the process id to the identity, as in n1.example.net/4711. Set this if several processes of
             a node announce the same component: the tally counts processes with the same identity as one service, which
             the first shutdown removes.
-        servers: the NATS servers, as for `connect`; found as `connect` does by default.
+        servers: the NATS servers, as for `connect`; by default, those that `connect` finds.
         middleware: publish with this middleware, in its event loop, instead of making a connection. The caller closes
             it, after the service has ended. Such a service needs `async with`, and does not end on a signal or at
             interpreter exit unless the program ends the block.
         interval: seconds between two alive events; by default, 30 minutes. The first is due after a random part of the
             interval, so that services started together do not publish in lockstep.
         format: the wire format of the events; by default, Choria's own.
-        timeout: the longest wait for startup to be published, in seconds; the wait ends when an attempt fails. The wait
-            for shutdown takes at most 5 seconds, whatever this is.
+        timeout: the maximum wait for startup to be published, in seconds; the wait ends when an attempt fails. The wait
+            for shutdown takes at most 5 seconds in any case.
         strict: raise if startup or shutdown is not published, from `start` and `stop` or on entering and leaving the
             block; on leaving, another exception that ends the block takes precedence.
-        limit: the most events that are queued while no broker is reachable. A full queue drops the oldest event; of
+        limit: the maximum number of events queued while no broker is reachable. A full queue drops the oldest event; of
             alive events, only the latest is kept.
         clock: determines when an alive event is due; see `choria_lifecycle.testing.FakeClock`.
         environ: the environment variables that configure the connection; by default, `os.environ`.
@@ -113,7 +113,7 @@ class Service:
             if not (isinstance(value, int | float) and 0 < value < math.inf):
                 raise OptionError(f"{name} must be a number above 0, not {quoted(value)}", invalid=(name,))
         if middleware is not None and (servers is not None or connection):
-            raise OptionError("pass either middleware= or options of a connection, not both", invalid=("middleware",))
+            raise OptionError("pass either middleware= or connection options, not both", invalid=("middleware",))
         self._config = ServiceConfig(
             component=component,
             version=version,
@@ -217,7 +217,7 @@ class Service:
             self._raise_if_strict(self._finish(self._run))
 
     def _finish(self, run: Run) -> LifecycleError | None:
-        """Wait for the end, and return why shutdown was not published; None if another caller began to end it."""
+        """Wait for the end; return why shutdown was not published, or None if another caller began the end."""
         already_ending = run.ending
         ended = run.end()
         if run.on_loop_thread:

@@ -216,11 +216,11 @@ def test_stopped_by_several_threads_at_once() -> None:
         ({"timeout": math.inf}, "timeout must be a number above 0, not Infinity"),
         (
             {"middleware": MemoryMiddleware(), "servers": NOWHERE},
-            "pass either middleware= or options of a connection, not both",
+            "pass either middleware= or connection options, not both",
         ),
         (
             {"middleware": MemoryMiddleware(), "user": "alice"},
-            "pass either middleware= or options of a connection, not both",
+            "pass either middleware= or connection options, not both",
         ),
     ],
 )
