@@ -1,4 +1,4 @@
-"""Which settings are in force and where they come from, and what is wrong with them, from files to brokers."""
+"""A diagnosis of the connection: the settings in force and their origins, and all problems, from files to brokers."""
 
 from __future__ import annotations
 

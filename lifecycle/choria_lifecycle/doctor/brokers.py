@@ -20,7 +20,7 @@ __all__ = ["check_broker", "check_dns", "preparation_error"]
 
 
 def preparation_error(settings: ConnectionSettings) -> LifecycleError | None:
-    """Return the error that would end every connection before the first byte is sent, or None."""
+    """Return the error that would fail every connection before a byte is sent, or None."""
     from choria_lifecycle.nats.credentials import credentials
     from choria_lifecycle.nats.tls import tls_context
 
@@ -45,19 +45,21 @@ async def check_dns(settings: ConnectionSettings, timeout: float) -> tuple[list[
     found: list[Check] = []
     for name in settings.srv:
         try:
-            asked = Brokers((name,))
+            discovery = Brokers((name,))
         except MissingExtra as error:
             return [Check("error", "dns", f"SRV {safe(name, 200)}", str(error), MissingExtra)], ()
-        urls = await asked.find(asyncio.get_running_loop().time(), timeout)
+        urls = await discovery.find(asyncio.get_running_loop().time(), timeout)
         if urls:
             found.append(Check("ok", "dns", f"SRV {safe(name, 200)}", f"names {safe(', '.join(urls))}"))
             return found, tuple(urls)
-        found.append(Check("note", "dns", f"SRV {safe(name, 200)}", asked.failure.removeprefix(f"{safe(name, 200)}: ")))
+        found.append(
+            Check("note", "dns", f"SRV {safe(name, 200)}", discovery.failure.removeprefix(f"{safe(name, 200)}: "))
+        )
     if settings.srv:
         message = "DNS names no broker; set plugin.choria.middleware_hosts, or the domain's SRV records"
         if settings.servers:
             tried = safe(", ".join(settings.servers))
-            found.append(Check("warning", "dns", CONNECTION, f"{message}; {tried} is tried instead, as by Choria"))
+            found.append(Check("warning", "dns", CONNECTION, f"{message}; {tried} is tried instead, as in Choria"))
         else:
             found.append(Check("error", "dns", CONNECTION, message, ConnectionFailed))
     return found, settings.servers

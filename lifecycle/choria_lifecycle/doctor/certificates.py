@@ -107,7 +107,7 @@ def _check_key(key: File, own: x509.Certificate | None, cert: File) -> Check:
 
 
 def _parse_certificates(data: bytes) -> Sequence[x509.Certificate] | str:
-    """Return the certificates in a file, at least one, or what is wrong with it in words."""
+    """Return the certificates in a file, at least one, or a description of the problem."""
     if b"-----BEGIN CERTIFICATE-----" not in data:
         return "holds no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----"
     try:
@@ -135,7 +135,7 @@ def _expiry(certificate: x509.Certificate) -> float:
 
 
 def _untrusted_reason(chain: Sequence[x509.Certificate], trusted: Sequence[x509.Certificate]) -> str:
-    """Return in words why no trusted authority signed a certificate, or an empty string if one did."""
+    """Return the reason why a certificate is not trusted, or an empty string if a trusted authority signed it."""
     own = chain[0]
     for _ in range(_MAX_CHAIN):
         if any(own == each or _is_signed_by(own, each) for each in trusted):
@@ -152,7 +152,7 @@ def _untrusted_reason(chain: Sequence[x509.Certificate], trusted: Sequence[x509.
         )
     return (
         f"it was signed by {_name(own.issuer)}, which is not among the trusted authorities, {', '.join(names)}: "
-        "a broker of theirs may refuse it"
+        "a broker that trusts only these may refuse it"
     )
 
 

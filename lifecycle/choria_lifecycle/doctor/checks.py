@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Check", "CheckSeverity", "CheckStep", "File", "file_check"]
 
 CheckSeverity = Literal["ok", "note", "warning", "error"]
-"""error: Choria or a broker refuses it; warning: it will fail one day, or has no effect; note: it may stay as it is."""
+"""error: Choria or a broker refuses it; warning: it will fail later, or has no effect; note: no change is needed."""
 
 CheckStep = Literal["configuration", "settings", "files", "dns", "broker"]
 """The steps, in order: Choria's configuration, the connection's settings, the files they name, DNS, each broker."""
@@ -24,7 +24,7 @@ class Check(NamedTuple):
     """A finding, safe to show and without secrets.
 
     Attributes:
-        severity: how bad it is.
+        severity: ok, note, warning or error.
         step: the step that found it.
         subject: what was checked: a file, perhaps with a line, an environment variable, a DNS name, a broker.
         message: what was found, and what to do about it.

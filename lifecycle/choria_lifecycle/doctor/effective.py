@@ -22,7 +22,7 @@ FILE = "file"
 """The name of a setting that is a file of Choria's configuration."""
 
 ERROR = "error"
-"""The name of the setting that stands for a connection that is not possible."""
+"""The name of the setting that explains why a connection is not possible."""
 
 _SECRET = "***"  # noqa: S105
 _CONNECTION = (
@@ -61,8 +61,8 @@ class Setting(NamedTuple):
     Attributes:
         name: an attribute of `ConnectionSettings`, a key of Choria's, `FILE`, or `ERROR`.
         value: the value as text, with commas between the items of a list; empty if unset, `***` for a secret.
-        origin: `FILE:LINE`, `environment NAME`, `argument NAME`, `default`, or other words; for a file, why it is read;
-            empty for an error.
+        origin: `FILE:LINE`, `environment NAME`, `argument NAME`, `default`, or other words; for a file, why it is
+            read; empty for an error.
     """
 
     name: str

@@ -33,7 +33,7 @@ _PRIVATE_FILES = {"key", "creds", "nkey", "seed"}
 _VIEWERS = {"events_viewer", "org_admin"}
 _CLIENT = "choria_client_id"
 
-# The remaining life at which to renew a token: a share of it, or seconds if it does not say when it began.
+# The remaining life at which to renew a token: a share of it, or seconds if it has no start time.
 _TOKEN_RENEW_SHARE = 0.1
 _TOKEN_RENEW_SECONDS = 86400.0
 
@@ -118,15 +118,15 @@ def _check_tokens(files: Mapping[str, File], now: float) -> Iterator[Check]:
 
 def _check_creds(path: Path, now: float) -> Check:
     try:
-        end = creds_expiry(read_creds(path)[0])
+        expiry = creds_expiry(read_creds(path)[0])
     except ConfigError as error:
         return file_check("error", path, safe(str(error)))
-    if end is None:
+    if expiry is None:
         return file_check("ok", path, "a user's JWT and seed, which do not expire")
-    if now > end + CLOCK_LEEWAY:
-        message = f"the creds {safe(str(path))} expired on {format_time(end)}; get new ones from their issuer"
+    if now > expiry + CLOCK_LEEWAY:
+        message = f"the creds {safe(str(path))} expired on {format_time(expiry)}; get new ones from their issuer"
         return Check("error", "files", safe(str(path)), message, NotAuthorised)
-    return file_check("ok", path, f"a user's JWT and seed, valid until {format_time(end)}")
+    return file_check("ok", path, f"a user's JWT and seed, valid until {format_time(expiry)}")
 
 
 def _check_token(token: Token, now: float) -> Iterator[Check]:
@@ -146,7 +146,7 @@ def _check_token(token: Token, now: float) -> Iterator[Check]:
         else:
             yield file_check("ok", token.path, f"{whose}, valid until {format_time(token.expires)}")
     if not token.public_key:
-        yield file_check("error", token.path, "the token names no public key, without which Choria's brokers refuse it")
+        yield file_check("error", token.path, "the token has no public key, without which Choria's brokers refuse it")
     if not _VIEWERS & set(token.permissions) and not any(
         covers(pattern, LIFECYCLE_EVENTS) for pattern in token.subscribes
     ):

@@ -73,7 +73,7 @@ def check_configuration(configuration: Configuration | None, *, named: bool) -> 
 
 
 def _missing_files(configuration: Configuration) -> Iterator[Check]:
-    """Check for files that the provider choria names and does without if they do not exist."""
+    """Check for files that the provider choria ignores if they do not exist."""
     for short, severity, effect in (
         ("ca", "error", "brokers are not verified"),
         ("certificate", "warning", "the client presents no certificate"),
@@ -87,7 +87,7 @@ def _missing_files(configuration: Configuration) -> Iterator[Check]:
 
 
 def check_settings(settings: ConnectionSettings) -> Iterator[Check]:
-    """Check the connection's settings for what is unsafe."""
+    """Check the connection's settings for unsafe choices."""
     origin = settings.origins.get("name")
     name = f"{safe(settings.name, 200)} ({safe(origin)})" if origin else safe(settings.name, 200)
     where = ", ".join(settings.srv or settings.servers)
@@ -110,6 +110,6 @@ def check_settings(settings: ConnectionSettings) -> Iterator[Check]:
             "warning",
             "settings",
             "tls",
-            "a password or token crosses the network in the clear unless the server insists on TLS: "
+            "a password or token crosses the network in the clear unless the server requires TLS: "
             "require it with a tls:// URL",
         )

@@ -80,9 +80,9 @@ def _read_valid_token(path: Path, origin: str) -> str:
 
 def _read_valid_jwt(path: Path, origin: str) -> bytes:
     jwt, _ = read_creds(path, origin)
-    end = creds_expiry(jwt)
-    if end is not None and time.time() > end + CLOCK_LEEWAY:
-        raise NotAuthorised(f"the creds {path} expired on {format_time(end)}; get new ones from their issuer")
+    expiry = creds_expiry(jwt)
+    if expiry is not None and time.time() > expiry + CLOCK_LEEWAY:
+        raise NotAuthorised(f"the creds {path} expired on {format_time(expiry)}; get new ones from their issuer")
     return jwt
 
 

@@ -214,7 +214,7 @@ def test_a_good_token(tokens: Callable[..., ConnectionSettings]) -> None:
         ({"claims": {"nbf": None}}, 0, "warning", "only: get another one soon"),
         ({"claims": {"nbf": None}, "expires": 2 * DAY}, 0, "ok", "valid until "),
         ({"claims": {"exp": None}}, 0, "ok", "which does not expire"),
-        ({"claims": {"public_key": None}}, 0, "error", "names no public key"),
+        ({"claims": {"public_key": None}}, 0, "error", "has no public key"),
         ({"seed": "00" * 31}, 0, "error", "is not an ed25519 seed"),
         ({"seed": "00" * 32}, 0, "error", "not the seed of the token "),
         ({"permissions": []}, 0, "note", "does not allow viewing events"),
