@@ -81,11 +81,11 @@ class Announcements:
         Args:
             type: the event type.
             count: the number of events to wait for, at least 1; the last of them is returned.
-            timeout: the longest wait, in seconds.
+            timeout: the maximum wait, in seconds.
             **fields: values of the event's fields.
 
         Raises:
-            AssertionError: the timeout has passed; the text shows the recorded events.
+            AssertionError: no such event came in time; the text shows the recorded events.
             ValueError: as for `of`, or `count` is less than 1.
         """
         __tracebackhide__ = True  # makes pytest show the calling line of the test

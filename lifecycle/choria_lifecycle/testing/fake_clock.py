@@ -35,11 +35,11 @@ class FakeClock:
         self._lock = threading.Lock()
 
     def now(self) -> float:
-        """Return the seconds that it was advanced by so far."""
+        """Return the number of seconds by which it was advanced so far."""
         return self._now
 
     async def sleep_until(self, time: float) -> None:
-        """Return once the clock has been advanced to this time."""
+        """Wait until the clock is advanced to this time."""
         sleeper = _Sleeper(time, asyncio.get_running_loop().create_future())
         with self._lock:
             awake = time <= self._now

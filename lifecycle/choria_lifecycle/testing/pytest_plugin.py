@@ -1,4 +1,4 @@
-"""Fixtures, which pytest finds by itself, for tests of services without a network.
+"""Pytest fixtures, registered automatically, for tests of services without a network.
 
 They need no other plugin, and work with pytest-asyncio, anyio and pytest-xdist. If choria-lifecycle is installed, every
 start of pytest imports this module, so the fixtures import what they need when they are first used.

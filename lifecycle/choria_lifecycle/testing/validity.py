@@ -27,7 +27,7 @@ def assert_valid(
     Args:
         data: the document as sent; text is encoded as UTF-8.
         subject: the subject it is sent on; a difference from the subject it belongs on is a warning.
-        warnings: fail on warnings too, for documents that are legal but likely a mistake.
+        warnings: fail on warnings too, about documents that are legal but probably mistaken.
 
     Returns:
         An instance of the generated class.
