@@ -187,7 +187,7 @@ class Middleware:
         )
 
     def bucket(self, name: str) -> Bucket:
-        """Return a JetStream key-value bucket, for `choria_lifecycle.election.campaign`.
+        """Return a JetStream key-value bucket, for `choria_lifecycle.election.campaign.Campaign`.
 
         Raises:
             OptionError: no bucket can have this name.

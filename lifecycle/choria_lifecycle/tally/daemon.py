@@ -1,4 +1,4 @@
-"""A running tally: a middleware feeds a recorder, and HTTP reads it."""
+"""A running tally, which feeds a recorder from a middleware and serves its numbers."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ class TallyOptions:
         components: the components to count; empty for all.
         prefix: the prefix of the metrics' names.
         expiry: seconds of silence after which a node expires.
-        limits: how much to keep.
-        replay: how many seconds of the stream to replay; 0 disables the replay.
+        limits: bounds on what is kept.
+        replay: the seconds of the stream to replay; 0 disables the replay.
         stream: the stream to replay; if it does not exist or may not be read, counting begins now.
-        election: the campaign in which several tallies elect the active one; empty for a tally that is always active.
-        candidate: the name of this tally in the campaign; empty for the host's name.
+        election: the election in which several tallies choose the active one; empty for a tally that is always active.
+        candidate: the name of this tally in the election; empty for the host's name.
 
     Raises:
         ConfigError: the prefix is invalid.

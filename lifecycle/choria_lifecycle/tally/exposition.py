@@ -48,13 +48,13 @@ class TallyState:
         gaps: how often the connection was lost and restored.
         dropped: messages dropped because the tally was too slow.
         active: whether this tally leads its election, or has none.
-        election: the election campaign; empty without one.
-        election_reason: why the tally takes no part in the election or lost it, safe to show; empty while all is well.
+        election: the name of the election; empty without one.
+        election_reason: why the tally takes no part in the election or lost it, safe to show; empty if all is well.
         components: the components to count; empty for all.
-        complete: whether every live node must have been heard by now.
+        complete: whether every live node must have been seen by now.
         replay_state: `off`, `waiting` for a stream that cannot be read yet, `running`, `done`, or `none` without a
             stream.
-        replayed: how many stored events were replayed.
+        replayed: the number of stored events replayed.
         replay_reason: why the stream is not replayed, or not yet, safe to show.
         started: when the tally started.
         now: the current time.
@@ -82,7 +82,7 @@ def check_prefix(prefix: str) -> str:
     """Return a prefix unchanged if metric names can begin with it.
 
     Raises:
-        ConfigError: they cannot.
+        ConfigError: the prefix is invalid.
     """
     if not _PREFIX_PATTERN.fullmatch(prefix):
         raise ConfigError(
@@ -176,7 +176,7 @@ def _write_tally(writer: _Writer, recorder: Recorder, state: TallyState, now: fl
     writer.plain_sample("gaps_total", state.gaps)
     writer.family("dropped_messages_total", "counter", "Messages dropped because the tally was too slow.")
     writer.plain_sample("dropped_messages_total", state.dropped)
-    writer.family("complete", "gauge", "1 once every live node has been heard.")
+    writer.family("complete", "gauge", "1 once every live node has been seen.")
     writer.plain_sample("complete", int(state.complete))
     writer.family("replaying", "gauge", "1 while the stream is replayed at startup.")
     writer.plain_sample("replaying", int(state.replay_state in ("waiting", "running")))
@@ -192,7 +192,7 @@ def _write_tally(writer: _Writer, recorder: Recorder, state: TallyState, now: fl
 
 
 class _Writer:
-    """A writer of the text format, which keeps the order of labels, after `active`."""
+    """A writer of the text format; labels follow `active` in the given order."""
 
     def __init__(self, prefix: str, active: int) -> None:
         self._prefix = prefix

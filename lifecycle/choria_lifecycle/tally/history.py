@@ -25,7 +25,7 @@ class ExpiredNode(NamedTuple):
         identity: the node, as it named itself; shortened to a hash if very long.
         component: the value of its label.
         version: the value of its label.
-        seen: when it was last heard, to the minute.
+        seen: when it was last seen, to the minute.
         expired: when it expired.
     """
 
@@ -44,7 +44,7 @@ class MinuteCounts:
         startups: startup events.
         shutdowns: shutdown events.
         expiries: nodes that expired.
-        upgrades: upgraded events, and known nodes heard with another version.
+        upgrades: upgraded events, and known nodes seen with another version.
     """
 
     startups: int = 0
@@ -69,7 +69,7 @@ class History:
         self.expired: deque[ExpiredNode] = deque(maxlen=MAX_EXPIRED)
 
     def counts_at(self, now: float) -> MinuteCounts:
-        """Return the counts of a minute, to increment; a throwaway for minutes no longer kept."""
+        """Return the counts of a minute, for incrementing; a throwaway object for a minute no longer kept."""
         minute = int((now - self._begin) // MINUTE)
         if minute > self._minute:
             self._rows.extend(MinuteCounts() for _ in range(min(minute - self._minute, HISTORY_MINUTES)))

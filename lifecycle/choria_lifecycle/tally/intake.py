@@ -47,7 +47,7 @@ class Intake:
         middleware: the source of events.
         recorder: the recorder.
         components: the components to count; empty for all.
-        replay: how many seconds of the stream to replay; 0 disables the replay.
+        replay: the seconds of the stream to replay; 0 disables the replay.
         stream: the stream to replay.
         notify: called with a summary of the replay once it is finished.
     """
@@ -114,11 +114,11 @@ class Intake:
 
     @property
     def complete(self) -> bool:
-        """True once every live node must have been heard, because an alive interval without a gap is known."""
+        """True once every live node must have been seen, because a whole alive interval passed without a gap."""
         if self._deliveries is None or self._deliveries.replaying:
             return False
         if self.gaps != self._gaps_seen:
-            # Nodes may have ended unheard: wait until each is heard again.
+            # Shutdowns may have been missed: wait until every live node is seen again.
             self._gaps_seen, self._complete_since = self.gaps, time.monotonic()
         return time.monotonic() - self._complete_since >= ALIVE_INTERVAL
 

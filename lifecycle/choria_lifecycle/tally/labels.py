@@ -1,4 +1,4 @@
-"""Foreign text as label values, within limits."""
+"""Label values made from untrusted text, within limits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Labels:
-    """A maker of label values that counts how often limits are hit.
+    """Converts names to label values, and counts how often limits are hit.
 
     Attributes:
         limits: the limits.

@@ -1,4 +1,4 @@
-"""Bounds on what a tally keeps, for any publisher."""
+"""Bounds on what a tally keeps, whatever is published."""
 
 from __future__ import annotations
 

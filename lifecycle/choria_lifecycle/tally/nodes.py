@@ -1,7 +1,7 @@
-"""The nodes of one component: when each was last heard, and with which version.
+"""The nodes of one component: when each was last seen, and with which version.
 
 A million nodes fit in little memory: a node is one dict entry, from its identity to an integer that it shares with all
-nodes heard in the same minute with the same version. The dict is sharded by hash, so that expiry can work through one
+nodes seen in the same minute with the same version. The dict is sharded by hash, so that expiry can work through one
 small shard after another.
 """
 
@@ -39,7 +39,7 @@ class NodeCounter:
 
 
 class LastSeen(NamedTuple):
-    """An expired node, with the version and minute in which it was last heard."""
+    """An expired node, and the version and minute in which it was last seen."""
 
     identity: str
     version: str
@@ -54,7 +54,7 @@ class _Version:
         slot: its number among the current versions.
         nodes: the number of nodes that run it.
         minute: the minute of `stamp`.
-        stamp: the dict value of nodes heard in that minute with this version.
+        stamp: the dict value of nodes seen in that minute with this version.
     """
 
     __slots__ = ("minute", "name", "nodes", "slot", "stamp")
@@ -71,7 +71,7 @@ class Nodes:
     """The nodes of one component.
 
     Args:
-        labels: the maker of version labels, which knows the limits.
+        labels: makes the version labels, and holds the limits.
         counter: the counter shared by all components.
     """
 
@@ -89,7 +89,7 @@ class Nodes:
         self._versions: dict[str, _Version] = {}
 
     def record(self, identity: str, name: str, minute: int) -> bool:
-        """Record that a node was heard; beyond the limit, a new node only counts as a hit.
+        """Record that a node was seen; beyond the limit, a new node only counts as a hit.
 
         Args:
             identity: the node.
@@ -135,12 +135,12 @@ class Nodes:
             self._drop(stamp)
 
     def expire(self, shard_number: int, oldest: int, most: int) -> tuple[int, list[LastSeen]]:
-        """Remove the nodes of one shard that were last heard before a minute.
+        """Remove the nodes of one shard that were last seen before a minute.
 
         Args:
             shard_number: the shard, below `SHARDS`.
             oldest: the minute.
-            most: how many of these nodes to return.
+            most: the maximum number of nodes to return.
 
         Returns:
             The number of removed nodes, and up to `most` of them.
@@ -179,7 +179,7 @@ class Nodes:
         return version.name
 
     def _version_named(self, name: str) -> _Version:
-        """Return the version of a name that is new, or becomes a known label."""
+        """Return the version for a name that is not a known label itself, although its label may be."""
         label = self._labels.value(name)
         if label in self._versions:
             return self._versions[label]

@@ -1,4 +1,4 @@
-"""The numbers of a tally, from events and a clock, without I/O.
+"""The numbers of a tally, computed from events and a clock, without I/O.
 
 Events count as in the Go tally (go-choria, lifecycle/tally), but the numbers do not depend on the role: it is added
 when they are shown. A node's age counts from the receipt of its last event, because alive events repeat the id and
@@ -42,7 +42,7 @@ class Recorder:
     """Counts events, and keeps the nodes and their versions.
 
     Args:
-        limits: how much to keep.
+        limits: bounds on what is kept.
         expiry: seconds of silence after which a node expires; up to a minute more, because times are kept in minutes.
         now: the time, here and in all methods: seconds on a monotonic clock.
         clock: the clock in seconds that measures sweeps.
@@ -240,10 +240,10 @@ class Recorder:
 
     def _expire(self, component: Component, now: float) -> None:
         """Expire the nodes of a component in the current shard."""
-        count, gone = component.nodes.expire(self._shard, self._minute_of(now - self._expiry), MAX_EXPIRED)
+        count, removed = component.nodes.expire(self._shard, self._minute_of(now - self._expiry), MAX_EXPIRED)
         component.expired += count
         self.history.counts_at(now).expiries += count
-        for identity, version, minute in gone:
+        for identity, version, minute in removed:
             shown = identity.rpartition("\0")[2] if component.shared else identity
             seen = self._origin + minute * MINUTE
             self.history.expired.append(ExpiredNode(shown, component.name, version, seen, now))

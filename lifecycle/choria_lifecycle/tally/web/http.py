@@ -77,7 +77,7 @@ class StatusSource(Protocol):
         ...
 
     def not_ready_reason(self) -> str:
-        """Return why the tally is not ready, safe to show; empty if it is connected, subscribed and in contact."""
+        """Return the reason why the tally is not ready, safe to show; empty if it is ready."""
         ...
 
 
@@ -224,7 +224,7 @@ class _Server(web.Server):
 
 
 class _Connection(web.RequestHandler):
-    """aiohttp's connection, with the library's logging of errors."""
+    """aiohttp's connection, with errors logged to the library's logger."""
 
     def handle_error(
         self,
@@ -236,7 +236,7 @@ class _Connection(web.RequestHandler):
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
             logger.error("cannot serve %s: %s", safe(request.path, 100), safe(repr(exc)), exc_info=exc)
         else:
-            logger.debug("refused a request from %s: %s", request.remote, safe(str(exc), 200))
+            logger.debug("rejected a request from %s: %s", request.remote, safe(str(exc), 200))
         phrase = HTTPStatus(status)
         return _to_response(_Content(f"{phrase.value} {phrase.phrase}\n".encode(), status=phrase))
 

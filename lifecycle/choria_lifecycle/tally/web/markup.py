@@ -1,4 +1,4 @@
-"""HTML in which foreign text cannot become markup, and readable numbers and times.
+"""HTML in which untrusted text cannot become markup, and readable numbers and times.
 
     tag("p", "from ", tag("b", identity), class_="node")
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Html", "age", "join", "number", "percent", "plural", "tag", "time_tag", "untrusted_text"]
 
-# Characters shown of a foreign name.
+# Characters shown of an untrusted name.
 _MAX_NAME_LENGTH: Final = 128
 
 _VOID: Final = frozenset({"link", "meta"})
@@ -45,7 +45,7 @@ def tag(name: str, /, *content: str, **attributes: str) -> Html:
 
 
 def untrusted_text(name: str, /, **attributes: str) -> Html:
-    """Return an element with a foreign name, truncated, and isolated from the direction of the text around it."""
+    """Return an element with an untrusted name, truncated, and isolated from the direction of the text around it."""
     return tag("bdi", safe(name, _MAX_NAME_LENGTH), **attributes)
 
 

@@ -16,7 +16,7 @@ __all__ = ["Notice", "notices"]
 # Four pings of the tally.
 _MAX_SILENCE: Final = 60.0
 
-# Components named that sent unreadable messages.
+# Components that are named if they sent unreadable messages.
 _MAX_SOURCES: Final = 5
 
 _OVERFLOW: Final = {"nodes": "nodes beyond it are not counted", "label_bytes": "longer names are truncated"}
@@ -67,7 +67,7 @@ def _losses(status: Status) -> Iterator[Notice]:
         yield _notice(
             "warning",
             f"{plural(dropped, 'message was', 'messages were')} dropped because the tally was too slow;"
-            " a missed node counts when next heard.",
+            " a missed node counts when next seen.",
         )
     if gaps := status["connection"]["gaps"]:
         yield _notice(
@@ -99,7 +99,7 @@ def _completeness(status: Status) -> Iterator[Notice]:
         yield _notice("warning", "Waiting for the stream, which keeps events in the meantime: ", reason, ".")
     elif not status["complete"]:
         began = age(status["now"] - status["started"])
-        complete = "The numbers are complete once every node has been heard, after about 30 minutes."
+        complete = "The numbers are complete once every node has been seen, after about 30 minutes."
         text: list[str] = [f"Counting began {began}. {complete}"]
         if replay["state"] == "none":
             text.append(" There was no replay")

@@ -31,7 +31,7 @@ def page(status: Status) -> str:
     """Return the page.
 
     Args:
-        status: what to show; foreign texts in it are made safe.
+        status: what to show; untrusted text in it is escaped.
     """
     html = tag("html", _head(status), _body(status), lang="en", data_build=build_id())
     return f"<!doctype html>\n{html}\n"
@@ -118,7 +118,7 @@ def _hour(status: Status) -> Html:
 
 def _components(components: Sequence[ComponentStatus]) -> Html:
     if not components:
-        empty = "No node has been heard yet. Nodes announce themselves when they start, and then every 30 minutes."
+        empty = "No node has been seen yet. Nodes announce themselves when they start, and then every 30 minutes."
         return tag("section", tag("h2", "Nodes by version"), tag("p", empty, class_="empty"))
     shown, more = components[:_MAX_COMPONENTS], components[_MAX_COMPONENTS:]
     parts = [
@@ -193,7 +193,7 @@ def _expired_list(expired: Iterable[ExpiredStatus], now: float) -> Html:
             "li",
             untrusted_text(each["identity"], class_="node"),
             tag("span", untrusted_text(each["component"]), " ", untrusted_text(each["version"])),
-            tag("span", "last heard ", time_tag(each["seen"], age(now - each["seen"]), seconds=True)),
+            tag("span", "last seen ", time_tag(each["seen"], age(now - each["seen"]), seconds=True)),
             tag("span", "expired ", time_tag(each["expired"], age(now - each["expired"]), seconds=True)),
         )
         for each in expired

@@ -9,7 +9,7 @@ from tests.bed import tally_states
 from tests.bed.page import parsed
 
 CONNECTION = tally_states.empty()["connection"]
-BEGAN = "note Counting began 12 s ago. The numbers are complete once every node has been heard, after about 30 minutes."
+BEGAN = "note Counting began 12 s ago. The numbers are complete once every node has been seen, after about 30 minutes."
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ BEGAN = "note Counting began 12 s ago. The numbers are complete once every node 
         ({"connection": CONNECTION | {"last_answer": None}}, ""),
         (
             {"connection": CONNECTION | {"dropped": 1}},
-            "warning 1 message was dropped because the tally was too slow; a missed node counts when next heard.",
+            "warning 1 message was dropped because the tally was too slow; a missed node counts when next seen.",
         ),
         (
             {"connection": CONNECTION | {"gaps": 2}},
@@ -89,7 +89,7 @@ def test_no_notices_while_all_is_well() -> None:
     assert html.one("p", **{"class": "state"}).text == "Leader of TALLY"
 
 
-def test_errors_come_first_and_foreign_text_is_escaped() -> None:
+def test_errors_come_first_and_untrusted_text_is_escaped() -> None:
     status = tally_states.troubled()
     status["election"], status["election_why"] = "<b>TALLY</b>", "\x1b[2J"
     found = list(notices(status))

@@ -94,7 +94,7 @@ def test_the_page_is_accessible(name: str) -> None:
     assert len(set(keys)) == len(keys)
 
 
-def test_foreign_text_stays_text() -> None:
+def test_untrusted_text_stays_text() -> None:
     html = parsed(tally_states.hostile())
     shown = {element.text for element in html.all("bdi")}
     assert {safe(text, 128) for text in tally_states.HOSTILE} <= shown
@@ -194,7 +194,7 @@ def test_expired_nodes() -> None:
     assert [part.text for part in first.content if isinstance(part, Element)] == [
         "db7.fra1.example.net",
         "server 0.29.4",
-        "last heard 89 min ago",
+        "last seen 89 min ago",
         "expired 9 min ago",
     ]
     html = parsed(tally_states.huge())
@@ -232,7 +232,7 @@ def test_a_huge_page_is_folded_and_bounded() -> None:
 
 def test_an_empty_page() -> None:
     html = parsed(tally_states.empty())
-    assert html.one("p", **{"class": "empty"}).text.startswith("No node has been heard yet.")
+    assert html.one("p", **{"class": "empty"}).text.startswith("No node has been seen yet.")
     assert "none yet" in html.one("dl").text
     assert not list(html.all("article"))
     assert not list(html.all("ol"))
