@@ -1,4 +1,4 @@
-"""The class of all commands: how library errors, signals and exit codes end one."""
+"""The class of all commands, which turns library errors and signals into exit codes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Failure(click.ClickException):
     """A command's failure: one line on standard error, and an exit code.
 
     Args:
-        message: what went wrong; foreign text in it is escaped.
+        message: what went wrong; untrusted text in it is escaped.
         code: the exit code.
     """
 
@@ -104,6 +104,6 @@ def _trace(error: Exception) -> None:
     if verbosity() > 1:
         import traceback
 
-        # Each line indented and escaped: an error's message may hold foreign text with newlines.
+        # Each line indented and escaped: an error's message may contain untrusted text with newlines.
         for line in "".join(traceback.format_exception(error)).rstrip("\n").split("\n"):
             click.echo(safe(f"  {line}"), err=True)

@@ -97,7 +97,7 @@ def _is_shareable(name: str, size: int | None) -> bool:
         if size is not None and is_divisible(name):
             return True
     if name == STDIN or (Path(name).exists() and not Path(name).is_dir()):
-        reason = "only uncompressed files with one document per line can be shared"
+        reason = "only uncompressed files with one document per line can be split"
         say(f"{safe(_display_name(name))} is read by one process: {reason}")
     return False
 
@@ -146,7 +146,7 @@ def _read_shared(results: ResultWriter, signals: Signals, jobs: int, name: str, 
 
 
 def _reread(results: ResultWriter, signals: Signals, name: str, segment: Segment, lines: int) -> int:
-    """Read a segment in this process: its result is too large to be returned, or reaches the error limit.
+    """Read a segment in this process because its result is too large to be returned, or reaches the error limit.
 
     Returns:
         The number of lines.

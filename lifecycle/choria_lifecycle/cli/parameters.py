@@ -68,7 +68,7 @@ OUTPUT: Final = click.option(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionArguments:
-    """The connection's settings that flags give; `choria_lifecycle.connect` finds the others."""
+    """The connection's settings from the command line; `choria_lifecycle.connect` finds the others."""
 
     server: tuple[str, ...] = ()
     config: Path | None = None
@@ -166,7 +166,7 @@ _OPTIONS: Final = {
 CONNECTION_PARAMETERS: Final = tuple(_OPTIONS)
 """The names of the connection's parameters."""
 
-# How the library's messages write what each option sets.
+# The argument that each option sets, as the library's messages write it.
 _ARGUMENTS: Final = {
     "server": "servers=",
     "config": "config=",
@@ -183,9 +183,9 @@ _ARGUMENTS: Final = {
 MENTIONS: Final = {argument: f"--{name.replace('_', '-')}" for name, argument in _ARGUMENTS.items()} | {
     "choria_lifecycle.doctor.check_connection()": "'lifecycle config check'",
 }
-"""What the library's messages mention, and what a user of the command writes instead."""
+"""The arguments and functions that the library's messages mention, with their equivalents on the command line."""
 
-# Whole words only: a path or setting in foreign text, such as ca=/etc/ca.pem, stays.
+# Whole words only: a path or setting in untrusted text, such as ca=/etc/ca.pem, stays.
 _MENTION: Final = re.compile(rf"(?<![\w./-])(?:{'|'.join(map(re.escape, MENTIONS))})(?![\w/~])")
 
 
@@ -201,7 +201,7 @@ def translate(message: str) -> str:
 def connection_options(
     function: Callable[..., int | None], *, without: Collection[str] = ()
 ) -> Callable[..., int | None]:
-    """Add the connection's options to a command, whose function gets them as one argument, `connection`.
+    """Add the connection's options to a command, whose function receives them as one argument, `connection`.
 
     Args:
         function: the command's function.

@@ -28,11 +28,11 @@ READER_TIMEOUT: Final = 1.0
 # In seconds; signal handlers run between waits.
 _POLL_INTERVAL: Final = 0.25
 
-# The number of queued bytes from which on callers must wait.
+# The number of queued bytes at which callers must wait.
 _MAX_QUEUED: Final = 256 * 1024
 
-# Writes of up to this many bytes to a pipe are atomic, so it is known which lines have arrived. Windows does not
-# define it.
+# Writes of up to this many bytes to a pipe are atomic, so it is known which lines have arrived. Windows does
+# not define the limit.
 _PIPE_BUF: Final[int] = getattr(select, "PIPE_BUF", 512)
 
 # Represents the status line in the queue, whose lines are never empty.

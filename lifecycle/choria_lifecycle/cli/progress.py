@@ -56,7 +56,7 @@ class Progress:
             now: the time, on the clock of `started`.
             columns: the width of the terminal. The last column stays free: some terminals wrap when it is full.
 
-        >>> Progress(started=0.0, name="a.ndjson", size=400_000_000, position=100_000_000, documents=500_000).text(2.0)
+        >>> Progress(started=0.0, name="a.ndjson", size=4 * 10**8, position=10**8, documents=500_000).render(2.0)
         'a.ndjson  25 %  100 MB of 400 MB  250,000 events/s  0:06 left  [###-----------]'
         """
         if now < self._due:

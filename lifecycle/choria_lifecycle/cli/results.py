@@ -33,7 +33,7 @@ class ErrorLimitReached(Exception):
 
 @contextmanager
 def create_file(path: Path | None) -> Generator[IO[bytes] | None]:
-    """Open a file for documents within this context; None for None.
+    """Open a file for documents within this context; yield None if the path is None.
 
     Raises:
         Failure: the file cannot be created or written.
@@ -65,7 +65,7 @@ class ResultWriter:
     """Writes findings, sorts documents into files, and counts both.
 
     Attributes:
-        policy: which findings to look for.
+        policy: the findings to look for.
         output: the format of findings.
         printer: writes the findings.
         color: write findings in colour.

@@ -87,7 +87,7 @@ class Signals:
             self._wakeup_fd = None
 
     def reader(self, stream: IO[bytes]) -> IO[bytes]:
-        """Return a reader of a stream whose blocking reads, as from a pipe or a terminal, signals interrupt."""
+        """Return a reader of a stream; signals interrupt its blocking reads, as from a pipe or a terminal."""
         try:
             return io.BufferedReader(_InterruptibleReader(stream.fileno(), self._wait_readable), 65536)
         except OSError:  # not a file, as in tests

@@ -38,7 +38,7 @@ silence removes it. The metrics have the names of Choria's own tally. A page for
   lifecycle tally --demo                       # a simulated fleet
 """
 
-# One run of the simulated fleet; runs follow each other.
+# One run of the simulated fleet; runs repeat.
 _DEMO_NODES: Final = 100
 _DEMO_SECONDS: Final = 120.0
 
@@ -81,13 +81,13 @@ def _parse_replay(text: str) -> float:
 @click.option(
     "--election",
     metavar="NAME",
-    help="The election campaign in which several tallies choose the active one; the others stand by. It is held in the "
-    "bucket CHORIA_LEADER_ELECTION.  [default: none]",
+    help="The election in which several tallies choose the active one; the others stand by. It is held in the bucket "
+    "CHORIA_LEADER_ELECTION.  [default: none]",
 )
 @click.option(
     "--candidate",
     metavar="NAME",
-    help="The name of this tally in the campaign; must be unique.  [default: the host's name]",
+    help="The name of this tally in the election; must be unique.  [default: the host's name]",
 )
 @click.option(
     "--limit",
@@ -127,7 +127,7 @@ def command(
     for name in ("election", "candidate"):
         options[name] = options[name] or ""
     if demo:
-        options["replay"] = 0.0  # the private server has no past
+        options["replay"] = 0.0  # the private server has no history
     tally_options = TallyOptions(
         components=() if "*" in components else tuple(name for name in components if name),
         limits=Limits(**dict(map(_parse_limit, limits))),
@@ -135,7 +135,7 @@ def command(
     )
     check_path(path)
     if port is not None and addresses:
-        raise click.UsageError("use either --port or --web.listen-address, which has the port in it", ctx)
+        raise click.UsageError("use either --port or --web.listen-address, which includes the port", ctx)
     with ExitStack() as stack:
         # Before anything else starts: a port in use is the most likely error.
         listen_on = addresses or (f"{DEFAULT_HOST}:{DEFAULT_PORT if port is None else port}",)
@@ -153,7 +153,7 @@ def command(
 
 
 def _check_options(ctx: click.Context, options: dict[str, Any], *, demo: bool) -> None:
-    """Refuse options that would have no effect, such as an empty election name from an unset variable."""
+    """Reject options that would have no effect, such as an empty election name from an unset variable."""
     if options["election"] == "":
         raise click.UsageError("--election needs a name; omit it for a single tally", ctx)
     if options["candidate"] is not None and options["election"] is None:

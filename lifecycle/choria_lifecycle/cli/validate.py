@@ -163,7 +163,7 @@ def command(
             now=time.time() if files and all(Path(file).is_file() for file in files) else None,
             warnings=not no_warnings,
             warnings_as_errors=warnings_as_errors,
-            # A document that was not checked completely must not pass as valid, whatever codes are selected.
+            # A document that was not checked completely must not pass as valid, regardless of the selected codes.
             codes=codes | (_CUT_CODES - ignore),
         ),
         output=ReportFormat(output),
@@ -225,7 +225,7 @@ def _report_missed(counters: Counters) -> None:
     if counters.dropped:
         say(f"{counters.dropped:,} messages were dropped: they arrived faster than they could be validated")
     if counters.gaps:
-        say("the connection was interrupted; messages published in the meantime were missed")
+        say("the connection was interrupted; messages published in between were missed")
 
 
 def _check_options(

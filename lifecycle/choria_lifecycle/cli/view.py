@@ -42,9 +42,9 @@ __all__ = ["Screen", "command"]
 
 _HELP = f"""{COMMANDS["view"]}
 
-Lines look as in Choria's own viewer, with the receive time, or with the event's own time if read from a file. For each
-invalid event, a line on standard error gives the reason. The last line on standard error is the total: received = shown
-+ filtered + rejected + dropped.
+Lines look like those of Choria's own viewer, with the receive time, or with the event's own time if read from a file.
+For each invalid event, a line on standard error gives the reason. The last line on standard error is the total:
+received = shown + filtered + rejected + dropped.
 
 \b
   lifecycle view --type startup --type shutdown --identity '*.example.net'
@@ -111,7 +111,7 @@ class Screen:
     def _print_summary(self, timeout: float | None) -> None:
         self.printer.flush(timeout)
         counts = self.view.counts
-        # Lines that the reader did not take were not shown.
+        # Lines that the reader did not accept were not shown.
         counts.dropped += counts.shown - self.printer.out.lines_written
         counts.shown = self.printer.out.lines_written
         if isinstance(self.printer.out.failure, BrokenPipeError):

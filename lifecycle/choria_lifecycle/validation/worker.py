@@ -46,7 +46,7 @@ class Job:
 
     Attributes:
         path: the file.
-        policy: which findings to look for.
+        policy: the findings to look for.
         valid: return the valid documents too.
         rejected: return the rejected documents too.
     """

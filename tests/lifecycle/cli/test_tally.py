@@ -30,7 +30,7 @@ from choria_lifecycle.tally.web.listening import DEFAULT_HOST, DEFAULT_PORT
         ),
         (
             ["--port", "0", "--web.listen-address", ":0"],
-            "use either --port or --web.listen-address, which has the port in it",
+            "use either --port or --web.listen-address, which includes the port",
         ),
     ],
 )
