@@ -5,18 +5,20 @@
 Nothing in here ships. The modules, in the order in which a schema passes through them:
 
     upstream      read upstream's files from a git repository or a plain folder
-    strict_json   decode JSON, refusing everything ambiguous
+    strict_json   decode JSON, rejecting everything ambiguous
     canonical     the stored form of a contract, checked against its metaschema
-    lock          which files are taken, which are ignored on purpose
+    lock          the files that are used, and those ignored on purpose
     changes       describe an update field by field
-    sync          the four above in one step that succeeds or changes nothing
+    sync          all of the above in one step that succeeds or changes nothing
     corrections   differences between upstream's schemas and what Choria sends
     subset        the closed list of keywords and names that can be translated
     descriptions  one sentence for each event and field, in wire order
     contract      all of it loaded: one EffectiveContract for each file
-    shape         the input of the dataclass generator; which schemas types alone enforce
+    shape         the input of the dataclass generator, and what types alone enforce
     classes       dataclasses, by datamodel-code-generator
     validators    validators, by fastjsonschema
     package       every file of the generated package, rendered in memory
     files         compare and replace trees of files
+
+All of them use `problems`; `strict_toml` reads the files written by hand, and `names` derives module and class names.
 """

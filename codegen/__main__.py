@@ -31,8 +31,8 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     """Run one command.
 
     Args:
-        arguments: The command line without the program name; the default is sys.argv[1:].
-        root: The folder that contains schemas/ and generated/.
+        arguments: the command line without the program name; the default is sys.argv[1:].
+        root: the folder that contains schemas/ and generated/.
 
     Returns:
         The exit status.
@@ -116,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         "--from",
         dest="origin",
         metavar="PATH-OR-GIT-URL",
-        help="where to read from (default: the repository in upstream.lock)",
+        help="source to read from (default: the repository in upstream.lock)",
     )
     syncing.add_argument("--ref", help="branch, tag or commit of a git repository (default: HEAD)")
     syncing.add_argument(

@@ -36,7 +36,7 @@ def check(schema: dict[str, Any], file: str) -> None:
     """Check a schema against the metaschema that it names.
 
     Raises:
-        ContractError: The metaschema is unknown, or the schema is not valid against it.
+        ContractError: the metaschema is unknown, or the schema is not valid against it.
     """
     declared = schema.get("$schema")
     metaschema = _METASCHEMAS.get(declared.rstrip("#")) if isinstance(declared, str) else None
@@ -53,10 +53,10 @@ def check(schema: dict[str, Any], file: str) -> None:
 def canonicalise(schema: dict[str, Any], file: str) -> dict[str, Any]:
     """Return the canonical form of a schema, checking the input against its metaschema and the result against draft-04.
 
-    Keywords that cannot be translated stay: they are refused later, after a correction may have removed them.
+    Keywords that cannot be translated stay: they are rejected later, unless a correction has removed them.
 
     Raises:
-        ContractError: The schema is not valid against its metaschema.
+        ContractError: the schema is not valid against its metaschema.
     """
     check(schema, file)
     form = _ordered(_strip_annotations(schema) | {"$schema": DRAFT_04})

@@ -66,7 +66,7 @@ def _schema_changes(old: dict[str, Any], new: dict[str, Any], field: str) -> Ite
 
 
 def _breaks(keyword: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Return whether the change can make a valid event invalid, or hand its readers a value that they do not expect."""
+    """Return True if the change can make a valid event invalid, or give its readers an unexpected value."""
     if keyword == "type":
         return True
     if keyword in _NOT_VALIDATING or keyword not in new:

@@ -20,7 +20,7 @@ def render(contract: EffectiveContract, header: str) -> str:
     """Return the module of a contract: its class, SCHEMA_ID, PROTOCOL and PROTOCOLS.
 
     Raises:
-        ContractError: The generator's output differs from the request.
+        ContractError: the generator's output differs from the request.
     """
     shape = build(contract)
     text = generate(

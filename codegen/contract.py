@@ -30,11 +30,11 @@ class EffectiveContract:
     """The contract in force for one event type: a local schema, or upstream's with the corrections applied.
 
     Attributes:
-        path: Upstream's path of the schema, or the equivalent path of a local one.
-        schema: The corrected schema in canonical form.
-        source: Upstream's commit, or "local".
-        corrections: The applied corrections as (pointer, reason).
-        descriptions: The sentences, by the pointer of the object that they describe.
+        path: upstream's path of the schema, or the equivalent path of a local one.
+        schema: the corrected schema in canonical form.
+        source: upstream's commit, or "local".
+        corrections: the applied corrections as (pointer, reason).
+        descriptions: the sentences, by the pointer of the object that they describe.
     """
 
     path: str
@@ -73,7 +73,7 @@ def load(schemas: Path) -> ContractSet:
     """Load and check a schemas folder.
 
     Raises:
-        ContractError: The folder cannot be translated; every problem is listed.
+        ContractError: the folder cannot be translated; every problem is listed.
     """
     locked = lock.read(schemas)
     if not locked.commit:
@@ -156,7 +156,7 @@ def _load_local(schemas: Path, problems: list[Problem]) -> dict[str, dict[str, A
 
 
 def _check_sources(file: Path, name: str, schema: dict[str, Any]) -> list[Problem]:
-    """Check that the TOML file beside a local contract names a source for each field, as no upstream vouches for it."""
+    """Check that the TOML file beside a local contract names a source for each field, in place of upstream."""
     sources_name = str(Path(name).with_suffix(".toml"))
     try:
         sources = strict_toml.read(file.with_suffix(".toml"), sources_name, _SOURCES).get("sources", {})

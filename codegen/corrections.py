@@ -42,11 +42,11 @@ class Correction:
     """One change to a schema.
 
     Attributes:
-        file: The schema, by upstream's path.
-        pointer: The location in the schema, as a JSON pointer.
-        expected: Upstream's value; absent if the key is to be added.
-        value: The corrected value; absent if the key is to be removed.
-        reason: The reason in one sentence, which is shown to users.
+        file: the schema, by upstream's path.
+        pointer: the location in the schema, as a JSON pointer.
+        expected: upstream's value; absent if the correction adds the key.
+        value: the corrected value; absent if the correction removes the key.
+        reason: the reason in one sentence, which is shown to users.
     """
 
     file: str
@@ -60,7 +60,7 @@ def read(schemas: Path) -> tuple[Correction, ...]:
     """Read the corrections of a schemas folder, in the order of the file.
 
     Raises:
-        ContractError: The file is not TOML or has an unknown key, or a correction is incomplete or has no effect.
+        ContractError: the file is not TOML or has an unknown key, or a correction is incomplete or has no effect.
     """
     if not (schemas / NAME).exists():
         return ()

@@ -37,7 +37,7 @@ def read(schemas: Path) -> dict[str, dict[str, Description]]:
         The descriptions by file, then by the pointer of the object in it; the event itself has the pointer "".
 
     Raises:
-        ContractError: The file is not TOML, or not in the form that the comment at its top explains.
+        ContractError: the file is not TOML, or not in the form that the comment at its top explains.
     """
     document = strict_toml.read(schemas / NAME, NAME, _SCHEMA)
     problems: list[Problem] = []
@@ -60,7 +60,7 @@ def read(schemas: Path) -> dict[str, dict[str, Description]]:
 
 
 def check(schema: dict[str, Any], file: str, described: dict[str, Description]) -> list[Problem]:
-    """Return what a schema has without a sentence, and what has a sentence but is not in the schema."""
+    """Return a problem for each event or field without a sentence, and for each sentence without a place."""
     objects = dict(walk_objects(schema))
     problems = [Problem(file, pointer, _MISSING) for pointer in objects.keys() - described.keys()]
     problems += [Problem(file, pointer, _UNKNOWN) for pointer in described.keys() - objects.keys()]

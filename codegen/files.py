@@ -26,8 +26,8 @@ def compare(root: Path, expected: Mapping[str, bytes]) -> list[Difference]:
     """Return the differences between a folder and its expected content, ignoring `__pycache__`.
 
     Args:
-        root: The folder.
-        expected: The bytes of every file that belongs there, by path with forward slashes.
+        root: the folder.
+        expected: the bytes of every file that belongs there, by path with forward slashes.
     """
     present = {path.relative_to(root).as_posix(): path for path in root.rglob("*") if _is_compared(path)}
     differences = [Difference(path, "left over") for path in present.keys() - expected.keys()]
@@ -43,8 +43,8 @@ def replace(root: Path, changes: Mapping[str, bytes | None]) -> None:
     """Write or remove files in the order given; on any failure, restore all of them.
 
     Args:
-        root: The folder that the paths are relative to.
-        changes: The new bytes by path; None removes the file, and the folders that it leaves empty.
+        root: the folder that the paths are relative to.
+        changes: the new bytes by path; None removes the file, and the folders that it leaves empty.
     """
     before: dict[str, bytes | None] = {}
     try:

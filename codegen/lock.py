@@ -54,7 +54,7 @@ class Pattern:
     reason: str
 
     def matches(self, path: str) -> bool:
-        """Return whether the pattern matches a path."""
+        """Return True if the pattern matches a path."""
         globs, parts = self.path.split("/"), path.split("/")
         return len(globs) == len(parts) and all(map(fnmatch.fnmatchcase, parts, globs))
 
@@ -64,10 +64,10 @@ class LockedFile:
     """One file taken from upstream.
 
     Attributes:
-        path: Upstream's path, which is also the path below schemas/.
-        blob: The git blob id of upstream's bytes.
-        sha256: The SHA-256 digest of upstream's bytes.
-        canonical: The SHA-256 digest of the canonical form, which detects manual edits.
+        path: upstream's path, which is also the path below schemas/.
+        blob: the git blob id of upstream's bytes.
+        sha256: the SHA-256 digest of upstream's bytes.
+        canonical: the SHA-256 digest of the canonical form, which detects manual edits.
     """
 
     path: str
@@ -88,15 +88,15 @@ class Lock:
     files: tuple[LockedFile, ...] = field(default=())
 
     def watches(self, path: str) -> bool:
-        """Return whether one of upstream's paths must be either used or ignored."""
+        """Return True if one of upstream's paths must be either used or ignored."""
         return path.endswith(".json") and path.startswith(self.watch)
 
     def uses(self, path: str) -> bool:
-        """Return whether one of upstream's paths is part of the contract."""
+        """Return True if one of upstream's paths is part of the contract."""
         return self.watches(path) and not self.ignores(path) and any(pattern.matches(path) for pattern in self.use)
 
     def ignores(self, path: str) -> bool:
-        """Return whether one of upstream's paths is left out on purpose."""
+        """Return True if one of upstream's paths is ignored on purpose."""
         return any(pattern.matches(path) for pattern in self.ignore)
 
     def render(self) -> str:
@@ -116,7 +116,7 @@ def read(schemas: Path) -> Lock:
     """Read the lock file of a schemas folder.
 
     Raises:
-        ContractError: The file is missing, not TOML or incomplete, or has a key that sync would drop.
+        ContractError: the file is missing, not TOML or incomplete, or has a key that sync would drop.
     """
     document = strict_toml.read(schemas / NAME, NAME, _SCHEMA)
     source = document["source"]
@@ -134,7 +134,7 @@ def read(schemas: Path) -> Lock:
 
 
 def is_commit(text: str) -> bool:
-    """Return whether a text is the full hash of a git commit (SHA-1 or SHA-256)."""
+    """Return True if a text is the full hash of a git commit (SHA-1 or SHA-256)."""
     return len(text) in (40, 64) and all(digit in "0123456789abcdef" for digit in text)
 
 

@@ -19,7 +19,7 @@ def render(contracts: ContractSet) -> dict[str, bytes]:
     """Return the bytes of every file of the package, by its path in the package.
 
     Raises:
-        ContractError: The output of a generator is not as expected.
+        ContractError: the output of a generator is not as expected.
     """
     files = {"py.typed": ""}
     for template in ("__init__.py", "_contract.py", "lazy.py"):

@@ -14,9 +14,9 @@ class Problem:
     """One reason why a contract cannot be translated.
 
     Attributes:
-        file: The file, relative to schemas/ or to upstream's root.
-        pointer: The location in the file as a JSON pointer; empty for the file as a whole.
-        message: What is wrong and, unless it is obvious, how to fix it.
+        file: the file, relative to schemas/ or to upstream's root.
+        pointer: the location in the file as a JSON pointer; empty for the file as a whole.
+        message: what is wrong and, unless it is obvious, how to fix it.
     """
 
     file: str
@@ -24,7 +24,7 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        # Names come from foreign files: once escaped, they cannot forge a second line or move the terminal's cursor.
+        # Names come from untrusted files: once escaped, they cannot forge a second line or move the terminal's cursor.
         location = f"{self.file}#{self.pointer}" if self.pointer else self.file
         return f"{escape_unprintable(location)}: {escape_unprintable(self.message)}"
 

@@ -1,4 +1,4 @@
-"""The input of the dataclass generator, and which schemas its types enforce completely.
+"""The input of the dataclass generator, and the schemas that its types enforce completely.
 
 datamodel-code-generator understands far more of JSON Schema than the contract uses. Its input is a reduced schema: only
 the keywords that determine a type, the fields in wire order, our sentences, and an explicit class name for each object
@@ -25,8 +25,8 @@ class Shape:
     """The generator's input and the classes that it must produce.
 
     Attributes:
-        document: The reduced JSON Schema.
-        classes: The field names of each class in order; the event's own class comes first.
+        document: the reduced JSON Schema.
+        classes: the field names of each class in order; the event's own class comes first.
     """
 
     document: dict[str, Any]
@@ -94,7 +94,7 @@ def build(contract: EffectiveContract) -> Shape:
     """Return the shape of a contract.
 
     Raises:
-        ContractError: The class name of an object in it is already taken.
+        ContractError: the class name of an object in it is already taken.
     """
     builder = _Builder(contract)
     document = builder.object_schema(contract.schema, "", names.class_name(contract.path))
@@ -111,7 +111,7 @@ def build(contract: EffectiveContract) -> Shape:
 
 
 def enforced_by_types(schema: dict[str, Any], root: dict[str, Any] | None = None) -> bool:
-    """Return whether decoding JSON with msgspec enforces the whole schema; if not, the validator must run too.
+    """Return True if decoding JSON with msgspec enforces the whole schema; if not, the validator must run too.
 
     Types cannot express bounds and lengths, closed objects, the types of unnamed fields, or an optional field that may
     be absent but not null.
@@ -160,7 +160,7 @@ def bounds(schema: dict[str, Any]) -> tuple[tuple[str, str, float], ...] | None:
 
 
 def accepts_null(schema: dict[str, Any], root: dict[str, Any]) -> bool:
-    """Return whether null is valid."""
+    """Return True if null is valid."""
     if "$ref" in schema:
         return accepts_null(root["definitions"][schema["$ref"].rpartition("/")[2]], root)
     if "enum" in schema:

@@ -1,4 +1,4 @@
-"""Strict JSON: refuses what two parsers could read differently."""
+"""Strict JSON: rejects what two parsers could read differently."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def parse(data: bytes, file: str) -> dict[str, Any]:
     """Parse one JSON object.
 
     Args:
-        data: The bytes of the file.
-        file: Its name, for messages.
+        data: the bytes of the file.
+        file: its name, for messages.
 
     Raises:
-        ContractError: The data is too large or nested too deeply, is not UTF-8 or not JSON, is not an object, or has a
+        ContractError: the data is too large or nested too deeply, is not UTF-8 or not JSON, is not an object, or has a
             byte order mark, a duplicate key, a number that is not finite, or a lone surrogate, which cannot be encoded.
     """
 

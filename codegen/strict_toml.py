@@ -44,12 +44,12 @@ def read(file: Path, name: str, schema: dict[str, Any]) -> dict[str, Any]:
     """Read one file.
 
     Args:
-        file: The path of the file.
-        name: Its name, for messages.
-        schema: The JSON Schema that its content must satisfy.
+        file: the path of the file.
+        name: its name, for messages.
+        schema: the JSON Schema that its content must satisfy.
 
     Raises:
-        ContractError: The file is missing, is not TOML, or violates the schema; every violation is listed.
+        ContractError: the file is missing, is not TOML, or violates the schema; every violation is listed.
     """
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"), parse_float=_finite)

@@ -1,7 +1,7 @@
-"""The supported subset of JSON Schema draft-04: a closed list of keywords and names; everything else is refused.
+"""The supported subset of JSON Schema draft-04: a closed list of keywords and names; everything else is rejected.
 
 The subset is small on purpose: a keyword is supported once the dataclass, the compiled validator and the oracle in the
-tests agree on it. `pattern` is not, because Python's `$` also matches before a final newline, which only the compiler
+tests agree on it. `pattern` is not, because Python's `$` also matches before a final newline, which only fastjsonschema
 corrects.
 """
 
@@ -50,7 +50,7 @@ def check(schema: dict[str, Any], file: str) -> list[Problem]:
 
 
 def name_problem(name: str) -> str | None:
-    """Return why a name cannot be used in the generated Python, or None if it can."""
+    """Return the reason why a name cannot be used in the generated Python, or None."""
     if not _IDENTIFIER.fullmatch(name):
         return "is not a plain identifier (a letter, then letters, digits and _)"
     if keyword.iskeyword(name):
@@ -127,7 +127,7 @@ class _SubsetChecker:
         for applicator, type_ in (("properties", "object"), ("additionalProperties", "object"), ("items", "array")):
             if applicator in schema and type_ not in (types if isinstance(types, list) else [types]):
                 yield self.problem(f"{pointer}/{applicator}", f"requires the type {type_!r}")
-        # In draft-04 it has a meaning only beside a list of items, which is refused.
+        # In draft-04 it has a meaning only beside a list of items, which is rejected.
         if not isinstance(schema.get("additionalItems", False), bool):
             yield self.problem(f"{pointer}/additionalItems", "is a schema, which has no effect here")
 

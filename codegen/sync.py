@@ -18,12 +18,12 @@ class SyncPlan:
     """The result of comparing schemas/ with upstream; nothing is written yet.
 
     Attributes:
-        commit: Upstream's commit.
-        changes: The changes of the contract, one line each.
-        rewritten: Files whose bytes differ although the contract does not, such as new wording or layout.
-        unknown: Upstream's files that are neither used nor ignored.
-        edited: Files in schemas/ that differ from what the last sync wrote.
-        writes: The bytes to write by path below schemas/; None removes the file.
+        commit: upstream's commit.
+        changes: the changes of the contract, one line each.
+        rewritten: files whose bytes differ although the contract does not, such as new wording or layout.
+        unknown: upstream's files that are neither used nor ignored.
+        edited: files in schemas/ that differ from what the last sync wrote.
+        writes: the bytes to write by path below schemas/; None removes the file.
     """
 
     commit: str
@@ -43,14 +43,14 @@ def plan(schemas: Path, origin: str | None, ref: str | None, commit: str | None)
     """Read upstream and plan an update.
 
     Args:
-        schemas: The schemas folder.
-        origin: A folder or git URL; the default is the repository in the lock file.
-        ref: See `upstream.read`.
-        commit: See `upstream.read`.
+        schemas: the schemas folder.
+        origin: a folder or git URL; the default is the repository in the lock file.
+        ref: see `upstream.read`.
+        commit: see `upstream.read`.
 
     Raises:
-        UsageError: Upstream cannot be read.
-        ContractError: Some of upstream's files are not usable; all of them are listed.
+        UsageError: upstream cannot be read.
+        ContractError: some of upstream's files are not usable; all of them are listed.
     """
     locked = lock.read(schemas)
     # Only None selects the default: an empty string is a mistake, such as an unset shell variable.
@@ -77,7 +77,7 @@ def apply(schemas: Path, planned: SyncPlan) -> None:
 
 
 def remaining_problems(schemas: Path) -> tuple[Problem, ...]:
-    """Return what a person must fix before `generate` accepts the folder, such as missing sentences."""
+    """Return the problems to fix by hand before `generate` accepts the folder, such as missing sentences."""
     try:
         contract.load(schemas)
     except ContractError as error:

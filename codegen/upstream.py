@@ -45,23 +45,23 @@ class Snapshot:
 def read(origin: str, ref: str | None, commit: str | None, select: Callable[[str], bool]) -> Snapshot:
     """Read upstream's files.
 
-    A git repository is read from its objects, never from its working tree, so that the result is exactly the commit.
+    A git repository is read from its objects, never from its working tree, so the result is exactly the commit.
 
     Args:
-        origin: A folder or a git URL.
-        ref: A branch, tag or commit of a git repository; the default is HEAD.
-        commit: The commit that a plain folder holds; for git, the commit that `ref` must resolve to.
-        select: Returns True for each path to read.
+        origin: a folder or a git URL.
+        ref: a branch, tag or commit of a git repository; the default is HEAD.
+        commit: the commit that a plain folder holds; for git, the commit that `ref` must resolve to.
+        select: returns True for each path to read.
 
     Raises:
-        UsageError: The arguments contradict each other, or upstream cannot be read.
-        ContractError: A selected file is not a regular file, or too large.
+        UsageError: the arguments contradict each other, or upstream cannot be read.
+        ContractError: a selected file is not a regular file, or too large.
     """
     if commit is not None and not is_commit(commit):
         raise UsageError(f"--commit {commit!r} is not the full hash of a commit")
     name = "HEAD" if ref is None else ref
     for option, text in (("--from", origin), ("--ref", name)):
-        # git would take a leading dash for an option.
+        # git would read a leading dash as an option.
         if text.startswith("-") or not text.isprintable() or not text.strip():
             raise UsageError(
                 f"{option} {text!r} is not usable: it must be one line, not empty, and not begin with a dash"
@@ -129,7 +129,7 @@ def _git(repository: Path, *arguments: str) -> bytes:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | _GIT_ENVIRONMENT
     command = ["git", "-C", str(repository), *arguments]
     try:
-        done = subprocess.run(  # noqa: S603 - a fixed program, no shell, options refused above
+        done = subprocess.run(  # noqa: S603 - a fixed program, no shell, options rejected above
             command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=GIT_TIMEOUT, check=False
         )
     except FileNotFoundError:

@@ -52,7 +52,7 @@ class Contract:
         Validation stops after a few hundred violations.
 
         Args:
-            document: A value as returned by json.loads: dict, list, str, int, float, bool or None.
+            document: a value as returned by json.loads: dict, list, str, int, float, bool or None.
 
         Returns:
             The violations, each with `name`, `rule`, `rule_definition` and `value`.

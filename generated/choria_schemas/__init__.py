@@ -21,13 +21,13 @@ def schema(protocol: str) -> "dict[str, Any]":
     """Return the JSON Schema in force for a protocol: upstream's with the corrections applied, or a local one.
 
     Args:
-        protocol: Any spelling of the protocol, such as "io.choria.lifecycle.v1.startup".
+        protocol: any spelling of the protocol, such as "io.choria.lifecycle.v1.startup".
 
     Returns:
         A fresh copy.
 
     Raises:
-        KeyError: The protocol has no contract.
+        KeyError: the protocol has no contract.
     """
     from choria_schemas.registry import CONTRACTS
 

@@ -16,8 +16,8 @@ def exports(
     """Return the `__getattr__` and `__dir__` of a package.
 
     Args:
-        namespace: The package's globals.
-        modules: The submodule that defines each name.
+        namespace: the package's globals.
+        modules: the submodule that defines each name.
     """
     package = namespace["__name__"]
 
