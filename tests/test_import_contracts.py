@@ -37,7 +37,7 @@ FORBIDDEN = [
     ("choria_lifecycle/view/newcomer.py", "prometheus_client", "aiohttp and prometheus_client"),
     ("choria_lifecycle/nats/newcomer.py", "choria_lifecycle.wire.codec", "NATS carries bytes"),
     ("choria_lifecycle/nats/newcomer.py", "choria_lifecycle.events.event", "NATS carries bytes"),
-    ("choria_lifecycle/newcomer.py", "sys", "each package uses only those below it"),
+    ("choria_lifecycle/newcomer.py", "sys", "each package imports only those below it"),
 ]
 
 
@@ -48,7 +48,7 @@ def home(package: str) -> str:
 
 
 UPWARDS = [
-    (home(lower), f"choria_lifecycle.{upper}", "each package uses only those below it")
+    (home(lower), f"choria_lifecycle.{upper}", "each package imports only those below it")
     for above, below in itertools.pairwise(PACKAGES)
     for upper in above
     for lower in below
