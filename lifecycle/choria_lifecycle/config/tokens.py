@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 CLOCK_LEEWAY = 5.0
-"""How far the clocks of an issuer and of this machine may differ, in seconds, as in Choria."""
+"""The tolerated difference between the clocks of an issuer and this machine, in seconds, as in Choria."""
 
 _CLIENT = "choria_client_id"
 _SERVER = "choria_server"

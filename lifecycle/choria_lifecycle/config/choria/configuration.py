@@ -181,7 +181,7 @@ def _absolute(file: Path, directory: Path | None) -> Path:
 
 
 def _working_directory(environ: Mapping[str, str]) -> Path | None:
-    """Return the working directory, through a link the link's path, as Go's os.Getwd; None if it no longer exists."""
+    """Return the working directory with links unresolved, as Go's os.Getwd does; None if it no longer exists."""
     named = environ.get("PWD", "")
     with contextlib.suppress(OSError, ValueError):
         if os.path.isabs(named) and os.path.samefile(named, "."):  # noqa: PTH117, PTH121 - it may be empty
