@@ -32,7 +32,7 @@ class ExitHook(Protocol):
     """An object to end before the process does."""
 
     def end(self) -> Future[None]:
-        """Start to end it; the future is done when it has ended, and never fails."""
+        """Begin ending it; the future is done when it has ended, and never fails."""
         ...
 
 

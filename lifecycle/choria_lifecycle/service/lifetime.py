@@ -131,7 +131,7 @@ class Run:
         self._abandoned = True
 
     def end(self) -> Future[None]:
-        """Start to end the service; the future is done once shutdown is published or given up, and all is closed."""
+        """Begin ending the service; the future is done once shutdown is published or given up, and all is closed."""
         self._ending = True
         loop = self._loop
         # If it is not set yet, `begin` is still running, and calls this again.
@@ -140,12 +140,12 @@ class Run:
                 self._finish()
             else:
                 with suppress(RuntimeError):  # the loop is closed
-                    # The loop decides which of several ends is the first, where no signal can interrupt.
+                    # The loop decides which of several calls comes first, as no signal can interrupt it there.
                     loop.call(self._close_once)
         return self._ended
 
     def join(self) -> None:
-        """Clean up, after the end, what only this thread can: the loop's thread, and in the main thread the signals."""
+        """After the end, clean up what only this thread can: the loop's thread and, in the main thread, the signals."""
         exit_hooks.unregister(self)
         if self._loop is not None:
             self._loop.join(CLEANUP_TIMEOUT)

@@ -60,7 +60,7 @@ def bind(addresses: Iterable[str], default_port: int = DEFAULT_PORT) -> list[soc
 
 
 def url(listening: socket.socket) -> str:
-    """Return the URL of a socket of `bind` for a browser on this machine."""
+    """Return the URL of a socket from `bind`, for a browser on this machine."""
     host, port = listening.getsockname()[:2]
     if host in {"0.0.0.0", "::"}:  # noqa: S104 - all interfaces include the local one
         host = DEFAULT_HOST
