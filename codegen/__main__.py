@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
 def _generate(generated: Path, rendered: dict[str, bytes]) -> int:
     differences = files.compare(generated, rendered)
     files.replace(generated, {difference.path: rendered.get(difference.path) for difference in differences})
-    verbs = {"differs": "rewritten", "missing": "written", "left over": "removed"}
+    verbs = {"differs": "rewritten", files.CRLF: "rewritten", "missing": "written", "left over": "removed"}
     for difference in differences:
         print(f"generated/{package.NAME}/{difference.path}: {verbs[difference.kind]}")
     print(f"generated/{package.NAME}: {len(rendered)} files, {len(differences)} changed")
@@ -71,6 +71,8 @@ def _drift(generated: Path, rendered: dict[str, bytes]) -> int:
     differences = files.compare(generated, rendered)
     for difference in differences:
         print(f"generated/{package.NAME}/{difference}")
+    if any(difference.kind == files.CRLF for difference in differences):
+        print("git converted line endings: keep .gitattributes, and check the files out again with core.autocrlf=false")
     if differences:
         print(f"generated/ is out of date with schemas/ and codegen/: run `{package.COMMAND}`")
         return 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from typing import TYPE_CHECKING
 
 from datamodel_code_generator import InputFileType, LiteralType, PythonVersion, generate
@@ -53,7 +54,7 @@ def render(contract: EffectiveContract, header: str) -> str:
                 )
             ]
         )
-    text = _collapse_blank_lines(text) + _constants(contract, shape)
+    text = _lay_out(text) + _constants(contract, shape)
     problem = _unexpected(text, shape)
     if problem:
         raise ContractError([Problem(contract.path, "", f"datamodel-code-generator {problem}")])
@@ -77,13 +78,36 @@ PROTOCOLS: Final = {contract.protocols!r}
 '''
 
 
-def _collapse_blank_lines(text: str) -> str:
-    """Collapse runs of blank lines; the generator's string literals contain none."""
+def _lay_out(text: str) -> str:
+    """Lay out the generator's text: imports sorted, long lists of literals in lines, no runs of blank lines.
+
+    The generator's string literals contain no newlines.
+    """
+    imports: dict[str, set[str]] = {}
     lines: list[str] = []
     for line in text.split("\n"):
-        if line or lines[-2:] != ["", ""]:
+        if found := _IMPORT.fullmatch(line):
+            imports.setdefault(found[1], set()).add(found[2])
+            if len(imports) == 1 and len(imports[found[1]]) == 1:
+                lines.append(_IMPORTS)
+        elif len(line) > _WIDTH and (literal := _LITERAL.fullmatch(line)):
+            lines += [literal[1], *(f"        {value}," for value in _STRING.findall(literal[2])), f"    {literal[3]}"]
+        elif line or lines[-2:] != ["", ""]:
             lines.append(line)
-    return "\n".join(lines).rstrip("\n") + "\n"
+            if line.endswith('"""') and lines[-2].startswith("class "):
+                lines += ["", _PYDANTIC, ""]
+    sorted_ = "\n".join(f"from {module} import {', '.join(sorted(imports[module]))}" for module in sorted(imports))
+    return "\n".join(lines).rstrip("\n").replace(_IMPORTS, sorted_) + "\n"
+
+
+_WIDTH = 120
+_IMPORT = re.compile(r"from (\w+) import (\w+)")
+_IMPORTS = "<imports>"
+# pydantic, and FastAPI with it, takes the descriptions of the fields from their docstrings.
+_PYDANTIC = "    __pydantic_config__ = {'use_attribute_docstrings': True}"
+# A field whose values are listed.
+_STRING = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+_LITERAL = re.compile(r"(    \w+: (?:\w+\[)*Literal\[)(.*)(\](?:\]| \| None)*(?: = None)?)")
 
 
 def _unexpected(text: str, shape: Shape) -> str | None:
@@ -101,7 +125,12 @@ def _unexpected(text: str, shape: Shape) -> str | None:
                     for member in body
                     if isinstance(member, ast.AnnAssign) and isinstance(member.target, ast.Name)
                 )
-                if not all(isinstance(member, ast.AnnAssign) or _is_docstring(member) for member in body):
+                if not all(
+                    isinstance(member, ast.AnnAssign)
+                    or _is_docstring(member)
+                    or ast.unparse(member) == _PYDANTIC.strip()
+                    for member in body
+                ):
                     return f"wrote more than fields into {name}"
             case ast.ImportFrom(module="typing" | "dataclasses"):
                 pass

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codegen import canonical, corrections, descriptions, lock, names, strict_json, strict_toml, subset
+from codegen import canonical, corrections, descriptions, files, lock, names, strict_json, strict_toml, subset
 from codegen.problems import ContractError, Problem
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 LOCAL = "local"
 """The folder of contracts that upstream does not publish."""
+
+_CRLF = f"{files.CRLF}: keep .gitattributes, and check it out again with core.autocrlf=false"
 
 _SOURCES = strict_toml.table(
     {
@@ -30,16 +32,16 @@ class EffectiveContract:
     """The contract in force for one event type: a local schema, or upstream's with the corrections applied.
 
     Attributes:
-        path: upstream's path of the schema, or the equivalent path of a local one.
-        schema: the corrected schema in canonical form.
-        source: upstream's commit, or "local".
-        corrections: the applied corrections as (pointer, reason).
-        descriptions: the sentences, by the pointer of the object that they describe.
+        path: Upstream's path of the schema, or the equivalent path of a local one.
+        schema: The corrected schema in canonical form.
+        blob: The git blob id of upstream's file, or "" for a local contract.
+        corrections: The applied corrections as (pointer, reason).
+        descriptions: The sentences, by the pointer of the object that they describe.
     """
 
     path: str
     schema: dict[str, Any]
-    source: str
+    blob: str
     corrections: tuple[tuple[str, str], ...]
     descriptions: dict[str, Description]
 
@@ -57,7 +59,7 @@ class EffectiveContract:
     @property
     def file(self) -> str:
         """The path of the schema in the repository, for display."""
-        return f"schemas/{LOCAL}/{self.path}" if self.source == LOCAL else f"schemas/{self.path}"
+        return f"schemas/{self.path}" if self.blob else f"schemas/{LOCAL}/{self.path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ def load(schemas: Path) -> ContractSet:
         problems += names.check(list(corrected))
     if problems:
         raise ContractError(problems)
+    blobs = {entry.path: entry.blob for entry in locked.files}
     return ContractSet(
         locked.repository,
         locked.commit,
@@ -109,7 +112,7 @@ def load(schemas: Path) -> ContractSet:
             EffectiveContract(
                 path,
                 schema,
-                LOCAL if path in local else locked.commit,
+                blobs.get(path, ""),
                 tuple(
                     (correction.pointer, correction.reason) for correction in correction_list if correction.file == path
                 ),
@@ -132,6 +135,9 @@ def _load_upstream(schemas: Path, locked: lock.Lock, problems: list[Problem]) ->
     for path in sorted(expected.keys() & present):
         data = (schemas / path).read_bytes()
         if hashlib.sha256(data).hexdigest() != expected[path].canonical:
+            if hashlib.sha256(files.unix_lines(data)).hexdigest() == expected[path].canonical:
+                problems.append(Problem(path, "", _CRLF))
+                continue
             edited = f"is not what sync wrote: undo the edit, and put differences from upstream into {corrections.NAME}"
             problems.append(Problem(path, "", edited))
             continue
@@ -149,7 +155,9 @@ def _load_local(schemas: Path, problems: list[Problem]) -> dict[str, dict[str, A
         except ContractError as error:
             problems += error.problems
             continue
-        if canonical.render(loaded[path]) != data:
+        if canonical.render(loaded[path]) == files.unix_lines(data) != data:
+            problems.append(Problem(name, "", _CRLF))
+        elif canonical.render(loaded[path]) != data:
             problems.append(Problem(name, "", "is not in canonical form (codegen/canonical.py)"))
         problems += _check_sources(schemas / LOCAL / path, name, loaded[path])
     return loaded

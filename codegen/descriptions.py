@@ -18,6 +18,7 @@ _OBJECT = {"sentence": strict_toml.STRING, "fields": strict_toml.table_of(strict
 _SCHEMA = strict_toml.table_of(
     strict_toml.table(_OBJECT | {"objects": strict_toml.table_of(strict_toml.table(_OBJECT))})
 )
+_LONGEST = 109
 _MISSING = f"has no sentence in {NAME}"
 _UNKNOWN = f"is described in {NAME}, but the schema does not have it"
 
@@ -86,6 +87,8 @@ def walk_objects(schema: dict[str, Any], pointer: str = "") -> Iterator[tuple[st
 def _check_sentence(sentence: str) -> str | None:
     if not sentence.strip():
         return "has no sentence"
+    if len(sentence) > _LONGEST:
+        return f"has {len(sentence)} characters; at most {_LONGEST} fit into a line of the generated module"
     # Sentences become docstrings, which must read exactly as written.
     if not sentence.isprintable() or "\\" in sentence or '"' in sentence:
         return "must be one line without backslashes and double quotes"

@@ -11,9 +11,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+CRLF = "has Windows line endings (CRLF)"
+"""A difference in line endings alone, as from git with core.autocrlf and without .gitattributes."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Difference:
-    """One file that is not as expected; `kind` is "differs", "missing" or "left over"."""
+    """One file that is not as expected; `kind` is "differs", "missing", "left over" or `CRLF`."""
 
     path: str
     kind: str
@@ -34,9 +38,16 @@ def compare(root: Path, expected: Mapping[str, bytes]) -> list[Difference]:
     for path, data in expected.items():
         if path not in present:
             differences.append(Difference(path, "missing"))
-        elif present[path].is_symlink() or present[path].read_bytes() != data:
+        elif present[path].is_symlink():
             differences.append(Difference(path, "differs"))
+        elif (found := present[path].read_bytes()) != data:
+            differences.append(Difference(path, CRLF if unix_lines(found) == data else "differs"))
     return sorted(differences)
+
+
+def unix_lines(data: bytes) -> bytes:
+    """Return a text with LF instead of CRLF."""
+    return data.replace(b"\r\n", b"\n")
 
 
 def replace(root: Path, changes: Mapping[str, bytes | None]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pprint
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
+from textwrap import indent
 
 from codegen import classes, names, validators
 from codegen.contract import LOCAL, ContractSet, EffectiveContract
@@ -27,7 +29,7 @@ def render(contracts: ContractSet) -> dict[str, bytes]:
         files[template] = f"{_header(f'codegen/templates/{template}')}{text}"
     files["registry.py"] = _registry(contracts)
     for contract in contracts.all:
-        header = _header(_origin(contract, contracts))
+        header = _header(_origin(contract))
         module = f"{names.module_path(contract.path)}.py"
         files[module] = classes.render(contract, f'{header}"""The contract {contract.protocol}."""')
         files[f"_validate/{module}"] = validators.render(contract, header)
@@ -40,10 +42,10 @@ def _header(origin: str) -> str:
     return f"# Generated from {origin}.\n# Do not edit: change the source and run `{COMMAND}`.\n"
 
 
-def _origin(contract: EffectiveContract, contracts: ContractSet) -> str:
-    if contract.source == LOCAL:
-        return f"{contract.file}, which upstream does not publish"
-    return f"{contract.file}, upstream commit {contracts.commit}"
+def _origin(contract: EffectiveContract) -> str:
+    # Only the registry names upstream's commit: one that does not touch a schema does not change its files.
+    origin = f"upstream blob {contract.blob}" if contract.blob else "which upstream does not publish"
+    return f"{contract.file},\n# {origin}"
 
 
 def _packages(contracts: ContractSet) -> dict[str, str]:
@@ -75,9 +77,12 @@ if TYPE_CHECKING:
 {imports}else:
     from {NAME}.lazy import exports
 
-    __getattr__, __dir__ = exports(globals(), {exported!r})
+    __getattr__, __dir__ = exports(
+        globals(),
+{indent(pprint.pformat(exported, width=108, sort_dicts=False), " " * 8)},
+    )
 
-__all__ = {list(exported)!r}
+__all__ = {pprint.pformat(list(exported), width=108, compact=True)}
 '''
 
 
@@ -116,15 +121,25 @@ CONTRACTS: Final[Mapping[str, Contract]] = MappingProxyType(
 
 
 def _entry(contract: EffectiveContract) -> str:
-    corrections = "".join(f"            ({pointer!r}, {reason!r}),\n" for pointer, reason in contract.corrections)
+    corrections = "".join(
+        f"            (\n                {pointer!r},\n{_wrapped(reason, 16)},\n            ),\n"
+        for pointer, reason in contract.corrections
+    )
     return f"""    Contract(
         protocol={contract.protocol!r},
         protocols={contract.protocols!r},
         schema_id={contract.schema["id"]!r},
         path={contract.path!r},
-        source={contract.source!r},
+        source={"UPSTREAM_COMMIT" if contract.blob else repr(LOCAL)},
         bounds={bounds(contract.schema)!r},
         corrections=({chr(10) + corrections + "        " if corrections else ""}),
         class_name={names.class_name(contract.path)!r},
     ),
 """
+
+
+def _wrapped(text: str, margin: int) -> str:
+    """Return a string literal in lines of at most 120 columns."""
+    literal = pprint.pformat(text, width=116 - margin)
+    # Lines that belong together need no parentheses within a tuple's element of its own lines.
+    return indent(literal.removeprefix("(").removesuffix(")").replace("\n ", "\n"), " " * margin)

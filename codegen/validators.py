@@ -51,7 +51,7 @@ def render(contract: EffectiveContract, header: str) -> str:
 
 def render_schema(contract: EffectiveContract, header: str) -> str:
     """Return the module with `schema()`, which returns a fresh copy of the corrected schema on each call."""
-    literal = pprint.pformat(contract.schema, width=120, sort_dicts=False)
+    literal = pprint.pformat(contract.schema, width=108, sort_dicts=False)
     return f"""{header}
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import typing
 from pathlib import Path
 
 import pytest
@@ -40,10 +41,38 @@ def test_reports_a_file_that_differs(generated, name):
     assert result.out.count("differs") == 1
 
 
-def test_a_changed_line_ending_differs(generated):
+def test_windows_line_endings_are_named(generated):
     target = generated.package / MODULE
     target.write_bytes(target.read_bytes().replace(b"\n", b"\r\n"))
-    assert generated.run("drift").status == 1
+    result = generated.run("drift")
+    assert result.status == 1
+    assert f"{MODULE}: has Windows line endings (CRLF)" in result.out
+    assert "core.autocrlf=false" in result.out
+    assert generated.run("generate").status == generated.run("drift").status == 0
+
+
+def test_windows_line_endings_in_a_schema_are_named(generated):
+    target = generated.schemas / "choria" / MODULE.replace(".py", ".json")
+    target.write_bytes(target.read_bytes().replace(b"\n", b"\r\n"))
+    result = generated.run("drift")
+    assert (result.status, result.out) == (2, "")
+    assert "ping.json: has Windows line endings (CRLF): keep .gitattributes" in result.err
+
+
+def test_a_commit_that_touches_no_schema_changes_only_the_lock_and_the_registry(generated):
+    before = generated.bytes()
+    other = "f" * 40
+    assert generated.run("sync", "--from", str(generated.upstream), "--commit", other).status == 0
+    assert generated.run("generate").status == 0
+    after = generated.bytes()
+    changed = {path for path in before | after if before.get(path) != after.get(path)}
+    assert changed == {"schemas/upstream.lock", "generated/choria_schemas/registry.py"}
+
+
+def test_lines_are_short(generated):
+    """Except what fastjsonschema compiles, which nobody reads."""
+    texts = {path: text for path, text in generated.bytes().items() if path.endswith(".py") and "_validate" not in path}
+    assert not {path for path, text in texts.items() if max(map(len, text.decode().splitlines() or [""])) > 120}
 
 
 def test_reports_a_missing_file(generated):
@@ -194,3 +223,14 @@ def test_help_explains_each_exit_status(project):
 def test_generate_before_the_first_sync_says_what_to_run(project):
     result = project.run("generate")
     assert (result.status, "run `python -m codegen sync`" in result.err) == (2, True)
+
+
+def test_long_lists_of_values_are_wrapped_between_values(project, make_event):
+    values = [f'{letter}, it\'s "quoted" {letter * 20}' for letter in "abcdef"]
+    schema = make_event(kind={"type": "string", "enum": values})
+    project.publish(schema)
+    project.describe(schema)
+    assert project.generate().status == 0
+    assert max(map(len, project.text(MODULE).splitlines())) <= 120
+    annotation = project.load(MODULE)["Ping"].__annotations__["kind"]
+    assert typing.get_args(typing.get_args(annotation)[0]) == tuple(values)

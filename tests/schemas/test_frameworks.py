@@ -31,7 +31,9 @@ def test_pydantic_reads_and_writes(contract, document):
     assert made == contract.cls(**document)
     assert type(made) is contract.cls
     assert adapter.dump_python(made) == document
-    assert set(adapter.json_schema()["properties"]) == set(contract.schema()["properties"])
+    properties = adapter.json_schema()["properties"]
+    assert set(properties) == set(contract.schema()["properties"])
+    assert all(member["description"].endswith(".") for member in properties.values())
     with pytest.raises(pydantic.ValidationError):
         adapter.validate_python(document | {"protocol": "other"})
 
@@ -68,4 +70,5 @@ async def test_fastapi_accepts_it_as_a_body(contract, document):
         refused = await client.post("/", json=document | {"timestamp": "soon"})
         assert refused.status_code == 422
         described = (await client.get("/openapi.json")).json()
-        assert event.__name__ in described["components"]["schemas"]
+        properties = described["components"]["schemas"][event.__name__]["properties"]
+        assert all(member["description"].endswith(".") for member in properties.values())

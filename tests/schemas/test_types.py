@@ -8,6 +8,7 @@ import dataclasses
 import inspect
 import pickle
 import sys
+import tomllib
 from importlib import import_module
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 import choria_schemas.lifecycle.v1 as lifecycle
 from choria_schemas.lifecycle.v1 import Governor, Shutdown, Startup
 from choria_schemas.machine.watcher.nagios.v1.state import History, NagiosState, Perfdata
+from tests.bed.paths import ROOT
 
 BASE = ["protocol", "id", "identity", "component", "timestamp"]
 MACHINE = ["protocol", "identity", "id", "version", "timestamp"]
@@ -111,7 +113,8 @@ def test_every_class_and_field_has_a_docstring(contract):
     for statement in tree.body:
         if isinstance(statement, ast.ClassDef):
             assert ast.get_docstring(statement)
-            members = statement.body[1:]
+            _, configuration, *members = statement.body
+            assert ast.unparse(configuration) == "__pydantic_config__ = {'use_attribute_docstrings': True}"
             assert members
             for field, text in zip(members[::2], members[1::2], strict=True):
                 assert isinstance(field, ast.AnnAssign)
@@ -119,10 +122,13 @@ def test_every_class_and_field_has_a_docstring(contract):
 
 
 def test_the_header_names_the_source_and_how_to_change_it(contract):
-    head = inspect.getsource(module_of(contract)).splitlines()[:2]
+    head = inspect.getsource(module_of(contract)).splitlines()[:3]
     assert contract.path in head[0]
-    assert contract.source in head[0]
-    assert head[1] == "# Do not edit: change the source and run `python -m codegen generate`."
+    locked = tomllib.loads((ROOT / "schemas" / "upstream.lock").read_text("utf-8"))["files"]
+    blobs = {entry["path"]: entry["blob"] for entry in locked}
+    local = contract.source == "local"
+    assert head[1] == f"# {'which upstream does not publish' if local else f'upstream blob {blobs[contract.path]}'}."
+    assert head[2] == "# Do not edit: change the source and run `python -m codegen generate`."
 
 
 def test_the_shutdown_module_does_not_mention_a_start():

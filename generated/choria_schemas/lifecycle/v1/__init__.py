@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 else:
     from choria_schemas.lazy import exports
 
-    __getattr__, __dir__ = exports(globals(), {'Alive': 'alive', 'Governor': 'governor', 'Provisioned': 'provisioned', 'Shutdown': 'shutdown', 'Startup': 'startup', 'Upgraded': 'upgraded'})
+    __getattr__, __dir__ = exports(
+        globals(),
+        {'Alive': 'alive',
+         'Governor': 'governor',
+         'Provisioned': 'provisioned',
+         'Shutdown': 'shutdown',
+         'Startup': 'startup',
+         'Upgraded': 'upgraded'},
+    )
 
 __all__ = ['Alive', 'Governor', 'Provisioned', 'Shutdown', 'Startup', 'Upgraded']

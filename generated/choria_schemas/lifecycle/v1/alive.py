@@ -1,15 +1,18 @@
-# Generated from schemas/choria/lifecycle/v1/alive.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Generated from schemas/choria/lifecycle/v1/alive.json,
+# upstream blob 781222a4ccc92162025be0cc8b43a42f51516b0b.
 # Do not edit: change the source and run `python -m codegen generate`.
 """The contract io.choria.lifecycle.v1.alive."""
 
-from typing import Final
-from typing import Literal
 from dataclasses import dataclass
+from typing import Final, Literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Alive:
     """A Choria component is still running; servers send this heartbeat every 30 minutes, hourly before 0.29."""
+
+    __pydantic_config__ = {'use_attribute_docstrings': True}
+
     protocol: Literal['choria:lifecycle:alive:1', 'io.choria.lifecycle.v1.alive']
     """The protocol that identifies the event type."""
     id: str

@@ -1,15 +1,18 @@
-# Generated from schemas/local/choria/lifecycle/v1/governor.json, which upstream does not publish.
+# Generated from schemas/local/choria/lifecycle/v1/governor.json,
+# which upstream does not publish.
 # Do not edit: change the source and run `python -m codegen generate`.
 """The contract io.choria.lifecycle.v1.governor."""
 
-from typing import Final
-from typing import Literal
 from dataclasses import dataclass
+from typing import Final, Literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Governor:
     """A slot of a governor, which limits concurrency, was acquired, released, revoked, or not acquired in time."""
+
+    __pydantic_config__ = {'use_attribute_docstrings': True}
+
     protocol: Literal['choria:lifecycle:governor:1', 'io.choria.lifecycle.v1.governor']
     """The protocol that identifies the event type."""
     id: str
@@ -25,7 +28,7 @@ class Governor:
     sequence: int
     """The number of the slot; 0 if there is no slot, as after a timeout."""
     event_type: Literal['enter', 'exit', 'timeouts', 'eviction']
-    """The stage: the slot was acquired (enter), released (exit), not acquired in time (timeouts), or revoked by an administrator (eviction)."""
+    """A slot was acquired (enter), released (exit), not acquired in time (timeouts), or revoked (eviction)."""
 
 
 __all__ = ['Governor', 'PROTOCOL', 'PROTOCOLS', 'SCHEMA_ID']

@@ -1,15 +1,18 @@
-# Generated from schemas/choria/lifecycle/v1/provisioned.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Generated from schemas/choria/lifecycle/v1/provisioned.json,
+# upstream blob 3ff5c09d67abdad3a8711c867f3af56de68213d6.
 # Do not edit: change the source and run `python -m codegen generate`.
 """The contract io.choria.lifecycle.v1.provisioned."""
 
-from typing import Final
-from typing import Literal
 from dataclasses import dataclass
+from typing import Final, Literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Provisioned:
     """A node has been provisioned and is about to restart with its new configuration."""
+
+    __pydantic_config__ = {'use_attribute_docstrings': True}
+
     protocol: Literal['choria:lifecycle:provisioned:1', 'io.choria.lifecycle.v1.provisioned']
     """The protocol that identifies the event type."""
     id: str

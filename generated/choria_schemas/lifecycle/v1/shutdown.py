@@ -1,15 +1,18 @@
-# Generated from schemas/choria/lifecycle/v1/shutdown.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Generated from schemas/choria/lifecycle/v1/shutdown.json,
+# upstream blob 05d08bf35844efce38b51221496f751ff328e66d.
 # Do not edit: change the source and run `python -m codegen generate`.
 """The contract io.choria.lifecycle.v1.shutdown."""
 
-from typing import Final
-from typing import Literal
 from dataclasses import dataclass
+from typing import Final, Literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shutdown:
     """A Choria component has shut down cleanly."""
+
+    __pydantic_config__ = {'use_attribute_docstrings': True}
+
     protocol: Literal['choria:lifecycle:shutdown:1', 'io.choria.lifecycle.v1.shutdown']
     """The protocol that identifies the event type."""
     id: str

@@ -1,15 +1,18 @@
-# Generated from schemas/choria/lifecycle/v1/startup.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Generated from schemas/choria/lifecycle/v1/startup.json,
+# upstream blob 3ec2b91046095d794fd8cf8c7ed6ff23c1fcbf46.
 # Do not edit: change the source and run `python -m codegen generate`.
 """The contract io.choria.lifecycle.v1.startup."""
 
-from typing import Final
-from typing import Literal
 from dataclasses import dataclass
+from typing import Final, Literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Startup:
     """A Choria component has started."""
+
+    __pydantic_config__ = {'use_attribute_docstrings': True}
+
     protocol: Literal['choria:lifecycle:startup:1', 'io.choria.lifecycle.v1.startup']
     """The protocol that identifies the event type."""
     id: str

@@ -1,15 +1,18 @@
-# Generated from schemas/choria/lifecycle/v1/upgraded.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Generated from schemas/choria/lifecycle/v1/upgraded.json,
+# upstream blob 2d7f49037dd25b7d221823927bf23ac5cf5f08c7.
 # Do not edit: change the source and run `python -m codegen generate`.
 """The contract io.choria.lifecycle.v1.upgraded."""
 
-from typing import Final
-from typing import Literal
 from dataclasses import dataclass
+from typing import Final, Literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Upgraded:
     """A Choria component has installed another version of itself."""
+
+    __pydantic_config__ = {'use_attribute_docstrings': True}
+
     protocol: Literal['choria:lifecycle:upgraded:1', 'io.choria.lifecycle.v1.upgraded']
     """The protocol that identifies the event type."""
     id: str

@@ -1,15 +1,18 @@
-# Generated from schemas/choria/machine/v1/transition.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Generated from schemas/choria/machine/v1/transition.json,
+# upstream blob c83a793723a6f3446ae9c7073d76402e2cf5fb39.
 # Do not edit: change the source and run `python -m codegen generate`.
 """The contract io.choria.machine.v1.transition."""
 
-from typing import Final
-from typing import Literal
 from dataclasses import dataclass
+from typing import Final, Literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Transition:
     """An autonomous agent has changed its state."""
+
+    __pydantic_config__ = {'use_attribute_docstrings': True}
+
     protocol: Literal['io.choria.machine.v1.transition']
     """The protocol that identifies the event type."""
     identity: str

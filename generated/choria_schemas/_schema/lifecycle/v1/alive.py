@@ -1,4 +1,5 @@
-# Generated from schemas/choria/lifecycle/v1/alive.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Generated from schemas/choria/lifecycle/v1/alive.json,
+# upstream blob 781222a4ccc92162025be0cc8b43a42f51516b0b.
 # Do not edit: change the source and run `python -m codegen generate`.
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ def schema() -> dict[str, Any]:
             'title': 'io.choria.lifecycle.v1.alive',
             'type': 'object',
             'required': ['protocol', 'id', 'identity', 'component', 'version', 'timestamp'],
-            'properties': {'protocol': {'type': 'string', 'enum': ['choria:lifecycle:alive:1', 'io.choria.lifecycle.v1.alive']},
+            'properties': {'protocol': {'type': 'string',
+                                        'enum': ['choria:lifecycle:alive:1', 'io.choria.lifecycle.v1.alive']},
                            'id': {'type': 'string'},
                            'identity': {'type': 'string'},
                            'component': {'type': 'string'},

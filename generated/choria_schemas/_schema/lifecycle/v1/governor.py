@@ -1,4 +1,5 @@
-# Generated from schemas/local/choria/lifecycle/v1/governor.json, which upstream does not publish.
+# Generated from schemas/local/choria/lifecycle/v1/governor.json,
+# which upstream does not publish.
 # Do not edit: change the source and run `python -m codegen generate`.
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-# Generated from schemas/choria/lifecycle/v1/provisioned.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Generated from schemas/choria/lifecycle/v1/provisioned.json,
+# upstream blob 3ff5c09d67abdad3a8711c867f3af56de68213d6.
 # Do not edit: change the source and run `python -m codegen generate`.
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ def schema() -> dict[str, Any]:
             'type': 'object',
             'required': ['protocol', 'id', 'identity', 'component', 'timestamp'],
             'properties': {'protocol': {'type': 'string',
-                                        'enum': ['choria:lifecycle:provisioned:1', 'io.choria.lifecycle.v1.provisioned']},
+                                        'enum': ['choria:lifecycle:provisioned:1',
+                                                 'io.choria.lifecycle.v1.provisioned']},
                            'id': {'type': 'string'},
                            'identity': {'type': 'string'},
                            'component': {'type': 'string'},

@@ -1,4 +1,5 @@
-# Generated from schemas/choria/lifecycle/v1/shutdown.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Generated from schemas/choria/lifecycle/v1/shutdown.json,
+# upstream blob 05d08bf35844efce38b51221496f751ff328e66d.
 # Do not edit: change the source and run `python -m codegen generate`.
 
 from __future__ import annotations

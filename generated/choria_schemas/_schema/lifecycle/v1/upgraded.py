@@ -1,4 +1,5 @@
-# Generated from schemas/choria/lifecycle/v1/upgraded.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Generated from schemas/choria/lifecycle/v1/upgraded.json,
+# upstream blob 2d7f49037dd25b7d221823927bf23ac5cf5f08c7.
 # Do not edit: change the source and run `python -m codegen generate`.
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-# Generated from schemas/choria/machine/v1/transition.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Generated from schemas/choria/machine/v1/transition.json,
+# upstream blob c83a793723a6f3446ae9c7073d76402e2cf5fb39.
 # Do not edit: change the source and run `python -m codegen generate`.
 
 from __future__ import annotations
@@ -11,7 +12,15 @@ def schema() -> dict[str, Any]:
             'id': 'https://choria.io/schemas/choria/machine/v1/transition_notification.json',
             'title': 'io.choria.machine.v1.transition',
             'type': 'object',
-            'required': ['protocol', 'id', 'identity', 'version', 'timestamp', 'machine', 'transition', 'from_state', 'to_state'],
+            'required': ['protocol',
+                         'id',
+                         'identity',
+                         'version',
+                         'timestamp',
+                         'machine',
+                         'transition',
+                         'from_state',
+                         'to_state'],
             'properties': {'protocol': {'type': 'string', 'enum': ['io.choria.machine.v1.transition']},
                            'id': {'type': 'string'},
                            'identity': {'type': 'string'},

@@ -1,6 +1,7 @@
 # mypy: ignore-errors
 # pyright: basic
-# Generated from schemas/choria/lifecycle/v1/alive.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Generated from schemas/choria/lifecycle/v1/alive.json,
+# upstream blob 781222a4ccc92162025be0cc8b43a42f51516b0b.
 # Do not edit: change the source and run `python -m codegen generate`.
 
 VERSION = "2.22.3"

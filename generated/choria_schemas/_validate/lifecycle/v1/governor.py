@@ -1,6 +1,7 @@
 # mypy: ignore-errors
 # pyright: basic
-# Generated from schemas/local/choria/lifecycle/v1/governor.json, which upstream does not publish.
+# Generated from schemas/local/choria/lifecycle/v1/governor.json,
+# which upstream does not publish.
 # Do not edit: change the source and run `python -m codegen generate`.
 
 VERSION = "2.22.3"

@@ -1,6 +1,7 @@
 # mypy: ignore-errors
 # pyright: basic
-# Generated from schemas/choria/lifecycle/v1/provisioned.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Generated from schemas/choria/lifecycle/v1/provisioned.json,
+# upstream blob 3ff5c09d67abdad3a8711c867f3af56de68213d6.
 # Do not edit: change the source and run `python -m codegen generate`.
 
 VERSION = "2.22.3"

@@ -1,6 +1,7 @@
 # mypy: ignore-errors
 # pyright: basic
-# Generated from schemas/choria/lifecycle/v1/startup.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Generated from schemas/choria/lifecycle/v1/startup.json,
+# upstream blob 3ec2b91046095d794fd8cf8c7ed6ff23c1fcbf46.
 # Do not edit: change the source and run `python -m codegen generate`.
 
 VERSION = "2.22.3"

@@ -1,6 +1,7 @@
 # mypy: ignore-errors
 # pyright: basic
-# Generated from schemas/choria/machine/v1/transition.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Generated from schemas/choria/machine/v1/transition.json,
+# upstream blob c83a793723a6f3446ae9c7073d76402e2cf5fb39.
 # Do not edit: change the source and run `python -m codegen generate`.
 
 VERSION = "2.22.3"

@@ -1,15 +1,18 @@
-# Generated from schemas/choria/machine/watcher/file/v1/state.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Generated from schemas/choria/machine/watcher/file/v1/state.json,
+# upstream blob 87a4ff6f1f110e880d461c3e1eba6b40b32f9f16.
 # Do not edit: change the source and run `python -m codegen generate`.
 """The contract io.choria.machine.watcher.file.v1.state."""
 
-from typing import Final
-from typing import Literal
 from dataclasses import dataclass
+from typing import Final, Literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileState:
     """The result of the last file check by an autonomous agent's file watcher."""
+
+    __pydantic_config__ = {'use_attribute_docstrings': True}
+
     protocol: Literal['io.choria.machine.watcher.file.v1.state']
     """The protocol that identifies the event type."""
     identity: str

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
 else:
     from choria_schemas.lazy import exports
 
-    __getattr__, __dir__ = exports(globals(), {'NagiosState': 'state'})
+    __getattr__, __dir__ = exports(
+        globals(),
+        {'NagiosState': 'state'},
+    )
 
 __all__ = ['NagiosState']

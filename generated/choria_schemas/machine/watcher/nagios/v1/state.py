@@ -1,15 +1,18 @@
-# Generated from schemas/choria/machine/watcher/nagios/v1/state.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Generated from schemas/choria/machine/watcher/nagios/v1/state.json,
+# upstream blob dff120d386373733409c8b4ce6e0a79effe5e669.
 # Do not edit: change the source and run `python -m codegen generate`.
 """The contract io.choria.machine.watcher.nagios.v1.state."""
 
-from typing import Final
-from typing import Literal
 from dataclasses import dataclass
+from typing import Final, Literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Perfdata:
     """One performance value that the plugin reported."""
+
+    __pydantic_config__ = {'use_attribute_docstrings': True}
+
     label: str
     """The name of the measurement."""
     value: float
@@ -21,6 +24,9 @@ class Perfdata:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class History:
     """One of the most recent checks."""
+
+    __pydantic_config__ = {'use_attribute_docstrings': True}
+
     execute: str
     """When the check ran, as an RFC 3339 timestamp."""
     status: int
@@ -32,6 +38,9 @@ class History:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NagiosState:
     """The result of the last Nagios plugin run by an autonomous agent's nagios watcher."""
+
+    __pydantic_config__ = {'use_attribute_docstrings': True}
+
     protocol: Literal['io.choria.machine.watcher.nagios.v1.state']
     """The protocol that identifies the event type."""
     identity: str
@@ -57,7 +66,7 @@ class NagiosState:
     output: str
     """The output of the plugin."""
     check_time: int
-    """When the check ran, in seconds since 1970 (UTC); before the first check, a large negative number for the year 1."""
+    """When the check ran, in seconds since 1970 (UTC); before the first check, a negative number for the year 1."""
     perfdata: list[Perfdata] | None
     """The performance data that the plugin reported; None or empty if it reported none."""
     runtime: float

@@ -1,15 +1,18 @@
-# Generated from schemas/choria/machine/watcher/schedule/v1/state.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Generated from schemas/choria/machine/watcher/schedule/v1/state.json,
+# upstream blob 5711bd8096511d747beea1aadc4bc8e4e007cbcb.
 # Do not edit: change the source and run `python -m codegen generate`.
 """The contract io.choria.machine.watcher.schedule.v1.state."""
 
-from typing import Final
-from typing import Literal
 from dataclasses import dataclass
+from typing import Final, Literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScheduleState:
     """The state of the schedule of an autonomous agent's schedule watcher."""
+
+    __pydantic_config__ = {'use_attribute_docstrings': True}
+
     protocol: Literal['io.choria.machine.watcher.schedule.v1.state']
     """The protocol that identifies the event type."""
     identity: str

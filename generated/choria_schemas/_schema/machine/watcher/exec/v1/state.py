@@ -1,4 +1,5 @@
-# Generated from schemas/choria/machine/watcher/exec/v1/state.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Generated from schemas/choria/machine/watcher/exec/v1/state.json,
+# upstream blob a95d34cbe506f494e8d4dc1ebb768395654c158b.
 # Do not edit: change the source and run `python -m codegen generate`.
 
 from __future__ import annotations

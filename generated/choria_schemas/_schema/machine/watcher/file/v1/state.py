@@ -1,4 +1,5 @@
-# Generated from schemas/choria/machine/watcher/file/v1/state.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Generated from schemas/choria/machine/watcher/file/v1/state.json,
+# upstream blob 87a4ff6f1f110e880d461c3e1eba6b40b32f9f16.
 # Do not edit: change the source and run `python -m codegen generate`.
 
 from __future__ import annotations

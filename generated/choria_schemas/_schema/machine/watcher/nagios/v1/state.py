@@ -1,4 +1,5 @@
-# Generated from schemas/choria/machine/watcher/nagios/v1/state.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Generated from schemas/choria/machine/watcher/nagios/v1/state.json,
+# upstream blob dff120d386373733409c8b4ce6e0a79effe5e669.
 # Do not edit: change the source and run `python -m codegen generate`.
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ def schema() -> dict[str, Any]:
                                        'items': {'type': 'object',
                                                  'required': ['execute', 'status'],
                                                  'properties': {'execute': {'type': 'string', 'format': 'date-time'},
-                                                                'status': {'type': 'integer', 'minimum': 0, 'maximum': 4},
+                                                                'status': {'type': 'integer',
+                                                                           'minimum': 0,
+                                                                           'maximum': 4},
                                                                 'perfdata': {'$ref': '#/definitions/perfdata'}}}}},
             'definitions': {'perfdata': {'type': ['array', 'null'],
                                          'items': {'type': 'object',

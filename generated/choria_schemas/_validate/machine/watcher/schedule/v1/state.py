@@ -1,6 +1,7 @@
 # mypy: ignore-errors
 # pyright: basic
-# Generated from schemas/choria/machine/watcher/schedule/v1/state.json, upstream commit c7cbce1b7a9b1f58e91bee8ded1ffc5038c163e8.
+# Generated from schemas/choria/machine/watcher/schedule/v1/state.json,
+# upstream blob 5711bd8096511d747beea1aadc4bc8e4e007cbcb.
 # Do not edit: change the source and run `python -m codegen generate`.
 
 VERSION = "2.22.3"
