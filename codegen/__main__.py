@@ -1,29 +1,34 @@
-"""The command line: `python -m codegen sync | generate | drift`.
+"""The command line: `python -m codegen sync | changes | generate | drift`.
 
 Findings go to stdout, errors to stderr. Exit status: 0 done or nothing to do, 1 differences found (`drift`,
-`sync --check`), 2 invalid arguments or a contract that cannot be read or translated, 70 a bug in codegen, with a
-traceback.
+`changes`, `sync --check`), 2 invalid arguments or a contract that cannot be read or translated, 70 a bug in codegen,
+with a traceback.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+import tempfile
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from codegen import contract, files, package, sync
-from codegen.problems import ContractError, UsageError
+from codegen import changes, comparison, contract, files, package, readback, sync, upstream
+from codegen.changes import Change
+from codegen.problems import ContractError, Problem, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from codegen.contract import ContractSet
+
 ROOT = Path(__file__).resolve().parent.parent
 
 _STATUS = (
-    "exit status: 0 done, or nothing to do; 1 differences found (drift, sync --check); 2 invalid arguments, or a "
-    "contract that cannot be read or translated; 70 a bug in codegen, with a traceback"
+    "exit status: 0 done, or nothing to do; 1 differences found (drift, changes, sync --check); 2 invalid arguments, "
+    "or a contract that cannot be read or translated; 70 a bug in codegen, with a traceback"
 )
 
 
@@ -40,11 +45,15 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     options = _parser().parse_args(arguments)
     schemas, generated = root / "schemas", root / "generated" / package.NAME
     try:
-        if options.command == "sync":
-            return _sync(schemas, options)
-        rendered = package.render(contract.load(schemas))
+        match options.command:
+            case "sync":
+                return _sync(schemas, options)
+            case "changes":
+                return _changes(root, options)
+        contracts = contract.load(schemas)
+        rendered = package.render(contracts)
         if options.command == "generate":
-            return _generate(generated, rendered)
+            return _generate(generated, contracts, rendered)
         return _drift(generated, rendered)
     except ContractError as error:
         print(error, file=sys.stderr)
@@ -57,13 +66,22 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
         return 70
 
 
-def _generate(generated: Path, rendered: dict[str, bytes]) -> int:
+def _generate(generated: Path, contracts: ContractSet, rendered: dict[str, bytes]) -> int:
+    try:
+        found = comparison.compare(readback.read(generated), contracts) if generated.exists() else []
+    except ContractError as error:  # generate repairs what cannot be compared
+        print(error)
+        found = []
     differences = files.compare(generated, rendered)
     files.replace(generated, {difference.path: rendered.get(difference.path) for difference in differences})
     verbs = {"differs": "rewritten", files.CRLF: "rewritten", "missing": "written", "left over": "removed"}
+    for change in found:
+        print(change)
     for difference in differences:
         print(f"generated/{package.NAME}/{difference.path}: {verbs[difference.kind]}")
     print(f"generated/{package.NAME}: {len(rendered)} files, {len(differences)} changed")
+    if found:
+        print(changes.summary(found))
     return 0
 
 
@@ -79,33 +97,66 @@ def _drift(generated: Path, rendered: dict[str, bytes]) -> int:
     return 0
 
 
+def _changes(root: Path, options: argparse.Namespace) -> int:
+    after, problems = contract.read(root / "schemas")
+    if options.against is None:
+        before = readback.read(root / "generated" / package.NAME)
+    else:
+        with tempfile.TemporaryDirectory(prefix="choria-schemas-") as folder:
+            upstream.extract(root, options.against, "schemas", Path(folder))
+            before, _ = contract.read(Path(folder))
+    found = comparison.compare(before, after)
+    if options.output == "json":
+        _print_records([*map(Change.record, found), *map(Problem.record, problems), changes.summary_record(found)])
+    else:
+        _print_changes(found, problems)
+    return int(bool(found))
+
+
 def _sync(schemas: Path, options: argparse.Namespace) -> int:
     planned = sync.plan(schemas, options.origin, options.ref, options.commit)
-    for line in planned.changes:
-        print(line)
-    for path in planned.rewritten:
-        print(f"{path}: new text, same contract")
+    if not options.check:
+        sync.apply(schemas, planned)
+    if options.output == "json":
+        files_ = [("edited", path) for path in planned.edited] + [("unknown", path) for path in planned.unknown]
+        _print_records([
+            *map(Change.record, planned.changes),
+            *({"record": "file", "path": path, "state": state} for state, path in files_),
+            *map(Problem.record, planned.problems),
+            changes.summary_record(planned.changes) | {"commit": planned.commit, "applied": not options.check},
+        ])  # fmt: skip
+        return int(options.check and planned.has_differences)
     for path in planned.edited:
         print(f"{path}: edited since the last sync; sync restores it")
     for path in planned.unknown:
         print(f"{path}: new file, neither used nor ignored; add it to [[use]] or [[ignore]] in schemas/upstream.lock")
+    _print_changes(planned.changes, planned.problems)
     if options.check:
         print(f"{'differs from' if planned.has_differences else 'up to date with'} upstream commit {planned.commit}")
         if planned.has_differences:
             print("next: run `python -m codegen sync` with the same arguments, without --check")
         return int(planned.has_differences)
-    sync.apply(schemas, planned)
     print(
         f"schemas/ {'updated to' if planned.has_differences else 'is up to date with'} upstream commit {planned.commit}"
     )
-    problems = sync.remaining_problems(schemas)
-    for problem in problems:
-        print(f"to do: {problem}")
     print(
-        f"next: {'fix the above, then ' if problems else ''}run `{package.COMMAND}` and `make test`, "
+        f"next: {'fix the above, then ' if planned.problems else ''}run `{package.COMMAND}` and `make test`, "
         "and add an entry to CHANGELOG.md"
     )
     return 0
+
+
+def _print_changes(found: Sequence[Change], problems: Sequence[Problem]) -> None:
+    for change in found:
+        print(change)
+    for problem in problems:
+        print(f"to do: {problem}")
+    print(changes.summary(found))
+
+
+def _print_records(records: Sequence[dict[str, Any]]) -> None:
+    for record in records:
+        print(json.dumps(record))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -125,7 +176,13 @@ def _parser() -> argparse.ArgumentParser:
         "--commit", metavar="HASH", help="commit that a plain folder holds, or that --ref must resolve to"
     )
     syncing.add_argument("--check", action="store_true", help="write nothing; exit with 1 if there are differences")
-    commands.add_parser("generate", help="write generated/ from schemas/")
+    comparing = commands.add_parser("changes", help="describe the changes of schemas/ since generated/ was written")
+    comparing.add_argument("--against", metavar="GIT-REV", help="compare with schemas/ at this git revision instead")
+    for command in (syncing, comparing):
+        command.add_argument(
+            "--output", choices=("text", "json"), default="text", help="json: one object a line (default: text)"
+        )
+    commands.add_parser("generate", help="write generated/ from schemas/ and describe the changes")
     commands.add_parser("drift", help="exit with 1 if generated/ is out of date")
     return parser
 

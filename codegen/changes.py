@@ -1,118 +1,162 @@
-"""Describe an update of upstream's schemas field by field."""
+"""The kinds of changes of a contract, and whom each of them breaks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from codegen.problems import escape_unprintable, shorten
-from codegen.strict_json import json_equal
 
-BREAKING = " (breaking)"
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
-# Keywords that do not affect whether an event is valid.
-_NOT_VALIDATING = frozenset({"$schema", "id", "title", "format", "additionalItems"})
-_LOWER_BOUNDS = frozenset({"minimum", "minLength", "minItems"})
-_UPPER_BOUNDS = frozenset({"maximum", "maxLength", "maxItems"})
+READERS: Final = "readers"
+"""Events that used to be valid are refused."""
+WRITERS: Final = "writers"
+"""Events that users of this library make are refused."""
+PYTHON: Final = "Python"
+"""A class, field or value is gone, a field must be passed that could be omitted, or an annotation is another one."""
 
-Schemas = Mapping[str, dict[str, Any]]
-
-
-def describe(before: Schemas, after: Schemas) -> list[str]:
-    """Return one line for each change between two sets of canonical schemas, given by path."""
-    lines: list[str] = []
-    for path in sorted(before.keys() | after.keys()):
-        if path not in before:
-            lines.append(f"new event type {_title(after[path], path)} ({path})")
-        elif path not in after:
-            lines.append(f"event type {_title(before[path], path)} removed ({path}){BREAKING}")
-        else:
-            title = _title(after[path], path)
-            lines += [f"{title}: {line}" for line in _schema_changes(before[path], after[path], "")]
-    return [escape_unprintable(line) for line in lines]
+PATCH: Final = "patch"
+MINOR: Final = "minor"
+MAJOR: Final = "major"
 
 
-def _schema_changes(old: dict[str, Any], new: dict[str, Any], field: str) -> Iterator[str]:
-    """Yield the changes of one schema; `field` is the field it belongs to, empty for the event itself."""
-    yield from _field_changes(old, new, field)
-    prefix = f"field {field}: " if field else ""
-    for keyword in dict.fromkeys((*old, *new)):
-        old_value, new_value = old.get(keyword), new.get(keyword)
-        if keyword in ("properties", "required"):
-            continue
-        if (keyword in old) == (keyword in new) and json_equal(old_value, new_value):
-            continue
-        if keyword == "enum" and isinstance(old_value, list) and isinstance(new_value, list):
-            yield from (f"{prefix}value {_short(value)} added" for value in new_value if value not in old_value)
-            yield from (
-                f"{prefix}value {_short(value)} removed{BREAKING}" for value in old_value if value not in new_value
-            )
-        elif keyword == "items" and isinstance(old_value, dict) and isinstance(new_value, dict):
-            yield from _schema_changes(old_value, new_value, f"{field}[]")
-        elif keyword == "definitions":
-            yield from _definition_changes(old_value or {}, new_value or {})
-        elif keyword == "additionalProperties" and isinstance(old_value, dict) and isinstance(new_value, dict):
-            yield from _schema_changes(old_value, new_value, f"{field}.*" if field else "*")
-        elif keyword == "additionalProperties" and new_value is False:
-            yield f"{prefix}closed: other fields are no longer allowed{BREAKING}"
-        else:
-            suffix = BREAKING if _breaks(keyword, old, new) else ""
-            if keyword not in old:
-                yield f"{prefix}{keyword} {_short(new_value)} added{suffix}"
-            elif keyword not in new:
-                yield f"{prefix}{keyword} {_short(old_value)} removed{suffix}"
-            else:
-                yield f"{prefix}{keyword} changed from {_short(old_value)} to {_short(new_value)}{suffix}"
+class Effect(NamedTuple):
+    """The consequences of one kind of change.
+
+    Attributes:
+        breaks: Whom it breaks.
+        step: The step of the version number that it demands.
+    """
+
+    breaks: tuple[str, ...]
+    step: str
 
 
-def _breaks(keyword: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Return True if the change can make a valid event invalid, or give its readers an unexpected value."""
-    if keyword == "type":
-        return True
-    if keyword in _NOT_VALIDATING or keyword not in new:
-        return False
-    if keyword == "additionalProperties":
-        return new[keyword] is not True and old.get(keyword) is not False
-    if keyword in old and keyword in _LOWER_BOUNDS:
-        return bool(new[keyword] > old[keyword])
-    if keyword in old and keyword in _UPPER_BOUNDS:
-        return bool(new[keyword] < old[keyword])
-    return True
+_ALL = Effect((READERS, WRITERS, PYTHON), MAJOR)
+_EVENTS = Effect((READERS, WRITERS), MAJOR)
+_PYTHON = Effect((PYTHON,), MAJOR)
+_MINOR = Effect((), MINOR)
+_PATCH = Effect((), PATCH)
+
+EFFECTS: Final = {
+    "event-added": _MINOR,
+    "event-removed": _ALL,
+    "field-added": _MINOR,
+    "required-field-added": _ALL,
+    # An event that has the field stays valid: it counts as an unknown field.
+    "field-removed": _PYTHON,
+    "field-removed-from-closed-object": _ALL,
+    "now-required": _ALL,
+    "no-longer-required": _PYTHON,
+    "default-added": _MINOR,
+    # Of a field without `None` before: an optional field is None when it is absent.
+    "type-widened": _PYTHON,
+    "null-allowed": _MINOR,
+    "type-narrowed": _ALL,
+    "null-refused": _EVENTS,
+    "type-changed": _ALL,
+    # A match over all values is no longer exhaustive, which type checkers report; it still runs.
+    "value-added": _MINOR,
+    "value-removed": _ALL,
+    "values-limited": _ALL,
+    "values-unlimited": _PYTHON,
+    # Types do not express bounds.
+    "bound-tightened": _EVENTS,
+    "bound-loosened": _MINOR,
+    "closed": _EVENTS,
+    "opened": _MINOR,
+    "fields-named": _ALL,
+    "fields-unnamed": _PYTHON,
+    "class-renamed": _PYTHON,
+    # A keyword that cannot be translated is assumed to refuse something; generate refuses it.
+    "keyword-added": _EVENTS,
+    "keyword-removed": _MINOR,
+    "title-changed": _PYTHON,
+    "id-changed": _PATCH,
+    "annotation-changed": _PATCH,
+    "source-changed": _PATCH,
+    "correction-added": _PATCH,
+    "correction-removed": _PATCH,
+    "sentence-changed": _PATCH,
+    "order-changed": _PATCH,
+    "new-text": _PATCH,
+}
+"""Each kind of change; the only place that decides what breaks whom."""
 
 
-def _definition_changes(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
-    for name in dict.fromkeys((*old, *new)):
-        if name not in old:
-            yield f"definition {name} added"
-        elif name not in new:
-            yield f"definition {name} removed"
-        else:
-            yield from _schema_changes(old[name], new[name], f"({name})")
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of a contract.
+
+    Attributes:
+        path: The path of the schema.
+        event: The event type, by the title of its schema.
+        field: The field, such as `history[].status`; empty for the event as a whole.
+        kind: A key of `EFFECTS`.
+        text: The change in words.
+        in_python: False if the generated classes do not show the place, such as the type of unnamed fields.
+    """
+
+    path: str
+    event: str
+    field: str
+    kind: str
+    text: str
+    in_python: bool = True
+
+    @property
+    def breaks(self) -> tuple[str, ...]:
+        """Whom the change breaks."""
+        return tuple(who for who in EFFECTS[self.kind].breaks if self.in_python or who != PYTHON)
+
+    @property
+    def step(self) -> str:
+        """The step of the version number that the change demands."""
+        step = EFFECTS[self.kind].step
+        return MINOR if step == MAJOR and not self.breaks else step
+
+    def __str__(self) -> str:
+        *others, last = self.breaks or ("",)
+        broken = f"breaks {', '.join(others)}{' and ' * bool(others)}{last}: " if last else ""
+        return escape_unprintable(f"{shorten(self.event)}: {self.text} ({broken}{self.step})")
+
+    def record(self) -> dict[str, Any]:
+        """Return the change as a JSON object."""
+        return {
+            "record": "change",
+            "path": self.path,
+            "event": self.event,
+            "field": self.field,
+            "kind": self.kind,
+            "text": self.text,
+            "breaks": [who.lower() for who in self.breaks],
+            "step": self.step,
+        }
 
 
-def _field_changes(old: dict[str, Any], new: dict[str, Any], parent: str) -> Iterator[str]:
-    before, after = old.get("properties", {}), new.get("properties", {})
-    required_before, required_after = old.get("required", []), new.get("required", [])
-    prefix = f"{parent}." if parent else ""
-    for name in dict.fromkeys((*before, *after, *required_before, *required_after)):
-        field = f"field {prefix}{name}"
-        if name in after and name not in before:
-            yield f"{field} added, required{BREAKING}" if name in required_after else f"{field} added"
-            continue
-        if name in before and name not in after:
-            yield f"{field} removed{BREAKING}"
-            continue
-        if name in required_after and name not in required_before:
-            yield f"{field} now required{BREAKING}"
-        if name in required_before and name not in required_after:
-            yield f"{field} no longer required{BREAKING}"
-        if name in before:
-            yield from _schema_changes(before[name], after[name], f"{prefix}{name}")
+def demanded_step(found: Iterable[Change]) -> str:
+    """Return the largest step that the changes demand; empty if there are none."""
+    return max((change.step for change in found), key=(PATCH, MINOR, MAJOR).index, default="")
 
 
-def _title(schema: dict[str, Any], path: str) -> str:
-    return shorten(str(schema.get("title", path)))
+def summary_record(found: Sequence[Change]) -> dict[str, Any]:
+    """Return the changes in total, as a JSON object."""
+    broken = {who.lower(): sum(who in change.breaks for change in found) for who in (READERS, WRITERS, PYTHON)}
+    return {"record": "summary", "changes": len(found), "breaks": broken, "step": demanded_step(found)}
 
 
-def _short(value: object) -> str:
-    return shorten(repr(value))
+def summary(found: Sequence[Change]) -> str:
+    """Return the changes in total, in words."""
+    if not found:
+        return "no changes"
+    counts = Counter(who for change in found for who in change.breaks)
+    broken = [
+        f"{counts[who]} break{'s' if counts[who] == 1 else ''} {who}"
+        for who in (READERS, WRITERS, PYTHON)
+        if counts[who]
+    ]
+    changes_ = f"{len(found)} change{'' if len(found) == 1 else 's'}"
+    return f"{', '.join([changes_, *broken])}; version step: {demanded_step(found)}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codegen import canonical, corrections, descriptions, files, lock, names, strict_json, strict_toml, subset
+from codegen import canonical, corrections, descriptions, files, lock, names, shape, strict_json, strict_toml, subset
 from codegen.problems import ContractError, Problem
 
 if TYPE_CHECKING:
@@ -77,50 +77,56 @@ def load(schemas: Path) -> ContractSet:
     Raises:
         ContractError: the folder cannot be translated; every problem is listed.
     """
+    contracts, problems = read(schemas)
+    if problems:
+        raise ContractError(problems)
+    return contracts
+
+
+def read(schemas: Path) -> tuple[ContractSet, tuple[Problem, ...]]:
+    """Read as much of a schemas folder as possible.
+
+    Returns:
+        The contracts, which cannot be translated if there are problems, and what must be fixed. A correction that no
+        longer applies is left out, and an upstream schema replaces a local one of the same path.
+
+    Raises:
+        ContractError: The lock, the corrections or a schema cannot be read, so that there is nothing to compare.
+    """
     locked = lock.read(schemas)
-    if not locked.commit:
-        raise ContractError([Problem(lock.NAME, "", "has no commit yet: run `python -m codegen sync`")])
     problems: list[Problem] = []
+    if not locked.commit:
+        problems.append(Problem(lock.NAME, "", "has no commit yet: run `python -m codegen sync`"))
     upstream = _load_upstream(schemas, locked, problems)
     local = _load_local(schemas, problems)
     problems += [
-        Problem(f"{LOCAL}/{path}", "", "is published by upstream too: remove the local file")
+        Problem(f"{LOCAL}/{path}", "", "is published by upstream too: remove the local file and the .toml beside it")
         for path in upstream.keys() & local.keys()
     ]
     correction_list = corrections.read(schemas)
-    corrected, not_applicable = corrections.apply(upstream | local, correction_list)
-    described = descriptions.read(schemas)
+    corrected, not_applicable = corrections.apply(local | upstream, correction_list)
     problems += not_applicable
+    try:
+        described = descriptions.read(schemas)
+    except ContractError as error:
+        problems += error.problems
+        described = {}
     problems += [
         Problem(descriptions.NAME, f"/{path}", "describes a schema that does not exist: remove it")
         for path in described.keys() - corrected.keys()
     ]
-    for path, schema in corrected.items():
-        untranslatable = _check_corrected(schema, path)
-        problems += untranslatable
-        if not untranslatable:
-            problems += descriptions.check(schema, path, described.get(path, {}))
+    blobs = {entry.path: entry.blob for entry in locked.files}
+    contracts: list[EffectiveContract] = []
+    for path, schema in sorted(corrected.items()):
+        reasons = tuple(
+            (correction.pointer, correction.reason) for correction in correction_list if correction.file == path
+        )
+        contract = EffectiveContract(path, schema, blobs.get(path, ""), reasons, described.get(path, {}))
+        contracts.append(contract)
+        problems += _check(contract)
     if not problems:
         problems += names.check(list(corrected))
-    if problems:
-        raise ContractError(problems)
-    blobs = {entry.path: entry.blob for entry in locked.files}
-    return ContractSet(
-        locked.repository,
-        locked.commit,
-        tuple(
-            EffectiveContract(
-                path,
-                schema,
-                blobs.get(path, ""),
-                tuple(
-                    (correction.pointer, correction.reason) for correction in correction_list if correction.file == path
-                ),
-                described[path],
-            )
-            for path, schema in sorted(corrected.items())
-        ),
-    )
+    return ContractSet(locked.repository, locked.commit, tuple(contracts)), tuple(sorted(problems))
 
 
 def _load_upstream(schemas: Path, locked: lock.Lock, problems: list[Problem]) -> dict[str, dict[str, Any]]:
@@ -147,6 +153,11 @@ def _load_upstream(schemas: Path, locked: lock.Lock, problems: list[Problem]) ->
 
 def _load_local(schemas: Path, problems: list[Problem]) -> dict[str, dict[str, Any]]:
     loaded: dict[str, dict[str, Any]] = {}
+    problems += [
+        Problem(path.relative_to(schemas).as_posix(), "", "has the sources of a schema that does not exist: remove it")
+        for path in (schemas / LOCAL).rglob("*.toml")
+        if not path.with_suffix(".json").exists()
+    ]
     for path in sorted(_json_files(schemas / LOCAL, schemas / LOCAL)):
         name = f"{LOCAL}/{path}"
         try:
@@ -178,12 +189,17 @@ def _check_sources(file: Path, name: str, schema: dict[str, Any]) -> list[Proble
     ]
 
 
-def _check_corrected(schema: dict[str, Any], path: str) -> list[Problem]:
-    try:
-        canonical.check(schema, path)
-    except ContractError as error:
-        return list(error.problems)
-    return subset.check(schema, path)
+def _check(contract: EffectiveContract) -> list[Problem]:
+    """Return what prevents the translation of one contract, as far as one problem does not hide the next."""
+    canonical.check(contract.schema, contract.path)
+    problems = subset.check(contract.schema, contract.path)
+    problems = problems or descriptions.check(contract.schema, contract.path, contract.descriptions)
+    if not problems:
+        try:
+            shape.build(contract)
+        except ContractError as error:
+            problems += error.problems
+    return problems
 
 
 def _json_files(folder: Path, root: Path, skip: str = "") -> set[str]:

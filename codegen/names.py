@@ -65,6 +65,19 @@ def class_name(path: str) -> str:
     return "".join(pascal_case(word) for word in words if word != "watcher" and not _VERSION.fullmatch(word))
 
 
+def class_at(path: str, pointer: str) -> str:
+    """Return the class name of the object at a pointer: the words of the nearest field or definition.
+
+    >>> class_at("choria/lifecycle/v1/startup.json", "/properties/check_times/items")
+    'CheckTimes'
+    """
+    name, steps = "", iter(pointer.split("/")[1:])
+    for step in steps:
+        if step in ("properties", "definitions"):
+            name = next(steps)
+    return pascal_case(name.replace("~1", "/").replace("~0", "~")) if name else class_name(path)
+
+
 def pascal_case(word: str) -> str:
     """Convert a snake_case name to PascalCase: `check_time` becomes `CheckTime`."""
     return "".join(part[:1].upper() + part[1:] for part in word.split("_"))

@@ -28,6 +28,10 @@ class Problem:
         location = f"{self.file}#{self.pointer}" if self.pointer else self.file
         return f"{escape_unprintable(location)}: {escape_unprintable(self.message)}"
 
+    def record(self) -> dict[str, str]:
+        """Return the problem as a JSON object."""
+        return {"record": "to do", "path": self.file, "pointer": self.pointer, "text": self.message}
+
 
 class ContractError(Exception):
     """The contract cannot be used; `problems` lists every reason, not only the first."""

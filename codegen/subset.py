@@ -23,6 +23,9 @@ KEYWORDS = frozenset({
 })  # fmt: skip
 TYPES = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
 
+MOST_SCHEMAS = 10_000
+"""Far above the number of subschemas of any schema, counting each definition as often as it is referred to."""
+
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 _REF = re.compile(r"#/definitions/([^/]+)")
 # A field with one of these names would shadow the name that the annotations in its class refer to.
@@ -34,6 +37,8 @@ def check(schema: dict[str, Any], file: str) -> list[Problem]:
     title = "io." + file.removesuffix(".json").replace("/", ".")
     protocols = schema.get("properties", {}).get("protocol", {}).get("enum", [])
     found = list(_SubsetChecker(file, schema.get("definitions", {})).schema(schema, "", root=True))
+    if not found and _size(schema, schema.get("definitions", {}), {}) > MOST_SCHEMAS:
+        found.append(Problem(file, "", expansion_message()))
     if schema.get("type") != "object":
         found.append(Problem(file, "/type", "must be 'object'"))
     if schema.get("title") != title:
@@ -47,6 +52,11 @@ def check(schema: dict[str, Any], file: str) -> list[Problem]:
             Problem(file, "/properties/protocol", f"must be required, and an enum that contains the title {title!r}")
         )
     return found
+
+
+def expansion_message() -> str:
+    """Return the message about a schema of more than `MOST_SCHEMAS` subschemas."""
+    return f"expands to more than {MOST_SCHEMAS} schemas: it has too many references to references"
 
 
 def name_problem(name: str) -> str | None:
@@ -66,6 +76,7 @@ class _SubsetChecker:
     def __init__(self, file: str, definitions: dict[str, Any]) -> None:
         self.file = file
         self.definitions = definitions
+        self.followed: set[str] = set()
 
     def schema(self, schema: Any, pointer: str, *, root: bool = False) -> Iterator[Problem]:
         if not isinstance(schema, dict):
@@ -106,9 +117,10 @@ class _SubsetChecker:
             )
         elif target[1] in seen:
             yield self.problem(f"{pointer}/$ref", "is a circular reference")
-        else:
+        elif target[1] not in self.followed:
             for inner in _references(self.definitions[target[1]]):
                 yield from self.reference(inner, pointer, (*seen, target[1]))
+            self.followed.add(target[1])
 
     def type_and_enum(self, schema: dict[str, Any], pointer: str) -> Iterator[Problem]:
         types = schema.get("type")
@@ -163,3 +175,14 @@ def _references(node: Any) -> Iterator[dict[str, Any]]:
     elif isinstance(node, list):
         for value in node:
             yield from _references(value)
+
+
+def _size(schema: dict[str, Any], definitions: dict[str, Any], known: dict[str, int]) -> int:
+    """Return the number of references in a schema, each definition counted as often as it is referred to."""
+    size = 1
+    for reference in _references({key: value for key, value in schema.items() if key != "definitions"}):
+        name = reference["$ref"].rpartition("/")[2]
+        if name not in known:
+            known[name] = _size(definitions[name], definitions, known)
+        size += known[name]
+    return size

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import tempfile
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codegen import canonical, changes, contract, files, lock, names, strict_json, upstream
+from codegen import canonical, comparison, contract, files, lock, names, strict_json, upstream
 from codegen.problems import ContractError, Problem
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from codegen.changes import Change
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,25 +21,25 @@ class SyncPlan:
     """The result of comparing schemas/ with upstream; nothing is written yet.
 
     Attributes:
-        commit: upstream's commit.
-        changes: the changes of the contract, one line each.
-        rewritten: files whose bytes differ although the contract does not, such as new wording or layout.
-        unknown: upstream's files that are neither used nor ignored.
-        edited: files in schemas/ that differ from what the last sync wrote.
-        writes: the bytes to write by path below schemas/; None removes the file.
+        commit: Upstream's commit.
+        changes: The changes of the contract.
+        unknown: Upstream's files that are neither used nor ignored.
+        edited: Files in schemas/ that differ from what the last sync wrote.
+        problems: What must be fixed after the update, such as missing sentences, before `generate` accepts the folder.
+        writes: The bytes to write by path below schemas/; None removes the file.
     """
 
     commit: str
-    changes: tuple[str, ...]
-    rewritten: tuple[str, ...]
+    changes: tuple[Change, ...]
     unknown: tuple[str, ...]
     edited: tuple[str, ...]
+    problems: tuple[Problem, ...]
     writes: dict[str, bytes | None]
 
     @property
     def has_differences(self) -> bool:
         """True if schemas/ is out of date; a new commit that touches none of the files in use does not count."""
-        return bool(self.changes or self.rewritten or self.unknown or self.edited)
+        return bool(self.changes or self.unknown or self.edited)
 
 
 def plan(schemas: Path, origin: str | None, ref: str | None, commit: str | None) -> SyncPlan:
@@ -76,47 +79,37 @@ def apply(schemas: Path, planned: SyncPlan) -> None:
     files.replace(schemas, planned.writes)
 
 
-def remaining_problems(schemas: Path) -> tuple[Problem, ...]:
-    """Return the problems to fix by hand before `generate` accepts the folder, such as missing sentences."""
-    try:
-        contract.load(schemas)
-    except ContractError as error:
-        return error.problems
-    return ()
-
-
 def _compare(
     schemas: Path, locked: lock.Lock, snapshot: upstream.Snapshot, fetched: dict[str, dict[str, Any]]
 ) -> SyncPlan:
     rendered = {path: canonical.render(form) for path, form in fetched.items()}
     entries = {path: lock.locked_file(path, snapshot.files[path], form) for path, form in rendered.items()}
-    before: dict[str, dict[str, Any]] = {}
-    edited: list[str] = []
     known = {entry.path: entry for entry in locked.files}
-    for path, entry in known.items():
-        data = (schemas / path).read_bytes() if (schemas / path).is_file() else b""
-        if hashlib.sha256(data).hexdigest() == entry.canonical:
-            before[path] = strict_json.parse(data, path)
-        else:
-            edited.append(path)
-            before[path] = fetched.get(path, {})
-    rewritten = [
-        path
-        for path in fetched
-        if path in known
-        and path not in edited
-        and known[path].sha256 != entries[path].sha256
-        and before[path] == fetched[path]
-    ]
+    edited = [path for path, entry in known.items() if _digest(schemas / path) != entry.canonical]
     unknown = [path for path in snapshot.files if not locked.uses(path) and not locked.ignores(path)]
     removed: dict[str, bytes | None] = dict.fromkeys(known.keys() - fetched.keys())
     new_lock = replace(locked, commit=snapshot.commit, files=tuple(entries.values())).render()
+    # The lock comes last: after an interruption, an old lock beside new files is detected by the next command.
+    writes = removed | rendered | {lock.NAME: new_lock.encode()}
+    before, _ = contract.read(schemas)
+    with tempfile.TemporaryDirectory(prefix="choria-schemas-") as folder:
+        updated = shutil.copytree(schemas, Path(folder) / "schemas")
+        files.replace(updated, writes)
+        after, problems = contract.read(updated)
+    # An edited file says nothing about the contract that it held before.
+    before, after = (
+        replace(contracts, all=tuple(one for one in contracts.all if one.path not in edited))
+        for contracts in (before, after)
+    )
     return SyncPlan(
         commit=snapshot.commit,
-        changes=tuple(changes.describe(before, fetched)),
-        rewritten=tuple(rewritten),
+        changes=tuple(comparison.compare(before, after)),
         unknown=tuple(sorted(unknown)),
         edited=tuple(sorted(edited)),
-        # The lock comes last: after an interruption, an old lock beside new files is detected by the next command.
-        writes=removed | rendered | {lock.NAME: new_lock.encode()},
+        problems=problems,
+        writes=writes,
     )
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes() if file.is_file() else b"").hexdigest()

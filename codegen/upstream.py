@@ -61,11 +61,7 @@ def read(origin: str, ref: str | None, commit: str | None, select: Callable[[str
         raise UsageError(f"--commit {commit!r} is not the full hash of a commit")
     name = "HEAD" if ref is None else ref
     for option, text in (("--from", origin), ("--ref", name)):
-        # git would read a leading dash as an option.
-        if text.startswith("-") or not text.isprintable() or not text.strip():
-            raise UsageError(
-                f"{option} {text!r} is not usable: it must be one line, not empty, and not begin with a dash"
-            )
+        _check_argument(option, text)
     folder = Path(origin)
     if folder.is_dir() and not _is_repository(folder):
         if commit is None or ref is not None:
@@ -76,6 +72,30 @@ def read(origin: str, ref: str | None, commit: str | None, select: Callable[[str
         if commit is not None and found != commit:
             raise UsageError(f"{name} of {origin} is commit {found}, not {commit}")
         return Snapshot(found, dict(_read_commit(repository, found, select)))
+
+
+def extract(repository: Path, revision: str, folder: str, target: Path) -> None:
+    """Write a folder as it was at a revision to `target`, without touching the working tree.
+
+    Raises:
+        UsageError: The repository does not have the revision, or the revision does not have the folder.
+        ContractError: A file is not a regular file, or too large.
+    """
+    _check_argument("--against", revision)
+    commit = _git(repository, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
+    found = list(_read_commit(repository, commit, lambda _path: True, f"{folder}/"))
+    if not found:
+        raise UsageError(f"{revision} has no {folder}/")
+    for path, data in found:
+        file = target / Path(path).relative_to(folder)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+
+
+def _check_argument(option: str, text: str) -> None:
+    # git would take a leading dash for an option.
+    if text.startswith("-") or not text.isprintable() or not text.strip():
+        raise UsageError(f"{option} {text!r} is not usable: it must be one line, not empty, and not begin with a dash")
 
 
 def _is_repository(folder: Path) -> bool:
@@ -108,8 +128,12 @@ def _read_folder(folder: Path, select: Callable[[str], bool]) -> Iterator[tuple[
         yield name, path.read_bytes()
 
 
-def _read_commit(repository: Path, commit: str, select: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
-    for line in _git(repository, "ls-tree", "-r", "-z", "--long", "--full-tree", commit).split(b"\0")[:-1]:
+def _read_commit(
+    repository: Path, commit: str, select: Callable[[str], bool], folder: str = ""
+) -> Iterator[tuple[str, bytes]]:
+    # A folder is relative to the current one, which need not be the top of the repository.
+    where = [commit, "--", folder] if folder else ["--full-tree", commit]
+    for line in _git(repository, "ls-tree", "-r", "-z", "--long", *where).split(b"\0")[:-1]:
         metadata, _, raw = line.partition(b"\t")
         mode, _kind, blob, size = metadata.decode("ascii").split()
         name = raw.decode("utf-8", "backslashreplace")
