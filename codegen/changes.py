@@ -158,5 +158,5 @@ def summary(found: Sequence[Change]) -> str:
         for who in (READERS, WRITERS, PYTHON)
         if counts[who]
     ]
-    changes_ = f"{len(found)} change{'' if len(found) == 1 else 's'}"
-    return f"{', '.join([changes_, *broken])}; version step: {demanded_step(found)}"
+    number = f"{len(found)} change{'' if len(found) == 1 else 's'}"
+    return f"{number}{': ' * bool(broken)}{', '.join(broken)}; version step: {demanded_step(found)}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from codegen import strict_toml
-from codegen.problems import ContractError, Problem
+from codegen.problems import ContractError, Problem, escape_pointer
 from codegen.strict_json import json_equal
 
 if TYPE_CHECKING:
@@ -112,18 +112,34 @@ def _equal(left: object, right: object) -> bool:
 def _apply_one(schema: dict[str, Any], correction: Correction) -> str | None:
     *parents, key = (step.replace("~1", "/").replace("~0", "~") for step in correction.pointer[1:].split("/"))
     parent: Any = schema
-    for step in parents:
+    for position, step in enumerate(parents):
         parent = parent.get(step) if isinstance(parent, dict) else None
+        if isinstance(parent, dict) and "$ref" in parent:
+            rest = "".join(f"/{escape_pointer(part)}" for part in (*parents[position + 1 :], key))
+            return (
+                f"is corrected, but refers to {parent['$ref']}: correct {str(parent['$ref']).removeprefix('#')}{rest}"
+            )
     if not isinstance(parent, dict):
         return "is corrected, but the schema has nothing there"
     found = parent.get(key, _ABSENT)
     if not _equal(found, correction.expected):
-        return f"is corrected, but has {_format(found)} where the correction expects {_format(correction.expected)}"
+        adopted = _equal(found, correction.value) or _same_set(found, correction.value)
+        return (
+            f"is corrected, but has {_format(found)} where the correction expects {_format(correction.expected)}"
+            f"{'; upstream now has the corrected value: delete this correction' * adopted}"
+        )
     if correction.value is _ABSENT:
         del parent[key]
     else:
         parent[key] = copy.deepcopy(correction.value)
     return None
+
+
+def _same_set(left: object, right: object) -> bool:
+    # `type`, `enum` and `required` are the only keywords whose value is a list; their order means nothing.
+    return (
+        isinstance(left, list) and isinstance(right, list) and _equal(sorted(left, key=repr), sorted(right, key=repr))
+    )
 
 
 def _format(value: object) -> str:

@@ -31,7 +31,7 @@ def read(package: Path) -> ContractSet:
         entries: list[Any] = constants["_ALL"].elts  # type: ignore[attr-defined]
         repository, commit = (ast.literal_eval(constants[f"UPSTREAM_{name}"]) for name in ("REPOSITORY", "COMMIT"))
         return ContractSet(repository, commit, tuple(_contract(package, entry) for entry in entries))
-    except (AttributeError, LookupError, OSError, StopIteration, SyntaxError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, OSError, SyntaxError, TypeError, ValueError) as error:
         message = f"cannot be compared, as it is not what this version of codegen wrote ({type(error).__name__})"
         raise ContractError([Problem(f"generated/{package.name}", "", message)]) from None
 
@@ -40,7 +40,7 @@ def _contract(package: Path, entry: ast.Call) -> EffectiveContract:
     given = {keyword.arg: keyword.value for keyword in entry.keywords}
     path = ast.literal_eval(given["path"])
     module = f"{names.module_path(path)}.py"
-    function = next(node for node in _parse(package / "_schema" / module).body if isinstance(node, ast.FunctionDef))
+    (function,) = (node for node in _parse(package / "_schema" / module).body if isinstance(node, ast.FunctionDef))
     schema: dict[str, Any] = ast.literal_eval(function.body[-1].value)  # type: ignore[attr-defined]
     is_local = isinstance(given["source"], ast.Constant) and given["source"].value == LOCAL
     blob = "" if is_local else _BLOB.findall((package / module).read_text(encoding="utf-8"))[0]

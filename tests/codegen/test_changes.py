@@ -397,10 +397,10 @@ def test_a_long_value_is_shortened_and_an_unprintable_one_escaped():
         ([], "no changes"),
         (["new-text"], "1 change; version step: patch"),
         (["new-text", "field-added"], "2 changes; version step: minor"),
-        (["field-added", "field-removed"], "2 changes, 1 breaks Python; version step: major"),
+        (["field-added", "field-removed"], "2 changes: 1 breaks Python; version step: major"),
         (
             ["bound-tightened", "value-removed", "field-removed"],
-            "3 changes, 2 break readers, 2 break writers, 2 break Python; version step: major",
+            "3 changes: 2 break readers, 2 break writers, 2 break Python; version step: major",
         ),
     ],
 )

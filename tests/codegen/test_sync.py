@@ -323,23 +323,70 @@ def test_an_argument_that_git_would_read_as_an_option_never_reaches_git(synced, 
     assert (result.status, f"{option} '--upload-pack=x://y@z' is not usable" in result.err) == (2, True)
 
 
-def test_a_correction_that_no_longer_applies_is_reported_by_sync_and_stops_generate(synced, make_event):
+@pytest.fixture
+def corrected(project, make_event):
+    """A project with a correction of a field, and the schema that upstream publishes."""
     schema = make_event(size={"type": "string"})
-    synced.publish(schema)
-    synced.describe(schema)
-    synced.correct(
+    project.publish(schema)
+    project.describe(schema)
+    project.correct(
         f'[[corrections]]\nfile = "{PING}"\npointer = "/properties/size/type"\n'
-        'expected = "string"\nvalue = "integer"\nreason = "Numbers."\n'
+        'expected = "string"\nvalue = ["integer", "null"]\nreason = "Numbers."\n'
     )
-    assert synced.generate().status == 0
-    assert "size: int | None = None" in synced.text("lifecycle/v1/ping.py")
-    schema["properties"]["size"]["type"] = "integer"
-    synced.publish(schema)
-    result = synced.sync()
-    assert result.status == 0
-    assert "to do: choria/lifecycle/v1/ping.json#/properties/size/type: is corrected, but has 'integer'" in result.out
-    refused = synced.run("generate")
-    assert (refused.status, "is corrected, but has 'integer'" in refused.err) == (2, True)
+    assert project.generate().status == 0
+    assert "size: int | None = None" in project.text("lifecycle/v1/ping.py")
+    return project, schema
+
+
+def test_a_correction_that_no_longer_applies_is_reported_by_sync_and_stops_generate(corrected):
+    project, schema = corrected
+    schema["properties"]["size"]["type"] = "number"
+    project.publish(schema)
+    change = f"{TITLE}: field size: type changed from ['integer', 'null'] to 'number' {ALL}\n"
+    to_do = (
+        f"{PING}#/properties/size/type: is corrected, but has 'number' where the correction expects 'string' "
+        "(see corrections.toml)\n"
+    )
+    for result in (project.sync("--check"), project.sync()):
+        assert change in result.out
+        assert f"to do: {to_do}" in result.out
+    refused = project.run("generate")
+    assert (refused.status, refused.err) == (2, to_do)
+
+
+@pytest.mark.parametrize("types", [["integer", "null"], ["null", "integer"]])
+def test_a_correction_that_upstream_adopted_is_not_a_change_but_something_to_delete(corrected, types):
+    project, schema = corrected
+    schema["properties"]["size"]["type"] = types
+    project.publish(schema)
+    assert project.sync().out.splitlines()[:3] == [
+        f"{TITLE}: new text upstream, same contract (patch)",
+        (
+            f"to do: {PING}#/properties/size/type: is corrected, but has {types} where the correction expects "
+            "'string'; upstream now has the corrected value: delete this correction (see corrections.toml)"
+        ),
+        "1 change; version step: patch",
+    ]
+    project.correct("")
+    done = project.run("generate")
+    assert (done.status, done.out.splitlines()[:2]) == (
+        0,
+        [
+            f"{TITLE}: correction of /properties/size/type removed: Numbers. (patch)",
+            "generated/choria_schemas/_schema/lifecycle/v1/ping.py: rewritten",
+        ],
+    )
+
+
+def test_a_correction_of_a_schema_that_moved_names_the_new_place(corrected):
+    project, schema = corrected
+    schema["definitions"] = {"size": schema["properties"]["size"]}
+    schema["properties"]["size"] = {"$ref": "#/definitions/size"}
+    project.publish(schema)
+    assert (
+        f"to do: {PING}#/properties/size/type: is corrected, but refers to #/definitions/size: "
+        "correct /definitions/size/type (see corrections.toml)\n"
+    ) in project.sync("--check").out
 
 
 def test_a_local_contract_that_upstream_now_publishes_is_refused(synced):
