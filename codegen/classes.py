@@ -54,6 +54,9 @@ def render(contract: EffectiveContract, header: str) -> str:
                 )
             ]
         )
+    fields = {name for names in shape.classes.values() for name in names}
+    if fields & HIDEABLE:
+        text = _qualify(text)
     text = _lay_out(text) + _constants(contract, shape)
     problem = _unexpected(text, shape)
     if problem:
@@ -76,6 +79,31 @@ PROTOCOL: Final = {contract.protocol!r}
 PROTOCOLS: Final = {contract.protocols!r}
 """Every spelling of the protocol that the schema accepts, the current one first."""
 '''
+
+
+def _qualify(text: str) -> str:
+    """Write annotations that no field hides: a field named `int` would shadow the type for the fields of its class.
+
+    No field begins with an underscore, and the generator writes each field into a line of its own.
+    """
+    lines = [line for line in text.split("\n") if not re.match("from (typing|builtins) import (?!Final$)", line)]
+    for class_ in ast.parse("\n".join(lines)).body:
+        for field in class_.body if isinstance(class_, ast.ClassDef) else ():
+            if isinstance(field, ast.AnnAssign):
+                name, default = ast.unparse(field.target), " = None" if field.value else ""
+                lines[field.lineno - 1] = f"    {name}: {ast.unparse(_Qualifier().visit(field.annotation))}{default}"
+    first = next(number for number, line in enumerate(lines) if line.startswith("from "))
+    lines.insert(first, "import builtins as _b\nimport typing as _t")
+    return "\n".join(lines)
+
+
+class _Qualifier(ast.NodeTransformer):
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        # The generator gives some types an alias, but not all of those that a field hides.
+        name = node.id.removesuffix("_aliased")
+        if name in HIDEABLE:
+            node.id = f"{'_t' if name in _TYPING else '_b'}.{name}"
+        return node
 
 
 def _lay_out(text: str) -> str:
@@ -101,13 +129,16 @@ def _lay_out(text: str) -> str:
 
 
 _WIDTH = 120
+_TYPING = frozenset({"Any", "Literal"})
+HIDEABLE = _TYPING | {"bool", "dict", "float", "int", "list", "str"}
+"""The names that annotations refer to, and that a field can have."""
 _IMPORT = re.compile(r"from (\w+) import (\w+)")
 _IMPORTS = "<imports>"
 # pydantic, and FastAPI with it, takes the descriptions of the fields from their docstrings.
 _PYDANTIC = "    __pydantic_config__ = {'use_attribute_docstrings': True}"
 # A field whose values are listed.
 _STRING = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
-_LITERAL = re.compile(r"(    \w+: (?:\w+\[)*Literal\[)(.*)(\](?:\]| \| None)*(?: = None)?)")
+_LITERAL = re.compile(r"(    \w+: (?:[\w.]+\[)*(?:_t\.)?Literal\[)(.*)(\](?:\]| \| None)*(?: = None)?)")
 
 
 def _unexpected(text: str, shape: Shape) -> str | None:
@@ -133,6 +164,8 @@ def _unexpected(text: str, shape: Shape) -> str | None:
                 ):
                     return f"wrote more than fields into {name}"
             case ast.ImportFrom(module="typing" | "dataclasses"):
+                pass
+            case ast.Import(names=[ast.alias(name="builtins" | "typing", asname="_b" | "_t")]):
                 pass
             case (
                 ast.Assign(targets=[ast.Name(id="__all__")])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from codegen.contract import EffectiveContract
     from codegen.descriptions import Description
 
-_MODULE_NAMES = frozenset({"Final", "PROTOCOL", "PROTOCOLS", "SCHEMA_ID"})
+_MODULE_NAMES = frozenset({"Any", "Final", "Literal", "PROTOCOL", "PROTOCOLS", "SCHEMA_ID"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,6 @@ MOST_SCHEMAS = 10_000
 
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 _REF = re.compile(r"#/definitions/([^/]+)")
-# A field with one of these names would shadow the name that the annotations in its class refer to.
-_USED_IN_ANNOTATIONS = frozenset({"Any", "Literal", "bool", "dict", "float", "int", "list", "str"})
 
 
 def check(schema: dict[str, Any], file: str) -> list[Problem]:
@@ -65,8 +63,6 @@ def name_problem(name: str) -> str | None:
         return "is not a plain identifier (a letter, then letters, digits and _)"
     if keyword.iskeyword(name):
         return "is a Python keyword"
-    if name in _USED_IN_ANNOTATIONS:
-        return "shadows a name that annotations use"
     return None
 
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 import ast
 import builtins
 import dataclasses
+import importlib.util
 import json
+import subprocess
+import sys
 
+import cattrs
 import jsonschema
+import msgspec
+import pydantic
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -201,7 +207,6 @@ NAMES = [
     *(text for text in TEXTS if (text and not text.isalpha()) or text in ("class", "None", "é")),
     *("a b", "a-b", "a.b", "a/b", "a~b", "9a", "_a", "\u017f", "\uff4eame"),
     *["_", "__init__", "__slots__", "__dict__", "__doc__", "def", "lambda", "True", "import", "async"],
-    *["str", "int", "float", "bool", "list", "dict", "Any", "Literal"],
 ]
 
 
@@ -227,6 +232,7 @@ type id match case self cls object dataclass field Final property annotations co
 data errors e re Decimal NoneType custom_formats name_prefix data_keys is_dict x a__b mro items keys
 model_config PROTOCOL SCHEMA_ID PROTOCOLS print set len isinstance sorted tuple locals definitions
 properties description default required enum title typing const nullable
+str int float bool list dict Any Literal str_aliased int_aliased builtins
 """)
 
 
@@ -239,6 +245,66 @@ def test_a_name_that_only_looks_dangerous_is_kept(project, make_event, name):
     made = loaded["Ping"](**{"protocol": "old:ping:1", "name": "n", "zz": ["z"], name: 3})
     assert getattr(made, name) == 3
     assert [field.name for field in dataclasses.fields(made)] == ["protocol", "name", name, "zz"]
+
+
+BUILTINS = {
+    "int": {"type": "integer"},
+    "float": {"type": "number"},
+    "list": {"type": "array", "items": {"type": "string"}},
+    "str": {"type": "string"},
+    "dict": {"type": "object", "additionalProperties": {"type": "number"}},
+    "bool": {"type": "boolean"},
+    "Any": {},
+    "Literal": {"enum": ["int", "it's _t.Literal[int]"]},
+    "parts": {"type": "array", "items": {"type": "object", "properties": {"int": {"type": "integer"}}}},
+}
+BUILTIN_VALUES = {
+    "int": 1,
+    "float": 1.5,
+    "list": ["a"],
+    "str": "s",
+    "dict": {"a": 0.5},
+    "bool": True,
+    "Any": [None],
+    "Literal": "int",
+    "parts": [{"int": 3}],
+}
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_fields_named_like_the_types_in_annotations_hide_nothing(project, make_event, required, tmp_path):
+    schema = make_event(**BUILTINS)
+    schema["required"] += BUILTINS if required else []
+    assert generate(project, schema).status == 0
+    folder = tmp_path / "typed"
+    folder.mkdir()
+    file = folder / "isolated_ping.py"
+    file.write_bytes((project.package / MODULE).read_bytes())
+    specification = importlib.util.spec_from_file_location("isolated_ping", file)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    document = {"protocol": "old:ping:1", "name": "n", **BUILTIN_VALUES}
+    made = msgspec.json.decode(json.dumps(document), type=module.Ping)
+    assert dataclasses.asdict(made) == document
+    assert pydantic.TypeAdapter(module.Ping).validate_python(document) == made
+    assert cattrs.structure(document, module.Ping) == made
+    for name in BUILTINS:
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.json.decode(json.dumps(document | {name: {"a": "b"}} if name != "Any" else "x"), type=module.Ping)
+    none = "" if required else " | None"
+    folder.joinpath("use.py").write_text(
+        "from isolated_ping import Parts, Ping\n"
+        'ping = Ping(protocol="old:ping:1", name="n", int=1, float=1.5, list=["a"], str="s", dict={"a": 0.5},\n'
+        '    bool=True, Any=None, Literal="int", parts=[Parts(int=3)])\n'
+        f"whole: int{none} = ping.int\n"
+        f"words: list[str]{none} = ping.list\n"
+        "never: bytes = ping.int\n"
+    )
+    (folder / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict", "include": ["."]}')
+    for command in (["mypy", "--strict", "--no-incremental", "."], ["pyright"]):
+        done = subprocess.run([sys.executable, "-m", *command], cwd=folder, capture_output=True, text=True)
+        (error,) = (line for line in done.stdout.splitlines() if "error:" in line)
+        assert "use.py:6" in error
 
 
 @pytest.mark.parametrize("name", ["any", "literal", "final", "none", "true", "PROTOCOL", "ping"])
