@@ -110,6 +110,14 @@ def build(contract: EffectiveContract) -> Shape:
     return Shape(document, builder.classes)
 
 
+# The keywords that types enforce, or that restrict nothing. Any other one needs the validator: a keyword that is taught
+# to subset.py alone must not make parsing accept what validation refuses.
+_ENFORCED = frozenset({
+    "$schema", "id", "title", "definitions", "format", "additionalItems", "$ref", "type", "enum", "items",
+    "additionalProperties", "required", "properties",
+})  # fmt: skip
+
+
 def enforced_by_types(schema: dict[str, Any], root: dict[str, Any] | None = None) -> bool:
     """Return True if decoding JSON with msgspec enforces the whole schema; if not, the validator must run too.
 
@@ -119,7 +127,7 @@ def enforced_by_types(schema: dict[str, Any], root: dict[str, Any] | None = None
     root = schema if root is None else root
     if "$ref" in schema:
         return enforced_by_types(root["definitions"][schema["$ref"].rpartition("/")[2]], root)
-    if schema.keys() & {"minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems"}:
+    if not schema.keys() <= _ENFORCED:
         return False
     extra = schema.get("additionalProperties", True)
     if "properties" in schema:
