@@ -42,7 +42,13 @@ def check(schema: dict[str, Any], file: str) -> None:
     metaschema = _METASCHEMAS.get(declared.rstrip("#")) if isinstance(declared, str) else None
     if metaschema is None:
         raise ContractError(
-            [Problem(file, "/$schema", f"is {declared!r}; supported are {', '.join(sorted(_METASCHEMAS))}")]
+            [
+                Problem(
+                    file,
+                    "/$schema",
+                    f"is {declared!r}; teach it to codegen/canonical.py, which knows {', '.join(sorted(_METASCHEMAS))}",
+                )
+            ]
         )
     error = best_match(metaschema(metaschema.META_SCHEMA).iter_errors(schema))
     if error is not None:

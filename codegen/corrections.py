@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 NAME = "corrections.toml"
 
-_ABSENT: Any = object()
+ABSENT: Any = object()
+"""Stands for a key that is missing, before or after a correction."""
+_MOST_CHARACTERS = 400
 
 # Every TOML type that JSON has too; dates have no JSON equivalent.
 _JSON_VALUE = {
@@ -68,7 +70,7 @@ def read(schemas: Path) -> tuple[Correction, ...]:
     problems: list[Problem] = []
     corrections: list[Correction] = []
     for number, table in enumerate(document.get("corrections", [])):
-        expected, value = table.get("expected", _ABSENT), table.get("value", _ABSENT)
+        expected, value = table.get("expected", ABSENT), table.get("value", ABSENT)
         if not all(table[key].strip() for key in ("file", "pointer", "reason")):
             message = "file, pointer and reason must not be empty"
         elif not table["pointer"].startswith("/"):
@@ -103,8 +105,18 @@ def apply(
     return corrected, problems
 
 
+def suggest(file: str, pointer: str, expected: Any, value: Any = ABSENT) -> str:
+    """Return a correction in the form that corrections.toml takes, in one line, for the message of a refusal."""
+    keys = {"file": file, "pointer": pointer, "expected": expected, "value": value}
+    try:
+        text = ", ".join(f"{key} = {strict_toml.inline(part)}" for key, part in keys.items() if part is not ABSENT)
+    except ValueError:
+        return f"TOML has no null, so ignore the file in upstream.lock and hold a corrected copy in local/{file}"
+    return f"{{ {text} }}" if len(text) <= _MOST_CHARACTERS else f"pointer {pointer}"
+
+
 def _equal(left: object, right: object) -> bool:
-    if left is _ABSENT or right is _ABSENT:
+    if left is ABSENT or right is ABSENT:
         return left is right
     return json_equal(left, right)
 
@@ -121,14 +133,14 @@ def _apply_one(schema: dict[str, Any], correction: Correction) -> str | None:
             )
     if not isinstance(parent, dict):
         return "is corrected, but the schema has nothing there"
-    found = parent.get(key, _ABSENT)
+    found = parent.get(key, ABSENT)
     if not _equal(found, correction.expected):
         adopted = _equal(found, correction.value) or _same_set(found, correction.value)
         return (
             f"is corrected, but has {_format(found)} where the correction expects {_format(correction.expected)}"
             f"{'; upstream now has the corrected value: delete this correction' * adopted}"
         )
-    if correction.value is _ABSENT:
+    if correction.value is ABSENT:
         del parent[key]
     else:
         parent[key] = copy.deepcopy(correction.value)
@@ -143,4 +155,4 @@ def _same_set(left: object, right: object) -> bool:
 
 
 def _format(value: object) -> str:
-    return "nothing" if value is _ABSENT else repr(value)
+    return "nothing" if value is ABSENT else repr(value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -101,14 +100,32 @@ class Lock:
 
     def render(self) -> str:
         """Return the text of the lock file; equal locks give equal text."""
-        lines = [_HEADER, "[source]", f"repository = {_quote(self.repository)}", f"commit = {_quote(self.commit)}"]
-        lines += [f"watch = [{', '.join(map(_quote, self.watch))}]"]
+        lines = [
+            _HEADER,
+            "[source]",
+            f"repository = {strict_toml.inline(self.repository)}",
+            f"commit = {strict_toml.inline(self.commit)}",
+        ]
+        lines += [f"watch = [{', '.join(map(strict_toml.inline, self.watch))}]"]
         for table, patterns in (("use", self.use), ("ignore", self.ignore)):
             for pattern in patterns:
-                lines += ["", f"[[{table}]]", f"path = {_quote(pattern.path)}", f"reason = {_quote(pattern.reason)}"]
+                lines += [
+                    "",
+                    f"[[{table}]]",
+                    f"path = {strict_toml.inline(pattern.path)}",
+                    f"reason = {strict_toml.inline(pattern.reason)}",
+                ]
         for entry in sorted(self.files):
-            lines += ["", "[[files]]", f"path = {_quote(entry.path)}", f"blob = {_quote(entry.blob)}"]
-            lines += [f"sha256 = {_quote(entry.sha256)}", f"canonical = {_quote(entry.canonical)}"]
+            lines += [
+                "",
+                "[[files]]",
+                f"path = {strict_toml.inline(entry.path)}",
+                f"blob = {strict_toml.inline(entry.blob)}",
+            ]
+            lines += [
+                f"sha256 = {strict_toml.inline(entry.sha256)}",
+                f"canonical = {strict_toml.inline(entry.canonical)}",
+            ]
         return "\n".join(lines) + "\n"
 
 
@@ -146,8 +163,3 @@ def locked_file(path: str, data: bytes, form: bytes) -> LockedFile:
 def blob_id(data: bytes) -> str:
     """Return the git blob id of these bytes, computed without git."""
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-
-
-def _quote(value: str) -> str:
-    # A TOML basic string is a JSON string, except that TOML requires U+007F to be escaped.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -26,12 +26,18 @@ def check(paths: Sequence[str]) -> list[Problem]:
     for path in paths:
         parts = PurePosixPath(path).with_suffix("").parts
         if len(parts) < 4 or parts[0] != "choria" or not _VERSION.fullmatch(parts[-2]):
-            problems.append(Problem(path, "", "is not at choria/FAMILY/.../vN/NAME.json, so it cannot become a module"))
+            problems.append(
+                Problem(
+                    path,
+                    "",
+                    "is not at choria/FAMILY/.../vN/NAME.json, so it cannot become a module: ignore it",
+                )
+            )
         elif parts[1] in _RESERVED:
-            message = f"would shadow choria_schemas.{parts[1]}, so it cannot become a module"
+            message = f"would shadow choria_schemas.{parts[1]}, so it cannot become a module: ignore it"
             problems.append(Problem(path, "", message))
         elif not all(_PART.fullmatch(part) for part in parts) or any(map(keyword.iskeyword, parts)):
-            message = "has a part that is not a lower-case identifier, so it cannot become a module"
+            message = "has a part that is not a lower-case identifier, so it cannot become a module: ignore it"
             problems.append(Problem(path, "", message))
     if not problems:
         uses = Counter((package_of(path), class_name(path)) for path in paths)

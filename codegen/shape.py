@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from codegen.descriptions import Description
 
 _MODULE_NAMES = frozenset({"Any", "Final", "Literal", "PROTOCOL", "PROTOCOLS", "SCHEMA_ID"})
+# The class of a definition has the name of the definition.
+_ANOTHER_NAME = "name the class by corrections that move its schema to a definition of another name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +48,11 @@ class _Builder:
         order = sorted(described.fields, key=lambda field_name: field_name not in required)
         reason = "is already a name in the module" if name in _MODULE_NAMES else subset.name_problem(name)
         if reason:
-            raise ContractError([Problem(self.contract.path, pointer, f"would be the class {name}, which {reason}")])
+            message = f"would be the class {name}, which {reason}; {_ANOTHER_NAME}"
+            raise ContractError([Problem(self.contract.path, pointer, message)])
         if name in self.classes:
-            raise ContractError([Problem(self.contract.path, pointer, f"would be a second {name} in one module")])
+            message = f"would be a second {name} in one module; {_ANOTHER_NAME}"
+            raise ContractError([Problem(self.contract.path, pointer, message)])
         self.classes[name] = tuple(order)
         return {
             "type": "object",
@@ -101,7 +105,8 @@ def build(contract: EffectiveContract) -> Shape:
     fields = {name for names_ in builder.classes.values() for name in names_}
     # In a class body, a field would shadow the class of the same name that an annotation refers to.
     shadowed = [
-        Problem(contract.path, "", f"has a field and a class {name}") for name in fields & builder.classes.keys()
+        Problem(contract.path, "", f"has a field and a class {name}; {_ANOTHER_NAME}")
+        for name in fields & builder.classes.keys()
     ]
     if shadowed:
         raise ContractError(shadowed)

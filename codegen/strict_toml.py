@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import tomllib
 from typing import TYPE_CHECKING, Any
@@ -69,6 +70,22 @@ def read(file: Path, name: str, schema: dict[str, Any]) -> dict[str, Any]:
     if problems:
         raise ContractError(problems)
     return document
+
+
+def inline(value: Any) -> str:
+    """Return a JSON value as inline TOML.
+
+    Raises:
+        ValueError: The value has a null, which TOML does not have.
+    """
+    if value is None:
+        raise ValueError("TOML has no null")
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{inline(key)} = {inline(member)}' for key, member in value.items())} }}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(inline, value))}]"
+    # A TOML basic string is a JSON string, except that TOML requires U+007F to be escaped.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _explain(error: ValidationError) -> Iterator[tuple[str, str]]:

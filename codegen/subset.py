@@ -11,6 +11,7 @@ import keyword
 import re
 from typing import TYPE_CHECKING, Any
 
+from codegen.corrections import ABSENT, suggest
 from codegen.problems import Problem, escape_pointer
 
 if TYPE_CHECKING:
@@ -41,10 +42,18 @@ def check(schema: dict[str, Any], file: str) -> list[Problem]:
         found.append(Problem(file, "/type", "must be 'object'"))
     if schema.get("title") != title:
         found.append(
-            Problem(file, "/title", f"is {schema.get('title')!r}, but the path of the file requires {title!r}")
+            Problem(
+                file,
+                "/title",
+                f"is {schema.get('title')!r}, but the path of the file requires {title!r}; set it by a correction: "
+                f"{suggest(file, '/title', schema.get('title', ABSENT), title)}",
+            )
         )
     if not isinstance(schema.get("id"), str):
-        found.append(Problem(file, "/id", "is missing"))
+        # Since draft-06, `id` is called `$id`.
+        value = schema.get("$id", f"urn:{title}")
+        remedy = f"set it by a correction: {suggest(file, '/id', schema.get('id', ABSENT), value)}"
+        found.append(Problem(file, "/id", f"is missing; {remedy}"))
     if title not in protocols or "protocol" not in schema.get("required", []):
         found.append(
             Problem(file, "/properties/protocol", f"must be required, and an enum that contains the title {title!r}")
@@ -76,22 +85,26 @@ class _SubsetChecker:
 
     def schema(self, schema: Any, pointer: str, *, root: bool = False) -> Iterator[Problem]:
         if not isinstance(schema, dict):
-            yield self.problem(pointer, "must be a schema object")
+            yield self.removable(pointer, schema, "must be a schema object")
             return
         allowed = KEYWORDS | ROOT_KEYWORDS if root else KEYWORDS
         for unknown in sorted(schema.keys() - allowed):
-            yield self.problem(
-                f"{pointer}/{escape_pointer(unknown)}",
-                f"keyword {unknown!r} is not supported"
-                + (" here" if unknown in ROOT_KEYWORDS else "")
-                + "; add it to codegen/subset.py, or correct the schema in corrections.toml",
+            message = f"keyword {unknown!r} is not supported"
+            message += (
+                " here" if unknown in ROOT_KEYWORDS else "; teach it to codegen/subset.py and codegen/shape.py, or"
             )
+            yield self.removable(f"{pointer}/{escape_pointer(unknown)}", schema[unknown], message)
         if "$ref" in schema:
-            yield from self.reference(schema, pointer, ())
+            yield from self.reference(schema, pointer)
             return
         yield from self.type_and_enum(schema, pointer)
         yield from self.members(schema, pointer)
         if root:
+            for name in self.definitions:
+                if reason := name_problem(name):
+                    remedy = "give it another name by corrections of this definition and of each $ref to it"
+                    location = f"{pointer}/definitions/{escape_pointer(name)}"
+                    yield self.problem(location, f"the name {name!r} {reason}; {remedy}")
             yield from self.named_schemas(schema.get("definitions", {}), f"{pointer}/definitions")
             # fastjsonschema lower-cases definition names to name its functions.
             lower = [name.lower() for name in self.definitions]
@@ -103,60 +116,92 @@ class _SubsetChecker:
                 if lower.count(name.lower()) > 1
             )
 
-    def reference(self, schema: dict[str, Any], pointer: str, seen: tuple[str, ...]) -> Iterator[Problem]:
+    def reference(self, schema: dict[str, Any], pointer: str) -> Iterator[Problem]:
+        reason, place = self.reference_problem(schema, ())
+        if len(schema) > 1:
+            remedy, value = "remove them", {"$ref": schema["$ref"]}
+        else:
+            remedy, value = "accept any value, or write out the schema as the value,", {}
+        if reason:
+            correction = suggest(self.file, pointer, schema, value)
+            yield self.problem(f"{pointer}{place}", f"{reason}; {remedy} by a correction: {correction}")
+
+    def reference_problem(self, schema: dict[str, Any], seen: tuple[str, ...]) -> tuple[str, str]:
+        """Return what is wrong with a reference or those behind it, and where; empty if nothing is."""
         target = _REF.fullmatch(str(schema["$ref"]))
         if len(schema) > 1:
-            yield self.problem(pointer, "has keywords beside $ref, which draft-04 ignores")
-        elif not target or target[1] not in self.definitions:
-            yield self.problem(
-                f"{pointer}/$ref", f"refers to {schema['$ref']!r}, which is not a definition in this file"
-            )
-        elif target[1] in seen:
-            yield self.problem(f"{pointer}/$ref", "is a circular reference")
-        elif target[1] not in self.followed:
+            return "has keywords beside $ref, which draft-04 ignores", ""
+        if not target or target[1] not in self.definitions:
+            return f"refers to {schema['$ref']!r}, which is not a definition in this file", "/$ref"
+        if target[1] in seen:
+            return "is a circular reference", "/$ref"
+        if target[1] not in self.followed:
             for inner in _references(self.definitions[target[1]]):
-                yield from self.reference(inner, pointer, (*seen, target[1]))
+                found = self.reference_problem(inner, (*seen, target[1]))
+                if found[0]:
+                    return found
             self.followed.add(target[1])
+        return "", ""
 
     def type_and_enum(self, schema: dict[str, Any], pointer: str) -> Iterator[Problem]:
         types = schema.get("type")
         if isinstance(types, list):
             if len(types) != 2 or "null" not in types:
-                yield self.problem(f"{pointer}/type", f"is {types!r}; the only supported union is one type and 'null'")
+                message = f"is {types!r}; the only supported union is one type and 'null'"
+                yield self.removable(f"{pointer}/type", types, message)
         elif types is not None and types not in TYPES:
             yield self.problem(f"{pointer}/type", f"is {types!r}, which is not a JSON Schema type")
         if "enum" in schema:
+            location = f"{pointer}/enum"
             if not all(isinstance(value, str) for value in schema["enum"]):
-                yield self.problem(f"{pointer}/enum", "has values that are not strings")
+                yield self.removable(location, schema["enum"], "has values that are not strings")
             if types not in (None, "string"):
-                yield self.problem(
-                    f"{pointer}/enum", f"is combined with the type {types!r}; only 'string' is supported"
-                )
+                message = f"is combined with the type {types!r}; only 'string' is supported"
+                yield self.removable(location, schema["enum"], message)
         for applicator, type_ in (("properties", "object"), ("additionalProperties", "object"), ("items", "array")):
             if applicator in schema and type_ not in (types if isinstance(types, list) else [types]):
-                yield self.problem(f"{pointer}/{applicator}", f"requires the type {type_!r}")
-        # In draft-04 it has a meaning only beside a list of items, which is rejected.
+                message = f"requires the type {type_!r}"
+                yield self.removable(f"{pointer}/{applicator}", schema[applicator], message)
+        # In draft-04 it has a meaning only beside a list of items, which is refused.
         if not isinstance(schema.get("additionalItems", False), bool):
-            yield self.problem(f"{pointer}/additionalItems", "is a schema, which has no effect here")
+            message = "is a schema, which has no effect here"
+            yield self.removable(f"{pointer}/additionalItems", schema["additionalItems"], message)
 
     def members(self, schema: dict[str, Any], pointer: str) -> Iterator[Problem]:
         properties = schema.get("properties", {})
+        for name, member in properties.items():
+            if reason := name_problem(name):
+                location = f"{pointer}/properties/{escape_pointer(name)}"
+                correction = suggest(self.file, location, member)
+                if name in schema.get("required", []):
+                    correction += f" and {self.without_required(schema, pointer, name)}"
+                message = f"the name {name!r} {reason}; leave the field out by a correction: {correction}"
+                yield self.problem(location, message)
         yield from self.named_schemas(properties, f"{pointer}/properties")
         for name in schema.get("required", []):
             if name not in properties:
-                yield self.problem(f"{pointer}/required", f"names {name!r}, which is not among the properties")
+                remedy = f"remove it by a correction: {self.without_required(schema, pointer, name)}"
+                message = f"names {name!r}, which is not among the properties; {remedy}"
+                yield self.problem(f"{pointer}/required", message)
         if "items" in schema:
             yield from self.schema(schema["items"], f"{pointer}/items")
         if not isinstance(schema.get("additionalProperties", True), bool):
             yield from self.schema(schema["additionalProperties"], f"{pointer}/additionalProperties")
 
+    def without_required(self, schema: dict[str, Any], pointer: str, name: str) -> str:
+        others = [other for other in schema["required"] if other != name]
+        return suggest(self.file, f"{pointer}/required", schema["required"], others or ABSENT)
+
     def named_schemas(self, schemas: dict[str, Any], pointer: str) -> Iterator[Problem]:
         for name, schema in schemas.items():
-            location = f"{pointer}/{escape_pointer(name)}"
-            reason = name_problem(name)
-            if reason:
-                yield self.problem(location, f"the name {name!r} {reason}")
-            yield from self.schema(schema, location)
+            yield from self.schema(schema, f"{pointer}/{escape_pointer(name)}")
+
+    def removable(self, pointer: str, value: Any, message: str) -> Problem:
+        """Return a problem that a correction solves by removing the value at the pointer."""
+        joint = "" if message.endswith(" or") else ";"
+        return self.problem(
+            pointer, f"{message}{joint} remove it by a correction: {suggest(self.file, pointer, value)}"
+        )
 
     def problem(self, pointer: str, message: str) -> Problem:
         return Problem(self.file, pointer, message)

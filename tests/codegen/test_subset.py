@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import re
+import tomllib
 
 import jsonschema
 import msgspec
 import pytest
 
-from codegen import canonical, subset
+from codegen import canonical, strict_toml, subset
 
 PING = "choria/lifecycle/v1/ping.json"
 MODULE = "lifecycle/v1/ping.py"
@@ -83,6 +86,82 @@ def test_unsupported_schemas_are_refused_with_file_and_location(project, make_ev
     assert result.status == 2
     assert f"{PING}#/properties/field{pointer}: " in result.err
     assert project.bytes() == before
+
+
+def suggested(messages):
+    """Return the corrections that messages suggest, as TOML."""
+    tables = []
+    for start in (found.start() for found in re.finditer(r"\{ file = ", messages)):
+        ends = (found.end() for found in re.finditer(r" \}", messages[start:]))
+        for text in (messages[start : start + end] for end in ends):
+            with contextlib.suppress(tomllib.TOMLDecodeError):
+                tables.append(tomllib.loads(f"x = {text}")["x"] | {"reason": "As suggested."})
+                break
+    return "".join(
+        "[[corrections]]\n" + "".join(f"{key} = {strict_toml.inline(value)}\n" for key, value in table.items())
+        for table in {json.dumps(table): table for table in tables}.values()
+    )
+
+
+COPY = f"a corrected copy in local/{PING}"
+REMEDIED = [
+    *((lambda s, field=field: s["properties"].update(field=field)) for field, _ in REFUSED),
+    lambda s: s.update({"$schema": "http://json-schema.org/draft-07/schema#", "$id": s.pop("id")}),
+    lambda s: s["properties"].update({"class": {"type": "string"}}),
+    lambda s: (s["properties"].update({"class": {"type": "string"}}), s["required"].append("class")),
+    lambda s: s["properties"].update(a={"type": "object", "properties": {"x-y": {}}, "required": ["x-y"]}),
+    lambda s: s.update(title="Ping"),
+    lambda s: s.update(definitions={"a": {"type": "array", "items": {"$ref": "#/definitions/a"}}}),
+]
+
+
+@pytest.mark.parametrize("change", REMEDIED)
+def test_a_refusal_suggests_a_correction_that_works(project, make_event, change):
+    schema = make_event() | {"definitions": {"ok": {"type": "string"}}}
+    change(schema)
+    project.publish(schema)
+    assert project.sync().status == 0
+    corrections = ""
+    for _ in range(4):
+        refused = [line for line in project.run("generate").err.splitlines() if "descriptions.toml" not in line]
+        if not refused:
+            break
+        if "None" in str(schema):
+            assert refused[0].endswith(f"TOML has no null, so ignore the file in upstream.lock and hold {COPY}")
+            return
+        assert all("a correction: { file = " in line for line in refused), refused
+        corrections += suggested("\n".join(refused))
+        project.correct(corrections)
+    assert refused == []
+
+
+def test_a_refusal_of_a_keyword_names_both_places_to_teach(project, make_event):
+    project.publish(make_event(size={"type": "string", "pattern": "^a$"}))
+    assert (
+        f"to do: {PING}#/properties/size/pattern: keyword 'pattern' is not supported; teach it to "
+        "codegen/subset.py and codegen/shape.py, or remove it by a correction: "
+        f'{{ file = "{PING}", pointer = "/properties/size/pattern", expected = "^a$" }}\n'
+    ) in project.sync().out
+
+
+@pytest.mark.parametrize(
+    ("field", "refused"),
+    [({"type": "string", "pattern": "^a"}, "b"), ({"type": "integer", "minimum": 0, "multipleOf": 2}, 3)],
+)
+@pytest.mark.parametrize("required", [True, False])
+def test_a_keyword_that_only_the_subset_knows_is_left_to_the_validator(
+    project, make_event, monkeypatch, field, refused, required
+):
+    monkeypatch.setattr(subset, "KEYWORDS", subset.KEYWORDS | {"pattern", "multipleOf"})
+    for schema in (field, {"type": ["array", "null"], "items": field}):
+        event_schema = make_event(field=schema)
+        event_schema["required"] += ["field"] if required else []
+        project.publish(event_schema)
+        project.describe(event_schema)
+        assert project.generate().status == 0
+        assert "bounds=None," in project.text("registry.py")
+        document = {"protocol": "old:ping:1", "name": "n", "field": refused if schema is field else [refused]}
+        assert not validator(project)(document)
 
 
 @pytest.mark.parametrize(
