@@ -52,8 +52,8 @@ EFFECTS: Final = {
     "now-required": _ALL,
     "no-longer-required": _PYTHON,
     "default-added": _MINOR,
-    # Of a field without `None` before: an optional field is None when it is absent.
     "type-widened": _PYTHON,
+    # The annotation of an optional field accepts None anyway.
     "null-allowed": _MINOR,
     "type-narrowed": _ALL,
     "null-refused": _EVENTS,

@@ -30,7 +30,7 @@ class Problem:
 
     def record(self) -> dict[str, str]:
         """Return the problem as a JSON object."""
-        return {"record": "to do", "path": self.file, "pointer": self.pointer, "text": self.message}
+        return {"record": "to-do", "path": self.file, "pointer": self.pointer, "text": self.message}
 
 
 class ContractError(Exception):

@@ -212,7 +212,7 @@ def test_json_has_one_object_a_line(project, make_event, command):
     }
     file = {"record": "file", "path": "choria/lifecycle/v2/ping.json", "state": "unknown"}
     to_do = {
-        "record": "to do",
+        "record": "to-do",
         "path": PING,
         "pointer": "/properties/size",
         "text": "has no sentence in descriptions.toml",
