@@ -27,7 +27,7 @@ BOUNDED = settings(
     suppress_health_check=list(HealthCheck),
     print_blob=True,
 )
-_VALUES = {"string": "x", "integer": 1, "number": 1.5, "object": {}}
+_VALUES = {"string": "x", "integer": 1, "number": 1.5, "boolean": True, "array": [], "object": {}}
 _OTHERS: dict[str, Any] = {
     "protocol": None,
     "id": UUID,
@@ -46,6 +46,8 @@ def event(protocol: str) -> dict[str, Any]:
 
 def _value(schema: dict[str, Any]) -> object:
     kind = schema.get("type")
+    if "properties" in schema:
+        return {name: _value(schema["properties"][name]) for name in schema["required"]}
     return schema["enum"][0] if "enum" in schema else _VALUES[kind] if isinstance(kind, str) else None
 
 

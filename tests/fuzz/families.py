@@ -45,6 +45,20 @@ NAGIOS: dict[str, object] = {
     "annotations": {},
 }
 
+_AGENT = {name: NAGIOS[name] for name in ("identity", "id", "version", "timestamp", "machine", "name")}
+METRIC: dict[str, object] = _AGENT | {
+    "protocol": "io.choria.machine.watcher.metric.v1.state",
+    "type": "metric",
+    "metrics": {"labels": {}, "metrics": {"queue": 7}, "time": 1795336436},
+}
+MACHINES: dict[str, object] = _AGENT | {
+    "protocol": "io.choria.machine.watcher.machines.v1.state",
+    "type": "machines",
+    "machines": ["mailq"],
+    "previous_outcome": "updated",
+    "previous_run_time": 1387005527,
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
@@ -128,6 +142,11 @@ def _fields(document: dict[str, object], piece: bytes) -> Family:
     return Family(head=_compact(document)[:-1], piece=b"," + piece, tail=b"}")
 
 
+def _metrics(piece: bytes, end: bytes, start: bytes = b"{") -> Family:
+    """Return a family in which the metrics of a metric watcher grow."""
+    return _in(METRIC, "metrics", piece, start=b'{"labels":{},"time":0,"metrics":' + start, end=end + b"}")
+
+
 _STARTUP = _compact(STARTUP)
 _NEXT = _STARTUP[:-1] + b', "'
 _UNCLOSED = _NEXT + b'x": "'
@@ -198,6 +217,12 @@ FAMILIES: dict[str, Family] = {
     "perfdata of wrong values": _list(NAGIOS, "perfdata", b'{"label":1,"value":"x","unit":[]}'),
     "valid perfdata": _list(NAGIOS, "perfdata", b'{"label":"a","value":1,"unit":"s"}'),
     "history of wrong perfdata": _list(NAGIOS, "history", b'{"execute":0,"status":9,"perfdata":[0,{}]}'),
+    "machines": _in(MACHINES, "machines", b'"m",', start=b"[", end=b'"m"]'),
+    "machines of a wrong type": _list(MACHINES, "machines", b"{}"),
+    "metrics": _metrics(b'"k%d":1.5,', b'"":0}'),
+    "metrics of a wrong type": _metrics(b'"k%d":"1",', b'"":0}'),
+    "metrics beyond a double": _metrics(b'"k%d":1e999,', b'"":0}'),
+    "metrics of many digits": _metrics(b"9", b"}", start=b'{"k":'),
     # The envelope.
     "data in base64": Family(head=_STARTUP[:-1] + b', "x": "', piece=b"a", tail=b'"}', base64=True),
     "data in base64, deep": Family(piece=b"[", base64=True),

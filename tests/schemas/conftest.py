@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+import dataclasses
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import pytest
 
@@ -53,6 +54,35 @@ _EXAMPLES: dict[str, dict[str, Any]] = {
     | {"type": "exec", "command": "./monitor.rb", "previous_outcome": "success", "previous_run_time": 1387005527},
     "io.choria.machine.watcher.file.v1.state": _WATCHER
     | {"type": "file", "path": "/etc/motd", "previous_outcome": "changed"},
+    "io.choria.machine.watcher.archive.v1.state": _WATCHER
+    | {
+        "type": "archive",
+        "source": "https://example.net/a.tgz",
+        "creates": "a",
+        "previous_outcome": "unknown",
+        "previous_run_time": 0,
+    },
+    "io.choria.machine.watcher.ccm_manifest.v1.state": _WATCHER
+    | {"type": "ccm_manifest", "previous_outcome": "stable", "previous_run_time": 1387005527},
+    "io.choria.machine.watcher.expression.v1.state": _WATCHER | {"type": "expression", "previous_outcome": "skipped"},
+    # Before the first message: Go's zero time.
+    "io.choria.machine.watcher.gossip.v1.state": _WATCHER
+    | {"type": "gossip", "previous_subject": "", "previous_payload": "", "previous_gossip": -62135596800},
+    "io.choria.machine.watcher.httpswitch.v1.state": _WATCHER
+    | {"type": "httpswitch", "status": "on", "is_on": True, "annotations": {"room": "lab"}},
+    "io.choria.machine.watcher.kv.v1.state": _WATCHER
+    | {"type": "kv", "state": "changed", "bucket": "CFG", "mode": "poll", "key": "web"},
+    "io.choria.machine.watcher.machines.v1.state": _WATCHER
+    | {"type": "machines", "machines": ["mail"], "previous_outcome": "updated", "previous_run_time": 1387005527},
+    "io.choria.machine.watcher.metric.v1.state": _WATCHER
+    | {
+        "type": "metric",
+        "metrics": {"labels": {"format": "choria"}, "metrics": {"choria_runtime_seconds": 0.5}, "time": 1795336436},
+    },
+    "io.choria.machine.watcher.plugins.v1.state": _WATCHER
+    | {"type": "plugins", "plugins": [], "previous_outcome": "unknown", "previous_run_time": 0},
+    "io.choria.machine.watcher.timer.v1.state": _WATCHER
+    | {"type": "timer", "state": "running", "timer": 3_600_000_000_000},
     "io.choria.machine.watcher.schedule.v1.state": _WATCHER | {"type": "schedule", "state": "on"},
     # Before the first check: Go's zero time, and null for missing values.
     "io.choria.machine.watcher.nagios.v1.state": _WATCHER
@@ -81,6 +111,14 @@ def contract(request: pytest.FixtureRequest) -> Contract:
 def document(contract: Contract) -> dict[str, Any]:
     """An event as Choria sends it under this contract, with its keys in Choria's order."""
     return copy.deepcopy(_EXAMPLES[contract.protocol]) | {"protocol": contract.protocol}
+
+
+@pytest.fixture
+def event(contract: Contract, document: dict[str, Any]) -> Any:
+    """That event as an instance of its class, and of the classes nested in it."""
+    kinds = get_type_hints(contract.cls)
+    nested = {name: kind for name, kind in kinds.items() if isinstance(kind, type) and dataclasses.is_dataclass(kind)}
+    return contract.cls(**document | {name: kind(**document[name]) for name, kind in nested.items()})
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ import pydantic
 import pytest
 
 
-def test_msgspec_reads_and_writes(contract, document):
+def test_msgspec_reads_and_writes(contract, document, event):
     text = msgspec.json.encode(document)
     made = msgspec.json.decode(text, type=contract.cls)
-    assert made == contract.cls(**document)
+    assert made == event
     written = json.loads(msgspec.json.encode(made))
     assert written == document
     assert list(written) == [field.name for field in dataclasses.fields(contract.cls)]
@@ -25,10 +25,10 @@ def test_msgspec_reads_and_writes(contract, document):
         msgspec.convert(document | {"protocol": "other"}, contract.cls)
 
 
-def test_pydantic_reads_and_writes(contract, document):
+def test_pydantic_reads_and_writes(contract, document, event):
     adapter = pydantic.TypeAdapter(contract.cls)
     made = adapter.validate_json(json.dumps(document))
-    assert made == contract.cls(**document)
+    assert made == event
     assert type(made) is contract.cls
     assert adapter.dump_python(made) == document
     properties = adapter.json_schema()["properties"]
@@ -38,17 +38,17 @@ def test_pydantic_reads_and_writes(contract, document):
         adapter.validate_python(document | {"protocol": "other"})
 
 
-def test_pydantic_accepts_it_as_a_field(contract, document):
+def test_pydantic_accepts_it_as_a_field(contract, document, event):
     model = pydantic.create_model("Holder", event=(contract.cls, ...))
     made = model.model_validate({"event": document})
-    assert made.event == contract.cls(**document)
+    assert made.event == event
     assert model(event=made.event).event == made.event
 
 
-def test_cattrs_reads_and_writes(contract, document):
+def test_cattrs_reads_and_writes(contract, document, event):
     converter = cattrs.Converter()
     made = converter.structure(document, contract.cls)
-    assert made == contract.cls(**document)
+    assert made == event
     assert converter.unstructure(made) == document
     with pytest.raises(cattrs.BaseValidationError):
         converter.structure(document | {"protocol": "other"}, contract.cls)

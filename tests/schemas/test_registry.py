@@ -10,6 +10,7 @@ import pytest
 import choria_schemas
 from choria_schemas import registry
 from choria_schemas.registry import CONTRACTS, Contract
+from tests.bed.paths import ROOT
 
 
 def test_has_every_contract_under_every_spelling(contract):
@@ -19,9 +20,12 @@ def test_has_every_contract_under_every_spelling(contract):
     assert set(contract.protocols) == set(contract.schema()["properties"]["protocol"]["enum"])
 
 
-def test_has_twelve_spellings_of_lifecycle_events_and_five_of_machines():
+def test_has_both_spellings_of_lifecycle_events_and_every_state_that_choria_sends():
     types = ("alive", "governor", "provisioned", "shutdown", "startup", "upgraded")
-    watchers = ("exec", "file", "nagios", "schedule")
+    watchers = {
+        *("archive", "ccm_manifest", "exec", "expression", "file", "gossip", "httpswitch"),
+        *("kv", "machines", "metric", "nagios", "plugins", "schedule", "timer"),
+    }
     assert set(CONTRACTS) == {
         *(f"io.choria.lifecycle.v1.{name}" for name in types),
         *(f"choria:lifecycle:{name}:1" for name in types),
@@ -38,7 +42,7 @@ def test_is_read_only(contract):
 
 
 def test_a_contract_names_its_source(contract):
-    local = contract.protocol.endswith(".governor")
+    local = (ROOT / "schemas" / "local" / contract.path).exists()
     assert contract.source == ("local" if local else registry.UPSTREAM_COMMIT)
     assert registry.UPSTREAM_REPOSITORY == "https://github.com/choria-io/schemas"
     assert len(registry.UPSTREAM_COMMIT) == 40
@@ -46,7 +50,7 @@ def test_a_contract_names_its_source(contract):
 
 def test_bounds_mark_what_types_do_not_enforce():
     inexact = {contract.class_name for contract in CONTRACTS.values() if contract.bounds != ()}
-    assert inexact == {"Governor", "NagiosState"}
+    assert inexact == {"Governor", "KvState", "MetricState", "NagiosState"}
 
 
 def test_a_contract_lists_its_corrections():

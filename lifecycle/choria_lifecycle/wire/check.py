@@ -153,7 +153,7 @@ def _unknown_protocol(protocol: str, path: str) -> Finding:
 
 @lru_cache(maxsize=64)
 def _suggestion(protocol: str) -> str:
-    """Suggest a lifecycle protocol; not a machine one, as Choria has machine events without a contract."""
+    """Suggest a lifecycle protocol; not a machine one, as a newer Choria may have other watchers."""
     prefix, _, name = protocol.lower().rpartition(".")
     if len(name) > _MAX_NAME or prefix not in ("", PROTOCOL_PREFIX.removesuffix(".")):
         return ""

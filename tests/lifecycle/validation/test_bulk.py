@@ -118,7 +118,10 @@ def test_the_fast_path_and_the_thorough_check_agree_on_kinds() -> None:
     check = check_batch([raw + b"\n" for raw in GOOD], warnings=False, now=NOON)
     assert check.reported == []
     assert check.clean == Counter(check_one(raw, warnings=False, now=NOON)[0] for raw in GOOD)
-    assert {kind.type for kind in check.clean} >= {*lifecycle.EVENT_TYPES, "transition", "exec state"}
+    assert {kind.type for kind in check.clean} >= {
+        *(*lifecycle.EVENT_TYPES, "transition", "exec state", "ccm_manifest state"),
+        *(f"{protocol.split('.')[4]} state" for protocol in CURRENT if ".watcher." in protocol),
+    }
 
 
 def test_documents_after_a_non_ascii_one_are_checked_for_utf_8() -> None:

@@ -99,7 +99,7 @@ def test_invalid_input_is_rejected_with_path_and_rule(raw: bytes, path: str, rul
         "io.choria.lifecycle.v2.startup",
         "io.choria.lifecycleX.v1.startup",
         "io.choria.lifecycle.v1.nosuch",
-        "io.choria.machine.watcher.kv.v1.state",
+        "io.choria.machine.watcher.nonesuch.v1.state",
         "choria:lifecycle:startup:2",
         "something else",
     ],

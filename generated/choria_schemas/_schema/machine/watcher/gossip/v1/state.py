@@ -1,0 +1,36 @@
+# Generated from schemas/local/choria/machine/watcher/gossip/v1/state.json,
+# which upstream does not publish.
+# Do not edit: change the source and run `python -m codegen generate`.
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def schema() -> dict[str, Any]:
+    return {'$schema': 'http://json-schema.org/draft-04/schema#',
+            'id': 'urn:choria-lifecycle:schema:io.choria.machine.watcher.gossip.v1.state',
+            'title': 'io.choria.machine.watcher.gossip.v1.state',
+            'type': 'object',
+            'required': ['protocol',
+                         'identity',
+                         'id',
+                         'version',
+                         'timestamp',
+                         'type',
+                         'machine',
+                         'name',
+                         'previous_subject',
+                         'previous_payload',
+                         'previous_gossip'],
+            'properties': {'protocol': {'type': 'string', 'enum': ['io.choria.machine.watcher.gossip.v1.state']},
+                           'identity': {'type': 'string'},
+                           'id': {'type': 'string'},
+                           'version': {'type': 'string'},
+                           'timestamp': {'type': 'integer'},
+                           'type': {'type': 'string', 'enum': ['gossip']},
+                           'machine': {'type': 'string'},
+                           'name': {'type': 'string'},
+                           'previous_subject': {'type': 'string'},
+                           'previous_payload': {'type': 'string'},
+                           'previous_gossip': {'type': 'integer'}}}

@@ -1,0 +1,17 @@
+# Generated from the files in schemas/ (codegen/package.py).
+# Do not edit: change the source and run `python -m codegen generate`.
+"""The classes of this folder; each one's module is imported on first use."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from choria_schemas.machine.watcher.archive.v1.state import ArchiveState
+else:
+    from choria_schemas.lazy import exports
+
+    __getattr__, __dir__ = exports(
+        globals(),
+        {'ArchiveState': 'state'},
+    )
+
+__all__ = ['ArchiveState']
