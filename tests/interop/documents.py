@@ -361,6 +361,7 @@ def _state(type: str, **fields: Any) -> dict[str, Any]:
 
 
 _EXEC = _state("exec", command="./x", previous_outcome="success", previous_run_time=5)
+_RUN = {"previous_outcome": "unknown", "previous_run_time": 0}
 _NAGIOS = _state(
     "nagios",
     plugin="check",
@@ -422,6 +423,17 @@ def _machine() -> Iterator[Row]:
         "nagios with an unknown unit", _NAGIOS | {"perfdata": [{"label": "a", "value": 1.5, "unit": "h"}]}, "contract"
     )
     yield row("nagios with a time in words", _NAGIOS | {"history": [{"execute": "now", "status": 0}]}, "history-time")
-    yield row("a watcher without a contract", _state("timer", state="running", timer=5), "no-contract")
+    yield row("timer", _state("timer", state="running", timer=5))
+    yield row("timer of type exec", _state("timer", state="running", timer=5) | {"type": "exec"}, "contract")
+    yield row("kv without a key", _state("kv", state="changed", bucket="CFG", mode="poll"))
+    yield row("machines null", _state("machines", machines=None, **_RUN | {"previous_outcome": "updated"}), "contract")
+    yield row("machines of numbers", _state("machines", machines=[1], **_RUN))
+    yield row("httpswitch with is_on 1", _state("httpswitch", status="on", is_on=1, annotations={}))
+    for name, value in (("1e400", 10**400), ("text", "7")):
+        metrics = {"labels": {}, "metrics": {"a": value}, "time": TIME}
+        yield row(f"metric with a value of {name}", _state("metric", metrics=metrics))
+    for time in (2**63 - 1, 2**63):
+        metrics = {"labels": {}, "metrics": {}, "time": time}
+        yield row(f"metric with time {time}", _state("metric", metrics=metrics))
     yield row("an unknown watcher", _state("nosuch"))
     yield row("no protocol", without(_EXEC, "protocol"), type=_EXEC["protocol"])

@@ -206,15 +206,44 @@ _STATES: dict[str, dict[str, Any]] = {
         "annotations": {"team": "mail"},
     },
     "schedule": {"state": "on"},
+    "archive": {
+        "source": "https://example.net/a.tgz",
+        "creates": "a",
+        "previous_outcome": "downloaded",
+        "previous_run_time": 1387005527,
+    },
+    "ccm_manifest": {"previous_outcome": "changes", "previous_run_time": 1387005527},
+    "expression": {"previous_outcome": "success_when"},
+    "gossip": {"previous_subject": "gossip", "previous_payload": "hello", "previous_gossip": TIME - 60},
+    "httpswitch": {"status": "on", "is_on": True, "annotations": {"room": "lab"}},
+    "kv": {"state": "changed", "bucket": "CFG", "key": "web", "mode": "poll"},
+    "machines": {"machines": ["mail", "web"], "previous_outcome": "updated", "previous_run_time": 1387005527},
+    "metric": {
+        "metrics": {
+            "labels": {"format": "choria"},
+            "metrics": {"choria_runtime_seconds": 0.25, "unsent": 7.5},
+            "time": TIME - 60,
+        }
+    },
+    "plugins": {"plugins": ["mail"], "previous_outcome": "unchanged", "previous_run_time": 1387005527},
+    "timer": {"state": "running", "timer": 3_600_000_000_000},
 }
 
-# The states of these watchers have no contract: they are recognised as unknown, not as invalid, and not read.
-_FOREIGN: dict[str, dict[str, Any]] = {
+# The properties of a watcher that has just started.
+_PROPERTIES: dict[str, dict[str, Any]] = {
+    "exec": {"command": "./monitor.rb"},
+    "file": {"path": "/etc/motd"},
+    "nagios": {"plugin": "check_mailq"},
+    "schedule": {"schedules": ["0 8 * * *"]},
     "archive": {"source": "https://example.net/a.tgz", "creates": "a", "target": "/opt", "checksum": "0" * 64},
+    "ccm_manifest": {"manifest_file": "/etc/manifest.yaml"},
     "expression": {"success_when": "true"},
     "gossip": {"subject": "gossip", "payload": "hello"},
     "httpswitch": {},
+    "kv": {"bucket": "CFG", "key": "web"},
+    "machines": {"data_item": "machines"},
     "metric": {"command": "./metric.sh"},
+    "plugins": {"data_item": "plugins"},
     "timer": {"timer": "1h"},
 }
 
@@ -224,7 +253,7 @@ def machine() -> Iterator[Exchange]:
 
     def one(name: str, type: str, values: dict[str, Any], *, fresh: bool = False, **differs: str) -> Exchange:
         base = dict(_AGENT)
-        if type == "nagios":
+        if type == "nagios" or "key" in values or "key" in values.get("properties", {}):
             differs = {"body": "order"} | differs
         if fresh:
             base["name"] = "watch"
@@ -255,22 +284,22 @@ def machine() -> Iterator[Exchange]:
     yield one("whole numbers among floats", "nagios", nagios | {"runtime": 2.0}, body="order-and-floats")
     yield one("nothing measured", "nagios", nagios | {"perfdata": None, "history": [], "annotations": None})
     yield one("a huge number of nanoseconds", "exec", _STATES["exec"] | {"previous_run_time": 2**63 - 1})
-    properties: dict[str, dict[str, Any]] = {
-        "exec": {"command": "./monitor.rb"},
-        "file": {"path": "/etc/motd"},
-        "nagios": {"plugin": "check_mailq"},
-        "schedule": {"schedules": ["0 8 * * *"]},
-    }
-    for kind, wanted in properties.items():
-        differs = {"body": "order-and-floats"} if kind == "nagios" else {}
+    metrics: dict[str, Any] = {"labels": {_UNICODE: _UNICODE}, "metrics": {_UNICODE: 7.5}, "time": TIME}
+    yield one("names beyond ASCII", "metric", {"metrics": metrics})
+    yield one(
+        "whole numbers among floats", "metric", {"metrics": metrics | {"metrics": {"unsent": 7.0}}}, body="floats"
+    )
+    yield one("no labels", "metric", {"metrics": metrics | {"labels": None}})
+    yield one("names beyond ASCII", "machines", _STATES["machines"] | {"machines": [_UNICODE, ""]})
+    yield one("no key", "kv", {name: value for name, value in _STATES["kv"].items() if name != "key"})
+    for kind, wanted in _PROPERTIES.items():
+        differs = {"nagios": {"body": "order-and-floats"}, "metric": {"body": "floats"}}.get(kind, {})
         yield one("a watcher that has just started", kind, {"properties": wanted}, fresh=True, **differs)
-    for kind, wanted in _FOREIGN.items():
-        yield one("a watcher that has just started", kind, {"properties": wanted}, fresh=True, codes="no-contract")
 
 
 _AGENT_TEXTS = {
     *("identity", "id", "version", "machine", "transition", "from_state", "to_state"),
-    *("command", "path", "plugin", "output"),
+    *("command", "path", "plugin", "output", "source", "creates", "previous_subject", "previous_payload", "bucket"),
 }
 
 

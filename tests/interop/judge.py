@@ -74,7 +74,7 @@ def build(fields: dict[str, Any]) -> Any:
     contract = CONTRACTS.get(fields["protocol"])
     if contract is None:
         return None
-    if "perfdata" in fields:
+    if "perfdata" in fields or "metrics" in fields:
         return msgspec.convert(fields, contract.cls)  # contains nested classes
     return contract.cls(**fields)
 

@@ -4,7 +4,8 @@ REASONS = {
     # events made on one side and read on the other
     "escapes": "Go writes <, >, &, U+2028 and U+2029 as \\u escapes, which JSON allows; here they stay as they are.",
     "short-escapes": "Go's envelopes have \\u0008 and \\u000c where this side writes the shorter \\b and \\f.",
-    "order": "Go orders the keys of measurements, and history and annotations, differently; JSON has no order.",
+    "order": "Go orders the keys of measurements, and fields that may be absent, differently; JSON has no order.",
+    "floats": "Go writes a whole number among floats as 0 and Python as 0.0; JSON has one kind of number.",
     "order-and-floats": (
         "Besides the order of keys, Go writes a whole number among floats as 0 and Python as 0.0; JSON has one kind."
     ),
@@ -16,7 +17,6 @@ REASONS = {
     "shown": "Go shows text unchanged; here characters that are not plainly visible are escaped.",
     "stage-dropped": "Go silently drops an unknown stage, and sends the event without one.",
     "no-governor": "Go makes and sends an event that Go itself refuses to read.",
-    "no-contract": "There is no contract for the states of this watcher; decode raises UnknownProtocol.",
     # any document
     "utf-8": "Go replaces invalid UTF-8 by U+FFFD and reads on; here a document that is not UTF-8 is refused.",
     "half-pair": "Go replaces half of a surrogate pair by U+FFFD; here it is refused, as it is not a character.",

@@ -10,14 +10,18 @@ import (
 	notifier "github.com/choria-io/go-choria/aagent/notifiers/choria"
 	"github.com/choria-io/go-choria/aagent/watchers"
 	archive "github.com/choria-io/go-choria/aagent/watchers/archivewatcher"
+	"github.com/choria-io/go-choria/aagent/watchers/ccmmanifestwatcher"
 	"github.com/choria-io/go-choria/aagent/watchers/execwatcher"
 	"github.com/choria-io/go-choria/aagent/watchers/expressionwatcher"
 	"github.com/choria-io/go-choria/aagent/watchers/filewatcher"
 	"github.com/choria-io/go-choria/aagent/watchers/gossipwatcher"
 	"github.com/choria-io/go-choria/aagent/watchers/httpswitchwatcher"
+	"github.com/choria-io/go-choria/aagent/watchers/kvwatcher"
+	machines "github.com/choria-io/go-choria/aagent/watchers/machineswatcher"
 	"github.com/choria-io/go-choria/aagent/watchers/metricwatcher"
 	"github.com/choria-io/go-choria/aagent/watchers/nagioswatcher"
 	"github.com/choria-io/go-choria/aagent/watchers/plugin"
+	"github.com/choria-io/go-choria/aagent/watchers/pluginswatcher"
 	"github.com/choria-io/go-choria/aagent/watchers/schedulewatcher"
 	"github.com/choria-io/go-choria/aagent/watchers/timerwatcher"
 	cloudevents "github.com/cloudevents/sdk-go/v2"
@@ -30,10 +34,11 @@ var constructors = map[string]model.WatcherConstructor{}
 
 func init() {
 	for _, p := range []*plugin.WatcherPlugin{
-		archive.ChoriaPlugin(), execwatcher.ChoriaPlugin(), expressionwatcher.ChoriaPlugin(),
-		filewatcher.ChoriaPlugin(), gossipwatcher.ChoriaPlugin(), httpswitchwatcher.ChoriaPlugin(),
-		metricwatcher.ChoriaPlugin(), nagioswatcher.ChoriaPlugin(), schedulewatcher.ChoriaPlugin(),
-		timerwatcher.ChoriaPlugin(),
+		archive.ChoriaPlugin(), ccmmanifestwatcher.ChoriaPlugin(), execwatcher.ChoriaPlugin(),
+		expressionwatcher.ChoriaPlugin(), filewatcher.ChoriaPlugin(), gossipwatcher.ChoriaPlugin(),
+		httpswitchwatcher.ChoriaPlugin(), kvwatcher.ChoriaPlugin(), machines.ChoriaPlugin(),
+		metricwatcher.ChoriaPlugin(), nagioswatcher.ChoriaPlugin(), pluginswatcher.ChoriaPlugin(),
+		schedulewatcher.ChoriaPlugin(), timerwatcher.ChoriaPlugin(),
 	} {
 		constructor := p.PluginInstance().(model.WatcherConstructor)
 		constructors[p.Name] = constructor
@@ -67,6 +72,7 @@ func (a *agent) TimeStampSeconds() int64       { return a.values.Timestamp }
 func (a *agent) Name() string                  { return a.values.Machine }
 func (a *agent) Directory() string             { return "/" }
 func (a *agent) TextFileDirectory() string     { return "" }
+func (a *agent) SignerKey() string             { return "" }
 func (a *agent) Infof(string, string, ...any)  {}
 func (a *agent) Debugf(string, string, ...any) {}
 
