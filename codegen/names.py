@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _PART = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _VERSION = re.compile(r"v[0-9]+", re.ASCII)
 # Names of the generated package itself, which a family of the same name would shadow.
-_RESERVED = frozenset({"registry", *templates.__all__})
+_RESERVED = frozenset({"events", "registry", *templates.__all__})
 
 
 def check(paths: Sequence[str]) -> list[Problem]:

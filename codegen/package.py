@@ -28,6 +28,7 @@ def render(contracts: ContractSet) -> dict[str, bytes]:
         text = (_TEMPLATES / template).read_text(encoding="utf-8")
         files[template] = f"{_header(f'codegen/templates/{template}')}{text}"
     files["registry.py"] = _registry(contracts)
+    files["events.py"] = _events(contracts)
     for contract in contracts.all:
         header = _header(_origin(contract))
         module = f"{names.module_path(contract.path)}.py"
@@ -84,6 +85,33 @@ if TYPE_CHECKING:
 
 __all__ = {pprint.pformat(list(exported), width=108, compact=True)}
 '''
+
+
+def _events(contracts: ContractSet) -> str:
+    """Return the module with the union of each family's classes, which type checkers need by name."""
+    families: dict[str, list[str]] = defaultdict(list)
+    for contract in contracts.all:
+        module = f"{NAME}.{names.module_path(contract.path).replace('/', '.')}"
+        families[module.split(".")[1]].append(f"{module}.{names.class_name(contract.path)}")
+    unions = {f"{names.pascal_case(family)}Event": members for family, members in sorted(families.items())}
+    imports = "".join(f"import {member.rpartition('.')[0]}\n" for members in families.values() for member in members)
+    aliases = "".join(
+        f'''
+{name}: TypeAlias = (
+    {f"{chr(10)}    | ".join(members)}
+)
+"""An event of a contract in {NAME}.{members[0].split(".")[1]}."""
+'''
+        for name, members in unions.items()
+    )
+    header = _header(f"the files in schemas/ (codegen/{Path(__file__).name})")
+    return f'''{header}"""The classes of all events, in one union for each family."""
+
+from typing import TypeAlias
+
+{imports}
+__all__ = {list(unions)!r}
+{aliases}'''
 
 
 def _registry(contracts: ContractSet) -> str:

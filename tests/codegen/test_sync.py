@@ -226,7 +226,7 @@ def test_a_path_that_cannot_become_a_module_is_refused(synced, make_event, name)
     assert result.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("family", ["schema", "registry"])
+@pytest.mark.parametrize("family", ["events", "schema", "registry"])
 def test_a_family_that_shadows_a_name_of_the_package_is_refused(project, make_event, family):
     lock_file = project.schemas / "upstream.lock"
     lock_file.write_text(lock_file.read_text().replace("choria/lifecycle/v1/*.json", "choria/*/v1/*.json"))

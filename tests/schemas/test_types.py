@@ -10,6 +10,7 @@ import pickle
 import sys
 import tomllib
 from importlib import import_module
+from typing import get_args
 
 import pytest
 
@@ -67,6 +68,18 @@ def test_every_class_is_listed_here():
     from choria_schemas.registry import CONTRACTS
 
     assert {contract.cls.__name__ for contract in CONTRACTS.values()} == set(GO_ORDER)
+
+
+def test_the_union_of_a_family_has_the_class_of_each_contract():
+    from choria_schemas import events
+    from choria_schemas.registry import CONTRACTS
+
+    unions = {name.removesuffix("Event").lower(): getattr(events, name) for name in events.__all__}
+    families = {contract.path.split("/")[1] for contract in CONTRACTS.values()}
+    assert {family: set(get_args(union)) for family, union in unions.items()} == {
+        family: {contract.cls for contract in CONTRACTS.values() if contract.path.startswith(f"choria/{family}/")}
+        for family in families
+    }
 
 
 def test_fields_are_in_the_order_of_go(contract, document):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from functools import cache, lru_cache
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import msgspec
 
@@ -31,13 +31,7 @@ from choria_lifecycle.wire.quick import (
 from choria_schemas.registry import CONTRACTS
 
 if TYPE_CHECKING:
-    from choria_schemas.machine.v1 import Transition
-    from choria_schemas.machine.watcher.exec.v1 import ExecState
-    from choria_schemas.machine.watcher.file.v1 import FileState
-    from choria_schemas.machine.watcher.nagios.v1 import NagiosState
-    from choria_schemas.machine.watcher.schedule.v1 import ScheduleState
-
-    MachineEvent: TypeAlias = Transition | ExecState | FileState | NagiosState | ScheduleState
+    from choria_schemas.events import MachineEvent as MachineEvent
 
 __all__ = ["decode", "encode", "parse"]
 
