@@ -155,13 +155,13 @@ _BOUNDS = {
 }
 
 
-def bounds(schema: dict[str, Any]) -> tuple[tuple[str, str, float], ...] | None:
+def bounds(schema: dict[str, Any]) -> tuple[tuple[str, str, int | float], ...] | None:
     """Return the bounds that make up the whole schema together with the types, as (field, keyword, bound).
 
     Returns:
         Empty if the types alone enforce the schema; None if only the validator does.
     """
-    found: list[tuple[str, str, float]] = []
+    found: list[tuple[str, str, int | float]] = []
     unbounded = {}
     for name, member in schema["properties"].items():
         type_ = member.get("type")

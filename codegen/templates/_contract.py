@@ -28,7 +28,7 @@ class Contract:
     """The path of the schema, such as "choria/lifecycle/v1/startup.json"."""
     source: str
     """The upstream commit of the schema, or "local" if upstream does not publish one."""
-    bounds: tuple[tuple[str, str, float], ...] | None
+    bounds: tuple[tuple[str, str, int | float], ...] | None
     """The bounds that the types of `cls` do not enforce, as (field, keyword, bound); None if only `violations` can."""
     corrections: tuple[tuple[str, str], ...]
     """The differences from upstream's schema, as (JSON pointer, reason)."""

@@ -38,7 +38,7 @@ _ALL: Final = (
         schema_id='urn:choria-lifecycle:schema:io.choria.lifecycle.v1.governor',
         path='choria/lifecycle/v1/governor.json',
         source='local',
-        bounds=(('governor', 'minLength', 1), ('sequence', 'minimum', 0)),
+        bounds=(('governor', 'minLength', 1), ('sequence', 'minimum', 0), ('sequence', 'maximum', 18446744073709551615)),
         corrections=(),
         class_name='Governor',
     ),

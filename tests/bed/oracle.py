@@ -1,8 +1,8 @@
 """An independent verdict on documents, which shares no code with the library.
 
 Strict JSON from the standard library, then jsonschema's Draft4Validator on the corrected schema, the formal schema of
-CloudEvents 1.0, and the few rules of this project: integers within 64 bits as in Go, limits on size and depth, and an
-envelope that agrees with its data.
+CloudEvents 1.0, and the few rules of this project: integers within 64 bits as in Go, signed unless the schema sets a
+bound; limits on size and depth; and an envelope that agrees with its data.
 """
 
 from __future__ import annotations
@@ -125,12 +125,14 @@ def _event(event: dict[str, Any]) -> str:
     if not _validator(event["protocol"]).is_valid(event):
         raise Refused
     for name, wanted in schema["properties"].items():
-        _numbers(event.get(name), is_integer="integer" in wanted.get("type", ()))
+        is_integer = "integer" in wanted.get("type", ())
+        _numbers(event.get(name), is_integer=is_integer, low=wanted.get("minimum"), high=wanted.get("maximum"))
     return VALID
 
 
-def _numbers(value: Any, *, is_integer: bool) -> None:
-    if is_integer and isinstance(value, int) and not -(2**63) <= value <= 2**63 - 1:
+def _numbers(value: Any, *, is_integer: bool, low: int | None = None, high: int | None = None) -> None:
+    least, most = -(2**63) if low is None else low, 2**63 - 1 if high is None else high
+    if is_integer and isinstance(value, int) and not least <= value <= most:
         raise Refused
     if isinstance(value, float) and math.isinf(value):
         raise Refused

@@ -22,7 +22,7 @@ TEXTS = st.one_of(
 )
 INTEGERS = st.one_of(
     st.integers(-(2**31), 2**33),
-    st.sampled_from([0, -1, 2**53 + 1, 2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 2**64, 10**25, 10**400]),
+    st.sampled_from([0, -1, 2**53 + 1, 2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 2**64 - 1, 2**64, 10**25, 10**400]),
 )
 FLOATS = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.sampled_from([1.0, -0.0, 1e300, 5e-324]))
 ANYTHING = st.recursive(

@@ -29,7 +29,6 @@ REASONS = {
     "old-spelling": "Go can parse the old spelling, but its format detection refuses it; here both are read.",
     "two-protocols": "Go takes the type from the first protocol and the value from the last; here the last one counts.",
     "stage": "Go reads any event_type; the contract has four.",
-    "signed": "A sequence is a signed 64-bit integer here, like all integers of the contract; Go's is unsigned.",
     # the envelope
     "required": "Go checks only the parts of an envelope that it uses; here all that CloudEvents 1.0 requires.",
     "both-data": "Go takes the later of data and data_base64; CloudEvents allows one of them.",

@@ -53,6 +53,11 @@ def test_bounds_mark_what_types_do_not_enforce():
     assert inexact == {"Governor", "KvState", "MetricState", "NagiosState"}
 
 
+def test_a_bound_beyond_a_double_is_exact():
+    bounds = {bound[:2]: bound[2] for bound in CONTRACTS["io.choria.lifecycle.v1.governor"].bounds}
+    assert repr(bounds["sequence", "maximum"]) == "18446744073709551615"
+
+
 def test_a_contract_lists_its_corrections():
     corrected = {
         contract.class_name: [pointer for pointer, _ in contract.corrections] for contract in CONTRACTS.values()

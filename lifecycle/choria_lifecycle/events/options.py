@@ -18,6 +18,8 @@ from choria_lifecycle.errors import OptionError
 from choria_lifecycle.events.event import EVENT_CLASSES, Governor, type_name
 from choria_lifecycle.support.ids import uuid4
 from choria_lifecycle.support.text import quoted, safe
+from choria_schemas.lifecycle.v1.governor import PROTOCOL
+from choria_schemas.registry import CONTRACTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -103,6 +105,11 @@ _match_token = re.compile(r"[A-Za-z0-9_-]{1,128}").fullmatch
 GOVERNOR_EVENT_TYPES: Final[tuple[str, ...]] = get_args(get_type_hints(Governor)["event_type"])
 """The values of `event_type` in a governor event."""
 
+# Exact integers: a double has only 53 bits.
+_BOUNDS: Final = {(name, keyword): bound for name, keyword, bound in CONTRACTS[PROTOCOL].bounds or ()}
+_MIN_SEQUENCE: Final = _BOUNDS["sequence", "minimum"]
+_MAX_SEQUENCE: Final = _BOUNDS["sequence", "maximum"]
+
 
 # A fleet has few components and many events: a hit takes a third of the time of the match.
 @lru_cache(maxsize=256)
@@ -131,15 +138,16 @@ def _check_text(value: object) -> str | None:
     return None
 
 
-def _check_integer(value: object) -> str | None:
+def _check_integer(value: object, high: float = 2**63 - 1) -> str | None:
     if not isinstance(value, int) or isinstance(value, bool):
         return f"must be an integer, not {quoted(value)}"
-    return None if -(2**63) <= value < 2**63 else "must fit into 64 bits"
+    return None if -(2**63) <= value <= high else "must fit into 64 bits"
 
 
 def _check_sequence(value: object) -> str | None:
-    problem = _check_integer(value)
-    return problem or ("must not be negative" if isinstance(value, int) and value < 0 else None)
+    if isinstance(value, int) and not isinstance(value, bool) and value < _MIN_SEQUENCE:
+        return "must not be negative"
+    return _check_integer(value, _MAX_SEQUENCE)
 
 
 def _check_event_type(value: object) -> str | None:
@@ -216,7 +224,7 @@ def event_factory(cls: type[E], protocol: str) -> Callable[[dict[str, Any]], E]:
             given -= "sequence" in options
             if (
                 type(sequence) is not int
-                or not 0 <= sequence < 2**63
+                or not _MIN_SEQUENCE <= sequence <= _MAX_SEQUENCE
                 or options["event_type"] not in GOVERNOR_EVENT_TYPES
             ):
                 return make_checked(options)

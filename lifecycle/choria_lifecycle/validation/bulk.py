@@ -272,7 +272,8 @@ def _event_fields(contract: Contract) -> dict[str, Any] | None:
             continue
         bounds = {_META_KEYWORDS[keyword]: bound for field_, keyword, bound in contract.bounds if field_ == name}
         if kind is int:
-            bounds = {"ge": -(2**63), "le": 2**63 - 1} | bounds
+            # msgspec's bounds are signed integers; the few larger values take the thorough check.
+            bounds = {"ge": max(bounds.get("ge", -(2**63)), -(2**63)), "le": min(bounds.get("le", 2**63), 2**63 - 1)}
         elif contract.schema()["properties"][name].get("type") != "string":
             return None
         meta: Any = msgspec.Meta

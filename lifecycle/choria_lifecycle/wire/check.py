@@ -274,11 +274,14 @@ def _number_hint(kinds: str, value: object) -> str:
 
 
 def _range_violations(properties: Mapping[str, Any], parsed: ParsedDocument) -> Iterator[Finding]:
-    """Find numbers that JSON and the schemas allow, but Go cannot hold: beyond 64 bits, or beyond a double."""
+    """Find numbers that JSON and the schemas allow, but Go cannot hold: beyond 64 bits, or beyond a double.
+
+    An integer is signed unless the schema sets a bound, which then is the limit; the validator enforces it.
+    """
     for name, wanted in properties.items():
         value, path = parsed.data.get(name), f"{parsed.path}.{name}"
         if isinstance(value, int) and "integer" in wanted.get("type", ()):
-            if not -(2**63) <= value < 2**63:
+            if (value < -(2**63) and "minimum" not in wanted) or (value >= 2**63 and "maximum" not in wanted):
                 yield _out_of_range(value, path, f"64 bits, {-(2**63)} to {2**63 - 1}")
             continue
         if isinstance(value, str):

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import cache
 from math import inf
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from choria_lifecycle.events.event import Event
     from choria_schemas.registry import Contract
 
+    # The lower bound, the getter of the value, and the upper bound. Integers are exact, as doubles have only 53 bits.
+    _Range: TypeAlias = tuple[int | float, Callable[[Any], Any], int | float]
 
 __all__ = [
     "CURRENT_PROTOCOLS",
@@ -91,7 +93,7 @@ def _event_in(envelope: Envelope[Any, Any, Any]) -> Any:
 def _bounds_check(protocol: str, skip: str = "") -> Callable[[Any], bool] | None:
     """Return a check of the bounds that the types do not enforce, or None for a contract without them.
 
-    Integers have 64 bits, as in Go; some values and lengths are bounded by the schema.
+    Some values and lengths are bounded by the schema; integers are signed and have 64 bits where it sets no bound.
 
     Args:
         protocol: the protocol, in any spelling.
@@ -103,15 +105,15 @@ def _bounds_check(protocol: str, skip: str = "") -> Callable[[Any], bool] | None
     contract = CONTRACTS[protocol]
     if contract.bounds is None:
         raise LookupError
-    values: list[tuple[float, Callable[[Any], Any], float]] = []
-    lengths: list[tuple[float, Callable[[Any], Any], float]] = []
+    values: list[_Range] = []
+    lengths: list[_Range] = []
     for name, wanted in contract.schema()["properties"].items():
         if name == skip:
             continue
         bounds = {keyword: bound for field, keyword, bound in contract.bounds if field == name}
         if "integer" in wanted.get("type", ()):
-            low, high = bounds.get("minimum", -(2**63)), bounds.get("maximum", 2**63 - 1)
-            values.append((max(low, -(2**63)), attrgetter(name), min(high, 2**63 - 1)))
+            limits: dict[str, int | float] = {"minimum": -(2**63), "maximum": 2**63 - 1, **bounds}
+            values.append((limits["minimum"], attrgetter(name), limits["maximum"]))
         elif bounds.keys() & {"minimum", "maximum"}:
             values.append((bounds.get("minimum", -inf), attrgetter(name), bounds.get("maximum", inf)))
         elif bounds:
@@ -119,9 +121,7 @@ def _bounds_check(protocol: str, skip: str = "") -> Callable[[Any], bool] | None
     return _within(values, lengths) if values or lengths else None
 
 
-def _within(
-    values: list[tuple[float, Callable[[Any], Any], float]], lengths: list[tuple[float, Callable[[Any], Any], float]]
-) -> Callable[[Any], bool]:
+def _within(values: list[_Range], lengths: list[_Range]) -> Callable[[Any], bool]:
     def within(event: Any) -> bool:
         return all(low <= get(event) <= high for low, get, high in values) and all(
             low <= len(get(event)) <= high for low, get, high in lengths

@@ -98,7 +98,8 @@ def test_governor_options() -> None:
     assert lifecycle.governor(**OPTIONS["governor"]).sequence == 0
     assert lifecycle.governor(**OPTIONS["governor"], sequence=10).sequence == 10
     assert lifecycle.governor(**OPTIONS["governor"], sequence=None).sequence == 0
-    for wrong in (-1, True, "1", 1.0, 2**63):
+    assert lifecycle.governor(**OPTIONS["governor"], sequence=2**64 - 1).sequence == 2**64 - 1
+    for wrong in (-1, True, "1", 1.0, 2**64):
         with pytest.raises(OptionError, match="sequence must") as caught:
             lifecycle.new("governor", **OPTIONS["governor"], sequence=wrong)
         assert caught.value.invalid == ("sequence",)

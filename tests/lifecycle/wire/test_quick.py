@@ -64,8 +64,17 @@ def test_any_layout_is_parsed(changes: dict[str, Any], separators: tuple[str, st
         assert all(finding.severity == "warning" for finding in lifecycle.validate(raw))
 
 
+@pytest.mark.parametrize("sequence", [0, 2**63 - 1, 2**63, 2**64 - 1])
+@pytest.mark.parametrize("format", list(Format))
+def test_a_sequence_has_all_64_bits(sequence: int, format: Format) -> None:
+    event = make_event("governor", sequence=sequence)
+    raw = codec.encode(event, format)
+    assert lifecycle.parse(raw) == codec.decode(raw) == event
+    assert lifecycle.validate(raw) == []
+
+
 @pytest.mark.parametrize(
-    "changes", [{"sequence": -1}, {"governor": ""}, {"event_type": "timeout"}, {"sequence": 2**63}, {"sequence": 1.0}]
+    "changes", [{"sequence": -1}, {"governor": ""}, {"event_type": "timeout"}, {"sequence": 2**64}, {"sequence": 1.0}]
 )
 @pytest.mark.parametrize("format", list(Format))
 def test_rules_beyond_the_types_are_checked(changes: dict[str, Any], format: Format) -> None:

@@ -20,5 +20,5 @@ def schema() -> dict[str, Any]:
                            'component': {'type': 'string'},
                            'timestamp': {'type': 'integer'},
                            'governor': {'type': 'string', 'minLength': 1},
-                           'sequence': {'type': 'integer', 'minimum': 0},
+                           'sequence': {'type': 'integer', 'minimum': 0, 'maximum': 18446744073709551615},
                            'event_type': {'type': 'string', 'enum': ['enter', 'exit', 'timeouts', 'eviction']}}}
