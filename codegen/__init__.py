@@ -7,7 +7,7 @@ Nothing in here ships. The modules, in the order in which a schema passes throug
     upstream      read upstream's files from a git repository or a plain folder
     strict_json   decode JSON, rejecting everything ambiguous
     canonical     the stored form of a contract, checked against its metaschema
-    lock          which files are taken, which are ignored on purpose
+    lock          the files that are used, and those ignored on purpose
     sync          an update in one step that succeeds or changes nothing
     corrections   differences between upstream's schemas and what Choria sends
     subset        the closed list of keywords and names that can be translated
@@ -24,4 +24,6 @@ and what describes a change of the contract:
     changes       each kind of change, and whom it breaks
     comparison    find the changes between two sets of contracts
     readback      the contracts that the generated package holds
+
+All of them use `problems`; `strict_toml` reads the files written by hand, and `names` derives module and class names.
 """

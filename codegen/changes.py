@@ -27,8 +27,8 @@ class Effect(NamedTuple):
     """The consequences of one kind of change.
 
     Attributes:
-        breaks: Whom it breaks.
-        step: The step of the version number that it demands.
+        breaks: whom it breaks.
+        step: the step of the version number that it demands.
     """
 
     breaks: tuple[str, ...]
@@ -92,11 +92,11 @@ class Change:
     """One change of a contract.
 
     Attributes:
-        path: The path of the schema.
-        event: The event type, by the title of its schema.
-        field: The field, such as `history[].status`; empty for the event as a whole.
-        kind: A key of `EFFECTS`.
-        text: The change in words.
+        path: the path of the schema.
+        event: the event type, by the title of its schema.
+        field: the field, such as `history[].status`; empty for the event as a whole.
+        kind: a key of `EFFECTS`.
+        text: the change in words.
         in_python: False if the generated classes do not show the place, such as the type of unnamed fields.
     """
 

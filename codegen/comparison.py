@@ -33,7 +33,7 @@ def compare(before: ContractSet, after: ContractSet) -> list[Change]:
     """Return the changes between two sets of contracts, which need not be translatable.
 
     Raises:
-        ContractError: The references of a schema expand without a reasonable end.
+        ContractError: the references of a schema expand without a reasonable end.
     """
     old_contracts = {contract.path: contract for contract in before.all}
     new_contracts = {contract.path: contract for contract in after.all}

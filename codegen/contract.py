@@ -32,11 +32,11 @@ class EffectiveContract:
     """The contract in force for one event type: a local schema, or upstream's with the corrections applied.
 
     Attributes:
-        path: Upstream's path of the schema, or the equivalent path of a local one.
-        schema: The corrected schema in canonical form.
-        blob: The git blob id of upstream's file, or "" for a local contract.
-        corrections: The applied corrections as (pointer, reason).
-        descriptions: The sentences, by the pointer of the object that they describe.
+        path: upstream's path of the schema, or the equivalent path of a local one.
+        schema: the corrected schema in canonical form.
+        blob: the git blob id of upstream's file, or "" for a local contract.
+        corrections: the applied corrections as (pointer, reason).
+        descriptions: the sentences, by the pointer of the object that they describe.
     """
 
     path: str
@@ -91,7 +91,7 @@ def read(schemas: Path) -> tuple[ContractSet, tuple[Problem, ...]]:
         longer applies is left out, and an upstream schema replaces a local one of the same path.
 
     Raises:
-        ContractError: The lock, the corrections or a schema cannot be read, so that there is nothing to compare.
+        ContractError: the lock, the corrections or a schema cannot be read, so that there is nothing to compare.
     """
     locked = lock.read(schemas)
     problems: list[Problem] = []

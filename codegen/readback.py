@@ -21,7 +21,7 @@ def read(package: Path) -> ContractSet:
     """Return the contracts of a generated package; empty if there is no package.
 
     Raises:
-        ContractError: The package was edited, or written by another version of codegen.
+        ContractError: the package was edited, or written by another version of codegen.
     """
     if not (package / "registry.py").exists():
         return ContractSet("", "", ())

@@ -76,7 +76,7 @@ def inline(value: Any) -> str:
     """Return a JSON value as inline TOML.
 
     Raises:
-        ValueError: The value has a null, which TOML does not have.
+        ValueError: the value has a null, which TOML does not have.
     """
     if value is None:
         raise ValueError("TOML has no null")

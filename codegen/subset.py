@@ -162,7 +162,7 @@ class _SubsetChecker:
             if applicator in schema and type_ not in (types if isinstance(types, list) else [types]):
                 message = f"requires the type {type_!r}"
                 yield self.removable(f"{pointer}/{applicator}", schema[applicator], message)
-        # In draft-04 it has a meaning only beside a list of items, which is refused.
+        # In draft-04 it has a meaning only beside a list of items, which is rejected.
         if not isinstance(schema.get("additionalItems", False), bool):
             message = "is a schema, which has no effect here"
             yield self.removable(f"{pointer}/additionalItems", schema["additionalItems"], message)

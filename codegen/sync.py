@@ -21,12 +21,12 @@ class SyncPlan:
     """The result of comparing schemas/ with upstream; nothing is written yet.
 
     Attributes:
-        commit: Upstream's commit.
-        changes: The changes of the contract.
-        unknown: Upstream's files that are neither used nor ignored.
-        edited: Files in schemas/ that differ from what the last sync wrote.
-        problems: What must be fixed after the update, such as missing sentences, before `generate` accepts the folder.
-        writes: The bytes to write by path below schemas/; None removes the file.
+        commit: upstream's commit.
+        changes: the changes of the contract.
+        unknown: upstream's files that are neither used nor ignored.
+        edited: files in schemas/ that differ from what the last sync wrote.
+        problems: what must be fixed after the update, such as missing sentences, before `generate` accepts the folder.
+        writes: the bytes to write by path below schemas/; None removes the file.
     """
 
     commit: str

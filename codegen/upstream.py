@@ -78,8 +78,8 @@ def extract(repository: Path, revision: str, folder: str, target: Path) -> None:
     """Write a folder as it was at a revision to `target`, without touching the working tree.
 
     Raises:
-        UsageError: The repository does not have the revision, or the revision does not have the folder.
-        ContractError: A file is not a regular file, or too large.
+        UsageError: the repository does not have the revision, or the revision does not have the folder.
+        ContractError: a file is not a regular file, or too large.
     """
     _check_argument("--against", revision)
     commit = _git(repository, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
@@ -93,7 +93,7 @@ def extract(repository: Path, revision: str, folder: str, target: Path) -> None:
 
 
 def _check_argument(option: str, text: str) -> None:
-    # git would take a leading dash for an option.
+    # git would read a leading dash as an option.
     if text.startswith("-") or not text.isprintable() or not text.strip():
         raise UsageError(f"{option} {text!r} is not usable: it must be one line, not empty, and not begin with a dash")
 
