@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ import nats as nats_py
 from choria_lifecycle.demo import embedded
 
 from .faults import Proxy, running_proxy
+from .ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ class Cluster:
 def cluster() -> Iterator[Cluster]:
     """Run a cluster within the block; it needs some seconds to elect a leader, see `retry_request`."""
     with ExitStack() as stack:
-        ports = [_free_port() for _ in range(SIZE)]
+        ports = [free_port() for _ in range(SIZE)]
         routes: list[Proxy] = []
 
         def through(port: int) -> int:
@@ -95,12 +95,6 @@ def _config(name: str, port: int, neighbours: list[int]) -> str:
         "routes": [f"nats://127.0.0.1:{neighbour}" for neighbour in neighbours],
     }
     return f"server_name: {name}\ncluster: {json.dumps(block)}"
-
-
-def _free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
 
 
 async def retry_request(client: Client, what: str, request: dict[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ import pytest
 import choria_lifecycle as lifecycle
 from choria_lifecycle.demo import embedded
 from tests.bed.cluster import cluster, move_leader, retry_request
+from tests.bed.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,11 +69,6 @@ class Running:
         self.process.send_signal(number)
         _, said = self.process.communicate(timeout=SECONDS)
         return self.process.returncode, said
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @contextmanager
