@@ -41,6 +41,10 @@ soak: $(DEV) ## run the service shutdown tests twenty times, and those too slow 
 drift: $(DEV) ## check that generated/ is up to date with schemas/
 	@$(BIN)/python -m codegen drift
 
+.PHONY: changes
+changes: $(DEV) ## show how schemas/ differs from generated/, and whom it breaks: make changes ARGS='--against v0.1.0'
+	@$(BIN)/python -m codegen changes $(ARGS)
+
 .PHONY: generate
 generate: $(DEV) ## write generated/ from schemas/
 	@$(BIN)/python -m codegen generate
