@@ -284,7 +284,7 @@ async def test_neither_side_reads(frozen: embedded.Server, monkeypatch: pytest.M
 
 async def test_a_missing_connection_lost_is_awaited_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a failed TLS handshake, asyncio never calls it; each wait would add a second to closing."""
-    monkeypatch.setattr(tcp, "CLOSE_TIMEOUT", 0.01)
+    monkeypatch.setattr(tcp, "SOCKET_CLOSE_TIMEOUT", 0.01)
     waits = 0
 
     async def never() -> None:

@@ -201,7 +201,7 @@ def test_an_untrusted_certificate_is_refused(name: str, running: Any, files: Fil
 async def test_a_failed_handshake_is_not_awaited(running: Any, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     """asyncio does not report the end of such a connection."""
     for module in (tcp, client):
-        monkeypatch.setattr(module, "CLOSE_TIMEOUT", 60)
+        monkeypatch.setattr(module, "SOCKET_CLOSE_TIMEOUT", 60)
     urls = [f"tls://localhost:{running('good').port}", f"tls://{LOOPBACK}:{running('good').port}"]
     async with asyncio.timeout(SECONDS):
         with pytest.raises(lifecycle.ConnectionFailed):

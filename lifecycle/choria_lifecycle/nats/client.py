@@ -19,7 +19,7 @@ from nats.protocol.command import pub_cmd
 from nats.protocol.parser import PERMISSIONS_ERR, STALE_CONNECTION
 
 from choria_lifecycle.errors import LifecycleError
-from choria_lifecycle.nats.tcp import CLOSE_TIMEOUT, AbortableTransport, StrictParser
+from choria_lifecycle.nats.tcp import SOCKET_CLOSE_TIMEOUT, AbortableTransport, StrictParser
 from choria_lifecycle.support.log import logger
 from choria_lifecycle.support.text import safe
 
@@ -221,7 +221,7 @@ class Client(BaseClient):
         tasks = set(self._tasks())
         try:
             if self._flush_queue is not None:  # `connect` was called
-                async with asyncio.timeout(CLOSE_TIMEOUT):
+                async with asyncio.timeout(SOCKET_CLOSE_TIMEOUT):
                     await self.close()
         except (TimeoutError, OSError, errors.Error) as error:
             logger.debug("the connection did not close and was aborted: %r", error)
@@ -233,7 +233,7 @@ class Client(BaseClient):
             for task in tasks:
                 task.cancel()
         if tasks:
-            await asyncio.wait(tasks, timeout=CLOSE_TIMEOUT)
+            await asyncio.wait(tasks, timeout=SOCKET_CLOSE_TIMEOUT)
         # A task may have connected in the same iteration of the event loop in which it was cancelled.
         self._socket.abort()
         await self._socket.wait_closed()

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from ssl import SSLContext, SSLObject
     from urllib.parse import ParseResult
 
-__all__ = ["CLOSE_TIMEOUT", "AbortableTransport", "StrictParser"]
+__all__ = ["SOCKET_CLOSE_TIMEOUT", "AbortableTransport", "StrictParser"]
 
 
-CLOSE_TIMEOUT = 1.0
+SOCKET_CLOSE_TIMEOUT = 1.0
 """The timeout for closing a socket, in seconds."""
 
 
@@ -91,13 +91,13 @@ class AbortableTransport(TcpTransport):
             self._io_writer.write(b"".join(payload))
 
     async def wait_closed(self) -> None:
-        """Wait until the socket is closed; abort after `CLOSE_TIMEOUT`, as the peer may have stopped reading."""
+        """Wait until the socket is closed; abort after `SOCKET_CLOSE_TIMEOUT`, as the peer may have stopped reading."""
         if self._io_writer is self._abandoned:
             return
         # In a task of its own, so that a caller's timeout does not cancel the inner future, which others await too.
         closed = asyncio.create_task(super().wait_closed())  # type: ignore[no-untyped-call]
         closed.add_done_callback(_log_failure)
-        if not (await asyncio.wait({closed}, timeout=CLOSE_TIMEOUT))[0]:
+        if not (await asyncio.wait({closed}, timeout=SOCKET_CLOSE_TIMEOUT))[0]:
             self.abort()
             closed.cancel()
             self._abandoned = self._io_writer
