@@ -29,6 +29,7 @@ __all__ = [
     "CLOCK_LEEWAY",
     "Token",
     "creds_expiry",
+    "has_cryptography",
     "public_key",
     "read_creds",
     "read_seed",
@@ -187,6 +188,11 @@ def _private_key(seed: bytes) -> Any:
     return Ed25519PrivateKey.from_private_bytes(seed)
 
 
+def has_cryptography() -> bool:
+    """Return True if the package cryptography is installed."""
+    return importlib.util.find_spec("cryptography") is not None
+
+
 def require_cryptography(what: str) -> None:
     """Check that the package cryptography is installed.
 
@@ -196,7 +202,7 @@ def require_cryptography(what: str) -> None:
     Raises:
         MissingExtra: the package cryptography is not installed.
     """
-    if importlib.util.find_spec("cryptography") is None:
+    if not has_cryptography():
         raise MissingExtra(what, extra="choria")
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 from typing import TYPE_CHECKING
 
+from choria_lifecycle.config.tokens import has_cryptography
 from choria_lifecycle.doctor.checks import Check
 from choria_lifecycle.doctor.files import LIFECYCLE_EVENTS
 from choria_lifecycle.doctor.rules import CONNECTION
@@ -117,7 +117,7 @@ async def check_broker(settings: ConnectionSettings, timeout: float) -> list[Che
 def _describe_peer(peer: Peer) -> str:
     parts = [f"{peer.name or 'a server without a name'}, NATS {peer.version or 'of an unknown version'}"]
     parts.append(peer.tls or "not encrypted")
-    if peer.certificate and importlib.util.find_spec("cryptography") is not None:
+    if peer.certificate and has_cryptography():
         from choria_lifecycle.doctor.certificates import describe_certificate
 
         parts.append(f"with the certificate of {describe_certificate(peer.certificate)}")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import stat
 from typing import TYPE_CHECKING
 
 from choria_lifecycle.config.contents import read_regular
-from choria_lifecycle.config.tokens import CLOCK_LEEWAY, creds_expiry, public_key, read_creds, read_seed, read_token
+from choria_lifecycle.config.tokens import (
+    CLOCK_LEEWAY,
+    creds_expiry,
+    has_cryptography,
+    public_key,
+    read_creds,
+    read_seed,
+    read_token,
+)
 from choria_lifecycle.doctor.checks import Check, File, file_check
 from choria_lifecycle.errors import ConfigError, MissingExtra, NotAuthorised
 from choria_lifecycle.events.subjects import SUBJECT_PREFIX
@@ -83,7 +90,7 @@ def _check_certificates(files: Mapping[str, File], now: float) -> Iterator[Check
     ca, cert, key = files.get("ca"), files.get("cert"), files.get("key")
     if ca is None and cert is None:
         return
-    if importlib.util.find_spec("cryptography") is None:
+    if not has_cryptography():
         subject = ", ".join(safe(str(each.path)) for each in (ca, cert, key) if each is not None)
         missing = MissingExtra("certificates and keys were not checked, which", extra="choria")
         yield Check("note", "files", subject, str(missing))

@@ -91,8 +91,7 @@ class PermissionWatcher:
         try:
             yield entry.refused
         finally:
-            # Not remove(), which compares by value: two callers may have equal entries.
-            self._waiters = [other for other in self._waiters if other.refused is not entry.refused]
+            self._waiters.remove(entry)
             entry.refused.cancel()
 
     def dispatch(self, message: str) -> bool:
