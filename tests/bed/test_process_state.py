@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.bed.paths import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def run(tmp_path: Path, *tests: str, prefix: tuple[str, ...] = (), options: tuple[str, ...] = ()) -> tuple[int, str]:

@@ -18,8 +18,8 @@ from typing import Any
 
 from codegen import __main__ as command
 from codegen import descriptions, lock
+from tests.bed.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 HISTORY = ROOT / "tests/data/upstream-history.jsonl"
 REPORTS = ROOT / "tests/data/upstream-history.txt"
 MANIFEST = "choria/machine/v1/manifest.json"

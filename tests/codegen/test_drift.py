@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.bed.paths import ROOT
+
 MODULE = "lifecycle/v1/ping.py"
 
 
@@ -25,8 +27,7 @@ def test_reports_nothing_if_nothing_differs(generated):
 
 
 def test_the_repository_itself_has_no_drift():
-    root = Path(__file__).parents[2]
-    completed = subprocess.run([sys.executable, "-m", "codegen", "drift"], cwd=root, capture_output=True, text=True)
+    completed = subprocess.run([sys.executable, "-m", "codegen", "drift"], cwd=ROOT, capture_output=True, text=True)
     assert (completed.returncode, completed.stdout, completed.stderr) == (0, "", "")
 
 
@@ -194,7 +195,7 @@ def test_output_is_independent_of_hash_seed_and_locale(project, make_event, seed
     completed = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path)],
         env=environment,
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         capture_output=True,
         encoding="utf-8",
     )

@@ -6,13 +6,12 @@ import json
 import os
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from codegen import contract, readback
+from tests.bed.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 PING = "choria/lifecycle/v1/ping.json"
 GOVERNOR = "choria/lifecycle/v1/governor.json"
 NAGIOS = "choria/machine/watcher/nagios/v1/state.json"

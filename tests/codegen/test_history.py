@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from codegen import lock
+from tests.bed.paths import ROOT
 from tests.codegen import history
 
 
@@ -22,9 +23,9 @@ def test_each_commit_of_upstream_has_its_recorded_report(replayed):
 
 def test_the_last_commit_leads_to_the_schemas_of_today(replayed):
     folder = replayed[1]
-    locked, kept_lock = lock.read(folder / "schemas"), lock.read(history.ROOT / "schemas")
+    locked, kept_lock = lock.read(folder / "schemas"), lock.read(ROOT / "schemas")
     assert {(file.path, file.canonical) for file in locked.files} == {
         (file.path, file.canonical) for file in kept_lock.files
     }
-    for kept in (history.ROOT / "schemas/choria").rglob("*.json"):
-        assert (folder / kept.relative_to(history.ROOT)).read_bytes() == kept.read_bytes()
+    for kept in (ROOT / "schemas/choria").rglob("*.json"):
+        assert (folder / kept.relative_to(ROOT)).read_bytes() == kept.read_bytes()

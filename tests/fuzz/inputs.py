@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
@@ -12,15 +11,17 @@ from choria_lifecycle import Format
 from choria_lifecycle.wire import codec
 from choria_schemas.registry import CONTRACTS
 from tests.bed import strategies
+from tests.bed.paths import DATA
 from tests.fuzz.families import ENVELOPE, FAMILIES, STARTUP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
     from random import Random
 
 __all__ = ["CORPUS", "DOCUMENTS", "TEXTS", "corpus", "damaged"]
 
-CORPUS = Path(__file__).parents[1] / "data" / "fuzz"
+CORPUS = DATA / "fuzz"
 """The folder of inputs that were found, or made, to be difficult."""
 
 

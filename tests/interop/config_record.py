@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from choria_lifecycle.config.choria import keys
+from tests.bed.paths import DATA
 
 from . import config
 from .config_texts import random_texts, texts
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from .config import Record
     from .golang import Ask
 
-FOLDER = Path(__file__).parents[1] / "data" / "interop"
+FOLDER = DATA / "interop"
 TREES = FOLDER / "config-trees.jsonl"
 TEXTS = FOLDER / "config-texts.jsonl"
 KNOWN = Path(keys.__file__).with_name("known.txt")

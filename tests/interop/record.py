@@ -5,18 +5,20 @@ from __future__ import annotations
 import base64
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import choria_schemas
 from choria_schemas.registry import CONTRACTS
+from tests.bed.paths import DATA
 
 from .reasons import REASONS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .judge import Record
 
-FOLDER = Path(__file__).parents[1] / "data" / "interop"
+FOLDER = DATA / "interop"
 EVENTS = FOLDER / "events.jsonl"
 VERDICTS = FOLDER / "verdicts.jsonl"
 

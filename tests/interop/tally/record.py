@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from tests.bed.paths import DATA
+
 from . import ALWAYS, go, problems
 from .sequences import sequences, varied
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["PATH", "SOURCE", "Live", "live", "load"]
 
 SOURCE = Path(__file__).parent
-PATH = Path(__file__).parents[2] / "data" / "interop" / "tally.jsonl"
+PATH = DATA / "interop" / "tally.jsonl"
 
 NOTE = (
     "One sequence of tests/interop/tally/sequences.py per line, with the Go tally's series at each scrape; where this "
