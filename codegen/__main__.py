@@ -15,7 +15,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codegen import changes, comparison, contract, files, package, readback, sync, upstream
+from codegen import changes, comparison, contract, factories, files, package, readback, sync, upstream
 from codegen.changes import Change
 from codegen.problems import ContractError, Problem, UsageError
 
@@ -43,18 +43,18 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
         The exit status.
     """
     options = _parser().parse_args(arguments)
-    schemas, generated = root / "schemas", root / "generated" / package.NAME
+    schemas = root / "schemas"
     try:
         match options.command:
             case "sync":
-                return _sync(schemas, options)
+                return _sync(root, options)
             case "changes":
                 return _changes(root, options)
         contracts = contract.load(schemas)
         rendered = package.render(contracts)
         if options.command == "generate":
-            return _generate(generated, contracts, rendered)
-        return _drift(generated, rendered)
+            return _generate(root, contracts, rendered)
+        return _drift(root, contracts, rendered)
     except ContractError as error:
         print(error, file=sys.stderr)
         return 2
@@ -66,7 +66,8 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
         return 70
 
 
-def _generate(generated: Path, contracts: ContractSet, rendered: dict[str, bytes]) -> int:
+def _generate(root: Path, contracts: ContractSet, rendered: dict[str, bytes]) -> int:
+    generated = root / "generated" / package.NAME
     try:
         found = comparison.compare(readback.read(generated), contracts) if generated.exists() else []
     except ContractError as error:  # generate repairs what cannot be compared
@@ -80,12 +81,15 @@ def _generate(generated: Path, contracts: ContractSet, rendered: dict[str, bytes
     for difference in differences:
         print(f"generated/{package.NAME}/{difference.path}: {verbs[difference.kind]}")
     print(f"generated/{package.NAME}: {len(rendered)} files, {len(differences)} changed")
+    for problem in factories.check(root, contracts):
+        print(f"to do: {problem}")
     if found:
         print(changes.summary(found))
     return 0
 
 
-def _drift(generated: Path, rendered: dict[str, bytes]) -> int:
+def _drift(root: Path, contracts: ContractSet, rendered: dict[str, bytes]) -> int:
+    generated = root / "generated" / package.NAME
     differences = files.compare(generated, rendered)
     for difference in differences:
         print(f"generated/{package.NAME}/{difference}")
@@ -93,12 +97,15 @@ def _drift(generated: Path, rendered: dict[str, bytes]) -> int:
         print("git converted line endings: keep .gitattributes, and check the files out again with core.autocrlf=false")
     if differences:
         print(f"generated/ is out of date with schemas/ and codegen/: run `{package.COMMAND}`")
-        return 1
-    return 0
+    problems = factories.check(root, contracts)
+    for problem in problems:
+        print(problem)
+    return int(bool(differences or problems))
 
 
 def _changes(root: Path, options: argparse.Namespace) -> int:
-    after, problems = contract.read(root / "schemas")
+    after, unusable = contract.read(root / "schemas")
+    problems = (*unusable, *factories.check(root, after))
     if options.against is None:
         before = readback.read(root / "generated" / package.NAME)
     else:
@@ -113,16 +120,18 @@ def _changes(root: Path, options: argparse.Namespace) -> int:
     return int(bool(found))
 
 
-def _sync(schemas: Path, options: argparse.Namespace) -> int:
+def _sync(root: Path, options: argparse.Namespace) -> int:
+    schemas = root / "schemas"
     planned = sync.plan(schemas, options.origin, options.ref, options.commit)
     if not options.check:
         sync.apply(schemas, planned)
+    problems = (*planned.problems, *factories.check(root, planned.contracts))
     if options.output == "json":
         files_ = [("edited", path) for path in planned.edited] + [("unknown", path) for path in planned.unknown]
         _print_records([
             *map(Change.record, planned.changes),
             *({"record": "file", "path": path, "state": state} for state, path in files_),
-            *map(Problem.record, planned.problems),
+            *map(Problem.record, problems),
             changes.summary_record(planned.changes) | {"commit": planned.commit, "applied": not options.check},
         ])  # fmt: skip
         return int(options.check and planned.has_differences)
@@ -130,7 +139,7 @@ def _sync(schemas: Path, options: argparse.Namespace) -> int:
         print(f"{path}: edited since the last sync; sync restores it")
     for path in planned.unknown:
         print(f"{path}: new file, neither used nor ignored; add it to [[use]] or [[ignore]] in schemas/upstream.lock")
-    _print_changes(planned.changes, planned.problems)
+    _print_changes(planned.changes, problems)
     if options.check:
         print(f"{'differs from' if planned.has_differences else 'up to date with'} upstream commit {planned.commit}")
         if planned.has_differences:
@@ -140,7 +149,7 @@ def _sync(schemas: Path, options: argparse.Namespace) -> int:
         f"schemas/ {'updated to' if planned.has_differences else 'is up to date with'} upstream commit {planned.commit}"
     )
     print(
-        f"next: {'fix the above, then ' if planned.problems else ''}run `{package.COMMAND}` and `make test`, "
+        f"next: {'fix the above, then ' if problems else ''}run `{package.COMMAND}` and `make test`, "
         "and add an entry to CHANGELOG.md"
     )
     return 0
@@ -183,7 +192,7 @@ def _parser() -> argparse.ArgumentParser:
             "--output", choices=("text", "json"), default="text", help="json: one object a line (default: text)"
         )
     commands.add_parser("generate", help="write generated/ from schemas/ and describe the changes")
-    commands.add_parser("drift", help="exit with 1 if generated/ is out of date")
+    commands.add_parser("drift", help="exit with 1 if generated/ or a factory is out of date")
     return parser
 
 

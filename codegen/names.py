@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 from collections import Counter
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from codegen import templates
@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 _PART = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _VERSION = re.compile(r"v[0-9]+", re.ASCII)
 # Names of the generated package itself, which a family of the same name would shadow.
-_RESERVED = frozenset({"events", "registry", *templates.__all__})
+_RESERVED = frozenset(
+    {"registry", *templates.__all__, *(path.stem for path in Path(__file__).with_name("templates").glob("*.py"))}
+)
+
+LIFECYCLE = "lifecycle"
+"""The family of the events that have a type of one word, which is part of their subject."""
+
+EVENTS = "events"
+"""The module of a family with the union of its classes."""
 
 
 def check(paths: Sequence[str]) -> list[Problem]:
@@ -36,6 +44,9 @@ def check(paths: Sequence[str]) -> list[Problem]:
         elif parts[1] in _RESERVED:
             message = f"would shadow choria_schemas.{parts[1]}, so it cannot become a module: ignore it"
             problems.append(Problem(path, "", message))
+        elif parts[2] == EVENTS:
+            message = f"would shadow choria_schemas.{parts[1]}.{EVENTS}, so it cannot become a module: ignore it"
+            problems.append(Problem(path, "", message))
         elif not all(_PART.fullmatch(part) for part in parts) or any(map(keyword.iskeyword, parts)):
             message = "has a part that is not a lower-case identifier, so it cannot become a module: ignore it"
             problems.append(Problem(path, "", message))
@@ -52,6 +63,16 @@ def check(paths: Sequence[str]) -> list[Problem]:
 def module_path(path: str) -> str:
     """Return the module of a schema as a path in the generated package, without suffix: `lifecycle/v1/startup`."""
     return str(PurePosixPath(path).with_suffix("").relative_to("choria"))
+
+
+def family(path: str) -> str:
+    """Return the first folder of a schema's module: `lifecycle`."""
+    return PurePosixPath(path).parts[1]
+
+
+def type_name(protocol: str) -> str:
+    """Return the name of an event type: the last part of its protocol, such as `startup`."""
+    return protocol.rpartition(".")[2]
 
 
 def package_of(path: str) -> str:

@@ -6,10 +6,14 @@ import pprint
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 from textwrap import indent
+from typing import TYPE_CHECKING
 
 from codegen import classes, names, validators
 from codegen.contract import LOCAL, ContractSet, EffectiveContract
 from codegen.shape import bounds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 NAME = "choria_schemas"
 COMMAND = "python -m codegen generate"
@@ -28,14 +32,13 @@ def render(contracts: ContractSet) -> dict[str, bytes]:
         text = (_TEMPLATES / template).read_text(encoding="utf-8")
         files[template] = f"{_header(f'codegen/templates/{template}')}{text}"
     files["registry.py"] = _registry(contracts)
-    files["events.py"] = _events(contracts)
     for contract in contracts.all:
         header = _header(_origin(contract))
         module = f"{names.module_path(contract.path)}.py"
         files[module] = classes.render(contract, f'{header}"""The contract {contract.protocol}."""')
         files[f"_validate/{module}"] = validators.render(contract, header)
         files[f"_schema/{module}"] = validators.render_schema(contract, header)
-    files |= _packages(contracts)
+    files |= _packages(contracts) | _events(contracts)
     return {path: text.encode() for path, text in sorted(files.items())}
 
 
@@ -87,31 +90,43 @@ __all__ = {pprint.pformat(list(exported), width=108, compact=True)}
 '''
 
 
-def _events(contracts: ContractSet) -> str:
-    """Return the module with the union of each family's classes, which type checkers need by name."""
-    families: dict[str, list[str]] = defaultdict(list)
+def _events(contracts: ContractSet) -> dict[str, str]:
+    """Return the `events.py` of each family: what type checkers must see of all its contracts together."""
+    families: dict[str, list[EffectiveContract]] = defaultdict(list)
     for contract in contracts.all:
-        module = f"{NAME}.{names.module_path(contract.path).replace('/', '.')}"
-        families[module.split(".")[1]].append(f"{module}.{names.class_name(contract.path)}")
-    unions = {f"{names.pascal_case(family)}Event": members for family, members in sorted(families.items())}
-    imports = "".join(f"import {member.rpartition('.')[0]}\n" for members in families.values() for member in members)
-    aliases = "".join(
-        f'''
-{name}: TypeAlias = (
-    {f"{chr(10)}    | ".join(members)}
-)
-"""An event of a contract in {NAME}.{members[0].split(".")[1]}."""
-'''
-        for name, members in unions.items()
-    )
-    header = _header(f"the files in schemas/ (codegen/{Path(__file__).name})")
-    return f'''{header}"""The classes of all events, in one union for each family."""
+        families[names.family(contract.path)].append(contract)
+    return {f"{family}/{names.EVENTS}.py": _family(family, members) for family, members in families.items()}
 
-from typing import TypeAlias
+
+def _family(family: str, members: Sequence[EffectiveContract]) -> str:
+    modules = {f"{NAME}.{names.module_path(contract.path).replace('/', '.')}": contract for contract in members}
+    classes_ = [f"{module}.{names.class_name(contract.path)}" for module, contract in modules.items()]
+    union = f"{names.pascal_case(family)}Event"
+    text = f'''
+{union}: TypeAlias = (
+    {f"{chr(10)}    | ".join(classes_)}
+)
+"""An event of a contract in {NAME}.{family}."""
+'''
+    exported, typing_names = [union], "TypeAlias"
+    if family == names.LIFECYCLE:
+        exported.append(f"{union}Type")
+        typing_names = "Literal, TypeAlias"
+        types = sorted({names.type_name(contract.protocol) for contract in members})
+        text += f'''
+{union}Type: TypeAlias = Literal[
+{"".join(f"    {name!r},{chr(10)}" for name in types)}]
+"""The name of an event type: the last part of its protocol, in every version."""
+'''
+    header = _header(f"the files in schemas/ (codegen/{Path(__file__).name})")
+    imports = "".join(f"import {module}\n" for module in modules)
+    return f'''{header}"""The events of {NAME}.{family}."""
+
+from typing import {typing_names}
 
 {imports}
-__all__ = {list(unions)!r}
-{aliases}'''
+__all__ = {exported!r}
+{text}'''
 
 
 def _registry(contracts: ContractSet) -> str:

@@ -22,6 +22,7 @@ class SyncPlan:
 
     Attributes:
         commit: upstream's commit.
+        contracts: the contracts after the update, as far as they can be read.
         changes: the changes of the contract.
         unknown: upstream's files that are neither used nor ignored.
         edited: files in schemas/ that differ from what the last sync wrote.
@@ -30,6 +31,7 @@ class SyncPlan:
     """
 
     commit: str
+    contracts: contract.ContractSet
     changes: tuple[Change, ...]
     unknown: tuple[str, ...]
     edited: tuple[str, ...]
@@ -97,13 +99,14 @@ def _compare(
         files.replace(updated, writes)
         after, problems = contract.read(updated)
     # An edited file says nothing about the contract that it held before.
-    before, after = (
+    compared = (
         replace(contracts, all=tuple(one for one in contracts.all if one.path not in edited))
         for contracts in (before, after)
     )
     return SyncPlan(
         commit=snapshot.commit,
-        changes=tuple(comparison.compare(before, after)),
+        contracts=after,
+        changes=tuple(comparison.compare(*compared)),
         unknown=tuple(sorted(unknown)),
         edited=tuple(sorted(edited)),
         problems=problems,

@@ -38,6 +38,11 @@ class Contract:
     """The name of `cls`."""
 
     @property
+    def family(self) -> str:
+        """The first part of the path after "choria", such as "lifecycle"."""
+        return self.path.split("/")[1]
+
+    @property
     def cls(self) -> type[Any]:
         """The dataclass."""
         cls: type[Any] = getattr(import_module(_module(self.path)), self.class_name)

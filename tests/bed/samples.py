@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -57,4 +57,4 @@ def compact(value: object) -> bytes:
 
 def make_event(name: str = "startup", **options: Any) -> lifecycle.Event:
     """Return an event with the id and time of STARTUP."""
-    return lifecycle.new(name, **OPTIONS[name] | {"id": STARTUP["id"], "timestamp": 1795336436} | options)
+    return lifecycle.new(cast("Any", name), **OPTIONS[name] | {"id": STARTUP["id"], "timestamp": 1795336436} | options)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from choria_lifecycle.events.event import Alive, Event, Governor, Provisioned, Shutdown, Startup, Upgraded
+from choria_schemas.lifecycle.v1 import Alive, Governor, Provisioned, Shutdown, Startup, Upgraded
 from choria_schemas.machine.v1 import Transition
 from choria_schemas.machine.watcher.exec.v1 import ExecState
+
+if TYPE_CHECKING:
+    from choria_lifecycle.events.event import Event
 
 TYPES = {
     "alive": Alive,

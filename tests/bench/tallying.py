@@ -11,8 +11,8 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Summary
 
 from choria_lifecycle import parse
-from choria_lifecycle.events.event import Alive
 from choria_lifecycle.tally.recorder import Recorder
+from choria_schemas.lifecycle.v1 import Alive
 
 from . import corpus, golang
 from .measure import Samples, Settings, demand, looping, passes_for, take_turns

@@ -226,13 +226,21 @@ def test_a_path_that_cannot_become_a_module_is_refused(synced, make_event, name)
     assert result.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("family", ["events", "schema", "registry"])
+@pytest.mark.parametrize("family", ["lazy", "schema", "registry"])
 def test_a_family_that_shadows_a_name_of_the_package_is_refused(project, make_event, family):
     lock_file = project.schemas / "upstream.lock"
     lock_file.write_text(lock_file.read_text().replace("choria/lifecycle/v1/*.json", "choria/*/v1/*.json"))
     project.publish(make_event(), f"choria/{family}/v1/ping.json")
     result = project.sync()
     assert (result.status, f"would shadow choria_schemas.{family}" in result.err) == (2, True)
+
+
+def test_a_folder_that_shadows_the_module_of_all_events_is_refused(synced, make_event):
+    lock_file = synced.schemas / "upstream.lock"
+    lock_file.write_text(lock_file.read_text().replace("choria/lifecycle/v1/*.json", "choria/lifecycle/*/v1/*.json"))
+    synced.publish(make_event(), "choria/lifecycle/events/v1/ping.json")
+    result = synced.sync()
+    assert (result.status, "would shadow choria_schemas.lifecycle.events" in result.err) == (2, True)
 
 
 def test_two_files_with_the_same_class_name_are_refused(synced, make_event):

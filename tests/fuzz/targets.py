@@ -292,7 +292,7 @@ def subject(raw: bytes) -> Iterator[None]:
         except lifecycle.OptionError as error:
             refused.append(str(error))
     with suppress(lifecycle.OptionError):
-        lifecycle.new(text)
+        lifecycle.new(text)  # type: ignore[arg-type]
     yield
     _is_plain(*refused)
     assert len(found) >= len(made), "an event has no subject"

@@ -71,15 +71,22 @@ def test_every_class_is_listed_here():
 
 
 def test_the_union_of_a_family_has_the_class_of_each_contract():
-    from choria_schemas import events
     from choria_schemas.registry import CONTRACTS
 
-    unions = {name.removesuffix("Event").lower(): getattr(events, name) for name in events.__all__}
-    families = {contract.path.split("/")[1] for contract in CONTRACTS.values()}
-    assert {family: set(get_args(union)) for family, union in unions.items()} == {
-        family: {contract.cls for contract in CONTRACTS.values() if contract.path.startswith(f"choria/{family}/")}
-        for family in families
-    }
+    for family in {contract.family for contract in CONTRACTS.values()}:
+        events = import_module(f"choria_schemas.{family}.events")
+        union = getattr(events, f"{family.capitalize()}Event")
+        assert set(get_args(union)) == {
+            contract.cls for contract in CONTRACTS.values() if contract.path.startswith(f"choria/{family}/")
+        }
+
+
+def test_the_types_of_lifecycle_events_are_the_last_parts_of_their_protocols():
+    from choria_schemas.lifecycle.events import LifecycleEventType
+    from choria_schemas.registry import CONTRACTS
+
+    names = [contract.protocol.split(".")[-1] for contract in CONTRACTS.values() if contract.family == "lifecycle"]
+    assert get_args(LifecycleEventType) == tuple(sorted(set(names)))
 
 
 def test_fields_are_in_the_order_of_go(contract, document):

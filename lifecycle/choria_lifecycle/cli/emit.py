@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -11,10 +12,15 @@ from choria_lifecycle.cli.command import Command
 from choria_lifecycle.cli.messages import say
 from choria_lifecycle.cli.parameters import ConnectionArguments, connection_options
 from choria_lifecycle.cli.program import COMMANDS
-from choria_lifecycle.events.options import GOVERNOR_EVENT_TYPES
+from choria_lifecycle.events.event import TYPE_NAMES
+from choria_lifecycle.events.options import OPTIONS
+from choria_lifecycle.support.text import quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from choria_lifecycle.cli.signals import Signals
+    from choria_lifecycle.events.event import EventType
 
 __all__ = ["command"]
 
@@ -32,21 +38,35 @@ may still arrive. The event is never sent twice.
 """
 
 
+# Keeps the names of fields apart from those of the other parameters.
+_PREFIX: Final = "field_"
+
+# An option that is not listed here is described by its name.
+_OPTION_HELP: Final = {
+    "identity": "The node.  [default: this one, as Choria names it]",
+    "component": "The component, such as server; required.",
+    "version": "The version, for {types}; for upgraded, the old one.",
+    "new_version": "The new version, for {types}.",
+    "governor": "The name of the governor, for {types}.",
+    "event_type": "The kind of governor event, for {types}.",
+    "sequence": "The number of the slot, for {types}.  [default: 0]",
+    "id": "The unique ID of the event.  [default: a random UUID]",
+    "timestamp": "The time of the event, in Unix seconds.  [default: now]",
+}
+
+
+class _JsonValue(click.ParamType[Any, Any]):
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            self.fail(f"{quoted(value)} is not JSON: {error}", param, ctx)
+
+
 @click.command("emit", cls=Command, help=_HELP)
 @click.argument("event_name", metavar="TYPE", type=click.Choice(lifecycle.EVENT_TYPES))
-@click.option("--identity", help="The node.  [default: this one, as Choria names it]")
-@click.option("--component", help="The component, such as server; required.")
-@click.option("--version", help="The version, for startup and alive; for upgraded, the old version.")
-@click.option("--new-version", help="The new version, for upgraded.")
-@click.option("--governor", help="The name of the governor, for governor.")
-@click.option(
-    "--event-type",
-    type=click.Choice(GOVERNOR_EVENT_TYPES),
-    help="The kind of governor event, for governor.",
-)
-@click.option("--sequence", type=int, help="The number of the slot, for governor.  [default: 0]")
-@click.option("--id", help="The unique ID of the event.  [default: a random UUID]")
-@click.option("--timestamp", type=int, help="The time of the event, in Unix seconds.  [default: now]")
 @click.option(
     "--format",
     "wire_format",
@@ -62,7 +82,7 @@ may still arrive. The event is never sent twice.
 def command(
     ctx: click.Context,
     /,
-    event_name: str,
+    event_name: EventType,
     wire_format: str,
     stored: bool,
     dry_run: bool,
@@ -71,7 +91,7 @@ def command(
 ) -> None:
     """Publish the event, or print it."""
     signals: Signals = ctx.obj
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {name.removeprefix(_PREFIX): value for name, value in options.items() if value is not None}
     if "identity" not in given:
         given["identity"] = connection.identity()
     event = lifecycle.new(event_name, **given)
@@ -89,3 +109,28 @@ async def _publish(
 ) -> None:
     async with lifecycle.connect(**connection.arguments()) as middleware:
         await middleware.publish(event, format=form, stored=stored, timeout=connection.timeout)
+
+
+def _event_option(name: str, taken: Collection[str]) -> click.Option:
+    """Return the flag for a field of the events; if another flag has its name, `--event-NAME`."""
+    uses = {TYPE_NAMES[cls]: options[name] for cls, options in OPTIONS.items() if name in options}
+    kinds = {option.kind for option in uses.values()}
+    type_: Any = _JsonValue()
+    if all(option.choices for option in uses.values()):
+        type_ = click.Choice(dict.fromkeys(str(choice) for option in uses.values() for choice in option.choices))
+    elif kinds in ({str}, {int}):
+        type_ = kinds.pop()
+    word = name.replace("_", "-")
+    flag = f"--event-{word}" if f"--{word}" in taken else f"--{word}"
+    text = _OPTION_HELP.get(name, f"The {word.replace('-', ' ')}, for {{types}}.")
+    return click.Option([flag, _PREFIX + name], type=type_, help=text.format(types=", ".join(sorted(uses))))
+
+
+def _event_options(taken: Collection[str]) -> list[click.Option]:
+    order = [*_OPTION_HELP]
+    names = dict.fromkeys(name for options in OPTIONS.values() for name in options)
+    in_order = sorted(names, key=lambda name: (order.index(name if name in order else "id"), name in order))
+    return [_event_option(name, taken) for name in in_order]
+
+
+command.params[1:1] = _event_options({flag for parameter in command.params for flag in parameter.opts})

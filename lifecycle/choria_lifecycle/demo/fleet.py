@@ -14,11 +14,12 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from uuid import UUID
 
-from choria_lifecycle.events.event import Event, Upgraded, event_type
+from choria_lifecycle.events.event import Event, EventType, event_type
 from choria_lifecycle.events.factories import new
 from choria_lifecycle.events.subjects import SUBJECT_PREFIX
 from choria_lifecycle.wire import codec
 from choria_lifecycle.wire.cloudevents import Format, detect_format
+from choria_schemas.lifecycle.v1 import Upgraded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -158,7 +159,7 @@ class _Fleet:
             self._add(at, "alive", form, identity=identity, component=component, version=version)
             at += 0.15
 
-    def _add(self, share: float, name: str, form: Format, **options: Any) -> None:
+    def _add(self, share: float, name: EventType, form: Format, **options: Any) -> None:
         at = share * self._seconds
         event = new(name, id=self._new_id(), timestamp=self._start + int(at), **options)
         self.steps.append(ScheduledEvent(at, event, form))

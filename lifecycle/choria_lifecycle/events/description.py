@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
-from choria_lifecycle.events.event import Alive, Event, Governor, Startup, Upgraded, event_type
+from typing import Any, Final
+
+from choria_lifecycle.events.event import TYPE_NAMES, Event, event_type
+from choria_lifecycle.events.options import OPTIONS
 from choria_lifecycle.support.text import quoted, safe
 
 __all__ = ["describe"]
+
+# Go's words where they are not the names of the fields.
+_WORDS: Final = {("upgraded", "new_version"): "to"}
+
+# The fields that follow the component, with their words, by class.
+_OWN_FIELDS: Final = {
+    cls: [
+        (name, _WORDS.get((TYPE_NAMES[cls], name), name))
+        for name in options
+        if name not in ("id", "identity", "component", "timestamp")
+    ]
+    for cls, options in OPTIONS.items()
+}
 
 
 def describe(event: Event) -> str:
     """Return the line that Choria's viewers show for an event, with untrusted text escaped.
 
-    The wording is that of go-choria (the String methods in lifecycle/*.go), which people and scripts know.
+    The wording is that of go-choria (the String methods in lifecycle/*.go), which people and scripts know. For a type
+    without wording there, names and values of its own fields follow the component.
 
     >>> describe(shutdown(identity="n1.example.net", component="server"))
     '[shutdown] n1.example.net: server'
     """
-    line = f"[{event_type(event)}] {_shown(event.identity)}: "
-    match event:
-        case Startup() | Alive():
-            return f"{line}{_shown(event.component)} version {_shown(event.version)}"
-        case Upgraded():
-            return f"{line}{_shown(event.component)} version {_shown(event.version)} to {_shown(event.new_version)}"
-        case Governor():
-            return line + _governor_text(event)
-        case _:
-            return line + _shown(event.component)
+    name = event_type(event)
+    line = f"[{name}] {_shown(event.identity)}: "
+    if name == "governor":
+        return line + _governor_text(event)
+    line += _shown(event.component)
+    for field, word in _OWN_FIELDS[type(event)]:
+        value = getattr(event, field)
+        if value is not None:
+            line += f" {word} {_shown(value)}"
+    return line
 
 
-def _governor_text(event: Governor) -> str:
+def _governor_text(event: Any) -> str:
     name = _shown(event.governor)
     # Constructors check nothing: any value may be of any type.
     sequence: object = event.sequence

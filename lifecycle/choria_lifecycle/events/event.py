@@ -3,50 +3,44 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from choria_lifecycle.errors import InvalidEvent
 from choria_lifecycle.support.text import quoted
-from choria_schemas.lifecycle.v1.alive import Alive
-from choria_schemas.lifecycle.v1.governor import Governor
-from choria_schemas.lifecycle.v1.provisioned import Provisioned
-from choria_schemas.lifecycle.v1.shutdown import Shutdown
-from choria_schemas.lifecycle.v1.startup import Startup
-from choria_schemas.lifecycle.v1.upgraded import Upgraded
+from choria_schemas.lifecycle.events import LifecycleEvent as Event
+from choria_schemas.lifecycle.events import LifecycleEventType as EventType
+from choria_schemas.registry import CONTRACTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from choria_schemas.registry import Contract
+
 __all__ = [
-    "EVENT_CLASSES",
+    "EVENT_CONTRACTS",
     "EVENT_TYPES",
-    "PROTOCOL_PREFIX",
-    "Alive",
+    "TYPE_NAMES",
     "Event",
-    "Governor",
-    "Provisioned",
-    "Shutdown",
-    "Startup",
-    "Upgraded",
+    "EventType",
+    "classes_of",
     "event_time",
     "event_type",
     "from_unix",
     "type_name",
 ]
 
-Event = Alive | Governor | Provisioned | Shutdown | Startup | Upgraded
-"""A lifecycle event: one of the six generated dataclasses."""
-
-EVENT_CLASSES: Final = (Alive, Governor, Provisioned, Shutdown, Startup, Upgraded)
-"""The classes of lifecycle events, sorted by name."""
-
-_TYPE_NAMES: Final[Mapping[type, str]] = {cls: cls.__name__.lower() for cls in EVENT_CLASSES}
-
-EVENT_TYPES: Final = tuple(_TYPE_NAMES.values())
+EVENT_TYPES: Final[tuple[EventType, ...]] = get_args(EventType)
 """The names of the event types, sorted."""
 
-PROTOCOL_PREFIX: Final = "io.choria.lifecycle.v1."
-"""The start of the protocols of lifecycle events; the event type follows."""
+EVENT_CONTRACTS: Final[Mapping[type[Any], Contract]] = {
+    contract.cls: contract for contract in CONTRACTS.values() if contract.family == "lifecycle"
+}
+"""The contracts of lifecycle events by class, sorted by version and type."""
+
+TYPE_NAMES: Final[Mapping[type, str]] = {
+    cls: contract.protocol.rpartition(".")[2] for cls, contract in EVENT_CONTRACTS.items()
+}
+"""The name of the event type of each class."""
 
 
 def event_type(event: Event) -> str:
@@ -58,12 +52,17 @@ def event_type(event: Event) -> str:
     return type_name(type(event))
 
 
-def type_name(cls: type[Event]) -> str:
+def type_name(cls: type) -> str:
     """Return the name of the event type of a class; raises TypeError for other classes."""
     try:
-        return _TYPE_NAMES[cls]
+        return TYPE_NAMES[cls]
     except KeyError:
         raise TypeError(f"{cls.__name__} is not a lifecycle event") from None
+
+
+def classes_of(type: EventType, *fields: str) -> tuple[type[Any], ...]:  # noqa: A002
+    """Return the classes of an event type that have these fields, in every version, the oldest first."""
+    return tuple(cls for cls in EVENT_CONTRACTS if TYPE_NAMES[cls] == type and set(fields) <= set(cls.__annotations__))
 
 
 def event_time(event: Event) -> datetime:

@@ -1,45 +1,72 @@
+# A declaration has no body: its decorator makes one.
+# mypy: disable-error-code=empty-body
 """Factories for lifecycle events.
 
 Each returns the generated dataclass of its type, checks every option by the rules in `options.py`, and fills in
-`protocol`, a random `id` and the current `timestamp`.
+`protocol`, a random `id` and the current `timestamp`. `new` makes every type in the contract; a function here adds the
+type's options for type checkers and editors.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final, Literal, ParamSpec, TypeVar, cast
 
 from choria_lifecycle.errors import OptionError
-from choria_lifecycle.events.event import EVENT_TYPES, Alive, Event, Governor, Provisioned, Shutdown, Startup, Upgraded
+from choria_lifecycle.events.event import EVENT_CONTRACTS, EVENT_TYPES, Event, EventType, type_name
 from choria_lifecycle.events.options import event_factory
 from choria_lifecycle.support.text import quoted
-from choria_schemas.lifecycle.v1 import alive as _alive
-from choria_schemas.lifecycle.v1 import governor as _governor
-from choria_schemas.lifecycle.v1 import provisioned as _provisioned
-from choria_schemas.lifecycle.v1 import shutdown as _shutdown
-from choria_schemas.lifecycle.v1 import startup as _startup
-from choria_schemas.lifecycle.v1 import upgraded as _upgraded
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Unpack
-
-    from choria_lifecycle.events.options import BaseOptions, GovernorOptions, UpgradedOptions, VersionOptions
+from choria_schemas.lifecycle.v1 import Alive, Governor, Provisioned, Shutdown, Startup, Upgraded
 
 __all__ = ["alive", "governor", "new", "provisioned", "shutdown", "startup", "upgraded"]
 
-_make_alive = event_factory(Alive, _alive.PROTOCOL)
-_make_governor = event_factory(Governor, _governor.PROTOCOL)
-_make_provisioned = event_factory(Provisioned, _provisioned.PROTOCOL)
-_make_shutdown = event_factory(Shutdown, _shutdown.PROTOCOL)
-_make_startup = event_factory(Startup, _startup.PROTOCOL)
-_make_upgraded = event_factory(Upgraded, _upgraded.PROTOCOL)
+P = ParamSpec("P")
+E = TypeVar("E", bound=Event)
+
+_FACTORIES: Final[dict[str, Callable[[dict[str, Any]], Event]]] = {}
 
 
-def startup(**options: Unpack[VersionOptions]) -> Startup:
+def _makes(cls: type[E]) -> Callable[[Callable[P, E]], Callable[P, E]]:
+    """Return a decorator that turns a declaration into the factory of a class.
+
+    The parameters of the declaration are the options; defaults other than None replace options that are absent or None.
+    """
+
+    def decorate(declaration: Callable[P, E]) -> Callable[P, E]:
+        defaults = {
+            name: default for name, default in (declaration.__kwdefaults__ or {}).items() if default is not None
+        }
+        make = event_factory(cls, defaults)
+        _FACTORIES[type_name(cls)] = make
+
+        @wraps(declaration)
+        def factory(*arguments: object, **options: Any) -> E:
+            if arguments:
+                raise TypeError(f"{declaration.__name__}() takes keyword arguments only")
+            return make(options)
+
+        return cast("Callable[P, E]", factory)
+
+    return decorate
+
+
+@_makes(Startup)
+def startup(
+    *,
+    identity: str,
+    component: str,
+    version: str,
+    id: str | None = None,
+    timestamp: int | None = None,
+) -> Startup:
     """Create the event that a component publishes when it has started.
 
     Args:
-        **options: identity, component and version; optionally id and timestamp.
+        identity: the name of the node or service instance, often its host name.
+        component: the kind of software that publishes the event, for example `server`. It is one token of the subject:
+            1 to 128 of the characters A-Z, a-z, 0-9, `_` and `-`.
+        version: the running version of the component.
+        id: a unique id; a random UUID by default.
+        timestamp: Unix time in whole seconds, UTC; now by default.
 
     Raises:
         OptionError: options are missing, belong to other events, or are invalid; one error reports them all.
@@ -47,85 +74,86 @@ def startup(**options: Unpack[VersionOptions]) -> Startup:
     >>> startup(identity="n1.example.net", component="server", version="0.30.2").version
     '0.30.2'
     """
-    return _make_startup(options)  # type: ignore[arg-type]  # a TypedDict is a dict
+    ...
 
 
-def shutdown(**options: Unpack[BaseOptions]) -> Shutdown:
+@_makes(Shutdown)
+def shutdown(*, identity: str, component: str, id: str | None = None, timestamp: int | None = None) -> Shutdown:
     """Create the event that a component publishes when it is about to stop.
 
-    Args:
-        **options: identity and component; optionally id and timestamp.
-
-    Raises:
-        OptionError: as for `startup`.
+    The options and errors are those of `startup`, without a version.
     """
-    return _make_shutdown(options)  # type: ignore[arg-type]
+    ...
 
 
-def provisioned(**options: Unpack[BaseOptions]) -> Provisioned:
+@_makes(Provisioned)
+def provisioned(*, identity: str, component: str, id: str | None = None, timestamp: int | None = None) -> Provisioned:
     """Create the event that a component publishes once it is provisioned, before it restarts with its new settings.
 
-    Args:
-        **options: identity and component; optionally id and timestamp.
-
-    Raises:
-        OptionError: as for `startup`.
+    The options and errors are those of `startup`, without a version.
     """
-    return _make_provisioned(options)  # type: ignore[arg-type]
+    ...
 
 
-def alive(**options: Unpack[VersionOptions]) -> Alive:
+@_makes(Alive)
+def alive(*, identity: str, component: str, version: str, id: str | None = None, timestamp: int | None = None) -> Alive:
     """Create the event that a component publishes at intervals while it runs; Choria's servers do so every 30 minutes.
 
-    Args:
-        **options: identity, component and version; optionally id and timestamp.
-
-    Raises:
-        OptionError: as for `startup`.
+    The options and errors are those of `startup`.
     """
-    return _make_alive(options)  # type: ignore[arg-type]
+    ...
 
 
-def upgraded(**options: Unpack[UpgradedOptions]) -> Upgraded:
+@_makes(Upgraded)
+def upgraded(
+    *,
+    identity: str,
+    component: str,
+    version: str,
+    new_version: str,
+    id: str | None = None,
+    timestamp: int | None = None,
+) -> Upgraded:
     """Create the event that a component publishes when it has upgraded its own software.
 
-    Args:
-        **options: identity, component, version and new_version; optionally id and timestamp.
-
-    Raises:
-        OptionError: as for `startup`.
+    `version` is the old version, `new_version` the installed one. The other options and the errors are those of
+    `startup`.
     """
-    return _make_upgraded(options)  # type: ignore[arg-type]
+    ...
 
 
-def governor(**options: Unpack[GovernorOptions]) -> Governor:
+@_makes(Governor)
+def governor(
+    *,
+    identity: str,
+    component: str,
+    governor: str,
+    event_type: Literal["enter", "exit", "timeouts", "eviction"],
+    sequence: int | None = 0,
+    id: str | None = None,
+    timestamp: int | None = None,
+) -> Governor:
     """Create the event that a node publishes when it enters or leaves a governor, is evicted, or times out waiting.
 
-    Args:
-        **options: identity, component, governor and event_type; optionally sequence (0 by default), id and timestamp.
-
-    Raises:
-        OptionError: as for `startup`.
+    `governor` is the name of the governor, which limits how many nodes do something at once. `event_type` is `enter`
+    (obtained a slot), `exit` (vacated it), `timeouts` (obtained none in time) or `eviction` (lost it); `sequence` is
+    the number of the slot, 0 for none. The other options and the errors are those of `startup`.
     """
-    return _make_governor(options)  # type: ignore[arg-type]
+    ...
 
 
-_FACTORIES: Final[Mapping[str, Callable[[dict[str, Any]], Event]]] = {
-    "alive": _make_alive,
-    "governor": _make_governor,
-    "provisioned": _make_provisioned,
-    "shutdown": _make_shutdown,
-    "startup": _make_startup,
-    "upgraded": _make_upgraded,
-}
+for _cls in EVENT_CONTRACTS:
+    if type_name(_cls) not in _FACTORIES:
+        _FACTORIES[type_name(_cls)] = event_factory(_cls, {})
 
 
-def new(type: str, **options: Any) -> Event:  # noqa: A002 - the option's name in Choria's tools
+def new(type: EventType, **options: Any) -> Event:
     """Create an event of a type given by name.
 
     Args:
         type: one of `EVENT_TYPES`.
-        **options: the options of the factory of that name.
+        **options: the options of the factory of that name; for a type without one, the fields of its class except
+            the protocol.
 
     Raises:
         OptionError: the type is unknown, or as for `startup`.

@@ -8,107 +8,26 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import fields
+from dataclasses import MISSING, dataclass, fields
 from difflib import get_close_matches
 from functools import lru_cache
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final, Literal, NotRequired, TypedDict, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, get_args, get_origin
 
 from choria_lifecycle.errors import OptionError
-from choria_lifecycle.events.event import EVENT_CLASSES, Governor, type_name
+from choria_lifecycle.events.event import EVENT_CONTRACTS, Event, type_name
 from choria_lifecycle.support.ids import uuid4
 from choria_lifecycle.support.text import quoted, safe
-from choria_schemas.lifecycle.v1.governor import PROTOCOL
-from choria_schemas.registry import CONTRACTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from choria_lifecycle.events.event import Alive, Provisioned, Shutdown, Startup, Upgraded
+    E = TypeVar("E", bound=Event)
 
-    E = TypeVar("E", Alive, Governor, Provisioned, Shutdown, Startup, Upgraded)
-
-__all__ = [
-    "GOVERNOR_EVENT_TYPES",
-    "BaseOptions",
-    "GovernorOptions",
-    "UpgradedOptions",
-    "VersionOptions",
-    "check_component",
-    "event_factory",
-    "is_token",
-    "option_names",
-]
-
-
-class BaseOptions(TypedDict):
-    """The options of every event.
-
-    Attributes:
-        identity: the name of the node or service instance, often its host name.
-        component: the kind of software that publishes the event, for example `server`. It is one token of the subject:
-            1 to 128 of the characters A-Z, a-z, 0-9, `_` and `-`.
-        id: a unique id; a random UUID by default.
-        timestamp: Unix time in whole seconds, UTC; now by default.
-    """
-
-    identity: str
-    component: str
-    id: NotRequired[str | None]
-    timestamp: NotRequired[int | None]
-
-
-class VersionOptions(BaseOptions):
-    """The options of startup and alive.
-
-    Attributes:
-        version: the running version of the component.
-    """
-
-    version: str
-
-
-class UpgradedOptions(VersionOptions):
-    """The options of upgraded, where `version` is the old version.
-
-    Attributes:
-        new_version: the version that was installed.
-    """
-
-    new_version: str
-
-
-class GovernorOptions(BaseOptions):
-    """The options of governor.
-
-    Attributes:
-        governor: the name of the governor, which limits how many nodes do something at once.
-        event_type: `enter` (obtained a slot), `exit` (vacated it), `timeouts` (obtained none in time) or `eviction`
-            (lost it).
-        sequence: the number of the slot; 0, the default, for none.
-    """
-
-    governor: str
-    event_type: Literal["enter", "exit", "timeouts", "eviction"]
-    sequence: NotRequired[int | None]
-
-
-# The options that may be absent or None, and their defaults.
-_DEFAULTS: Final[Mapping[str, Callable[[], object]]] = {
-    "id": uuid4,
-    "timestamp": lambda: int(time.time()),
-    "sequence": lambda: 0,
-}
+__all__ = ["OPTIONS", "Option", "check_component", "event_factory", "is_token"]
 
 _find_control = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]").search
 _match_token = re.compile(r"[A-Za-z0-9_-]{1,128}").fullmatch
-GOVERNOR_EVENT_TYPES: Final[tuple[str, ...]] = get_args(get_type_hints(Governor)["event_type"])
-"""The values of `event_type` in a governor event."""
-
-# Exact integers: a double has only 53 bits.
-_BOUNDS: Final = {(name, keyword): bound for name, keyword, bound in CONTRACTS[PROTOCOL].bounds or ()}
-_MIN_SEQUENCE: Final = _BOUNDS["sequence", "minimum"]
-_MAX_SEQUENCE: Final = _BOUNDS["sequence", "maximum"]
 
 
 # A fleet has few components and many events: a hit takes a third of the time of the match.
@@ -138,116 +57,196 @@ def _check_text(value: object) -> str | None:
     return None
 
 
-def _check_integer(value: object, high: float = 2**63 - 1) -> str | None:
+def _check_integer(value: object, low: float, high: float) -> str | None:
     if not isinstance(value, int) or isinstance(value, bool):
         return f"must be an integer, not {quoted(value)}"
-    return None if -(2**63) <= value <= high else "must fit into 64 bits"
-
-
-def _check_sequence(value: object) -> str | None:
-    if isinstance(value, int) and not isinstance(value, bool) and value < _MIN_SEQUENCE:
-        return "must not be negative"
-    return _check_integer(value, _MAX_SEQUENCE)
-
-
-def _check_event_type(value: object) -> str | None:
-    if value in GOVERNOR_EVENT_TYPES:
+    if low <= value <= high:
         return None
-    return f"must be one of {', '.join(GOVERNOR_EVENT_TYPES)}, not {quoted(value)}"
+    if value < low == 0:
+        return "must not be negative"
+    wide = low in (-(2**63), 0) and high in (2**63 - 1, 2**64 - 1)
+    return "must fit into 64 bits" if wide else f"must be {low} to {high}, not {quoted(value)}"
 
 
-_CHECKS: Final[Mapping[str, Callable[[object], str | None]]] = {
-    "id": _check_text,
-    "identity": _check_text,
-    "component": check_component,
-    "timestamp": _check_integer,
-    "version": _check_text,
-    "new_version": _check_text,
-    "governor": _check_text,
-    "sequence": _check_sequence,
-    "event_type": _check_event_type,
-}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """An option of a factory, derived from a field of the event's class and the bounds in its contract.
+
+    Attributes:
+        name: the name of the field.
+        kind: `str` or `int`; None for a type that only the contract describes, such as an object.
+        required: whether the contract requires the field.
+        choices: the permitted values; empty if there is no list.
+        low: the lowest integer.
+        high: the highest integer.
+    """
+
+    name: str
+    kind: type[str | int] | None
+    required: bool
+    choices: tuple[object, ...] = ()
+    low: int = -(2**63)
+    high: int = 2**63 - 1
+
+    def check(self, value: object) -> str | None:
+        """Return the problem with a value, or None."""
+        if self.choices:
+            return None if value in self.choices else f"must be one of {self.listed}, not {quoted(value)}"
+        if self.kind is int:
+            return _check_integer(value, self.low, self.high)
+        if self.kind is None:
+            return None
+        return check_component(value) if self.name == "component" else _check_text(value)
+
+    @property
+    def listed(self) -> str:
+        """The choices, separated by commas."""
+        return ", ".join(map(str, self.choices))
 
 
-def option_names(cls: type) -> tuple[str, ...]:
-    """Return the names of an event class's options: all fields but the protocol, which is fixed."""
-    return tuple(field.name for field in fields(cls) if field.name != "protocol")
+def _derive(cls: type[Any]) -> Mapping[str, Option]:
+    bounds: dict[str, dict[str, Any]] = {}
+    for name, keyword, bound in EVENT_CONTRACTS[cls].bounds or ():
+        bounds.setdefault(name, {})[{"minimum": "low", "maximum": "high"}.get(keyword, keyword)] = bound
+    options: dict[str, Option] = {}
+    for field in fields(cls):
+        if field.name == "protocol":
+            continue
+        # Generated modules do not postpone the evaluation of annotations: `type` is a type.
+        choices = get_args(field.type) if get_origin(field.type) is Literal else ()
+        kind = type(choices[0]) if choices else field.type
+        limits = bounds.get(field.name, {}) if kind is int else {}
+        options[field.name] = Option(
+            name=field.name,
+            kind=kind if kind in (str, int) else None,
+            required=field.default is MISSING,
+            choices=choices,
+            **limits,
+        )
+    return options
 
 
-def event_factory(cls: type[E], protocol: str) -> Callable[[dict[str, Any]], E]:
+OPTIONS: Final[Mapping[type[Any], Mapping[str, Option]]] = {cls: _derive(cls) for cls in EVENT_CONTRACTS}
+"""The options of each event class by name: all fields but the protocol, which is fixed."""
+
+_GENERATED: Final[Mapping[str, Callable[[], object]]] = {"id": uuid4, "timestamp": lambda: int(time.time())}
+
+
+def event_factory(cls: type[E], defaults: Mapping[str, object]) -> Callable[[dict[str, Any]], E]:
     """Return a function that creates an event from a dictionary of options, or reports all problems in one OptionError.
 
     Args:
         cls: a generated event class.
-        protocol: the protocol of its events.
+        defaults: the values of options that may be absent or None. An id and a timestamp are made for each event, and
+            optional fields are left out.
     """
-    names = option_names(cls)
-    texts = tuple(name for name in names if name not in _DEFAULTS)
-    # The events that an unexpected option belongs to.
-    owners = {name: [type_name(other) for other in EVENT_CLASSES if name in option_names(other)] for name in _CHECKS}
+    contract, options = EVENT_CONTRACTS[cls], OPTIONS[cls]
+    protocol = contract.protocol
+    optional = {
+        name for name, option in options.items() if name in _GENERATED or name in defaults or not option.required
+    }
+    # The checks above enforce the contract, unless it bounds more than integers and the emptiness of texts.
+    enforced = contract.bounds is not None and all(
+        (keyword in ("minimum", "maximum") and options[name].kind is int) or (keyword, bound) == ("minLength", 1)
+        for name, keyword, bound in contract.bounds
+    )
 
-    def make_checked(options: Mapping[str, object]) -> E:
+    def make_checked(given: Mapping[str, object]) -> E:
         """Check each option by itself and create the event, or raise OptionError with all problems."""
-        given = {name: value for name, value in options.items() if value is not None or name not in _DEFAULTS}
-        missing = tuple(name for name in texts if name not in given)
-        unexpected = tuple(name for name in given if name not in names)
-        invalid = {name: problem for name in names if name in given and (problem := _CHECKS[name](given[name]))}
-        if missing or unexpected or invalid:
-            problems = [f"missing {', '.join(missing)}"] if missing else []
-            problems += [_unexpected_option(name, owners.get(name, [])) for name in unexpected]
-            problems += [f"{name} {problem}" for name, problem in invalid.items()]
-            message = f"cannot create the {cls.__name__.lower()} event: {'; '.join(problems)}"
-            raise OptionError(message, missing=missing, unexpected=unexpected, invalid=tuple(invalid))
-        values: dict[str, Any] = {name: given[name] if name in given else _DEFAULTS[name]() for name in names}
-        values["protocol"] = protocol
+        given = {name: value for name, value in given.items() if value is not None or name not in optional}
+        missing = tuple(name for name in options if name not in given and name not in optional)
+        unexpected = tuple(name for name in given if name not in options)
+        problems = {
+            name: problem
+            for name, option in options.items()
+            if name in given and (problem := option.check(given[name]))
+        }
+        values: dict[str, Any] = {"protocol": protocol}
+        for name in options:
+            if name in given:
+                values[name] = given[name]
+            elif name in _GENERATED:
+                values[name] = _GENERATED[name]()
+            elif name in defaults:
+                values[name] = defaults[name]
+        if not (enforced or missing or unexpected or problems):
+            problems = {
+                _top_level_name(str(violation.name)): str(violation.message).removeprefix(f"{violation.name} ")
+                for violation in contract.violations(values)
+            }
+        if missing or unexpected or problems:
+            texts = [f"missing {', '.join(missing)}"] if missing else []
+            texts += [_unexpected_option(name, cls) for name in unexpected]
+            texts += [f"{name} {problem}" for name, problem in problems.items()]
+            message = f"cannot create the {type_name(cls)} event: {'; '.join(texts)}"
+            raise OptionError(message, missing=missing, unexpected=unexpected, invalid=tuple(problems))
         return cls(**values)
 
-    get_texts, count = itemgetter(*texts), len(texts)
+    return _quick_factory(cls, defaults, make_checked) if enforced else make_checked
+
+
+def _quick_factory(
+    cls: type[E], defaults: Mapping[str, object], make_checked: Callable[[dict[str, Any]], E]
+) -> Callable[[dict[str, Any]], E]:
+    """Return a factory that creates an event quickly from plainly valid options, and passes all others on."""
+    options, protocol = OPTIONS[cls], EVENT_CONTRACTS[cls].protocol
+    others = [option for name, option in options.items() if name not in _GENERATED]
+    texts = [option for option in others if option.kind is str]
+    if not all(option.required and option.kind for option in others) or len(texts) < 2:
+        return make_checked
+    names = [option.name for option in texts]
+    get_texts, count, component = itemgetter(*names), len(texts), names.index("component")
+    choices = [(index, option.choices) for index, option in enumerate(texts) if option.choices]
+    numbers = [option for option in others if option.kind is int]
+    has_more = bool(choices or numbers)
     # The __init__ of a frozen dataclass calls object.__setattr__ for each field; setting the slots through their
     # descriptors takes half the time.
-    set_protocol, set_id, set_timestamp = (getattr(cls, name).__set__ for name in ("protocol", "id", "timestamp"))
-    set_identity, set_component, *set_others = (getattr(cls, name).__set__ for name in texts)
-    others = tuple(enumerate(set_others, start=2))
-    set_sequence = getattr(cls, "sequence").__set__ if "sequence" in names else None  # noqa: B009 - only Governor has it
+    setters = {name: getattr(cls, name).__set__ for name in ("protocol", *options)}
+    set_protocol, set_id, set_timestamp = (setters[name] for name in ("protocol", "id", "timestamp"))
+    set_texts = tuple((index, setters[name]) for index, name in enumerate(names))
     create, clock = object.__new__, time.time
 
-    def make(options: dict[str, Any]) -> E:
-        """Create an event quickly from plainly valid options; leave all others to make_checked."""
+    def make(given: dict[str, Any]) -> E:
         try:
-            values = get_texts(options)
+            values = get_texts(given)
             joined = "".join(values)
         except (KeyError, TypeError):
-            return make_checked(options)
-        given, sequence = len(options), 0
-        if set_sequence is not None:  # a governor event has two options that need more checks
-            sequence = options.get("sequence", 0)
-            given -= "sequence" in options
-            if (
-                type(sequence) is not int
-                or not _MIN_SEQUENCE <= sequence <= _MAX_SEQUENCE
-                or options["event_type"] not in GOVERNOR_EVENT_TYPES
-            ):
-                return make_checked(options)
-        plain = given == count and joined.isprintable() and " " not in joined and all(values)
-        if not plain or not is_token(values[1]):
-            return make_checked(options)
-        event = create(cls)
+            return make_checked(given)
+        event, expected = create(cls), count
+        if has_more:
+            for index, allowed in choices:
+                if values[index] not in allowed:
+                    return make_checked(given)
+            for option in numbers:
+                number = given.get(option.name, defaults.get(option.name))
+                if type(number) is not int or not option.low <= number <= option.high:
+                    return make_checked(given)
+                setters[option.name](event, number)
+                expected += option.name in given
+        plain = len(given) == expected and joined.isprintable() and " " not in joined and all(values)
+        if not plain or not is_token(values[component]):
+            return make_checked(given)
         set_protocol(event, protocol)
         set_id(event, uuid4())
         set_timestamp(event, int(clock()))
-        set_identity(event, values[0])
-        set_component(event, values[1])
-        for index, set_other in others:
-            set_other(event, values[index])
-        if set_sequence is not None:
-            set_sequence(event, sequence)
+        for index, set_text in set_texts:
+            set_text(event, values[index])
         return event
 
     return make
 
 
-def _unexpected_option(option: str, owners: list[str]) -> str:
+def _top_level_name(path: str) -> str:
+    """Return the field of a path such as `data.check.name[0]`, where the validator found a violation."""
+    return re.split(r"[.\[]", path.removeprefix("data").removeprefix("."), maxsplit=1)[0] or "event"
+
+
+def _unexpected_option(option: str, cls: type[Any]) -> str:
+    owners = {other: type_name(other) for other, options in OPTIONS.items() if option in options}
     if owners:
-        return f"{option} belongs to {', '.join(owners)}"
-    close = get_close_matches(option, _CHECKS, n=1)
+        # Another version of the type is named by its protocol.
+        own = type_name(cls)
+        names = {EVENT_CONTRACTS[other].protocol if name == own else name for other, name in owners.items()}
+        return f"{option} belongs to {', '.join(sorted(names))}"
+    close = get_close_matches(option, {name for options in OPTIONS.values() for name in options}, n=1)
     return f"unknown option {safe(option, 60)}" + (f", did you mean {close[0]}?" if close else "")

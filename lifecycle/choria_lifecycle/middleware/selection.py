@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from choria_lifecycle.errors import OptionError
-from choria_lifecycle.events.event import EVENT_TYPES
+from choria_lifecycle.events.event import EVENT_TYPES, TYPE_NAMES
 from choria_lifecycle.events.options import check_component
 from choria_lifecycle.events.subjects import SUBJECT_PREFIX
 from choria_lifecycle.support.text import quoted
@@ -39,7 +39,7 @@ class EventFilter:
     def matches_event(self, event: object) -> bool:
         """Return True if the filter keeps an event, judging by the event itself."""
         return (
-            (not self.types or type(event).__name__.lower() in self.types)
+            (not self.types or TYPE_NAMES.get(type(event)) in self.types)
             and (not self.components or getattr(event, "component", None) in self.components)
             and (
                 not self.identities

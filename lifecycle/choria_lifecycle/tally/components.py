@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any
 
-from choria_lifecycle.events.event import Alive, Governor, Provisioned, Shutdown, Startup, Upgraded
+from choria_lifecycle.events.event import EVENT_CONTRACTS, Event
 from choria_lifecycle.tally.labels import OTHER
 from choria_lifecycle.tally.nodes import NodeCounter, Nodes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from choria_lifecycle.events.event import Event
     from choria_lifecycle.tally.labels import Labels
 
-__all__ = ["COUNTED_EVENTS", "PRESENCE_EVENTS", "Component", "Components", "GovernorCounter", "Summary"]
-
-COUNTED_EVENTS: Final = (Alive, Startup, Shutdown, Governor, Provisioned, Upgraded)
-"""The classes of the events that are counted, most frequent first, which is also the order of the metrics."""
-
-PRESENCE_EVENTS: Final = (Alive, Startup)
-"""The classes of events that announce a node and its version."""
+__all__ = ["Component", "Components", "GovernorCounter", "Summary"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +48,7 @@ class Component:
         self.name = name
         self.shared = name == OTHER
         self.nodes = Nodes(labels, node_counter)
-        self.event_counts: dict[type[Event], int] = dict.fromkeys(COUNTED_EVENTS, 0)
+        self.event_counts: dict[type[Event], int] = dict.fromkeys(EVENT_CONTRACTS, 0)
         self.processing_seconds = 0.0
         self.expired = 0
         self.sweeps = 0
@@ -80,7 +73,7 @@ class GovernorCounter:
         self._labels = labels
         self._counts: dict[tuple[str, str], dict[str, int]] = {}
 
-    def add(self, component: Component, event: Governor) -> None:
+    def add(self, component: Component, event: Any) -> None:
         """Count a governor event."""
         key = (component.name, self._labels.value(event.governor))
         key = self._labels.admit(self._counts, key, "governors", (component.name, OTHER))

@@ -8,10 +8,11 @@ timestamp of the process's start.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final, TypeVar
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from choria_lifecycle.events.event import Alive, Governor, Shutdown, Startup, Upgraded, type_name
-from choria_lifecycle.tally.components import COUNTED_EVENTS, PRESENCE_EVENTS, Components, GovernorCounter, Summary
+from choria_lifecycle.events.event import EVENT_CONTRACTS, classes_of, type_name
+from choria_lifecycle.tally.components import Components, GovernorCounter, Summary
 from choria_lifecycle.tally.history import MAX_EXPIRED, MINUTE, ExpiredNode, History
 from choria_lifecycle.tally.labels import OTHER, Labels
 from choria_lifecycle.tally.limits import Limits
@@ -23,7 +24,6 @@ from choria_schemas.machine.watcher.exec.v1 import ExecState
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from choria_lifecycle.events.event import Event
     from choria_lifecycle.tally.components import Component
 
 __all__ = ["EXPIRY", "Recorder"]
@@ -33,7 +33,14 @@ T = TypeVar("T")
 EXPIRY: Final = 80 * 60.0
 """Default seconds of silence after which a node expires; servers send alive events every 30 minutes."""
 
-_REPLAYED_EVENTS: Final = (Alive, Startup, Shutdown)
+# The classes by type, in every version; alive comes first, as nearly all events are of this type.
+_PRESENCE: Final = classes_of("alive", "version") + classes_of("startup", "version")
+_STARTUP: Final = classes_of("startup")
+_SHUTDOWN: Final = classes_of("shutdown")
+_REPLAYED: Final = _PRESENCE + _SHUTDOWN
+_UPGRADED: Final = classes_of("upgraded")
+_GOVERNOR: Final = classes_of("governor", "governor", "event_type")
+_LIFECYCLE: Final = tuple(EVENT_CONTRACTS)
 # The components of unreadable machine events.
 _MACHINE_EVENT_NAMES: Final = ("transition", "exec_watcher")
 
@@ -77,14 +84,14 @@ class Recorder:
         self._sweep_queue: list[Component] = []
         self._shard = 0
 
-    def record(self, event: object, now: float) -> None:
+    def record(self, event: Any, now: float) -> None:
         """Count a live event.
 
         Args:
             event: a lifecycle event, a Transition or an ExecState; anything else is ignored.
             now: when it was received.
         """
-        if isinstance(event, PRESENCE_EVENTS):
+        if isinstance(event, _PRESENCE):
             if now >= self._minute_ends:
                 self._start_minute(now)
             component = self._components[event.component]
@@ -92,9 +99,9 @@ class Recorder:
             identity = component.node_key(event) if component.shared else event.identity
             if component.nodes.record(identity, event.version, self._minute):
                 self.history.counts_at(now).upgrades += 1
-            if type(event) is Startup:
+            if type(event) in _STARTUP:
                 self.history.counts_at(now).startups += 1
-        elif isinstance(event, COUNTED_EVENTS):
+        elif isinstance(event, _LIFECYCLE):
             self._record_other(event, now)
         elif isinstance(event, Transition):
             self.machines.transition(event)
@@ -104,7 +111,7 @@ class Recorder:
             return
         self.last_event = now
 
-    def replay(self, event: object, now: float, age: float) -> None:
+    def replay(self, event: Any, now: float, age: float) -> None:
         """Rebuild nodes and versions from stored events, oldest first, without counting them.
 
         Args:
@@ -112,11 +119,11 @@ class Recorder:
             now: the time.
             age: seconds since the stream stored it.
         """
-        if age > self._expiry or not isinstance(event, _REPLAYED_EVENTS):
+        if age > self._expiry or not isinstance(event, _REPLAYED):
             return
         component = self._components[event.component]
         identity = component.node_key(event)
-        if isinstance(event, Shutdown):
+        if isinstance(event, _SHUTDOWN):
             component.nodes.remove(identity)
         else:
             component.nodes.record(identity, event.version, self._minute_of(now - max(age, 0.0)))
@@ -179,12 +186,12 @@ class Recorder:
     @property
     def event_types(self) -> Mapping[tuple[str, str], int]:
         """Lifecycle events by component and type."""
-        return {
-            (component.name, type_name(kind)): count
-            for component in self._components.values()
-            for kind, count in component.event_counts.items()
-            if count
-        }
+        counts: Counter[tuple[str, str]] = Counter()
+        for component in self._components.values():
+            for cls, count in component.event_counts.items():
+                if count:
+                    counts[component.name, type_name(cls)] += count
+        return counts
 
     @property
     def processing_time(self) -> Mapping[str, Summary]:
@@ -226,16 +233,16 @@ class Recorder:
         self._minute = self._minute_of(now)
         self._minute_ends = self._origin + (self._minute + 1) * MINUTE
 
-    def _record_other(self, event: Event, now: float) -> None:
+    def _record_other(self, event: Any, now: float) -> None:
         """Count an event that does not announce a node."""
         component = self._components[event.component]
         component.event_counts[type(event)] += 1
-        if isinstance(event, Shutdown):
+        if isinstance(event, _SHUTDOWN):
             component.nodes.remove(component.node_key(event))
             self.history.counts_at(now).shutdowns += 1
-        elif isinstance(event, Governor):
+        elif isinstance(event, _GOVERNOR):
             self._governors.add(component, event)
-        elif isinstance(event, Upgraded):
+        elif isinstance(event, _UPGRADED):
             self.history.counts_at(now).upgrades += 1
 
     def _expire(self, component: Component, now: float) -> None:

@@ -115,6 +115,7 @@ class ViewCounts:
         return text
 
 
+# Any other type is shown in the default colour.
 _TYPE_COLORS: Final = {
     "alive": "2",  # faint: nearly all events are of this type
     "governor": "33",
@@ -174,7 +175,7 @@ class View:
                 tag = f"[{event_type(event)}]"
                 rest = describe(event).removeprefix(tag)
                 if self.style.color:
-                    tag = _colored(tag, _TYPE_COLORS[event_type(event)])
+                    tag = _colored(tag, _TYPE_COLORS.get(event_type(event), "0"))
                 return f"{self._format_time(when)} {tag}{rest}"
 
     def _format_raw(self, data: bytes) -> str:

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from choria_lifecycle.errors import InvalidEvent
-from choria_lifecycle.events.event import EVENT_TYPES, PROTOCOL_PREFIX
+from choria_lifecycle.events.event import EVENT_CONTRACTS
 from choria_lifecycle.support.text import quoted, safe
 from choria_lifecycle.wire.cloudevents import Format, ParsedDocument, source_of, unwrap
 from choria_lifecycle.wire.finding import Finding, Severity, error_finding, finding_value
@@ -155,10 +155,12 @@ def _unknown_protocol(protocol: str, path: str) -> Finding:
 def _suggestion(protocol: str) -> str:
     """Suggest a lifecycle protocol; not a machine one, as a newer Choria may have other watchers."""
     prefix, _, name = protocol.lower().rpartition(".")
-    if len(name) > _MAX_NAME or prefix not in ("", PROTOCOL_PREFIX.removesuffix(".")):
+    if len(name) > _MAX_NAME:
         return ""
-    near = get_close_matches(name, EVENT_TYPES, n=1)
-    return f"; did you mean {PROTOCOL_PREFIX}{near[0]}?" if near else ""
+    known = [contract.protocol.rpartition(".") for contract in EVENT_CONTRACTS.values()]
+    near = get_close_matches(name, [other for start, _, other in known if prefix in ("", start)], n=1)
+    start = prefix or next((start for start, _, other in known if near == [other]), "")
+    return f"; did you mean {start}.{near[0]}?" if near else ""
 
 
 def _check_envelope(parsed: ParsedDocument, inspection: Inspection) -> None:

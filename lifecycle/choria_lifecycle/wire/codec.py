@@ -9,12 +9,12 @@ from __future__ import annotations
 import dataclasses
 from functools import cache, lru_cache
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from choria_lifecycle.errors import InvalidEvent, OptionError, UnknownProtocol
-from choria_lifecycle.events.event import Event, from_unix
+from choria_lifecycle.events.event import EVENT_CONTRACTS, Event, from_unix
 from choria_lifecycle.support.ids import uuid4
 from choria_lifecycle.support.text import quoted
 from choria_lifecycle.wire.check import check_document
@@ -31,7 +31,7 @@ from choria_lifecycle.wire.quick import (
 from choria_schemas.registry import CONTRACTS
 
 if TYPE_CHECKING:
-    from choria_schemas.events import MachineEvent as MachineEvent
+    from choria_schemas.machine.events import MachineEvent as MachineEvent
 
 __all__ = ["decode", "encode", "parse"]
 
@@ -55,7 +55,7 @@ def parse(data: bytes | bytearray | memoryview | str, max_size: int = MAX_SIZE) 
         # Nearly every event is short ASCII in Go's layout. Data other than bytes raises here and takes the thorough
         # path, which is cheaper than an isinstance check.
         if len(data) <= SHALLOW_SIZE <= max_size and data.isascii():  # type: ignore[union-attr]
-            event = QUICK_DECODERS[data[TYPE_OFFSET]](data)  # type: ignore[arg-type,index]
+            event: Event = QUICK_DECODERS[data[TYPE_OFFSET]](data)  # type: ignore[arg-type,index]
             if event.protocol in CURRENT_PROTOCOLS and not event.timestamp >> 63:
                 return event
     except (*DECODE_ERRORS, AttributeError):
@@ -81,11 +81,11 @@ def decode(data: bytes | bytearray | memoryview | str, max_size: int = MAX_SIZE)
     raw = to_bytes(data)
     if len(raw) <= max_size and is_shallow(raw):
         try:
-            event: Event | MachineEvent = decode_by_header(raw)
+            other: Event | MachineEvent = decode_by_header(raw)
         except DECODE_ERRORS:
             pass
         else:
-            return event
+            return other
     return _decode_checked(raw, max_size)
 
 
@@ -113,7 +113,7 @@ def encode(event: Event | MachineEvent, format: Format = _CHORIA) -> bytes:  # n
     if wrapped and format is not _CLOUDEVENTS:
         wrapped = _to_format(format) is _CLOUDEVENTS
     cls: Any = type(event)
-    has_optional = cls not in _LIFECYCLE_CLASSES and _has_optional(cls)
+    has_optional = cls not in _ALL_REQUIRED and _has_optional(cls)
     try:
         data = _without_unset(event) if has_optional else event
         return _encode(_to_envelope(event, data) if wrapped else data)
@@ -159,20 +159,25 @@ _encode = msgspec.json.Encoder(enc_hook=_to_builtin).encode
 # The exceptions for values of the wrong type, which constructors do not check.
 _ENCODE_ERRORS = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError, TypeError, AttributeError)
 
-# The classes of lifecycle events, whose fields are all required.
-_LIFECYCLE_CLASSES: Final = frozenset(get_args(Event))
-
 
 @cache
 def _has_optional(cls: Any) -> bool:
     """Return True if an event class has optional fields; raises TypeError for other classes."""
     if cls not in {contract.cls for contract in CONTRACTS.values()}:
         raise TypeError(f"{cls.__name__} is not an event")
-    return any(field.default is not dataclasses.MISSING for field in dataclasses.fields(cls))
+    return not _all_required(cls)
+
+
+def _all_required(cls: Any) -> bool:
+    return all(field.default is dataclasses.MISSING for field in dataclasses.fields(cls))
+
+
+# Looking a class up takes less time than a cached call.
+_ALL_REQUIRED: Final = frozenset(filter(_all_required, EVENT_CONTRACTS))
 
 
 def _to_envelope(event: Any, data: Any) -> OutgoingEnvelope:
-    if type(event) in _LIFECYCLE_CLASSES:
+    if type(event) in EVENT_CONTRACTS:
         source, id_ = _LIFECYCLE_SOURCE, event.id
     else:
         # A machine event has the id of its machine, which is not unique to the event.

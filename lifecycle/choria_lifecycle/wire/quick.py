@@ -12,11 +12,12 @@ from datetime import datetime
 from functools import cache
 from math import inf
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from string import hexdigits
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 
-from choria_lifecycle.events.event import EVENT_TYPES, PROTOCOL_PREFIX
+from choria_lifecycle.events.event import EVENT_CONTRACTS
 from choria_lifecycle.wire.cloudevents import Envelope, Format, is_time, read_header, source_of
 from choria_schemas.registry import CONTRACTS
 
@@ -26,16 +27,19 @@ if TYPE_CHECKING:
     from choria_lifecycle.events.event import Event
     from choria_schemas.registry import Contract
 
+    T = TypeVar("T")
     # The lower bound, the getter of the value, and the upper bound. Integers are exact, as doubles have only 53 bits.
     _Range: TypeAlias = tuple[int | float, Callable[[Any], Any], int | float]
 
 __all__ = [
     "CURRENT_PROTOCOLS",
     "DECODE_ERRORS",
+    "HEX_DIGIT",
     "QUICK_DECODERS",
     "TYPE_OFFSET",
     "decode_by_header",
     "normalise_protocol",
+    "select_by_byte",
 ]
 
 DECODE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError, LookupError, TypeError)
@@ -136,37 +140,32 @@ def _within(values: list[_Range], lengths: list[_Range]) -> Callable[[Any], bool
 
 # From Python 3.14 on, fromisoformat accepts the hour 24, which RFC 3339 does not.
 _ACCEPTS_HOUR_24: Final = sys.version_info >= (3, 14)
-_ENVELOPE_START: Final = (
-    '{"specversion":"1.0","id":"00000000-0000-4000-8000-000000000000","source":"io.choria.lifecycle","type":"'
-)
-
-# Go writes the protocol first, and the second letter of the type identifies it: sTartup, sHutdown, pRovisioned, aLive,
-# uPgraded, gOvernor. In an envelope the same offset is inside an id of 36 characters, where the byte is a hexadecimal
-# digit, which none of those letters is. After a wrong guess the decoder raises.
-TYPE_OFFSET: Final = len('{"protocol":"' + PROTOCOL_PREFIX) + 1
-"""The offset of the byte that selects the decoder of a document in Go's layout."""
-
-CURRENT_PROTOCOLS: Final = frozenset(PROTOCOL_PREFIX + name for name in EVENT_TYPES)
-"""The protocols of lifecycle events in their current spelling."""
 
 
-def _quick_decoder(protocol: str) -> Callable[[bytes], Event]:
-    decode, within_bounds = _event_decoder(protocol), _bounds_check(protocol, skip="timestamp")
+def _with_bounds(decode: Callable[[bytes], T], protocol: str, attribute: str = "") -> Callable[[bytes], T]:
+    """Return a decoder that also checks the bounds, except those of the timestamp.
+
+    Args:
+        decode: the decoder.
+        protocol: the protocol of its events.
+        attribute: the attribute of a document that has the event; empty if it is the event.
+    """
+    within_bounds = _bounds_check(protocol, skip="timestamp")
     if within_bounds is None:
         return decode
+    event_in: Callable[[T], Any] = attrgetter(attribute) if attribute else lambda event: event
 
-    def checked(raw: bytes) -> Event:
-        event: Event = decode(raw)
-        if within_bounds(event):
-            return event
+    def checked(raw: bytes) -> T:
+        document = decode(raw)
+        if within_bounds(event_in(document)):
+            return document
         raise LookupError
 
     return checked
 
 
 def _decode_envelope(raw: bytes) -> Event:
-    decode, within_bounds = _ENVELOPE_DECODERS[raw[_ENVELOPE_TYPE_OFFSET]]
-    envelope = decode(raw)
+    envelope = _ENVELOPE_DECODERS[raw[_ENVELOPE_TYPE_OFFSET]](raw)
     event: Event = envelope.data
     time = envelope.time
     # Go always writes subject and time, and times in one form: one slice compares all separators, and fromisoformat
@@ -176,24 +175,74 @@ def _decode_envelope(raw: bytes) -> Event:
     datetime.fromisoformat(time)
     if _ACCEPTS_HOUR_24 and time[11:13] == "24":
         raise LookupError
-    if within_bounds is not None and not within_bounds(event):
-        raise LookupError
     return event
 
 
-_ENVELOPE_TYPE_OFFSET: Final = len(_ENVELOPE_START + PROTOCOL_PREFIX) + 1
-_ENVELOPE_DECODERS: Final = {
-    ord(name[1]): (
-        _envelope_decoder(PROTOCOL_PREFIX + name),
-        _bounds_check(PROTOCOL_PREFIX + name, skip="timestamp"),
-    )
-    for name in EVENT_TYPES
-}
+HEX_DIGIT: Final = "?"
+"""Any hexadecimal digit, in the beginning of a document."""
 
-QUICK_DECODERS: Final[Mapping[int, Callable[[bytes], Event]]] = {
-    **dict.fromkeys(b"0123456789abcdefABCDEF", _decode_envelope),
-    **{ord(name[1]): _quick_decoder(PROTOCOL_PREFIX + name) for name in EVENT_TYPES},
-}
+
+def select_by_byte(
+    decoders: Mapping[str, Callable[[bytes], T]],
+) -> tuple[int, Mapping[int, Callable[[bytes], T]]]:
+    """Find the byte that best tells documents apart by their beginnings.
+
+    Beginnings with the same byte there get a function that looks at another one: a collision costs time, and never
+    leads to a wrong decoder.
+
+    Args:
+        decoders: the decoders by the beginnings of their documents, in ASCII; none may begin with another.
+
+    Returns:
+        The offset of the byte, and the decoders by its value.
+    """
+
+    def groups(offset: int) -> Mapping[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for start in decoders:
+            for char in hexdigits if start[offset] == HEX_DIGIT else start[offset]:
+                found.setdefault(char, []).append(start)
+        return found
+
+    def collisions(offset: int) -> int:
+        return sum(len(group) - 1 for group in groups(offset).values())
+
+    offsets = range(min(map(len, decoders)))
+    best = min((at for at in offsets if len({start[at] for start in decoders}) > 1), key=collisions)
+    return best, {
+        ord(char): decoders[group[0]] if len(group) == 1 else _dispatch({start: decoders[start] for start in group})
+        for char, group in groups(best).items()
+    }
+
+
+def _dispatch(decoders: Mapping[str, Callable[[bytes], T]]) -> Callable[[bytes], T]:
+    offset, table = select_by_byte(decoders)
+    return lambda raw: table[raw[offset]](raw)
+
+
+CURRENT_PROTOCOLS: Final = frozenset(contract.protocol for contract in EVENT_CONTRACTS.values())
+"""The protocols of lifecycle events in their current spelling."""
+
+# The beginnings of documents as Go writes them; an envelope has a random UUID before its type.
+_EVENT_START: Final = '{"protocol":"'
+_ENVELOPE_START: Final = (
+    '{"specversion":"1.0","id":"????????-????-4???-????-????????????","source":"io.choria.lifecycle","type":"'
+)
+
+# Without the contracts that only their validators check.
+_QUICK: Final = [contract.protocol for contract in EVENT_CONTRACTS.values() if contract.bounds is not None]
+
+_ENVELOPE_TYPE_OFFSET, _ENVELOPE_DECODERS = select_by_byte(
+    {
+        f'{_ENVELOPE_START}{protocol}"': _with_bounds(_envelope_decoder(protocol), protocol, "data")
+        for protocol in _QUICK
+    }
+)
+
+TYPE_OFFSET, QUICK_DECODERS = select_by_byte(
+    {f'{_EVENT_START}{protocol}"': _with_bounds(_event_decoder(protocol), protocol) for protocol in _QUICK}
+    | {_ENVELOPE_START: _decode_envelope}
+)
 """The decoder of a document in Go's layout, by its byte at `TYPE_OFFSET`.
 
 The caller checks the document's UTF-8 and depth, the spelling of its protocol, and the range of its timestamp.

@@ -6,15 +6,14 @@ from typing import get_args
 import pytest
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.events.event import Event, type_name
-from choria_schemas.events import LifecycleEvent
+from choria_lifecycle.events.event import EVENT_CONTRACTS, Event, type_name
 from choria_schemas.lifecycle.v1 import Startup
 from tests.bed.samples import BASE
 
 
 def test_event_types() -> None:
     assert lifecycle.EVENT_TYPES == ("alive", "governor", "provisioned", "shutdown", "startup", "upgraded")
-    assert set(get_args(Event)) == set(get_args(LifecycleEvent))
+    assert set(get_args(Event)) == set(EVENT_CONTRACTS)
 
 
 def test_the_type_of_an_event_is_that_of_its_class() -> None:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-from choria_lifecycle.events.event import Governor
-from choria_lifecycle.tally.components import COUNTED_EVENTS, Components, GovernorCounter, Summary
+from choria_lifecycle.events.event import EVENT_CONTRACTS
+from choria_lifecycle.tally.components import Components, GovernorCounter, Summary
 from choria_lifecycle.tally.labels import Labels
 from choria_lifecycle.tally.limits import Limits
+from choria_schemas.lifecycle.v1 import Governor
 from tests.bed.tally_events import event
 
 
@@ -75,7 +76,7 @@ def test_nodes_of_components_that_share_a_series_have_different_keys() -> None:
 def test_a_component_counts_its_events_by_class() -> None:
     component = Components(Labels(Limits()))["server"]
     assert component.event_count == 0
-    assert list(component.event_counts) == list(COUNTED_EVENTS)
+    assert component.event_counts == dict.fromkeys(EVENT_CONTRACTS, 0)
     for kind in ("alive", "alive", "shutdown"):
         component.event_counts[type(event(kind))] += 1
     assert component.event_count == 3

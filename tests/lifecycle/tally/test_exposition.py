@@ -38,8 +38,8 @@ lifecycle_tally_good_events{active="1",component="CLI"} 2
 lifecycle_tally_process_errors{active="1",component="server"} 2
 lifecycle_tally_process_errors{active="1",component="transition"} 1
 lifecycle_tally_event_types{active="1",component="server",type="alive"} 2
-lifecycle_tally_event_types{active="1",component="server",type="startup"} 1
 lifecycle_tally_event_types{active="1",component="server",type="shutdown"} 1
+lifecycle_tally_event_types{active="1",component="server",type="startup"} 1
 lifecycle_tally_event_types{active="1",component="server",type="upgraded"} 1
 lifecycle_tally_event_types{active="1",component="CLI",type="governor"} 2
 lifecycle_tally_versions{active="1",component="server",version="1.0"} 1

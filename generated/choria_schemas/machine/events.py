@@ -1,15 +1,9 @@
 # Generated from the files in schemas/ (codegen/package.py).
 # Do not edit: change the source and run `python -m codegen generate`.
-"""The classes of all events, in one union for each family."""
+"""The events of choria_schemas.machine."""
 
 from typing import TypeAlias
 
-import choria_schemas.lifecycle.v1.alive
-import choria_schemas.lifecycle.v1.governor
-import choria_schemas.lifecycle.v1.provisioned
-import choria_schemas.lifecycle.v1.shutdown
-import choria_schemas.lifecycle.v1.startup
-import choria_schemas.lifecycle.v1.upgraded
 import choria_schemas.machine.v1.transition
 import choria_schemas.machine.watcher.archive.v1.state
 import choria_schemas.machine.watcher.ccm_manifest.v1.state
@@ -26,17 +20,7 @@ import choria_schemas.machine.watcher.plugins.v1.state
 import choria_schemas.machine.watcher.schedule.v1.state
 import choria_schemas.machine.watcher.timer.v1.state
 
-__all__ = ['LifecycleEvent', 'MachineEvent']
-
-LifecycleEvent: TypeAlias = (
-    choria_schemas.lifecycle.v1.alive.Alive
-    | choria_schemas.lifecycle.v1.governor.Governor
-    | choria_schemas.lifecycle.v1.provisioned.Provisioned
-    | choria_schemas.lifecycle.v1.shutdown.Shutdown
-    | choria_schemas.lifecycle.v1.startup.Startup
-    | choria_schemas.lifecycle.v1.upgraded.Upgraded
-)
-"""An event of a contract in choria_schemas.lifecycle."""
+__all__ = ['MachineEvent']
 
 MachineEvent: TypeAlias = (
     choria_schemas.machine.v1.transition.Transition

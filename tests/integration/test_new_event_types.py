@@ -1,0 +1,320 @@
+"""A new event type upstream needs no hand-written line: everything but its typed factory follows from the contract."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.bed.paths import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+class Scratch:
+    """A copy of the repository's sources, and an upstream folder with a further schema."""
+
+    def __init__(self, root: Path, path: str, schema: dict[str, Any], sentences: dict[str, str]) -> None:
+        self.root = root
+        for folder in ("schemas", "codegen", "generated", "lifecycle"):
+            shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "pyproject.toml", root)
+        self.upstream = root / "upstream"
+        shutil.copytree(ROOT / "schemas" / "choria", self.upstream / "choria")
+        self.hand_written = self._hashes()
+        # Upstream's files here lack the texts that the real ones have.
+        self.sync()
+        self.run("-m", "codegen", "generate")
+        (self.upstream / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.upstream / path).write_text(json.dumps(schema), encoding="utf-8")
+        self.synced = self.sync()
+        if "neither used nor ignored" in self.synced:
+            lock = root / "schemas" / "upstream.lock"
+            use = f'[[use]]\npath = "{path}"\nreason = "lifecycle events"\n\n[[files]]'
+            lock.write_text(lock.read_text("utf-8").replace("[[files]]", use, 1), encoding="utf-8")
+            self.synced += self.sync()
+        table = f'\n["{path}"]\nsentence = "Something happened."\n\n["{path}".fields]\n'
+        with (root / "schemas" / "descriptions.toml").open("a", encoding="utf-8") as file:
+            file.write(table + "".join(f'{name} = "{text}"\n' for name, text in sentences.items()))
+        self.generated = self.run("-m", "codegen", "generate")
+
+    def sync(self) -> str:
+        return self.run("-m", "codegen", "sync", "--from", str(self.upstream), "--commit", COMMIT)
+
+    def run(self, *arguments: str, status: int = 0, stdin: str = "") -> str:
+        """Run Python in the scratch copy, and return what it prints."""
+        path = os.pathsep.join(str(self.root / folder) for folder in ("generated", "lifecycle", "."))
+        # NATS_URL is a port where nothing listens: nothing here connects.
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": path,
+            "HOME": str(self.root),
+            "NATS_URL": "127.0.0.1:1",
+        }
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.root,
+            env=environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def _hashes(self) -> dict[str, bytes]:
+        return {
+            path.relative_to(self.root).as_posix(): path.read_bytes()
+            for folder in ("codegen", "lifecycle")
+            for path in (self.root / folder).rglob("*.py")
+        }
+
+    def check_hand_written(self) -> None:
+        assert self._hashes() == self.hand_written
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((ROOT / f"schemas/choria/lifecycle/v1/{name}.json").read_text("utf-8"))
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Scratch:
+    """Upstream adds a type `stopped`, whose name has letters where those of `startup` are, with a field of its own."""
+    text = json.dumps(schema_of("shutdown")).replace("shutdown", "stopped")
+    schema = json.loads(text)
+    schema["properties"] |= {"reason": {"type": "string"}, "graceful": {"type": "boolean"}, "code": {"type": "integer"}}
+    schema["required"] += ["reason"]
+    names = ("protocol", "id", "identity", "component", "timestamp", "reason", "graceful", "code")
+    sentences = dict.fromkeys(names, "A field.")
+    return Scratch(tmp_path_factory.mktemp("stopped"), "choria/lifecycle/v1/stopped.json", schema, sentences)
+
+
+def test_the_commands_report_the_type_and_what_is_left_to_write(stopped: Scratch) -> None:
+    to_do = (
+        "events/factories.py: has no factory for `stopped`: write one, and export it in "
+        "lifecycle/choria_lifecycle/__init__.py\n"
+    )
+    changed = "io.choria.lifecycle.v1.stopped: event type added (choria/lifecycle/v1/stopped.json) (minor)\n"
+    missing = "to do: choria/lifecycle/v1/stopped.json: has no sentence in descriptions.toml\n"
+    assert stopped.synced.startswith(f"{changed}{missing}to do: {to_do}1 change; version step: minor\n")
+    assert f"to do: {to_do}" in stopped.generated
+    assert stopped.run("-m", "codegen", "drift", status=1) == to_do
+
+
+LIBRARY = """
+import asyncio, json
+import choria_lifecycle as lifecycle
+from choria_lifecycle.tally.exposition import TallyState, render
+from choria_lifecycle.tally.recorder import Recorder
+from choria_lifecycle.wire.codec import decode
+from choria_schemas.lifecycle.v1 import Stopped
+
+assert "stopped" in lifecycle.EVENT_TYPES
+event = lifecycle.new("stopped", identity="n1", component="server", reason="upgrade")
+assert type(event) is Stopped and event.protocol == "io.choria.lifecycle.v1.stopped"
+assert (event.reason, event.graceful, event.code) == ("upgrade", None, None)
+full = lifecycle.new("stopped", identity="n1", component="server", reason="x", graceful=True, code=3)
+assert (full.graceful, full.code) == (True, 3)
+for options, message in (
+    ({}, "missing identity, component, reason"),
+    ({"identity": "n", "component": "a.b", "reason": ""}, "component must be one token"),
+    ({"identity": "n", "component": "a", "reason": "x", "version": "1"}, "version belongs to alive, startup, upgraded"),
+    ({"identity": "n", "component": "a", "reason": "x", "graceful": "yes"}, "graceful must be boolean"),
+    ({"identity": "n", "component": "a", "reson": "x"}, "did you mean reason?"),
+):
+    try:
+        lifecycle.new("stopped", **options)
+    except lifecycle.OptionError as error:
+        assert str(error).startswith("cannot create the stopped event: ") and message in str(error), error
+    else:
+        raise AssertionError(options)
+try:
+    lifecycle.shutdown(identity="n", component="a", reason="x")
+except lifecycle.OptionError as error:
+    assert "reason belongs to stopped" in str(error)
+
+assert lifecycle.event_type(event) == "stopped"
+assert lifecycle.subject(event) == "choria.lifecycle.event.stopped.server"
+assert lifecycle.describe(event) == "[stopped] n1: server reason upgrade"
+assert lifecycle.describe(full) == "[stopped] n1: server reason x graceful true code 3"
+for made in (event, full):
+    for form in lifecycle.Format:
+        raw = lifecycle.encode(made, format=form)
+        assert b"null" not in raw
+        assert lifecycle.parse(raw) == decode(raw) == made
+        old = raw.replace(b"io.choria.lifecycle.v1.stopped", b"choria:lifecycle:stopped:1")
+        assert lifecycle.parse(old) == made
+        errors = [finding for finding in lifecycle.validate(raw) if finding.severity == "error"]
+        assert errors == []
+bad = json.loads(lifecycle.encode(event)) | {"reason": 5}
+[finding] = lifecycle.validate(json.dumps(bad))
+assert (finding.code, finding.path) == ("schema-type", "$.reason")
+[finding] = lifecycle.validate(b'{"protocol":"io.choria.lifecycle.v1.stoped"}')
+assert "did you mean io.choria.lifecycle.v1.stopped?" in finding.message
+
+recorder = Recorder(now=0.0)
+recorder.record(event, 1.0)
+assert recorder.event_types == {("server", "stopped"): 1} and recorder.nodes == 0
+text = render(recorder, TallyState(connected=True, started=0.0, now=1.0), now=1.0).decode()
+assert 'event_types{active="1",component="server",type="stopped"} 1' in text
+
+async def main():
+    transport = lifecycle.InMemoryTransport()
+    async with lifecycle.Middleware(transport) as middleware, middleware.events("stopped") as events:
+        await middleware.publish(event)
+        await middleware.publish(lifecycle.shutdown(identity="n1", component="server"))
+        await middleware.publish(full, format=lifecycle.Format.CLOUDEVENTS)
+        assert [await anext(events), await anext(events)] == [event, full]
+
+asyncio.run(main())
+"""
+
+
+def test_the_library_knows_the_type(stopped: Scratch) -> None:
+    stopped.run("-c", LIBRARY)
+    stopped.check_hand_written()
+
+
+def test_the_command_knows_the_type(stopped: Scratch) -> None:
+    command = ("-m", "choria_lifecycle")
+    emit = ("emit", "stopped", "--identity", "n1", "--component", "server", "--dry-run")
+    subject, document = stopped.run(*command, *emit, "--reason", "a", "--graceful", "false", "--code", "7").splitlines()
+    assert subject == "choria.lifecycle.event.stopped.server"
+    assert json.loads(document) | {"id": "", "timestamp": 0} == {
+        "protocol": "io.choria.lifecycle.v1.stopped",
+        "id": "",
+        "identity": "n1",
+        "component": "server",
+        "timestamp": 0,
+        "reason": "a",
+        "graceful": False,
+        "code": 7,
+    }
+    assert "missing reason" in stopped.run(*command, *emit, status=2)
+    assert "--graceful" in stopped.run(*command, *emit, "--reason", "a", "--graceful", "yes", status=2)
+    help_text = stopped.run(*command, "emit", "--help")
+    assert re.search(r"--reason TEXT +The reason, for stopped\.", help_text)
+    assert re.search(r"stopped +1", stopped.run(*command, "validate", "-v", stdin=document))
+    assert "io.choria.lifecycle.v1.stopped" in stopped.run(*command, "schema", "list")
+    view = stopped.run(*command, "view", "--type", "stopped", "--input", "-", stdin=f"{document}\n")
+    assert "[stopped] n1: server reason a graceful false code 7" in view
+
+
+def test_type_checkers_know_the_type(stopped: Scratch) -> None:
+    program = stopped.root / "program.py"
+    program.write_text(
+        "import choria_lifecycle as lifecycle\n"
+        'lifecycle.new("stopped", identity="n1", component="a", reason="x")\n'
+        'lifecycle.new("stoped", identity="n1", component="a", reason="x")\n',
+        encoding="utf-8",
+    )
+    found = stopped.run("-m", "mypy", "--strict", "--config-file=", str(program), status=1)
+    assert re.findall(r"program\.py:(\d+): error: .*\[arg-type\]", found) == ["3"], found
+
+
+@pytest.fixture(scope="module")
+def second_version(tmp_path_factory: pytest.TempPathFactory) -> Scratch:
+    """Upstream publishes a second version of startup beside the first, with a further required field."""
+    schema = json.loads(json.dumps(schema_of("startup")).replace("lifecycle/v1/", "lifecycle/v2/"))
+    schema["title"] = "io.choria.lifecycle.v2.startup"
+    schema["properties"] |= {
+        "protocol": {"type": "string", "enum": ["io.choria.lifecycle.v2.startup"]},
+        "pid": {"type": "integer", "minimum": 1},
+    }
+    schema["required"] += ["pid"]
+    names = ("protocol", "id", "identity", "component", "timestamp", "version", "pid")
+    sentences = dict.fromkeys(names, "A field.")
+    return Scratch(tmp_path_factory.mktemp("second"), "choria/lifecycle/v2/startup.json", schema, sentences)
+
+
+def test_a_second_version_is_reported(second_version: Scratch) -> None:
+    assert "choria/lifecycle/v2/startup.json: new file, neither used nor ignored" in second_version.synced
+    added = "io.choria.lifecycle.v2.startup: event type added (choria/lifecycle/v2/startup.json) (minor)\n"
+    assert added in second_version.synced
+    assert "factories" not in second_version.synced
+    assert second_version.run("-m", "codegen", "drift") == ""
+
+
+BOTH_VERSIONS = """
+import json
+import choria_lifecycle as lifecycle
+from choria_lifecycle.tally.recorder import Recorder
+from choria_schemas.lifecycle import v1, v2
+
+assert lifecycle.EVENT_TYPES == ("alive", "governor", "provisioned", "shutdown", "startup", "upgraded")
+options = {"identity": "n1", "component": "server", "version": "1.2"}
+first = lifecycle.startup(**options)
+assert type(first) is type(lifecycle.new("startup", **options)) is v1.Startup
+second = v2.Startup(protocol="io.choria.lifecycle.v2.startup", id=first.id, timestamp=first.timestamp, pid=7, **options)
+for event in (first, second):
+    assert lifecycle.event_type(event) == "startup"
+    assert lifecycle.subject(event) == "choria.lifecycle.event.startup.server"
+    for form in lifecycle.Format:
+        raw = lifecycle.encode(event, format=form)
+        assert lifecycle.parse(raw) == event
+        assert lifecycle.parse(json.dumps(json.loads(raw))) == event
+        assert lifecycle.validate(raw, subject=lifecycle.subject(event)) == []
+assert lifecycle.describe(first) == "[startup] n1: server version 1.2"
+assert lifecycle.describe(second) == "[startup] n1: server version 1.2 pid 7"
+for field, value, code in (("pid", 0, "schema-minimum"), ("protocol", first.protocol, "")):
+    found = lifecycle.validate(json.dumps(json.loads(lifecycle.encode(second)) | {field: value}))
+    assert [finding.code for finding in found] == ([code] if code else []), found
+try:
+    lifecycle.startup(pid=7, **options)
+except lifecycle.OptionError as error:
+    assert str(error) == "cannot create the startup event: pid belongs to io.choria.lifecycle.v2.startup"
+[finding] = lifecycle.validate(b'{"protocol":"io.choria.lifecycle.v2.startupp"}')
+assert "did you mean io.choria.lifecycle.v2.startup?" in finding.message
+
+recorder = Recorder(now=0.0)
+recorder.record(first, 1.0)
+recorder.record(second, 2.0)
+assert recorder.event_types == {("server", "startup"): 2} and recorder.nodes == 1
+"""
+
+
+SHOW = "for event in (first, second): print(lifecycle.encode(event).decode())"
+
+
+def test_both_versions_are_read_and_the_first_is_made(second_version: Scratch) -> None:
+    second_version.run("-c", BOTH_VERSIONS)
+    second_version.check_hand_written()
+    events = second_version.run("-c", BOTH_VERSIONS + SHOW)
+    view = second_version.run("-m", "choria_lifecycle", "view", "--type", "startup", "--input", "-", stdin=events)
+    assert re.findall(r"\[startup\] n1: server version 1\.2(?: pid 7)?", view) == [
+        "[startup] n1: server version 1.2",
+        "[startup] n1: server version 1.2 pid 7",
+    ]
+
+
+def test_a_factory_of_the_second_version_makes_it_by_name_too(second_version: Scratch) -> None:
+    factories = second_version.root / "lifecycle/choria_lifecycle/events/factories.py"
+    text = factories.read_text("utf-8")
+    changed = text.replace("\n__all__ = ", "\nfrom choria_schemas.lifecycle.v2 import Startup\n\n__all__ = ", 1)
+    changed = re.sub(r"(def startup\(.*?version: str,)", r"\1 pid: int,", changed, flags=re.DOTALL)
+    factories.write_text(changed, encoding="utf-8")
+    try:
+        second_version.run(
+            "-c",
+            "import choria_lifecycle as lifecycle\n"
+            'for make in (lifecycle.startup, lambda **options: lifecycle.new("startup", **options)):\n'
+            '    event = make(identity="n1", component="server", version="1", pid=7)\n'
+            '    assert event.protocol == "io.choria.lifecycle.v2.startup" and event.pid == 7\n',
+        )
+        assert second_version.run("-m", "codegen", "drift") == ""
+        factories.write_text(text.replace("version: str,", "", 1), encoding="utf-8")
+        expected = "events/factories.py: the factory for `startup` lacks the option version\n"
+        assert second_version.run("-m", "codegen", "drift", status=1) == expected
+    finally:
+        factories.write_text(text, encoding="utf-8")
