@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from codegen import changes, comparison, contract, factories, files, package, readback, sync, upstream
 from codegen.changes import Change
-from codegen.problems import ContractError, Problem, UsageError
+from codegen.problems import ContractError, Problem, UsageError, escape_unprintable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,9 +136,12 @@ def _sync(root: Path, options: argparse.Namespace) -> int:
         ])  # fmt: skip
         return int(options.check and planned.has_differences)
     for path in planned.edited:
-        print(f"{path}: edited since the last sync; sync restores it")
+        print(f"{escape_unprintable(path)}: edited since the last sync; sync restores it")
     for path in planned.unknown:
-        print(f"{path}: new file, neither used nor ignored; add it to [[use]] or [[ignore]] in schemas/upstream.lock")
+        print(
+            f"{escape_unprintable(path)}: new file, neither used nor ignored; "
+            "add it to [[use]] or [[ignore]] in schemas/upstream.lock"
+        )
     _print_changes(planned.changes, problems)
     if options.check:
         print(f"{'differs from' if planned.has_differences else 'up to date with'} upstream commit {planned.commit}")
