@@ -141,12 +141,13 @@ def _load_upstream(schemas: Path, locked: lock.Lock, problems: list[Problem]) ->
     for path in sorted(expected.keys() & present):
         data = (schemas / path).read_bytes()
         if hashlib.sha256(data).hexdigest() != expected[path].canonical:
-            if hashlib.sha256(files.unix_lines(data)).hexdigest() == expected[path].canonical:
-                problems.append(Problem(path, "", _CRLF))
+            if hashlib.sha256(files.unix_lines(data)).hexdigest() != expected[path].canonical:
+                edited = (
+                    f"is not what sync wrote: undo the edit, and put differences from upstream into {corrections.NAME}"
+                )
+                problems.append(Problem(path, "", edited))
                 continue
-            edited = f"is not what sync wrote: undo the edit, and put differences from upstream into {corrections.NAME}"
-            problems.append(Problem(path, "", edited))
-            continue
+            problems.append(Problem(path, "", _CRLF))
         loaded[path] = strict_json.parse(data, path)
     return loaded
 
