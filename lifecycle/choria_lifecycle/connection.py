@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from choria_lifecycle.config.resolve import choria_configuration, resolve
 from choria_lifecycle.config.settings import check_options
+from choria_lifecycle.config.table import CONNECT_TIMEOUT
 from choria_lifecycle.middleware.middleware import Middleware
 from choria_lifecycle.middleware.subscription import LIMIT, LIMIT_BYTES
 from choria_lifecycle.wire.cloudevents import Format
@@ -28,7 +29,7 @@ __all__ = ["connect", "open_transport", "publish_once"]
 async def connect(
     servers: str | Iterable[str] | None = None,
     *,
-    timeout: float = 5,
+    timeout: float = CONNECT_TIMEOUT,
     limit: int = LIMIT,
     limit_bytes: int = LIMIT_BYTES,
     environ: Mapping[str, str] | None = None,
@@ -50,7 +51,7 @@ async def connect(
         limit: how many messages each subscription queues before it drops and counts newer ones.
         limit_bytes: the same limit in bytes, subjects included; default 64 MiB.
         environ: the environment variables; default `os.environ`.
-        **options: config, tls, creds, user, password, token, nkey, ca, cert, key and name: see `ConnectionOptions`.
+        **options: see `ConnectionOptions`.
 
     Raises:
         ConfigError: the settings contradict each other, or a file cannot be used.
@@ -94,7 +95,7 @@ def publish_once(
     *,
     format: Format = Format.CHORIA,  # noqa: A002 - the name users know
     stored: bool = False,
-    timeout: float = 5,
+    timeout: float = CONNECT_TIMEOUT,
     environ: Mapping[str, str] | None = None,
     **options: Unpack[ConnectionOptions],
 ) -> None:

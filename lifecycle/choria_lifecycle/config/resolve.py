@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from choria_lifecycle.config.choria.machine import Machine
 from choria_lifecycle.config.settings import ConnectionSettings, Verify
+from choria_lifecycle.config.table import CREDENTIALS, SETTINGS, URL_VARIABLE
 from choria_lifecycle.config.urls import read_urls, redact
 from choria_lifecycle.errors import ConfigError
 from choria_lifecycle.support.log import logger
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.config.choria.configuration import Configuration
     from choria_lifecycle.config.settings import ConnectionOptions
+    from choria_lifecycle.config.table import SettingSpec
 
 __all__ = ["FALLBACK", "choria_configuration", "identity", "resolve"]
 
@@ -29,13 +31,11 @@ FALLBACK = "nats://puppet:4222"
 _SRV = ("_mcollective-server._tcp", "_x-puppet-mcollective._tcp")
 _FEDERATION_SRV = ("_mcollective-federation_server._tcp", "_x-puppet-mcollective_federation._tcp")
 
-_CREDENTIALS = {"creds": "NATS_CREDS", "nkey": "NATS_NKEY", "user": "NATS_USER", "password": "NATS_PASSWORD"}
-_CHORIA_CREDENTIALS = {
-    "creds": ("plugin.nats.credentials", "MCOLLECTIVE_NATS_CREDENTIALS"),
-    "user": ("plugin.nats.user", "MCOLLECTIVE_NATS_USERNAME"),
-    "password": ("plugin.nats.pass", "MCOLLECTIVE_NATS_PASSWORD"),
-}
-_TLS_FILES = {"ca": "NATS_CA", "cert": "NATS_CERT", "key": "NATS_KEY"}
+_CREDENTIALS = {spec.name: spec for spec in CREDENTIALS if spec.argument}
+# The arguments that override a single setting.
+_SINGLE = tuple(
+    spec for spec in SETTINGS.values() if spec.argument and not spec.method and spec.name not in {"servers", "tls"}
+)
 
 
 def choria_configuration(
@@ -62,7 +62,7 @@ def choria_configuration(
     Raises:
         ConfigError: a file cannot be read.
     """
-    if not config and (servers is not None or environ.get("NATS_URL")):
+    if not config and (servers is not None or environ.get(URL_VARIABLE)):
         return None
     from choria_lifecycle.config.choria.configuration import read_configuration
 
@@ -86,8 +86,8 @@ def resolve(
 ) -> ConnectionSettings:
     """Return the settings of a connection, from arguments, the environment and Choria's configuration.
 
-    Credentials come from the first source that has any: arguments (creds, nkey, token, or user and password), a URL,
-    the NATS_ variables, Choria's variables and files. An empty variable counts as unset.
+    Credentials come from the first source that has any: arguments, a URL, the NATS_ variables, Choria's variables and
+    files. An empty variable counts as unset.
 
     Args:
         servers: `host`, `host:port` or a `nats://` or `tls://` URL, or several, in a list or separated by commas; if
@@ -110,10 +110,10 @@ def resolve(
     origins = dict(settings.origins)
     changes: dict[str, Any] = {}
     found = None
-    urls = servers if servers is not None else environ.get("NATS_URL")
+    urls = servers if servers is not None else environ.get(URL_VARIABLE)
     if urls or servers is not None:
         changes["servers"], found = read_urls(urls or ())
-        origins["servers"] = "argument servers" if servers is not None else "environment NATS_URL"
+        origins["servers"] = "argument servers" if servers is not None else f"environment {URL_VARIABLE}"
     elif configuration is not None:
         changes.update(_brokers(configuration, origins, machine))
     credentials = _nats_credentials(options, found, environ, origins)
@@ -129,13 +129,12 @@ def resolve(
             for option in ("user", "password"):
                 changes.pop(option, None)
                 origins.pop(option, None)
-    for option, variable in _TLS_FILES.items():
-        value = options.get(option) or (None if tls is False else environ.get(variable))
-        if value:
-            changes[option] = _path(str(value))
-            origins[option] = f"argument {option}" if options.get(option) else f"environment {variable}"
-    if name := options.get("name"):
-        changes["name"], origins["name"] = name, "argument name"
+    for spec in _SINGLE:
+        if given := options.get(spec.name):
+            changes[spec.name], origins[spec.name] = _convert(spec, str(given)), f"argument {spec.name}"
+        # The files of the environment are for TLS.
+        elif (value := environ.get(spec.variable)) and not (tls is False and spec.kind == "file"):
+            changes[spec.name], origins[spec.name] = _convert(spec, value), f"environment {spec.variable}"
     if "ca" in changes and settings.verify is Verify.NOTHING:
         changes["verify"], origins["verify"] = Verify.FULL, origins["ca"]
     settings = replace(settings, **changes, origins=origins)
@@ -249,44 +248,52 @@ def _nats_credentials(
     options: ConnectionOptions, found: Mapping[str, str] | None, environ: Mapping[str, str], origins: dict[str, str]
 ) -> dict[str, Any]:
     """Return the credentials from the first of arguments, URL and NATS_ variables that has any."""
-    given = {option: options.get(option) for option in ("creds", "nkey", "token", "user", "password")}
+    given = {option: options.get(option) for option in _CREDENTIALS}
     for option, value in given.items():
         # If an empty one overrode the environment, the connection would be anonymous.
         if value is not None and not str(value):
             raise ConfigError(f"{option} is empty; leave it out to use the environment")
     credentials = {option: str(value) for option, value in given.items() if value is not None}
     origin = dict.fromkeys(credentials, "argument {}")
-    if credentials.keys() & {"user", "password"} and not credentials.keys() & {"creds", "nkey", "token"}:
+    if credentials and credentials.keys() <= {"user", "password"}:
         for option in {"user", "password"} - credentials.keys():
-            if environ.get(_CREDENTIALS[option]):
-                credentials[option] = environ[_CREDENTIALS[option]]
-                origin[option] = f"environment {_CREDENTIALS[option]}"
+            if value := environ.get(_CREDENTIALS[option].variable):
+                credentials[option] = value
+                origin[option] = f"environment {_CREDENTIALS[option].variable}"
     if not credentials and found is not None:
         credentials = dict(found)
         origin = dict.fromkeys(credentials, "URL of a server")
     if not credentials:
-        credentials = {option: environ[variable] for option, variable in _CREDENTIALS.items() if environ.get(variable)}
-        origin = {option: f"environment {_CREDENTIALS[option]}" for option in credentials}
+        credentials = {option: value for option, spec in _CREDENTIALS.items() if (value := environ.get(spec.variable))}
+        origin = {option: f"environment {_CREDENTIALS[option].variable}" for option in credentials}
     origins.update({option: text.format(option) for option, text in origin.items()})
-    return {option: _path(value) if option in {"creds", "nkey"} else value for option, value in credentials.items()}
+    return {option: _convert(_CREDENTIALS[option], value) for option, value in credentials.items()}
 
 
 def _choria_credentials(
     environ: Mapping[str, str], configuration: Configuration | None, origins: dict[str, str]
 ) -> dict[str, Any]:
     """Return the NATS credentials that Choria's variables and configuration add to a certificate or token."""
+    from choria_lifecycle.config.choria.keys import KEYS
+
     credentials: dict[str, Any] = {}
-    for option, (key, variable) in _CHORIA_CREDENTIALS.items():
-        value = configuration.get(key) if configuration is not None else environ.get(variable)
-        if value:
-            credentials[option] = _path(value) if option == "creds" else value
-            origins[option] = configuration.origin(key) if configuration is not None else f"environment {variable}"
+    for option, spec in _CREDENTIALS.items():
+        if key := spec.choria_key:
+            variable = KEYS[key].variable
+            value = configuration.get(key) if configuration is not None else environ.get(variable)
+            if value:
+                credentials[option] = _convert(spec, value)
+                origins[option] = configuration.origin(key) if configuration is not None else f"environment {variable}"
     if configuration is not None and len(credentials.keys() & {"user", "password"}) == 1:
         # Choria then uses neither.
         for option in ("user", "password"):
             credentials.pop(option, None)
             origins.pop(option, None)
     return credentials
+
+
+def _convert(spec: SettingSpec, value: str) -> Path | str:
+    return _path(value) if spec.kind == "file" else value
 
 
 def _path(value: str) -> Path:

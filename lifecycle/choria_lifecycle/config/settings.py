@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import urlsplit
 
-from choria_lifecycle.config.urls import DEFAULT_SERVER
+from choria_lifecycle.config.table import CREDENTIALS, DEFAULT_NAME, DEFAULT_SERVER, variables
 from choria_lifecycle.errors import ConfigError, OptionError
 from choria_lifecycle.support.text import quoted
 
@@ -28,9 +28,9 @@ class ConnectionOptions(TypedDict, total=False):
             if servers are named.
         tls: True requires TLS; False turns off the TLS that Choria's configuration requires, and is an error together
             with credentials unless the servers are on this machine.
-        creds: a file with a user's JWT and seed; default NATS_CREDS.
-        user: default NATS_USER.
-        password: default NATS_PASSWORD.
+        creds: a file with a user's JWT and seed; default NATS_CREDS, else Choria's.
+        user: default NATS_USER, else Choria's.
+        password: default NATS_PASSWORD, else Choria's.
         token: an authentication token.
         nkey: a file with a user's seed; default NATS_NKEY.
         ca: a file with the certificate authorities to trust; default NATS_CA, else Choria's, else the system's.
@@ -120,7 +120,7 @@ class ConnectionSettings:
     cert: Path | None = None
     key: Path | None = None
     ciphers: tuple[str, ...] = ()
-    name: str = "choria-lifecycle"
+    name: str = DEFAULT_NAME
     inbox: str = "_INBOX"
     connect_timeout: float | None = None
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
@@ -134,24 +134,16 @@ class ConnectionSettings:
         Raises:
             ConfigError: the message names the settings and the remedy.
         """
-        methods = [
-            method
-            for method, given in (
-                ("creds", self.creds),
-                ("an nkey", self.nkey),
-                ("a token", self.token or self.jwt),
-                ("a user", self.user or self.password),
-            )
-            if given
-        ]
+        methods = list(dict.fromkeys(spec.method for spec in CREDENTIALS if getattr(self, spec.name)))
         # A Choria client may have a token and a user: Choria's broker checks the one, any other NATS server the other.
         if len(methods) > 1 and not (self.jwt and methods == ["a token", "a user"]):
             listed = f"{', '.join(methods[:-1])} and {methods[-1]}"
             raise ConfigError(f"{listed} cannot be combined: connect with one of them")
         if (self.user is None) != (self.password is None):
-            raise ConfigError("a user needs a password, and a password a user: NATS_USER and NATS_PASSWORD")
+            raise ConfigError(f"a user needs a password, and a password a user: {variables('user', 'password')}")
         if (self.cert is None) != (self.key is None):
-            raise ConfigError("a client certificate needs its key, and a key its certificate: NATS_CERT and NATS_KEY")
+            needed = variables("cert", "key")
+            raise ConfigError(f"a client certificate needs its key, and a key its certificate: {needed}")
         if no_tls and methods and not self.local:
             raise ConfigError(f"without TLS, {methods[0]} would cross the network in the clear: remove tls=False")
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from choria_lifecycle.config.table import CREDENTIAL_VARIABLES, DEFAULT_SERVER
 from choria_lifecycle.errors import ConfigError
 from choria_lifecycle.support.log import logger
 from choria_lifecycle.support.text import safe
@@ -13,9 +14,7 @@ from choria_lifecycle.support.text import safe
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["DEFAULT_SERVER", "read_urls", "redact"]
-
-DEFAULT_SERVER = "nats://127.0.0.1:4222"
+__all__ = ["read_urls", "redact"]
 
 
 def read_urls(servers: str | Iterable[str]) -> tuple[tuple[str, ...], dict[str, str] | None]:
@@ -72,10 +71,7 @@ def _extract_credentials(urls: list[str]) -> tuple[tuple[str, ...], dict[str, st
         cleaned.append(server)
         if credentials is None:
             continue
-        logger.warning(
-            "%s holds credentials, and process lists show URLs: use NATS_USER and NATS_PASSWORD, or NATS_CREDS",
-            redact(url),
-        )
+        logger.warning("%s holds credentials, and process lists show URLs: use %s", redact(url), CREDENTIAL_VARIABLES)
         if found is not None and found != credentials:
             raise ConfigError("the URLs of the servers hold different credentials; one connection has one user")
         found = credentials

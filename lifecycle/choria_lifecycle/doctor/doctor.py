@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from choria_lifecycle.config.resolve import choria_configuration, resolve
+from choria_lifecycle.config.table import CONNECT_TIMEOUT, URL_VARIABLE
 from choria_lifecycle.doctor.brokers import check_broker, check_dns, preparation_error
 from choria_lifecycle.doctor.checks import Check
 from choria_lifecycle.doctor.effective import ERROR, Setting, list_settings
@@ -63,7 +64,7 @@ def effective_settings(
 async def check_connection(
     servers: str | Iterable[str] | None = None,
     *,
-    timeout: float = 5,
+    timeout: float = CONNECT_TIMEOUT,
     environ: Mapping[str, str] | None = None,
     **options: Unpack[ConnectionOptions],
 ) -> list[Check]:
@@ -84,7 +85,7 @@ async def check_connection(
 async def iter_checks(
     servers: str | Iterable[str] | None = None,
     *,
-    timeout: float = 5,
+    timeout: float = CONNECT_TIMEOUT,
     environ: Mapping[str, str] | None = None,
     **options: Unpack[ConnectionOptions],
 ) -> AsyncGenerator[Check]:
@@ -100,7 +101,7 @@ async def iter_checks(
     except ConfigError as error:
         yield Check("error", "configuration", CONFIGURATION, safe(str(error)), ConfigError)
         return
-    named = servers is not None or bool(environ.get("NATS_URL"))
+    named = servers is not None or bool(environ.get(URL_VARIABLE))
     for found in check_configuration(configuration, named=named):
         yield found
     try:

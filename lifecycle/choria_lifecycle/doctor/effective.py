@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from choria_lifecycle.config.choria.keys import KEYS
 from choria_lifecycle.config.choria.reading import DEFAULT
+from choria_lifecycle.config.table import SETTINGS
 from choria_lifecycle.config.urls import redact
 from choria_lifecycle.support.text import safe
 
@@ -25,27 +26,6 @@ ERROR = "error"
 """The name of the setting that explains why a connection is not possible."""
 
 _SECRET = "***"  # noqa: S105
-_CONNECTION = (
-    "servers",
-    "srv",
-    "tls",
-    "verify",
-    "ca",
-    "cert",
-    "key",
-    "ciphers",
-    "name",
-    "inbox",
-    "creds",
-    "nkey",
-    "user",
-    "password",
-    "token",
-    "jwt",
-    "seed",
-    "connect_timeout",
-)
-_SECRETS = {"password", "token"}
 
 # Choria drops a user in these URLs, so one may go unnoticed.
 _URLS = {
@@ -87,9 +67,9 @@ def list_settings(settings: ConnectionSettings | None, configuration: Configurat
 
 
 def _connection_settings(settings: ConnectionSettings) -> Iterator[Setting]:
-    for name in _CONNECTION:
+    for name, spec in SETTINGS.items():
         value = getattr(settings, name)
-        text = _SECRET if value and name in _SECRETS else _format(value, "s" if name == "connect_timeout" else "")
+        text = _SECRET if value and spec.redacted else _format(value, "s" if spec.kind == "duration" else "")
         yield Setting(name, text, safe(settings.origins.get(name, DEFAULT)) if text else DEFAULT)
 
 

@@ -7,6 +7,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from choria_lifecycle.config.contents import read_regular
+from choria_lifecycle.config.table import SETTINGS
 from choria_lifecycle.config.tokens import (
     CLOCK_LEEWAY,
     creds_expiry,
@@ -35,8 +36,6 @@ __all__ = ["LIFECYCLE_EVENTS", "check_files"]
 LIFECYCLE_EVENTS = f"{SUBJECT_PREFIX}.>"
 """The subject of all lifecycle events."""
 
-_FILES = ("ca", "cert", "key", "creds", "nkey", "jwt", "seed")
-_PRIVATE_FILES = {"key", "creds", "nkey", "seed"}
 _VIEWERS = {"events_viewer", "org_admin"}
 _CLIENT = "choria_client_id"
 
@@ -53,8 +52,8 @@ def check_files(settings: ConnectionSettings, now: float) -> Iterator[Check]:
         now: in Unix seconds.
     """
     files: dict[str, File] = {}
-    for kind in _FILES:
-        path: Path | None = getattr(settings, kind)
+    for kind, spec in SETTINGS.items():
+        path: Path | None = getattr(settings, kind) if spec.kind == "file" else None
         if path is None:
             continue
         try:
@@ -64,7 +63,7 @@ def check_files(settings: ConnectionSettings, now: float) -> Iterator[Check]:
                 "error", path, f"cannot be read: {error.strerror or error}; {_advice(kind, settings, error)}"
             )
             continue
-        if kind in _PRIVATE_FILES and os.name != "nt" and (mode := stat.S_IMODE(path.stat().st_mode)) & stat.S_IRWXO:
+        if spec.secret and os.name != "nt" and (mode := stat.S_IMODE(path.stat().st_mode)) & stat.S_IRWXO:
             yield file_check(
                 "warning", path, f"other users may read this secret, its mode is {mode:04o}: chmod o-rwx this file"
             )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from choria_lifecycle.config.choria.reading import exists
 from choria_lifecycle.config.settings import Verify
+from choria_lifecycle.config.table import CREDENTIALS
 from choria_lifecycle.doctor.checks import Check
 from choria_lifecycle.support.text import safe
 
@@ -105,7 +106,11 @@ def check_settings(settings: ConnectionSettings) -> Iterator[Check]:
             f"the broker's certificate is not verified ({safe(settings.origins.get('verify', 'default'))}): "
             "a man in the middle can pose as the broker; name a certificate authority with ca= to verify it",
         )
-    if not settings.tls and not settings.local and (settings.password or settings.token):
+    if (
+        not settings.tls
+        and not settings.local
+        and any(getattr(settings, spec.name) for spec in CREDENTIALS if spec.bearer)
+    ):
         yield Check(
             "warning",
             "settings",

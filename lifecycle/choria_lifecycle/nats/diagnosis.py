@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from nats import errors
 
 from choria_lifecycle.config.settings import Verify
+from choria_lifecycle.config.table import CREDENTIAL_VARIABLES, CREDENTIALS, SETTINGS, variables
 from choria_lifecycle.errors import LifecycleError
 from choria_lifecycle.support.text import safe
 
@@ -94,7 +95,7 @@ def hint(error: Exception, settings: ConnectionSettings) -> str:
             return "Is the name right, and does this machine's DNS work?"
         case ssl.SSLCertVerificationError() if not settings.tls:
             remove = ", or remove tls=False" if settings.origins.get("tls") == "argument tls" else ""
-            return f"The server requires TLS: use a tls:// URL with NATS_CA{remove}."
+            return f"The server requires TLS: use a tls:// URL with {variables('ca')}{remove}."
         case ssl.SSLCertVerificationError(verify_code=code) if code == _EXPIRED:
             return "The server's certificate, or its authority's, must be renewed."
         case ssl.SSLCertVerificationError(verify_code=code) if code == _NOT_YET_VALID:
@@ -105,7 +106,8 @@ def hint(error: Exception, settings: ConnectionSettings) -> str:
         case ssl.SSLCertVerificationError():
             if settings.ca:
                 return f"Trust the authority that signed it, in {settings.ca}{_origin(settings, 'ca')}, or with ca=."
-            return "Trust the authority that signed it, with NATS_CA or ca=; by default the system's are trusted."
+            named = f"{variables('ca')} or ca="
+            return f"Trust the authority that signed it, with {named}; by default the system's are trusted."
         case ssl.SSLError(reason=reason) if reason and "PROTOCOL" in reason:
             return "At least TLS 1.2 is required, which the server may not support."
         case CertificateRefusedError(presented=True):
@@ -115,7 +117,7 @@ def hint(error: Exception, settings: ConnectionSettings) -> str:
         case CertificateRefusedError() if settings.jwt is not None:
             return "Set one with plugin.security.choria.certificate and plugin.security.choria.key."
         case CertificateRefusedError():
-            return "Set one with NATS_CERT and NATS_KEY, or cert= and key=."
+            return f"Set one with {variables('cert', 'key')}, or cert= and key=."
         case errors.SecureConnWantedError() if "tls" in settings.origins:
             return "Choria's configuration requires TLS; tls=False turns it off."
         case errors.SecureConnWantedError():
@@ -134,18 +136,11 @@ def _may_be_legacy(settings: ConnectionSettings) -> bool:
 
 
 def _credentials_hint(settings: ConnectionSettings) -> str:
-    if settings.jwt is not None:
-        token, seed = settings.jwt, settings.seed
-        return f"Is {token} from an issuer that the broker trusts, {seed} its seed, and the clock right?"
-    if settings.user is not None:
-        return f"Are user and password right{_origin(settings, 'user')}?"
-    if settings.creds is not None or settings.nkey is not None:
-        return f"Does the server know the user of {settings.creds or settings.nkey}?"
-    if settings.token is not None:
-        return "Is the token right?"
-    if settings.cert is not None:
-        return f"The certificate {settings.cert}{_origin(settings, 'cert')} is not enough; a token may be required."
-    return "It requires credentials: set NATS_CREDS, NATS_NKEY, or NATS_USER and NATS_PASSWORD."
+    paths = {name: getattr(settings, name) for name, spec in SETTINGS.items() if spec.kind == "file"}
+    for spec in (*CREDENTIALS, SETTINGS["cert"]):
+        if spec.refused and getattr(settings, spec.name) is not None:
+            return spec.refused.format(origin=_origin(settings, spec.name), **paths)
+    return f"It requires credentials: set {CREDENTIAL_VARIABLES}."
 
 
 def _origin(settings: ConnectionSettings, name: str) -> str:

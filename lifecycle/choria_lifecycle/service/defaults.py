@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from choria_lifecycle.config.choria.machine import Machine
 from choria_lifecycle.config.resolve import choria_configuration, identity
+from choria_lifecycle.config.table import URL_VARIABLE
 from choria_lifecycle.errors import ConfigError, OptionError
 from choria_lifecycle.support.text import quoted
 
@@ -72,7 +73,7 @@ def local_identity(config: str | PathLike[str] | None, environ: Mapping[str, str
         environ: the environment variables; by default, `os.environ`.
     """
     environ = dict(os.environ if environ is None else environ)
-    environ.pop("NATS_URL", None)  # a node's name must not depend on where its services connect
+    environ.pop(URL_VARIABLE, None)  # a node's name must not depend on where its services connect
     try:
         return identity(choria_configuration(config=config, environ=environ))
     except ConfigError:  # connecting reports it

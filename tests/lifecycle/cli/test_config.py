@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import nkeys
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from choria_lifecycle import doctor
 from choria_lifecycle.config.choria.keys import KEYS
+from choria_lifecycle.config.table import SETTINGS
 from choria_lifecycle.doctor.checks import Check
 from choria_lifecycle.errors import ConfigError, ConnectionFailed, MissingExtra, NotAuthorised
 from tests.bed.certificates import Authority
@@ -65,6 +67,7 @@ def test_help_fits(name: str, run: Callable[..., Result]) -> None:
 def test_show_without_choria(run: Callable[..., Result]) -> None:
     result = run("config", "show", "--server", "a", "--tlsca", "/a/folder/with/a/name/that/is/long/and/longer/ca.pem")
     assert result.exit_code == 0
+    unset = [name for name in SETTINGS if name not in {"servers", "tls", "verify", "ca", "name", "inbox"}]
     assert result.stdout.splitlines() == [
         "The connection",
         "  servers         = nats://a:4222  (argument servers)",
@@ -74,8 +77,7 @@ def test_show_without_choria(run: Callable[..., Result]) -> None:
         "                    (argument ca)",
         "  name            = choria-lifecycle",
         "  inbox           = _INBOX",
-        "  not set: srv, cert, key, ciphers, creds, nkey, user, password, token, jwt,",
-        "    seed, connect_timeout",
+        *textwrap.wrap(f"not set: {', '.join(unset)}", 80, initial_indent="  ", subsequent_indent="    "),
     ]
     assert "Choria's configuration is not used" in result.stderr
 

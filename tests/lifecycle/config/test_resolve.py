@@ -26,12 +26,6 @@ def test_defaults() -> None:
     assert not settings.tls
 
 
-@pytest.mark.parametrize("option", ["creds", "nkey", "token", "user", "password"])
-def test_empty_credentials_are_refused(option: str) -> None:
-    with pytest.raises(ConfigError, match=f"{option} is empty"):
-        resolve(environ=ENVIRON, **{option: ""})
-
-
 def test_an_empty_user_in_a_url_is_ignored() -> None:
     settings = resolve("nats://@a", environ={"NATS_USER": "env", "NATS_PASSWORD": "pw"})
     assert (settings.servers, settings.user, settings.password) == (("nats://a:4222",), "env", "pw")

@@ -9,6 +9,7 @@ import pytest
 from nats import errors
 
 from choria_lifecycle.config.settings import ConnectionSettings
+from choria_lifecycle.config.table import CREDENTIAL_VARIABLES
 from choria_lifecycle.errors import ConfigError
 from choria_lifecycle.nats.diagnosis import CertificateRefusedError, diagnose, hint, is_authentication_error
 
@@ -176,7 +177,7 @@ def test_a_hint_on_what_to_do(error: Exception, options: dict[str, Any], words: 
             {"cert": Path("/me.pem"), "key": Path("/key.pem")},
             "The certificate /me.pem is not enough; a token may be required.",
         ),
-        ({}, "It requires credentials: set NATS_CREDS, NATS_NKEY, or NATS_USER and NATS_PASSWORD."),
+        ({}, f"It requires credentials: set {CREDENTIAL_VARIABLES}."),
     ],
 )
 def test_a_hint_on_refused_credentials_names_those_that_were_used(options: dict[str, Any], words: str) -> None:
