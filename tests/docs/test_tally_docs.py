@@ -25,10 +25,12 @@ import pytest
 import yaml
 
 import choria_lifecycle as lifecycle
+from choria_lifecycle.cli.parameters import CONNECTION_FLAGS
 from choria_lifecycle.cli.program import _EPILOG, program
 from choria_lifecycle.cli.tally import command
 from choria_lifecycle.config import resolve
 from choria_lifecycle.config.choria.machine import Machine
+from choria_lifecycle.config.table import SETTINGS
 from choria_lifecycle.demo import embedded
 from choria_lifecycle.middleware.bucket import RevisionConflict
 from choria_lifecycle.tally.exposition import TallyState, render
@@ -351,7 +353,7 @@ OTHERS = {
 
 def test_the_page_lists_exactly_the_flags() -> None:
     listed = PARTS["Options"]
-    assert set(re.findall(r"(?<![\w-])--[a-z][\w.-]*", listed)) == OPTIONS | {"--help"}
+    assert set(re.findall(r"(?<![\w-])--[a-z][\w.-]*", listed)) == OPTIONS - set(CONNECTION_FLAGS.values()) | {"--help"}
     others = set(re.findall(r"(?<![\w\[-])--[a-z][\w.-]*", PAGE)) - OPTIONS
     assert others - {"--help"} <= OTHERS
 
@@ -567,8 +569,8 @@ def granted(*purposes: str) -> User:
 def streams() -> Iterator[Callable[..., Any]]:
     """Return a function that starts a server on which one user has the table's permissions."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("NATS_URL", "NATS_USER", "NATS_PASSWORD", "NATS_CREDS", "NATS_CA"):
-            patch.delenv(name, raising=False)
+        for spec in SETTINGS.values():
+            patch.delenv(spec.variable, raising=False)
         yield lambda *purposes: embedded.nats_server(users(User(name="admin", password="a"), granted(*purposes)))
 
 

@@ -22,6 +22,7 @@ from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import choria_lifecycle as lifecycle
+from choria_lifecycle.cli.parameters import CONNECTION_FLAGS
 from choria_lifecycle.cli.program import program
 from choria_lifecycle.config.resolve import choria_configuration, resolve
 from choria_lifecycle.connection import connect
@@ -59,18 +60,15 @@ class Given:
 
     def arguments(self, folder: Path) -> list[str] | None:
         """Return the options as the command's flags; None if it lacks a flag for one."""
-        flags = {"servers": "--server", "ca": "--tlsca", "cert": "--tlscert", "key": "--tlskey"}
         arguments: list[str] = []
         for name, value in self.options.items():
-            if name == "tls":
-                arguments.append("--no-tls")
-            elif name == "password":
-                file = _file(folder, "password", str(value))
-                arguments += ["--password-file", str(file)]
-            elif name in {"nkey", "token"}:
+            flag = CONNECTION_FLAGS.get(name)
+            if flag is None:
                 return None
+            if name == "tls":
+                arguments.append(flag)
             else:
-                arguments += [flags.get(name, f"--{name}"), str(value)]
+                arguments += [flag, str(_file(folder, "password", value) if name == "password" else value)]
         return arguments
 
 

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.cli.parameters import translate
+from choria_lifecycle.cli.parameters import CONNECTION_FLAGS, translate
 from choria_lifecycle.cli.program import program
 from choria_lifecycle.connection import connect, publish_once
 from choria_lifecycle.demo import embedded
@@ -108,9 +108,8 @@ def running(files: Files) -> Iterator[Callable[[str], embedded.Server]]:
 
 def emitting(url: str, *, config: Path | None = None, **options: Path) -> list[str]:
     """Return the arguments of `lifecycle` that match `publish_once`."""
-    flags = {"ca": "--tlsca", "cert": "--tlscert", "key": "--tlskey", "creds": "--creds"}
     arguments = ["emit", "shutdown", "--identity", "n1.example.net", "--component", "server", "--server", url]
-    arguments += [str(word) for name, path in options.items() for word in (flags[name], path)]
+    arguments += [str(word) for name, path in options.items() for word in (CONNECTION_FLAGS[name], path)]
     return arguments + (["--config", str(config)] if config else [])
 
 

@@ -107,8 +107,9 @@ def command(
 async def _publish(
     event: lifecycle.Event, form: lifecycle.Format, stored: bool, connection: ConnectionArguments
 ) -> None:
-    async with lifecycle.connect(**connection.arguments()) as middleware:
-        await middleware.publish(event, format=form, stored=stored, timeout=connection.timeout)
+    arguments = connection.arguments()
+    async with lifecycle.connect(**arguments) as middleware:
+        await middleware.publish(event, format=form, stored=stored, timeout=arguments["timeout"])
 
 
 def _event_option(name: str, taken: Collection[str]) -> click.Option:

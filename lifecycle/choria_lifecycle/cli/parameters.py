@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from choria_lifecycle.config.table import CONNECT_TIMEOUT, SETTINGS, SettingSpec
 from choria_lifecycle.errors import ConfigError
 from choria_lifecycle.support.text import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
 __all__ = [
     "COLOR",
+    "CONNECTION_FLAGS",
     "CONNECTION_PARAMETERS",
     "MENTIONS",
     "OUTPUT",
@@ -66,48 +68,9 @@ OUTPUT: Final = click.option(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionArguments:
-    """The connection's settings from the command line; `choria_lifecycle.connect` finds the others."""
-
-    server: tuple[str, ...] = ()
-    config: Path | None = None
-    creds: Path | None = None
-    user: str | None = None
-    password_file: Path | None = None
-    tlsca: Path | None = None
-    tlscert: Path | None = None
-    tlskey: Path | None = None
-    no_tls: bool = False
-    timeout: float = 5.0
-
-    def arguments(self) -> dict[str, Any]:
-        """Return the arguments for `choria_lifecycle.connect`.
-
-        Raises:
-            ConfigError: the password file cannot be read.
-        """
-        return {
-            "servers": self.server or None,
-            "config": self.config,
-            "tls": False if self.no_tls else None,
-            "creds": self.creds,
-            "user": self.user,
-            "password": _read_password(self.password_file) if self.password_file else None,
-            "ca": self.tlsca,
-            "cert": self.tlscert,
-            "key": self.tlskey,
-            "timeout": self.timeout,
-        }
-
-    def identity(self) -> str:
-        """Return this node's identity from Choria's configuration, or as Choria derives it."""
-        from choria_lifecycle.config.resolve import choria_configuration, identity
-
-        return identity(choria_configuration(self.server or None, config=self.config, environ=os.environ))
-
-
-def _read_password(file: Path) -> str:
+def _read_password(file: Path | None) -> str | None:
+    if file is None:
+        return None
     try:
         return file.read_text(encoding="utf-8").rstrip("\r\n")
     except OSError as error:
@@ -116,73 +79,104 @@ def _read_password(file: Path) -> str:
         raise ConfigError(f"the password file {file} is not UTF-8 text") from error
 
 
+@dataclass(frozen=True, slots=True)
+class _Flag:
+    """The flag of an argument of `choria_lifecycle.connect`.
+
+    Attributes:
+        name: the flag.
+        description: its purpose; default the setting's.
+        convert: returns the argument for the flag's value.
+        attributes: attributes of the option.
+    """
+
+    name: str
+    description: str = ""
+    convert: Callable[[Any], Any] = lambda value: value
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def parameter(self) -> str:
+        """The name of the command's parameter."""
+        return self.name.removeprefix("--").replace("-", "_")
+
+    def option(self, argument: str) -> Callable[[Any], Any]:
+        """Return the option for an argument."""
+        spec = SETTINGS.get(argument) or SettingSpec(argument, "")
+        default = f"  [default: {spec.default}]" if spec.default else ""
+        attributes = {"type": _FILE, **self.attributes} if spec.kind == "file" else self.attributes
+        return click.option(self.name, help=f"{self.description or spec.description}{default}", **attributes)
+
+
 _FILE: Final = click.Path(path_type=Path)
 
-_OPTIONS: Final = {
-    "server": click.option(
+_FLAGS: Final = {
+    "servers": _Flag(
         "--server",
-        multiple=True,
-        metavar="URL",
-        help="A server to connect to: host, host:port, or a nats:// or tls:// URL; may be repeated.  "
-        "[default: NATS_URL, else Choria's configuration, else nats://127.0.0.1:4222]",
+        "A server to connect to: host, host:port, or a nats:// or tls:// URL; may be repeated.",
+        lambda urls: urls or None,
+        {"multiple": True, "metavar": "URL"},
     ),
-    "config": click.option(
-        "--config", type=_FILE, help="Choria's configuration file.  [default: the one that Choria's own tools find]"
+    "config": _Flag(
+        "--config",
+        "Choria's configuration file.  [default: the one that Choria's own tools find]",
+        attributes={"type": _FILE},
     ),
-    "creds": click.option("--creds", type=_FILE, help="A NATS credentials file.  [default: NATS_CREDS]"),
-    "user": click.option("--user", help="The user to connect as.  [default: NATS_USER]"),
-    "password_file": click.option(
-        "--password-file", type=_FILE, help="A file with the user's password.  [default: NATS_PASSWORD]"
-    ),
-    "tlsca": click.option(
-        "--tlsca",
-        type=_FILE,
-        help="A file with the certificate authorities to trust; turns on TLS.  "
-        "[default: NATS_CA, else Choria's, else the system's]",
-    ),
-    "tlscert": click.option(
-        "--tlscert",
-        type=_FILE,
-        help="A file with the client's certificate; turns on TLS.  [default: NATS_CERT, else Choria's]",
-    ),
-    "tlskey": click.option(
-        "--tlskey", type=_FILE, help="A file with that certificate's key.  [default: NATS_KEY, else Choria's]"
-    ),
-    "no_tls": click.option(
+    "creds": _Flag("--creds"),
+    "user": _Flag("--user"),
+    "password": _Flag("--password-file", "A file with the user's password.", _read_password, {"type": _FILE}),
+    "ca": _Flag("--tlsca"),
+    "cert": _Flag("--tlscert"),
+    "key": _Flag("--tlskey"),
+    "tls": _Flag(
         "--no-tls",
-        is_flag=True,
-        help="Connect without TLS where Choria's configuration requires it; with credentials, only to this machine.",
+        "Connect without TLS where Choria's configuration requires it; with credentials, only to this machine.",
+        lambda off: False if off else None,
+        {"is_flag": True},
     ),
-    "timeout": click.option(
+    "timeout": _Flag(
         "--timeout",
-        type=duration,
-        default="5s",
-        show_default=True,
-        help="Timeout for connecting, across all servers.",
+        "Timeout for connecting, across all servers.",
+        attributes={"type": duration, "default": f"{CONNECT_TIMEOUT:g}s", "show_default": True},
     ),
 }
 
-
-CONNECTION_PARAMETERS: Final = tuple(_OPTIONS)
+CONNECTION_PARAMETERS: Final = tuple(flag.parameter for flag in _FLAGS.values())
 """The names of the connection's parameters."""
 
-# The argument that each option sets, as the library's messages write it.
-_ARGUMENTS: Final = {
-    "server": "servers=",
-    "config": "config=",
-    "creds": "creds=",
-    "user": "user=",
-    "password_file": "password=",
-    "tlsca": "ca=",
-    "tlscert": "cert=",
-    "tlskey": "key=",
-    "no_tls": "tls=False",
-    "timeout": "timeout=",
-}
+CONNECTION_FLAGS: Final = {argument: flag.name for argument, flag in _FLAGS.items()}
+"""The flags by the argument of `choria_lifecycle.connect` that they set."""
 
-MENTIONS: Final = {argument: f"--{name.replace('_', '-')}" for name, argument in _ARGUMENTS.items()} | {
-    "choria_lifecycle.doctor.check_connection()": "'lifecycle config check'",
-}
+
+@dataclass(frozen=True, slots=True)
+class ConnectionArguments:
+    """The connection's settings from the command line; `choria_lifecycle.connect` finds the others.
+
+    Attributes:
+        given: the values of the flags, by argument of `choria_lifecycle.connect`.
+    """
+
+    given: Mapping[str, Any]
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments for `choria_lifecycle.connect`.
+
+        Raises:
+            ConfigError: the password file cannot be read.
+        """
+        return {argument: _FLAGS[argument].convert(value) for argument, value in self.given.items()}
+
+    def identity(self) -> str:
+        """Return this node's identity from Choria's configuration, or as Choria derives it."""
+        from choria_lifecycle.config.resolve import choria_configuration, identity
+
+        servers, config = self.given["servers"] or None, self.given["config"]
+        return identity(choria_configuration(servers, config=config, environ=os.environ))
+
+
+MENTIONS: Final = {
+    "tls=False" if argument == "tls" else f"{argument}=": flag for argument, flag in CONNECTION_FLAGS.items()
+} | {"choria_lifecycle.doctor.check_connection()": "'lifecycle config check'"}
 """The arguments and functions that the library's messages mention, with their equivalents on the command line."""
 
 # Whole words only: a path or setting in untrusted text, such as ca=/etc/ca.pem, stays.
@@ -205,16 +199,16 @@ def connection_options(
 
     Args:
         function: the command's function.
-        without: names of options that the command does not have.
+        without: arguments of `choria_lifecycle.connect` that the command has no option for.
     """
-    options = {name: option for name, option in _OPTIONS.items() if name not in without}
+    flags = {argument: flag for argument, flag in _FLAGS.items() if argument not in without}
 
     @wraps(function)
     def gathered(*positional: Any, **named: Any) -> int | None:
-        given = {name: named.pop(name) for name in options}
-        return function(*positional, connection=ConnectionArguments(**given), **named)
+        given = {argument: named.pop(flag.parameter) for argument, flag in flags.items()}
+        return function(*positional, connection=ConnectionArguments(given), **named)
 
     decorated: Callable[..., int | None] = gathered
-    for option in reversed(options.values()):
-        decorated = option(decorated)
+    for argument, flag in reversed(flags.items()):
+        decorated = flag.option(argument)(decorated)
     return decorated

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
@@ -45,23 +46,27 @@ Exit codes:
   130  interrupted by Ctrl-C (143, 129: by SIGTERM or SIGHUP, unless 0)
   run exits with the code of its program; 127 if the program is not found,
   126 if it cannot be run
-
-\b
-Environment:
-  NATS_URL                    servers, separated by commas
-  NATS_CREDS, NATS_NKEY       credentials file, NKey seed file
-  NATS_USER, NATS_PASSWORD    user and password
-  NATS_CA                     file of trusted certificate authorities
-  NATS_CERT, NATS_KEY         client certificate and its key
-  MCOLLECTIVE_CERTNAME        name of the client and its certificate
-  MCOLLECTIVE_NATS_USERNAME, MCOLLECTIVE_NATS_PASSWORD
-                              user and password, as for Choria
-  MCOLLECTIVE_NATS_CREDENTIALS
-                              credentials file, as for Choria
-  CHORIA_SRV_DOMAIN           DNS domain in which to look up brokers
-  CHORIA_FED_COLLECTIVE       federation collectives to connect to
-  NO_COLOR                    disables colours unless empty
 """
+
+# The variables that are neither settings of the table nor keys of Choria's.
+_VARIABLES: Final = {
+    "MCOLLECTIVE_CERTNAME": "The client's name, and that of its certificate under Puppet.",
+    "NO_COLOR": "Disables colours unless empty.",
+}
+
+
+def _describe_variables() -> str:
+    """Return the part of the help that lists the environment variables."""
+    from choria_lifecycle.config.choria.keys import KEYS
+    from choria_lifecycle.config.table import SETTINGS
+
+    settings = {spec.variable: spec.description for spec in SETTINGS.values()}
+    keys = {key.variable: key.description for key in KEYS.values()}
+    lines = ["\b", "Environment:"]
+    for name, text in (settings | keys | _VARIABLES).items():
+        if name:
+            lines += textwrap.wrap(f"  {name:28} {text}", 78, subsequent_indent=" " * 31)
+    return "\n".join(lines)
 
 
 @contextmanager
@@ -93,6 +98,10 @@ class _Program(click.Group):
         with _exit_on_broken_pipe():
             return super().invoke(ctx)
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        self.epilog = f"{_EPILOG}\n{_describe_variables()}"
+        super().format_epilog(ctx, formatter)
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(self.commands)  # not sorted
 
@@ -100,7 +109,6 @@ class _Program(click.Group):
 program = _Program(
     name="lifecycle",
     help="Publish, view, check and count Choria lifecycle events.",
-    epilog=_EPILOG,
     commands={name: click.Command(name, help=text) for name, text in COMMANDS.items()},
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

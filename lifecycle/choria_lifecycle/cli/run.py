@@ -90,7 +90,6 @@ def command(
         from choria_lifecycle.service.service import Service
 
         options = connection.arguments()
-        del options["timeout"]
         form = Format(wire_format)
         with Service(component, version, identity, interval=interval, format=form, timeout=_NO_WAIT, **options):
             ended.wait()

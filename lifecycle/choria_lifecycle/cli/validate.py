@@ -19,7 +19,13 @@ from choria_lifecycle.cli.command import Command
 from choria_lifecycle.cli.inputs import STDIN, read_inputs
 from choria_lifecycle.cli.messages import printer_of, say, verbosity
 from choria_lifecycle.cli.output import has_colors
-from choria_lifecycle.cli.parameters import COLOR, ConnectionArguments, connection_options, duration
+from choria_lifecycle.cli.parameters import (
+    COLOR,
+    CONNECTION_PARAMETERS,
+    ConnectionArguments,
+    connection_options,
+    duration,
+)
 from choria_lifecycle.cli.printer import READER_TIMEOUT
 from choria_lifecycle.cli.program import COMMANDS
 from choria_lifecycle.cli.results import ErrorLimitReached, ResultWriter, create_file
@@ -55,17 +61,8 @@ that only has warnings is valid. Exit code 1 if a document was rejected, 2 if a 
 
 _CUT_CODES: Final = frozenset({"errors-cut", "warnings-cut"})
 _FILE_OPTIONS: Final = ("jobs",)
-_MESSAGE_OPTIONS: Final = (
-    "count",
-    "seconds",
-    "creds",
-    "user",
-    "password_file",
-    "tlsca",
-    "tlscert",
-    "tlskey",
-    "timeout",
-)
+_SOURCE_OPTIONS: Final = ("server", "config")
+_MESSAGE_OPTIONS: Final = ("count", "seconds", *(name for name in CONNECTION_PARAMETERS if name not in _SOURCE_OPTIONS))
 
 
 def _parse_codes(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> frozenset[str]:
@@ -153,7 +150,7 @@ def command(
     codes = (select or frozenset(CODES)) - ignore
     if not codes:
         raise click.UsageError("--select and --ignore leave no codes", ctx)
-    is_live = subject is not None or bool(connection.server or connection.config)
+    is_live = subject is not None or any(ctx.params[name] for name in _SOURCE_OPTIONS)
     subject = f"{SUBJECT_PREFIX}.>" if subject is None else subject
     _check_options(ctx, files, rejects, valid, is_live=is_live)
     results = ResultWriter(

@@ -8,13 +8,13 @@ import click
 import pytest
 
 from choria_lifecycle.cli.parameters import (
-    CONNECTION_PARAMETERS,
+    CONNECTION_FLAGS,
     MENTIONS,
-    ConnectionArguments,
     connection_options,
     duration,
     translate,
 )
+from choria_lifecycle.config.table import CONNECT_TIMEOUT, SETTINGS
 from choria_lifecycle.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -51,30 +51,54 @@ def test_other_texts_are_not_durations(text: str, hint: str) -> None:
     assert caught.value.message.isprintable()
 
 
+# The names that users rely on: a rename breaks their programs, units and scripts. None: not settable that way.
+PUBLIC = {
+    "servers": ("NATS_URL", "--server"),
+    "config": (None, "--config"),
+    "tls": (None, "--no-tls"),
+    "creds": ("NATS_CREDS", "--creds"),
+    "nkey": ("NATS_NKEY", None),
+    "token": (None, None),
+    "user": ("NATS_USER", "--user"),
+    "password": ("NATS_PASSWORD", "--password-file"),
+    "ca": ("NATS_CA", "--tlsca"),
+    "cert": ("NATS_CERT", "--tlscert"),
+    "key": ("NATS_KEY", "--tlskey"),
+    "name": (None, None),
+    "timeout": (None, "--timeout"),
+}
+
+
+def test_arguments_variables_and_flags_keep_their_names() -> None:
+    arguments = {*CONNECTION_FLAGS, *(name for name, spec in SETTINGS.items() if spec.argument)}
+    assert {
+        name: ((SETTINGS[name].variable or None) if name in SETTINGS else None, CONNECTION_FLAGS.get(name))
+        for name in arguments
+    } == PUBLIC
+
+
+def given(*arguments: object) -> dict[str, Any]:
+    """Return the arguments of `connect` for flags."""
+    found: list[dict[str, Any]] = []
+    command = click.Command("x", callback=connection_options(lambda connection: found.append(connection.arguments())))
+    command.params = getattr(command.callback, "__click_params__", [])
+    command.main([str(each) for each in arguments], standalone_mode=False)
+    return found[0]
+
+
 def test_options_that_are_not_given_are_left_to_the_library() -> None:
-    assert ConnectionArguments().arguments() == {
-        "servers": None,
-        "config": None,
-        "tls": None,
-        "creds": None,
-        "user": None,
-        "password": None,
-        "ca": None,
-        "cert": None,
-        "key": None,
-        "timeout": 5.0,
-    }
+    assert given() == {**dict.fromkeys(CONNECTION_FLAGS), "timeout": CONNECT_TIMEOUT}
 
 
 def test_only_no_tls_turns_tls_off() -> None:
-    assert ConnectionArguments(no_tls=True).arguments()["tls"] is False
+    assert given("--no-tls")["tls"] is False
 
 
 @pytest.mark.parametrize("text", ["secret", "secret\n", "secret\r\n"])
 def test_a_password_is_the_first_line_of_its_file(text: str, tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_bytes(text.encode())
-    assert ConnectionArguments(password_file=file).arguments()["password"] == "secret"
+    assert given("--password-file", file)["password"] == "secret"
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])
@@ -83,28 +107,17 @@ def test_a_password_file_that_cannot_be_read(content: bytes | None, tmp_path: Pa
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(ConfigError, match="password") as caught:
-        ConnectionArguments(password_file=file).arguments()
+        given("--password-file", file)
     assert str(file) in str(caught.value)
 
 
-def test_every_option_of_a_connection_translates_its_argument(tmp_path: Path) -> None:
-    """What an option sets is the argument that its flag stands for in a message."""
-    password = tmp_path / "password"
-    password.write_text("secret")
-    given: dict[str, Any] = {"server": ("a",), "no_tls": True, "timeout": 1.0, "password_file": password}
-
-    def seen(**connection: Any) -> None: ...
-
-    command = click.Command("x", params=[], callback=connection_options(seen))
-    options = {option.name: option for option in getattr(command.callback, "__click_params__", [])}
-    assert set(options) == set(CONNECTION_PARAMETERS)
-    default = ConnectionArguments().arguments()
-    flags = {flag: mention for mention, flag in MENTIONS.items()}
-    for name in CONNECTION_PARAMETERS:
-        arguments = ConnectionArguments(**{name: given.get(name, tmp_path)}).arguments()
-        [changed] = [argument for argument in arguments if arguments[argument] != default[argument]]
-        [flag] = options[name].opts
-        assert flags[flag] == ("tls=False" if name == "no_tls" else f"{changed}=")
+@pytest.mark.parametrize("argument", CONNECTION_FLAGS)
+def test_every_flag_sets_the_argument_that_it_stands_for_in_messages(argument: str, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("1s")
+    flag = CONNECTION_FLAGS[argument]
+    value = {"password": [tmp_path / "password"], "tls": []}.get(argument, ["1s"])
+    assert {name for name, each in given(flag, *value).items() if each != given()[name]} == {argument}
+    assert MENTIONS["tls=False" if argument == "tls" else f"{argument}="] == flag
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ import pytest
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.cli.program import COMMANDS
+from choria_lifecycle.config.choria.keys import KEYS
+from choria_lifecycle.config.table import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +23,14 @@ def test_help_names_every_command_and_exit_code(run: Callable[..., Result]) -> N
     assert result.exit_code == 0
     assert all(f"  {name} " in result.stdout for name in COMMANDS)
     assert all(f"  {code}  " in result.stdout for code in (0, 1, 2, 3, 4, 130))
+
+
+def test_help_explains_every_variable(run: Callable[..., Result]) -> None:
+    lines = run("--help").stdout.partition("Environment:\n")[2].splitlines()
+    assert max(map(len, lines)) <= 80
+    text = " ".join(" ".join(lines).split())
+    for row in (*SETTINGS.values(), *KEYS.values()):
+        assert not row.variable or f"{row.variable} {row.description}" in text, row.variable
 
 
 @pytest.mark.parametrize("name", COMMANDS)

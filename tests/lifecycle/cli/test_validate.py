@@ -189,6 +189,7 @@ def test_every_code_can_be_selected(run: Run) -> None:
         ["--tlsca", "x"],
         ["--tlscert", "x"],
         ["--tlskey", "x"],
+        ["--no-tls"],
         ["--timeout", "1s"],
         ["--server", "127.0.0.1:1", "FILE"],
         ["--subject", "x", "FILE"],
