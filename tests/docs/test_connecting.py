@@ -37,12 +37,14 @@ from cryptography.hazmat.primitives.serialization import (
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle import connection
+from choria_lifecycle.cli.parameters import CONNECTION_FLAGS
 from choria_lifecycle.cli.program import program
 from choria_lifecycle.config import resolve
 from choria_lifecycle.config.choria.configuration import read_configuration
 from choria_lifecycle.config.choria.keys import KEYS
 from choria_lifecycle.config.choria.machine import Machine
 from choria_lifecycle.config.settings import Verify
+from choria_lifecycle.config.table import CONNECT_TIMEOUT, SETTINGS
 from choria_lifecycle.demo import embedded
 from choria_lifecycle.doctor import doctor
 from choria_lifecycle.nats import tls as nats_tls
@@ -669,6 +671,20 @@ def test_all_keys_are_listed() -> None:
     assert found == {key.name: (key.kind, key.default, key.variable) for key in KEYS.values()}
 
 
+def test_all_settings_are_listed() -> None:
+    def code(text: str) -> str:
+        return f"`{text}` " if text else ""
+
+    part = PARTS["All keys and variables"].partition("| argument |")[2].partition("\n\n")[0]
+    assert part.splitlines()[2:] == [
+        f"| `{spec.name}` | {code(spec.variable)}| {code(CONNECTION_FLAGS.get(spec.name, ''))}| {spec.description} | "
+        f"{spec.fallback}{' ' if spec.fallback else ''}|"
+        for spec in SETTINGS.values()
+        if spec.argument
+    ]
+    assert f"within `--timeout`, {CONNECT_TIMEOUT:g} seconds by default," in " ".join(PAGE.split())
+
+
 def test_all_variables_are_listed() -> None:
     sources = {path for path in Path(lifecycle.__file__).parent.rglob("*.py") if "cli" not in path.parts}
     sources = {path for path in sources if path.name != "embedded.py"}  # runs a server, and connects to none
@@ -679,8 +695,9 @@ def test_all_variables_are_listed() -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     } - {"CHORIA_EVENTS", "CHORIA_LEADER_ELECTION"}  # of streams and buckets
     variable = re.compile(r"(NATS|MCOLLECTIVE|CHORIA|INSECURE)(_[A-Z]+)+|HOME|HOMEDRIVE|HOMEDIR|PWD|USER|USERNAME")
-    table = PARTS["All keys and variables"].partition("| variable | what")[2].partition("\n\n")[0]
-    assert set(re.findall(r"`([A-Z_]+)`", table)) == {text for text in constants if variable.fullmatch(text)}
+    part = PARTS["All keys and variables"]
+    tables = "".join(part.partition(head)[2].partition("\n\n")[0] for head in ("| argument |", "| variable | what"))
+    assert set(re.findall(r"`([A-Z_]+)`", tables)) == {text for text in constants if variable.fullmatch(text)}
 
 
 def test_flags_and_links_exist() -> None:
