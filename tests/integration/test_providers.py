@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tests.bed.choria import Broker
 
 EVENT = lifecycle.shutdown(identity="n1.example.net", component="server")
+EMIT = ["emit", "shutdown", "--identity", "n1.example.net", "--component", "server"]
 SUBJECT = "choria.lifecycle.event.shutdown.server"
 MONITORED = f'http: "{LOOPBACK}:-1"'
 
@@ -163,9 +164,7 @@ def viewed_and_emitted(host: Host, viewer: list[object], emitter: list[object]) 
     try:
         assert view.stderr is not None
         assert view.stderr.readline().startswith("Waiting for events from topic ")
-        emit = lifecycle_command(
-            host, "emit", "shutdown", "--identity", "n1.example.net", "--component", "server", *emitter
-        )
+        emit = lifecycle_command(host, *EMIT, *emitter)
         assert ended(emit) == (0, "", "")
     finally:
         code, out, _ = ended(view)
@@ -556,7 +555,7 @@ def test_choria_in_processes(host: Host, broker: Broker) -> None:
 )
 def test_choria_exit_codes(token: Token, code: int, words: str, host: Host, broker: Broker) -> None:
     config = with_token(host, broker, token)["config"]
-    arguments = ["emit", "shutdown", "--identity", "n1.example.net", "--component", "server", "--config", config]
+    arguments = [*EMIT, "--config", config]
     ended_with, out, said = ended(lifecycle_command(host, *arguments))
     assert (ended_with, out, said.count("\n")) == (code, "", 1)
     assert words in said
@@ -659,6 +658,32 @@ async def test_nkey(nats_users: Any, host: Host) -> None:
     await refused(lifecycle.NotAuthorised, servers=server.url, environ=environ)
 
 
+@pytest.fixture(scope="module")
+def token_server() -> Iterator[embedded.Server]:
+    """Run a server that admits clients with a token."""
+    with embedded.nats_server('authorization { token: "s3cret" }', jetstream=False) as running:
+        yield running
+
+
+async def test_token(token_server: embedded.Server, host: Host) -> None:
+    url = token_server.url
+    await round_trip(servers=url, environ=host.environ | {"NATS_TOKEN": "s3cret"})
+    await round_trip(servers=url, token="s3cret", environ=host.environ | {"NATS_TOKEN": "wrong"})
+    # It replaces what Choria's configuration has.
+    keys = {"plugin.choria.ssldir": host.puppet().ssldir, "plugin.nats.user": "alice", "plugin.nats.pass": "wrong"}
+    config = host.config(keys, hosts(token_server))
+    await round_trip(config=config, tls=False, environ=host.environ | {"NATS_TOKEN": "s3cret"})
+    message = await refused(lifecycle.NotAuthorised, servers=url, environ=host.environ | {"NATS_TOKEN": "wrong"})
+    assert message.endswith("the server refused the credentials. Is the token right (environment NATS_TOKEN)?")
+
+
+def test_token_of_the_command(token_server: embedded.Server, host: Host) -> None:
+    arguments = [*EMIT, "--server", token_server.url]
+    assert ended(lifecycle_command(host, *arguments, NATS_TOKEN="s3cret")) == (0, "", "")
+    code, _, said = ended(lifecycle_command(host, *arguments, NATS_TOKEN="wrong"))
+    assert (code, "the server refused the credentials. Is the token right" in said) == (4, True)
+
+
 # Precedence
 
 
@@ -701,8 +726,7 @@ def test_flags_over_environment_over_files(nats_users: Any, host: Host) -> None:
     config = host.config(keys, {"middleware_hosts": "localhost:1"})
     password = host.home / "password"
     password.write_text("s3cret\n")
-    arguments = ["emit", "shutdown", "--identity", "n1.example.net", "--component", "server", "--no-tls"]
-    arguments += ["--config", str(config)]
+    arguments = [*EMIT, "--no-tls", "--config", str(config)]
     code, _, said = ended(lifecycle_command(host, *arguments))
     assert (code, "localhost:1: connection refused" in said) == (3, True)
     code, _, said = ended(lifecycle_command(host, *arguments, NATS_URL=server.url))
@@ -769,7 +793,7 @@ async def test_no_tls_contradicts_tls(host: Host) -> None:
 def test_no_tls_in_processes(host: Host, server: embedded.Server) -> None:
     config = host.config({"plugin.choria.ssldir": host.root / "nowhere"}, hosts(server))
     viewed_and_emitted(host, ["--config", config, "--no-tls"], ["--config", config, "--no-tls"])
-    arguments = ["emit", "shutdown", "--identity", "n1.example.net", "--component", "server", "--config", config]
+    arguments = [*EMIT, "--config", config]
     config.write_text(f"plugin.choria.ssldir = {host.puppet().ssldir}\n")
     code, _, said = ended(lifecycle_command(host, *arguments))
     assert code == 3

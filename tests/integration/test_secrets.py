@@ -155,6 +155,7 @@ def _password(folder: Path, port: int) -> Given:
 PLACES: dict[str, Callable[[Path, int], Given]] = {
     "password": _password,
     "token": lambda folder, port: Given({**_url(port), "token": MARKER}),
+    "NATS_TOKEN": lambda folder, port: Given(_url(port), {"NATS_TOKEN": MARKER}),
     "password in a URL": lambda folder, port: Given(
         {"servers": f"nats://alice:{quote(MARKER, safe='')}@{LOOPBACK}:{port}"}
     ),
@@ -190,6 +191,12 @@ MISTAKES: dict[str, Callable[[Path, int], Given]] = {
     ),
     "password file that is not text": lambda folder, port: Given(
         {**_url(port), "user": "alice", "password": f"{MARKER}\udcff"}
+    ),
+    "NATS_TOKEN and NATS_PASSWORD": lambda folder, port: Given(
+        _url(port), {"NATS_TOKEN": MARKER, "NATS_USER": "alice", "NATS_PASSWORD": MARKER}
+    ),
+    "NATS_TOKEN over the network": lambda folder, port: Given(
+        {"servers": "broker.example.net", "tls": False}, {"NATS_TOKEN": MARKER}
     ),
     "password over the network": lambda folder, port: Given(
         {"servers": "broker.example.net", "user": "alice", "password": MARKER, "tls": False}
@@ -466,7 +473,7 @@ async def test_lost_connection(tmp_path: Path, caplog: pytest.LogCaptureFixture)
             caplog.clear()
 
 
-@pytest.mark.parametrize("place", ["NATS_PASSWORD", "plugin.nats.pass", "Choria token"])
+@pytest.mark.parametrize("place", ["NATS_PASSWORD", "NATS_TOKEN", "plugin.nats.pass", "Choria token"])
 def test_processes(place: str, manners: dict[str, int], tmp_path: Path) -> None:
     for manner in ("accepts", "refuses"):
         given = PLACES[place](tmp_path, manners[manner])

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from choria_lifecycle.config.table import CREDENTIALS, DEFAULT_NAME, DEFAULT_SERVER, variables
 from choria_lifecycle.errors import ConfigError, OptionError
-from choria_lifecycle.support.text import quoted
+from choria_lifecycle.support.text import quoted, safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,7 +31,7 @@ class ConnectionOptions(TypedDict, total=False):
         creds: a file with a user's JWT and seed; default NATS_CREDS, else Choria's.
         user: default NATS_USER, else Choria's.
         password: default NATS_PASSWORD, else Choria's.
-        token: an authentication token.
+        token: an authentication token; default NATS_TOKEN.
         nkey: a file with a user's seed; default NATS_NKEY.
         ca: a file with the certificate authorities to trust; default NATS_CA, else Choria's, else the system's.
         cert: a file with the client's certificate; default NATS_CERT, else Choria's.
@@ -134,18 +134,23 @@ class ConnectionSettings:
         Raises:
             ConfigError: the message names the settings and the remedy.
         """
-        methods = list(dict.fromkeys(spec.method for spec in CREDENTIALS if getattr(self, spec.name)))
+        methods: dict[str, str] = {}
+        for spec in CREDENTIALS:
+            if getattr(self, spec.name):
+                methods.setdefault(spec.method, self.origins.get(spec.name, ""))
         # A Choria client may have a token and a user: Choria's broker checks the one, any other NATS server the other.
-        if len(methods) > 1 and not (self.jwt and methods == ["a token", "a user"]):
-            listed = f"{', '.join(methods[:-1])} and {methods[-1]}"
-            raise ConfigError(f"{listed} cannot be combined: connect with one of them")
+        if len(methods) > 1 and not (self.jwt and list(methods) == ["a token", "a user"]):
+            *others, last = (f"{each} ({safe(origin)})" if origin else each for each, origin in methods.items())
+            raise ConfigError(f"{', '.join(others)} and {last} cannot be combined: connect with one of them")
         if (self.user is None) != (self.password is None):
             raise ConfigError(f"a user needs a password, and a password a user: {variables('user', 'password')}")
         if (self.cert is None) != (self.key is None):
             needed = variables("cert", "key")
             raise ConfigError(f"a client certificate needs its key, and a key its certificate: {needed}")
         if no_tls and methods and not self.local:
-            raise ConfigError(f"without TLS, {methods[0]} would cross the network in the clear: remove tls=False")
+            raise ConfigError(
+                f"without TLS, {next(iter(methods))} would cross the network in the clear: remove tls=False"
+            )
 
     @property
     def local(self) -> bool:

@@ -134,10 +134,11 @@ _LIST: tuple[SettingSpec, ...] = (
     SettingSpec(
         "token",
         "An authentication token.",
+        variable="NATS_TOKEN",
         secret=True,
         method="a token",
         bearer=True,
-        refused="Is the token right?",
+        refused="Is the token right{origin}?",
     ),
     SettingSpec(
         "jwt",

@@ -58,7 +58,7 @@ PUBLIC = {
     "tls": (None, "--no-tls"),
     "creds": ("NATS_CREDS", "--creds"),
     "nkey": ("NATS_NKEY", None),
-    "token": (None, None),
+    "token": ("NATS_TOKEN", None),
     "user": ("NATS_USER", "--user"),
     "password": ("NATS_PASSWORD", "--password-file"),
     "ca": ("NATS_CA", "--tlsca"),

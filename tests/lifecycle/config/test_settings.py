@@ -32,6 +32,32 @@ def test_contradictions(options: dict[str, Any]) -> None:
         resolve(**{"environ": {}, **options})
 
 
+@pytest.mark.parametrize(
+    ("options", "environ", "listed"),
+    [
+        (
+            {},
+            {"NATS_CREDS": "c", "NATS_USER": "u", "NATS_PASSWORD": "p"},
+            "creds (environment NATS_CREDS) and a user (environment NATS_USER)",
+        ),
+        (
+            {},
+            {"NATS_CREDS": "c", "NATS_NKEY": "n", "NATS_TOKEN": SECRET},
+            "creds (environment NATS_CREDS), an nkey (environment NATS_NKEY) and a token (environment NATS_TOKEN)",
+        ),
+        (
+            {"token": SECRET, "nkey": "n"},
+            {"NATS_USER": "u"},
+            "an nkey (argument nkey) and a token (argument token)",
+        ),
+    ],
+)
+def test_a_contradiction_names_the_places(options: dict[str, Any], environ: dict[str, str], listed: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        resolve(environ=environ, **options)
+    assert str(raised.value) == f"{listed} cannot be combined: connect with one of them"
+
+
 def test_secrets_are_not_shown() -> None:
     for settings in (resolve(user="u", password=SECRET, environ={}), resolve(token=SECRET, environ={})):
         assert SECRET not in repr(settings)
