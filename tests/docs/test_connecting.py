@@ -346,6 +346,12 @@ def an_nkey(site: Site) -> None:
     encrypted(site, users(User(nkey=nkey(site.home / ".nats.nk")), other))
 
 
+def a_token(site: Site) -> None:
+    site.write("/home/alice/.nats.token", "s3cret\n", 0o600)
+    site.publisher = {"servers": URL, "ca": site.root / "etc/nats/ca.pem", "token": "s3cret"}
+    encrypted(site, 'authorization { token: "s3cret" }')
+
+
 def certificates(site: Site) -> None:
     site.publisher = {"servers": URL, "ca": site.root / "etc/nats/ca.pem"}
     site.publisher |= site.pair(OURS.issue("alice"), "/home/alice/.nats/alice.pem", "/home/alice/.nats/alice.key")
@@ -435,7 +441,7 @@ EXAMPLES: dict[str, list[Callable[[Site], None]]] = {
     "Tokens from an organisation issuer": [Site.start_choria, forbidden, unknown_issuer],
     "AAA service": [Site.start_choria, expired],
     "Kubernetes": [certmanager, own_broker, no_secret],
-    "Plain NATS": [passwords, creds, an_nkey, certificates],
+    "Plain NATS": [passwords, creds, an_nkey, a_token, certificates],
     "TLS": [nothing],
 }
 

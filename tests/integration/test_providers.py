@@ -677,9 +677,34 @@ async def test_token(token_server: embedded.Server, host: Host) -> None:
     assert message.endswith("the server refused the credentials. Is the token right (environment NATS_TOKEN)?")
 
 
+async def test_token_file(token_server: embedded.Server, host: Host) -> None:
+    file = host.home / ".nats.token"
+    options = {"servers": token_server.url, "environ": host.environ | {"NATS_TOKEN_FILE": str(file)}}
+    message = await refused(lifecycle.ConfigError, **options)
+    assert message == (
+        f"cannot read {file} (environment NATS_TOKEN_FILE): No such file or directory; write the token into it"
+    )
+    file.write_text("s3cret\n")
+    await round_trip(**options)
+    await round_trip(servers=token_server.url, token_file=file, environ=host.environ | {"NATS_TOKEN": "wrong"})
+    file.write_text("wrong")
+    message = await refused(lifecycle.NotAuthorised, **options)
+    assert message.endswith(f"Is the token in {file} (environment NATS_TOKEN_FILE) right?")
+
+
 def test_token_of_the_command(token_server: embedded.Server, host: Host) -> None:
     arguments = [*EMIT, "--server", token_server.url]
-    assert ended(lifecycle_command(host, *arguments, NATS_TOKEN="s3cret")) == (0, "", "")
+    file = host.home / ".nats.token"
+    file.write_text("s3cret\n")
+    for flags, environ in (
+        ([], {"NATS_TOKEN": "s3cret"}),
+        ([], {"NATS_TOKEN_FILE": str(file)}),
+        (["--token-file", file], {"NATS_TOKEN": "wrong"}),
+    ):
+        assert ended(lifecycle_command(host, *arguments, *flags, **environ)) == (0, "", "")
+    code, _, said = ended(lifecycle_command(host, *arguments, NATS_TOKEN="s3cret", NATS_TOKEN_FILE=str(file)))
+    both = "a token (environment NATS_TOKEN) and a token from a file (environment NATS_TOKEN_FILE)"
+    assert (code, said) == (2, f"lifecycle: error: {both} cannot be combined: connect with one of them\n")
     code, _, said = ended(lifecycle_command(host, *arguments, NATS_TOKEN="wrong"))
     assert (code, "the server refused the credentials. Is the token right" in said) == (4, True)
 

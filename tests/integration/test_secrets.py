@@ -156,6 +156,10 @@ PLACES: dict[str, Callable[[Path, int], Given]] = {
     "password": _password,
     "token": lambda folder, port: Given({**_url(port), "token": MARKER}),
     "NATS_TOKEN": lambda folder, port: Given(_url(port), {"NATS_TOKEN": MARKER}),
+    "token file": lambda folder, port: Given({**_url(port), "token_file": _file(folder, "token", f"{MARKER}\n")}),
+    "NATS_TOKEN_FILE": lambda folder, port: Given(
+        _url(port), {"NATS_TOKEN_FILE": str(_file(folder, "token", f"{MARKER}\n"))}
+    ),
     "password in a URL": lambda folder, port: Given(
         {"servers": f"nats://alice:{quote(MARKER, safe='')}@{LOOPBACK}:{port}"}
     ),
@@ -194,6 +198,15 @@ MISTAKES: dict[str, Callable[[Path, int], Given]] = {
     ),
     "NATS_TOKEN and NATS_PASSWORD": lambda folder, port: Given(
         _url(port), {"NATS_TOKEN": MARKER, "NATS_USER": "alice", "NATS_PASSWORD": MARKER}
+    ),
+    "NATS_TOKEN and NATS_TOKEN_FILE": lambda folder, port: Given(
+        _url(port), {"NATS_TOKEN": MARKER, "NATS_TOKEN_FILE": str(_file(folder, "token", MARKER))}
+    ),
+    "token file that is not text": lambda folder, port: Given(
+        {**_url(port), "token_file": _file(folder, "token", f"{MARKER}\udcff")}
+    ),
+    "token file of two lines": lambda folder, port: Given(
+        {**_url(port), "token_file": _file(folder, "token", f"{MARKER}\n{MARKER}")}
     ),
     "NATS_TOKEN over the network": lambda folder, port: Given(
         {"servers": "broker.example.net", "tls": False}, {"NATS_TOKEN": MARKER}
@@ -473,7 +486,9 @@ async def test_lost_connection(tmp_path: Path, caplog: pytest.LogCaptureFixture)
             caplog.clear()
 
 
-@pytest.mark.parametrize("place", ["NATS_PASSWORD", "NATS_TOKEN", "plugin.nats.pass", "Choria token"])
+@pytest.mark.parametrize(
+    "place", ["NATS_PASSWORD", "NATS_TOKEN", "NATS_TOKEN_FILE", "plugin.nats.pass", "Choria token"]
+)
 def test_processes(place: str, manners: dict[str, int], tmp_path: Path) -> None:
     for manner in ("accepts", "refuses"):
         given = PLACES[place](tmp_path, manners[manner])

@@ -123,6 +123,7 @@ _FLAGS: Final = {
         attributes={"type": _FILE},
     ),
     "creds": _Flag("--creds"),
+    "token_file": _Flag("--token-file"),
     "user": _Flag("--user"),
     "password": _Flag("--password-file", "A file with the user's password.", _read_password, {"type": _FILE}),
     "ca": _Flag("--tlsca"),

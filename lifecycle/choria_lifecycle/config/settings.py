@@ -32,6 +32,7 @@ class ConnectionOptions(TypedDict, total=False):
         user: default NATS_USER, else Choria's.
         password: default NATS_PASSWORD, else Choria's.
         token: an authentication token; default NATS_TOKEN.
+        token_file: a file with an authentication token; default NATS_TOKEN_FILE.
         nkey: a file with a user's seed; default NATS_NKEY.
         ca: a file with the certificate authorities to trust; default NATS_CA, else Choria's, else the system's.
         cert: a file with the client's certificate; default NATS_CERT, else Choria's.
@@ -46,6 +47,7 @@ class ConnectionOptions(TypedDict, total=False):
     user: str | None
     password: str | None
     token: str | None
+    token_file: str | PathLike[str] | None
     nkey: str | PathLike[str] | None
     ca: str | PathLike[str] | None
     cert: str | PathLike[str] | None
@@ -90,6 +92,7 @@ class ConnectionSettings:
         user: the user name, or None.
         password: the user's password, or None.
         token: an authentication token, or None.
+        token_file: a file with an authentication token, or None.
         creds: a file with a user's JWT and seed, or None.
         nkey: a file with a user's seed, or None.
         jwt: a file with a Choria token, or None.
@@ -112,6 +115,7 @@ class ConnectionSettings:
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
+    token_file: Path | None = None
     creds: Path | None = None
     nkey: Path | None = None
     jwt: Path | None = None

@@ -141,6 +141,16 @@ _LIST: tuple[SettingSpec, ...] = (
         refused="Is the token right{origin}?",
     ),
     SettingSpec(
+        "token_file",
+        "A file with an authentication token.",
+        "file",
+        variable="NATS_TOKEN_FILE",
+        secret=True,
+        method="a token from a file",
+        bearer=True,
+        refused="Is the token in {token_file}{origin} right?",
+    ),
+    SettingSpec(
         "jwt",
         "A file with a Choria token.",
         "file",

@@ -1,4 +1,4 @@
-"""Read Choria's tokens, which are JWTs, their ed25519 seeds, and NATS creds files.
+"""Read Choria's tokens, which are JWTs, their ed25519 seeds, NATS creds files, and files with a plain token.
 
 Signatures are not verified: only the broker knows which issuers it trusts. The claims are those of choria-io/tokens
 (client_id.go, server.go).
@@ -20,7 +20,7 @@ import msgspec
 from choria_lifecycle.config.contents import read_regular, unreadable_file
 from choria_lifecycle.errors import ConfigError, MissingExtra, NotAuthorised
 from choria_lifecycle.support.clock import format_time
-from choria_lifecycle.support.text import quoted
+from choria_lifecycle.support.text import quoted, safe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +32,7 @@ __all__ = [
     "has_cryptography",
     "public_key",
     "read_creds",
+    "read_plain_token",
     "read_seed",
     "read_token",
     "require_cryptography",
@@ -220,6 +221,24 @@ def read_creds(path: Path, origin: str = "") -> tuple[bytes, bytes]:
     if found is None:
         raise ConfigError(f"{path} is not a NATS creds file, which holds a user's JWT and seed")
     return found["jwt"], found["seed"]
+
+
+def read_plain_token(path: Path, origin: str = "") -> str:
+    """Return the authentication token in a file, without the newline after it.
+
+    Args:
+        path: the file.
+        origin: where its name comes from, for the error.
+
+    Raises:
+        ConfigError: the file cannot be read, or is not one line of UTF-8 text.
+    """
+    token = _read(path, origin, "write the token into it").rstrip("\r\n")
+    # Another file, such as a private key, must not be sent to a server; a replaced character is not UTF-8.
+    if not token.strip() or not token.isprintable() or "\ufffd" in token:
+        source = f" ({safe(origin)})" if origin else ""
+        raise ConfigError(f"{path}{source} does not hold a token: write it there, as one line of UTF-8 text")
+    return token
 
 
 def creds_expiry(jwt: bytes) -> float | None:

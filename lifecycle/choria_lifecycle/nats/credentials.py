@@ -12,6 +12,7 @@ from choria_lifecycle.config.tokens import (
     CLOCK_LEEWAY,
     creds_expiry,
     read_creds,
+    read_plain_token,
     read_seed,
     read_token,
     require_cryptography,
@@ -44,6 +45,10 @@ def credentials(settings: ConnectionSettings) -> dict[str, Any]:
     if settings.token is not None:
         return {"token": lambda: settings.token}
     # Files are read again for every connection, because they may be replaced while the program runs.
+    if settings.token_file is not None:
+        token_file, file_origin = settings.token_file, settings.origins.get("token_file", "")
+        read_plain_token(token_file, file_origin)
+        return {"token": lambda: read_plain_token(token_file, file_origin)}
     if settings.creds is not None:
         _require_nkeys()
         creds, origin = settings.creds, settings.origins.get("creds", "")

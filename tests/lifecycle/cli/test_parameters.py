@@ -59,6 +59,7 @@ PUBLIC = {
     "creds": ("NATS_CREDS", "--creds"),
     "nkey": ("NATS_NKEY", None),
     "token": ("NATS_TOKEN", None),
+    "token_file": ("NATS_TOKEN_FILE", "--token-file"),
     "user": ("NATS_USER", "--user"),
     "password": ("NATS_PASSWORD", "--password-file"),
     "ca": ("NATS_CA", "--tlsca"),

@@ -62,7 +62,7 @@ def test_arguments_override_the_environment() -> None:
     assert (settings.servers, settings.user, settings.password) == (("nats://a:4222",), "arg", "pw")
     assert (settings.ca, settings.cert, settings.key) == (Path("ca.arg"), Path("cert.arg"), Path("key.arg"))
     assert resolve(user="arg", environ=ENVIRON).password == "env-password"
-    for option in ("creds", "nkey", "token"):
+    for option in ("creds", "nkey", "token", "token_file"):
         settings = resolve(environ={**ENVIRON, "NATS_CREDS": "env"}, **{option: "arg"})
         assert str(getattr(settings, option)) == "arg"
         assert (settings.user, settings.password) == (None, None)

@@ -46,6 +46,16 @@ def test_contradictions(options: dict[str, Any]) -> None:
             "creds (environment NATS_CREDS), an nkey (environment NATS_NKEY) and a token (environment NATS_TOKEN)",
         ),
         (
+            {},
+            {"NATS_TOKEN": SECRET, "NATS_TOKEN_FILE": "f"},
+            "a token (environment NATS_TOKEN) and a token from a file (environment NATS_TOKEN_FILE)",
+        ),
+        (
+            {"token": SECRET, "token_file": "f"},
+            {"NATS_TOKEN_FILE": "g"},
+            "a token (argument token) and a token from a file (argument token_file)",
+        ),
+        (
             {"token": SECRET, "nkey": "n"},
             {"NATS_USER": "u"},
             "an nkey (argument nkey) and a token (argument token)",
@@ -77,6 +87,7 @@ def test_a_choria_token_may_come_with_a_user() -> None:
         ({"creds": Path("/c")}, "creds"),
         ({"nkey": Path("/n")}, "an nkey"),
         ({"token": "t"}, "a token"),
+        ({"token_file": Path("/t")}, "a token from a file"),
         ({"jwt": Path("/j"), "seed": Path("/s")}, "a token"),
         ({"user": "u", "password": "p"}, "a user"),
     ],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from choria_lifecycle.config.tokens import public_key, read_seed, read_token, sign_with_seed
+from choria_lifecycle.config.tokens import public_key, read_plain_token, read_seed, read_token, sign_with_seed
 from choria_lifecycle.errors import ConfigError, MissingExtra, NotAuthorised
 from tests.bed.tokens import client_token
 
@@ -130,7 +130,7 @@ def test_malformed_claims_are_ignored(tmp_path: Path) -> None:
     assert (token.permissions, token.publishes, token.subscribes, token.public_key) == ((), (), ("a",), "")
 
 
-@pytest.mark.parametrize("reader", [read_token, read_seed])
+@pytest.mark.parametrize("reader", [read_token, read_seed, read_plain_token])
 def test_files_that_cannot_be_read(tmp_path: Path, reader: Any) -> None:
     with pytest.raises(ConfigError, match=r"cannot read .*No such file"):
         reader(tmp_path / "missing")
@@ -149,6 +149,25 @@ def test_other_files_are_not_seeds(tmp_path: Path, text: str | bytes) -> None:
         read_seed(written(tmp_path, text))
     assert "s3cret" * 8 not in str(raised.value)
     assert raised.value.__cause__ is None
+
+
+@pytest.mark.parametrize("text", ["s3cr\u00e9t /w", "s3cr\u00e9t /w\n", "s3cr\u00e9t /w\r\n"])
+def test_plain_tokens(tmp_path: Path, text: str) -> None:
+    assert read_plain_token(written(tmp_path, text)) == "s3cr\u00e9t /w"
+
+
+@pytest.mark.parametrize("text", ["", "\n", " \n", "s3cret\ns3cret", "s3cret\0", b"s3cret\xff", "\ufeffs3cret"])
+def test_other_files_are_not_plain_tokens(tmp_path: Path, text: str | bytes) -> None:
+    file = written(tmp_path, text)
+    with pytest.raises(ConfigError) as raised:
+        read_plain_token(file, "client.conf:7")
+    expected = f"{file} (client.conf:7) does not hold a token: write it there, as one line of UTF-8 text"
+    assert str(raised.value) == expected
+
+
+def test_a_plain_token_is_short(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"has more than 65536 bytes: too many for a token or a seed$"):
+        read_plain_token(written(tmp_path, "s" * 65_537))
 
 
 def test_signatures_are_unpadded_url_safe_base64() -> None:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from choria_lifecycle.config.settings import ConnectionSettings
+from choria_lifecycle.config.table import SETTINGS
 from choria_lifecycle.doctor.certificates import describe_certificate
 from choria_lifecycle.doctor.files import check_files
 from tests.bed.certificates import Authority, IssuedCertificate
@@ -175,14 +176,14 @@ def test_an_unreadable_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, False), (0o644, True), (0o604, True)])
-@pytest.mark.parametrize("kind", ["key", "creds", "nkey", "seed", "cert", "jwt"])
+@pytest.mark.parametrize("kind", [name for name, spec in SETTINGS.items() if spec.kind == "file"])
 def test_secrets_that_others_may_read(kind: str, mode: int, warned: bool, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("x")
     path.chmod(mode)
     given: dict[str, Any] = {kind: path}
     said = [message for severity, _, message in found(ConnectionSettings(**given)) if "other users may read" in message]
-    assert bool(said) == (warned and kind not in {"cert", "jwt"})
+    assert bool(said) == (warned and kind not in {"ca", "cert", "jwt"})
 
 
 @pytest.fixture

@@ -124,6 +124,8 @@ def test_unsafe_settings(options: dict[str, Any], subject: str, words: str) -> N
     [
         ("broker.example.net", {"user": "u", "password": SECRET}, True),
         ("broker.example.net", {"token": SECRET}, True),
+        ("broker.example.net", {"token_file": "/token"}, True),
+        ("broker.example.net", {"nkey": "/nkey"}, False),
         ("broker.example.net", {}, False),
         ("tls://broker.example.net", {"token": SECRET}, False),
         ("localhost", {"token": SECRET}, False),

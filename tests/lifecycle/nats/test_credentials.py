@@ -73,6 +73,14 @@ def test_creds_with_an_opaque_jwt_are_left_to_the_server(tmp_path: Path) -> None
         assert credentials(ConnectionSettings(creds=path))["user_jwt_cb"]() == jwt.encode()
 
 
+def test_a_token_file_is_read_again_for_each_connection(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("old\n")
+    given = credentials(ConnectionSettings(token_file=path))
+    path.write_text("new\n")
+    assert {name: get() for name, get in given.items()} == {"token": "new"}
+
+
 def test_an_nkey_is_given_as_a_file(tmp_path: Path) -> None:
     servers.nkey(tmp_path / "seed")
     assert credentials(ConnectionSettings(nkey=tmp_path / "seed")) == {"nkeys_seed": str(tmp_path / "seed")}
@@ -89,7 +97,7 @@ def test_a_file_without_a_seed_is_refused(contents: bytes, tmp_path: Path) -> No
     assert raised.value.__suppress_context__
 
 
-@pytest.mark.parametrize("option", ["creds", "nkey", "jwt"])
+@pytest.mark.parametrize("option", ["creds", "nkey", "token_file", "jwt"])
 def test_a_missing_file_is_named_with_its_origin(option: str, tmp_path: Path) -> None:
     path = tmp_path / "missing"
     files = {"jwt": path, "seed": path} if option == "jwt" else {option: path}

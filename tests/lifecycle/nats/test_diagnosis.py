@@ -173,6 +173,7 @@ def test_a_hint_on_what_to_do(error: Exception, options: dict[str, Any], words: 
         ({"creds": Path("/creds")}, "Does the server know the user of /creds?"),
         ({"nkey": Path("/nkey")}, "Does the server know the user of /nkey?"),
         ({"token": "s3cret"}, "Is the token right?"),
+        ({"token_file": Path("/token")}, "Is the token in /token right?"),
         (
             {"cert": Path("/me.pem"), "key": Path("/key.pem")},
             "The certificate /me.pem is not enough; a token may be required.",
