@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from choria_lifecycle import doctor
 from choria_lifecycle.config.choria.keys import KEYS
-from choria_lifecycle.config.table import SETTINGS
+from choria_lifecycle.config.table import DEFAULT_NAME, SETTINGS
 from choria_lifecycle.doctor.checks import Check
 from choria_lifecycle.errors import ConfigError, ConnectionFailed, MissingExtra, NotAuthorised
 from tests.bed.certificates import Authority
@@ -75,7 +75,7 @@ def test_show_without_choria(run: Callable[..., Result]) -> None:
         "  verify          = authority and host name",
         "  ca              = /a/folder/with/a/name/that/is/long/and/longer/ca.pem",
         "                    (argument ca)",
-        "  name            = choria-lifecycle",
+        f"  name            = {DEFAULT_NAME}",
         "  inbox           = _INBOX",
         *textwrap.wrap(f"not set: {', '.join(unset)}", 80, initial_indent="  ", subsequent_indent="    "),
     ]

@@ -11,6 +11,7 @@ from choria_lifecycle.config.choria.configuration import read_configuration
 from choria_lifecycle.config.choria.keys import KEYS
 from choria_lifecycle.config.choria.reading import DEFAULT
 from choria_lifecycle.config.resolve import resolve
+from choria_lifecycle.config.table import DEFAULT_NAME, DEFAULT_SERVER
 from choria_lifecycle.doctor.effective import FILE, Setting, list_settings
 from tests.bed.machine import make_machine
 
@@ -31,10 +32,10 @@ def by_name(settings: list[Setting]) -> dict[str, tuple[str, str]]:
 def test_without_choria() -> None:
     shown = list_settings(resolve(environ={}), None)
     assert {name: value for name, value, _ in shown if value} == {
-        "servers": "nats://127.0.0.1:4222",
+        "servers": DEFAULT_SERVER,
         "tls": "false",
         "verify": "authority and host name",
-        "name": "choria-lifecycle",
+        "name": DEFAULT_NAME,
         "inbox": "_INBOX",
     }
     assert {origin for _, _, origin in shown} == {DEFAULT}

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from choria_lifecycle.config.settings import ConnectionSettings
-from choria_lifecycle.config.table import SETTINGS
+from choria_lifecycle.config.table import DEFAULT_NAME, SETTINGS
 from choria_lifecycle.doctor.certificates import describe_certificate
 from choria_lifecycle.doctor.files import check_files
 from tests.bed.certificates import Authority, IssuedCertificate
@@ -144,8 +144,8 @@ def test_old_puppet_certificates_are_good(tmp_path: Path) -> None:
     [
         (
             "ca",
-            "provider puppet, ssldir of HOME, for choria-lifecycle",
-            "'choria enroll' gets one for choria-lifecycle",
+            f"provider puppet, ssldir of HOME, for {DEFAULT_NAME}",
+            f"'choria enroll' gets one for {DEFAULT_NAME}",
         ),
         ("cert", "environment NATS_CERT", "its name is from environment NATS_CERT"),
         ("key", "/etc/choria/client.conf:3", "its name is from /etc/choria/client.conf:3"),

@@ -8,6 +8,7 @@ import pytest
 
 from choria_lifecycle.config.resolve import resolve
 from choria_lifecycle.config.settings import ConnectionSettings, Verify
+from choria_lifecycle.config.table import DEFAULT_NAME
 from choria_lifecycle.doctor.checks import Check
 from choria_lifecycle.doctor.rules import CONFIGURATION, check_configuration, check_environment, check_settings
 
@@ -98,7 +99,7 @@ def test_the_connection_is_summarised_without_secrets() -> None:
         Check("ok", "settings", "connection", r"to nats://127.0.0.1:4222, without TLS, as a\x1b (argument name)")
     ]
     [summary] = check_settings(ConnectionSettings(srv=("_a._tcp.b", "_c._tcp.b"), tls=True))
-    assert summary.message == "to _a._tcp.b, _c._tcp.b, with TLS, as choria-lifecycle"
+    assert summary.message == f"to _a._tcp.b, _c._tcp.b, with TLS, as {DEFAULT_NAME}"
 
 
 @pytest.mark.parametrize(
