@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import stat
 import sys
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, TypeVar
 
 from choria_lifecycle.cli.command import Failure
 from choria_lifecycle.cli.messages import say
 from choria_lifecycle.cli.results import STANDARD_INPUT
+from choria_lifecycle.cli.signals import open_input
 from choria_lifecycle.support.text import safe
 from choria_lifecycle.validation.bulk import check_batch
 from choria_lifecycle.validation.decompression import UnreadableContent
@@ -115,12 +116,8 @@ def _read(results: ResultWriter, signals: Signals, name: str, before: int) -> No
 
 
 def _open_input(name: str) -> AbstractContextManager[IO[bytes]]:
-    return nullcontext(sys.stdin.buffer) if name == STDIN else _open_file(name)
-
-
-def _open_file(name: str) -> IO[bytes]:
     with _read_errors():
-        return Path(name).open("rb")
+        return open_input(name)
 
 
 def _read_shared(results: ResultWriter, signals: Signals, jobs: int, name: str, before: int) -> None:
@@ -151,7 +148,7 @@ def _reread(results: ResultWriter, signals: Signals, name: str, segment: Segment
     Returns:
         The number of lines.
     """
-    with _open_file(name) as file:
+    with _open_input(name) as file:
         source = DocumentSource(file, on_oversized=results.write_oversized, segment=segment)
         for batch in _checked_reads(source):
             with signals.deferred():

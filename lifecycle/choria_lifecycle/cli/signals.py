@@ -7,15 +7,17 @@ import io
 import os
 import select
 import signal
+import sys
 import threading
 from contextlib import contextmanager, nullcontext, suppress
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
+    from contextlib import AbstractContextManager
     from types import FrameType
 
-__all__ = ["Signals"]
+__all__ = ["Signals", "open_input"]
 
 _T = TypeVar("_T")
 
@@ -159,6 +161,23 @@ class Signals:
             raise KeyboardInterrupt
         else:
             self._cancel()
+
+
+def open_input(name: str) -> AbstractContextManager[IO[bytes]]:
+    """Open a file to be read by `Signals.reader`; "-" is standard input.
+
+    Does not wait for the writer of a named pipe, as a signal just before that call would not interrupt it; the reader
+    waits instead. Only Linux can tell a pipe without a writer so far from one whose writer has closed it.
+    """
+    if name == "-":
+        return nullcontext(sys.stdin.buffer)
+    file = open(name, "rb", opener=_open_at_once if sys.platform == "linux" else None)  # noqa: SIM115 - returned
+    os.set_blocking(file.fileno(), True)
+    return file
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 class _InterruptibleReader(io.RawIOBase):

@@ -25,6 +25,7 @@ from choria_lifecycle.cli.parameters import (
 )
 from choria_lifecycle.cli.printer import READER_TIMEOUT
 from choria_lifecycle.cli.program import COMMANDS
+from choria_lifecycle.cli.signals import open_input
 from choria_lifecycle.middleware.selection import EventFilter, Selection
 from choria_lifecycle.view.recording import read_deliveries
 from choria_lifecycle.view.viewer import Style, View, ViewFormat
@@ -229,7 +230,7 @@ def _show_file(screen: Screen, source: str, count: int | None, signals: Signals)
 
 def _open(source: str, name: str) -> AbstractContextManager[IO[bytes]]:
     try:
-        return click.open_file(source, "rb")
+        return open_input(source)
     except OSError as error:
         raise _unreadable(name, error) from error
 

@@ -5,15 +5,17 @@ import io
 import os
 import select
 import signal
+import sys
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
-from choria_lifecycle.cli.signals import Signals
+from choria_lifecycle.cli.signals import Signals, open_input
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 
@@ -147,3 +149,36 @@ def test_the_reader_reads_what_is_available(signals: Signals) -> None:
             writer.write(b"a\nb")
         assert list(signals.reader(stream)) == [b"a\n", b"b"]
     assert signals.reader(io.BytesIO(b"c\n")).readline() == b"c\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a pipe without a writer looks like one that has ended")
+def test_a_signal_before_a_named_pipe_is_opened_ends_the_wait_for_its_writer(signals: Signals, tmp_path: Path) -> None:
+    """The system call would not return: only the reader, which watches for signals, may wait."""
+    os.mkfifo(tmp_path / "fifo")
+
+    def interrupted_open() -> None:
+        with signals.deferred():
+            signal.raise_signal(signal.SIGTERM)
+            open_input(str(tmp_path / "fifo")).__enter__().close()
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_open()
+
+    def interrupted_read() -> None:
+        with open_input(str(tmp_path / "fifo")) as file:
+            threading.Timer(0.0, os.kill, (os.getpid(), signal.SIGTERM)).start()
+            signals.reader(file).read(1)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_read()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a pipe without a writer looks like one that has ended")
+def test_a_named_pipe_is_read_from_its_first_writer_to_the_end_of_its_last(signals: Signals, tmp_path: Path) -> None:
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    writer = threading.Thread(target=lambda: path.write_bytes(b"first\nsecond\n"))
+    with open_input(str(path)) as file:
+        writer.start()
+        assert signals.reader(file).read() == b"first\nsecond\n"
+        writer.join()

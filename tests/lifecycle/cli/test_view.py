@@ -5,10 +5,10 @@ import io
 import json
 from typing import TYPE_CHECKING
 
-import click
 import pytest
 
 import choria_lifecycle as lifecycle
+from choria_lifecycle.cli import view
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,7 +135,7 @@ def test_a_read_error_after_the_first_event_exits_with_2(
                 raise OSError(errno.EIO, "Input/output error")
             return line
 
-    monkeypatch.setattr(click, "open_file", lambda name, mode: Breaking(lifecycle.encode(STARTUP)))
+    monkeypatch.setattr(view, "open_input", lambda name: Breaking(lifecycle.encode(STARTUP)))
     result = run("view", "--input", "events.ndjson")
     assert result.exit_code == 2
     assert result.stdout.splitlines() == TEXT[:1]
