@@ -91,17 +91,14 @@ class Option:
     def check(self, value: object) -> str | None:
         """Return the problem with a value, or None."""
         if self.choices:
-            return None if value in self.choices else f"must be one of {self.listed}, not {quoted(value)}"
+            listed = ", ".join(map(str, self.choices))
+            valid = value in self.choices and not isinstance(value, bool)
+            return None if valid else f"must be one of {listed}, not {quoted(value)}"
         if self.kind is int:
             return _check_integer(value, self.low, self.high)
         if self.kind is None:
             return None
         return check_component(value) if self.name == "component" else _check_text(value)
-
-    @property
-    def listed(self) -> str:
-        """The choices, separated by commas."""
-        return ", ".join(map(str, self.choices))
 
 
 def _derive(cls: type[Any]) -> Mapping[str, Option]:
@@ -192,7 +189,8 @@ def _quick_factory(
     options, protocol = OPTIONS[cls], EVENT_CONTRACTS[cls].protocol
     others = [option for name, option in options.items() if name not in _GENERATED]
     texts = [option for option in others if option.kind is str]
-    if not all(option.required and option.kind for option in others) or len(texts) < 2:
+    simple = all(option.required and (option.kind is str or (option.kind and not option.choices)) for option in others)
+    if not simple or len(texts) < 2 or not {"component", *_GENERATED} <= options.keys():
         return make_checked
     names = [option.name for option in texts]
     get_texts, count, component = itemgetter(*names), len(texts), names.index("component")
