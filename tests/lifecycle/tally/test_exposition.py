@@ -16,6 +16,7 @@ import choria_lifecycle
 from choria_lifecycle.errors import ConfigError, MissingExtra
 from choria_lifecycle.tally.exposition import CONTENT_TYPE, TallyState, check_prefix, render
 from choria_lifecycle.tally.limits import Limits
+from choria_lifecycle.tally.metrics import METRICS
 from choria_lifecycle.tally.recorder import EXPIRY, Recorder
 from tests.bed.strategies import EXAMPLES, TEXTS
 from tests.bed.tally_events import event, run, transition
@@ -92,18 +93,10 @@ TYPES = {
     "exec_watcher_failures": "counter",
     "exec_watcher_runtime": "summary",
 }
-OWN_TYPES = {
-    "nodes": "gauge",
-    "last_event_age_seconds": "gauge",
-    "connected": "gauge",
-    "active": "gauge",
-    "gaps_total": "counter",
-    "dropped_messages_total": "counter",
-    "complete": "gauge",
-    "replaying": "gauge",
-    "replayed_events_total": "counter",
-    "limits_hit_total": "counter",
-    "build_info": "gauge",
+KINDS = {metric.name: metric.kind for metric in METRICS}
+OWN = KINDS.keys() - TYPES.keys()
+NAMES = {
+    f"{name}{suffix}" for name, kind in KINDS.items() for suffix in (("_sum", "_count") if kind == "summary" else ("",))
 }
 
 
@@ -171,23 +164,24 @@ def test_each_metric_has_help_and_a_type_before_its_samples(recorder: Recorder) 
             suffixes = ("_sum", "_count") if kinds[current] == "summary" else ("",)
             assert name in {current + suffix for suffix in suffixes}
     own = {name.removeprefix("lifecycle_tally_"): kind for name, kind in kinds.items() if "tally" in name}
-    assert own == TYPES | OWN_TYPES
+    assert own == KINDS
+
+
+def test_the_metrics_of_the_go_tally_are_there() -> None:
+    assert {name: KINDS[name] for name in TYPES} == TYPES
 
 
 def test_the_parser_finds_every_metric() -> None:
     found = samples(text(busy()))
     names = {name.removeprefix("lifecycle_tally_") for name, _ in found if name.startswith("lifecycle_tally_")}
-    sums = {f"{name}_{end}" for name, kind in TYPES.items() if kind == "summary" for end in ("sum", "count")}
-    assert names == {name for name, kind in TYPES.items() if kind != "summary"} | sums | OWN_TYPES.keys()
+    assert names == NAMES
     labels = {"active": "1", "component": "server", "version": "1.0"}
     assert found["lifecycle_tally_versions", frozenset(labels.items())] == 1.0
 
 
 def test_the_parser_finds_the_types() -> None:
     families = {family.name: family.type for family in text_string_to_metric_families(text(busy()))}
-    for name, kind in TYPES.items():
-        assert families[f"lifecycle_tally_{name}"] == kind
-    for name, kind in OWN_TYPES.items():
+    for name, kind in KINDS.items():
         assert families[f"lifecycle_tally_{name.removesuffix('_total')}"] == kind
 
 
@@ -199,9 +193,8 @@ def test_the_role_is_on_every_series_that_the_go_tally_has(active: bool) -> None
     role = str(int(active))
     assert len(before) == len(after)
     for name, labels in after:
-        pairs = dict(labels)
         bare = name.removeprefix("lifecycle_tally_").removesuffix("_sum").removesuffix("_count")
-        assert pairs.get("active") == (role if bare in TYPES or bare == "nodes" else None)
+        assert dict(labels).get("active") == (role if bare in TYPES or bare == "nodes" else None)
 
 
 def test_the_metrics_of_a_new_tally() -> None:
@@ -211,15 +204,8 @@ def test_the_metrics_of_a_new_tally() -> None:
         for (name, labels), value in samples(text(Recorder(now=0.0), state, now=1.0)).items()
         if name.startswith("lifecycle_tally") and not labels
     }
-    assert found == {
-        "lifecycle_tally_connected": 0,
-        "lifecycle_tally_active": 1,
-        "lifecycle_tally_gaps_total": 0,
-        "lifecycle_tally_dropped_messages_total": 0,
-        "lifecycle_tally_complete": 0,
-        "lifecycle_tally_replaying": 0,
-        "lifecycle_tally_replayed_events_total": 0,
-    }
+    plain = [metric.name for metric in METRICS if not metric.labels and metric.name != "last_event_age_seconds"]
+    assert found == {f"lifecycle_tally_{name}": int(name == "active") for name in plain}
 
 
 def test_series_end_with_their_last_node() -> None:
@@ -261,7 +247,7 @@ def test_names_begin_with_the_prefix(prefix: str) -> None:
     assert check_prefix(prefix) == prefix
     lines = text(busy(), prefix=prefix).splitlines()
     names = {line.split(" ")[2] for line in lines if line.startswith("# TYPE")}
-    assert {f"{prefix}_{name}" for name in TYPES | OWN_TYPES} <= names
+    assert {f"{prefix}_{name}" for name in KINDS} <= names
 
 
 @pytest.mark.parametrize("prefix", ["", "9a", "a-b", "a b", "é", "a\n", "a{"])
