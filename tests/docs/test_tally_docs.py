@@ -35,18 +35,19 @@ from choria_lifecycle.demo import embedded
 from choria_lifecycle.middleware.bucket import RevisionConflict
 from choria_lifecycle.tally.exposition import TallyState, render
 from choria_lifecycle.tally.limits import Limits
-from choria_lifecycle.tally.recorder import EXPIRY, Recorder
+from choria_lifecycle.tally.metrics import METRICS
+from choria_lifecycle.tally.recorder import Recorder
 from choria_lifecycle.tally.web.http import serve
 from choria_lifecycle.tally.web.listening import bind
 from tests.bed.paths import ROOT
 from tests.bed.permissions import allowed, covers
 from tests.bed.servers import User, users
-from tests.bed.tally_events import event, run, transition
 from tests.bed.tally_states import typical
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from choria_lifecycle.tally.metrics import Metric
     from choria_lifecycle.tally.status import Status
 
 FOLDER = ROOT / "docs" / "tally"
@@ -85,25 +86,16 @@ class Family(NamedTuple):
     labels: frozenset[str]
 
 
-def exposed() -> dict[str, Family]:
-    """Return the metrics of a tally that has counted every kind of event."""
-    recorder = Recorder(now=0.0)
-    for kind in ("startup", "shutdown", "alive", "provisioned", "upgraded", "governor"):
-        recorder.record(event(kind), 0.0)
-    for each in (transition(), run(), run("error")):
-        recorder.record(each, 0.0)
-    recorder.record_error("server")
-    assert not recorder.expire(2 * EXPIRY, budget=SECONDS)
-    recorder.record(event("alive"), 2 * EXPIRY)
-    text = render(recorder, TallyState(connected=True, started=0.0, now=1.0), now=2 * EXPIRY).decode()
-    found: dict[str, Family] = {}
-    for name, kind, samples in re.findall(r"^# TYPE (\w+) (\w+)\n((?:[^#].*\n)*)", text, re.MULTILINE):
-        assert samples, f"{name} has no sample"
-        found[name] = Family(kind, frozenset(re.findall(r'[{,](\w+)="', samples)))
-    return found
+def process_metrics() -> dict[str, Family]:
+    """Return prometheus_client's metrics of the process, which exist only on Linux."""
+    text = render(Recorder(now=0.0), TallyState(connected=True, started=0.0, now=0.0), now=0.0).decode()
+    return {
+        name: Family(kind, frozenset())
+        for name, kind in re.findall(r"^# TYPE (process_\w+) (\w+)$", text, re.MULTILINE)
+    }
 
 
-FAMILIES = exposed()
+FAMILIES = {f"{PREFIX}_{each.name}": Family(each.kind, frozenset(each.labels)) for each in METRICS} | process_metrics()
 
 
 def table() -> dict[str, Family]:
@@ -116,9 +108,22 @@ def table() -> dict[str, Family]:
 
 def test_the_table_lists_exactly_the_metrics() -> None:
     listed = table()
-    # Process metrics exist only on Linux.
-    known = FAMILIES if sys.platform == "linux" else FAMILIES | {n: f for n, f in listed.items() if "process_" in n[:8]}
-    assert listed == known
+    ours = [name for name in listed if name.startswith(PREFIX)]
+    assert ours == [f"{PREFIX}_{metric.name}" for metric in METRICS], "rows that are too many, or in another order"
+    rest = {name: family for name, family in listed.items() if name not in ours}
+    assert all(name.startswith("process_") for name in rest)
+    if sys.platform == "linux":
+        assert rest == process_metrics()
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+def test_a_row_of_the_table(metric: Metric) -> None:
+    labels = ", ".join(f"`{label}`" for label in metric.labels)
+    row = f"| `{PREFIX}_{metric.name}` | {metric.kind} | {labels} | {metric.help} |".replace("|  |", "| |")
+    # A colon or semicolon may introduce more than the help text.
+    wanted = rf"{re.escape(row.removesuffix('. |'))}(?:[:;] .*)?\. \|"
+    found = [line for line in PARTS["Metrics"].splitlines() if re.fullmatch(wanted, line)]
+    assert found, f"docs/tally.md needs this row in the section Metrics:\n{row}"
 
 
 # Queries.
