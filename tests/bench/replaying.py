@@ -81,8 +81,9 @@ class _Ways:
         return await self.ordered(lambda message: keep(parse(message.data)))
 
     async def intake(self, keep: Keep) -> int:
+        from choria_lifecycle.tally.defaults import EXPIRY
         from choria_lifecycle.tally.intake import Intake
-        from choria_lifecycle.tally.recorder import EXPIRY, Recorder
+        from choria_lifecycle.tally.recorder import Recorder
 
         rebuilt = asyncio.Event()
         begin = perf_counter_ns()

@@ -18,6 +18,8 @@ from choria_lifecycle.cli.parameters import ConnectionArguments, connection_opti
 from choria_lifecycle.cli.printer import READER_TIMEOUT
 from choria_lifecycle.cli.program import COMMANDS
 from choria_lifecycle.events.factories import startup
+from choria_lifecycle.support.choria import ALIVE_INTERVAL
+from choria_lifecycle.support.duration import compact
 from choria_lifecycle.support.log import logger
 from choria_lifecycle.support.text import quoted
 from choria_lifecycle.wire.cloudevents import Format
@@ -54,7 +56,13 @@ _NOT_FOUND: Final = {errno.ENOENT, errno.ENOTDIR}
 @click.option("--component", required=True, help="The kind of software.")
 @click.option("--version", required=True, help="The program's version.")
 @click.option("--identity", help="The node that it runs on.  [default: this node's name, as Choria derives it]")
-@click.option("--interval", type=duration, default="30m", show_default=True, help="The time between two alive events.")
+@click.option(
+    "--interval",
+    type=duration,
+    default=compact(ALIVE_INTERVAL),
+    show_default=True,
+    help="The time between two alive events.",
+)
 @click.option(
     "--format",
     "wire_format",

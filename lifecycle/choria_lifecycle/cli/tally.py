@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import time
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -16,6 +17,17 @@ from choria_lifecycle.cli.command import Command
 from choria_lifecycle.cli.messages import log_format_option, say
 from choria_lifecycle.cli.parameters import CONNECTION_PARAMETERS, ConnectionArguments, connection_options, duration
 from choria_lifecycle.cli.program import COMMANDS
+from choria_lifecycle.support.choria import ELECTION_BUCKET, EVENT_STREAM
+from choria_lifecycle.support.duration import compact, minutes
+from choria_lifecycle.tally.defaults import (
+    DEFAULT_HOST,
+    DEFAULT_PORT,
+    DEFAULT_REPLAY,
+    EXPIRY,
+    METRIC_PREFIX,
+    METRICS_PATH,
+)
+from choria_lifecycle.tally.limits import LIMITS, Limits
 
 if TYPE_CHECKING:
     import socket
@@ -28,9 +40,9 @@ __all__ = ["command"]
 
 _HELP: Final = f"""{COMMANDS["tally"]}
 
-Nodes are counted by component and version: a startup or alive event adds a node, a shutdown event or 80 minutes of
-silence removes it. The metrics have the names of Choria's own tally. A page for people is at /, its data as JSON at
-/api/v1/status, and health checks are at /-/healthy and /-/ready.
+Nodes are counted by component and version: a startup or alive event adds a node, a shutdown event or
+{minutes(EXPIRY)} of silence removes it. The metrics have the names of Choria's own tally. A page for people is at /,
+its data as JSON at /api/v1/status, and health checks are at /-/healthy and /-/ready.
 
 \b
   lifecycle tally --component server --port 8080 --prefix lifecycle_tally
@@ -51,30 +63,39 @@ def _parse_replay(text: str) -> float:
 @click.option(
     "--component", "components", multiple=True, help="A component to count, * for all; may be repeated.  [default: *]"
 )
-@click.option("--port", type=click.IntRange(0, 65535), help="The port to listen on, at 127.0.0.1.  [default: 8080]")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help=f"The port to listen on, at {DEFAULT_HOST}.  [default: {DEFAULT_PORT}]",
+)
 @click.option(
     "--web.listen-address",
     "addresses",
     multiple=True,
     metavar="ADDRESS",
-    help="HOST:PORT to listen on, or :PORT for all interfaces; may be repeated.  [default: 127.0.0.1:8080]",
+    help="HOST:PORT to listen on, or :PORT for all interfaces; may be repeated.  "
+    f"[default: {DEFAULT_HOST}:{DEFAULT_PORT}]",
 )
-@click.option("--web.telemetry-path", "path", default="/metrics", show_default=True, help="The path of the metrics.")
-@click.option("--prefix", default="lifecycle_tally", show_default=True, help="The prefix of the metrics' names.")
+@click.option("--web.telemetry-path", "path", default=METRICS_PATH, show_default=True, help="The path of the metrics.")
+@click.option("--prefix", default=METRIC_PREFIX, show_default=True, help="The prefix of the metrics' names.")
 @click.option(
-    "--expiry", type=duration, default="80m", show_default=True, help="How long a node may be silent before it expires."
+    "--expiry",
+    type=duration,
+    default=compact(EXPIRY),
+    show_default=True,
+    help="How long a node may be silent before it expires.",
 )
 @click.option(
     "--replay",
     type=_parse_replay,
-    default="80m",
+    default=compact(DEFAULT_REPLAY),
     show_default=True,
     metavar="DURATION|off",
     help="How far back to read the stream at startup, to know all nodes at once; off disables the replay.",
 )
 @click.option(
     "--stream",
-    default="CHORIA_EVENTS",
+    default=EVENT_STREAM,
     show_default=True,
     help="The JetStream stream to read; if it does not exist, counting begins now.",
 )
@@ -82,7 +103,7 @@ def _parse_replay(text: str) -> float:
     "--election",
     metavar="NAME",
     help="The election in which several tallies choose the active one; the others stand by. It is held in the bucket "
-    "CHORIA_LEADER_ELECTION.  [default: none]",
+    f"{ELECTION_BUCKET}.  [default: none]",
 )
 @click.option(
     "--candidate",
@@ -94,8 +115,8 @@ def _parse_replay(text: str) -> float:
     "limits",
     multiple=True,
     metavar="NAME=NUMBER",
-    help="How much to keep; names beyond a limit count as `other`. Names and defaults: components=64, "
-    "versions=256, governors=256, transitions=1000, watchers=1000, nodes=2000000, label_bytes=128; may be repeated.",
+    help="How much to keep; names beyond a limit count as `other`. Names and defaults: "
+    f"{', '.join(f'{each.name}={each.default}' for each in fields(Limits))}; may be repeated.",
 )
 @click.option("--demo", is_flag=True, help="Tally a simulated fleet on a private nats-server.")
 @log_format_option
@@ -118,9 +139,8 @@ def command(
         if importlib.util.find_spec(package) is None:
             raise lifecycle.MissingExtra("lifecycle tally", extra="cli")
     from choria_lifecycle.tally.daemon import TallyOptions
-    from choria_lifecycle.tally.limits import Limits
     from choria_lifecycle.tally.web.http import check_path
-    from choria_lifecycle.tally.web.listening import DEFAULT_HOST, DEFAULT_PORT, bind, url
+    from choria_lifecycle.tally.web.listening import bind, url
 
     stop: Signals = ctx.obj
     _check_options(ctx, options, demo=demo)
@@ -167,8 +187,6 @@ def _check_options(ctx: click.Context, options: dict[str, Any], *, demo: bool) -
 
 
 def _parse_limit(text: str) -> tuple[str, int]:
-    from choria_lifecycle.tally.limits import LIMITS
-
     name, _, number = text.partition("=")
     if name not in LIMITS or not number.isascii() or not number.isdigit():
         raise click.UsageError(f"--limit {text}: expected NAME=NUMBER, where NAME is one of {', '.join(LIMITS)}")

@@ -59,6 +59,7 @@ With --count, the exit code is 1 if fewer events were shown:
 """
 
 _FROM_CONNECTION = (*CONNECTION_PARAMETERS, "seconds")
+_STYLE = Style()
 
 
 def _check_time_format(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -139,7 +140,7 @@ class Screen:
 @click.option(
     "--output",
     type=click.Choice([each.value for each in ViewFormat]),
-    default=ViewFormat.TEXT.value,
+    default=_STYLE.output.value,
     show_default=True,
     help="Output format. json: one object per line with received, subject, format and event. raw: the payload on one "
     "line, with control characters escaped on a terminal only.",
@@ -149,7 +150,7 @@ class Screen:
 @click.option("--utc", is_flag=True, help="Show times in UTC instead of local time.")
 @click.option(
     "--time-format",
-    default="%H:%M:%S",
+    default=_STYLE.time_format,
     show_default=True,
     callback=_check_time_format,
     help="Format of times, as for strftime.",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from choria_lifecycle.errors import ConnectionFailed, DeliveryFailed, NotAuthorised
 from choria_lifecycle.middleware.bucket import InMemoryBucket, check_bucket
 from choria_lifecycle.middleware.transport import check_messages, check_pattern, covers, no_stream, nothing_stored
+from choria_lifecycle.support.choria import ELECTION_BUCKET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -51,7 +52,7 @@ class InMemoryTransport:
         self._clock = clock
         self._begin = clock()
         self._replays: list[_MemoryReplay] = []
-        ttls = {"CHORIA_LEADER_ELECTION": 60.0} if buckets is None else buckets
+        ttls = {ELECTION_BUCKET: 60.0} if buckets is None else buckets
         self._buckets = {name: InMemoryBucket(name, ttl, clock=clock) for name, ttl in ttls.items()}
         self._streams = tuple(streams)
         self._max_payload = max_payload

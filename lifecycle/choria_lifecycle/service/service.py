@@ -19,6 +19,7 @@ from choria_lifecycle.service.defaults import version_of
 from choria_lifecycle.service.environment import current_environment
 from choria_lifecycle.service.lifetime import Run, ServiceConfig
 from choria_lifecycle.service.loop_thread import in_event_loop
+from choria_lifecycle.support.choria import ALIVE_INTERVAL
 from choria_lifecycle.support.text import quoted
 from choria_lifecycle.wire.cloudevents import Format
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["INTERVAL", "Service"]
 
-INTERVAL: Final = 30 * 60.0
+INTERVAL: Final = ALIVE_INTERVAL
 """Seconds between two alive events; the interval of Choria's own servers."""
 
 
@@ -54,8 +55,8 @@ class Service:
     handlers are left in place; shutdown is then published if they end the block or the interpreter. Python sets signal
     handlers only in the main thread, so start at least one service there.
 
-    SIGKILL, other fatal signals, `os._exit`, `os.execv` and crashes announce nothing: the tally drops the service after
-    80 minutes without an event. A forked child never announces its parent's services, and may start its own.
+    SIGKILL, other fatal signals, `os._exit`, `os.execv` and crashes announce nothing: the tally drops the service when
+    it expires, after a long silence. A forked child never announces its parent's services, and may start its own.
 
     Args:
         component: the kind of software: letters, digits, - and _. It is part of the subject of the events.

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 from choria_lifecycle.election.campaign import Campaign
 from choria_lifecycle.errors import ConnectionFailed, NotAuthorised
+from choria_lifecycle.support.choria import ELECTION_BUCKET, EVENT_STREAM
 from choria_lifecycle.support.log import logger
-from choria_lifecycle.tally.exposition import METRIC_PREFIX, TallyState, check_prefix, render
+from choria_lifecycle.tally.defaults import DEFAULT_REPLAY, EXPIRY, METRIC_PREFIX
+from choria_lifecycle.tally.exposition import TallyState, check_prefix, render
 from choria_lifecycle.tally.intake import Intake, log_unreadable
 from choria_lifecycle.tally.limits import Limits
-from choria_lifecycle.tally.recorder import EXPIRY, Recorder
+from choria_lifecycle.tally.recorder import Recorder
 from choria_lifecycle.tally.status import status
 from choria_schemas.machine.v1 import Transition
 from choria_schemas.machine.watcher.exec.v1 import ExecState
@@ -28,16 +30,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.middleware.subscription import Deliveries
     from choria_lifecycle.tally.status import Status
 
-__all__ = ["DEFAULT_REPLAY", "DEFAULT_STREAM", "ELECTION_BUCKET", "Tally", "TallyOptions"]
-
-DEFAULT_REPLAY: Final = EXPIRY
-"""Default replay window in seconds: as long as nodes are kept."""
-
-ELECTION_BUCKET: Final = "CHORIA_LEADER_ELECTION"
-"""The bucket of Choria's leader elections."""
-
-DEFAULT_STREAM: Final = "CHORIA_EVENTS"
-"""The stream in which Choria's brokers store lifecycle events."""
+__all__ = ["Tally", "TallyOptions"]
 
 # Machine events to count: subject, class, and the component under which unreadable messages are counted.
 _MACHINE_EVENTS: Final = (
@@ -76,7 +69,7 @@ class TallyOptions:
     expiry: float = EXPIRY
     limits: Limits = field(default_factory=Limits)
     replay: float = DEFAULT_REPLAY
-    stream: str = DEFAULT_STREAM
+    stream: str = EVENT_STREAM
     election: str = ""
     candidate: str = ""
 

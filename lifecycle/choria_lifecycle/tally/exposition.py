@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from choria_lifecycle.errors import ConfigError, MissingExtra
 from choria_lifecycle.support.text import quoted
 from choria_lifecycle.tally.components import Summary
+from choria_lifecycle.tally.defaults import METRIC_PREFIX
 from choria_lifecycle.tally.metrics import METRICS, ROLE, Reading
 
 if TYPE_CHECKING:
@@ -24,13 +25,10 @@ if TYPE_CHECKING:
     from choria_lifecycle.tally.metrics import Metric
     from choria_lifecycle.tally.recorder import Recorder
 
-__all__ = ["CONTENT_TYPE", "METRIC_PREFIX", "TallyState", "check_prefix", "render"]
+__all__ = ["CONTENT_TYPE", "TallyState", "check_prefix", "render"]
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 """The media type of the text format."""
-
-METRIC_PREFIX: Final = "lifecycle_tally"
-"""Default prefix of the metrics' names."""
 
 _PREFIX_PATTERN: Final = re.compile("[a-zA-Z_:][a-zA-Z0-9_:]*")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from choria_lifecycle.errors import ConnectionFailed, NoStream, NotAuthorised
 from choria_lifecycle.events.event import Event
+from choria_lifecycle.support.choria import ALIVE_INTERVAL
 from choria_lifecycle.support.log import logger
 from choria_lifecycle.support.text import safe
 
@@ -21,10 +22,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.middleware.subscription import Deliveries
     from choria_lifecycle.tally.recorder import Recorder
 
-__all__ = ["ALIVE_INTERVAL", "Intake", "log_unreadable"]
-
-ALIVE_INTERVAL: Final = 30 * 60.0
-"""Seconds between a server's alive events, since Choria 0.29."""
+__all__ = ["Intake", "log_unreadable"]
 
 _RETRY_INTERVAL: Final = 1.0
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from choria_lifecycle.events.event import EVENT_CONTRACTS, classes_of, type_name
 from choria_lifecycle.tally.components import Components, GovernorCounter, Summary
+from choria_lifecycle.tally.defaults import EXPIRY
 from choria_lifecycle.tally.history import MAX_EXPIRED, MINUTE, ExpiredNode, History
 from choria_lifecycle.tally.labels import OTHER, Labels
 from choria_lifecycle.tally.limits import Limits
@@ -26,12 +27,9 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.tally.components import Component
 
-__all__ = ["EXPIRY", "Recorder"]
+__all__ = ["Recorder"]
 
 T = TypeVar("T")
-
-EXPIRY: Final = 80 * 60.0
-"""Default seconds of silence after which a node expires; servers send alive events every 30 minutes."""
 
 # The classes by type, in every version; alive comes first, as nearly all events are of this type.
 _PRESENCE: Final = classes_of("alive", "version") + classes_of("startup", "version")

@@ -10,8 +10,9 @@ from click.testing import CliRunner
 
 from choria_lifecycle.cli import tally
 from choria_lifecycle.cli.program import program
-from choria_lifecycle.tally.daemon import ELECTION_BUCKET, TallyOptions
-from choria_lifecycle.tally.web.listening import DEFAULT_HOST, DEFAULT_PORT
+from choria_lifecycle.support.choria import ELECTION_BUCKET
+from choria_lifecycle.tally.daemon import TallyOptions
+from choria_lifecycle.tally.defaults import DEFAULT_HOST, DEFAULT_PORT
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,6 @@ def test_arguments_that_would_be_ignored_are_refused(arguments: list[str], said:
 
 
 def test_the_defaults_are_those_of_the_library() -> None:
-    # The command does not import the tally for its help, so it has them a second time.
     context = tally.command.make_context("tally", [])
     default = TallyOptions()
     for name in ("prefix", "expiry", "replay", "stream"):

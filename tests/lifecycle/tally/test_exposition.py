@@ -14,10 +14,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import choria_lifecycle
 from choria_lifecycle.errors import ConfigError, MissingExtra
+from choria_lifecycle.tally.defaults import EXPIRY
 from choria_lifecycle.tally.exposition import CONTENT_TYPE, TallyState, check_prefix, render
 from choria_lifecycle.tally.limits import Limits
 from choria_lifecycle.tally.metrics import METRICS
-from choria_lifecycle.tally.recorder import EXPIRY, Recorder
+from choria_lifecycle.tally.recorder import Recorder
 from tests.bed.strategies import EXAMPLES, TEXTS
 from tests.bed.tally_events import event, run, transition
 

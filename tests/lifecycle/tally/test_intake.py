@@ -12,9 +12,11 @@ import pytest
 import choria_lifecycle as lifecycle
 from choria_lifecycle.middleware.memory import InMemoryTransport
 from choria_lifecycle.middleware.middleware import Middleware
+from choria_lifecycle.support.choria import ALIVE_INTERVAL
 from choria_lifecycle.tally import intake as intake_module
-from choria_lifecycle.tally.intake import ALIVE_INTERVAL, Intake
-from choria_lifecycle.tally.recorder import EXPIRY, Recorder
+from choria_lifecycle.tally.defaults import EXPIRY
+from choria_lifecycle.tally.intake import Intake
+from choria_lifecycle.tally.recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from choria_lifecycle.tally.components import Summary
+from choria_lifecycle.tally.defaults import EXPIRY
 from choria_lifecycle.tally.limits import LIMITS, Limits
 from choria_lifecycle.tally.nodes import SHARDS
-from choria_lifecycle.tally.recorder import EXPIRY, Recorder
+from choria_lifecycle.tally.recorder import Recorder
 from tests.bed.strategies import EXAMPLES
 from tests.bed.tally_events import event, run, transition
 

@@ -10,16 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 from choria_lifecycle.errors import AddressInUse, ConfigError
 from choria_lifecycle.support.text import quoted
+from choria_lifecycle.tally.defaults import DEFAULT_HOST, DEFAULT_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "bind", "url"]
-
-DEFAULT_HOST: Final = "127.0.0.1"
-"""Default address. Local, because the page shows a network's nodes without authentication."""
-
-DEFAULT_PORT: Final = 8080
+__all__ = ["bind", "url"]
 
 # Connections waiting to be accepted; the system may allow fewer.
 _BACKLOG: Final = 256

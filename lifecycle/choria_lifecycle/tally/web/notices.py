@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from choria_lifecycle.support.choria import ALIVE_INTERVAL
+from choria_lifecycle.support.duration import minutes
 from choria_lifecycle.tally.web.markup import Html, age, join, number, plural, untrusted_text
 
 if TYPE_CHECKING:
@@ -99,7 +101,7 @@ def _completeness(status: Status) -> Iterator[Notice]:
         yield _notice("warning", "Waiting for the stream, which keeps events in the meantime: ", reason, ".")
     elif not status["complete"]:
         began = age(status["now"] - status["started"])
-        complete = "The numbers are complete once every node has been seen, after about 30 minutes."
+        complete = f"The numbers are complete once every node has been seen, after about {minutes(ALIVE_INTERVAL)}."
         text: list[str] = [f"Counting began {began}. {complete}"]
         if replay["state"] == "none":
             text.append(" There was no replay")

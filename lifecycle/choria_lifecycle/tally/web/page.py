@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from choria_lifecycle.support.choria import ALIVE_INTERVAL
+from choria_lifecycle.support.duration import minutes
 from choria_lifecycle.tally.web.assets import assets, build_id
 from choria_lifecycle.tally.web.charts import describe_peak, minute_bars, share_bar
 from choria_lifecycle.tally.web.markup import Html, age, number, percent, plural, tag, time_tag, untrusted_text
@@ -118,8 +120,9 @@ def _hour(status: Status) -> Html:
 
 def _components(components: Sequence[ComponentStatus]) -> Html:
     if not components:
-        empty = "No node has been seen yet. Nodes announce themselves when they start, and then every 30 minutes."
-        return tag("section", tag("h2", "Nodes by version"), tag("p", empty, class_="empty"))
+        every = f"Nodes announce themselves when they start, and then every {minutes(ALIVE_INTERVAL)}."
+        empty = tag("p", f"No node has been seen yet. {every}", class_="empty")
+        return tag("section", tag("h2", "Nodes by version"), empty)
     shown, more = components[:_MAX_COMPONENTS], components[_MAX_COMPONENTS:]
     parts = [
         tag("h2", "Nodes by version"),

@@ -1,0 +1,22 @@
+"""Choria's names and times are the defaults of everything that follows them."""
+
+from __future__ import annotations
+
+from inspect import signature
+
+from choria_lifecycle import Service
+from choria_lifecycle.middleware.memory import InMemoryTransport
+from choria_lifecycle.support.choria import ALIVE_INTERVAL, ELECTION_BUCKET, EVENT_STREAM
+from choria_lifecycle.tally.daemon import TallyOptions
+
+
+async def test_the_bucket_exists_in_memory() -> None:
+    assert await InMemoryTransport().bucket(ELECTION_BUCKET).ttl(1) == 60.0
+
+
+def test_the_interval_is_that_of_services() -> None:
+    assert signature(Service).parameters["interval"].default == ALIVE_INTERVAL
+
+
+def test_the_stream_is_that_of_the_tally() -> None:
+    assert TallyOptions().stream == EVENT_STREAM
