@@ -94,13 +94,6 @@ def test_names_and_links_exist() -> None:
         assert not part or re.search(rf"^#+ {part.replace('-', ' ')}$", PAGE, re.MULTILINE | re.IGNORECASE), part
 
 
-def test_the_figures_match_the_code() -> None:
-    defaults = {name: parameter.default for name, parameter in inspect.signature(Service).parameters.items()}
-    assert f"for at most {defaults['timeout']:g} seconds (`timeout=`)" in PAGE
-    assert f"Every {defaults['interval'] / 60:g} minutes (`interval=`" in PAGE
-    assert f"the newest {defaults['limit']} events (`limit=`)" in PAGE
-
-
 def test_the_asgi_middleware_takes_every_option() -> None:
     given = {"component", "version", "identity", "connection", "self", "middleware"}
     here = set(inspect.signature(Service).parameters) - given
