@@ -1,4 +1,4 @@
-"""Defaults of the tally, which the library, the command and the documents share; nothing is imported for them."""
+"""Defaults that the tally, its command and the documents share; importing them loads nothing else."""
 
 from __future__ import annotations
 

@@ -59,6 +59,8 @@ ALWAYS = {
 _PREFIX = "lifecycle_tally_"
 _MACHINES = {TRANSITION: (Transition, "transition"), EXEC: (ExecState, "exec_watcher")}
 _MINUTE = 60.0
+# Of the Go tally.
+_EXPIRY = 80 * _MINUTE
 
 
 def go(ask: Ask, sequences: list[Sequence]) -> list[Record]:
@@ -145,7 +147,7 @@ def series(text: str) -> Series:
 def here(sequence: Sequence) -> list[Series]:
     """Count a sequence with this library."""
     now, active, scrapes = 0.0, True, []
-    recorder = Recorder(now=now)
+    recorder = Recorder(expiry=_EXPIRY, now=now)
     selection = Selection.events(None, None if sequence.component == "*" else sequence.component)
     for step in sequence.steps:
         match step:
