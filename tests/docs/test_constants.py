@@ -15,7 +15,7 @@ from choria_lifecycle import Service, connect
 from choria_lifecycle.cli.run import _CLOSE_TIMEOUT
 from choria_lifecycle.config.discovery import _CACHE_SECONDS
 from choria_lifecycle.service.exit_hooks import CLOSE_TIMEOUT
-from choria_lifecycle.support.choria import ALIVE_INTERVAL
+from choria_lifecycle.support.choria import ALIVE_INTERVAL, SERVICE_INTERVAL
 from choria_lifecycle.support.duration import minutes
 from choria_lifecycle.tally.daemon import _MAX_ANSWER_AGE
 from choria_lifecycle.tally.defaults import DEFAULT_REPLAY, EXPIRY
@@ -79,19 +79,19 @@ CONSTANTS: Final = (
         "ALIVE_INTERVAL in support/choria.py",
         minutes(ALIVE_INTERVAL),
         (
-            "`alive` every #,",
-            "alive every # while",
             "alive events every #,",
             "an event every #.",
             "servers do so every #.",
-            "Every # (`interval=`",
-            "interval: seconds between two alive events; by default, #.",
-            "next heartbeat, for up to #.",
             "takes # for all of them",
             "once # without a gap",
             "0 for the next #,",
             "grows for # after a start",
         ),
+    ),
+    Constant(
+        "SERVICE_INTERVAL in support/choria.py",
+        minutes(SERVICE_INTERVAL),
+        ("`alive` every #,", "Every # (`interval=`", "next heartbeat, for up to #."),
     ),
     Constant(
         "the default of Service(timeout=)",

@@ -18,7 +18,7 @@ from choria_lifecycle.cli.parameters import ConnectionArguments, connection_opti
 from choria_lifecycle.cli.printer import READER_TIMEOUT
 from choria_lifecycle.cli.program import COMMANDS
 from choria_lifecycle.events.factories import startup
-from choria_lifecycle.support.choria import ALIVE_INTERVAL
+from choria_lifecycle.support.choria import SERVICE_INTERVAL
 from choria_lifecycle.support.duration import compact
 from choria_lifecycle.support.log import logger
 from choria_lifecycle.support.text import quoted
@@ -59,7 +59,7 @@ _NOT_FOUND: Final = {errno.ENOENT, errno.ENOTDIR}
 @click.option(
     "--interval",
     type=duration,
-    default=compact(ALIVE_INTERVAL),
+    default=compact(SERVICE_INTERVAL),
     show_default=True,
     help="The time between two alive events.",
 )

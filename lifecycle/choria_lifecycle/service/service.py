@@ -19,7 +19,7 @@ from choria_lifecycle.service.defaults import version_of
 from choria_lifecycle.service.environment import current_environment
 from choria_lifecycle.service.lifetime import Run, ServiceConfig
 from choria_lifecycle.service.loop_thread import in_event_loop
-from choria_lifecycle.support.choria import ALIVE_INTERVAL
+from choria_lifecycle.support.choria import SERVICE_INTERVAL
 from choria_lifecycle.support.text import quoted
 from choria_lifecycle.wire.cloudevents import Format
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["INTERVAL", "Service"]
 
-INTERVAL: Final = ALIVE_INTERVAL
+INTERVAL: Final = SERVICE_INTERVAL
 """Seconds between two alive events; the interval of Choria's own servers."""
 
 
@@ -69,8 +69,8 @@ class Service:
         middleware: publish with this middleware, in its event loop, instead of making a connection. The caller closes
             it, after the service has ended. Such a service needs `async with`, and does not end on a signal or at
             interpreter exit unless the program ends the block.
-        interval: seconds between two alive events; by default, 30 minutes. The first is due after a random part of the
-            interval, so that services started together do not publish in lockstep.
+        interval: seconds between two alive events. The first is due after a random part of the interval, so that
+            services started together do not publish in lockstep.
         format: the wire format of the events; by default, Choria's own.
         timeout: the maximum wait for startup to be published, in seconds; the wait ends when an attempt fails. The wait
             for shutdown takes at most 5 seconds in any case.

@@ -445,9 +445,8 @@ def test_the_first_heartbeat_is_uniform_within_the_interval(monkeypatch: pytest.
     monkeypatch.setattr(lifetime, "jitter", random.Random(6))
     count = 4000
     for _ in range(count):
-        Run(Service("billing", "1.4.2", middleware=MemoryMiddleware())._config, current_environment())._open(
-            LoopThread.__new__(LoopThread)
-        )
+        service = Service("billing", "1.4.2", middleware=MemoryMiddleware(), interval=INTERVAL)
+        Run(service._config, current_environment())._open(LoopThread.__new__(LoopThread))
     assert all(0 <= first <= INTERVAL for first in firsts)
     spread = max(abs(first / INTERVAL - rank / count) for rank, first in enumerate(sorted(firsts)))
     assert spread < 1.95 / count**0.5

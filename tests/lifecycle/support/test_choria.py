@@ -6,7 +6,7 @@ from inspect import signature
 
 from choria_lifecycle import Service
 from choria_lifecycle.middleware.memory import InMemoryTransport
-from choria_lifecycle.support.choria import ALIVE_INTERVAL, ELECTION_BUCKET, EVENT_STREAM
+from choria_lifecycle.support.choria import ELECTION_BUCKET, EVENT_STREAM, SERVICE_INTERVAL
 from choria_lifecycle.tally.daemon import TallyOptions
 
 
@@ -15,7 +15,7 @@ async def test_the_bucket_exists_in_memory() -> None:
 
 
 def test_the_interval_is_that_of_services() -> None:
-    assert signature(Service).parameters["interval"].default == ALIVE_INTERVAL
+    assert signature(Service).parameters["interval"].default == SERVICE_INTERVAL
 
 
 def test_the_stream_is_that_of_the_tally() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle import LifecycleError, OptionError, Service, testing
+from choria_lifecycle.service.service import INTERVAL
 from choria_lifecycle.testing import MemoryMiddleware, announcing
 
 
@@ -31,7 +32,7 @@ def test_announcements_are_recorded_at_once() -> None:
         assert billing.identity == "test.example.net"
         announcements.assert_types("startup")
         for beats in range(1, 20):
-            announcements.clock.advance(1800)
+            announcements.clock.advance(INTERVAL)
             assert len(announcements.of("alive")) == beats
         announcements.clear()
         announcements.assert_types()
@@ -60,7 +61,7 @@ def test_nested_blocks() -> None:
     with announcing() as outer:
         with Service("outer", "1"):
             with announcing(clock=outer.clock) as inner, Service("inner", "1"):
-                inner.clock.advance(1800)
+                inner.clock.advance(INTERVAL)
             with Service("again", "1"):
                 pass
         assert inner.types() == ["startup", "alive", "shutdown"]
@@ -84,7 +85,7 @@ async def test_a_hundred_heartbeats_are_published_before_advance_returns() -> No
                 await stack.enter_async_context(Service(f"own{number}", "1"))
                 middleware = MemoryMiddleware(announcements)
                 await stack.enter_async_context(Service(f"given{number}", "1", middleware=middleware))
-            await announcements.clock.advance_async(1800)
+            await announcements.clock.advance_async(INTERVAL)
             assert len(announcements.of("alive")) == 100
         assert len(announcements.of("shutdown")) == 100
 

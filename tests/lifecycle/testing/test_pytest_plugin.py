@@ -20,6 +20,7 @@ import unittest
 
 import pytest
 from choria_lifecycle import Service
+from choria_lifecycle.service.service import INTERVAL
 from choria_lifecycle.testing import announcing
 
 service = Service("module", "1")
@@ -28,7 +29,7 @@ service = Service("module", "1")
 @pytest.mark.parametrize("number", range(4))
 def test_a_block(lifecycle_announcements, number):
     with Service("billing", "1.4.2", servers="nats://broker.example.net", strict=True):
-        lifecycle_announcements.clock.advance(1800)
+        lifecycle_announcements.clock.advance(INTERVAL)
     lifecycle_announcements.assert_types("startup", "alive", "shutdown")
 
 
@@ -63,6 +64,7 @@ class TestMore(unittest.IsolatedAsyncioTestCase):
 ASYNC = """
 import pytest
 from choria_lifecycle import Service
+from choria_lifecycle.service.service import INTERVAL
 {before}
 
 @pytest.fixture
@@ -75,8 +77,8 @@ async def service(lifecycle_announcements):
 async def test_a_block(lifecycle_announcements):
     async with Service("billing", "1.4.2"):
         await lifecycle_announcements.wait_async("startup")
-        lifecycle_announcements.clock.advance(1800)
-        await lifecycle_announcements.clock.advance_async(1800)
+        lifecycle_announcements.clock.advance(INTERVAL)
+        await lifecycle_announcements.clock.advance_async(INTERVAL)
     lifecycle_announcements.assert_types("startup", "alive", "alive", "shutdown")
 
 
@@ -91,7 +93,7 @@ async def test_a_middleware(lifecycle_middleware):
     announcements = lifecycle_middleware.announcements
     async with lifecycle_middleware.events() as events:
         async with Service("billing", "1.4.2", middleware=lifecycle_middleware):
-            await announcements.clock.advance_async(1800)
+            await announcements.clock.advance_async(INTERVAL)
         announcements.assert_types("startup", "alive", "shutdown", identity="test.example.net")
         assert await anext(aiter(events)) == announcements.of("startup")[0]
 """

@@ -4,12 +4,15 @@ from typing import Any
 
 import pytest
 
+from choria_lifecycle.support.choria import ALIVE_INTERVAL
+from choria_lifecycle.support.duration import minutes
 from choria_lifecycle.tally.web.notices import notices
 from tests.bed import tally_states
 from tests.bed.page import parsed
 
 CONNECTION = tally_states.empty()["connection"]
-BEGAN = "note Counting began 12 s ago. The numbers are complete once every node has been seen, after about 30 minutes."
+EVERY = minutes(ALIVE_INTERVAL)
+BEGAN = f"note Counting began 12 s ago. The numbers are complete once every node has been seen, after about {EVERY}."
 
 
 @pytest.mark.parametrize(
