@@ -13,6 +13,7 @@ from choria_lifecycle.cli.printer import READER_TIMEOUT
 from choria_lifecycle.cli.progress import Progress
 from choria_lifecycle.validation.policy import BatchResult, DocumentCounts, Policy, split_batch, validate_batch
 from choria_lifecycle.validation.report import ReportFormat, line_formatter, summary
+from choria_lifecycle.wire.codes import INPUT_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -130,7 +131,7 @@ class ResultWriter:
 
     def write_oversized(self, piece: bytes) -> None:
         """Write a piece of an oversized document; see `DocumentSource`."""
-        file = self.rejects if "input-size" in self.policy.codes else self.valid
+        file = self.rejects if INPUT_SIZE.name in self.policy.codes else self.valid
         self._write_documents(file, [piece if piece == b"\n" else piece.replace(b"\n", b" ")])
 
     def update_progress(self, position: int) -> None:

@@ -34,7 +34,7 @@ from choria_lifecycle.middleware.transport import check_pattern
 from choria_lifecycle.support.text import quoted
 from choria_lifecycle.validation.policy import Policy, validate_message
 from choria_lifecycle.validation.report import ReportFormat
-from choria_lifecycle.wire.finding import CODES
+from choria_lifecycle.wire.codes import CODES, ERRORS_CUT, WARNINGS_CUT
 
 if TYPE_CHECKING:
     from choria_lifecycle.cli.signals import Signals
@@ -59,7 +59,7 @@ Findings go to standard output, the summary to standard error; -q omits the summ
 that only has warnings is valid. Exit code 1 if a document was rejected, 2 if a file could not be read.
 """
 
-_CUT_CODES: Final = frozenset({"errors-cut", "warnings-cut"})
+_CUT_CODES: Final = frozenset({ERRORS_CUT.name, WARNINGS_CUT.name})
 _FILE_OPTIONS: Final = ("jobs",)
 _SOURCE_OPTIONS: Final = ("server", "config")
 _MESSAGE_OPTIONS: Final = ("count", "seconds", *(name for name in CONNECTION_PARAMETERS if name not in _SOURCE_OPTIONS))

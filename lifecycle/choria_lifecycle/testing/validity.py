@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from choria_lifecycle.validation.report import ReportFormat, line_formatter
+from choria_lifecycle.wire import codes
 from choria_lifecycle.wire.codec import decode
 from choria_lifecycle.wire.finding import Finding, Severity
 from choria_lifecycle.wire.verdict import validate
@@ -52,4 +53,4 @@ def _fails(finding: Finding, warnings: bool) -> bool:
         case Severity.WARNING:
             return warnings
         case Severity.INFORMATION:
-            return finding.code == "protocol-unknown"
+            return finding.code == codes.PROTOCOL_UNKNOWN.name

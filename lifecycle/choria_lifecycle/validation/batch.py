@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from choria_lifecycle.wire.finding import Finding
+from choria_lifecycle.wire import codes
 from choria_lifecycle.wire.jsontext import too_large_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from choria_lifecycle.wire.finding import Finding
 
 __all__ = ["Batch", "PartialDocument"]
 
@@ -70,4 +72,4 @@ class PartialDocument:
         self._on_oversized(b"\n")
         message = too_large_message(self.size, self.limit)
         self.size = 0
-        return Finding(code="input-size", path="$", rule="size", message=message)
+        return codes.INPUT_SIZE.at("$", message)

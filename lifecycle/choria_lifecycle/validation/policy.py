@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from choria_lifecycle.validation.batch import Batch
 from choria_lifecycle.validation.bulk import UNREADABLE, DocumentKind, check_batch, check_one
-from choria_lifecycle.wire.finding import CODES, Finding, Severity
+from choria_lifecycle.wire import codes
+from choria_lifecycle.wire.codes import CODES
+from choria_lifecycle.wire.finding import Finding, Severity
 from choria_lifecycle.wire.jsontext import is_truncated
 
 if TYPE_CHECKING:
@@ -168,11 +170,11 @@ def _as_truncated(document: bytes, findings: list[Finding]) -> list[Finding]:
     """Return the findings of an unterminated document, replaced by `input-truncated` if its end is missing."""
     code = findings[0].code if len(findings) == 1 else ""
     if not is_truncated(document) or not (
-        code == "input-json" or (code == "input-utf-8" and _ends_within_character(document))
+        code == codes.INPUT_JSON.name or (code == codes.INPUT_UTF_8.name and _ends_within_character(document))
     ):
         return findings
     message = "the file ends within this document: it was truncated, or is still being written"
-    return [Finding(code="input-truncated", path="$", rule="truncated", message=message)]
+    return [codes.INPUT_TRUNCATED.at("$", message)]
 
 
 def _ends_within_character(document: bytes) -> bool:
@@ -187,7 +189,7 @@ def _ends_within_character(document: bytes) -> bool:
 def _add_file_findings(result: BatchResult, batch: Batch, policy: Policy) -> None:
     for number, finding in batch.findings:
         rejected = result.add_findings(number, policy.apply([finding]))
-        if finding.code == "input-size":  # the bytes were passed on while reading
+        if finding.code == codes.INPUT_SIZE.name:  # the bytes were passed on while reading
             result.counts.count(_UNREADABLE, valid=not rejected, rejected=rejected)
         elif rejected:
             result.counts.file_errors += 1

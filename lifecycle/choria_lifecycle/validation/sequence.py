@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from choria_lifecycle.validation.batch import Batch
+from choria_lifecycle.wire import codes
 from choria_lifecycle.wire.finding import Finding
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _blank = re.compile(rb"[ \t\r\n]*+").match
 
 
 def _array_error(message: str) -> Finding:
-    return Finding(code="input-json", path="$", rule="json", message=message)
+    return codes.INPUT_JSON.at("$", message)
 
 
 # Created once, as a hostile file has one for every byte.
@@ -119,8 +120,7 @@ class ValueSplitter:
         if self._array_line and not (unterminated and self._scanner.is_open):
             begin = f"the array that begins on line {self._array_line}"
             message = f"{begin} is not closed: the file was truncated, or a ] is missing"
-            finding = Finding(code="input-truncated", path="$", rule="truncated", message=message)
-            self._findings.append((self._line, finding))
+            self._findings.append((self._line, codes.INPUT_TRUNCATED.at("$", message)))
         yield from self._flush(unterminated)
 
     def _split(self, block: bytes) -> Iterator[Batch]:

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 from choria_lifecycle.errors import InvalidEvent
 from choria_lifecycle.events.event import EVENT_CONTRACTS
 from choria_lifecycle.support.text import quoted, safe
+from choria_lifecycle.wire import codes
 from choria_lifecycle.wire.cloudevents import Format, ParsedDocument, source_of, unwrap
-from choria_lifecycle.wire.finding import Finding, Severity, error_finding, finding_value
+from choria_lifecycle.wire.finding import Finding, Severity
 from choria_lifecycle.wire.jsontext import MAX_SIZE, TOO_DEEP_FOR_STACK, json_path, read_json, walk
 from choria_schemas.registry import CONTRACTS
 
@@ -79,7 +80,7 @@ def _inspect(raw: bytes, max_size: int) -> Inspection:
     if not isinstance(document, dict):
         hint = "; send one document per event" if isinstance(document, list) else ""
         message = f"an event must be a JSON object, not {quoted(document)}{hint}"
-        return Inspection([error_finding("input-type", "$", "type", message, document)])
+        return Inspection([codes.INPUT_TYPE.at("$", message, document)])
     parsed = unwrap(document)
     inspection = Inspection(parsed.findings, document=document, parsed=parsed)
     if parsed.format is Format.CLOUDEVENTS:
@@ -105,7 +106,7 @@ def _check_event(inspection: Inspection, contract: Contract, parsed: ParsedDocum
     found.sort(key=lambda finding: (rank.get(_match_field(finding.path)[0], -1), finding.path))  # type: ignore[index]
     if len(found) > MAX_LISTED:
         message = f"more than {MAX_LISTED} errors; only the first {MAX_LISTED} are listed, fix these first"
-        found[MAX_LISTED:] = [error_finding("errors-cut", parsed.path, "limit", message)]
+        found[MAX_LISTED:] = [codes.ERRORS_CUT.at(parsed.path, message)]
     inspection.findings += found
 
 
@@ -117,7 +118,7 @@ def _properties(contract: Contract) -> Mapping[str, Any]:
 
 def unreadable_document(cause: InvalidEvent) -> Finding:
     """Return the finding about a document that `read_json` rejects."""
-    return error_finding(code=f"input-{cause.rule}", path=cause.path, rule=cause.rule, message=cause.message)
+    return codes.INPUT_CODES[cause.rule].at(cause.path, cause.message)
 
 
 def _find_contract(parsed: ParsedDocument, inspection: Inspection) -> None:
@@ -131,24 +132,17 @@ def _find_contract(parsed: ParsedDocument, inspection: Inspection) -> None:
             inspection.findings.append(_unknown_protocol(protocol, path))
     elif "protocol" in parsed.data:
         message = f"protocol must be of type string, not {quoted(protocol)}"
-        inspection.findings.append(error_finding("schema-type", path, "type", message, protocol))
+        inspection.findings.append(codes.SCHEMA_TYPE.at(path, message, protocol))
     else:
         message = "protocol is missing; it names the event's contract, for example io.choria.lifecycle.v1.startup"
         if isinstance(parsed.data.get("event"), dict):
             message += "; this looks like a record of the viewer's JSON output: validate its event alone"
-        inspection.findings.append(error_finding("schema-required", path, "required", message))
+        inspection.findings.append(codes.SCHEMA_REQUIRED.at(path, message))
 
 
 def _unknown_protocol(protocol: str, path: str) -> Finding:
     unknown = f"no contract covers the protocol {quoted(protocol, 100)}, so nothing else was checked"
-    return Finding(
-        severity=Severity.INFORMATION,
-        code="protocol-unknown",
-        path=path,
-        rule="protocol",
-        value=finding_value(protocol),
-        message=unknown + _suggestion(protocol),
-    )
+    return codes.PROTOCOL_UNKNOWN.at(path, unknown + _suggestion(protocol), protocol)
 
 
 @lru_cache(maxsize=64)
@@ -178,11 +172,11 @@ def _check_envelope(parsed: ParsedDocument, inspection: Inspection) -> None:
         return
     if claimed and isinstance(own, str) and not {claimed, own} <= set(contract.protocols):
         message = f"type is {quoted(claimed)}, but the protocol of the data is {quoted(own)}; use the same for both"
-        inspection.findings.append(error_finding("envelope-type-differs", "$.type", "envelope", message, claimed))
+        inspection.findings.append(codes.ENVELOPE_TYPE_DIFFERS.at("$.type", message, claimed))
     source = parsed.header.get("source")
     if source and source != source_of(contract.protocol):
         message = f"source must be {quoted(source_of(contract.protocol))} for this type, not {quoted(source)}"
-        inspection.findings.append(error_finding("envelope-source", "$.source", "envelope", message, source))
+        inspection.findings.append(codes.ENVELOPE_SOURCE.at("$.source", message, source))
     subject, identity = parsed.header.get("subject"), event.get("identity")
     # Go strips whitespace from the identity to build the subject.
     if subject and isinstance(identity, str) and subject.strip() != identity.strip():
@@ -190,11 +184,11 @@ def _check_envelope(parsed: ParsedDocument, inspection: Inspection) -> None:
             f"subject is {quoted(subject)}, but the identity of the data is {quoted(identity)}; "
             "set subject to the identity, or omit it"
         )
-        inspection.findings.append(error_finding("envelope-subject-differs", "$.subject", "envelope", message, subject))
+        inspection.findings.append(codes.ENVELOPE_SUBJECT_DIFFERS.at("$.subject", message, subject))
 
 
 def _schema_violations(contract: Contract, parsed: ParsedDocument) -> Iterator[Finding]:
-    differs = any(finding.code == "envelope-type-differs" for finding in parsed.findings)
+    differs = any(finding.code == codes.ENVELOPE_TYPE_DIFFERS.name for finding in parsed.findings)
     for violation in contract.violations(parsed.data):
         # The validator calls the document "data". The path may contain untrusted keys.
         path = parsed.path + safe(str(violation.name).removeprefix("data"), _MAX_PATH)
@@ -202,10 +196,10 @@ def _schema_violations(contract: Contract, parsed: ParsedDocument) -> Iterator[F
         if rule == "required":
             for name in (name for name in violation.rule_definition if name not in violation.value):
                 message = f"{name} is missing{_requirement(violation.definition.get('properties', {}).get(name, {}))}"
-                yield error_finding("schema-required", f"{path}.{name}", rule, message)
+                yield codes.SCHEMA_REQUIRED.at(f"{path}.{name}", message)
         elif not (differs and path == f"{parsed.path}.protocol"):
             message = _violation_message(path, violation) + _correction(contract, violation)
-            yield error_finding(code=f"schema-{rule}", path=path, rule=rule, message=message, value=violation.value)
+            yield codes.SCHEMA_CODES[rule].at(path, message, violation.value)
 
 
 def _correction(contract: Contract, violation: JsonSchemaValueException) -> str:
@@ -295,7 +289,7 @@ def _range_violations(properties: Mapping[str, Any], parsed: ParsedDocument) -> 
 
 def _out_of_range(value: float, path: str, allowed: str) -> Finding:
     message = f"{_field_name(path)} must fit into {allowed}"
-    return error_finding("number-range", path, "range", message, value)
+    return codes.NUMBER_RANGE.at(path, message, value)
 
 
 def _field_name(path: str) -> str:

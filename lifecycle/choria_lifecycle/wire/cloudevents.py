@@ -17,11 +17,13 @@ import msgspec
 
 from choria_lifecycle.errors import InvalidEvent
 from choria_lifecycle.support.text import quoted
-from choria_lifecycle.wire.finding import Finding, error_finding
+from choria_lifecycle.wire import codes
 from choria_lifecycle.wire.jsontext import read_json, to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from choria_lifecycle.wire.finding import Finding
 
 __all__ = [
     "Envelope",
@@ -185,7 +187,7 @@ def unwrap(document: dict[str, Any]) -> ParsedDocument:
     texts = {name: document[name] for name in ("type", "source", "subject") if isinstance(document.get(name), str)}
     if isinstance(data, dict) and "specversion" in data and "protocol" not in data:
         message = "the data is another envelope; wrap the event only once"
-        findings.append(error_finding("envelope-nested", path, "envelope", message))
+        findings.append(codes.ENVELOPE_NESTED.at(path, message))
         data = None
     return ParsedDocument(Format.CLOUDEVENTS, data, path, texts, findings)
 
@@ -200,28 +202,28 @@ def _attribute_findings(document: dict[str, Any]) -> Iterator[Finding]:
         if value is None and (name in _OPTIONAL or name not in document):
             if name in _REQUIRED:
                 message = f"{name} is missing; CloudEvents 1.0 requires it"
-                yield error_finding("envelope-required", f"$.{name}", "required", message)
+                yield codes.ENVELOPE_REQUIRED.at(f"$.{name}", message)
         elif not isinstance(value, str):
             wanted = 'the string "1.0"' if name == "specversion" else "of type string"
             message = f"{name} must be {wanted}, not {quoted(value)}"
-            yield error_finding("envelope-type", f"$.{name}", "type", message, value)
+            yield codes.ENVELOPE_TYPE.at(f"$.{name}", message, value)
         elif not value:
             message = f"{name} must not be empty" + ("; omit it" if name in _OPTIONAL else "")
-            yield error_finding("envelope-empty", f"$.{name}", "minLength", message, value)
+            yield codes.ENVELOPE_EMPTY.at(f"$.{name}", message, value)
         elif name == "specversion" and value != "1.0":
             message = f'specversion must be "1.0", not {quoted(value)}'
-            yield error_finding("envelope-version", "$.specversion", "enum", message, value)
+            yield codes.ENVELOPE_VERSION.at("$.specversion", message, value)
         elif name == "time" and not is_time(value):
             message = f"time must be in RFC 3339 format, for example 2026-11-22T08:33:56Z, not {quoted(value)}"
-            yield error_finding("envelope-time", "$.time", "format", message, value)
+            yield codes.ENVELOPE_TIME.at("$.time", message, value)
 
 
 def _read_data(document: dict[str, Any], findings: list[Finding]) -> tuple[Any, str]:
     """Return the data and its path; data is None, with a finding, if it cannot be read."""
     plain, encoded = document.get("data"), document.get("data_base64")
 
-    def report(message: str, *, path: str = "$.data_base64", rule: str = "envelope", value: object = None) -> None:
-        findings.append(error_finding("envelope-data", path, rule, message, value))
+    def report(message: str, *, path: str = "$.data_base64", rule: str | None = None, value: object = None) -> None:
+        findings.append(codes.ENVELOPE_DATA.at(path, message, value, rule=rule))
 
     if encoded is None:
         if plain is None:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
-from choria_lifecycle.errors import InvalidEvent
 from choria_lifecycle.support.text import safe
+from choria_lifecycle.wire import codes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ def to_bytes(data: bytes | bytearray | memoryview | str) -> bytes:
             return data.encode()
         except UnicodeEncodeError as cause:
             message = f"the text has a lone surrogate at character {cause.start}, which UTF-8 cannot encode"
-            raise InvalidEvent(message, rule="utf-8") from None
+            raise codes.INPUT_UTF_8.error(message) from None
     if isinstance(data, bytes | bytearray | memoryview):
         return bytes(data)
     raise TypeError(f"data must be bytes or str, not {type(data).__name__}")
@@ -102,38 +102,36 @@ def read_json(raw: bytes, max_size: int = MAX_SIZE) -> Any:
         InvalidEvent: the document breaks one of the rules `size`, `utf-8`, `json` and `depth`.
     """
     if len(raw) > max_size:
-        raise InvalidEvent(too_large_message(len(raw), max_size), rule="size")
+        raise codes.INPUT_SIZE.error(too_large_message(len(raw), max_size))
     try:
         text = raw.decode()
     except UnicodeDecodeError as cause:
         message = f"byte {cause.start} (0x{raw[cause.start]:02x}) is not UTF-8: {cause.reason}"
         is_utf_16 = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
         message += "; it looks like UTF-16, use UTF-8" if is_utf_16 else "; encode the document as UTF-8"
-        raise InvalidEvent(message, rule="utf-8") from None
+        raise codes.INPUT_UTF_8.error(message) from None
     if text.startswith("\ufeff"):
         message = "the document begins with a byte order mark (EF BB BF), which JSON forbids; write UTF-8 without one"
-        raise InvalidEvent(message, rule="json")
+        raise codes.INPUT_JSON.error(message)
     if not is_shallow(raw):
-        raise InvalidEvent(
-            f"arrays and objects are nested deeper than {MAX_DEPTH} levels; events need two", rule="depth"
-        )
+        raise codes.INPUT_DEPTH.error(f"arrays and objects are nested deeper than {MAX_DEPTH} levels; events need two")
     try:
         document = _decode(text)
         _check_syntax(raw)
     except RecursionError:
         # The depth is limited, so this happens only if the caller is close to the interpreter's limit.
-        raise InvalidEvent(TOO_DEEP_FOR_STACK, rule="depth") from None
+        raise codes.INPUT_DEPTH.error(TOO_DEEP_FOR_STACK) from None
     except json.JSONDecodeError as cause:
         where = f"line {cause.lineno} column {cause.colno}" if "\n" in text else f"column {cause.colno}"
         if not text.strip(_WHITESPACE):
-            raise InvalidEvent("the document is empty; an event is a JSON object", rule="json") from None
-        raise InvalidEvent(f"invalid JSON: {cause.msg.removesuffix(' at')} at {where}", rule="json") from None
+            raise codes.INPUT_JSON.error("the document is empty; an event is a JSON object") from None
+        raise codes.INPUT_JSON.error(f"invalid JSON: {cause.msg.removesuffix(' at')} at {where}") from None
     except msgspec.DecodeError:
         # The standard library accepts lone surrogates, which UTF-8 cannot encode.
         message = "invalid JSON: a \\u escape is half of a surrogate pair; write both halves, or the character itself"
-        raise InvalidEvent(message, rule="json") from None
+        raise codes.INPUT_JSON.error(message) from None
     except ValueError as cause:
-        raise InvalidEvent(f"invalid JSON: {cause}", rule="json") from None
+        raise codes.INPUT_JSON.error(f"invalid JSON: {cause}") from None
     return document
 
 

@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any, Final
 from choria_lifecycle.events.options import check_component
 from choria_lifecycle.events.subjects import SUBJECT_PREFIX
 from choria_lifecycle.support.text import quoted, safe
+from choria_lifecycle.wire import codes
 from choria_lifecycle.wire.check import MAX_LISTED
 from choria_lifecycle.wire.cloudevents import Envelope, Format, source_of
-from choria_lifecycle.wire.finding import CODES, Finding, finding_value
 from choria_lifecycle.wire.jsontext import duplicate_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from choria_lifecycle.wire.check import Inspection
+    from choria_lifecycle.wire.finding import Finding
     from choria_schemas.registry import Contract
 
 __all__ = ["EARLIEST", "MAX_AHEAD", "old_spelling", "warnings_for"]
@@ -54,14 +55,14 @@ def warnings_for(raw: bytes, inspection: Inspection, subject: str | None, now: f
         return []
     if len(found) > MAX_LISTED:
         message = f"more than {MAX_LISTED} warnings; only the first {MAX_LISTED} are listed"
-        found[MAX_LISTED:] = [_finding("warnings-cut", "$", message)]
+        found[MAX_LISTED:] = [codes.WARNINGS_CUT.at("$", message)]
     return found
 
 
 def _warnings(raw: bytes, inspection: Inspection, subject: str | None, now: float) -> Iterator[Finding]:
     for path, key in duplicate_keys(raw, MAX_LISTED + 1):
         message = f"the key {quoted(key, 100)} is repeated; most readers use the last value, some the first; keep one"
-        yield _finding("duplicate-key", f"${path}.{key}", message)
+        yield codes.DUPLICATE_KEY.at(f"${path}.{key}", message)
     contract, event, parsed = inspection.contract, inspection.event, inspection.parsed
     if contract is None or parsed is None:
         return
@@ -78,12 +79,6 @@ def _warnings(raw: bytes, inspection: Inspection, subject: str | None, now: floa
         yield from _subject(contract, event, subject)
 
 
-def _finding(code: str, path: str, message: str, value: object = None) -> Finding:
-    return Finding(
-        severity=CODES[code], code=code, path=path, rule=_RULES[code], value=finding_value(value), message=message
-    )
-
-
 @cache
 def _fields(contract: Contract) -> frozenset[str]:
     return frozenset(contract.schema()["properties"])
@@ -98,7 +93,7 @@ def _envelope_warnings(contract: Contract, envelope: dict[str, Any], header: dic
                 f"Choria's own readers reject an envelope with the attribute {quoted(name, 100)}; "
                 "use only letters and digits in the name"
             )
-            yield _finding("envelope-extension", f"$.{safe(name, _MAX_KEY)}", message)
+            yield codes.ENVELOPE_EXTENSION.at(f"$.{safe(name, _MAX_KEY)}", message)
 
 
 def _spelling(contract: Contract, protocol: object, path: str) -> Iterable[Finding]:
@@ -110,20 +105,20 @@ def _spelling(contract: Contract, protocol: object, path: str) -> Iterable[Findi
 def old_spelling(contract: Contract, protocol: str, path: str) -> Finding:
     """Return the warning about a protocol in a spelling other than the current one."""
     message = f"{protocol} is an old spelling, which Choria's own readers reject; use {contract.protocol}"
-    return _finding("protocol-old", path, message, protocol)
+    return codes.PROTOCOL_OLD.at(path, message, protocol)
 
 
 def _id(value: object, path: str) -> Iterable[Finding]:
     if isinstance(value, str) and not _match_uuid(value):
         message = f"id should be a UUID, which is unique to the event, not {quoted(value)}"
-        yield _finding("id-uuid", path, message, value)
+        yield codes.ID_UUID.at(path, message, value)
 
 
 def _component(value: object, path: str) -> Iterable[Finding]:
     problem = check_component(value) if isinstance(value, str) else None
     if problem:
         message = f"component {problem.replace('must', 'should', 1)}"
-        yield _finding("component-token", path, message + ("" if value else ", as it is a token of the subject"), value)
+        yield codes.COMPONENT_TOKEN.at(path, message + ("" if value else ", as it is a token of the subject"), value)
 
 
 def _timestamp(value: object, path: str, now: float) -> Iterable[Finding]:
@@ -135,11 +130,11 @@ def _timestamp(value: object, path: str, now: float) -> Iterable[Finding]:
     for unit, factor in _UNITS.items():
         if EARLIEST <= value // factor <= latest:
             message = f"timestamp looks like {unit}; use seconds since 1970, {value // factor}"
-            yield _finding("timestamp-unit", path, message, value)
+            yield codes.TIMESTAMP_UNIT.at(path, message, value)
             return
     end = "more than a day ahead of the validator's clock" if value > latest else "before the year 2000"
     why = "it was probably never set" if value == 0 else "check the sender's clock and that the unit is seconds"
-    yield _finding("timestamp-range", path, f"timestamp is {_date(value)}, {end}; {why}", value)
+    yield codes.TIMESTAMP_RANGE.at(path, f"timestamp is {_date(value)}, {end}; {why}", value)
 
 
 def _date(seconds: int) -> str:
@@ -160,7 +155,7 @@ def _misspelt(members: dict[str, Any], known: frozenset[str], path: str) -> Iter
         message = f"the contract has no field {quoted(name)}; did you mean {near}, {also}?"
         if name.lower() == near:
             message = f"the field is {near}, {also}; Choria's own readers accept {quoted(name)} for it, others do not"
-        yield _finding("field-misspelt", f"{path}.{safe(name)}", message)
+        yield codes.FIELD_MISSPELT.at(f"{path}.{safe(name)}", message)
 
 
 @lru_cache(maxsize=1024)
@@ -184,7 +179,7 @@ def _subject(contract: Contract, event: dict[str, Any], subject: str) -> Iterabl
     expected = _expected_subject(contract, event.get("component"))
     if expected is not None and subject != expected:
         message = f"sent on {quoted(subject, 100)} instead of {expected}, whose subscribers do not receive it"
-        yield _finding("subject-differs", "$", message, subject)
+        yield codes.SUBJECT_DIFFERS.at("$", message, subject)
 
 
 def _expected_subject(contract: Contract, component: object) -> str | None:
@@ -196,18 +191,6 @@ def _expected_subject(contract: Contract, component: object) -> str | None:
     return f"{SUBJECT_PREFIX}.{contract.protocol.rpartition('.')[2]}.{component}"
 
 
-_RULES: Final = {
-    "component-token": "token",
-    "duplicate-key": "duplicate",
-    "envelope-extension": "extension",
-    "field-misspelt": "spelling",
-    "id-uuid": "uuid",
-    "protocol-old": "spelling",
-    "subject-differs": "subject",
-    "timestamp-range": "range",
-    "timestamp-unit": "unit",
-    "warnings-cut": "limit",
-}
 _ATTRIBUTES: Final = frozenset(Envelope.__struct_fields__)
 # CloudEvents requires lower case; Go accepts upper case too.
 _match_attribute = re.compile(r"[A-Za-z0-9]+").fullmatch

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.wire.finding import CODES, Severity
+from choria_lifecycle.wire.codes import CODES
+from choria_lifecycle.wire.finding import Severity
 from tests.bed.validated import BAD, GOOD, WRAPPED, codes_of, table, totals
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from choria_lifecycle.validation.parallel import validate_file, worker_pool
 from choria_lifecycle.validation.policy import BatchResult, Policy, validate_batch
 from choria_lifecycle.validation.source import DocumentSource, segments
 from choria_lifecycle.validation.worker import Job, SegmentResult, WorkerEnded, validate_segment
-from choria_lifecycle.wire.finding import CODES
+from choria_lifecycle.wire.codes import CODES
 from tests.bed import strategies
 
 if TYPE_CHECKING:

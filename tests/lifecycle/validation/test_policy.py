@@ -17,7 +17,8 @@ from choria_lifecycle.validation.batch import Batch
 from choria_lifecycle.validation.bulk import UNREADABLE, DocumentKind, check_one
 from choria_lifecycle.validation.policy import BatchResult, Policy, split_batch, validate_batch, validate_message
 from choria_lifecycle.validation.source import DocumentSource
-from choria_lifecycle.wire.finding import CODES, Finding, Severity
+from choria_lifecycle.wire.codes import CODES
+from choria_lifecycle.wire.finding import Finding, Severity
 from choria_lifecycle.wire.jsontext import MAX_SIZE
 from tests.bed import strategies
 from tests.bed.near_misses import BOUNDED, DOCUMENTS, NATIVE, NOON, WRAPPED, findings_in

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.validation.report import ReportFormat, line_formatter, summary
-from choria_lifecycle.wire import finding as findings
+from choria_lifecycle.wire import codes as finding_codes
 from choria_lifecycle.wire.finding import Finding, FindingValue, Severity
 
 WRONG = Finding(
@@ -186,6 +186,6 @@ def test_the_summary_does_not_depend_on_the_order_of_counting(kinds: dict[tuple[
 
 
 def test_the_summary_fits_into_80_columns() -> None:
-    codes = findings.CODES
+    codes = finding_codes.CODES
     kinds = {("cloudevents", "unknown protocol"): [10**8, 10**8]}
     assert all(len(line) <= 80 for line in summary(kinds, dict.fromkeys(codes, 10**9), codes, 10**4))

@@ -22,7 +22,7 @@ from choria_lifecycle.validation.policy import Policy, validate_batch
 from choria_lifecycle.validation.source import DocumentSource
 from choria_lifecycle.wire import codec
 from choria_lifecycle.wire.check import check_document
-from choria_lifecycle.wire.finding import CODES
+from choria_lifecycle.wire.codes import CODES
 from choria_schemas.registry import CONTRACTS
 from tests.bed.oracle import INVALID, UNKNOWN, VALID, verdict
 from tests.bed.paths import ROOT

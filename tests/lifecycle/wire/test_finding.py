@@ -4,7 +4,8 @@ import pytest
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle import Finding
-from choria_lifecycle.wire.finding import CODES, Severity, error_finding, finding_value
+from choria_lifecycle.wire.codes import CODES, SCHEMA_TYPE
+from choria_lifecycle.wire.finding import Severity, finding_value
 from tests.bed.samples import ENVELOPE, STARTUP, compact
 
 pytestmark = pytest.mark.usefixtures("day_of_the_events")
@@ -55,7 +56,7 @@ def test_long_values_are_held_as_truncated_text() -> None:
 
 
 def test_a_finding_is_shown_with_path_and_code_and_raised_with_its_value() -> None:
-    finding = error_finding("schema-type", "$.identity", "type", "identity must be of type string, not 5", 5)
+    finding = SCHEMA_TYPE.at("$.identity", "identity must be of type string, not 5", 5)
     assert finding.severity is Severity.ERROR is CODES[finding.code]
     assert str(finding) == "$.identity: identity must be of type string, not 5 [schema-type]"
     error = finding.error()

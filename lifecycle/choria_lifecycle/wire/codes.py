@@ -1,0 +1,255 @@
+"""The codes of findings, each declared once: name, severity, rule and summary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from choria_lifecycle.errors import InvalidEvent
+from choria_lifecycle.wire.finding import Finding, Severity, finding_value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["CODES", "FINDING_CODES", "INPUT_CODES", "SCHEMA_CODES", "FindingCode", "Usual"]
+
+
+class Usual(Enum):
+    """The properties of a document that rule out warnings.
+
+    Bulk validation tests these properties of valid documents, and looks for warnings only where one is missing.
+    """
+
+    KEYS = auto()
+    """Each key of the contract occurs once, and no other key."""
+
+    SPELLING = auto()
+    """The protocol has its current spelling."""
+
+    SUBJECT = auto()
+    """The subject is unknown, or the event's own."""
+
+    COMPONENT = auto()
+    """The component is one token of a subject."""
+
+    ID = auto()
+    """The id is a UUID."""
+
+    TIMESTAMP = auto()
+    """The timestamp is neither before the year 2000 nor more than a day ahead of the clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class FindingCode:
+    """The kind of a finding.
+
+    Attributes:
+        name: the name that users see; stable between releases.
+        severity: the severity of its findings.
+        rule: the rule that its findings name, unless they name one of their own.
+        summary: the meaning and the remedy, as one line of Markdown.
+        usual: the property that rules the warning out; None for other severities, and for a warning that only comes
+            with others.
+    """
+
+    name: str
+    severity: Severity
+    rule: str
+    summary: str
+    usual: Usual | None = None
+
+    def at(self, path: str, message: str, value: object = None, *, rule: str | None = None) -> Finding:
+        """Return a finding about a JSON value."""
+        return Finding(
+            severity=self.severity,
+            code=self.name,
+            path=path,
+            rule=self.rule if rule is None else rule,
+            value=finding_value(value),
+            message=message,
+        )
+
+    def error(self, message: str) -> InvalidEvent:
+        """Return an exception about a whole document."""
+        return InvalidEvent(message, rule=self.rule)
+
+
+def _error(name: str, rule: str, summary: str) -> FindingCode:
+    return FindingCode(name, Severity.ERROR, rule, summary)
+
+
+def _warning(name: str, rule: str, usual: Usual | None, summary: str) -> FindingCode:
+    return FindingCode(name, Severity.WARNING, rule, summary, usual)
+
+
+INPUT_DEPTH: Final = _error(
+    "input-depth", "depth", "Arrays and objects are nested deeper than 256 levels. Events need two."
+)
+INPUT_JSON: Final = _error(
+    "input-json",
+    "json",
+    "The text is not JSON as defined by RFC 8259. Comments, trailing commas, single quotes, `NaN`, a byte order "
+    "mark and lone surrogates are not allowed. Use a JSON library to write it.",
+)
+INPUT_SIZE: Final = _error(
+    "input-size", "size", "The document has more than 65,536 bytes. Send less; an event has a few hundred."
+)
+INPUT_TRUNCATED: Final = _error(
+    "input-truncated",
+    "truncated",
+    "The file ends within a document or an array: it was truncated, or is still being written. Only files have "
+    "this code; a single document that ends early has `input-json`.",
+)
+INPUT_TYPE: Final = _error("input-type", "type", "The document is JSON, but not an object.")
+INPUT_UTF_8: Final = _error("input-utf-8", "utf-8", "The bytes are not UTF-8. Usually they are Latin-1 or UTF-16.")
+ENVELOPE_DATA: Final = _error(
+    "envelope-data",
+    "envelope",
+    "The envelope contains no readable event: no data, data that is not an object, both `data` and `data_base64`, "
+    "or `data_base64` that does not decode to an object. Put the event itself there, not a string that contains "
+    "it.",
+)
+ENVELOPE_EMPTY: Final = _error(
+    "envelope-empty", "minLength", "An attribute of the envelope is empty. Set it, or omit it if it is optional."
+)
+ENVELOPE_NESTED: Final = _error("envelope-nested", "envelope", "The data is another envelope. Wrap an event once.")
+ENVELOPE_REQUIRED: Final = _error(
+    "envelope-required",
+    "required",
+    "The envelope lacks `specversion`, `id`, `source` or `type`, which CloudEvents requires.",
+)
+ENVELOPE_SOURCE: Final = _error(
+    "envelope-source",
+    "envelope",
+    "The source does not match the protocol. It is the protocol's first three parts, such as `io.choria.lifecycle`.",
+)
+ENVELOPE_SUBJECT_DIFFERS: Final = _error(
+    "envelope-subject-differs",
+    "envelope",
+    "The subject of the envelope names a different node than the identity of the event. Set it to the identity, "
+    "or omit it.",
+)
+ENVELOPE_TIME: Final = _error(
+    "envelope-time",
+    "format",
+    "The time is not in RFC 3339 format: date, `T`, time of day, and `Z` or an offset such as `+01:00`.",
+)
+ENVELOPE_TYPE: Final = _error("envelope-type", "type", "An attribute of the envelope is not a string.")
+ENVELOPE_TYPE_DIFFERS: Final = _error(
+    "envelope-type-differs",
+    "envelope",
+    "The type of the envelope is not the protocol of its data. Use the same value for both.",
+)
+ENVELOPE_VERSION: Final = _error("envelope-version", "enum", "The envelope has a CloudEvents version other than 1.0.")
+SCHEMA_ENUM: Final = _error("schema-enum", "enum", "The value is not one that the contract lists. Case matters.")
+SCHEMA_MAXIMUM: Final = _error("schema-maximum", "maximum", "The number is too large.")
+SCHEMA_MIN_LENGTH: Final = _error("schema-minLength", "minLength", "The string is too short.")
+SCHEMA_MINIMUM: Final = _error("schema-minimum", "minimum", "The number is too small.")
+SCHEMA_REQUIRED: Final = _error(
+    "schema-required",
+    "required",
+    "A field is missing. Choria's own readers accept such an event and make some fields up, with a random id and "
+    "the time of reading.",
+)
+SCHEMA_TYPE: Final = _error(
+    "schema-type",
+    "type",
+    "The value does not have the type that the contract requires. Common mistakes are numbers in quotes, `1.0` "
+    "for an integer and `null` for a string.",
+)
+NUMBER_RANGE: Final = _error(
+    "number-range",
+    "range",
+    "The number is out of Go's range: 64 bits for an integer, signed unless the contract sets a bound; a double "
+    "for all others.",
+)
+ERRORS_CUT: Final = _error(
+    "errors-cut",
+    "limit",
+    "More than 100 places break the contract, and the rest are not listed. Reported even if it is not selected.",
+)
+COMPONENT_TOKEN: Final = _warning(
+    "component-token",
+    "token",
+    Usual.COMPONENT,
+    "The component cannot be a single token of the subject. Use 1 to 128 letters A-Z and a-z, digits, `_` and `-`.",
+)
+DUPLICATE_KEY: Final = _warning(
+    "duplicate-key",
+    "duplicate",
+    Usual.KEYS,
+    "An object has the same key more than once. Which one is used depends on the reader.",
+)
+ENVELOPE_EXTENSION: Final = _warning(
+    "envelope-extension",
+    "extension",
+    Usual.KEYS,
+    "The envelope has an attribute whose name contains something other than letters and digits. Choria's own "
+    "readers reject the whole envelope.",
+)
+FIELD_MISSPELT: Final = _warning(
+    "field-misspelt",
+    "spelling",
+    Usual.KEYS,
+    "A field is not in the contract, but its name is close to one that is. Case matters, although Choria's own "
+    "readers ignore it.",
+)
+ID_UUID: Final = _warning("id-uuid", "uuid", Usual.ID, "The id is not a UUID. Generate one for each event.")
+PROTOCOL_OLD: Final = _warning(
+    "protocol-old",
+    "spelling",
+    Usual.SPELLING,
+    "The protocol uses the spelling of old releases. It is read here, and rejected by Choria's own readers.",
+)
+SUBJECT_DIFFERS: Final = _warning(
+    "subject-differs",
+    "subject",
+    Usual.SUBJECT,
+    "The event was sent on a subject other than its own. Subscribers to its own subject do not receive it.",
+)
+TIMESTAMP_RANGE: Final = _warning(
+    "timestamp-range",
+    "range",
+    Usual.TIMESTAMP,
+    "The timestamp is before 2000-01-01, or more than a day ahead of the validator's clock.",
+)
+TIMESTAMP_UNIT: Final = _warning(
+    "timestamp-unit",
+    "unit",
+    Usual.TIMESTAMP,
+    "The timestamp looks like milliseconds, microseconds or nanoseconds. The unit is whole seconds since 1970.",
+)
+WARNINGS_CUT: Final = _warning(
+    "warnings-cut",
+    "limit",
+    None,
+    "There are more than 100 warnings, and the rest are not listed. Reported even if it is not selected.",
+)
+PROTOCOL_UNKNOWN: Final = FindingCode(
+    "protocol-unknown",
+    Severity.INFORMATION,
+    "protocol",
+    "There is no contract for this protocol, so nothing else was checked. Either the event is of a kind without "
+    "one, or its protocol is misspelt.",
+)
+
+FINDING_CODES: Final[Mapping[str, FindingCode]] = MappingProxyType(
+    {code.name: code for code in tuple(globals().values()) if isinstance(code, FindingCode)}
+)
+"""All codes by name, errors first."""
+
+CODES: Final[Mapping[str, Severity]] = MappingProxyType({code.name: code.severity for code in FINDING_CODES.values()})
+"""All codes with their severities; docs/validation.md has an example of each."""
+
+
+def _by_rule(group: str) -> Mapping[str, FindingCode]:
+    return MappingProxyType({code.rule: code for name, code in FINDING_CODES.items() if name.startswith(f"{group}-")})
+
+
+INPUT_CODES: Final = _by_rule("input")
+"""The codes of unreadable documents by the rule that the exception names."""
+
+SCHEMA_CODES: Final = _by_rule("schema")
+"""The codes of violations by JSON Schema keyword, for each keyword of the contracts that a document can violate."""
