@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, Ty
 
 import msgspec
 
-from choria_lifecycle.events.options import is_token
 from choria_lifecycle.wire.check import check_document
 from choria_lifecycle.wire.cloudevents import Format, is_time, source_of
 from choria_lifecycle.wire.jsontext import MAX_SIZE, SHALLOW_SIZE, is_shallow
 from choria_lifecycle.wire.quick import DECODE_ERRORS
-from choria_lifecycle.wire.warnings import EARLIEST, MAX_AHEAD, old_spelling, warnings_for
+from choria_lifecycle.wire.warnings import MAX_AHEAD, old_spelling, usual_values, warnings_for
 from choria_schemas.registry import CONTRACTS
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.wire.check import Inspection
     from choria_lifecycle.wire.finding import Finding
+    from choria_lifecycle.wire.warnings import UsualTest
     from choria_schemas.registry import Contract
 
 __all__ = ["NO_PROTOCOL", "UNKNOWN", "UNREADABLE", "BatchCheck", "DocumentKind", "check_batch", "check_one"]
@@ -119,14 +119,9 @@ def check_batch(documents: Sequence[bytes], *, warnings: bool, now: float, is_as
                 raw.decode()  # msgspec skips the fields that it does not decode
             if warnings:
                 info = infos[type(header)]
-                # Keys and strings are quoted, so the number of quotes is right only if no key is repeated or unknown.
-                # An escaped quote is a false alarm.
-                if (
-                    raw.count(b'"') != info.quotes
-                    or event.id.encode().translate(_MASK_HEX) != _MASKED_UUID
-                    or not EARLIEST <= event.timestamp <= latest
-                    or (info.has_component and not is_token(event.component))
-                ):
+                # `Usual.KEYS`: keys and strings are quoted, so the number of quotes is right only if no key is repeated
+                # or unknown. An escaped quote is a false alarm.
+                if raw.count(b'"') != info.quotes or not info.has_usual_values(event, latest):
                     raise LookupError
                 if info.warnings:
                     check.reported.append((len(decoded), info.kind, info.warnings))
@@ -187,13 +182,13 @@ class _StructInfo:
     Attributes:
         kind: their kind.
         quotes: the number of quotes in a document with each key once and no other keys.
-        has_component: the events have a component.
+        has_usual_values: the test of their values, see `usual_values`.
         warnings: the warnings about the spelling of the protocol.
     """
 
     kind: DocumentKind
     quotes: int
-    has_component: bool
+    has_usual_values: UsualTest
     warnings: list[Finding]
 
 
@@ -212,7 +207,7 @@ def _decoders() -> tuple[Callable[[bytes], Any], Callable[[bytes], Any], dict[ty
         if fields is None:
             continue
         is_old = protocol != contract.protocol
-        has_component = "component" in fields
+        has_usual_values = usual_values(fields)
         strings = sum(get_type_hints(contract.cls)[name] is not int for name in fields)
         quotes = 2 * (len(fields) + strings) + 4  # four for the key and the value of the protocol
         native = msgspec.defstruct("Event", fields.items(), tag_field="protocol", tag=protocol, gc=False)
@@ -220,7 +215,7 @@ def _decoders() -> tuple[Callable[[bytes], Any], Callable[[bytes], Any], dict[ty
         infos[native] = _StructInfo(
             DocumentKind(Format.CHORIA.value, _type_name(contract)),
             quotes,
-            has_component,
+            has_usual_values,
             [old_spelling(contract, protocol, "$.protocol")] if is_old else [],
         )
         if is_old:  # too rare in envelopes to be worth a struct
@@ -233,7 +228,7 @@ def _decoders() -> tuple[Callable[[bytes], Any], Callable[[bytes], Any], dict[ty
         envelopes.append(envelope)
         # The envelope has eight attributes, seven of them strings.
         infos[envelope] = _StructInfo(
-            DocumentKind(Format.CLOUDEVENTS.value, _type_name(contract)), quotes + 2 * 15, has_component, []
+            DocumentKind(Format.CLOUDEVENTS.value, _type_name(contract)), quotes + 2 * 15, has_usual_values, []
         )
     return _decoder(natives), _decoder(envelopes), infos
 
@@ -282,7 +277,4 @@ def _event_fields(contract: Contract) -> dict[str, Any] | None:
 
 
 _INITIAL_P: Final = ord("p")
-# Maps each hexadecimal digit to an x, and x to another byte: half the time of a regular expression.
-_MASK_HEX: Final = bytes.maketrans(b"0123456789abcdefABCDEFx", b"x" * 22 + b"?")
-_MASKED_UUID: Final = b"xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
 _META_KEYWORDS: Final = {"minimum": "ge", "maximum": "le", "minLength": "min_length", "maxLength": "max_length"}

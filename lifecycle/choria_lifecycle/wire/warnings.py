@@ -10,30 +10,34 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import cache, lru_cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-from choria_lifecycle.events.options import check_component
+from choria_lifecycle.events.options import check_component, is_token
 from choria_lifecycle.events.subjects import SUBJECT_PREFIX
 from choria_lifecycle.support.text import quoted, safe
 from choria_lifecycle.wire import codes
 from choria_lifecycle.wire.check import MAX_LISTED
 from choria_lifecycle.wire.cloudevents import Envelope, Format, source_of
+from choria_lifecycle.wire.codes import FINDING_CODES, Usual
 from choria_lifecycle.wire.jsontext import duplicate_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
     from choria_lifecycle.wire.check import Inspection
     from choria_lifecycle.wire.finding import Finding
     from choria_schemas.registry import Contract
 
-__all__ = ["EARLIEST", "MAX_AHEAD", "old_spelling", "warnings_for"]
+__all__ = ["EARLIEST", "MAX_AHEAD", "UsualTest", "old_spelling", "usual_values", "warnings_for"]
 
 EARLIEST: Final = 946_684_800
 """2000-01-01 in Unix seconds; no event is older."""
 
 MAX_AHEAD: Final = 86_400
 """The number of seconds that a timestamp may be ahead of the clock."""
+
+UsualTest: TypeAlias = "Callable[[Any, float], bool]"
+"""A test of an event, as an object with its fields, and the latest plausible timestamp in Unix seconds."""
 
 _match_uuid: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
 
@@ -190,6 +194,74 @@ def _expected_subject(contract: Contract, component: object) -> str | None:
         return None
     return f"{SUBJECT_PREFIX}.{contract.protocol.rpartition('.')[2]}.{component}"
 
+
+def usual_values(fields: Container[str]) -> UsualTest:
+    """Return a fast test of valid events: if it returns True, no value of a field leads to a warning.
+
+    Args:
+        fields: the fields of the events.
+    """
+    properties = dict.fromkeys(code.usual for code in FINDING_CODES.values() if code.usual is not None)
+    found = [(usual, _value_test(usual)) for usual in properties]
+    tests = {usual: test.holds for usual, test in found if test is not None and test.field in fields}
+    return _COMBINED.get(frozenset(tests)) or _all_of(tuple(tests.values()))
+
+
+class _ValueTest(NamedTuple):
+    """The test of a property of one field."""
+
+    field: str
+    holds: UsualTest
+
+
+def _value_test(usual: Usual) -> _ValueTest | None:
+    """Return the test of a property, or None if it is not a property of one field."""
+    match usual:
+        case Usual.KEYS | Usual.SPELLING | Usual.SUBJECT:
+            return None
+        case Usual.COMPONENT:
+            return _ValueTest("component", lambda event, _: _is_known_token(event.component))
+        case Usual.ID:
+            return _ValueTest("id", lambda event, _: event.id.encode().translate(_MASK_HEX) == _MASKED_UUID)
+        case Usual.TIMESTAMP:
+            return _ValueTest("timestamp", lambda event, latest: EARLIEST <= event.timestamp <= latest)
+
+
+def _all_of(tests: tuple[UsualTest, ...]) -> UsualTest:
+    return lambda event, latest: all(test(event, latest) for test in tests)
+
+
+def _is_known_token(component: str) -> bool:
+    """Return True if a component is a token, and remember it."""
+    if component in _TOKENS:
+        return True
+    if not is_token(component):
+        return False
+    if len(_TOKENS) >= _MAX_TOKENS:
+        _TOKENS.clear()
+    _TOKENS.add(component)
+    return True
+
+
+# Components that are tokens. Events share a few of them, and a lookup takes a fifth of the time of a match.
+_TOKENS: Final[set[str]] = set()
+_MAX_TOKENS: Final = 4096
+# Maps each hexadecimal digit to an x, and x to another byte: half the time of the regular expression.
+_MASK_HEX: Final = bytes.maketrans(b"0123456789abcdefABCDEFx", b"x" * 22 + b"?")
+_MASKED_UUID: Final = b"xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
+
+# The tests above in one call each. Calling them one by one makes a batch take 8 % longer, and is what a new property
+# gets until it is added here.
+_COMBINED: Final[Mapping[frozenset[Usual], UsualTest]] = {
+    frozenset({Usual.COMPONENT, Usual.ID, Usual.TIMESTAMP}): lambda event, latest: (
+        (event.component in _TOKENS or _is_known_token(event.component))
+        and event.id.encode().translate(_MASK_HEX) == _MASKED_UUID
+        and EARLIEST <= event.timestamp <= latest
+    ),
+    frozenset({Usual.ID, Usual.TIMESTAMP}): lambda event, latest: (
+        event.id.encode().translate(_MASK_HEX) == _MASKED_UUID and EARLIEST <= event.timestamp <= latest
+    ),
+}
 
 _ATTRIBUTES: Final = frozenset(Envelope.__struct_fields__)
 # CloudEvents requires lower case; Go accepts upper case too.
