@@ -15,6 +15,7 @@ from choria_lifecycle.wire import verdict as validating
 from choria_lifecycle.wire.cloudevents import source_of
 from choria_schemas.registry import CONTRACTS
 from tests.bed import strategies
+from tests.bed.samples import UNKNOWN_PROTOCOL
 
 if TYPE_CHECKING:
     from choria_lifecycle.wire.finding import Finding
@@ -82,7 +83,7 @@ MEMBERS = [
     b'"protocol":"io.choria.lifecycle.v1.alive"',
     b'"protocol":"io.choria.lifecycle.v1.startup"',
     b'"protocol":"choria:lifecycle:startup:1"',
-    b'"protocol":"io.choria.unknown"',
+    f'"protocol":"{UNKNOWN_PROTOCOL}"'.encode(),
     b'"protocol":"other"',
     b'"protocol":null',
     b'"specversion":"1.0"',

@@ -50,6 +50,9 @@ TRANSITION = {
     "to_state": "OK",
 }
 
+UNKNOWN_PROTOCOL = "io.choria.lifecycle.v1.never_published"
+"""A protocol without a contract. A plausible name would break the tests on the day that upstream publishes it."""
+
 
 def compact(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()

@@ -17,6 +17,7 @@ import choria_lifecycle as lifecycle
 from choria_lifecycle.cli.program import program
 from choria_lifecycle.wire.jsontext import MAX_SIZE
 from tests.bed import strategies
+from tests.bed.samples import UNKNOWN_PROTOCOL, compact
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -28,7 +29,7 @@ GOOD = lifecycle.encode(EVENT)
 WRAPPED = lifecycle.encode(EVENT, lifecycle.Format.CLOUDEVENTS)
 WARNED = re.sub(rb'"id":"[^"]*"', b'"id":"17"', GOOD)
 BAD = GOOD.replace(b'"n1.example.net"', b"5")
-UNKNOWN = b'{"protocol":"io.choria.other"}'
+UNKNOWN = compact({"protocol": UNKNOWN_PROTOCOL})
 
 
 def codes_of(result: Result) -> list[str]:

@@ -173,7 +173,7 @@ def unreadable(name: str) -> Iterator[Message]:
         alive.data.replace(b": 1,", b": -9223372036854775809,"),
         alive.data.replace(b"X", b"x" * 65_536),
         governor("server", "G", FOUL).data,
-        lifecycle("alive", "server", name, version="X", protocol="io.choria.lifecycle.v9.alive").data,
+        lifecycle("alive", "server", name, version="X", protocol="io.choria.lifecycle.v999.alive").data,
     ]
     for data in spoilt:
         yield Message(f"{LIFECYCLE}.alive.server", data, good=False)

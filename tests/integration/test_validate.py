@@ -27,6 +27,7 @@ from choria_lifecycle.config.resolve import resolve
 from choria_lifecycle.demo import embedded
 from choria_lifecycle.nats import NatsTransport
 from choria_lifecycle.validation.parallel import SEGMENT_SIZE
+from tests.bed.samples import UNKNOWN_PROTOCOL, compact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,7 +44,7 @@ EVENT = lifecycle.startup(identity="n1.example.net", component="server", version
 GOOD = lifecycle.encode(EVENT)
 WARNED = re.sub(rb'"id":"[^"]*"', b'"id":"17"', GOOD)
 BAD = GOOD.replace(b'"n1.example.net"', b"5")
-UNKNOWN = b'{"protocol":"io.choria.other"}'
+UNKNOWN = compact({"protocol": UNKNOWN_PROTOCOL})
 FOUND = b": $.identity: identity must be of type string, not 5"
 LONG = b'{"x":"' + b"y" * 70_000 + b'"}'
 

@@ -10,6 +10,7 @@ import pytest
 import choria_lifecycle as lifecycle
 from choria_lifecycle.middleware.delivery import Counters
 from choria_schemas.machine.v1 import Transition
+from tests.bed.samples import UNKNOWN_PROTOCOL, compact
 from tests.bed.subscriptions import startup, take
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ async def test_invalid_messages_are_counted_or_delivered_with_their_error(
     middleware: Middleware, transport: Transport
 ) -> None:
     subject = "choria.lifecycle.event.startup.server"
-    bad = [(subject, b"{"), (subject, b'{"protocol":"io.choria.lifecycle.v1.nonesuch"}')]
+    bad = [(subject, b"{"), (subject, compact({"protocol": UNKNOWN_PROTOCOL}))]
     async with middleware.events() as events, middleware.deliveries() as deliveries:
         await transport.publish(bad, 5)
         await middleware.publish(startup())

@@ -37,6 +37,7 @@ from tests.bed.near_misses import (
     findings_in,
     written,
 )
+from tests.bed.samples import UNKNOWN_PROTOCOL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +60,7 @@ def test_the_fast_path_has_the_findings_of_validate(warnings: bool) -> None:
     @BOUNDED
     @given(DOCUMENTS)
     @example(WRAPPED[:-1] + b',"protocol":"io.choria.lifecycle.v1.alive"}')
-    @example(WRAPPED[:-1] + b',"protocol":"io.choria.unknown"}')
+    @example(WRAPPED[:-1] + f',"protocol":"{UNKNOWN_PROTOCOL}"}}'.encode())
     def agree(raw: bytes) -> None:
         wanted = [each for each in findings_in(raw) if warnings or each.severity is not Severity.WARNING]
         kind, found = fast(raw, warnings=warnings)
@@ -138,7 +139,7 @@ def test_documents_after_a_non_ascii_one_are_checked_for_utf_8() -> None:
         (b"x", DocumentKind("-", UNREADABLE)),
         (b"[]", DocumentKind("-", UNREADABLE)),
         (b"{}", DocumentKind("choria", NO_PROTOCOL)),
-        (b'{"protocol":"io.choria.other"}', DocumentKind("choria", UNKNOWN)),
+        (written({"protocol": UNKNOWN_PROTOCOL}), DocumentKind("choria", UNKNOWN)),
         (b'{"protocol":1}', DocumentKind("choria", NO_PROTOCOL)),
         (NATIVE, DocumentKind("choria", "startup")),
         (WRAPPED, DocumentKind("cloudevents", "startup")),

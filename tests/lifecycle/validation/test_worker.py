@@ -21,6 +21,7 @@ from choria_lifecycle.validation.worker import (
     validate_segment,
 )
 from choria_lifecycle.wire.jsontext import MAX_SIZE
+from tests.bed.samples import UNKNOWN_PROTOCOL, compact
 
 if TYPE_CHECKING:
     import subprocess
@@ -65,7 +66,7 @@ def test_the_size_of_results_is_limited(tmp_path: Path) -> None:
 
 def test_the_documents_of_a_segment_are_returned_on_request(tmp_path: Path) -> None:
     path = tmp_path / "events.ndjson"
-    good = b'{"protocol":"io.choria.other"}\n'
+    good = compact({"protocol": UNKNOWN_PROTOCOL}) + b"\n"
     path.write_bytes(b"{}\n" + good + b"\n" + good + b"{}\n")
     segment = (3, path.stat().st_size)
     both = validate_segment(Job(path=path, policy=POLICY, valid=True, rejected=True), segment)

@@ -10,7 +10,7 @@ import choria_lifecycle as lifecycle
 from choria_lifecycle import Format, InvalidEvent, UnknownProtocol
 from choria_lifecycle.wire import codec
 from choria_lifecycle.wire.cloudevents import is_time, source_of, unwrap
-from tests.bed.samples import ENVELOPE, STARTUP, compact, make_event
+from tests.bed.samples import ENVELOPE, STARTUP, UNKNOWN_PROTOCOL, compact, make_event
 
 
 def test_data_may_be_base64() -> None:
@@ -102,7 +102,7 @@ def test_documents_without_a_format(data: Any) -> None:
 
 
 def test_a_document_with_a_protocol_is_not_an_envelope_for_any_reader() -> None:
-    for protocol, error in (("io.choria.lifecycle.v1.alive", InvalidEvent), ("io.choria.other", UnknownProtocol)):
+    for protocol, error in (("io.choria.lifecycle.v1.alive", InvalidEvent), (UNKNOWN_PROTOCOL, UnknownProtocol)):
         raw = compact(ENVELOPE | {"protocol": protocol})
         for read in (lifecycle.parse, codec.decode):
             with pytest.raises(error):

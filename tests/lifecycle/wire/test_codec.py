@@ -11,7 +11,7 @@ from choria_lifecycle import Format, InvalidEvent, UnknownProtocol
 from choria_lifecycle.wire import codec
 from choria_schemas.machine.v1 import Transition
 from choria_schemas.machine.watcher.nagios.v1 import NagiosState
-from tests.bed.samples import ENVELOPE, STARTUP, TRANSITION, compact, every_type, make_event
+from tests.bed.samples import ENVELOPE, STARTUP, TRANSITION, UNKNOWN_PROTOCOL, compact, every_type, make_event
 
 # The output of go-choria 0.30.2, byte for byte.
 GO = {
@@ -96,11 +96,11 @@ def test_invalid_input_is_rejected_with_path_and_rule(raw: bytes, path: str, rul
 @pytest.mark.parametrize(
     "protocol",
     [
-        "io.choria.lifecycle.v2.startup",
+        UNKNOWN_PROTOCOL,
+        "io.choria.lifecycle.v999.startup",
         "io.choria.lifecycleX.v1.startup",
-        "io.choria.lifecycle.v1.nosuch",
-        "io.choria.machine.watcher.nonesuch.v1.state",
-        "choria:lifecycle:startup:2",
+        "io.choria.machine.watcher.never_published.v1.state",
+        "choria:lifecycle:startup:999",
         "something else",
     ],
 )

@@ -20,7 +20,7 @@ from choria_lifecycle.wire.quick import (
     select_by_byte,
 )
 from choria_schemas.registry import CONTRACTS
-from tests.bed.samples import ENVELOPE, STARTUP, compact, every_type, make_event
+from tests.bed.samples import ENVELOPE, STARTUP, UNKNOWN_PROTOCOL, compact, every_type, make_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,7 +143,7 @@ def test_the_header_selects_the_decoder_in_any_layout(name: str, format: Format)
         b"[]",
         b"{}",
         b'{"protocol":5}',
-        b'{"protocol":"io.choria.other"}',
+        compact({"protocol": UNKNOWN_PROTOCOL}),
         b'{"specversion":"1.0","source":"io.choria.lifecycle","type":{}}',
         compact(STARTUP)[:-1],
         compact(STARTUP)[:-1] + b',"x":"\xff"}',

@@ -7,7 +7,7 @@ import pytest
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.wire import verdict
-from tests.bed.samples import ENVELOPE, STARTUP, TRANSITION, compact
+from tests.bed.samples import ENVELOPE, STARTUP, TRANSITION, UNKNOWN_PROTOCOL, compact
 
 pytestmark = pytest.mark.usefixtures("day_of_the_events")
 
@@ -26,7 +26,7 @@ def found(document: Any, subject: str | None = None) -> list[tuple[str, str]]:
         (STARTUP | {"component": "a.b"}, "x", [("$.component", "component-token")]),
         (TRANSITION, "choria.machine.transition", []),
         (TRANSITION, "choria.machine.watcher.exec.state", [("$", "subject-differs")]),
-        ({"protocol": "other"}, "x", [("$.protocol", "protocol-unknown")]),
+        ({"protocol": UNKNOWN_PROTOCOL}, "x", [("$.protocol", "protocol-unknown")]),
     ],
 )
 def test_a_subject_that_does_not_match_is_a_warning(document: Any, subject: str | None, expected: list[Any]) -> None:

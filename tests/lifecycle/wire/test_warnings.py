@@ -13,7 +13,7 @@ from choria_lifecycle.wire.codes import Usual
 from choria_lifecycle.wire.finding import Finding, Severity
 from choria_lifecycle.wire.warnings import EARLIEST, MAX_AHEAD, usual_values, warnings_for
 from choria_schemas.registry import CONTRACTS
-from tests.bed.samples import ENVELOPE, STARTUP, TRANSITION, compact
+from tests.bed.samples import ENVELOPE, STARTUP, TRANSITION, UNKNOWN_PROTOCOL, compact
 
 NOW = 1_800_000_000
 UPGRADED = STARTUP | {"protocol": "io.choria.lifecycle.v1.upgraded", "new_version": "1"}
@@ -29,7 +29,9 @@ def found(document: Any, subject: str | None = None, now: float = NOW) -> list[t
     return [(finding.path, finding.code) for finding in warnings_about(document, subject, now)]
 
 
-@pytest.mark.parametrize("document", [STARTUP, ENVELOPE, TRANSITION, {"protocol": "other"}, {}, [], 5, b"{", b"\xff"])
+@pytest.mark.parametrize(
+    "document", [STARTUP, ENVELOPE, TRANSITION, {"protocol": UNKNOWN_PROTOCOL}, {}, [], 5, b"{", b"\xff"]
+)
 def test_most_documents_have_no_warnings(document: Any) -> None:
     assert not warnings_about(document)
 
@@ -224,7 +226,7 @@ def test_duplicate_keys_in_and_around_an_event() -> None:
         + b',"time":"2026-11-22T08:33:56Z"}'
     )
     assert found(raw) == [("$.time", "duplicate-key"), ("$.data.version", "duplicate-key")]
-    assert found(b'{"protocol":"other","a":1,"a":1}') == [("$.a", "duplicate-key")]
+    assert found(b'{"protocol":"%b","a":1,"a":1}' % UNKNOWN_PROTOCOL.encode()) == [("$.a", "duplicate-key")]
 
 
 # ---- subjects
@@ -255,7 +257,7 @@ def test_the_subject_of_machine_events(protocol: str, subject: str) -> None:
 
 
 def test_an_unknown_subject_is_not_compared() -> None:
-    assert found({"protocol": "com.example"}, "x") == []
+    assert found({"protocol": UNKNOWN_PROTOCOL}, "x") == []
     assert found({"protocol": STARTUP["protocol"]}, "x") == []
     assert found(STARTUP | {"component": "a.b"}, "x") == [("$.component", "component-token")]
     assert found(STARTUP | {"protocol": OLD}, "choria.lifecycle.event.startup.server") == [
