@@ -9,15 +9,16 @@ Types are plain frozen dataclasses. Importing one imports nothing outside the st
 `choria_schemas.registry` maps a protocol to its class, validator and schema.
 """
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from typing import Any
+from typing import Any
 
 __all__ = ["schema"]
 
 
-def schema(protocol: str) -> "dict[str, Any]":
+def __dir__() -> list[str]:
+    return __all__
+
+
+def schema(protocol: str) -> dict[str, Any]:
     """Return the JSON Schema in force for a protocol: upstream's with the corrections applied, or a local one.
 
     Args:

@@ -6,8 +6,8 @@
     async with lifecycle.connect(servers="nats://127.0.0.1:4222") as middleware:
         await middleware.publish(event)
 
-`__all__` is the public interface, together with `wire.codec.decode` for Choria's other events. Each name is imported on
-first use, so that a program loads only the modules it needs.
+`__all__` is the public interface; `codec.decode` reads Choria's other events too, and `testing` helps to test services.
+Each name is imported on first use, so that a program loads only the modules it needs.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from choria_lifecycle import testing
     from choria_lifecycle.connection import connect, publish_once
     from choria_lifecycle.errors import (
         AddressInUse,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.middleware.memory import InMemoryTransport
     from choria_lifecycle.middleware.middleware import Middleware
     from choria_lifecycle.service.service import Service
+    from choria_lifecycle.wire import codec
     from choria_lifecycle.wire.cloudevents import Format, detect_format
     from choria_lifecycle.wire.codec import encode, parse
     from choria_lifecycle.wire.finding import Finding
@@ -72,7 +74,25 @@ else:
         "wire.finding": ("Finding",),
         "wire.verdict": ("validate",),
     }
-    __getattr__, __dir__ = exports(globals(), {name: module for module, names in _MODULES.items() for name in names})
+    _SUBMODULES = {"codec": "wire.codec", "testing": "testing"}
+    _import_name, __dir__ = exports(
+        globals(), {name: module for module, names in _MODULES.items() for name in names}, _SUBMODULES
+    )
+
+    def __getattr__(name: str) -> object:
+        if name[:1].isupper() and name not in __all__:
+            _check_elsewhere(name)
+        return _import_name(name)
+
+    def _check_elsewhere(name: str) -> None:
+        """Raise ImportError, whose text `from choria_lifecycle import` shows, for a class of choria_schemas."""
+        from choria_schemas.registry import CONTRACTS
+
+        classes = [contract.cls for contract in CONTRACTS.values() if contract.class_name == name]
+        packages = list(dict.fromkeys(cls.__module__.rpartition(".")[0] for cls in classes))
+        if packages:
+            raise ImportError(f"{name} is in {' and '.join(packages)}: from {packages[0]} import {name}")
+
 
 __version__: Final = "0.1.0"
 
@@ -98,6 +118,7 @@ __all__ = [
     "UnknownProtocol",
     "__version__",
     "alive",
+    "codec",
     "connect",
     "describe",
     "detect_format",
@@ -112,6 +133,7 @@ __all__ = [
     "shutdown",
     "startup",
     "subject",
+    "testing",
     "upgraded",
     "validate",
 ]

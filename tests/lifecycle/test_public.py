@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
 import choria_lifecycle as lifecycle
+from choria_schemas.registry import CONTRACTS, Contract
 
 PROMISED = frozenset(
     """
     startup shutdown provisioned alive upgraded governor new EVENT_TYPES event_type subject describe event_time Format
     detect_format encode parse validate connect publish_once Event Delivery Finding Middleware InMemoryTransport
     __version__ LifecycleError InvalidEvent UnknownProtocol OptionError ConfigError ConnectionFailed NotAuthorised
-    DeliveryFailed NoStream MissingExtra AddressInUse Service
+    DeliveryFailed NoStream MissingExtra AddressInUse Service codec testing
     """.split()  # noqa: SIM905 - a column of quotes would hide the names
 )
 
@@ -26,23 +29,73 @@ def test_the_package_exports_exactly_the_promised_names() -> None:
     assert len(lifecycle.__all__) == len(PROMISED)
     for name in lifecycle.__all__:
         assert getattr(lifecycle, name) is not None
-        assert name in dir(lifecycle)
-    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
-        _ = lifecycle.nothing
+
+
+@pytest.mark.parametrize("package", [lifecycle, lifecycle.testing])
+def test_dir_is_the_public_interface(package: ModuleType) -> None:
+    assert dir(package) == sorted(package.__all__)
+
+
+@pytest.mark.parametrize("package", [lifecycle, lifecycle.testing])
+@pytest.mark.parametrize("name", ["nothing", "Nothing", "_nothing"])
+def test_unknown_names_are_attribute_errors(package: ModuleType, name: str) -> None:
+    assert not hasattr(package, name)
+    with pytest.raises(AttributeError, match=f"module '{package.__name__}' has no attribute '{name}'"):
+        getattr(package, name)
+
+
+def test_python_suggests_a_similar_name() -> None:
+    ran = subprocess.run([sys.executable, "-c", "import choria_lifecycle as l; l.startupp"], capture_output=True)
+    assert b"Did you mean: 'startup'?" in ran.stderr
+
+
+@pytest.mark.parametrize("contract", list(dict.fromkeys(CONTRACTS.values())), ids=lambda contract: contract.protocol)
+def test_a_generated_class_is_an_import_error_that_names_its_package(contract: Contract) -> None:
+    package, name = contract.cls.__module__.rpartition(".")[0], contract.class_name
+    expected = f"{name} is in {package}: from {package} import {name}"
+    with pytest.raises(ImportError) as attribute:
+        getattr(lifecycle, name)
+    with pytest.raises(ImportError) as imported:
+        exec(f"from choria_lifecycle import {name}")
+    assert (str(attribute.value), str(imported.value)) == (expected, expected)
+    exec(f"from {package} import {name}")
+
+
+def test_a_class_of_several_versions_names_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    from choria_lifecycle.testing import FakeClock
+
+    startup = CONTRACTS["io.choria.lifecycle.v1.startup"]
+    newer = SimpleNamespace(class_name="Startup", cls=FakeClock)
+    monkeypatch.setattr("choria_schemas.registry.CONTRACTS", {"1": startup, "": startup, "2": newer})
+    expected = (
+        "Startup is in choria_schemas.lifecycle.v1 and choria_lifecycle.testing: "
+        "from choria_schemas.lifecycle.v1 import Startup"
+    )
+    with pytest.raises(ImportError, match=f"^{expected}$"):
+        _ = lifecycle.Startup
+
+
+@pytest.mark.parametrize(
+    ("expression", "module"),
+    [("codec.decode", "choria_lifecycle.wire.codec"), ("testing.FakeClock", "choria_lifecycle.testing.fake_clock")],
+)
+def test_submodules_are_attributes_of_the_package(expression: str, module: str) -> None:
+    code = f"import choria_lifecycle; print(choria_lifecycle.{expression}.__module__)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == f"{module}\n"
 
 
 def test_type_checkers_and_python_see_the_same_names() -> None:
     tree = ast.parse(Path(lifecycle.__file__).read_text("utf-8"))
     seen = {
-        alias.name: node.module
+        alias.name: f"{node.module}.{alias.name}" if alias.name in lifecycle._SUBMODULES else node.module
         for block in tree.body
         if isinstance(block, ast.If)
         for node in block.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    found = {name: f"choria_lifecycle.{module}" for module, names in lifecycle._MODULES.items() for name in names}
-    assert seen == found
+    modules = {name: module for module, names in lifecycle._MODULES.items() for name in names} | lifecycle._SUBMODULES
+    assert seen == {name: f"choria_lifecycle.{module}" for name, module in modules.items()}
     assert {*seen, "__version__"} == set(lifecycle.__all__)
 
 
@@ -65,6 +118,7 @@ def test_version_is_that_of_the_distribution() -> None:
         ("import choria_lifecycle", "msgspec asyncio nats click logging json"),
         ("from choria_lifecycle import parse, startup, encode, validate", "asyncio nats click logging fastjsonschema"),
         ("from choria_lifecycle import Middleware, InMemoryTransport", "nats click"),
+        ("from choria_lifecycle import *", "nats click pytest"),
     ],
 )
 def test_unneeded_modules_are_not_imported(statement: str, unwanted: str) -> None:
@@ -75,17 +129,26 @@ def test_unneeded_modules_are_not_imported(statement: str, unwanted: str) -> Non
 
 WRONG = """
 import choria_lifecycle as lifecycle
+import choria_lifecycle.testing
+from choria_lifecycle import Servcie  # misspelt
+from choria_lifecycle import Startup  # in choria_schemas
+from choria_lifecycle.testing import FakeClok  # misspelt
 
 lifecycle.startup(identity="n1", component="server")  # missing
 lifecycle.shutdown(identity="n1", component="server", version="1")  # unexpected
 lifecycle.alive(identity=1, component="server", version="1")  # type
 lifecycle.encode(lifecycle.shutdown(identity="n1", component="server"), format="choria")  # format
+lifecycle.startupp  # misspelt
+lifecycle.codec.decoded  # misspelt
+lifecycle.testing.FakeClok  # misspelt
+choria_lifecycle.testing.anouncing  # misspelt
 """
 RIGHT = """
 from typing import assert_type
 
 import choria_lifecycle as lifecycle
 from choria_schemas.lifecycle.v1 import Startup
+from choria_schemas.machine.v1 import Transition
 
 event = lifecycle.startup(identity="n1", component="server", version="1", timestamp=1)
 assert_type(event, Startup)
@@ -97,26 +160,36 @@ match parsed:
         assert_type(version, str)
     case _:
         assert_type(parsed.identity, str)
+assert_type(lifecycle.codec.parse(b"{}"), lifecycle.Event)
+transition = lifecycle.codec.decode(b"{}")
+if isinstance(transition, Transition):
+    assert_type(transition.machine, str)
+assert_type(lifecycle.testing.FakeClock().now(), float)
 
 
 async def main() -> None:
     async with lifecycle.connect(servers=["nats://127.0.0.1:4222"]) as middleware:
         await middleware.publish(event, format=lifecycle.Format.CLOUDEVENTS, stored=False, timeout=5)
         async with middleware.events(type="startup", component="server", queue="") as events:
+            assert_type(events.counters.received, int)
             async for one in events:
                 assert_type(one.identity, str)
         async with middleware.deliveries(subject="choria.machine.>") as deliveries:
             async for delivery in deliveries:
                 assert_type(delivery, lifecycle.Delivery)
 """
+CHECKERS = {
+    "mypy": ("mypy", "--strict", "--no-incremental", "--config-file="),
+    "pyright": ("pyright", "--pythonpath", sys.executable),
+}
 
 
-def test_signatures_pass_and_fail_under_mypy_strict(tmp_path: Path) -> None:
-    (tmp_path / "right.py").write_text(RIGHT)
-    (tmp_path / "wrong.py").write_text(WRONG)
-    command = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--config-file=", "right.py", "wrong.py"]
+@pytest.mark.parametrize("checker", CHECKERS)
+def test_type_checkers_accept_what_is_right_and_report_each_line_that_is_wrong(checker: str, tmp_path: Path) -> None:
+    for name, text in {"right.py": RIGHT, "wrong.py": WRONG}.items():
+        (tmp_path / name).write_text(text)
+    command = [sys.executable, "-m", *CHECKERS[checker], "right.py", "wrong.py"]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    lines = [line for line in ran.stdout.splitlines() if ": error:" in line]
+    reported = re.findall(r"(\w+\.py):(\d+)(?::\d+)?(?: -|:) error:", ran.stdout)
     wrong = [number for number, line in enumerate(WRONG.splitlines(), 1) if "  # " in line]
-    assert [int(line.split(":")[1]) for line in lines if line.startswith("wrong.py")] == wrong, ran.stdout
-    assert not [line for line in lines if not line.startswith("wrong.py")], ran.stdout
+    assert list(dict.fromkeys(reported)) == [("wrong.py", str(number)) for number in wrong], ran.stdout

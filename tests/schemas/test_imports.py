@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib import resources
+from importlib import import_module, resources
 
 import pytest
 
@@ -63,6 +63,17 @@ def test_a_schema_loads_no_validator():
     loaded = loaded_by("import choria_schemas; choria_schemas.schema('io.choria.lifecycle.v1.startup')")
     assert foreign(loaded) == set()
     assert "choria_schemas._validate" not in loaded
+
+
+PACKAGES = ["choria_schemas", *sorted({contract.cls.__module__.rpartition(".")[0] for contract in CONTRACTS.values()})]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_dir_is_the_public_interface(package):
+    module = import_module(package)
+    assert dir(module) == sorted(module.__all__)
+    for name in module.__all__:
+        assert getattr(module, name) is not None
 
 
 def test_the_package_has_a_typed_marker():

@@ -63,7 +63,7 @@ def parse(data: bytes | bytearray | memoryview | str, max_size: int = MAX_SIZE) 
     other = decode(data, max_size)
     if isinstance(other, Event):
         return other
-    message = f"{quoted(other.protocol, 100)} is not a lifecycle event; use choria_lifecycle.wire.codec.decode"
+    message = f"{quoted(other.protocol, 100)} is not a lifecycle event; use choria_lifecycle.codec.decode"
     raise UnknownProtocol(message, protocol=other.protocol)
 
 
