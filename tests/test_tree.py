@@ -22,6 +22,7 @@ ACROSS_MODULES: Final = {
     "middleware/replay",  # the same promises in memory and on a server
     "public",  # the names of the whole package
     "wire/examples",  # tests/examples, for every reader
+    "type_hints",
 }
 
 # Modules that mostly do I/O; tests/integration covers them against real servers and processes.

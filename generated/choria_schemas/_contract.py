@@ -4,16 +4,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+__all__ = ["Contract", "Violation"]
 
-    from fastjsonschema import JsonSchemaValueException
+
+class Violation(Protocol):
+    """A violation of a schema; at run time, fastjsonschema's exception, whose import would cost every program.
+
+    Attributes:
+        message: the violation in English.
+        name: the place in the document, such as "data.version".
+        value: the value at the place.
+        definition: the schema of the place.
+        rule: the violated keyword, such as "minimum".
+        rule_definition: the value of the keyword.
+    """
+
+    message: str
+    name: str
+    value: Any
+    definition: Any
+    rule: str
+    rule_definition: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +70,7 @@ class Contract:
         schema: dict[str, Any] = import_module(_module(self.path, "_schema.")).schema()
         return schema
 
-    def violations(self, document: object) -> tuple[JsonSchemaValueException, ...]:
+    def violations(self, document: object) -> tuple[Violation, ...]:
         """Return every violation of the schema by a decoded JSON document; empty if it is valid.
 
         Validation stops after a few hundred violations.
@@ -68,7 +85,7 @@ class Contract:
         try:
             validate(document)
         except errors as found:
-            violations: tuple[JsonSchemaValueException, ...] = tuple(found.errors)
+            violations: tuple[Violation, ...] = tuple(found.errors)
             return violations
         return ()
 

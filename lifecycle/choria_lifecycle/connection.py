@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from choria_lifecycle.config.resolve import choria_configuration, resolve
-from choria_lifecycle.config.settings import check_options
+from choria_lifecycle.config.settings import ConnectionOptions, ConnectionSettings, check_options
 from choria_lifecycle.config.table import CONNECT_TIMEOUT
+from choria_lifecycle.events.event import Event
 from choria_lifecycle.middleware.middleware import Middleware
 from choria_lifecycle.middleware.subscription import LIMIT, LIMIT_BYTES
 from choria_lifecycle.wire.cloudevents import Format
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Mapping
-    from typing import Unpack
-
-    from choria_lifecycle.config.settings import ConnectionOptions, ConnectionSettings
-    from choria_lifecycle.events.event import Event
     from choria_lifecycle.nats import NatsTransport
 
 __all__ = ["connect", "open_transport", "publish_once"]

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, TypedDict
+from os import PathLike
+from pathlib import Path
+from typing import TypedDict
 from urllib.parse import urlsplit
 
 from choria_lifecycle.config.table import CREDENTIALS, DEFAULT_NAME, DEFAULT_SERVER, variables
 from choria_lifecycle.errors import ConfigError, OptionError
 from choria_lifecycle.support.text import quoted, safe
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from os import PathLike
-    from pathlib import Path
 
 __all__ = ["ConnectionOptions", "ConnectionSettings", "Verify", "check_options"]
 

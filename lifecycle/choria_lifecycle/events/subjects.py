@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from choria_lifecycle.errors import OptionError
-from choria_lifecycle.events.event import type_name
+from choria_lifecycle.events.event import Event, type_name
 from choria_lifecycle.events.options import check_component
-
-if TYPE_CHECKING:
-    from choria_lifecycle.events.event import Event
 
 __all__ = ["SUBJECT_PREFIX", "subject"]
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from choria_lifecycle.errors import NoStream, OptionError
 from choria_lifecycle.support.text import quoted
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = ["Bucket", "InMemoryBucket", "RevisionConflict", "WriteResult", "check_bucket", "check_key", "no_bucket"]
 

@@ -6,19 +6,24 @@ import asyncio
 import re
 import time
 from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
-from typing import TYPE_CHECKING
 
 from choria_lifecycle.errors import ConnectionFailed, DeliveryFailed, NotAuthorised
-from choria_lifecycle.middleware.bucket import InMemoryBucket, check_bucket
-from choria_lifecycle.middleware.transport import check_messages, check_pattern, covers, no_stream, nothing_stored
+from choria_lifecycle.middleware.bucket import Bucket, InMemoryBucket, check_bucket
+from choria_lifecycle.middleware.transport import (
+    Interest,
+    Message,
+    Replay,
+    ReplaySink,
+    Sink,
+    check_messages,
+    check_pattern,
+    covers,
+    no_stream,
+    nothing_stored,
+)
 from choria_lifecycle.support.choria import ELECTION_BUCKET
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from choria_lifecycle.middleware.bucket import Bucket
-    from choria_lifecycle.middleware.transport import Interest, Message, Replay, ReplaySink, Sink
 
 __all__ = ["InMemoryTransport"]
 

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Self
 
 from choria_lifecycle.errors import OptionError
+from choria_lifecycle.events.event import Event
 from choria_lifecycle.events.subjects import subject as subject_of
+from choria_lifecycle.middleware.bucket import Bucket
 from choria_lifecycle.middleware.selection import Selection, parse_since
 from choria_lifecycle.middleware.subscription import LIMIT, LIMIT_BYTES, Deliveries, Events
-from choria_lifecycle.middleware.transport import check_pattern, check_stream
+from choria_lifecycle.middleware.transport import Message, Transport, check_pattern, check_stream
 from choria_lifecycle.wire import codec
 from choria_lifecycle.wire.cloudevents import Format
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime, timedelta
-    from types import TracebackType
-    from typing import Self
-
-    from choria_lifecycle.events.event import Event
-    from choria_lifecycle.middleware.bucket import Bucket
-    from choria_lifecycle.middleware.transport import Message, Transport
 
 __all__ = ["Middleware"]
 

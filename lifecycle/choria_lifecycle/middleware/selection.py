@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
 
 from choria_lifecycle.errors import OptionError
 from choria_lifecycle.events.event import EVENT_TYPES, TYPE_NAMES
 from choria_lifecycle.events.options import check_component
 from choria_lifecycle.events.subjects import SUBJECT_PREFIX
 from choria_lifecycle.support.text import quoted
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
 
 __all__ = ["EventFilter", "Selection", "parse_since"]
 

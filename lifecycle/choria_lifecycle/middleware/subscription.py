@@ -6,22 +6,17 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from typing import TYPE_CHECKING, Generic, TypeVar
+from types import TracebackType
+from typing import Final, Generic, Self, TypeVar
 
-from choria_lifecycle.errors import InvalidEvent, UnknownProtocol
+from choria_lifecycle.errors import InvalidEvent, LifecycleError, UnknownProtocol
+from choria_lifecycle.events.event import Event
 from choria_lifecycle.middleware.delivery import Counters, Delivery
+from choria_lifecycle.middleware.selection import Selection
+from choria_lifecycle.middleware.transport import Interest, Replay, Transport
 from choria_lifecycle.support.log import logger
 from choria_lifecycle.support.text import safe
 from choria_lifecycle.wire import codec
-
-if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
-    from choria_lifecycle.errors import LifecycleError
-    from choria_lifecycle.events.event import Event
-    from choria_lifecycle.middleware.selection import Selection
-    from choria_lifecycle.middleware.transport import Interest, Replay, Transport
 
 __all__ = ["LIMIT", "LIMIT_BYTES", "Deliveries", "Events", "Subscription"]
 
@@ -61,7 +56,7 @@ class Subscription(ABC, Generic[T]):
         limit_bytes: int,
         timeout: float,
     ) -> None:
-        self.counters = Counters()
+        self.counters: Final = Counters()
         self._transport = transport
         self._selection = selection
         self._queue = queue
@@ -252,7 +247,7 @@ class Subscription(ABC, Generic[T]):
         self._wake.set()
 
 
-class Events(Subscription["Event"]):
+class Events(Subscription[Event]):
     """A subscription to lifecycle events; other messages are only counted."""
 
     def _handle(self, subject: str, data: bytes, received: float) -> Event | None:  # noqa: ARG002 - no Delivery here

@@ -6,16 +6,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias
 
-from choria_lifecycle.errors import DeliveryFailed, NoStream, OptionError
+from choria_lifecycle.errors import DeliveryFailed, LifecycleError, NoStream, OptionError
+from choria_lifecycle.middleware.bucket import Bucket
 from choria_lifecycle.support.text import quoted
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from choria_lifecycle.errors import LifecycleError
-    from choria_lifecycle.middleware.bucket import Bucket
 
 __all__ = [
     "Interest",

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import math
 import sys
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from inspect import signature
-from typing import TYPE_CHECKING, Final
+from types import TracebackType
+from typing import Final, Self, Unpack
 
-from choria_lifecycle.config.settings import check_options
+from choria_lifecycle.config.settings import ConnectionOptions, check_options
 from choria_lifecycle.errors import ConnectionFailed, LifecycleError, OptionError
 from choria_lifecycle.events.factories import startup, upgraded
+from choria_lifecycle.middleware.middleware import Middleware
 from choria_lifecycle.service import exit_hooks
 from choria_lifecycle.service.announcer import Announcer, AnnouncerCounters
 from choria_lifecycle.service.defaults import version_of
@@ -20,17 +23,9 @@ from choria_lifecycle.service.environment import current_environment
 from choria_lifecycle.service.lifetime import Run, ServiceConfig
 from choria_lifecycle.service.loop_thread import in_event_loop
 from choria_lifecycle.support.choria import SERVICE_INTERVAL
+from choria_lifecycle.support.clock import Clock
 from choria_lifecycle.support.text import quoted
 from choria_lifecycle.wire.cloudevents import Format
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from types import TracebackType
-    from typing import Self, Unpack
-
-    from choria_lifecycle.config.settings import ConnectionOptions
-    from choria_lifecycle.middleware.middleware import Middleware
-    from choria_lifecycle.support.clock import Clock
 
 __all__ = ["INTERVAL", "Service"]
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from dataclasses import fields
-from typing import TYPE_CHECKING, Final, get_args
+from typing import Final, get_args
 
 from choria_lifecycle.events.description import describe
 from choria_lifecycle.events.event import EVENT_TYPES, Event, event_type
 from choria_lifecycle.support.text import quoted
 from choria_lifecycle.testing.fake_clock import FakeClock
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = ["Announcements"]
 
@@ -37,7 +35,7 @@ class Announcements:
     """
 
     def __init__(self, clock: FakeClock | None = None) -> None:
-        self.clock = clock or FakeClock()
+        self.clock: Final = clock or FakeClock()
         self._events: list[Event] = []
         self._changed = threading.Condition()
         self._listeners: list[Callable[[], None]] = []

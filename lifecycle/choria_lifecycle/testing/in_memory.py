@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from choria_lifecycle.events.factories import startup
 from choria_lifecycle.middleware.memory import InMemoryTransport
 from choria_lifecycle.middleware.middleware import Middleware
+from choria_lifecycle.middleware.transport import Message
 from choria_lifecycle.service.environment import Environment, override_environment
 from choria_lifecycle.testing.announcements import Announcements
+from choria_lifecycle.testing.fake_clock import FakeClock
 from choria_lifecycle.wire.codec import parse
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from choria_lifecycle.middleware.transport import Message
-    from choria_lifecycle.testing.fake_clock import FakeClock
 
 __all__ = ["MemoryMiddleware", "announcing"]
 

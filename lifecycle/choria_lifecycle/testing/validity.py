@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from choria_lifecycle import wire
+from choria_lifecycle.events.event import Event
 from choria_lifecycle.validation.report import ReportFormat, line_formatter
 from choria_lifecycle.wire import codes
 from choria_lifecycle.wire.codec import decode
 from choria_lifecycle.wire.finding import Finding, Severity
 from choria_lifecycle.wire.verdict import validate
 
-if TYPE_CHECKING:
-    from choria_lifecycle.events.event import Event
-    from choria_lifecycle.wire.codec import MachineEvent
-
 __all__ = ["assert_valid"]
 
 
 def assert_valid(
     data: bytes | bytearray | memoryview | str, subject: str | None = None, *, warnings: bool = False
-) -> Event | MachineEvent:
+) -> Event | wire.MachineEvent:
     """Fail unless a document is a valid event; return the decoded event.
 
     Accepts lifecycle events, machine transitions and watcher states, in either wire format. An unknown protocol fails

@@ -27,8 +27,7 @@ from choria_schemas.registry import CONTRACTS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from fastjsonschema import JsonSchemaValueException
-
+    from choria_schemas._contract import Violation
     from choria_schemas.registry import Contract
 
 __all__ = ["MAX_LISTED", "Inspection", "check_document", "unreadable_document"]
@@ -202,7 +201,7 @@ def _schema_violations(contract: Contract, parsed: ParsedDocument) -> Iterator[F
             yield codes.SCHEMA_CODES[rule].at(path, message, violation.value)
 
 
-def _correction(contract: Contract, violation: JsonSchemaValueException) -> str:
+def _correction(contract: Contract, violation: Violation) -> str:
     """Return a note if the violated rule is this project's correction of upstream's schema."""
     for pointer, reason in contract.corrections:
         if pointer == f"{_pointer(contract, violation)}/{violation.rule}":
@@ -210,7 +209,7 @@ def _correction(contract: Contract, violation: JsonSchemaValueException) -> str:
     return ""
 
 
-def _pointer(contract: Contract, violation: JsonSchemaValueException) -> str:
+def _pointer(contract: Contract, violation: Violation) -> str:
     """Return the JSON pointer of the violated part of the schema."""
     root = contract.schema()
     schema, pointer = root, ""
@@ -230,7 +229,7 @@ def _pointer(contract: Contract, violation: JsonSchemaValueException) -> str:
     return pointer
 
 
-def _violation_message(path: str, violation: JsonSchemaValueException) -> str:
+def _violation_message(path: str, violation: Violation) -> str:
     name, value, wanted = _field_name(path), quoted(violation.value), violation.rule_definition
     match violation.rule:
         case "type":

@@ -9,10 +9,11 @@ from __future__ import annotations
 import dataclasses
 from functools import cache, lru_cache
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 
+from choria_lifecycle import wire
 from choria_lifecycle.errors import InvalidEvent, OptionError, UnknownProtocol
 from choria_lifecycle.events.event import EVENT_CONTRACTS, Event, from_unix
 from choria_lifecycle.support.ids import uuid4
@@ -29,9 +30,6 @@ from choria_lifecycle.wire.quick import (
     normalise_protocol,
 )
 from choria_schemas.registry import CONTRACTS
-
-if TYPE_CHECKING:
-    from choria_schemas.machine.events import MachineEvent as MachineEvent
 
 __all__ = ["decode", "encode", "parse"]
 
@@ -67,7 +65,7 @@ def parse(data: bytes | bytearray | memoryview | str, max_size: int = MAX_SIZE) 
     raise UnknownProtocol(message, protocol=other.protocol)
 
 
-def decode(data: bytes | bytearray | memoryview | str, max_size: int = MAX_SIZE) -> Event | MachineEvent:
+def decode(data: bytes | bytearray | memoryview | str, max_size: int = MAX_SIZE) -> Event | wire.MachineEvent:
     """Parse an event of any protocol with a contract: lifecycle events, machine transitions and watcher states.
 
     Returns:
@@ -81,7 +79,7 @@ def decode(data: bytes | bytearray | memoryview | str, max_size: int = MAX_SIZE)
     raw = to_bytes(data)
     if len(raw) <= max_size and is_shallow(raw):
         try:
-            other: Event | MachineEvent = decode_by_header(raw)
+            other: Event | wire.MachineEvent = decode_by_header(raw)
         except DECODE_ERRORS:
             pass
         else:
@@ -95,7 +93,7 @@ _CLOUDEVENTS: Final = Format.CLOUDEVENTS
 _LIFECYCLE_SOURCE: Final = "io.choria.lifecycle"
 
 
-def encode(event: Event | MachineEvent, format: Format = _CHORIA) -> bytes:  # noqa: A002 - named for users
+def encode(event: Event | wire.MachineEvent, format: Format = _CHORIA) -> bytes:  # noqa: A002 - named for users
     """Encode an event as compact JSON, with values and key order as Go sends them; optional fields come last.
 
     Does not validate the event, and neither do constructors; `publish` does.
@@ -121,7 +119,7 @@ def encode(event: Event | MachineEvent, format: Format = _CHORIA) -> bytes:  # n
         raise InvalidEvent(f"the event cannot be encoded as JSON: {cause}", rule="json") from None
 
 
-def _decode_checked(raw: bytes, max_size: int) -> Event | MachineEvent:
+def _decode_checked(raw: bytes, max_size: int) -> Event | wire.MachineEvent:
     inspection = check_document(raw, max_size)
     for finding in inspection.errors:
         raise finding.error()
@@ -130,7 +128,7 @@ def _decode_checked(raw: bytes, max_size: int) -> Event | MachineEvent:
         protocol = inspection.protocol or ""
         raise UnknownProtocol(f"no contract covers the protocol {quoted(protocol, 100)}", protocol=protocol)
     try:
-        event: Event | MachineEvent = normalise_protocol(msgspec.convert(inspection.event, contract.cls), contract)
+        event: Event | wire.MachineEvent = normalise_protocol(msgspec.convert(inspection.event, contract.cls), contract)
     except msgspec.ValidationError as cause:  # the types are stricter than the schema: a bug in the generator
         raise InvalidEvent(str(cause), rule="type") from None
     return event

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from choria_lifecycle.errors import InvalidEvent
 from choria_lifecycle.wire.check import check_document, unreadable_document
+from choria_lifecycle.wire.finding import Finding
 from choria_lifecycle.wire.jsontext import MAX_SIZE, to_bytes
 from choria_lifecycle.wire.warnings import warnings_for
-
-if TYPE_CHECKING:
-    from choria_lifecycle.wire.finding import Finding
 
 __all__ = ["validate"]
 
