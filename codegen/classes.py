@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from textwrap import indent
 from typing import TYPE_CHECKING
 
 from datamodel_code_generator import InputFileType, LiteralType, PythonVersion, generate
@@ -37,7 +38,7 @@ def render(contract: EffectiveContract, header: str) -> str:
         use_field_description=True,
         use_attribute_docstrings=True,
         use_single_line_docstring=True,
-        additional_imports=["typing.Final"],
+        additional_imports=["typing.TYPE_CHECKING", "typing.Final"],
         strict_refs=True,
         allow_remote_refs=False,
         disable_timestamp=True,
@@ -86,7 +87,7 @@ def _qualify(text: str) -> str:
 
     No field begins with an underscore, and the generator writes each field into a line of its own.
     """
-    lines = [line for line in text.split("\n") if not re.match("from (typing|builtins) import (?!Final$)", line)]
+    lines = [line for line in text.split("\n") if not re.match("from (typing|builtins) import (?!.*Final)", line)]
     for class_ in ast.parse("\n".join(lines)).body:
         for field in class_.body if isinstance(class_, ast.ClassDef) else ():
             if isinstance(field, ast.AnnAssign):
@@ -115,16 +116,19 @@ def _lay_out(text: str) -> str:
     lines: list[str] = []
     for line in text.split("\n"):
         if found := _IMPORT.fullmatch(line):
-            imports.setdefault(found[1], set()).add(found[2])
-            if len(imports) == 1 and len(imports[found[1]]) == 1:
+            if not imports:
                 lines.append(_IMPORTS)
+            imports.setdefault(found[1], set()).update(found[2].split(", "))
         elif len(line) > _WIDTH and (literal := _LITERAL.fullmatch(line)):
             lines += [literal[1], *(f"        {value}," for value in _STRING.findall(literal[2])), f"    {literal[3]}"]
         elif line or lines[-2:] != ["", ""]:
             lines.append(line)
             if line.endswith('"""') and lines[-2].startswith("class "):
-                lines += ["", _PYDANTIC, ""]
-    sorted_ = "\n".join(f"from {module} import {', '.join(sorted(imports[module]))}" for module in sorted(imports))
+                lines += ["", *indent(_PYDANTIC, "    ").split("\n"), ""]
+    sorted_ = "\n".join(
+        f"from {module} import {', '.join(sorted(imports[module], key=lambda name: (not name.isupper(), name)))}"
+        for module in sorted(imports)
+    )
     return "\n".join(lines).rstrip("\n").replace(_IMPORTS, sorted_) + "\n"
 
 
@@ -132,10 +136,11 @@ _WIDTH = 120
 _TYPING = frozenset({"Any", "Literal"})
 HIDEABLE = _TYPING | {"bool", "dict", "float", "int", "list", "str"}
 """The names that annotations refer to, and that a field can have."""
-_IMPORT = re.compile(r"from (\w+) import (\w+)")
+_IMPORT = re.compile(r"from (\w+) import ([\w, ]+)")
 _IMPORTS = "<imports>"
-# pydantic, and FastAPI with it, takes the descriptions of the fields from their docstrings.
-_PYDANTIC = "    __pydantic_config__ = {'use_attribute_docstrings': True}"
+# pydantic, and FastAPI with it, takes the descriptions of the fields from their docstrings. An annotation would appear
+# beside those of the fields, and without one the public interface is not fully typed.
+_PYDANTIC = "if not TYPE_CHECKING:\n    __pydantic_config__ = {'use_attribute_docstrings': True}"
 # A field whose values are listed.
 _STRING = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 _LITERAL = re.compile(r"(    \w+: (?:[\w.]+\[)*(?:_t\.)?Literal\[)(.*)(\](?:\]| \| None)*(?: = None)?)")
@@ -157,9 +162,7 @@ def _unexpected(text: str, shape: Shape) -> str | None:
                     if isinstance(member, ast.AnnAssign) and isinstance(member.target, ast.Name)
                 )
                 if not all(
-                    isinstance(member, ast.AnnAssign)
-                    or _is_docstring(member)
-                    or ast.unparse(member) == _PYDANTIC.strip()
+                    isinstance(member, ast.AnnAssign) or _is_docstring(member) or ast.unparse(member) == _PYDANTIC
                     for member in body
                 ):
                     return f"wrote more than fields into {name}"

@@ -231,7 +231,7 @@ type id match case self cls object dataclass field Final property annotations co
 data errors e re Decimal NoneType custom_formats name_prefix data_keys is_dict x a__b mro items keys
 model_config PROTOCOL SCHEMA_ID PROTOCOLS print set len isinstance sorted tuple locals definitions
 properties description default required enum title typing const nullable
-str int float bool list dict Any Literal str_aliased int_aliased builtins
+str int float bool list dict Any Literal TYPE_CHECKING str_aliased int_aliased builtins
 """)
 
 

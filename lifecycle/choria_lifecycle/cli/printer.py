@@ -52,11 +52,11 @@ class OutputStream:
     """
 
     def __init__(self, stream: TextIO, name: str) -> None:
-        self.encoding = stream.encoding or "utf-8"
+        self.encoding: str = stream.encoding or "utf-8"
         self.lines_written = 0
         self.failure: OSError | None = None
         self.abandoned = False
-        self.terminal = stream.isatty()
+        self.terminal: Final = stream.isatty()
         self._stream = stream
         self._name = name
         try:
@@ -133,8 +133,8 @@ class Printer:
     """
 
     def __init__(self) -> None:
-        self.out = OutputStream(sys.stdout, "standard output")
-        self.err = OutputStream(sys.stderr, "standard error")
+        self.out: Final = OutputStream(sys.stdout, "standard output")
+        self.err: Final = OutputStream(sys.stderr, "standard error")
         self.reader_timeout: float | None = None
         self._changed = Condition()
         self._queue: deque[tuple[OutputStream, bytes]] = deque()

@@ -99,14 +99,14 @@ class _Program(click.Group):
             return super().invoke(ctx)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        self.epilog = f"{_EPILOG}\n{_describe_variables()}"
+        self.epilog: str | None = f"{_EPILOG}\n{_describe_variables()}"
         super().format_epilog(ctx, formatter)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(self.commands)  # not sorted
 
 
-program = _Program(
+program: Final = _Program(
     name="lifecycle",
     help="Publish, view, check and count Choria lifecycle events.",
     commands={name: click.Command(name, help=text) for name, text in COMMANDS.items()},

@@ -55,7 +55,7 @@ class Brokers:
     ) -> None:
         if importlib.util.find_spec("dns") is None:
             raise MissingExtra(f"finding brokers by {safe(names[0], 200)}", extra="choria")
-        self.failure = ""
+        self.failure: str = ""
         self._names = names
         self._resolver = resolver
         self._uniform = uniform

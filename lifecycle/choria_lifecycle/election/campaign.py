@@ -89,10 +89,10 @@ class Campaign:
         if not candidate.strip() or not candidate.isprintable() or len(candidate.encode()) > _NAME_BYTES:
             reason = f"use 1 to {_NAME_BYTES} bytes of printable text"
             raise OptionError(f"{quoted(candidate)} is not a valid candidate: {reason}", invalid=("candidate",))
-        self.campaigns = 0
-        self.wins = 0
-        self.losses = 0
-        self.reason = ""
+        self.campaigns: int = 0
+        self.wins: int = 0
+        self.losses: int = 0
+        self.reason: str = ""
         self._bucket = bucket
         self._election = election
         self._candidate = candidate

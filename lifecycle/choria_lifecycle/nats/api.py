@@ -46,7 +46,7 @@ class JetStreamError(Exception):
     def __init__(self, code: int, description: str) -> None:
         super().__init__(f"{safe(description, 200) or 'refused'} ({code})")
         self.code = code
-        self.enabled = code not in _NOT_ENABLED
+        self.enabled: Final = code not in _NOT_ENABLED
 
 
 class _Error(msgspec.Struct):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from nats import errors
 
@@ -49,15 +49,15 @@ class Connection:
 
     def __init__(self, settings: ConnectionSettings, timeout: float) -> None:
         self._brokers = Brokers(settings.srv) if settings.srv else None
-        self.client = Client(
+        self.client: Final = Client(
             lambda: tls_context(settings),
             require_tls=settings.tls,
             # Without TLS, credentials for a server on this machine must not go to servers elsewhere.
             gossip=settings.tls or not settings.local,
             find_brokers=self._find if self._brokers else None,
         )
-        self.permissions = PermissionWatcher(inbox_prefix(settings))
-        self.closing = False
+        self.permissions: Final = PermissionWatcher(inbox_prefix(settings))
+        self.closing: bool = False
         self._settings = settings
         self._timeout = timeout
         self._deadline = asyncio.get_running_loop().time() + timeout

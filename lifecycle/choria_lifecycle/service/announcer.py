@@ -96,9 +96,9 @@ class Announcer:
         limit: int,
         clock: Clock,
     ) -> None:
-        self.counters = AnnouncerCounters()
-        self.version = version
-        self.identity = ""
+        self.counters: Final = AnnouncerCounters()
+        self.version: str = version
+        self.identity: str = ""
         self._component = component
         self._find_identity = identity
         self._source = source

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from choria_lifecycle.events.event import EVENT_CONTRACTS, Event
 from choria_lifecycle.tally.labels import OTHER
@@ -45,14 +45,14 @@ class Component:
     __slots__ = ("event_counts", "expired", "name", "nodes", "processing_seconds", "shared", "sweep_seconds", "sweeps")
 
     def __init__(self, name: str, labels: Labels, node_counter: NodeCounter) -> None:
-        self.name = name
-        self.shared = name == OTHER
-        self.nodes = Nodes(labels, node_counter)
+        self.name: Final = name
+        self.shared: Final = name == OTHER
+        self.nodes: Final = Nodes(labels, node_counter)
         self.event_counts: dict[type[Event], int] = dict.fromkeys(EVENT_CONTRACTS, 0)
-        self.processing_seconds = 0.0
-        self.expired = 0
-        self.sweeps = 0
-        self.sweep_seconds = 0.0
+        self.processing_seconds: float = 0.0
+        self.expired: int = 0
+        self.sweeps: int = 0
+        self.sweep_seconds: float = 0.0
 
     @property
     def event_count(self) -> int:
@@ -97,7 +97,7 @@ class Components(dict[str, Component]):
     def __init__(self, labels: Labels) -> None:
         super().__init__()
         self._labels = labels
-        self.node_counter = NodeCounter()
+        self.node_counter: Final = NodeCounter()
 
     def __missing__(self, name: str) -> Component:
         name = self._labels.admit(self, self._labels.value(name), "components", OTHER)

@@ -95,7 +95,7 @@ class Tally:
     def __init__(
         self, middleware: Middleware, options: TallyOptions, notify: Callable[[str], None] = logger.info
     ) -> None:
-        self.recorder = Recorder(limits=options.limits, expiry=options.expiry, now=time.monotonic())
+        self.recorder: Final = Recorder(limits=options.limits, expiry=options.expiry, now=time.monotonic())
         self._middleware = middleware
         self._options = options
         self._started = time.time()

@@ -60,7 +60,7 @@ class Intake:
         stream: str,
         notify: Callable[[str], None],
     ) -> None:
-        self.reason = ""
+        self.reason: str = ""
         self._middleware = middleware
         self._recorder = recorder
         self._components = components or None

@@ -34,8 +34,8 @@ class Labels:
     __slots__ = ("hits", "limits")
 
     def __init__(self, limits: Limits) -> None:
-        self.limits = limits
-        self.hits = dict.fromkeys(LIMITS, 0)
+        self.limits: Final = limits
+        self.hits: Final = dict.fromkeys(LIMITS, 0)
 
     def value(self, text: str) -> str:
         """Return text with control characters and lone surrogates as U+FFFD, truncated to `Limits.label_bytes`.

@@ -35,7 +35,7 @@ class NodeCounter:
     __slots__ = ("nodes",)
 
     def __init__(self) -> None:
-        self.nodes = 0
+        self.nodes: int = 0
 
 
 class LastSeen(NamedTuple):

@@ -69,9 +69,9 @@ class Recorder:
     ) -> None:
         self.errors: dict[str, int] = {}
         self.last_event: float | None = None
-        self.history = History(now)
+        self.history: Final = History(now)
         self._labels = Labels(limits or Limits())
-        self.machines = MachineCounter(self._labels)
+        self.machines: Final = MachineCounter(self._labels)
         self._expiry = expiry
         self._clock = clock
         # Early enough that no replayed event is in a negative minute.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Final
 
 from choria_lifecycle.events.factories import startup
 from choria_lifecycle.middleware.memory import InMemoryTransport
@@ -30,7 +31,7 @@ class MemoryMiddleware(Middleware):
     """
 
     def __init__(self, announcements: Announcements | None = None) -> None:
-        self.announcements = announcements or Announcements()
+        self.announcements: Final = announcements or Announcements()
         super().__init__(_RecordingTransport(self.announcements))
 
 

@@ -45,7 +45,7 @@ class PartialDocument:
 
     def __init__(self, limit: int, on_oversized: Callable[[bytes], object]) -> None:
         self.limit = limit
-        self.size = 0
+        self.size: int = 0
         self._on_oversized = on_oversized
         self._pieces: list[bytes] = []
 

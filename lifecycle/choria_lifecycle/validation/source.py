@@ -66,8 +66,8 @@ class DocumentSource:
         limit: int = MAX_SIZE,
         segment: Segment | None = None,
     ) -> None:
-        self.position = 0
-        self.lines = 0
+        self.position: int = 0
+        self.lines: int = 0
         self._stream = stream
         self._segment = segment
         self._partial = PartialDocument(limit, on_oversized)

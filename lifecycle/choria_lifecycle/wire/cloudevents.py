@@ -110,7 +110,7 @@ class Header(msgspec.Struct):
         return None
 
 
-read_header = msgspec.json.Decoder(Header).decode
+read_header: Final = msgspec.json.Decoder(Header).decode
 """Decode the header of a document and ignore the rest; raises the errors of msgspec."""
 
 

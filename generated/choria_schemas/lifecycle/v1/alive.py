@@ -4,14 +4,15 @@
 """The contract io.choria.lifecycle.v1.alive."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Alive:
     """A Choria component is still running; servers send this heartbeat every 30 minutes, hourly before 0.29."""
 
-    __pydantic_config__ = {'use_attribute_docstrings': True}
+    if not TYPE_CHECKING:
+        __pydantic_config__ = {'use_attribute_docstrings': True}
 
     protocol: Literal['choria:lifecycle:alive:1', 'io.choria.lifecycle.v1.alive']
     """The protocol that identifies the event type."""

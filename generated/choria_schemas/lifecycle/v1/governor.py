@@ -4,14 +4,15 @@
 """The contract io.choria.lifecycle.v1.governor."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Governor:
     """A slot of a governor, which limits concurrency, was acquired, released, revoked, or not acquired in time."""
 
-    __pydantic_config__ = {'use_attribute_docstrings': True}
+    if not TYPE_CHECKING:
+        __pydantic_config__ = {'use_attribute_docstrings': True}
 
     protocol: Literal['choria:lifecycle:governor:1', 'io.choria.lifecycle.v1.governor']
     """The protocol that identifies the event type."""

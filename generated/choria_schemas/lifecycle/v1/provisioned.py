@@ -4,14 +4,15 @@
 """The contract io.choria.lifecycle.v1.provisioned."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Provisioned:
     """A node has been provisioned and is about to restart with its new configuration."""
 
-    __pydantic_config__ = {'use_attribute_docstrings': True}
+    if not TYPE_CHECKING:
+        __pydantic_config__ = {'use_attribute_docstrings': True}
 
     protocol: Literal['choria:lifecycle:provisioned:1', 'io.choria.lifecycle.v1.provisioned']
     """The protocol that identifies the event type."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from choria_lifecycle.config.choria.keys import KEYS, is_plugin_key, known_keys, suggest_key
 from choria_lifecycle.config.choria.syntax import IgnoredLine, convert, read_lines
@@ -84,7 +84,7 @@ class ConfigReader:
 
     def __init__(self, home: str) -> None:
         self.files: list[Path] = []
-        self.values = {key.name: Value(key.default, DEFAULT) for key in KEYS.values()}
+        self.values: Final = {key.name: Value(key.default, DEFAULT) for key in KEYS.values()}
         self.raw: dict[str, Value] = {}
         self.problems: list[Problem] = []
         self._home = home

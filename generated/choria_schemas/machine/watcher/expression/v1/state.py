@@ -4,14 +4,15 @@
 """The contract io.choria.machine.watcher.expression.v1.state."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExpressionState:
     """The result of the last evaluation by an autonomous agent's expression watcher."""
 
-    __pydantic_config__ = {'use_attribute_docstrings': True}
+    if not TYPE_CHECKING:
+        __pydantic_config__ = {'use_attribute_docstrings': True}
 
     protocol: Literal['io.choria.machine.watcher.expression.v1.state']
     """The protocol that identifies the event type."""

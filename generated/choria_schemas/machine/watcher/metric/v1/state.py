@@ -4,14 +4,15 @@
 """The contract io.choria.machine.watcher.metric.v1.state."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Metrics:
     """Metrics as a metric watcher collected them."""
 
-    __pydantic_config__ = {'use_attribute_docstrings': True}
+    if not TYPE_CHECKING:
+        __pydantic_config__ = {'use_attribute_docstrings': True}
 
     labels: dict[str, str] | None
     """The labels of all metrics; None if the command printed null."""
@@ -25,7 +26,8 @@ class Metrics:
 class MetricState:
     """The last metrics collected by an autonomous agent's metric watcher."""
 
-    __pydantic_config__ = {'use_attribute_docstrings': True}
+    if not TYPE_CHECKING:
+        __pydantic_config__ = {'use_attribute_docstrings': True}
 
     protocol: Literal['io.choria.machine.watcher.metric.v1.state']
     """The protocol that identifies the event type."""

@@ -4,14 +4,15 @@
 """The contract io.choria.machine.watcher.nagios.v1.state."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Perfdata:
     """One performance value that the plugin reported."""
 
-    __pydantic_config__ = {'use_attribute_docstrings': True}
+    if not TYPE_CHECKING:
+        __pydantic_config__ = {'use_attribute_docstrings': True}
 
     label: str
     """The name of the measurement."""
@@ -25,7 +26,8 @@ class Perfdata:
 class History:
     """One of the most recent checks."""
 
-    __pydantic_config__ = {'use_attribute_docstrings': True}
+    if not TYPE_CHECKING:
+        __pydantic_config__ = {'use_attribute_docstrings': True}
 
     execute: str
     """When the check ran, as an RFC 3339 timestamp."""
@@ -39,7 +41,8 @@ class History:
 class NagiosState:
     """The result of the last Nagios plugin run by an autonomous agent's nagios watcher."""
 
-    __pydantic_config__ = {'use_attribute_docstrings': True}
+    if not TYPE_CHECKING:
+        __pydantic_config__ = {'use_attribute_docstrings': True}
 
     protocol: Literal['io.choria.machine.watcher.nagios.v1.state']
     """The protocol that identifies the event type."""

@@ -4,14 +4,15 @@
 """The contract io.choria.machine.watcher.schedule.v1.state."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScheduleState:
     """The state of the schedule of an autonomous agent's schedule watcher."""
 
-    __pydantic_config__ = {'use_attribute_docstrings': True}
+    if not TYPE_CHECKING:
+        __pydantic_config__ = {'use_attribute_docstrings': True}
 
     protocol: Literal['io.choria.machine.watcher.schedule.v1.state']
     """The protocol that identifies the event type."""
