@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from choria_lifecycle import testing
+    from choria_lifecycle.config.node import identity
     from choria_lifecycle.connection import connect, publish_once
     from choria_lifecycle.errors import (
         AddressInUse,
@@ -48,6 +49,7 @@ else:
 
     _MODULES = {
         "wire.codec": ("encode", "parse"),
+        "config.node": ("identity",),
         "connection": ("connect", "publish_once"),
         "wire.cloudevents": ("Format", "detect_format"),
         "errors": (
@@ -126,6 +128,7 @@ __all__ = [
     "event_time",
     "event_type",
     "governor",
+    "identity",
     "new",
     "parse",
     "provisioned",

@@ -19,7 +19,7 @@ PROMISED = frozenset(
     startup shutdown provisioned alive upgraded governor new EVENT_TYPES event_type subject describe event_time Format
     detect_format encode parse validate connect publish_once Event Delivery Finding Middleware InMemoryTransport
     __version__ LifecycleError InvalidEvent UnknownProtocol OptionError ConfigError ConnectionFailed NotAuthorised
-    DeliveryFailed NoStream MissingExtra AddressInUse Service codec testing
+    DeliveryFailed NoStream MissingExtra AddressInUse Service codec testing identity
     """.split()  # noqa: SIM905 - a column of quotes would hide the names
 )
 

@@ -169,10 +169,11 @@ class ConnectionArguments:
 
     def identity(self) -> str:
         """Return this node's identity from Choria's configuration, or as Choria derives it."""
-        from choria_lifecycle.config.resolve import choria_configuration, identity
+        from choria_lifecycle.config.node import configured_identity
+        from choria_lifecycle.config.resolve import choria_configuration
 
         servers, config = self.given["servers"] or None, self.given["config"]
-        return identity(choria_configuration(servers, config=config, environ=os.environ))
+        return configured_identity(choria_configuration(servers, config=config, environ=os.environ))
 
 
 MENTIONS: Final = {

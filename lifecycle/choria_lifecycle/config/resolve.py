@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.config.settings import ConnectionOptions
     from choria_lifecycle.config.table import SettingSpec
 
-__all__ = ["FALLBACK", "choria_configuration", "identity", "resolve"]
+__all__ = ["FALLBACK", "choria_configuration", "resolve"]
 
 FALLBACK = "nats://puppet:4222"
 """The broker that a Choria client tries if neither its configuration nor DNS names one."""
@@ -146,17 +146,6 @@ def resolve(
     settings = replace(settings, tls=(settings.tls or wanted) if tls is None else tls)
     settings.check(no_tls=tls is False)
     return settings
-
-
-def identity(configuration: Configuration | None, machine: Machine | None = None) -> str:
-    """Return this node's identity from Choria's configuration, else as Choria derives it, which may take seconds.
-
-    Args:
-        configuration: the result of `choria_configuration`.
-        machine: this machine's names and tools.
-    """
-    given = configuration.get("identity") if configuration is not None else None
-    return str(given or (machine or Machine()).identity)
 
 
 def _choria_settings(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from choria_lifecycle.config.choria.machine import Machine
-from choria_lifecycle.config.resolve import choria_configuration, identity
-from choria_lifecycle.config.table import URL_VARIABLE
+from choria_lifecycle.config.node import identity
 from choria_lifecycle.errors import ConfigError, OptionError
 from choria_lifecycle.support.text import quoted
 
@@ -66,15 +64,8 @@ def _may_contain(distribution: metadata.Distribution) -> bool:
 
 
 def local_identity(config: str | PathLike[str] | None, environ: Mapping[str, str] | None) -> str:
-    """Return this node's identity as Choria derives it; may take seconds.
-
-    Args:
-        config: a Choria configuration file; by default, the one that Choria's tools would find.
-        environ: the environment variables; by default, `os.environ`.
-    """
-    environ = dict(os.environ if environ is None else environ)
-    environ.pop(URL_VARIABLE, None)  # a node's name must not depend on where its services connect
+    """Return `identity(config, environ=environ)`, or the machine's if the configuration cannot be read."""
     try:
-        return identity(choria_configuration(config=config, environ=environ))
+        return identity(config, environ=environ)
     except ConfigError:  # connecting reports it
         return Machine().identity

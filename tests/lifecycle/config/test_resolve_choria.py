@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from choria_lifecycle.config.choria.configuration import read_configuration
-from choria_lifecycle.config.resolve import choria_configuration, identity, resolve
+from choria_lifecycle.config.node import configured_identity
+from choria_lifecycle.config.resolve import choria_configuration, resolve
 from choria_lifecycle.config.settings import ConnectionSettings, Verify
 from choria_lifecycle.errors import ConfigError
 from choria_lifecycle.nats.tls import tls_context
@@ -444,7 +445,7 @@ def test_a_file_makes_a_client(root: Path) -> None:
     found = in_force(root)
     assert found is not None
     assert found.initial == file
-    assert identity(found, make_machine()) == "n5"
+    assert configured_identity(found, make_machine()) == "n5"
 
 
 def test_naming_servers_means_plain_nats(root: Path) -> None:
@@ -482,13 +483,13 @@ def test_a_project_file_alone_does_not_make_a_client(root: Path, caplog: pytest.
     client(root)
     found = in_force(root)
     assert found is not None
-    assert identity(found, make_machine()) == "n6"
+    assert configured_identity(found, make_machine()) == "n6"
 
 
 def test_identity_is_derived_without_one(root: Path) -> None:
-    assert identity(None, make_machine()) == "n1.example.net"
+    assert configured_identity(None, make_machine()) == "n1.example.net"
     client(root, "loglevel = warn\n")
-    assert identity(in_force(root), make_machine()) == "n1.example.net"
+    assert configured_identity(in_force(root), make_machine()) == "n1.example.net"
 
 
 def test_settings_show_no_secret(configured: Callable[..., Configuration]) -> None:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from choria_lifecycle.config import node
 from choria_lifecycle.config.choria.machine import Machine
 from choria_lifecycle.errors import OptionError
 from choria_lifecycle.service import defaults
 from choria_lifecycle.service.defaults import local_identity, version_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 MODULE = "from choria_lifecycle import Service\n\ndef service(*a, **o):\n    return Service('billing', *a, **o)\n"
@@ -125,57 +126,11 @@ def test_a_program_run_as_a_module_or_by_its_path(site: Path) -> None:
         assert (ran.stdout.startswith(output), ran.stderr) == (True, ""), ran.stdout
 
 
-@pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Sets this machine's host name, and the names from DNS and facter."""
-
-    def set_names(host: str, dns: str = "", fqdn: str = "") -> None:
-        machine = Machine(hostname=lambda: host, reverse_dns=lambda _: dns, facter=lambda _: fqdn)
-        for module in (defaults, importlib.import_module("choria_lifecycle.config.resolve")):
-            monkeypatch.setattr(module, "Machine", lambda: machine)
-
-    return set_names
-
-
-@pytest.mark.parametrize(
-    ("names", "identity"),
-    [
-        (("n1.example.net", "other.example.net", "third.example.net"), "n1.example.net"),
-        (("n1.local", "n1.example.net.", "third.example.net"), "n1.example.net"),
-        (("n1", "localhost", "n1.example.net"), "n1.example.net"),
-        (("n1", "", ""), "n1"),
-    ],
-)
-@pytest.mark.usefixtures("no_choria")
-def test_the_identity_is_derived_as_by_choria(
-    machine: Callable[..., None], names: tuple[str, str, str], identity: str
-) -> None:
-    machine(*names)
-    assert local_identity(None, {"NATS_URL": "nats://127.0.0.1:4222"}) == identity
-
-
-@pytest.fixture
-def no_choria(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def test_an_identity_in_the_configuration_takes_precedence(tmp_path: Path, machine: Callable[..., None]) -> None:
-    machine("n1.example.net")
+def test_the_identity_of_a_service_is_this_nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(hostname=lambda: "n1.example.net")
+    for module in (defaults, node):
+        monkeypatch.setattr(module, "Machine", lambda: machine)
     file = tmp_path / "client.conf"
+    assert local_identity(file, {}) == "n1.example.net"  # the file is missing, which connecting reports
     file.write_text("identity = n9.example.net\n")
     assert local_identity(file, {}) == "n9.example.net"
-    file.write_text("collectives = mcollective\n")
-    assert local_identity(str(file), {}) == "n1.example.net"
-
-
-def test_the_identity_does_not_depend_on_the_servers(tmp_path: Path, machine: Callable[..., None]) -> None:
-    machine("n1.example.net")
-    file = tmp_path / ".choriarc"
-    file.write_text("identity = n9.example.net\n")
-    for environ in ({}, {"NATS_URL": "nats://127.0.0.1:4222"}):
-        assert local_identity(None, {"HOME": str(tmp_path), **environ}) == "n9.example.net"
-
-
-def test_a_missing_configuration_does_not_fail_the_identity(tmp_path: Path, machine: Callable[..., None]) -> None:
-    machine("n1.example.net")
-    assert local_identity(tmp_path / "missing.conf", {}) == "n1.example.net"
