@@ -220,11 +220,25 @@ def _value_test(usual: Usual) -> _ValueTest | None:
         case Usual.KEYS | Usual.SPELLING | Usual.SUBJECT:
             return None
         case Usual.COMPONENT:
-            return _ValueTest("component", lambda event, _: _is_known_token(event.component))
+            return _ValueTest("component", _has_known_token)
         case Usual.ID:
-            return _ValueTest("id", lambda event, _: event.id.encode().translate(_MASK_HEX) == _MASKED_UUID)
+            return _ValueTest("id", _has_uuid)
         case Usual.TIMESTAMP:
-            return _ValueTest("timestamp", lambda event, latest: EARLIEST <= event.timestamp <= latest)
+            return _ValueTest("timestamp", _has_likely_time)
+
+
+def _has_known_token(event: Any, latest: float) -> bool:  # noqa: ARG001 - the signature of tests
+    return _is_known_token(event.component)
+
+
+def _has_uuid(event: Any, latest: float) -> bool:  # noqa: ARG001
+    is_uuid: bool = event.id.encode().translate(_MASK_HEX) == _MASKED_UUID
+    return is_uuid
+
+
+def _has_likely_time(event: Any, latest: float) -> bool:
+    is_likely: bool = EARLIEST <= event.timestamp <= latest
+    return is_likely
 
 
 def _all_of(tests: tuple[UsualTest, ...]) -> UsualTest:
