@@ -142,6 +142,12 @@ lifecycle.startupp  # misspelt
 lifecycle.codec.decoded  # misspelt
 lifecycle.testing.FakeClok  # misspelt
 choria_lifecycle.testing.anouncing  # misspelt
+lifecycle.new("strtup")  # misspelt
+
+
+async def receive(middleware: lifecycle.Middleware) -> None:
+    middleware.events("starup")  # misspelt
+    middleware.deliveries(type=["alive", "starup"])  # misspelt
 """
 RIGHT = """
 from typing import assert_type
@@ -164,6 +170,7 @@ assert_type(lifecycle.codec.parse(b"{}"), lifecycle.Event)
 transition = lifecycle.codec.decode(b"{}")
 if isinstance(transition, Transition):
     assert_type(transition.machine, str)
+lifecycle.new("governor", identity="n1", component="a", governor="b", event_type="exit")
 assert_type(lifecycle.testing.FakeClock().now(), float)
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.cli.printer import Printer
     from choria_lifecycle.cli.signals import Signals
+    from choria_lifecycle.events.event import EventType
     from choria_lifecycle.middleware.delivery import Delivery
     from choria_lifecycle.middleware.subscription import Deliveries
 
@@ -168,7 +169,7 @@ class Screen:
 def command(
     ctx: click.Context,
     components: tuple[str, ...],
-    types: tuple[str, ...],
+    types: tuple[EventType, ...],
     identities: tuple[str, ...],
     output: str,
     count: int | None,
@@ -250,7 +251,7 @@ def _unreadable(name: str, error: OSError) -> Failure:
 async def _show_live(
     screen: Screen,
     connection: ConnectionArguments,
-    types: tuple[str, ...],
+    types: tuple[EventType, ...],
     components: tuple[str, ...],
     count: int | None,
     seconds: float | None,

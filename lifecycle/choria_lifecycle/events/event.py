@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 from choria_lifecycle.errors import InvalidEvent
 from choria_lifecycle.support.text import quoted
@@ -37,13 +37,13 @@ EVENT_CONTRACTS: Final[Mapping[type[Any], Contract]] = {
 }
 """The contracts of lifecycle events by class, sorted by version and type."""
 
-TYPE_NAMES: Final[Mapping[type, str]] = {
-    cls: contract.protocol.rpartition(".")[2] for cls, contract in EVENT_CONTRACTS.items()
+TYPE_NAMES: Final[Mapping[type, EventType]] = {
+    cls: cast("EventType", contract.protocol.rpartition(".")[2]) for cls, contract in EVENT_CONTRACTS.items()
 }
 """The name of the event type of each class."""
 
 
-def event_type(event: Event) -> str:
+def event_type(event: Event) -> EventType:
     """Return the name of the event's type, for example `startup`; it is one token of the subject.
 
     Raises:
@@ -52,7 +52,7 @@ def event_type(event: Event) -> str:
     return type_name(type(event))
 
 
-def type_name(cls: type) -> str:
+def type_name(cls: type) -> EventType:
     """Return the name of the event type of a class; raises TypeError for other classes."""
     try:
         return TYPE_NAMES[cls]

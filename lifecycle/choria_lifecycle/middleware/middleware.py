@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from choria_lifecycle.errors import OptionError
-from choria_lifecycle.events.event import Event
+from choria_lifecycle.events.event import Event, EventType
 from choria_lifecycle.events.subjects import subject as subject_of
 from choria_lifecycle.middleware.bucket import Bucket
 from choria_lifecycle.middleware.selection import Selection, parse_since
@@ -109,7 +109,7 @@ class Middleware:
 
     def events(
         self,
-        type: str | Iterable[str] | None = None,  # noqa: A002 - the name users know
+        type: EventType | Iterable[EventType] | None = None,  # noqa: A002 - the name users know
         component: str | Iterable[str] | None = None,
         queue: str = "",
         *,
@@ -145,7 +145,7 @@ class Middleware:
     def deliveries(
         self,
         subject: str | None = None,
-        type: str | Iterable[str] | None = None,  # noqa: A002
+        type: EventType | Iterable[EventType] | None = None,  # noqa: A002
         component: str | Iterable[str] | None = None,
         queue: str = "",
         *,

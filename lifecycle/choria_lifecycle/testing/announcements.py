@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import Final, get_args
 
 from choria_lifecycle.events.description import describe
-from choria_lifecycle.events.event import EVENT_TYPES, Event, event_type
+from choria_lifecycle.events.event import EVENT_TYPES, Event, EventType, event_type
 from choria_lifecycle.support.text import quoted
 from choria_lifecycle.testing.fake_clock import FakeClock
 
@@ -40,7 +40,7 @@ class Announcements:
         self._changed = threading.Condition()
         self._listeners: list[Callable[[], None]] = []
 
-    def of(self, type: str | None = None, **fields: object) -> list[Event]:  # noqa: A002 - the name users know
+    def of(self, type: EventType | None = None, **fields: object) -> list[Event]:  # noqa: A002 - the name users know
         """Return the events of a type and with these fields; by default, all.
 
         Raises:
@@ -54,7 +54,7 @@ class Announcements:
             events = list(self._events)
         return [event for event in events if _matches(event, type, fields)]
 
-    def types(self, **fields: object) -> list[str]:
+    def types(self, **fields: object) -> list[EventType]:
         """Return the types of the events with these fields, as in `["startup", "shutdown"]`; by default, of all."""
         return [event_type(event) for event in self.of(None, **fields)]
 
@@ -71,7 +71,7 @@ class Announcements:
             for wake in self._listeners:
                 wake()
 
-    def wait(self, type: str, *, count: int = 1, timeout: float = 5.0, **fields: object) -> Event:  # noqa: A002
+    def wait(self, type: EventType, *, count: int = 1, timeout: float = 5.0, **fields: object) -> Event:  # noqa: A002
         """Block until an event is announced, and return it; an event recorded earlier counts.
 
         This blocks a running event loop too: use `wait_async` in asynchronous code.
@@ -93,7 +93,7 @@ class Announcements:
 
     async def wait_async(
         self,
-        type: str,  # noqa: A002
+        type: EventType,  # noqa: A002
         *,
         count: int = 1,
         timeout: float = 5.0,
@@ -120,7 +120,7 @@ class Announcements:
                 self._listeners.remove(wake)
         return self._take(type, fields, count, timeout)
 
-    def assert_types(self, *types: str, **fields: object) -> None:
+    def assert_types(self, *types: EventType, **fields: object) -> None:
         """Fail unless exactly events of these types were announced, in this order.
 
         Args:
@@ -145,7 +145,7 @@ class Announcements:
         before = [f"({len(events) - _MAX_SHOWN} earlier ones)"] if len(events) > _MAX_SHOWN else []
         return "\n  ".join(["announced so far:", *before, *map(describe, events[-_MAX_SHOWN:])])
 
-    def _take(self, type: str, fields: dict[str, object], count: int, timeout: float) -> Event:  # noqa: A002
+    def _take(self, type: EventType, fields: dict[str, object], count: int, timeout: float) -> Event:  # noqa: A002
         __tracebackhide__ = True
         if count < 1:
             raise ValueError(f"count must be 1 or more, not {count}")

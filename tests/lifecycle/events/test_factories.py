@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import time
+import typing
 import uuid
 from typing import Any
 
+import pydantic
 import pytest
 
 import choria_lifecycle as lifecycle
@@ -62,3 +65,25 @@ def test_new_lists_the_types_when_the_type_is_unknown(name: Any) -> None:
         OptionError, match="type must be one of alive, governor, provisioned, shutdown, startup, upgraded, not "
     ):
         lifecycle.new(name, **BASE)
+
+
+@every_type
+def test_the_signature_has_the_fields_of_the_class_and_their_types(name: str) -> None:
+    factory = getattr(lifecycle, name)
+    cls = CLASSES[name]
+    signature = inspect.signature(factory)
+    types = {field.name: field.type for field in dataclasses.fields(cls) if field.name != "protocol"}
+    assert signature.parameters.keys() == types.keys()
+    assert signature.return_annotation is cls
+    assert typing.get_type_hints(factory)["return"] is cls
+    for parameter in signature.parameters.values():
+        expected = types[parameter.name]
+        assert parameter.kind is parameter.KEYWORD_ONLY
+        if parameter.name in OPTIONS[name]:
+            assert (parameter.default, parameter.annotation) == (parameter.empty, expected)
+        else:
+            assert parameter.default in (None, 0)
+            assert parameter.annotation == expected | None
+    with pytest.raises(TypeError, match=rf"^{name}\(\) takes keyword arguments only$"):
+        factory("n1")
+    assert pydantic.validate_call(factory)(**OPTIONS[name], timestamp="5").timestamp == 5
