@@ -13,8 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from choria_schemas.registry import CONTRACTS
+from tests.bed.samples import ALL_CONTRACTS, every_contract, example
 
 EXAMPLES = int(os.environ.get("LIFECYCLE_EXAMPLES", "300"))
+
+
+def enumerated(schema):
+    """Return the texts that a schema enumerates, in nested objects too."""
+    found = {value for value in schema.get("enum", ()) if isinstance(value, str)}
+    nested = [inner for inner in schema.values() if isinstance(inner, dict)]
+    return found.union(*map(enumerated, nested))
+
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 SCALARS = st.one_of(
@@ -24,9 +33,7 @@ SCALARS = st.one_of(
     st.sampled_from([0, 1, -1, 3, 4, 5, 6, 2**63, 2**64, 10**30, 1.0, 0.0, -0.0, 1e3, 5.0, 5.5]),
     st.floats(allow_nan=False, allow_infinity=False),
     TEXT,
-    st.sampled_from(
-        ["", "OK", "NOTCHECKED", "exec", "file", "schedule", "nagios", "on", "enter", "timeouts", "s", *CONTRACTS]
-    ),
+    st.sampled_from(sorted({"", "s", *CONTRACTS}.union(*(enumerated(each.schema()) for each in ALL_CONTRACTS)))),
 )
 ANYTHING = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3), max_leaves=6
@@ -96,6 +103,7 @@ def verdicts(contract, document):
     return oracle(contract).is_valid(document), not contract.violations(document), typed
 
 
+@every_contract
 def test_all_verdicts_agree(contract):
     schema = contract.schema()
 
@@ -111,12 +119,15 @@ def test_all_verdicts_agree(contract):
 
 
 def mutations(schema, document):
-    """Yield the document with each field removed, null, or of another type."""
+    """Yield the document with each field removed, null, or of another type, and the same for nested objects."""
     unexpected = [None, True, False, 0, -1, 6, 1.0, 1.5, 2**64, "", "x", [], {}, [None], [{}], {"a": 1}, {"a": "b"}]
     for name in [*schema["properties"], "unknown"]:
         yield {key: value for key, value in document.items() if key != name}
         for value in unexpected:
             yield document | {name: value}
+    for name, member in schema["properties"].items():
+        if "properties" in member and isinstance(document.get(name), dict):
+            yield from (document | {name: inner} for inner in mutations(member, document[name]))
 
 
 def test_all_verdicts_agree_if_one_field_is_wrong(contract, document):
@@ -127,6 +138,12 @@ def test_all_verdicts_agree_if_one_field_is_wrong(contract, document):
         assert typed is expected or (typed and contract.bounds != ()), mutation
         valid += expected
     assert valid > 0
+
+
+@every_contract
+def test_bounds_mark_what_types_do_not_enforce(contract):
+    found = {verdicts(contract, each) for each in mutations(contract.schema(), example(contract.protocol))}
+    assert ((False, False, True) in found) == (contract.bounds != ())
 
 
 def test_violations_have_the_location_that_the_oracle_reports(contract, document):
