@@ -4,34 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from choria_schemas.lifecycle.v1 import Alive, Governor, Provisioned, Shutdown, Startup, Upgraded
 from choria_schemas.machine.v1 import Transition
 from choria_schemas.machine.watcher.exec.v1 import ExecState
+from tests.bed.samples import LIFECYCLE, example
 
 if TYPE_CHECKING:
     from choria_lifecycle.events.event import Event
 
-TYPES = {
-    "alive": Alive,
-    "startup": Startup,
-    "shutdown": Shutdown,
-    "provisioned": Provisioned,
-    "upgraded": Upgraded,
-    "governor": Governor,
-}
-_MORE = {
-    "alive": ("version",),
-    "startup": ("version",),
-    "upgraded": ("version", "new_version"),
-    "governor": ("governor", "sequence", "event_type"),
-}
-
 
 def event(kind: str, identity: str = "n1", version: str = "1.0", component: str = "server", **fields: object) -> Event:
-    values = {"version": version, "new_version": "2.0", "governor": "PUPPET", "sequence": 1, "event_type": "enter"}
-    more = {name: (values | fields)[name] for name in _MORE.get(kind, ())}
-    protocol = f"io.choria.lifecycle.v1.{kind}"
-    made: Event = TYPES[kind](protocol=protocol, id="id", identity=identity, component=component, timestamp=1, **more)
+    contract = LIFECYCLE[kind]
+    values = example(contract.protocol) | {"id": "id", "identity": identity, "component": component, "timestamp": 1}
+    values |= {name: value for name, value in {"version": version, **fields}.items() if name in values}
+    made: Event = contract.cls(**values)
     return made
 
 

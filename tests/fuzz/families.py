@@ -6,58 +6,13 @@ import base64
 import json
 from dataclasses import dataclass
 
-__all__ = ["ENVELOPE", "FAMILIES", "STARTUP", "Family"]
+from tests.bed.samples import ENVELOPE, STARTUP, example
 
-STARTUP: dict[str, object] = {
-    "protocol": "io.choria.lifecycle.v1.startup",
-    "id": "afde5918-768b-4db1-8615-34f204b5f362",
-    "identity": "n1.example.net",
-    "component": "server",
-    "timestamp": 1795336436,
-    "version": "0.30.2",
-}
-ENVELOPE: dict[str, object] = {
-    "specversion": "1.0",
-    "id": "0e6e1b2f-5a35-4a29-a437-0e83b1d9c2ae",
-    "source": "io.choria.lifecycle",
-    "type": "io.choria.lifecycle.v1.startup",
-    "subject": "n1.example.net",
-    "datacontenttype": "application/json",
-    "time": "2026-11-22T08:33:56Z",
-    "data": STARTUP,
-}
-NAGIOS: dict[str, object] = {
-    "protocol": "io.choria.machine.watcher.nagios.v1.state",
-    "identity": "n1.example.net",
-    "id": "3901412f-0000-4000-8000-000000000000",
-    "version": "1.0.0",
-    "timestamp": 1795336436,
-    "type": "nagios",
-    "machine": "mailq",
-    "name": "check",
-    "plugin": "check_mailq -w 1",
-    "status": "OK",
-    "status_code": 0,
-    "output": "OK: 0 in the queue",
-    "check_time": 1795336436,
-    "perfdata": [{"label": "queue", "value": 0, "unit": "c"}],
-    "runtime": 0.25,
-    "annotations": {},
-}
+__all__ = ["FAMILIES", "Family"]
 
-_AGENT = {name: NAGIOS[name] for name in ("identity", "id", "version", "timestamp", "machine", "name")}
-METRIC: dict[str, object] = _AGENT | {
-    "protocol": "io.choria.machine.watcher.metric.v1.state",
-    "type": "metric",
-    "metrics": {"labels": {}, "metrics": {"queue": 7}, "time": 1795336436},
-}
-MACHINES: dict[str, object] = _AGENT | {
-    "protocol": "io.choria.machine.watcher.machines.v1.state",
-    "type": "machines",
-    "machines": ["mailq"],
-    "previous_outcome": "updated",
-    "previous_run_time": 1387005527,
-}
+NAGIOS, METRIC, MACHINES = (
+    example(f"io.choria.machine.watcher.{name}.v1.state") for name in ("nagios", "metric", "machines")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,8 @@ from choria_lifecycle.wire import codec
 from choria_schemas.registry import CONTRACTS
 from tests.bed import strategies
 from tests.bed.paths import DATA
-from tests.fuzz.families import ENVELOPE, FAMILIES, STARTUP
+from tests.bed.samples import ENVELOPE, POSITIVE, STARTUP
+from tests.fuzz.families import FAMILIES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,7 @@ def _written(raw: bytes) -> list[bytes]:
 
 
 _PROTOCOLS = sorted({contract.protocol for contract in CONTRACTS.values()})
-_SEEDS = [path.read_bytes() for path in corpus()] + [family.of(600) for family in FAMILIES.values()]
+_SEEDS = [path.read_bytes() for path in (*corpus(), *POSITIVE)] + [family.of(600) for family in FAMILIES.values()]
 # Go's layout, for which the library has quick paths.
 _WRITTEN = list(dict.fromkeys(raw for known in _SEEDS for raw in _written(known)))
 _NAMES = ["protocol", *ENVELOPE, "data_base64", "dataschema", "identity", "timestamp", "version", ""]

@@ -32,8 +32,8 @@ from choria_lifecycle.view.viewer import Style, View, ViewFormat
 from choria_lifecycle.wire import codec
 from choria_lifecycle.wire.cloudevents import is_time
 from choria_lifecycle.wire.jsontext import MAX_SIZE
-from choria_schemas.lifecycle.v1 import Governor, Startup
 from tests.bed import oracle
+from tests.bed.samples import LIFECYCLE, OPTIONS
 from tests.fuzz import inputs
 
 if TYPE_CHECKING:
@@ -278,14 +278,15 @@ def _sorted(said: list[Any]) -> list[tuple[int, str]]:
 def subject(raw: bytes) -> Iterator[None]:
     """Options become an event that others can read and a subject of valid tokens, or raise a single OptionError."""
     text, value = _text(raw), _value(raw)
-    attempts = [{name: option} for name in _OPTIONS for option in (text, value)]
-    attempts += [{text: value}] if text != "type" else []  # the name of a parameter, which Python itself refuses
     made, refused, found = [], [check_component(text) or ""], []
-    for options in (*attempts, *(_OPTIONS | attempt for attempt in attempts)):
-        try:
-            made.append(lifecycle.new("governor", **options))
-        except lifecycle.OptionError as error:
-            refused.append(str(error))
+    for kind, valid in OPTIONS.items():
+        attempts = [{name: option} for name in (*valid, "sequence") for option in (text, value)]
+        attempts += [{text: value}] if text != "type" else []  # the name of a parameter, which Python itself refuses
+        for options in (*attempts, *(valid | attempt for attempt in attempts)):
+            try:
+                made.append(lifecycle.new(kind, **options))  # type: ignore[arg-type]
+            except lifecycle.OptionError as error:
+                refused.append(str(error))
     for event in (*made, *_events_of(text)):
         try:
             found.append(subjects.subject(event))
@@ -324,15 +325,6 @@ def envelope(raw: bytes) -> Iterator[None]:
         assert wrapped == (form is lifecycle.Format.CLOUDEVENTS), f"the format of a valid document is {form}"
 
 
-_OPTIONS: dict[str, Any] = {
-    "identity": "n1.example.net",
-    "component": "server",
-    "governor": "PUPPET",
-    "event_type": "enter",
-    "sequence": 1,
-}
-
-
 def _text(raw: bytes) -> str:
     """Decode bytes as text; bytes that are not UTF-8 become lone surrogates, which Python strings may hold too."""
     return raw.decode(errors="surrogateescape")
@@ -357,11 +349,7 @@ def _delivered(raw: bytes) -> Delivery:
 def _events_of(text: str) -> list[Any]:
     """Return events that no document could contain: constructors check nothing."""
 
-    def make(cls: type[Governor | Startup]) -> Any:
-        fields: dict[str, Any] = {field.name: text for field in dataclasses.fields(cls)}
-        return cls(**fields)
-
-    return [make(cls) for cls in (Governor, Startup)]
+    return [each.cls(**dict.fromkeys(each.schema()["properties"], text)) for each in LIFECYCLE.values()]
 
 
 def _is_plain(*texts: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.config.choria import machine
+from tests.bed.samples import BASE, OPTIONS, every_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,18 +15,14 @@ if TYPE_CHECKING:
     from click.testing import Result
 
 COMMON = ["--identity", "n1.example.net", "--component", "backup", "--id", "abc", "--timestamp", 1795348800]
-OPTIONS_OF_TYPE = {
-    "startup": ["--version", "1"],
-    "alive": ["--version", "1"],
-    "upgraded": ["--version", "1", "--new-version", "2"],
-    "governor": ["--governor", "NIGHTLY", "--event-type", "enter", "--sequence", 3],
-}
 
 
 @pytest.mark.parametrize("form", lifecycle.Format)
-@pytest.mark.parametrize("name", lifecycle.EVENT_TYPES)
+@every_type
 def test_dry_run_prints_subject_and_payload(name: str, form: lifecycle.Format, run: Callable[..., Result]) -> None:
-    result = run("emit", name, *COMMON, "--dry-run", *OPTIONS_OF_TYPE.get(name, []), "--format", form)
+    own = {option: value for option, value in OPTIONS[name].items() if option not in BASE}
+    flags = [argument for option, value in own.items() for argument in (f"--{option.replace('_', '-')}", value)]
+    result = run("emit", name, *COMMON, "--dry-run", *flags, "--format", form)
     assert (result.exit_code, result.stderr) == (0, "")
     subject, payload = result.stdout.splitlines()
     assert subject == f"choria.lifecycle.event.{name}.backup"
@@ -37,6 +34,7 @@ def test_dry_run_prints_subject_and_payload(name: str, form: lifecycle.Format, r
         "abc",
         1795348800,
     )
+    assert {option: getattr(event, option) for option in own} == own
 
 
 def test_the_default_identity_is_the_one_that_choria_derives(

@@ -7,27 +7,24 @@ import pytest
 
 import choria_lifecycle as lifecycle
 from choria_schemas.lifecycle.v1 import Startup
-from tests.bed.samples import OPTIONS
+from choria_schemas.registry import CONTRACTS
+from tests.bed.samples import OPTIONS, every_type, make_event
+from tests.interop import record
 
-LINES = [
-    ("startup", {}, "[startup] n1.example.net: server version 0.30.2"),
-    ("alive", {}, "[alive] n1.example.net: server version 0.30.2"),
-    ("upgraded", {}, "[upgraded] n1.example.net: server version 0.30.1 to 0.30.2"),
-    ("shutdown", {}, "[shutdown] n1.example.net: server"),
-    ("provisioned", {}, "[provisioned] n1.example.net: server"),
-    ("governor", {"sequence": 10}, "[governor] n1.example.net: obtained slot 10 on PUPPET"),
-    ("governor", {}, "[governor] n1.example.net: obtained slot on PUPPET"),
-    ("governor", {"event_type": "exit", "sequence": 10}, "[governor] n1.example.net: vacated slot 10 on PUPPET"),
-    ("governor", {"event_type": "exit"}, "[governor] n1.example.net: vacated PUPPET"),
-    ("governor", {"event_type": "timeouts"}, "[governor] n1.example.net: failed to obtain a slot on PUPPET"),
-    ("governor", {"event_type": "eviction", "sequence": 1}, "[governor] n1.example.net: evicted from slot 1 on PUPPET"),
-    ("governor", {"event_type": "eviction"}, "[governor] n1.example.net: evicted from PUPPET"),
-]
+# What Go's viewer shows, but for characters that are not plainly visible, which are escaped here.
+_, EVENTS = record.load(record.EVENTS)
+LINES = [case for case in EVENTS if "text" in case and "text" not in case.get("reasons", {})]
 
 
-@pytest.mark.parametrize(("name", "options", "line"), LINES)
-def test_descriptions_are_those_of_choria(name: str, options: dict[str, Any], line: str) -> None:
-    assert lifecycle.describe(lifecycle.new(name, **OPTIONS[name] | options)) == line
+@pytest.mark.parametrize("case", LINES, ids=[case["name"] for case in LINES])
+def test_descriptions_are_those_of_choria(case: dict[str, Any]) -> None:
+    event = CONTRACTS[case["fields"]["protocol"]].cls(**case["fields"])
+    assert lifecycle.describe(event) == case["text"]
+
+
+@every_type
+def test_every_type_is_described_with_its_name_and_node(name: str) -> None:
+    assert lifecycle.describe(make_event(name)).startswith(f"[{name}] n1.example.net: ")
 
 
 def test_a_description_stays_on_one_line() -> None:

@@ -8,11 +8,12 @@ import pytest
 import choria_lifecycle as lifecycle
 from choria_lifecycle.events.event import EVENT_CONTRACTS, Event, type_name
 from choria_schemas.lifecycle.v1 import Startup
-from tests.bed.samples import BASE
+from tests.bed.samples import BASE, LIFECYCLE, PUBLISHED
 
 
 def test_event_types() -> None:
-    assert lifecycle.EVENT_TYPES == ("alive", "governor", "provisioned", "shutdown", "startup", "upgraded")
+    assert tuple(sorted(LIFECYCLE)) == lifecycle.EVENT_TYPES
+    assert set(lifecycle.EVENT_TYPES) >= PUBLISHED
     assert set(get_args(Event)) == set(EVENT_CONTRACTS)
 
 

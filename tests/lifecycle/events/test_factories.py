@@ -12,25 +12,15 @@ import pytest
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle import OptionError
-from choria_schemas.lifecycle.v1 import Alive, Governor, Provisioned, Shutdown, Startup, Upgraded
-from tests.bed.samples import BASE, OPTIONS, every_type
-
-CLASSES = {
-    "alive": Alive,
-    "governor": Governor,
-    "provisioned": Provisioned,
-    "shutdown": Shutdown,
-    "startup": Startup,
-    "upgraded": Upgraded,
-}
+from tests.bed.samples import BASE, LIFECYCLE, OPTIONS, every_type
 
 
 @every_type
 def test_protocol_id_and_timestamp_are_filled_in(name: str) -> None:
     before = int(time.time())
     event = getattr(lifecycle, name)(**OPTIONS[name])
-    assert type(event) is CLASSES[name]
-    assert event.protocol == f"io.choria.lifecycle.v1.{name}"
+    assert type(event) is LIFECYCLE[name].cls
+    assert event.protocol == LIFECYCLE[name].protocol
     assert uuid.UUID(event.id).version == 4
     assert before <= event.timestamp <= int(time.time())
     assert {option: getattr(event, option) for option in OPTIONS[name]} == OPTIONS[name]
@@ -53,17 +43,16 @@ def test_id_and_timestamp_can_be_given(name: str) -> None:
 def test_factories_and_constructors_create_equal_events(name: str) -> None:
     event = getattr(lifecycle, name)(**OPTIONS[name])
     values = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
-    assert CLASSES[name](**values) == event
-    assert hash(CLASSES[name](**values)) == hash(event)
+    constructed = LIFECYCLE[name].cls(**values)
+    assert constructed == event
+    assert hash(constructed) == hash(event)
     with pytest.raises(dataclasses.FrozenInstanceError):
         event.identity = "other"
 
 
 @pytest.mark.parametrize("name", ["Startup", "", "start", None, 3, [], "governor "])
 def test_new_lists_the_types_when_the_type_is_unknown(name: Any) -> None:
-    with pytest.raises(
-        OptionError, match="type must be one of alive, governor, provisioned, shutdown, startup, upgraded, not "
-    ):
+    with pytest.raises(OptionError, match=f"type must be one of {', '.join(lifecycle.EVENT_TYPES)}, not "):
         lifecycle.new(name, **BASE)
 
 

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from choria_lifecycle import EVENT_TYPES
 from choria_lifecycle.tally.components import Summary
 from choria_lifecycle.tally.exposition import TallyState
 from choria_lifecycle.tally.metrics import METRICS, ROLE, Reading
 from choria_lifecycle.tally.recorder import Recorder
-from tests.bed.tally_events import TYPES, event, run, transition
+from tests.bed.tally_events import event, run, transition
 
 if TYPE_CHECKING:
     from choria_lifecycle.tally.metrics import Metric
@@ -21,7 +22,7 @@ HOUR = 3600.0
 def reading() -> Reading:
     """Return a reading in which every metric has a series."""
     recorder = Recorder(now=0.0, expiry=HOUR)
-    for each in (*map(event, TYPES), transition(), run(), run("error")):
+    for each in (*map(event, EVENT_TYPES), transition(), run(), run("error")):
         recorder.record(each, 0.0)
     recorder.record(event("alive", "n2"), 0.0)
     recorder.record_error("server")

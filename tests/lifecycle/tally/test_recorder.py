@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from choria_lifecycle import EVENT_TYPES
 from choria_lifecycle.tally.components import Summary
 from choria_lifecycle.tally.defaults import EXPIRY
 from choria_lifecycle.tally.limits import LIMITS, Limits
@@ -291,7 +292,7 @@ COMPONENTS, NODES, VERSIONS = ["server", "agent", "other"], ["n1", "n2", "n3", "
 STEPS = st.lists(
     st.one_of(
         st.tuples(
-            st.sampled_from(["alive", "alive", "startup", "shutdown", "provisioned", "upgraded", "governor"]),
+            st.sampled_from(["alive", *EVENT_TYPES]),
             st.sampled_from(NODES),
             st.sampled_from(VERSIONS),
             st.sampled_from(COMPONENTS),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import time
 import unicodedata
 from dataclasses import fields, replace
@@ -15,6 +16,7 @@ from choria_lifecycle.middleware.delivery import Counters, Delivery
 from choria_lifecycle.middleware.selection import EventFilter
 from choria_lifecycle.view.viewer import Style, View, ViewCounts, ViewFormat
 from choria_lifecycle.wire import codec
+from tests.bed.samples import every_type, make_event
 
 NOON = 1795348800  # 2026-11-22T12:00:00Z
 SUBJECT = "choria.lifecycle.event.startup.server"
@@ -101,22 +103,10 @@ def test_color_applies_to_the_type_only() -> None:
     assert shown(startup(), color=True) == ("12:00:01 \x1b[32m[startup]\x1b[0m n1.example.net: server version 0.30.1")
 
 
-def test_every_event_type_has_a_color() -> None:
-    options = {"version": "1", "new_version": "2", "governor": "G", "event_type": "enter"}
-    for name in lifecycle.EVENT_TYPES:
-        cls = type(lifecycle.new(name, **_options_of(name, options)))
-        assert cls.__name__.lower() == name
-        assert f"m[{name}]\x1b[0m " in shown(lifecycle.new(name, **_options_of(name, options)), color=True)
-
-
-def _options_of(name: str, options: dict[str, str]) -> dict[str, str]:
-    wanted = {
-        "startup": ["version"],
-        "alive": ["version"],
-        "upgraded": ["version", "new_version"],
-        "governor": ["governor", "event_type"],
-    }
-    return {"identity": "n1", "component": "c", **{option: options[option] for option in wanted.get(name, [])}}
+@every_type
+def test_every_event_type_has_a_color(name: str) -> None:
+    line = shown(make_event(name), color=True)
+    assert re.search(rf"\x1b\[[\d;]+m\[{name}\]\x1b\[0m n1\.example\.net: ", line)
 
 
 def test_a_rejected_delivery_is_shown_with_its_subject_and_the_reason() -> None:

@@ -7,7 +7,6 @@ byte. `NAME.json` has no findings; `CODE+CODE.NAME.json` has findings with exact
 from __future__ import annotations
 
 import io
-import json
 import time
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -25,23 +24,25 @@ from choria_lifecycle.wire.check import check_document
 from choria_lifecycle.wire.codes import CODES
 from choria_schemas.registry import CONTRACTS
 from tests.bed.oracle import INVALID, UNKNOWN, VALID, verdict
-from tests.bed.paths import ROOT
+from tests.bed.samples import (
+    ALL_CONTRACTS,
+    NEGATIVE,
+    POSITIVE,
+    codes,
+    compact,
+    enveloped,
+    every_spelling,
+    example,
+    example_path,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-POSITIVE = sorted((ROOT / "tests" / "examples" / "positive").iterdir())
-NEGATIVE = sorted((ROOT / "tests" / "examples" / "negative").iterdir())
 DOCUMENTS = POSITIVE + NEGATIVE
 ERRORS = {code for code, severity in CODES.items() if severity == "error"}
 # Codes that a document alone cannot have.
 NEEDS_MORE = {"input-truncated", "subject-differs"}
-
-
-def codes(path: Path) -> set[str]:
-    """Return the codes in the name of a file."""
-    before, dot, _ = path.stem.partition(".")
-    return set(before.split("+")) if dot else set()
 
 
 def name(path: Path) -> str:
@@ -109,18 +110,37 @@ def test_each_line_of_a_stream_has_the_same_findings() -> None:
     assert reported(stream) == [(number, codes(path)) for number, path in enumerate(lines, 1) if codes(path)]
 
 
-def test_every_code_and_every_protocol_has_an_example() -> None:
+def test_every_code_has_an_example() -> None:
     given = set().union(*map(codes, DOCUMENTS))
     assert given == CODES.keys() - NEEDS_MORE
     alone = {code for path in DOCUMENTS for code in codes(path) if len(codes(path)) == 1}
     assert given - alone == {"errors-cut", "warnings-cut"}
-    protocols: dict[bool, set[str]] = {False: set(), True: set()}
-    for path in POSITIVE:
-        document = json.loads(path.read_bytes(), parse_int=str)
-        wrapped = isinstance(document.get("data"), dict)
-        protocols[wrapped].add((document["data"] if wrapped else document).get("protocol", ""))
-    for found in protocols.values():
-        assert found >= CONTRACTS.keys()
+
+
+def test_every_contract_has_a_positive_and_a_negative_example() -> None:
+    missing = [
+        f"{each.protocol}: add tests/examples/positive/{example_path(each).name}, an event as Choria sends it"
+        for each in ALL_CONTRACTS
+        if not example_path(each).exists()
+    ]
+    rejected = {check_document(path.read_bytes()).contract for path in NEGATIVE}
+    missing += [
+        f"{each.protocol}: add tests/examples/negative/schema-enum.{example_path(each).stem}.json, or with another code"
+        for each in ALL_CONTRACTS
+        if each not in rejected
+    ]
+    assert not missing, "\n".join(missing)
+
+
+@every_spelling
+def test_every_contract_is_read_in_both_formats_and_all_spellings(protocol: str) -> None:
+    contract, event = CONTRACTS[protocol], example(protocol)
+    expected = set() if protocol == contract.protocol else {"protocol-old"}
+    for document in (event, enveloped(event)):
+        raw = compact(document)
+        assert {finding.code for finding in lifecycle.validate(raw)} == expected
+        assert verdict(raw) == VALID
+        assert type(codec.decode(raw)) is contract.cls
 
 
 def test_findings_name_exactly_the_corrections_that_they_are_based_on() -> None:

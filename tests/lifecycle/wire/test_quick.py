@@ -20,22 +20,31 @@ from choria_lifecycle.wire.quick import (
     select_by_byte,
 )
 from choria_schemas.registry import CONTRACTS
-from tests.bed.samples import ENVELOPE, STARTUP, UNKNOWN_PROTOCOL, compact, every_type, make_event
+from tests.bed.samples import (
+    ENVELOPE,
+    LIFECYCLE,
+    STARTUP,
+    UNKNOWN_PROTOCOL,
+    compact,
+    enveloped,
+    every_type,
+    make_event,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@every_type
-def test_the_old_spelling_is_parsed_as_the_current_one(name: str) -> None:
-    old = codec.encode(make_event(name)).replace(
-        f"io.choria.lifecycle.v1.{name}".encode(), f"choria:lifecycle:{name}:1".encode()
-    )
-    assert lifecycle.detect_format(old) is Format.CHORIA
-    assert lifecycle.parse(old) == make_event(name)
-    wrapped = ENVELOPE | {"data": json.loads(old)}
-    for spelling in (f"io.choria.lifecycle.v1.{name}", f"choria:lifecycle:{name}:1"):
-        assert lifecycle.parse(compact(wrapped | {"type": spelling})) == make_event(name)
+@pytest.mark.parametrize(
+    ("name", "old"), [(name, old) for name, contract in LIFECYCLE.items() for old in contract.protocols[1:]]
+)
+def test_the_old_spelling_is_parsed_as_the_current_one(name: str, old: str) -> None:
+    current = LIFECYCLE[name].protocol
+    raw = codec.encode(make_event(name)).replace(current.encode(), old.encode())
+    assert lifecycle.detect_format(raw) is Format.CHORIA
+    assert lifecycle.parse(raw) == make_event(name)
+    for spelling in (current, old):
+        assert lifecycle.parse(compact(enveloped(json.loads(raw), type=spelling))) == make_event(name)
 
 
 @pytest.mark.parametrize(
@@ -132,8 +141,8 @@ def test_the_header_selects_the_decoder_in_any_layout(name: str, format: Format)
     document = json.loads(codec.encode(expected(name), format))
     raw = json.dumps(dict(reversed(document.items())), indent=1).encode()
     assert decode_by_header(raw) == expected(name)
-    old = raw.replace(f"io.choria.lifecycle.v1.{name}".encode(), f"choria:lifecycle:{name}:1".encode())
-    assert decode_by_header(old) == expected(name)
+    for old in LIFECYCLE[name].protocols[1:]:
+        assert decode_by_header(raw.replace(LIFECYCLE[name].protocol.encode(), old.encode())) == expected(name)
 
 
 @pytest.mark.parametrize(
