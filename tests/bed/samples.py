@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 POSITIVE = sorted(EXAMPLES.joinpath("positive").iterdir())
 NEGATIVE = sorted(EXAMPLES.joinpath("negative").iterdir())
 ALL_CONTRACTS = sorted(set(CONTRACTS.values()), key=lambda contract: contract.protocol)
-LIFECYCLE = {each.protocol.rpartition(".")[2]: each for each in reversed(ALL_CONTRACTS) if "/lifecycle/" in each.path}
+LIFECYCLE: dict[str, Contract] = {}
 """The contracts of lifecycle events by event type, each in its first version."""
+for _contract in ALL_CONTRACTS:
+    if "/lifecycle/" in _contract.path:
+        LIFECYCLE.setdefault(_contract.protocol.rpartition(".")[2], _contract)
 
 every_contract = pytest.mark.parametrize("contract", ALL_CONTRACTS, ids=lambda contract: contract.protocol)
 every_spelling = pytest.mark.parametrize("protocol", sorted(CONTRACTS))
@@ -42,11 +45,12 @@ def example_path(contract: Contract) -> Path:
     return EXAMPLES / "positive" / f"{name}{'' if version == 'v1' else f'-{version}'}.json"
 
 
-def variations(contract: Contract) -> list[Path]:
-    """Return the files of a contract's example and its variations: plain events without findings."""
+def examples(contract: Contract) -> list[Path]:
+    """Return the files of a contract's example and of its variations that have all of the contract's fields."""
     first = example_path(contract)
-    found = [path for path in POSITIVE if path.stem.startswith(f"{first.stem}-") and not codes(path)]
-    return [path for path in (first, *found) if path.exists() and _read(path).get("protocol") == contract.protocol]
+    others = [path for path in POSITIVE if path.stem.startswith(f"{first.stem}-") and not codes(path)]
+    fields = contract.schema()["properties"].keys()
+    return [first, *(path for path in others if _read(path).keys() == fields)]
 
 
 def example(protocol: str) -> dict[str, Any]:

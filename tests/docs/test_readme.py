@@ -17,6 +17,7 @@ import pytest
 import choria_lifecycle as lifecycle
 from choria_lifecycle.demo import embedded
 from tests.bed.paths import DOCS, ROOT
+from tests.bed.samples import LIFECYCLE, OPTIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,10 +124,8 @@ def test_the_table_of_events_is_complete() -> None:
         with pytest.raises(lifecycle.OptionError) as caught:
             lifecycle.new(name)
         assert set(caught.value.missing) == set(required.split(", "))
-        event = lifecycle.new(
-            name, **dict.fromkeys(required.split(", "), "x") | ({"event_type": "exit"} if name == "governor" else {})
-        )
-        fields = set(type(event).__dataclass_fields__) - {"protocol"}
+        assert set(required.split(", ")) == set(OPTIONS[name])
+        fields = set(LIFECYCLE[name].schema()["properties"]) - {"protocol"}
         assert fields == set(required.split(", ")) | {part.split(" ")[0] for part in filled.split(", ")}
 
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import config_record, connecting, election, record, report
+from . import config_record, connecting, election, facts, record, report
 from .documents import rows
 from .events import lifecycle, machine
 from .golang import GoError, program
@@ -20,6 +20,7 @@ from .live import exchange, judge, untouched
 from .tally import record as tally_record
 
 if TYPE_CHECKING:
+    from .facts import Facts
     from .judge import Record
 
 VERDICTS = Path(__file__).with_name("VERDICTS.md")
@@ -33,8 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with program() as ask:
             [about] = ask([{"work": "about"}])
-            problems = untouched(ask)
-            events = exchange(ask, [*lifecycle(), *machine()])
+            constants: Facts = about.pop("facts")
+            problems = facts.problems(constants) + untouched(ask, constants["types"])
+            events = exchange(ask, [*lifecycle(constants), *machine(constants)])
             judged = judge(ask, list(rows()))
             configured = config_record.live(ask)
         with program(tally_record.SOURCE) as ask:
@@ -44,11 +46,13 @@ def main(arguments: list[str] | None = None) -> int:
     except (GoError, OSError, subprocess.SubprocessError) as exc:
         print(f"interop: {exc}", file=sys.stderr)
         return 1
+    if constants != record.load(record.EVENTS)[0].get("facts") and not options.record:
+        problems.append(f"{record.EVENTS.name}: other constants of Go are recorded")
     problems += report.problems(events, judged) + configured.problems() + tallied.problems()
     problems += connecting.problems(connected)
     problems += [f"{name}: {problem}" for name, problem in held.items() if problem]
     if options.record and not problems:
-        record.dump(record.EVENTS, about, events)
+        record.dump(record.EVENTS, about | {"facts": constants}, events)
         record.dump(record.VERDICTS, about, judged)
         VERDICTS.write_text(report.markdown(about, events, judged), "utf-8")
         configured.write(about)

@@ -7,8 +7,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tests.bed.samples import LIFECYCLE, example
+
 from .events import TIME
 from .events import protocol as protocol_of
+from .reasons import NOT_IN_GO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,12 +169,13 @@ def _protocols() -> Iterator[Row]:
     yield Row(name="no protocol", document=_without(START, "protocol"))
     yield Row(name="Protocol", document=_renamed(START, "protocol", "Protocol"))
     yield Row(name="another event's protocol", document=_json(START | {"protocol": "io.choria.lifecycle.v1.shutdown"}))
-    for kind in ("startup", "shutdown", "provisioned", "alive"):
-        document = _json(START | {"protocol": f"choria:lifecycle:{kind}:1"})
-        yield Row(name=f'protocol "choria:lifecycle:{kind}:1"', document=document, reason="old-spelling")
-    for kind, event in (("upgraded", _UPGRADED), ("governor", SLOT)):
-        document = _json(event | {"protocol": f"choria:lifecycle:{kind}:1"})
-        yield Row(name=f'protocol "choria:lifecycle:{kind}:1"', document=document, reason="old-spelling")
+    for contract in LIFECYCLE.values():
+        for old in contract.protocols[1:] if contract.protocol not in NOT_IN_GO else ():
+            yield Row(name=f'protocol "{old}"', document=_json(_short(old)), reason="old-spelling")
+
+
+def _short(protocol: str) -> dict[str, Any]:
+    return example(protocol) | {"id": ID, "identity": "n1", "timestamp": TIME}
 
 
 def _fields() -> Iterator[Row]:

@@ -13,13 +13,20 @@ A difference concerns an aspect of an event:
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from choria_schemas.registry import CONTRACTS
+from tests.bed.samples import LIFECYCLE, example, example_path, examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TYPES = ("alive", "governor", "provisioned", "shutdown", "startup", "upgraded")
+    from choria_schemas.registry import Contract
+
+    from .facts import Facts
+
 FORMATS = ("choria", "cloudevents")
 
 ID = "8f14e45f-ceea-467f-a0e6-9d2b4a5c3e21"
@@ -68,7 +75,7 @@ class _Kind:
         values: further values.
         differs: the differences in both formats.
         wrapped: additional differences in envelopes.
-        types: the types to try it with.
+        types: the types to try it with; all if empty.
     """
 
     name: str
@@ -76,7 +83,7 @@ class _Kind:
     values: dict[str, Any] = field(default_factory=dict)
     differs: dict[str, str] = field(default_factory=dict)
     wrapped: dict[str, str] = field(default_factory=dict)
-    types: tuple[str, ...] = TYPES
+    types: tuple[str, ...] = ()
 
 
 _HTML = "<b>&\"'\\/\u2028\u2029."
@@ -120,14 +127,14 @@ _KINDS = (
 )
 
 
-def lifecycle() -> Iterator[Exchange]:
+def lifecycle(facts: Facts) -> Iterator[Exchange]:
     """Yield every type in both formats with every awkward value, then cases for single types."""
     for kind in _KINDS:
-        for event in kind.types:
+        for event in kind.types or (name for name in facts["types"] if name in LIFECYCLE):
             for form in FORMATS:
                 known = _plain(event)
-                names = _TEXTS - ({"component", "governor"} if kind.text == "" else {"component"})
-                texts = {} if kind.text is None else {name: kind.text for name in known if name in names}
+                names = _texts(LIFECYCLE[event]) - ({"component", "governor"} if kind.text == "" else {"component"})
+                texts = {} if kind.text is None else dict.fromkeys(names, kind.text)
                 yield Exchange(
                     name=kind.name,
                     family="lifecycle",
@@ -136,18 +143,17 @@ def lifecycle() -> Iterator[Exchange]:
                     values=known | texts | kind.values,
                     differs=kind.differs | (kind.wrapped if form == "cloudevents" else {}),
                 )
-    yield from _singles()
+    yield from _singles(facts)
 
 
-def _singles() -> Iterator[Exchange]:
+def _singles(facts: Facts) -> Iterator[Exchange]:
     def one(name: str, type: str, format: str, values: dict[str, Any], **differs: str) -> Exchange:
         known = _plain(type) | values
         return Exchange(name=name, family="lifecycle", type=type, format=format, values=known, differs=differs)
 
-    for stage in ("exit", "timeouts", "eviction"):
+    for stage in facts["stages"]:
         yield one(f"the stage {stage}", "governor", "choria", {"event_type": stage, "sequence": 0})
         yield one(f"the stage {stage} of a slot", "governor", "choria", {"event_type": stage, "sequence": 7})
-    yield one("enter without a slot", "governor", "choria", {"sequence": 0})
     for form in FORMATS:
         yield one("a sequence of 63 bits", "governor", form, {"sequence": 2**63 - 1})
         yield one("a sequence of 64 bits", "governor", form, {"sequence": 2**64 - 1})
@@ -167,67 +173,12 @@ def _singles() -> Iterator[Exchange]:
     yield one("the year 0", "startup", "cloudevents", {"timestamp": -62_167_219_200}, codes="year-0", content="year-0")
 
 
-_TEXTS = {"id", "identity", "component", "version", "new_version", "governor"}
-
-
 def _plain(type: str) -> dict[str, Any]:
-    known = {"id": ID, "identity": "n1.example.net", "component": "server", "timestamp": TIME}
-    match type:
-        case "startup" | "alive":
-            known |= {"version": "0.30.2"}
-        case "upgraded":
-            known |= {"version": "0.30.1", "new_version": "0.30.2"}
-        case "governor":
-            known |= {"governor": "PUPPET", "sequence": 10, "event_type": "enter"}
-    return known
+    event = example(LIFECYCLE[type].protocol) | {"id": ID, "timestamp": TIME}
+    return {name: value for name, value in event.items() if name != "protocol"}
 
 
 _AGENT = {"identity": "n1.example.net", "id": "e1", "version": "1.0.0", "timestamp": TIME, "machine": "check_mailq"}
-_STATES: dict[str, dict[str, Any]] = {
-    "transition": {"transition": "ok_event", "from_state": "CRITICAL", "to_state": "OK"},
-    "exec": {"command": "./monitor.rb", "previous_outcome": "success", "previous_run_time": 1387005527},
-    "file": {"path": "/etc/motd", "previous_outcome": "changed"},
-    "nagios": {
-        "plugin": "check_mailq -w 5",
-        "status": "WARNING",
-        "status_code": 1,
-        "output": "7 unsent",
-        "check_time": TIME - 60,
-        "perfdata": [{"unit": "", "label": "unsent", "value": 7.5}, {"unit": "ms", "label": "took", "value": 0.25}],
-        "runtime": 0.012345,
-        "history": [
-            {"execute": "2023-11-14T22:12:20.123456789Z", "status": 0},
-            {
-                "execute": "2023-11-14T22:11:20Z",
-                "status": 1,
-                "perfdata": [{"unit": "%", "label": "unsent", "value": 8.5}],
-            },
-        ],
-        "annotations": {"team": "mail"},
-    },
-    "schedule": {"state": "on"},
-    "archive": {
-        "source": "https://example.net/a.tgz",
-        "creates": "a",
-        "previous_outcome": "downloaded",
-        "previous_run_time": 1387005527,
-    },
-    "ccm_manifest": {"previous_outcome": "changes", "previous_run_time": 1387005527},
-    "expression": {"previous_outcome": "success_when"},
-    "gossip": {"previous_subject": "gossip", "previous_payload": "hello", "previous_gossip": TIME - 60},
-    "httpswitch": {"status": "on", "is_on": True, "annotations": {"room": "lab"}},
-    "kv": {"state": "changed", "bucket": "CFG", "key": "web", "mode": "poll"},
-    "machines": {"machines": ["mail", "web"], "previous_outcome": "updated", "previous_run_time": 1387005527},
-    "metric": {
-        "metrics": {
-            "labels": {"format": "choria"},
-            "metrics": {"choria_runtime_seconds": 0.25, "unsent": 7.5},
-            "time": TIME - 60,
-        }
-    },
-    "plugins": {"plugins": ["mail"], "previous_outcome": "unchanged", "previous_run_time": 1387005527},
-    "timer": {"state": "running", "timer": 3_600_000_000_000},
-}
 
 # The properties of a watcher that has just started.
 _PROPERTIES: dict[str, dict[str, Any]] = {
@@ -247,18 +198,16 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
     "timer": {"timer": "1h"},
 }
 
+_FRESH_BODIES = {"kv": "order", "metric": "floats", "nagios": "order-and-floats"}
 
-def machine() -> Iterator[Exchange]:
+
+def machine(facts: Facts) -> Iterator[Exchange]:
     """Yield transitions and the states of watchers, with awkward texts; and the initial states of watchers."""
 
     def one(name: str, type: str, values: dict[str, Any], *, fresh: bool = False, **differs: str) -> Exchange:
-        base = dict(_AGENT)
-        if type == "nagios" or "key" in values or "key" in values.get("properties", {}):
-            differs = {"body": "order"} | differs
-        if fresh:
-            base["name"] = "watch"
-        else:
-            base |= {"protocol": protocol(type)} | ({} if type == "transition" else {"type": type, "name": "watch"})
+        base = _AGENT | ({} if type == "transition" else {"name": "watch"})
+        if not fresh:
+            base |= {"protocol": protocol(type)} | ({} if type == "transition" else {"type": type})
         return Exchange(
             name=name,
             family="machine",
@@ -269,38 +218,69 @@ def machine() -> Iterator[Exchange]:
             differs=differs,
         )
 
-    for kind, values in _STATES.items():
-        yield one("plain", kind, values)
+    watchers = [name for name, protocol in facts["watchers"].items() if protocol in CONTRACTS]
+    for kind in ("transition", *watchers):
+        contract = CONTRACTS[protocol(kind)]
+        for path in examples(contract):
+            values = _own(json.loads(path.read_bytes()))
+            name = path.stem.removeprefix(example_path(contract).stem).strip("-").replace("-", " ") or "plain"
+            yield one(name, kind, values, fresh=False, **_body(contract, values))
+        values = _own(example(contract.protocol))
         for about, text, differs in (
             ("empty texts", "", {}),
             ("beyond ASCII and control characters", _UNICODE + _CONTROLS, {"body": "short-escapes"}),
             ("<>&, U+2028 and U+2029", "<b>&\u2028\u2029", {"body": "escapes"}),
         ):
-            texts = {name: text for name in (*_AGENT, *values) if name in _AGENT_TEXTS}
-            yield one(about, kind, values | texts, fresh=False, **differs)
-    nagios = _STATES["nagios"]
-    yield one("a negative timestamp", "transition", _STATES["transition"] | {"timestamp": -1})
-    yield one("a negative timestamp", "exec", _STATES["exec"] | {"timestamp": -1})
-    yield one("whole numbers among floats", "nagios", nagios | {"runtime": 2.0}, body="order-and-floats")
-    yield one("nothing measured", "nagios", nagios | {"perfdata": None, "history": [], "annotations": None})
-    yield one("a huge number of nanoseconds", "exec", _STATES["exec"] | {"previous_run_time": 2**63 - 1})
+            texts = dict.fromkeys(_texts(contract), text)
+            yield one(about, kind, values | texts, fresh=False, **(_body(contract, values) | differs))
+    yield from (one("a negative timestamp", kind, _state(kind, timestamp=-1)) for kind in ("transition", "exec"))
+    yield one("a huge number of nanoseconds", "exec", _state("exec", previous_run_time=2**63 - 1))
     metrics: dict[str, Any] = {"labels": {_UNICODE: _UNICODE}, "metrics": {_UNICODE: 7.5}, "time": TIME}
-    yield one("names beyond ASCII", "metric", {"metrics": metrics})
-    yield one(
-        "whole numbers among floats", "metric", {"metrics": metrics | {"metrics": {"unsent": 7.0}}}, body="floats"
-    )
-    yield one("no labels", "metric", {"metrics": metrics | {"labels": None}})
-    yield one("names beyond ASCII", "machines", _STATES["machines"] | {"machines": [_UNICODE, ""]})
-    yield one("no key", "kv", {name: value for name, value in _STATES["kv"].items() if name != "key"})
-    for kind, wanted in _PROPERTIES.items():
-        differs = {"nagios": {"body": "order-and-floats"}, "metric": {"body": "floats"}}.get(kind, {})
-        yield one("a watcher that has just started", kind, {"properties": wanted}, fresh=True, **differs)
+    yield one("names beyond ASCII", "metric", _state("metric", metrics=metrics))
+    metrics = metrics | {"labels": None, "metrics": {"unsent": 7.0}}
+    yield one("whole numbers among floats, and no labels", "metric", _state("metric", metrics=metrics), body="floats")
+    yield one("whole numbers among floats", "nagios", _state("nagios", runtime=2.0), body="order-and-floats")
+    yield one("names beyond ASCII", "machines", _state("machines", machines=[_UNICODE, ""]))
+    yield one("no key", "kv", {name: value for name, value in _state("kv").items() if name != "key"})
+    for kind in watchers:
+        differs = {"kv": {"body": "order"}, "nagios": {"body": "order-and-floats"}, "metric": {"body": "floats"}}.get(
+            kind, {}
+        )
+        properties = _PROPERTIES.get(kind, {})
+        yield one("a watcher that has just started", kind, {"properties": properties}, fresh=True, **differs)
 
 
-_AGENT_TEXTS = {
-    *("identity", "id", "version", "machine", "transition", "from_state", "to_state"),
-    *("command", "path", "plugin", "output", "source", "creates", "previous_subject", "previous_payload", "bucket"),
-}
+def _state(type: str, **changes: Any) -> dict[str, Any]:
+    return _own(example(protocol(type))) | changes
+
+
+def _own(event: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of an event that others of its family do not have."""
+    return {name: value for name, value in event.items() if name not in {"protocol", "type", "name", *_AGENT}}
+
+
+def _texts(contract: Contract) -> set[str]:
+    """Return the fields that may have any text; Go leaves out optional ones that are empty."""
+    schema = contract.schema()
+    fields = {name: schema["properties"][name] for name in schema["required"] if name != "name"}
+    return {name for name, field in fields.items() if field.get("type") == "string" and "enum" not in field}
+
+
+def _body(contract: Contract, values: dict[str, Any]) -> dict[str, str]:
+    """Return the expected difference in the bytes: optional fields are written last here, and floats as floats."""
+    schema = contract.schema()
+    is_ordered = list(values) == sorted(values, key=lambda name: name not in schema["required"])
+    reasons = ["order"] * (not is_ordered) + ["floats"] * _has_whole_number(schema, values)
+    return {"body": "-and-".join(reasons)} if reasons else {}
+
+
+def _has_whole_number(schema: dict[str, Any], value: object) -> bool:
+    """Return True if a value has a whole number where the schema asks for any number."""
+    if isinstance(value, dict):
+        members = schema.get("properties", {})
+        default = schema.get("additionalProperties", {})
+        return any(_has_whole_number(members.get(name, default), inner) for name, inner in value.items())
+    return schema.get("type") == "number" and isinstance(value, float | int) and value == int(value)
 
 
 def protocol(type: str) -> str:

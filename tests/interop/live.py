@@ -7,7 +7,9 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from .events import FORMATS, TYPES, Exchange
+from tests.bed.samples import LIFECYCLE, example
+
+from .events import FORMATS, Exchange
 from .judge import SAME, Record, agree, build, counterpart, verdict, written
 from .record import shortened
 
@@ -35,20 +37,12 @@ def judge(ask: Ask, rows: list[Row]) -> list[Record]:
     return [_judged(row, _verdict(answer)) for row, answer in zip(rows, answers, strict=True)]
 
 
-def untouched(ask: Ask) -> list[str]:
+def untouched(ask: Ask, types: list[str]) -> list[str]:
     """Let Go fill in id and time, as its users do; yield the differences between its fields and those read here."""
-    values = {
-        "identity": "n1.example.net",
-        "component": "server",
-        "version": "1",
-        "new_version": "2",
-        "governor": "PUPPET",
-        "sequence": 1,
-        "event_type": "enter",
-    }
+    values = {name: value for each in LIFECYCLE.values() for name, value in example(each.protocol).items()}
     made = [
         {"work": "make", "family": "lifecycle", "type": kind, "format": form, "values": values, "now": True}
-        for kind in TYPES
+        for kind in types
         for form in FORMATS
     ]
     begin = int(time.time())

@@ -52,3 +52,6 @@ REASONS = {
     "contract": "Go reads any JSON that fits its types; here an event must satisfy the contract.",
     "history-time": "Go parses the times of the history; in the contract they are text.",
 }
+
+NOT_IN_GO: dict[str, str] = {}
+"""The protocols of events that the Go release under comparison does not have, and the reasons for their contracts."""

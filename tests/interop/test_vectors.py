@@ -10,16 +10,17 @@ import choria_lifecycle as lifecycle
 from choria_lifecycle.wire.codec import decode
 from choria_schemas.registry import CONTRACTS
 
-from . import record, report
+from . import facts, record, report
 from .__main__ import VERDICTS, changes, main
 from .documents import rows
-from .events import FORMATS, TYPES, machine
+from .events import FORMATS, machine
 from .events import lifecycle as exchanges
 from .judge import SAME, agree, build, counterpart, verdict
 from .reasons import REASONS
 
 HEAD, EVENTS = record.load(record.EVENTS)
 _, ROWS = record.load(record.VERDICTS)
+FACTS = HEAD["facts"]
 
 
 def _names(cases):
@@ -40,12 +41,31 @@ def test_a_document_is_judged_as_recorded(case):
         assert here == case["here"]
 
 
+def test_the_contracts_agree_with_the_constants_of_go():
+    assert facts.problems(FACTS) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"types": [*FACTS["types"], "paused"]}, "paused: Go has this event, and there is no contract"),
+        ({"types": FACTS["types"][1:]}, "io.choria.lifecycle.v1.alive: Go does not have this event; NOT_IN_GO needs"),
+        ({"stages": ["enter"]}, "io.choria.lifecycle.v1.governor: none of its fields has the values that Go's has"),
+        ({"states": FACTS["states"] | {"new": ["on"]}}, "new: Go has this watcher; make it in go/machine.go"),
+        ({"states": FACTS["states"] | {"timer": ["paused"]}}, "io.choria.machine.watcher.timer.v1.state: none of its"),
+    ],
+)
+def test_other_constants_of_go_are_noticed(changes, problem):
+    [found] = set(facts.problems(FACTS | changes)) - set(facts.problems(FACTS))
+    assert found.startswith(problem)
+
+
 def test_every_difference_has_a_reason_and_every_reason_a_difference():
     assert report.problems(EVENTS, ROWS) == []
 
 
 def test_the_records_cover_the_current_cases():
-    wanted = [*exchanges(), *machine()]
+    wanted = [*exchanges(FACTS), *machine(FACTS)]
     assert _names(EVENTS) == [each.title for each in wanted]
     assert [case.get("reasons", {}) for case in EVENTS] == [each.differs for each in wanted]
     for each, case in zip(wanted, EVENTS, strict=True):
@@ -70,7 +90,7 @@ def test_every_type_is_recorded_in_both_formats_and_agrees_on_plain_values():
     plain = {
         case["name"]: case for case in EVENTS if case["name"].endswith(": plain") and case["family"] == "lifecycle"
     }
-    assert set(plain) == {f"{kind}, {form}: plain" for kind in TYPES for form in FORMATS}
+    assert set(plain) == {f"{kind}, {form}: plain" for kind in FACTS["types"] for form in FORMATS}
     for case in plain.values():
         assert "here" not in case
         fields = dict(case["fields"])
@@ -79,7 +99,7 @@ def test_every_type_is_recorded_in_both_formats_and_agrees_on_plain_values():
         assert lifecycle.encode(event, lifecycle.Format(case["format"])).decode() == case["body"]
 
 
-@pytest.mark.parametrize("protocol", sorted(name for name in CONTRACTS if name.startswith("io.choria.machine.")))
+@pytest.mark.parametrize("protocol", ["io.choria.machine.v1.transition", *FACTS["watchers"].values()])
 def test_every_machine_event_is_recorded_and_every_watcher_also_before_its_first_run(protocol):
     cases = [case for case in EVENTS if case["fields"]["protocol"] == protocol]
     states = {"a watcher that has just started"} if ".watcher." in protocol else set()

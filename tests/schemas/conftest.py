@@ -17,18 +17,10 @@ if TYPE_CHECKING:
     from choria_schemas.registry import Contract
 
 
-def _cases() -> list[Any]:
-    """Return each contract with its example, and with the variations that have exactly the fields of the contract."""
-    return [
-        pytest.param((contract, path), id=contract.protocol if path == first else path.stem)
-        for contract in samples.ALL_CONTRACTS
-        for first in [samples.example_path(contract)]
-        for path in dict.fromkeys([first, *samples.variations(contract)])
-        if path == first or json.loads(path.read_bytes()).keys() == contract.schema()["properties"].keys()
-    ]
+CASES = [(contract, path) for contract in samples.ALL_CONTRACTS for path in samples.examples(contract)]
 
 
-@pytest.fixture(params=_cases())
+@pytest.fixture(params=CASES, ids=[f"{contract.protocol}-{path.stem}" for contract, path in CASES])
 def case(request: pytest.FixtureRequest) -> tuple[Contract, Path]:
     """Each contract in turn, with each of its examples."""
     return request.param

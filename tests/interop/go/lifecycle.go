@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/choria-io/go-choria/lifecycle"
@@ -21,13 +22,17 @@ type values struct {
 	EventType  string `json:"event_type"`
 }
 
-var types = map[string]lifecycle.Type{
-	"alive":       lifecycle.Alive,
-	"governor":    lifecycle.Governor,
-	"provisioned": lifecycle.Provisioned,
-	"shutdown":    lifecycle.Shutdown,
-	"startup":     lifecycle.Startup,
-	"upgraded":    lifecycle.Upgraded,
+// types are the event types by name.
+var types = map[string]lifecycle.Type{}
+
+func init() {
+	for kind := lifecycle.Unknown + 1; ; kind++ {
+		event, err := lifecycle.New(kind)
+		if err != nil {
+			break
+		}
+		types[event.TypeString()] = kind
+	}
 }
 
 var formats = map[string]lifecycle.Format{
@@ -45,24 +50,10 @@ func (v *values) options() []lifecycle.Option {
 }
 
 // fix sets the id and the time, for which there are no options.
-func (v *values) fix(event lifecycle.Event) error {
-	switch e := event.(type) {
-	case *lifecycle.AliveEvent:
-		e.EventID, e.Timestamp = v.ID, v.Timestamp
-	case *lifecycle.GovernorEvent:
-		e.EventID, e.Timestamp = v.ID, v.Timestamp
-	case *lifecycle.ProvisionedEvent:
-		e.EventID, e.Timestamp = v.ID, v.Timestamp
-	case *lifecycle.ShutdownEvent:
-		e.EventID, e.Timestamp = v.ID, v.Timestamp
-	case *lifecycle.StartupEvent:
-		e.EventID, e.Timestamp = v.ID, v.Timestamp
-	case *lifecycle.UpgradedEvent:
-		e.EventID, e.Timestamp = v.ID, v.Timestamp
-	default:
-		return fmt.Errorf("no id to set in %T", event)
-	}
-	return nil
+func (v *values) fix(event lifecycle.Event) {
+	fields := reflect.ValueOf(event).Elem()
+	fields.FieldByName("EventID").SetString(v.ID)
+	fields.FieldByName("Timestamp").SetInt(v.Timestamp)
 }
 
 func makeLifecycle(r request) (a answer, err error) {
@@ -80,9 +71,7 @@ func makeLifecycle(r request) (a answer, err error) {
 		return a, err
 	}
 	if !r.Now {
-		if err := v.fix(event); err != nil {
-			return a, err
-		}
+		v.fix(event)
 	}
 	event.SetFormat(format)
 	out := &wire{}

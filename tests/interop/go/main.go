@@ -35,6 +35,7 @@ type request struct {
 type answer struct {
 	Go      string          `json:"go,omitempty"`
 	Choria  string          `json:"choria,omitempty"`
+	Facts   *facts          `json:"facts,omitempty"`
 	Error   string          `json:"error,omitempty"`   // the request is wrong
 	Refused string          `json:"refused,omitempty"` // Go's own words
 	Format  string          `json:"format,omitempty"`
@@ -85,7 +86,7 @@ func fields(event any) (json.RawMessage, error) {
 	return bytes.TrimSpace(out.Bytes()), err
 }
 
-func about() (a answer) {
+func about() (a answer, err error) {
 	a.Go = runtime.Version()
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, module := range info.Deps {
@@ -94,13 +95,14 @@ func about() (a answer) {
 			}
 		}
 	}
-	return a
+	a.Facts, err = listFacts()
+	return a, err
 }
 
 func serve(r request) (answer, error) {
 	switch r.Work + " " + r.Family {
 	case "about ":
-		return about(), nil
+		return about()
 	case "make lifecycle":
 		return makeLifecycle(r)
 	case "read lifecycle":

@@ -24,28 +24,16 @@ from choria_schemas.machine.watcher.exec.v1 import ExecState
 from .sequences import EXEC, TRANSITION, Message, Role, Scrape, Wait
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tests.interop.golang import Ask
 
     from .sequences import Sequence
 
-__all__ = ["ALWAYS", "FAMILIES", "Record", "compared", "explained", "go", "here", "problems", "series"]
+__all__ = ["ALWAYS", "Record", "compared", "explained", "go", "here", "problems", "series"]
 
 Series = dict[str, float]
 Record = dict[str, Any]
-
-FAMILIES = (
-    "good_events",
-    "process_errors",
-    "event_types",
-    "versions",
-    "processing_time",
-    "nodes_expired",
-    "governor",
-    "machine_transition",
-    "exec_watcher_success",
-    "exec_watcher_failures",
-    "exec_watcher_runtime",
-)
 
 ALWAYS = {
     "zero": "A version that no node runs any more stays at 0 forever in Go; here its series ends.",
@@ -68,15 +56,23 @@ def go(ask: Ask, sequences: list[Sequence]) -> list[Record]:
     answers = ask(
         [{"component": each.component, "steps": [_request(step) for step in each.steps]} for each in sequences]
     )
-    return [
-        compared(each, [series(text) for text in answer["scrapes"]])
-        for each, answer in zip(sequences, answers, strict=True)
-    ]
+    scrapes = [[series(text) for text in answer["scrapes"]] for answer in answers]
+    known = metrics(scrapes)
+    return [compared(each, found, known) for each, found in zip(sequences, scrapes, strict=True)]
 
 
-def compared(sequence: Sequence, scrapes: list[Series]) -> Record:
+def metrics(scrapes: Iterable[list[Series]]) -> set[str]:
+    """Return the metrics of the Go tally, from all of its scrapes; this library has more."""
+    return {_metric(name) for found in scrapes for scrape in found for name in scrape}
+
+
+def _metric(name: str) -> str:
+    return name.partition("{")[0]
+
+
+def compared(sequence: Sequence, scrapes: list[Series], known: set[str]) -> Record:
     """Return the record: Go's results and, where they differ, the reasons and results here that do not follow."""
-    own = here(sequence)
+    own = [{name: value for name, value in found.items() if _metric(name) in known} for found in here(sequence)]
     found = sorted(set().union(*(explained(*pair) for pair in zip(scrapes, own, strict=True))))
     made: Record = {"name": sequence.name, "go": scrapes}
     if found:
@@ -131,11 +127,9 @@ def _difference(theirs: Series, own: Series) -> str:
 
 
 def series(text: str) -> Series:
-    """Return the series that the Go tally has too; without the processing time, which varies."""
+    """Return the series of a scrape, without the processing time, which varies."""
     found: Series = {}
     for family in text_string_to_metric_families(text):
-        if family.name.removeprefix(_PREFIX) not in FAMILIES:
-            continue
         for sample in family.samples:
             name = sample.name.removeprefix(_PREFIX).removesuffix("_total")  # which the parser has added
             if name != "processing_time_sum":

@@ -7,6 +7,9 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tests.bed.samples import LIFECYCLE, example
+from tests.interop.reasons import NOT_IN_GO
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -16,6 +19,7 @@ TRANSITION = "choria.machine.transition"
 EXEC = "choria.machine.watcher.exec.state"
 
 MINUTE = 60.0
+TYPES = [name for name, contract in LIFECYCLE.items() if contract.protocol not in NOT_IN_GO]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +77,10 @@ def event(kind: str, identity: str = "n1", version: str = "1.0", component: str 
     """Return an event as sent by Choria's servers, in an envelope; `bare` without one, `on` another subject."""
     bare, on, old = more.pop("bare", False), more.pop("on", component), more.pop("old", False)
     protocol = f"io.choria.lifecycle.v1.{kind}"
-    fields = {
-        "protocol": f"choria:lifecycle:{kind}:1" if old else protocol,
-        "id": "afde5918-768b-4db1-8615-34f204b5f362",
-        "identity": identity,
-        "component": component,
-        "timestamp": 1795336436,
-    }
-    match kind:
-        case "startup" | "alive":
-            fields["version"] = version
-        case "upgraded":
-            fields |= {"version": version, "new_version": "9.9"}
-        case "governor":
-            fields |= {"governor": "PUPPET", "sequence": 1, "event_type": "enter"}
+    fields = example(protocol) | {"identity": identity, "component": component, "timestamp": 1795336436}
+    if old:
+        fields["protocol"] = f"choria:lifecycle:{kind}:1"
+    fields |= {name: value for name, value in {"version": version, "new_version": "9.9"}.items() if name in fields}
     body = fields | more if bare or old else _wrapped("lifecycle", protocol, fields | more)
     return Message(f"choria.lifecycle.event.{kind}.{on}", _dumps(body))
 
@@ -154,7 +148,7 @@ def sequences() -> Iterator[Sequence]:
 
 
 def _nodes() -> Iterator[Sequence]:
-    for kind in ("startup", "alive", "shutdown", "provisioned", "upgraded", "governor"):
+    for kind in TYPES:
         yield sequence(f"one {kind} event", event(kind))
         yield sequence(f"one {kind} event, native", event(kind, bare=True))
     yield sequence("a version again", event("alive"), event("alive"), event("startup"))
@@ -285,7 +279,7 @@ def varied(seed: int, count: int) -> Sequence:
     rng = random.Random(f"tally {seed}")
     steps: list[Step] = []
     for _ in range(count):
-        kind = rng.choice(["alive"] * 6 + ["startup", "startup", "shutdown", "upgraded", "provisioned", "governor"])
+        kind = rng.choice(["alive"] * 5 + ["startup", *TYPES])
         identity, version = f"n{rng.randrange(8)}", rng.choice(["1", "1", "2", "3"])
         bare, component = rng.random() < 0.5, rng.choice(["server", "server", "server", "agent"])
         message = event(kind, identity, version, component, bare=bare)
