@@ -59,7 +59,7 @@ def test_new_lists_the_types_when_the_type_is_unknown(name: Any) -> None:
 @every_type
 def test_the_signature_has_the_fields_of_the_class_and_their_types(name: str) -> None:
     factory = getattr(lifecycle, name)
-    cls = CLASSES[name]
+    cls = LIFECYCLE[name].cls
     signature = inspect.signature(factory)
     types = {field.name: field.type for field in dataclasses.fields(cls) if field.name != "protocol"}
     assert signature.parameters.keys() == types.keys()
