@@ -135,6 +135,8 @@ _FLAGS: Final = {
         lambda off: False if off else None,
         {"is_flag": True},
     ),
+    "js_domain": _Flag("--js-domain", attributes={"metavar": "NAME"}),
+    "js_prefix": _Flag("--js-prefix", attributes={"metavar": "SUBJECT"}),
     "timeout": _Flag(
         "--timeout",
         "Timeout for connecting, across all servers.",

@@ -135,6 +135,10 @@ def resolve(
         # The files of the environment are for TLS.
         elif (value := environ.get(spec.variable)) and not (tls is False and spec.kind == "file"):
             changes[spec.name], origins[spec.name] = _convert(spec, value), f"environment {spec.variable}"
+    if options.get("js_prefix") and not options.get("js_domain"):
+        # The argument overrides the variable, although it is of the other kind.
+        changes.pop("js_domain", None)
+        origins.pop("js_domain", None)
     if "ca" in changes and settings.verify is Verify.NOTHING:
         changes["verify"], origins["verify"] = Verify.FULL, origins["ca"]
     settings = replace(settings, **changes, origins=origins)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -16,6 +17,10 @@ from choria_lifecycle.errors import ConfigError, OptionError
 from choria_lifecycle.support.text import quoted, safe
 
 __all__ = ["ConnectionOptions", "ConnectionSettings", "Verify", "check_options"]
+
+_NAME = r"[^\s.*>\x00-\x20\x7f]+"
+_TOKEN = re.compile(_NAME).fullmatch
+_SUBJECT = re.compile(rf"{_NAME}(?:\.{_NAME})*\.?").fullmatch
 
 
 class ConnectionOptions(TypedDict, total=False):
@@ -37,6 +42,10 @@ class ConnectionOptions(TypedDict, total=False):
         key: a file with that certificate's key; default NATS_KEY, else Choria's.
         name: the connection's name in the server's monitoring; default Choria's name for this user, else
             `choria-lifecycle`.
+        js_domain: the JetStream domain of the streams and buckets, as on leaf nodes; default NATS_JS_DOMAIN, else the
+            server's own.
+        js_prefix: the prefix of JetStream's API, if the account imports it from another one, such as `choria.streams`;
+            excludes js_domain.
     """
 
     config: str | PathLike[str] | None
@@ -51,6 +60,8 @@ class ConnectionOptions(TypedDict, total=False):
     cert: str | PathLike[str] | None
     key: str | PathLike[str] | None
     name: str | None
+    js_domain: str | None
+    js_prefix: str | None
 
 
 def check_options(options: Iterable[str], *others: str) -> None:
@@ -102,6 +113,8 @@ class ConnectionSettings:
             system's choice.
         name: the connection's name in the server's monitoring.
         inbox: the prefix of reply subjects; for a Choria token, the token's id is appended.
+        js_domain: the JetStream domain of the streams and buckets, or None for the server's own.
+        js_prefix: the prefix of JetStream's API, or None for the usual one.
         connect_timeout: timeout per server in seconds, or None for a share of the total timeout.
         origins: where each attribute comes from, in words, unless it has its default.
     """
@@ -124,6 +137,8 @@ class ConnectionSettings:
     ciphers: tuple[str, ...] = ()
     name: str = DEFAULT_NAME
     inbox: str = "_INBOX"
+    js_domain: str | None = None
+    js_prefix: str | None = None
     connect_timeout: float | None = None
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
@@ -153,11 +168,38 @@ class ConnectionSettings:
             raise ConfigError(
                 f"without TLS, {next(iter(methods))} would cross the network in the clear: remove tls=False"
             )
+        self._check_jetstream()
+
+    def _check_jetstream(self) -> None:
+        if self.js_domain and self.js_prefix:
+            raise ConfigError("js_domain= and js_prefix= exclude each other: a domain has a prefix of its own")
+        if self.js_domain and not _TOKEN(self.js_domain):
+            origin = _in_parentheses(self.origins.get("js_domain", ""))
+            raise ConfigError(
+                f"{quoted(self.js_domain)} is not a valid JetStream domain{origin}: "
+                "it must not contain blanks, dots, * or >"
+            )
+        if self.js_prefix and not _SUBJECT(self.js_prefix):
+            raise ConfigError(
+                f"{quoted(self.js_prefix)} is not a valid prefix of JetStream's API: "
+                "use a subject without wildcards, such as choria.streams"
+            )
+
+    @property
+    def js_api(self) -> str:
+        """The subject below which JetStream's API is called, without a dot at the end."""
+        if self.js_prefix:
+            return self.js_prefix.removesuffix(".")
+        return f"$JS.{self.js_domain}.API" if self.js_domain else "$JS.API"
 
     @property
     def local(self) -> bool:
         """True if all servers are on this machine."""
         return not self.srv and all(map(_is_loopback, self.servers))
+
+
+def _in_parentheses(origin: str) -> str:
+    return f" ({safe(origin)})" if origin else ""
 
 
 def _is_loopback(url: str) -> bool:

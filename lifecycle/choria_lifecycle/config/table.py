@@ -178,6 +178,13 @@ _LIST: tuple[SettingSpec, ...] = (
         method="a user",
         bearer=True,
     ),
+    SettingSpec(
+        "js_domain",
+        "The JetStream domain of the streams and buckets.",
+        variable="NATS_JS_DOMAIN",
+        fallback="the server's own",
+    ),
+    SettingSpec("js_prefix", "The prefix of JetStream's API, if the account imports it from another one."),
     SettingSpec("connect_timeout", "Timeout for each server.", "duration", argument=False),
 )
 

@@ -66,6 +66,8 @@ PUBLIC = {
     "cert": ("NATS_CERT", "--tlscert"),
     "key": ("NATS_KEY", "--tlskey"),
     "name": (None, None),
+    "js_domain": ("NATS_JS_DOMAIN", "--js-domain"),
+    "js_prefix": (None, "--js-prefix"),
     "timeout": (None, "--timeout"),
 }
 

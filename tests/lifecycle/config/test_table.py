@@ -90,3 +90,40 @@ def test_an_empty_credential_is_refused(spec: SettingSpec) -> None:
 def test_every_way_to_authenticate_asks_a_question_if_it_is_refused() -> None:
     methods = {spec.method for spec in CREDENTIALS}
     assert methods == {spec.method for spec in CREDENTIALS if spec.refused}
+
+
+def test_the_prefix_of_jetstream() -> None:
+    environ = {"NATS_JS_DOMAIN": "hub"}
+    assert ConnectionSettings().js_api == "$JS.API"
+    assert resolve(environ=environ).js_api == resolve(environ={}, js_domain="hub").js_api == "$JS.hub.API"
+    for prefix in ("choria.streams", "choria.streams."):
+        settings = resolve(environ=environ, js_prefix=prefix)
+        assert (settings.js_api, settings.js_domain) == ("choria.streams", None)
+        assert "js_domain" not in settings.origins
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "message"),
+    [
+        (
+            {"js_domain": "hub", "js_prefix": "a"},
+            {},
+            "js_domain= and js_prefix= exclude each other: a domain has a prefix of its own",
+        ),
+        (
+            {"js_domain": "a.b"},
+            {},
+            '"a.b" is not a valid JetStream domain (argument js_domain): it must not contain blanks, dots, * or >',
+        ),
+        ({}, {"NATS_JS_DOMAIN": ">"}, '">" is not a valid JetStream domain (environment NATS_JS_DOMAIN)'),
+        (
+            {"js_prefix": "a..b"},
+            {},
+            '"a..b" is not a valid prefix of JetStream\'s API: use a subject without wildcards, such as choria.streams',
+        ),
+    ],
+)
+def test_a_domain_or_prefix_that_cannot_be_used(options: Any, environ: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve(environ=environ, **options)
+    assert str(caught.value).startswith(message)
