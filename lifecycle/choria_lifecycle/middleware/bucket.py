@@ -151,6 +151,7 @@ def check_bucket(name: str) -> None:
         raise OptionError(f"{quoted(name)} is not a valid bucket name: use letters, digits, - and _", invalid=("name",))
 
 
-def no_bucket(name: str) -> NoStream:
-    """Return the error for a bucket that does not exist."""
-    return NoStream(f"there is no bucket {name}: Choria's brokers create the buckets they need if JetStream is enabled")
+def no_bucket(name: str, detail: str = "", remedy: str = "") -> NoStream:
+    """Return the error for a bucket that does not exist, with text to add to its two parts."""
+    usual = "Choria's brokers create the buckets they need if JetStream is enabled"
+    return NoStream(f"there is no bucket {name}{detail}: {usual}{remedy}")

@@ -158,7 +158,7 @@ class Transport(Protocol):
             since: the start, in seconds since the epoch by the server's clock.
             sink: the receiver.
             timeout: how long to wait for the replay to start.
-            stream: the stream's name; by default the one that stores the subject.
+            stream: the stream's name; by default CHORIA_EVENTS, else the only one that stores the subject.
 
         Raises:
             NoStream: no stream, or more than one, stores all that the subject matches; or the named stream does not.
@@ -241,9 +241,9 @@ def no_stream(subject: str) -> DeliveryFailed:
     )
 
 
-def nothing_stored(subject: str, detail: str = "") -> NoStream:
-    """Return the error for a replay without a stream."""
-    return NoStream(f"no JetStream stream stores {subject}{detail}: earlier messages cannot be replayed")
+def nothing_stored(subject: str, detail: str = "", remedy: str = "") -> NoStream:
+    """Return the error for a replay without a stream, with text to add to its two parts."""
+    return NoStream(f"no JetStream stream stores {subject}{detail}: earlier messages cannot be replayed{remedy}")
 
 
 def covers(pattern: str, subject: str) -> bool:

@@ -1,4 +1,4 @@
-"""Requests to JetStream's JSON API on the subjects `$JS.API.>`."""
+"""Requests to JetStream's JSON API, on the subjects `$JS.API.>` or below the prefix of a domain or an import."""
 # nats-py's annotations leave much open, which a strict checker reports at every call.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.nats.connection import Connection
 
-__all__ = ["Api", "JetStreamError", "NoReplyError", "NoResponderError"]
+__all__ = ["NO_STREAM", "Api", "JetStreamError", "NoReplyError", "NoResponderError"]
 
 T = TypeVar("T")
 
-# Error codes of JetStream (nats-server, server/errors.json).
+NO_STREAM: Final = 10059
+"""JetStream's error code for a stream that does not exist (nats-server, server/errors.json)."""
+
 _NOT_ENABLED: Final = (10039, 10076)
+_USUAL_PREFIX: Final = "$JS.API"
 
 
 class NoReplyError(Exception):
@@ -83,7 +86,59 @@ class Api:
             response_type: the type to decode the reply as.
             deadline: when to stop waiting, by the clock of the event loop.
         """
-        return await self.request(f"$JS.API.{function}", msgspec.json.encode(request), response_type, deadline)
+        return await self.request(self.subject(function), msgspec.json.encode(request), response_type, deadline)
+
+    def subject(self, function: str) -> str:
+        """Return the subject of a function of the API."""
+        return f"{self._connection.js_api}.{function}"
+
+    def key_subject(self, subject: str) -> str:
+        """Return the subject on which to write a key, as NATS' own clients do.
+
+        In another domain or account, `$KV.>` is reached through the API's prefix.
+        """
+        return subject if self._connection.js_api == _USUAL_PREFIX else self.subject(subject)
+
+    @property
+    def where(self) -> str:
+        """The domain or prefix of the API in words, with a blank in front; empty if there is neither."""
+        connection = self._connection
+        domain = connection.js_domain
+        if not domain and connection.js_api != _USUAL_PREFIX:
+            return f" under {safe(connection.js_api, 200)}"
+        domain = domain or connection.client.js_domain
+        return f" in the domain {safe(domain, 200)}" if domain else ""
+
+    @property
+    def elsewhere(self) -> str:
+        """A sentence on where else to look for a stream or bucket; empty if the API is not the server's own."""
+        connection = self._connection
+        if connection.js_api != _USUAL_PREFIX or not connection.client.js_domain:
+            return ""
+        return "; if it is in another domain, name that with js_domain="
+
+    def absence(self, error: NoReplyError | JetStreamError) -> tuple[str, str]:
+        """Return why JetStream is not available, and what to do about it, for an error that means so."""
+        connection = self._connection
+        if isinstance(error, JetStreamError):
+            reason = f"JetStream is not enabled for this account{self.where if connection.js_domain else ''}"
+        elif connection.js_domain:
+            own = connection.client.js_domain
+            return (
+                f"there is no answer from the JetStream domain {safe(connection.js_domain, 200)}",
+                f"check js_domain=, and the link to that domain{f'; that of this server is {own}' if own else ''}",
+            )
+        elif connection.js_api != _USUAL_PREFIX:
+            return (
+                f"there is no answer from JetStream under {safe(connection.js_api, 200)}",
+                "check js_prefix=, and that the account imports the API under it",
+            )
+        else:
+            reason = "JetStream is not enabled on this server"
+        return reason, (
+            "if the hub of a leaf node has it, name its domain with js_domain= (`nats account info` shows it there); "
+            "if another account has it, import its API and name the prefix with js_prefix="
+        )
 
     async def request(
         self,

@@ -111,6 +111,11 @@ class Client(BaseClient):
         )
 
     @property
+    def js_domain(self) -> str:
+        """The JetStream domain of the last server that sent a greeting, safe to show; empty if it names none."""
+        return safe(str(self._greeting.get("domain") or ""), 200)
+
+    @property
     def wants_certificate(self) -> bool:
         """True if the last server that sent a greeting requires a client certificate."""
         return bool(self._greeting.get("tls_verify"))

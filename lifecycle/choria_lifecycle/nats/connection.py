@@ -45,6 +45,8 @@ class Connection:
         client: the client.
         permissions: dispatches the server's permission errors.
         closing: whether `close` was called.
+        js_api: the subject below which JetStream's API is called.
+        js_domain: the JetStream domain in the settings, or empty.
     """
 
     def __init__(self, settings: ConnectionSettings, timeout: float) -> None:
@@ -58,6 +60,8 @@ class Connection:
         )
         self.permissions: Final = PermissionWatcher(inbox_prefix(settings))
         self.closing: bool = False
+        self.js_api: Final = settings.js_api
+        self.js_domain: Final = settings.js_domain or ""
         self._settings = settings
         self._timeout = timeout
         self._deadline = asyncio.get_running_loop().time() + timeout

@@ -1,8 +1,9 @@
 """Key-value buckets in JetStream, laid out as NATS' own clients do.
 
 A bucket B is the stream KV_B; its key K is the last message on `$KV.B.K`, whose sequence is the revision. A write names
-the revision to replace, and the server compares. Choria allows an election's candidates only to write and to read the
-stream's info (go-choria, broker/network/choria_auth.go); a key is read only if that is allowed too.
+the revision to replace, and the server compares. For a bucket in another domain or account, the API's prefix precedes
+the subject of a write. Choria allows an election's candidates only to write and to read the stream's info (go-choria,
+broker/network/choria_auth.go); a key is read only if that is allowed too.
 """
 
 from __future__ import annotations
@@ -15,12 +16,11 @@ import msgspec
 
 from choria_lifecycle.errors import ConnectionFailed, NotAuthorised
 from choria_lifecycle.middleware.bucket import RevisionConflict, WriteResult, check_key, no_bucket
-from choria_lifecycle.nats.api import Api, JetStreamError, NoReplyError, NoResponderError
-from choria_lifecycle.nats.jetstream import NO_STREAM
+from choria_lifecycle.nats.api import NO_STREAM, Api, JetStreamError, NoReplyError, NoResponderError
 from choria_lifecycle.support.log import logger
 
 if TYPE_CHECKING:
-    from choria_lifecycle.errors import LifecycleError
+    from choria_lifecycle.errors import LifecycleError, NoStream
     from choria_lifecycle.nats.connection import Connection
 
 __all__ = ["NatsBucket"]
@@ -102,7 +102,7 @@ class NatsBucket:
         try:
             info = await self._api.call(f"STREAM.INFO.KV_{self._name}", {}, _Info, deadline)
         except NoResponderError as error:
-            raise no_bucket(self._name) from error
+            raise self._unavailable(error) from error
         except (NoReplyError, JetStreamError) as error:
             raise self._translate(error) from error
         return info.config
@@ -113,8 +113,9 @@ class NatsBucket:
         headers = {_EXPECTED_SEQUENCE: str(revision), **(more or {})}
         if token:
             headers[_WRITE_ID] = token
+        subject = self._api.key_subject(self._subject(key))
         try:
-            stored = await self._api.request(self._subject(key), value.encode(), _Stored, deadline, headers)
+            stored = await self._api.request(subject, value.encode(), _Stored, deadline, headers)
         except JetStreamError as error:
             # While another write is pending, the server replies with other codes, and the outcome is unknown.
             if error.code == _WRONG_SEQUENCE:
@@ -149,9 +150,16 @@ class NatsBucket:
         return f"$KV.{self._name}.{key}"
 
     def _translate(self, error: NoReplyError | JetStreamError) -> LifecycleError:
-        if isinstance(error, JetStreamError) and (error.code == NO_STREAM or not error.enabled):
-            return no_bucket(self._name)
+        if isinstance(error, JetStreamError):
+            if not error.enabled:
+                return self._unavailable(error)
+            if error.code == NO_STREAM:
+                return no_bucket(self._name, self._api.where, self._api.elsewhere)
         return ConnectionFailed(f"bucket {self._name}: {error}")
+
+    def _unavailable(self, error: NoReplyError | JetStreamError) -> NoStream:
+        reason, remedy = self._api.absence(error)
+        return no_bucket(self._name, f", as {reason}", f"; {remedy}")
 
 
 def _deadline(timeout: float) -> float:

@@ -15,9 +15,9 @@ import msgspec
 from nats import errors
 
 from choria_lifecycle.errors import ConnectionFailed, LifecycleError, NoStream
-from choria_lifecycle.nats.api import Api, JetStreamError, NoReplyError
+from choria_lifecycle.nats.api import NO_STREAM, Api, JetStreamError, NoReplyError
 from choria_lifecycle.nats.diagnosis import diagnose
-from choria_lifecycle.nats.jetstream import NO_STREAM, StreamCursor, Streams, parse_ack_subject
+from choria_lifecycle.nats.jetstream import StreamCursor, Streams, parse_ack_subject
 from choria_lifecycle.nats.waiting import ConnectionLostError, wait_confirmed
 from choria_lifecycle.support.backoff import Backoff
 from choria_lifecycle.support.ids import uuid4
@@ -75,7 +75,8 @@ class NatsReplay:
         self.sink = sink
         self._siblings = siblings
         self._connection = connection
-        self._streams = Streams(Api(connection))
+        self._api = Api(connection)
+        self._streams = Streams(self._api)
         self._cursor = StreamCursor(subject, int(since * 1e9))
         self._caught_up = False
         self._task: asyncio.Task[None] | None = None
@@ -134,7 +135,7 @@ class NatsReplay:
         client = self._connection.client
         if consumer and client.is_connected:
             try:
-                await client.publish(f"$JS.API.CONSUMER.DELETE.{self._cursor.stream}.{consumer.decode()}")
+                await client.publish(self._api.subject(f"CONSUMER.DELETE.{self._cursor.stream}.{consumer.decode()}"))
             except errors.Error as error:
                 logger.debug("a consumer was left behind: %s", diagnose(error))
 
@@ -223,7 +224,7 @@ class NatsReplay:
         """Send a request to the consumer; return the status that ends it, empty if the batch is complete."""
         client = self._connection.client
         lost = client.lost
-        subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._cursor.stream}.{self._consumer.decode()}"
+        subject = self._api.subject(f"CONSUMER.MSG.NEXT.{self._cursor.stream}.{self._consumer.decode()}")
         self._request_done = asyncio.get_running_loop().create_future()
         self._last_received = self._now()
         with self._connection.permissions.publishing({subject}) as refused:
