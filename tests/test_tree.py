@@ -40,6 +40,7 @@ INTEGRATION: Final = {
     "nats/jetstream",
     "nats/kv",
     "nats/replay",
+    "nats/stream_choice",
     "nats/tcp",
     "nats/tls",
     "nats/transport",

@@ -97,13 +97,16 @@ def _config(name: str, port: int, neighbours: list[int]) -> str:
     return f"server_name: {name}\ncluster: {json.dumps(block)}"
 
 
-async def retry_request(client: Client, what: str, request: dict[str, Any]) -> dict[str, Any]:
+async def retry_request(
+    client: Client, what: str, request: dict[str, Any], *, prefix: str = "$JS.API"
+) -> dict[str, Any]:
     """Repeat a JetStream request until it succeeds; it fails until a cluster has elected its leaders.
 
     Args:
         client: the connection.
-        what: the API function, without `$JS.API.`.
+        what: the API function, without the prefix.
         request: its argument.
+        prefix: the prefix of the API.
 
     Raises:
         TimeoutError: it did not succeed within 30 seconds.
@@ -112,7 +115,9 @@ async def retry_request(client: Client, what: str, request: dict[str, Any]) -> d
     answer: dict[str, Any] = {}
     while time.monotonic() < deadline:
         try:
-            answer = json.loads((await client.request(f"$JS.API.{what}", json.dumps(request).encode(), timeout=2)).data)
+            answer = json.loads(
+                (await client.request(f"{prefix}.{what}", json.dumps(request).encode(), timeout=2)).data
+            )
         except (nats_py.errors.Error, TimeoutError) as error:
             answer = {"error": repr(error)}
         if "error" not in answer:

@@ -331,7 +331,12 @@ async def test_begin_is_the_start_of_the_stream(own: embedded.Server) -> None:
             "S0",
             r"S0 does not store all of .* but only choria.lifecycle.event.alive.\*",
         ),
-        ([["choria.lifecycle.event.alive.*"], ["choria.lifecycle.event.startup.*"]], "", "several streams"),
+        ([["choria.lifecycle.event.alive.*"]], "", "S0 does not store all of"),
+        (
+            [["choria.lifecycle.event.alive.*"], ["choria.lifecycle.event.startup.*"]],
+            "",
+            r"several streams store parts of .*, none all of it: S0 \(.*\.alive\.\*\), S1 \(.*\.startup\.\*\)$",
+        ),
     ],
 )
 async def test_streams_that_do_not_fit(own: embedded.Server, stored: list[list[str]], name: str, words: str) -> None:

@@ -180,7 +180,12 @@ class ConnectionArguments:
 
 MENTIONS: Final = {
     "tls=False" if argument == "tls" else f"{argument}=": flag for argument, flag in CONNECTION_FLAGS.items()
-} | {"choria_lifecycle.doctor.check_connection()": "'lifecycle config check'"}
+} | {
+    # Not of the connection, but of the commands that receive events.
+    "stream=": "--stream",
+    "subject=": "--subject",
+    "choria_lifecycle.doctor.check_connection()": "'lifecycle config check'",
+}
 """The arguments and functions that the library's messages mention, with their equivalents on the command line."""
 
 # Whole words only: a path or setting in untrusted text, such as ca=/etc/ca.pem, stays.

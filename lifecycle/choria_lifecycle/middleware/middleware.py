@@ -129,7 +129,7 @@ class Middleware:
                 each once, none missed even if the connection is lost. A time with its time zone, a timedelta back from
                 now, or seconds since the epoch. By default only new events are received, without a stream. Cannot be
                 combined with queue.
-            stream: the stream to replay; by default the one that stores these events, Choria's CHORIA_EVENTS.
+            stream: the stream to replay; by default Choria's CHORIA_EVENTS, else the only one that stores these events.
             timeout: seconds that entering waits for the server's confirmation.
 
         Raises:

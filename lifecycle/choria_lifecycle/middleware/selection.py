@@ -64,7 +64,7 @@ class Selection:
         filter_subjects: whether the subject matches more than the filter keeps, so that subjects must be checked.
         filter_events: whether the filter drops any events, so that events must be checked.
         since: the start of a replay, in seconds since the epoch; None for a live subscription.
-        stream: the stream to replay; empty for the one that stores the subject.
+        stream: the stream to replay; empty for CHORIA_EVENTS, else the only one that stores the subject.
     """
 
     subject: str

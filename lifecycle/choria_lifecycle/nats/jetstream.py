@@ -1,4 +1,4 @@
-"""JetStream streams: finding the one that stores a subject, and creating consumers that read it."""
+"""Positions in JetStream streams, and the consumers that read from them."""
 
 from __future__ import annotations
 
@@ -9,48 +9,19 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from choria_lifecycle.errors import NoStream
-from choria_lifecycle.middleware.transport import covers, nothing_stored
-from choria_lifecycle.nats.api import JetStreamError, NoResponderError
+from choria_lifecycle.nats.stream_choice import StreamInfo, choose_stream
 from choria_lifecycle.support.log import logger
-from choria_lifecycle.support.text import safe
 
 if TYPE_CHECKING:
     from choria_lifecycle.nats.api import Api
 
-__all__ = ["NO_STREAM", "MessageMetadata", "StreamCursor", "Streams", "parse_ack_subject"]
-
-NO_STREAM: Final = 10059
-"""JetStream's error code for a stream that does not exist (nats-server, server/errors.json)."""
+__all__ = ["MessageMetadata", "StreamCursor", "Streams", "parse_ack_subject"]
 
 # A larger difference between two clocks is an error worth a warning.
 _MAX_SKEW_SECONDS: Final = 60.0
 
 # The server deletes a consumer that has not been used for this long, in nanoseconds.
 _INACTIVE_THRESHOLD: Final = 60 * 10**9
-
-
-class _Names(msgspec.Struct):
-    streams: list[str] | None = None
-
-
-class _Config(msgspec.Struct):
-    subjects: list[str] | None = None
-    max_msgs_per_subject: int = -1
-
-
-class _State(msgspec.Struct):
-    messages: int = 0
-    first_seq: int = 0
-    first_ts: str = ""
-    last_seq: int = 0
-
-
-class _Info(msgspec.Struct):
-    config: _Config
-    state: _State
-    created: str = ""
-    ts: str = ""
 
 
 class _Consumer(msgspec.Struct):
@@ -134,36 +105,14 @@ class Streams:
 
         Args:
             cursor: the reader's cursor, with subject and time.
-            name: the stream's name; empty for the one that stores the subject.
+            name: the stream's name, or empty; see `choose_stream`.
             deadline: when to stop waiting.
 
         Raises:
-            NoStream: no stream, or more than one, stores the subject, or the stream does not keep all of its messages.
+            NoStream: as for `choose_stream`.
         """
-        try:
-            cursor.stream = name or await self._name(cursor.subject, deadline)
-            info = await self._info(cursor.stream, deadline)
-        except NoResponderError as error:
-            raise nothing_stored(cursor.subject, ", as JetStream is not enabled") from error
-        except JetStreamError as error:
-            if not error.enabled:
-                raise nothing_stored(cursor.subject, ", as JetStream is not enabled") from error
-            if error.code == NO_STREAM:
-                raise NoStream(f"there is no JetStream stream {cursor.stream}") from error
-            raise
-        # A mirror has no subjects of its own.
-        stored = info.config.subjects
-        if stored and not any(covers(each, cursor.subject) for each in stored):
-            raise NoStream(
-                f"the stream {cursor.stream} does not store all of {cursor.subject}, but only "
-                f"{safe(', '.join(stored), 200)}"
-            )
-        kept = info.config.max_msgs_per_subject
-        if kept > 0:
-            raise NoStream(
-                f"the stream {cursor.stream} keeps only the last {kept} messages of each subject, and all alive events "
-                "of a component share one: set its max_msgs_per_subject to -1"
-            )
+        info = await choose_stream(self._api, cursor.subject, name, deadline)
+        cursor.stream = info.config.name
         _warn_about_clock_skew(info.ts)
         cursor.created, cursor.last_at_start = info.created, info.state.last_seq
         cursor.begin = max(cursor.time / 1e9, _complete_since(info))
@@ -211,19 +160,11 @@ class Streams:
         """Return True if the stream has deleted messages that follow a sequence."""
         return (await self._info(cursor.stream, deadline)).state.first_seq > sequence + 1
 
-    async def _name(self, subject: str, deadline: float) -> str:
-        names = (await self._api.call("STREAM.NAMES", {"subject": subject}, _Names, deadline)).streams or []
-        if not names:
-            raise nothing_stored(subject)
-        if len(names) > 1:
-            raise NoStream(f"several streams store parts of {subject}, name one: {safe(', '.join(names), 200)}")
-        return names[0]
-
-    async def _info(self, stream: str, deadline: float) -> _Info:
-        return await self._api.call(f"STREAM.INFO.{stream}", {}, _Info, deadline)
+    async def _info(self, stream: str, deadline: float) -> StreamInfo:
+        return await self._api.call(f"STREAM.INFO.{stream}", {}, StreamInfo, deadline)
 
 
-def _complete_since(info: _Info) -> float:
+def _complete_since(info: StreamInfo) -> float:
     """Return the time from which a stream has all its messages, in seconds since the epoch."""
     state = info.state
     oldest = info.created if state.first_seq <= 1 else state.first_ts if state.messages else ""
