@@ -22,11 +22,14 @@ import pytest
 import choria_lifecycle as lifecycle
 from choria_lifecycle.demo import embedded
 from tests.bed.cluster import cluster, move_leader, retry_request
+from tests.bed.leaf import leaf_node, wait_linked
 from tests.bed.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tests.bed.leaf import Tree
 
 SECONDS = 30
 
@@ -252,6 +255,41 @@ def test_a_missing_stream_is_reported() -> None:
         code, said = running.end()
         assert code == 0
         assert said.count("JetStream is not enabled") == 1
+
+
+def test_a_leaf_node_whose_hub_has_the_stream() -> None:
+    async def fill(tree: Tree) -> None:
+        await wait_linked(tree)
+        async with await nats_py.connect(tree.hub.url) as client:
+            await client.jetstream().add_stream(**STREAM)
+            await client.jetstream().create_key_value(bucket="CHORIA_LEADER_ELECTION", ttl=60)
+        async with lifecycle.connect(tree.hub.url, environ={}) as middleware:
+            events = [lifecycle.startup(version="1", **node(number)) for number in range(20)]
+            await middleware.publish_many(events, stored=True)
+
+    with leaf_node() as tree:
+        asyncio.run(fill(tree))
+        connection = ("--server", tree.leaf.url)
+        with tally(*connection, "--js-domain", "hub", "--election", "TALLY", "--candidate", "leaf") as running:
+            running.until({("lifecycle_tally_nodes", "1", "server"): 20, ("lifecycle_tally_active",): 1})
+            replay = json.loads(running.get("/api/v1/status")[1])["replay"]
+            assert replay == {"state": "done", "events": 20, "why": ""}
+            code, said = running.end()
+        assert code == 0
+        assert "rebuilt 20 nodes from 20 stored events" in said
+        with tally(*connection) as running:
+            running.until({("lifecycle_tally_connected",): 1, ("lifecycle_tally_replaying",): 0})
+            code, said = running.end()
+        assert "no JetStream stream stores choria.lifecycle.event.> in the domain site: " in said
+        assert "; if it is in another domain, name that with --js-domain" in said
+
+
+def test_an_empty_stream_is_reported() -> None:
+    with embedded.nats_server() as server:
+        add_stream(server)
+        with tally("--server", server.url) as running:
+            running.until({("lifecycle_tally_connected",): 1, ("lifecycle_tally_replaying",): 0})
+            assert "rebuilt 0 nodes from 0 stored events" in running.end()[1]
 
 
 def test_a_user_who_may_not_read_streams() -> None:

@@ -95,9 +95,9 @@ def _parse_replay(text: str) -> float:
 )
 @click.option(
     "--stream",
-    default=EVENT_STREAM,
-    show_default=True,
-    help="The JetStream stream to read; if it does not exist, counting begins now.",
+    default="",
+    help="The JetStream stream to read; if it does not exist, counting begins now.  "
+    f"[default: {EVENT_STREAM}, else the one that stores the events]",
 )
 @click.option(
     "--election",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from choria_lifecycle.election.campaign import Campaign
 from choria_lifecycle.errors import ConnectionFailed, NotAuthorised
-from choria_lifecycle.support.choria import ELECTION_BUCKET, EVENT_STREAM
+from choria_lifecycle.support.choria import ELECTION_BUCKET
 from choria_lifecycle.support.log import logger
 from choria_lifecycle.tally.defaults import DEFAULT_REPLAY, EXPIRY, METRIC_PREFIX
 from choria_lifecycle.tally.exposition import TallyState, check_prefix, render
@@ -56,7 +56,8 @@ class TallyOptions:
         expiry: seconds of silence after which a node expires.
         limits: bounds on what is kept.
         replay: the seconds of the stream to replay; 0 disables the replay.
-        stream: the stream to replay; if it does not exist or may not be read, counting begins now.
+        stream: the stream to replay; empty for CHORIA_EVENTS, else the one that stores the events. If it does not
+            exist or may not be read, counting begins now.
         election: the election in which several tallies choose the active one; empty for a tally that is always active.
         candidate: the name of this tally in the election; empty for the host's name.
 
@@ -69,7 +70,7 @@ class TallyOptions:
     expiry: float = EXPIRY
     limits: Limits = field(default_factory=Limits)
     replay: float = DEFAULT_REPLAY
-    stream: str = EVENT_STREAM
+    stream: str = ""
     election: str = ""
     candidate: str = ""
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Intake", "log_unreadable"]
 
 _RETRY_INTERVAL: Final = 1.0
+# Characters of a reason that are shown.
+_MAX_REASON: Final = 500
 
 _NO_STREAM_HINT: Final = (
     "events are counted as they are published; restart the tally once there is a stream that it may read"
@@ -46,7 +48,7 @@ class Intake:
         recorder: the recorder.
         components: the components to count; empty for all.
         replay: the seconds of the stream to replay; 0 disables the replay.
-        stream: the stream to replay.
+        stream: the stream to replay; empty for CHORIA_EVENTS, else the one that stores the events.
         notify: called with a summary of the replay once it is finished.
     """
 
@@ -132,29 +134,29 @@ class Intake:
             ConnectionFailed: the broker did not confirm the subscription.
         """
         if not self._replay_period or not await self._receive_from_stream():
-            await self._receive(self._middleware.deliveries(component=self._components))
+            await self._receive(self._middleware.deliveries(component=self._components), stored=False)
 
     async def _receive_from_stream(self) -> bool:
         """Receive from the stream; return False if it does not exist, may not be read, or is deleted."""
         while True:
-            stored = self._middleware.deliveries(
+            deliveries = self._middleware.deliveries(
                 component=self._components, since=self._replay_period, stream=self._stream
             )
             try:
-                await self._receive(stored)
+                await self._receive(deliveries, stored=True)
             except ConnectionFailed as error:
-                before, self.reason = self.reason, safe(str(error), 300)
+                before, self.reason = self.reason, safe(str(error), _MAX_REASON)
                 if self.reason != before:
                     logger.warning("%s; retrying; nothing is counted until the stream can be read", error)
                 await asyncio.sleep(_RETRY_INTERVAL)
             except (NoStream, NotAuthorised) as error:
-                self._no_stream, self.reason = True, safe(str(error), 300)
+                self._no_stream, self.reason = True, safe(str(error), _MAX_REASON)
                 logger.warning("%s; %s", error, _NO_STREAM_HINT)
                 return False
             else:
                 return True
 
-    async def _receive(self, deliveries: Deliveries) -> None:
+    async def _receive(self, deliveries: Deliveries, *, stored: bool) -> None:
         async with deliveries as received:
             if not self._no_stream:
                 self.reason = ""
@@ -164,7 +166,7 @@ class Intake:
             self._gaps_seen = self.gaps
             self._deliveries = received
             # Not in the loop below, which never sees the last stored event if that is of another component.
-            waiting = asyncio.create_task(self._watch_replay(received, received.replaying))
+            waiting = asyncio.create_task(self._watch_replay(received, stored))
             try:
                 async for delivery in received:
                     self._record(delivery)
@@ -173,11 +175,10 @@ class Intake:
                 waiting.cancel()
                 await asyncio.gather(waiting, return_exceptions=True)
 
-    async def _watch_replay(self, received: Deliveries, replaying: bool) -> None:
-        if replaying:
-            await received.replayed()
+    async def _watch_replay(self, received: Deliveries, stored: bool) -> None:
+        await received.replayed()
         self._replay_over.set()
-        if replaying:
+        if stored:
             seconds = time.monotonic() - self._subscribed_at
             self._notify(f"rebuilt {self._recorder.nodes} nodes from {self.replayed} stored events in {seconds:.1f} s")
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from choria_lifecycle.cli import tally
 from choria_lifecycle.cli.program import program
-from choria_lifecycle.support.choria import ELECTION_BUCKET
+from choria_lifecycle.support.choria import ELECTION_BUCKET, EVENT_STREAM
 from choria_lifecycle.tally.daemon import TallyOptions
 from choria_lifecycle.tally.defaults import DEFAULT_HOST, DEFAULT_PORT
 
@@ -49,6 +49,7 @@ def test_the_defaults_are_those_of_the_library() -> None:
     texts = {
         parameter.name: str(parameter.help) for parameter in tally.command.params if isinstance(parameter, click.Option)
     }
+    assert f"[default: {EVENT_STREAM}, else the one" in texts["stream"]
     assert f"[default: {DEFAULT_HOST}:{DEFAULT_PORT}]" in texts["addresses"]
     assert f"at {DEFAULT_HOST}.  [default: {DEFAULT_PORT}]" in texts["port"]
     assert f"the bucket {ELECTION_BUCKET}." in " ".join(texts["election"].split())

@@ -6,6 +6,7 @@ from inspect import signature
 
 from choria_lifecycle import Service
 from choria_lifecycle.middleware.memory import InMemoryTransport
+from choria_lifecycle.middleware.middleware import Middleware
 from choria_lifecycle.support.choria import ELECTION_BUCKET, EVENT_STREAM, SERVICE_INTERVAL
 from choria_lifecycle.tally.daemon import TallyOptions
 
@@ -18,5 +19,6 @@ def test_the_interval_is_that_of_services() -> None:
     assert signature(Service).parameters["interval"].default == SERVICE_INTERVAL
 
 
-def test_the_stream_is_that_of_the_tally() -> None:
-    assert TallyOptions().stream == EVENT_STREAM
+def test_the_tally_leaves_the_choice_of_the_stream_to_the_library() -> None:
+    assert TallyOptions().stream == signature(Middleware.events).parameters["stream"].default == ""
+    assert EVENT_STREAM in str(Middleware.events.__doc__)
