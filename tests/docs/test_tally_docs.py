@@ -634,6 +634,29 @@ async def test_without_reading_the_bucket_a_release_goes_unnoticed(streams: Call
                 await bucket.write("TALLY", "tally-2", 0, "c", 5)
 
 
+# Other domains and accounts.
+
+
+async def test_an_account_that_imports_jetstream() -> None:
+    config = next(text for text in blocks("text") if "imports:" in text)
+    prefix = re.findall(r"--js-prefix (\S+)", PARTS["Leaf nodes and other accounts"])[0]
+    with embedded.nats_server(config) as server:
+        client = await nats.connect(server.url, user="broker", password="s3cret")
+        jetstream = client.jetstream()
+        await jetstream.add_stream(name="CHORIA_EVENTS", subjects=["choria.lifecycle.>"])
+        await jetstream.create_key_value(bucket="CHORIA_LEADER_ELECTION", ttl=60, history=1)
+        event = lifecycle.startup(identity="n1", component="server", version="1")
+        await jetstream.publish(lifecycle.subject(event), lifecycle.encode(event))
+        options = {"user": "tally", "password": "s3cret", "js_prefix": prefix}
+        async with lifecycle.connect(server.url, environ={}, **options) as middleware:
+            async with middleware.events(since=0) as stored, middleware.events() as live:
+                assert await asyncio.wait_for(anext(stored), SECONDS) == event
+                await client.publish(lifecycle.subject(event), lifecycle.encode(event))
+                assert await asyncio.wait_for(anext(live), SECONDS) == event
+            assert await middleware.bucket("CHORIA_LEADER_ELECTION").write("TALLY", "tally", 0, "a", 5)
+        await client.close()
+
+
 # Unit, container and compose file.
 
 
