@@ -34,6 +34,7 @@ pytest: $(DEV) ## run the tests only: make pytest ARGS='-k codec'
 .PHONY: soak
 soak: $(DEV) ## run the service shutdown tests twenty times, and those too slow for `make test`
 	@SOAK_ROUNDS=20 $(BIN)/python -m pytest -n $(JOBS) --timeout 600 tests/integration/test_service_*.py \
+		tests/integration/test_late.py \
 		tests/integration/test_run.py \
 		tests/integration/test_tally.py::test_brokers_whose_jetstream_is_not_ready $(ARGS)
 

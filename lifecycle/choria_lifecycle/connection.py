@@ -14,6 +14,7 @@ from choria_lifecycle.config.table import CONNECT_TIMEOUT
 from choria_lifecycle.events.event import Event
 from choria_lifecycle.middleware.middleware import Middleware
 from choria_lifecycle.middleware.subscription import LIMIT, LIMIT_BYTES
+from choria_lifecycle.support.threads import run_in_thread
 from choria_lifecycle.wire.cloudevents import Format
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ async def open_transport(
 
     environ = os.environ if environ is None else environ
     # In a thread: it reads files, and may run facter or puppet.
-    settings = await asyncio.to_thread(_settings, servers, environ, options)
+    settings = await run_in_thread(_settings, servers, environ, options)
     return await NatsTransport.open(settings, timeout)
 
 
@@ -97,6 +98,8 @@ def publish_once(
     **options: Unpack[ConnectionOptions],
 ) -> None:
     """Connect, publish one event, and close; for scripts and cron.
+
+    Works in atexit handlers too, and in threads that outlive the main thread.
 
     Args:
         event: the event.

@@ -96,10 +96,10 @@ async def test_one_reachable_server_is_enough(server: embedded.Server) -> None:
 
 
 async def test_an_unknown_host_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def unknown(*_: object, **__: object) -> list[object]:
+    def unknown(*_: object, **__: object) -> list[object]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
     assert "host name not found" in await refused(lifecycle.ConnectionFailed, "nats://nosuch.invalid:4222")
 
 

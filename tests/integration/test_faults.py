@@ -370,18 +370,18 @@ async def test_a_truncated_message_is_dropped(between: Proxy, server: embedded.S
 async def test_a_name_that_no_longer_resolves(
     between: Proxy, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def unknown(*_: object, **__: object) -> list[object]:
+    def unknown(*_: object, **__: object) -> list[object]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     url = f"nats://localhost:{between.port}"
     async with connect(url, environ={}) as middleware:
         with monkeypatch.context() as patch:
-            patch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
+            patch.setattr(socket, "getaddrinfo", unknown)
             between.drop()
             await logged(caplog, "host name not found", times=2)
         await middleware.publish(alive(1), timeout=SECONDS)
     with monkeypatch.context() as patch:
-        patch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
+        patch.setattr(socket, "getaddrinfo", unknown)
         assert await refused(url) == (
             f"cannot connect to {url}: host name not found (Name or service not known). "
             "Is the name right, and does this machine's DNS work?"
@@ -588,15 +588,14 @@ def records(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Records
 
 def _puppet_at(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make puppet:4222 resolve to a server on this machine."""
-    loop = asyncio.get_running_loop()
-    original = loop.getaddrinfo
+    original = socket.getaddrinfo
 
-    async def lookup(host: object, service: object, **more: Any) -> list[Any]:
+    def lookup(host: Any, service: Any, **more: Any) -> list[Any]:
         if (host, service) == ("puppet", 4222):
             host, service = LOOPBACK, port
-        return await original(host, service, **more)  # type: ignore[arg-type]
+        return original(host, service, **more)
 
-    monkeypatch.setattr(loop, "getaddrinfo", lookup)
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
 
 
 async def connected(records: Records, **more: Any) -> str:

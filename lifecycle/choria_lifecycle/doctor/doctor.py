@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from dataclasses import replace
@@ -23,6 +22,7 @@ from choria_lifecycle.doctor.rules import (
 )
 from choria_lifecycle.errors import ConfigError, LifecycleError
 from choria_lifecycle.support.text import safe
+from choria_lifecycle.support.threads import run_in_thread
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Mapping
@@ -95,7 +95,7 @@ async def iter_checks(
         yield found
     # Both in a thread: they read files, and may run facter or puppet.
     try:
-        configuration = await asyncio.to_thread(
+        configuration = await run_in_thread(
             choria_configuration, servers, config=options.get("config"), environ=environ
         )
     except ConfigError as error:
@@ -105,7 +105,7 @@ async def iter_checks(
     for found in check_configuration(configuration, named=named):
         yield found
     try:
-        settings = await asyncio.to_thread(resolve, servers, configuration=configuration, environ=environ, **options)
+        settings = await run_in_thread(resolve, servers, configuration=configuration, environ=environ, **options)
     except LifecycleError as error:
         if configuration is not None and any(problem.severity == "error" for problem in configuration.problems):
             yield Check("error", "settings", CONNECTION, "not possible because of the errors above", type(error))

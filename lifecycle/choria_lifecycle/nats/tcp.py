@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,10 @@ from nats.protocol.parser import ERR_RE, Parser
 
 from choria_lifecycle.nats.tls import check_common_name
 from choria_lifecycle.support.log import logger
+from choria_lifecycle.support.threads import run_in_thread
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from ssl import SSLContext, SSLObject
     from urllib.parse import ParseResult
 
@@ -43,10 +46,18 @@ class AbortableTransport(TcpTransport):
         return True
 
     async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
-        """Connect, aborting the previous attempt: nats-py leaves its socket open if it failed after TCP's handshake."""
+        """Connect, resolving the host name without asyncio's default executor; see `run_in_thread`.
+
+        This aborts the previous attempt: nats-py leaves its socket open if it failed after TCP's handshake.
+        """
         self.last_tried = uri
         self.abort()
-        await super().connect(uri, buffer_size, connect_timeout)
+        async with asyncio.timeout(connect_timeout):
+            found = await run_in_thread(socket.getaddrinfo, uri.hostname, uri.port, type=socket.SOCK_STREAM)
+            connected = await _connect_first(found)
+            reader, writer = await asyncio.open_connection(sock=connected, limit=buffer_size)
+        self._bare_io_reader = self._io_reader = reader
+        self._bare_io_writer = self._io_writer = writer
 
     async def connect_tls(self, *arguments: Any, **named: Any) -> None:
         """Start TLS, and mark the protocol as encrypted, or asyncio would log an error when the connection ends."""
@@ -110,6 +121,28 @@ class AbortableTransport(TcpTransport):
                 # Python 3.11.2, in Debian 12, raises it if TLS has already ended.
                 with suppress(AttributeError):
                     writer.transport.abort()
+
+
+async def _connect_first(addresses: Iterable[tuple[int, int, int, str, Any]]) -> socket.socket:
+    """Return a socket connected to the first of the addresses that accepts, as asyncio's own does."""
+    failures: list[OSError] = []
+    for family, kind, protocol, _, address in addresses:
+        try:
+            return await _connect(socket.socket(family, kind, protocol), address)
+        except OSError as error:
+            failures.append(error)
+    same = len({error.errno for error in failures}) == 1
+    raise failures[0] if same else OSError("; ".join(map(str, failures)))
+
+
+async def _connect(connection: socket.socket, address: Any) -> socket.socket:
+    connection.setblocking(False)
+    try:
+        await asyncio.get_running_loop().sock_connect(connection, address)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _log_failure(closed: asyncio.Task[None]) -> None:

@@ -17,6 +17,7 @@ from choria_lifecycle.service.loop_thread import CallerLoop, LoopThread
 from choria_lifecycle.service.publisher import Borrowed
 from choria_lifecycle.support.jitter import jitter
 from choria_lifecycle.support.log import logger
+from choria_lifecycle.support.threads import run_in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -208,7 +209,7 @@ class Run:
         name = self._config.identity
         if name is None:
             path = self._config.connection.get("config")
-            name = await asyncio.to_thread(self._environment.identity, path, self._config.environ)
+            name = await run_in_thread(self._environment.identity, path, self._config.environ)
         return f"{name}/{os.getpid()}" if self._config.per_process else name
 
     def _close_once(self) -> None:

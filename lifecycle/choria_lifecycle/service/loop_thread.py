@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 from abc import ABC, abstractmethod
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -77,7 +77,6 @@ class LoopThread(ServiceLoop):
         super().__init__(asyncio.new_event_loop())
         self._pid = os.getpid()
         self._ended: Future[None] = Future()
-        self._loop.set_default_executor(_DaemonExecutor())
         self._stop = asyncio.Event()
         self._connections: dict[Hashable, _SharedConnection] = {}
         self._users = 0
@@ -151,11 +150,6 @@ class LoopThread(ServiceLoop):
             self._thread.join(timeout)
 
     def _run(self) -> None:
-        # Python 3.12.0 to 3.12.2 cannot start threads at interpreter exit, as Runner does to shut down an executor.
-        with suppress(RuntimeError):
-            self._run_loop()
-
-    def _run_loop(self) -> None:
         try:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
                 runner.run(self._stop.wait())
@@ -189,25 +183,6 @@ def in_event_loop() -> bool:
     except RuntimeError:
         return False
     return True
-
-
-class _DaemonExecutor(ThreadPoolExecutor):
-    """An executor with one daemon thread per call, so that a DNS lookup that hangs does not delay process exit."""
-
-    def submit(self, function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> Future[T]:
-        future: Future[T] = Future()
-
-        def run() -> None:
-            # A future marked as running cannot be cancelled, so setting its result cannot fail.
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                future.set_result(function(*arguments, **named))
-            except BaseException as error:  # noqa: BLE001 - passed on to the caller
-                future.set_exception(error)
-
-        threading.Thread(target=run, name="choria-lifecycle-lookup", daemon=True).start()
-        return future
 
 
 _current: LoopThread | None = None
