@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Iterable, Mapping
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Unpack
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 from choria_lifecycle.config.resolve import choria_configuration, resolve
 from choria_lifecycle.config.settings import ConnectionOptions, ConnectionSettings, check_options
@@ -20,7 +20,43 @@ from choria_lifecycle.wire.cloudevents import Format
 if TYPE_CHECKING:
     from choria_lifecycle.nats import NatsTransport
 
-__all__ = ["connect", "open_transport", "publish_once"]
+__all__ = ["NetworkGuard", "check_guard", "connect", "guard_network", "open_transport", "publish_once"]
+
+
+class NetworkGuard(NamedTuple):
+    """A guard that keeps tests away from the network.
+
+    Attributes:
+        connect: makes the connection of `publish_once` instead; called like `connect`.
+        reason: the name of the guard and the way out, for the error of `connect`.
+    """
+
+    connect: Callable[..., AbstractAsyncContextManager[Middleware]]
+    reason: str
+
+
+@contextmanager
+def guard_network(guard: NetworkGuard | None) -> Generator[None]:
+    """Use a guard, or none, for the calls that this process makes within the block, in any thread."""
+    global _guard  # noqa: PLW0603 - one per process
+    previous, _guard = _guard, guard
+    try:
+        yield
+    finally:
+        _guard = previous
+
+
+def check_guard(function: str) -> None:
+    """Raise RuntimeError if a guard applies: unlike a LifecycleError, no program takes it for a broker that is down.
+
+    Args:
+        function: the name of the function that would connect.
+    """
+    if _guard is not None:
+        raise RuntimeError(f"{function} is blocked by {_guard.reason}")
+
+
+_guard: NetworkGuard | None = None
 
 
 @asynccontextmanager
@@ -57,8 +93,10 @@ async def connect(
         NotAuthorised: a server refused the credentials, or a token has expired.
         MissingExtra: an optional package is not installed: for creds and nkey files, Choria's tokens, or SRV records.
         OptionError: an option is unknown.
+        RuntimeError: `choria_lifecycle.testing.announcing` keeps this process off the network.
     """
     check_options(options, "timeout", "limit", "limit_bytes", "environ")
+    check_guard("connect")
     transport = await open_transport(servers, timeout=timeout, environ=environ, **options)
     async with Middleware(transport, limit=limit, limit_bytes=limit_bytes) as middleware:
         yield middleware
@@ -71,7 +109,7 @@ async def open_transport(
     environ: Mapping[str, str] | None = None,
     **options: Unpack[ConnectionOptions],
 ) -> NatsTransport:
-    """Connect as `connect` does, to publish bytes that are not events; the caller closes the transport."""
+    """Connect as `connect` does, regardless of a guard; the caller closes the transport."""
     from choria_lifecycle.nats import NatsTransport
 
     environ = os.environ if environ is None else environ
@@ -116,7 +154,8 @@ def publish_once(
     """
 
     async def run() -> None:
-        async with connect(servers, timeout=timeout, environ=environ, **options) as middleware:
+        opened = connect if _guard is None else _guard.connect
+        async with opened(servers, timeout=timeout, environ=environ, **options) as middleware:
             await middleware.publish(event, format=format, stored=stored, timeout=timeout)
 
     try:

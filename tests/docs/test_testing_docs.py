@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from choria_lifecycle import shutdown
+from choria_lifecycle.connection import publish_once
+from choria_lifecycle.demo import embedded
 from choria_lifecycle.testing import Announcements, pytest_plugin
 from tests.bed.inner_pytest import run_pytest
 from tests.bed.paths import ROOT
@@ -40,6 +43,94 @@ def test_each_example_needs_only_the_program(tmp_path: Path, name: str) -> None:
     ran = run_pytest(tmp_path, {"billing.py": FILES["billing.py"], name: FILES[name]})
     assert ran.passed > 0, ran.text
     assert not ran.failed, ran.text
+
+
+# Every way to reach a broker, from the main thread and from another.
+EVERY_WAY = """
+import asyncio
+import threading
+
+import pytest
+from click.testing import CliRunner
+
+import choria_lifecycle as lifecycle
+from choria_lifecycle.cli.program import program
+from choria_lifecycle.doctor import check_connection
+
+EVENT = lifecycle.shutdown(identity="n1.example.net", component="billing")
+
+
+async def connect():
+    async with lifecycle.connect() as middleware:
+        await middleware.publish(EVENT)
+
+
+async def announce():
+    async with lifecycle.Service("billing", "1.4.2"):
+        pass
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["here", "in a thread"])
+def call(request):
+    def call(function, *arguments):
+        result = []
+        thread = threading.Thread(target=lambda: result.append(function(*arguments)))
+        thread.start()
+        thread.join(10)
+        return result
+
+    return call if request.param else lambda function, *arguments: [function(*arguments)]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def service():
+    with lifecycle.Service("module", "1.4.2"):
+        yield
+
+
+def test_publish_once(call):
+    assert call(lifecycle.publish_once, EVENT) == [None]
+
+
+def test_service(call):
+    assert call(asyncio.run, announce()) == [None]
+
+
+@pytest.mark.parametrize("blocked", [connect, check_connection])
+def test_connect(call, blocked):
+    def refused():
+        with pytest.raises(RuntimeError, match="is blocked by choria_lifecycle.testing.announcing"):
+            asyncio.run(blocked())
+        return True
+
+    assert call(refused) == [True]
+
+
+def test_command(call):
+    [result] = call(CliRunner().invoke, program, ["emit", "shutdown", "--identity", "n1", "--component", "billing"])
+    assert isinstance(result.exception, RuntimeError)
+"""
+
+
+def test_no_test_at_all_can_reach_a_broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server sees not even a connection."""
+    assert "no test at all can reach a broker" in " ".join(PAGE.split())
+    with embedded.nats_server("debug: true", jetstream=False) as server:
+        monkeypatch.setenv("NATS_URL", server.url)
+
+        def connections() -> int:
+            # The log shows the connection of this call after all others.
+            publish_once(shutdown(identity="n1.example.net", component="billing"), server.url, environ={})
+            return server.log.read_text().count("Client connection created")
+
+        before = connections()
+        ran = run_pytest(tmp_path, {"conftest.py": FILES["conftest.py"], "test_every_way.py": EVERY_WAY})
+        assert (ran.passed, ran.failed) == (10, 0), ran.text
+        assert connections() == before + 1
+        (tmp_path / "work" / "conftest.py").unlink()
+        before = connections()
+        run_pytest(tmp_path, {"test_every_way.py": EVERY_WAY})
+        assert connections() > before + 5
 
 
 def test_the_failure_looks_as_the_page_shows(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from choria_lifecycle.config.resolve import choria_configuration, resolve
 from choria_lifecycle.config.table import CONNECT_TIMEOUT, URL_VARIABLE
+from choria_lifecycle.connection import check_guard
 from choria_lifecycle.doctor.brokers import check_broker, check_dns, preparation_error
 from choria_lifecycle.doctor.checks import Check
 from choria_lifecycle.doctor.effective import ERROR, Setting, list_settings
@@ -78,6 +79,9 @@ async def check_connection(
 
     Returns:
         The findings, good ones included, in the order of `CheckStep`. Problems are returned, never raised.
+
+    Raises:
+        RuntimeError: `choria_lifecycle.testing.announcing` keeps this process off the network.
     """
     return [found async for found in iter_checks(servers, timeout=timeout, environ=environ, **options)]
 
@@ -90,6 +94,7 @@ async def iter_checks(
     **options: Unpack[ConnectionOptions],
 ) -> AsyncGenerator[Check]:
     """Yield the findings of `check_connection` as they are made."""
+    check_guard("check_connection")
     environ = os.environ if environ is None else environ
     for found in check_environment(environ):
         yield found

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from choria_lifecycle.testing.announcements import Announcements
     from choria_lifecycle.testing.fake_clock import FakeClock
-    from choria_lifecycle.testing.in_memory import MemoryMiddleware, announcing
+    from choria_lifecycle.testing.in_memory import MemoryMiddleware, allow_network, announcing
     from choria_lifecycle.testing.validity import assert_valid
 else:
     from choria_schemas.lazy import exports
@@ -29,9 +29,10 @@ else:
             "Announcements": "announcements",
             "FakeClock": "fake_clock",
             "MemoryMiddleware": "in_memory",
+            "allow_network": "in_memory",
             "announcing": "in_memory",
             "assert_valid": "validity",
         },
     )
 
-__all__ = ["Announcements", "FakeClock", "MemoryMiddleware", "announcing", "assert_valid"]
+__all__ = ["Announcements", "FakeClock", "MemoryMiddleware", "allow_network", "announcing", "assert_valid"]

@@ -22,7 +22,9 @@ _FIELDS: Final = frozenset(field.name for kind in get_args(Event) for field in f
 
 
 class Announcements:
-    """The events that services have announced, oldest first. All methods may be called from any thread.
+    """The events that services and `publish_once` have announced, oldest first.
+
+    All methods may be called from any thread.
 
     Methods select events by type, such as `startup`, and by the values of fields: `component="billing"`, `identity=`,
     `version=`. An event without a given field is not selected.

@@ -1,4 +1,4 @@
-"""An in-memory middleware, and a block whose services publish to one."""
+"""An in-memory middleware, and blocks in which events go to one, or to the network again."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
+from choria_lifecycle.config.settings import check_options
+from choria_lifecycle.connection import NetworkGuard, guard_network
 from choria_lifecycle.events.factories import startup
 from choria_lifecycle.middleware.memory import InMemoryTransport
 from choria_lifecycle.middleware.middleware import Middleware
@@ -15,7 +17,12 @@ from choria_lifecycle.testing.announcements import Announcements
 from choria_lifecycle.testing.fake_clock import FakeClock
 from choria_lifecycle.wire.codec import parse
 
-__all__ = ["MemoryMiddleware", "announcing"]
+__all__ = ["MemoryMiddleware", "allow_network", "announcing"]
+
+_GUARD: Final = (
+    "choria_lifecycle.testing.announcing (fixture lifecycle_announcements): give the program a MemoryMiddleware "
+    "(fixture lifecycle_middleware), or connect within choria_lifecycle.testing.allow_network"
+)
 
 
 class MemoryMiddleware(Middleware):
@@ -47,12 +54,15 @@ class _RecordingTransport(InMemoryTransport):
 
 @contextmanager
 def announcing(*, identity: str = "test.example.net", clock: FakeClock | None = None) -> Generator[Announcements]:
-    """Record what services announce, in place of any connection, for services started in the block, in any thread.
+    """Record events in place of any connection, for calls made in the block and services started in it, in any thread.
 
-    The program needs no changes. A `Service` makes no connection and ignores its servers and credentials; it does not
-    derive its identity from DNS or Choria's configuration; and its alive events are due when the test advances
-    `announcements.clock`. A service with its own middleware or clock keeps it. Everything else, such as `connect`,
-    still uses the network.
+    The program needs no changes, and no connection leaves the process. A `Service` and `publish_once` ignore servers
+    and credentials, and publish to the record. A `Service` does not derive its identity from DNS or Choria's
+    configuration, and its alive events are due when the test advances `announcements.clock`; one with its own
+    middleware or clock keeps it. `connect` and `check_connection` raise RuntimeError.
+
+    Child processes, and services and connections started before the block, still use the network. So does everything
+    within `allow_network`.
 
     Args:
         identity: the identity of services that were given none.
@@ -67,11 +77,24 @@ def announcing(*, identity: str = "test.example.net", clock: FakeClock | None = 
     startup(identity=identity, component="checked", version="checked")
     announcements = Announcements(clock)
 
-    def connect(*_: object, **__: object) -> MemoryMiddleware:
+    def connect(*_: object, **options: object) -> MemoryMiddleware:
+        check_options(options, "timeout", "environ")
         return MemoryMiddleware(announcements)
 
     def node(*_: object) -> str:
         return identity
 
-    with override_environment(Environment(connect=connect, identity=node, clock=announcements.clock)):
+    environment = Environment(connect=connect, identity=node, clock=announcements.clock)
+    with override_environment(environment), guard_network(NetworkGuard(connect, _GUARD)):
         yield announcements
+
+
+@contextmanager
+def allow_network() -> Generator[None]:
+    """Use the network again within `announcing`, for tests that need a real broker.
+
+    In the block, and in any thread, `connect` and `publish_once` connect, and so do services started in the block; they
+    use this machine's identity and clock.
+    """
+    with override_environment(Environment()), guard_network(None):
+        yield

@@ -20,7 +20,10 @@ __all__ = ["lifecycle_announcements", "lifecycle_middleware"]
 
 @pytest.fixture
 def lifecycle_announcements() -> Generator[Announcements]:
-    """The events that services announce: services started while a test uses this publish to memory."""
+    """The events that services announce: services started while a test uses this publish to memory.
+
+    So does `publish_once`; `connect` raises RuntimeError. See `choria_lifecycle.testing.announcing`.
+    """
     from choria_lifecycle.testing import announcing
 
     with announcing() as announcements:

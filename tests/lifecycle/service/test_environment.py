@@ -5,18 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-import choria_lifecycle as lifecycle
+from choria_lifecycle.service import environment as module
 from choria_lifecycle.service.defaults import local_identity
-from choria_lifecycle.service.environment import current_environment, override_environment
+from choria_lifecycle.service.environment import Environment, current_environment, override_environment
 from choria_lifecycle.support.clock import SystemClock
 from choria_lifecycle.testing import FakeClock
 
 
 def test_services_use_the_network_and_the_system_by_default() -> None:
-    environment = current_environment()
-    assert environment.connect is lifecycle.connect
-    assert environment.identity is local_identity
-    assert isinstance(environment.clock, SystemClock)
+    for environment in (current_environment(), Environment()):
+        assert environment.connect is module._connect
+        assert environment.identity is local_identity
+        assert isinstance(environment.clock, SystemClock)
 
 
 def test_an_environment_is_replaced_within_the_block_in_every_thread() -> None:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import threading
 import unittest
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle import LifecycleError, OptionError, Service, testing
+from choria_lifecycle import ConnectionFailed, LifecycleError, OptionError, Service, testing
+from choria_lifecycle.doctor import check_connection
 from choria_lifecycle.service.service import INTERVAL
-from choria_lifecycle.testing import MemoryMiddleware, announcing
+from choria_lifecycle.testing import MemoryMiddleware, allow_network, announcing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EVENT = lifecycle.shutdown(component="billing", identity="n1.example.net")
+NOWHERE: dict[str, Any] = {"servers": "nats://127.0.0.1:1", "environ": {}}
 
 
 def test_names_are_imported_on_first_use() -> None:
@@ -71,6 +80,89 @@ def test_nested_blocks() -> None:
         raise RuntimeError
     with pytest.raises(LifecycleError), Service("billing", "1", servers="nats://127.0.0.1:1", environ={}, strict=True):
         pass
+
+
+async def connected(**options: Any) -> None:
+    async with lifecycle.connect(**options):
+        pass
+
+
+BLOCKED: list[tuple[str, Callable[..., Any]]] = [("connect", connected), ("check_connection", check_connection)]
+
+
+@pytest.mark.parametrize("stored", [False, True])
+@pytest.mark.parametrize("options", [{}, NOWHERE, {"servers": "http://nonsense", "user": "alice"}])
+def test_publish_once_is_recorded(options: dict[str, Any], stored: bool) -> None:
+    with announcing() as announcements:
+        lifecycle.publish_once(EVENT, stored=stored, format=lifecycle.Format.CLOUDEVENTS, **options)
+        thread = threading.Thread(target=lifecycle.publish_once, args=(EVENT,), kwargs=options)
+        thread.start()
+        thread.join(5)
+    assert announcements.of() == [EVENT, EVENT]
+
+
+def test_publish_once_checks_its_arguments_when_recorded() -> None:
+    async def main() -> None:
+        with pytest.raises(RuntimeError, match="publish_once is for synchronous programs"):
+            lifecycle.publish_once(EVENT)
+
+    with announcing() as announcements:
+        with pytest.raises(OptionError, match="unknown option"):
+            lifecycle.publish_once(EVENT, colour="red")  # type: ignore[call-arg]
+        asyncio.run(main())
+    announcements.assert_types()
+
+
+@pytest.mark.parametrize(("name", "call"), BLOCKED)
+def test_connections_are_blocked_in_every_thread(name: str, call: Callable[..., Any]) -> None:
+    errors: list[str] = []
+
+    def work() -> None:
+        with pytest.raises(RuntimeError) as raised:
+            asyncio.run(call(**NOWHERE))
+        errors.append(str(raised.value))
+
+    with announcing():
+        work()
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join(5)
+    expected = (
+        f"{name} is blocked by choria_lifecycle.testing.announcing (fixture lifecycle_announcements): give the program "
+        "a MemoryMiddleware (fixture lifecycle_middleware), or connect within choria_lifecycle.testing.allow_network"
+    )
+    assert errors == [expected, expected]
+    with pytest.raises(ConnectionFailed):
+        asyncio.run(connected(**NOWHERE))
+
+
+def test_the_network_is_allowed_within_its_block() -> None:
+    with announcing() as announcements:
+        with allow_network():
+            with pytest.raises(ConnectionFailed):
+                lifecycle.publish_once(EVENT, **NOWHERE)
+            with pytest.raises(ConnectionFailed):
+                asyncio.run(connected(**NOWHERE))
+            with pytest.raises(ConnectionFailed), Service("billing", "1", strict=True, **NOWHERE):
+                pass
+            assert asyncio.run(check_connection(**NOWHERE))[-1].severity == "error"
+            with announcing() as inner:
+                lifecycle.publish_once(EVENT)
+            inner.assert_types("shutdown")
+        announcements.assert_types()
+        lifecycle.publish_once(EVENT)
+        announcements.assert_types("shutdown")
+        with pytest.raises(RuntimeError, match="connect is blocked"):
+            asyncio.run(connected(**NOWHERE))
+
+
+def test_a_service_that_started_before_the_block_may_connect_again() -> None:
+    with Service("billing", "1", **NOWHERE) as billing, announcing() as announcements:
+        assert billing.counters.failures > 0
+        with Service("other", "1"):
+            pass
+    announcements.assert_types("startup", "shutdown", component="other")
+    announcements.assert_types(component="billing")
 
 
 def test_an_invalid_identity() -> None:
