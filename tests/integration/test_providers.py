@@ -18,12 +18,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import choria_lifecycle as lifecycle
+from choria_lifecycle.config.tokens import public_key
 from choria_lifecycle.connection import connect
 from choria_lifecycle.demo import embedded
 from tests.bed import puppet, servers
 from tests.bed.certificates import LOOPBACK, Authority
 from tests.bed.choria import choria_broker
-from tests.bed.tokens import Token, client_token, write_credentials
+from tests.bed.tokens import Token, client_token, verify_signature, write_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -389,7 +390,7 @@ def broker() -> Iterator[Broker]:
 
 
 def with_token(
-    host: Host, broker: Broker, token: Token, more: Mapping[str, object] | None = None, **names: str
+    host: Host, broker: Broker | embedded.Server, token: Token, more: Mapping[str, object] | None = None, **names: str
 ) -> dict[str, Any]:
     """Return the arguments of `connect` for a host with this token."""
     written = write_credentials(host.home / ".config" / "choria", token, **names)
@@ -437,6 +438,46 @@ async def test_choria_with_certificates(host: Host, broker: Broker) -> None:
     # With an authority the broker's certificate is verified; without one it is not.
     layout.ca.write_bytes(OTHER.pem)
     assert "certificate not trusted" in await refused(lifecycle.ConnectionFailed, **options)
+
+
+USER = {"plugin.nats.user": "alice", "plugin.nats.pass": "s3cret"}
+
+
+async def test_choria_with_a_user(host: Host, broker: Broker) -> None:
+    """Choria's client sends both; its broker may require both."""
+    token = client_token(ISSUER, **EVERYTHING)
+    for more in (USER, USER | {"plugin.security.choria.ca": host.puppet().ca}):
+        await round_trip(**with_token(host, broker, token, more))
+        told = broker.connects[-1]
+        assert (told["auth_token"], told["user"], told["pass"]) == (token.jwt, "alice", "s3cret")
+        verify_signature(told["sig"], broker.nonces[-1], public_key(bytes.fromhex(token.seed)))
+
+
+@pytest.mark.parametrize("verified", [False, True])
+@pytest.mark.parametrize("nonce", [False, True])
+async def test_the_user_beside_a_token_selects_the_account(
+    nonce: bool, verified: bool, host: Host, tmp_path: Path
+) -> None:
+    """A nats-server ignores the token; it sends a nonce if a user has an nkey."""
+    (tmp_path / "server").mkdir()
+    known = {name: [{"user": name, "password": "s3cret"}] for name in ("alice", "bob")}
+    if nonce:
+        known["keys"] = [{"nkey": servers.nkey(tmp_path / "seed")}]
+    settings = [
+        MONITORED,
+        servers.tls(tmp_path / "server", OURS.issue("localhost")),
+        f"accounts {json.dumps({account: {'users': users} for account, users in known.items()})}",
+    ]
+    token = client_token(ISSUER)
+    ca = {"plugin.security.choria.ca": host.puppet().ca} if verified else {}
+    with embedded.nats_server("\n".join(settings), jetstream=False) as server:
+        for user in ("alice", "bob"):
+            async with connect(**with_token(host, server, token, ca | USER | {"plugin.nats.user": user})):
+                assert client_of(server, "alice")["account"] == user
+        await refused(lifecycle.NotAuthorised, **with_token(host, server, token, ca))
+        wrong = ca | USER | {"plugin.nats.pass": "wrong"}
+        message = await refused(lifecycle.NotAuthorised, **with_token(host, server, token, wrong))
+        assert "Are user and password right (" in message
 
 
 @pytest.mark.parametrize(

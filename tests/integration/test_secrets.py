@@ -128,6 +128,13 @@ def _choria(folder: Path, port: int, **more: Any) -> Given:
     return made
 
 
+def _choria_and_user(folder: Path, port: int) -> Given:
+    made = _choria(folder, port)
+    made.environ |= {"MCOLLECTIVE_NATS_USERNAME": "alice", "MCOLLECTIVE_NATS_PASSWORD": MARKER}
+    made.secrets.append(MARKER)
+    return made
+
+
 def _choria_lines(folder: Path, port: int, token: str, seed: str) -> Given:
     made = _choria(folder, port)
     _file(folder, "token.jwt", token)
@@ -179,6 +186,7 @@ PLACES: dict[str, Callable[[Path, int], Given]] = {
     "NATS_NKEY": _nkey,
     "nkey": _nkey_argument,
     "Choria token": _choria,
+    "Choria token and password": _choria_and_user,
     "private key": _certificate,
 }
 
@@ -487,7 +495,15 @@ async def test_lost_connection(tmp_path: Path, caplog: pytest.LogCaptureFixture)
 
 
 @pytest.mark.parametrize(
-    "place", ["NATS_PASSWORD", "NATS_TOKEN", "NATS_TOKEN_FILE", "plugin.nats.pass", "Choria token"]
+    "place",
+    [
+        "NATS_PASSWORD",
+        "NATS_TOKEN",
+        "NATS_TOKEN_FILE",
+        "plugin.nats.pass",
+        "Choria token",
+        "Choria token and password",
+    ],
 )
 def test_processes(place: str, manners: dict[str, int], tmp_path: Path) -> None:
     for manner in ("accepts", "refuses"):

@@ -121,14 +121,10 @@ def resolve(
         changes.update(jwt=None, seed=None, **credentials)
     else:
         changes.update(_choria_credentials(environ, configuration, origins))
-    if settings.verify is Verify.NOTHING:
-        if credentials:
-            # A man in the middle can use a password, unlike a signature over a nonce.
-            changes["verify"], origins["verify"] = Verify.FULL, "the credentials are not from Choria's configuration"
-        elif settings.jwt is not None:
-            for option in ("user", "password"):
-                changes.pop(option, None)
-                origins.pop(option, None)
+    if settings.verify is Verify.NOTHING and credentials:
+        # A man in the middle can use a password, unlike a signature over a nonce. Choria's own is sent nevertheless, as
+        # its broker requires it of the system user beside a token; `check_settings` warns about it.
+        changes["verify"], origins["verify"] = Verify.FULL, "the credentials are not from Choria's configuration"
     for spec in _SINGLE:
         if given := options.get(spec.name):
             changes[spec.name], origins[spec.name] = _convert(spec, str(given)), f"argument {spec.name}"

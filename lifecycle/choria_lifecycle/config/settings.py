@@ -155,7 +155,8 @@ class ConnectionSettings:
         for spec in CREDENTIALS:
             if getattr(self, spec.name):
                 methods.setdefault(spec.method, self.origins.get(spec.name, ""))
-        # A Choria client may have a token and a user: Choria's broker checks the one, any other NATS server the other.
+        # A Choria client may have a token and a user. Choria's broker requires both of its system user; otherwise it
+        # checks the token, and any other NATS server checks the user.
         if len(methods) > 1 and not (self.jwt and list(methods) == ["a token", "a user"]):
             *others, last = (f"{each} ({safe(origin)})" if origin else each for each, origin in methods.items())
             raise ConfigError(f"{', '.join(others)} and {last} cannot be combined: connect with one of them")

@@ -99,12 +99,13 @@ def check_settings(settings: ConnectionSettings) -> Iterator[Check]:
     if guess.startswith("no ") and not settings.srv:
         yield Check("warning", "settings", "servers", f"{safe(guess)}: {where} is a guess; set that key")
     if settings.tls and settings.verify is Verify.NOTHING:
+        danger = "pose as the broker and learn the password" if settings.password else "pose as the broker"
         yield Check(
             "warning",
             "settings",
             "verify",
             f"the broker's certificate is not verified ({safe(settings.origins.get('verify', 'default'))}): "
-            "a man in the middle can pose as the broker; name a certificate authority with ca= to verify it",
+            f"a man in the middle can {danger}; name a certificate authority with ca= to verify it",
         )
     if (
         not settings.tls

@@ -9,6 +9,7 @@ calls them.
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from nats import errors
@@ -274,6 +275,17 @@ class Client(BaseClient):
             if not isinstance(info.get("max_payload", 0), int):
                 raise errors.Error("nats: the max_payload in the server's greeting is not a number")
         await super()._process_info(info, initial_connection)
+
+    def _connect_command(self) -> bytes:
+        """Send a user beside a token, as Choria's client does; nats-py sends one of them."""
+        command: bytes = super()._connect_command()
+        given = [self.options[name] for name in ("token", "user", "password")]
+        if None in given:
+            return command
+        verb, _, text = command.partition(b" ")
+        # The values are functions, see `credentials`.
+        both = dict(zip(("auth_token", "user", "pass"), (value() for value in given), strict=True))
+        return b"%s %s\r\n" % (verb, json.dumps(json.loads(text) | both, sort_keys=True).encode())
 
     async def _process_connect_init(self) -> None:
         if self._shut_down:

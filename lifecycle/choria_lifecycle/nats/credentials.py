@@ -72,7 +72,7 @@ def credentials(settings: ConnectionSettings) -> dict[str, Any]:
         def choria_signature(nonce: str) -> bytes:
             return sign_choria(read_seed(seed, seed_origin), nonce.encode())
 
-        # nats-py sends the token and signature to a broker that greets with a nonce, the user to any other.
+        # A broker with a system user asks for both; any other NATS server ignores the token.
         return {"token": lambda: _read_valid_token(jwt, jwt_origin), "signature_cb": choria_signature, **user}
     return user
 

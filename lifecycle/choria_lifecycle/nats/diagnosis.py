@@ -15,6 +15,7 @@ from choria_lifecycle.support.text import safe
 
 if TYPE_CHECKING:
     from choria_lifecycle.config.settings import ConnectionSettings
+    from choria_lifecycle.config.table import SettingSpec
 
 __all__ = ["CertificateRefusedError", "diagnose", "hint", "is_authentication_error"]
 
@@ -137,10 +138,13 @@ def _may_be_legacy(settings: ConnectionSettings) -> bool:
 
 def _credentials_hint(settings: ConnectionSettings) -> str:
     paths = {name: getattr(settings, name) for name, spec in SETTINGS.items() if spec.kind == "file"}
-    for spec in (*CREDENTIALS, SETTINGS["cert"]):
-        if spec.refused and getattr(settings, spec.name) is not None:
-            return spec.refused.format(origin=_origin(settings, spec.name), **paths)
-    return f"It requires credentials: set {CREDENTIAL_VARIABLES}."
+
+    def questions(*specs: SettingSpec) -> str:
+        asked = [spec for spec in specs if spec.refused and getattr(settings, spec.name) is not None]
+        return " ".join(spec.refused.format(origin=_origin(settings, spec.name), **paths) for spec in asked)
+
+    none = f"It requires credentials: set {CREDENTIAL_VARIABLES}."
+    return questions(*CREDENTIALS) or questions(SETTINGS["cert"]) or none
 
 
 def _origin(settings: ConnectionSettings, name: str) -> str:

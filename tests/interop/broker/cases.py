@@ -51,8 +51,11 @@ def _tokens(site: Site) -> list[Case]:
     """The provider choria: an issuer of tokens for the organisation."""
     newline = site.folder / "newline.seed"
     newline.write_text(site.owner.seed.read_text("ascii") + "\n", "ascii")
-    both = site.jwt("viewer") | site.trusting()
+    trusting = site.trusting()
+    both = site.jwt("viewer") | trusting
     named = site.jwt("viewer") | {"plugin.nats.user": "u", "plugin.nats.pass": "p"}
+    system = {"plugin.nats.user": "system", "plugin.nats.pass": "s3cret"}
+    wrong = system | {"plugin.nats.pass": "wrong"}
     shown = both | {
         f"plugin.security.choria.{kind}": site.folder / "ours" / f"rip.{suffix}"
         for kind, suffix in (("certificate", "pem"), ("key", "key"))
@@ -72,6 +75,11 @@ def _tokens(site: Site) -> list[Case]:
         Case("token and certificate", "issuer and authority", shown),
         Case("named otherwise", "issuer", site.jwt("viewer"), environ={"MCOLLECTIVE_CERTNAME": "other"}),
         Case("and a user of NATS", "issuer", named),
+        # Their events cross only if both are in the system account; those of others stay outside.
+        Case("and the system user", "issuer and a system user", site.jwt("admin") | system),
+        Case("and the system user, authority known", "issuer and a system user", site.jwt("admin") | trusting | system),
+        Case("and the system user, password wrong", "issuer and a system user", site.jwt("admin") | wrong),
+        Case("and the system user, not permitted", "issuer and a system user", site.jwt("viewer") | system),
         Case("expired", "issuer", site.jwt("expired")),
         Case("not yet valid", "issuer", site.jwt("early")),
         Case("signed by a stranger", "issuer", site.jwt("forged")),

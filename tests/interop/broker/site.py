@@ -28,6 +28,7 @@ _FILE = "plugin.security.file"
 _CHORIA = "plugin.security.choria"
 _ISSUER = "plugin.security.issuer"
 _STREAM = "plugin.choria.network.stream"
+_SYSTEM = "plugin.choria.network.system"
 _KINDS = ("event", "machine", "advisory", "executor", "leader_election")
 
 # Each token: its permissions and deviations from a valid one.
@@ -148,6 +149,7 @@ def _brokers(site: Site, issuer: Keys, signer: Path) -> dict[str, Settings]:
     return {
         "issuer": organisation,
         "issuer and authority": organisation | site.trusting(),
+        "issuer and a system user": organisation | {f"{_SYSTEM}.user": "system", f"{_SYSTEM}.password": "s3cret"},
         "streams": organisation
         | {f"{_STREAM}.store": site.folder / "store"}
         | {f"{_STREAM}.{kind}_replicas": "1" for kind in _KINDS},

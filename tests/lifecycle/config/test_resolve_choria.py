@@ -165,11 +165,12 @@ def test_choria_tokens(resolved: Callable[..., ConnectionSettings]) -> None:
 def test_a_token_and_a_user_of_choria_go_together(resolved: Callable[..., ConnectionSettings], tmp_path: Path) -> None:
     (tmp_path / "ca.pem").touch()
     verified = CHORIA | {"plugin.security.choria.ca": str(tmp_path / "ca.pem")}
-    for settings in (resolved(verified | IN_FILE), resolved(verified, environ=MCOLLECTIVE)):
-        assert (str(settings.jwt), bool(settings.user)) == ("/t", True)
-    # A man in the middle could ask for the password instead of the token.
-    settings = resolved(CHORIA | IN_FILE)
-    assert (str(settings.jwt), settings.user, settings.verify) == ("/t", None, Verify.NOTHING)
+    for keys, verify in ((verified, Verify.FULL), (CHORIA, Verify.NOTHING)):
+        settings = resolved(keys | IN_FILE)
+        assert (str(settings.jwt), settings.user, settings.password) == ("/t", "file", "file-pw")
+        assert settings.verify is verify
+        settings = resolved(keys, environ=MCOLLECTIVE)
+        assert (str(settings.jwt), settings.user, settings.password) == ("/t", "mco", "mco-pw")
 
 
 @pytest.mark.parametrize("options", [{"user": "u", "password": "p"}, {"token": "t"}, {"creds": "/c"}])

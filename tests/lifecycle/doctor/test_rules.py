@@ -107,7 +107,16 @@ def test_the_connection_is_summarised_without_secrets() -> None:
     [
         ({"origins": {"servers": "no plugin.x"}}, "servers", "no plugin.x: nats://127.0.0.1:4222 is a guess"),
         ({"origins": {"servers": "no plugin.x"}, "srv": ("_a._tcp.b",)}, "", ""),
-        ({"tls": True, "verify": Verify.NOTHING}, "verify", "the broker's certificate is not verified (default)"),
+        (
+            {"tls": True, "verify": Verify.NOTHING},
+            "verify",
+            "(default): a man in the middle can pose as the broker; name a certificate authority with ca= to verify it",
+        ),
+        (
+            {"tls": True, "verify": Verify.NOTHING, "user": "u", "password": SECRET},
+            "verify",
+            "a man in the middle can pose as the broker and learn the password; name a certificate authority with ca= ",
+        ),
         ({"tls": True, "verify": Verify.COMMON_NAME}, "", ""),
         ({"verify": Verify.NOTHING}, "", ""),
     ],

@@ -159,12 +159,19 @@ def test_a_hint_on_what_to_do(error: Exception, options: dict[str, Any], words: 
     assert hint(error, ConnectionSettings(**options)) == words
 
 
+_TOKEN_QUESTION = "Is /jwt from an issuer that the broker trusts, /seed its seed, and the clock right?"
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (
             {"jwt": Path("/jwt"), "seed": Path("/seed"), "user": "u", "password": "p"},
-            "Is /jwt from an issuer that the broker trusts, /seed its seed, and the clock right?",
+            f"{_TOKEN_QUESTION} Are user and password right?",
+        ),
+        (
+            {"jwt": Path("/jwt"), "seed": Path("/seed"), "cert": Path("/me.pem"), "key": Path("/key.pem")},
+            _TOKEN_QUESTION,
         ),
         (
             {"user": "u", "password": "p", "origins": {"user": "environment NATS_USER"}},
