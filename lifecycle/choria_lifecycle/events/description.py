@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from choria_lifecycle.events.event import TYPE_NAMES, Event, event_type
+from choria_lifecycle.events.event import TYPE_NAMES, Event, classes_of, event_type
 from choria_lifecycle.events.options import OPTIONS
 from choria_lifecycle.support.text import quoted, safe
 
@@ -23,6 +23,11 @@ _OWN_FIELDS: Final = {
     for cls, options in OPTIONS.items()
 }
 
+# The versions that have what Go's wording needs.
+_GOVERNOR: Final = frozenset(
+    cls for cls in classes_of("governor", "governor", "event_type") if "sequence" in OPTIONS[cls]
+)
+
 
 def describe(event: Event) -> str:
     """Return the line that Choria's viewers show for an event, with untrusted text escaped.
@@ -35,7 +40,7 @@ def describe(event: Event) -> str:
     """
     name = event_type(event)
     line = f"[{name}] {_shown(event.identity)}: "
-    if name == "governor":
+    if type(event) in _GOVERNOR:
         return line + _governor_text(event)
     line += _shown(event.component)
     for field, word in _OWN_FIELDS[type(event)]:

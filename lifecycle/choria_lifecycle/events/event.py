@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import MISSING, fields
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args, get_origin
 
 from choria_lifecycle.errors import InvalidEvent
 from choria_lifecycle.support.text import quoted
@@ -60,9 +61,23 @@ def type_name(cls: type) -> EventType:
         raise TypeError(f"{cls.__name__} is not a lifecycle event") from None
 
 
-def classes_of(type: EventType, *fields: str) -> tuple[type[Any], ...]:  # noqa: A002
-    """Return the classes of an event type that have these fields, in every version, the oldest first."""
-    return tuple(cls for cls in EVENT_CONTRACTS if TYPE_NAMES[cls] == type and set(fields) <= set(cls.__annotations__))
+def classes_of(type: EventType, *texts: str) -> tuple[type[Any], ...]:  # noqa: A002
+    """Return the classes of an event type, in every version, the oldest first.
+
+    Args:
+        type: the event type.
+        *texts: fields that a class must have, as required strings; another version may lack them.
+    """
+    return tuple(cls for cls in EVENT_CONTRACTS if TYPE_NAMES[cls] == type and set(texts) <= _required_texts(cls))
+
+
+def _required_texts(cls: type[Any]) -> set[str]:
+    # Generated modules do not postpone the evaluation of annotations.
+    return {
+        field.name
+        for field in fields(cls)
+        if field.default is MISSING and (field.type is str or get_origin(field.type) is Literal)
+    }
 
 
 def event_time(event: Event) -> datetime:

@@ -147,7 +147,7 @@ for _cls in EVENT_CONTRACTS:
         _FACTORIES[type_name(_cls)] = event_factory(_cls, {})
 
 
-def new(type: EventType, **options: Any) -> Event:
+def new(type: EventType, /, **options: Any) -> Event:
     """Create an event of a type given by name.
 
     Args:

@@ -12,9 +12,11 @@ from dataclasses import MISSING, dataclass, fields
 from difflib import get_close_matches
 from functools import lru_cache
 from operator import itemgetter
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, get_args, get_origin
 
 from choria_lifecycle.errors import OptionError
+from choria_lifecycle.events.document import plain
 from choria_lifecycle.events.event import EVENT_CONTRACTS, Event, type_name
 from choria_lifecycle.support.ids import uuid4
 from choria_lifecycle.support.text import quoted, safe
@@ -110,13 +112,17 @@ def _derive(cls: type[Any]) -> Mapping[str, Option]:
         if field.name == "protocol":
             continue
         # Generated modules do not postpone the evaluation of annotations: `type` is a type.
-        choices = get_args(field.type) if get_origin(field.type) is Literal else ()
-        kind = type(choices[0]) if choices else field.type
+        kind: Any = field.type
+        required = field.default is MISSING
+        if not required and NoneType in get_args(kind):
+            kind = get_args(kind)[0]  # None stands for an absent field
+        choices = get_args(kind) if get_origin(kind) is Literal else ()
+        kind = type(choices[0]) if choices else kind
         limits = bounds.get(field.name, {}) if kind is int else {}
         options[field.name] = Option(
             name=field.name,
             kind=kind if kind in (str, int) else None,
-            required=field.default is MISSING,
+            required=required,
             choices=choices,
             **limits,
         )
@@ -167,17 +173,22 @@ def event_factory(cls: type[E], defaults: Mapping[str, object]) -> Callable[[dic
             elif name in defaults:
                 values[name] = defaults[name]
         if not (enforced or missing or unexpected or problems):
+            try:
+                values = {name: plain(value) for name, value in values.items()}
+            except ValueError as error:
+                raise OptionError(f"cannot create the {type_name(cls)} event: {error}") from None
             problems = {
-                _top_level_name(str(violation.name)): str(violation.message).removeprefix(f"{violation.name} ")
+                _path(violation.name): str(violation.message).removeprefix(f"{violation.name} ")
                 for violation in contract.violations(values)
             }
         if missing or unexpected or problems:
             texts = [f"missing {', '.join(missing)}"] if missing else []
             texts += [_unexpected_option(name, cls) for name in unexpected]
-            texts += [f"{name} {problem}" for name, problem in problems.items()]
+            texts += [f"{path} {problem}" for path, problem in problems.items()]
             message = f"cannot create the {type_name(cls)} event: {'; '.join(texts)}"
-            raise OptionError(message, missing=missing, unexpected=unexpected, invalid=tuple(problems))
-        return cls(**values)
+            invalid = tuple(dict.fromkeys(map(_top_level_name, problems)))
+            raise OptionError(message, missing=missing, unexpected=unexpected, invalid=invalid)
+        return cls(**values) if enforced else _convert(values, cls)
 
     return _quick_factory(cls, defaults, make_checked) if enforced else make_checked
 
@@ -234,9 +245,24 @@ def _quick_factory(
     return make
 
 
+def _path(name: str) -> str:
+    """Return the path of a violation, which the validator counts from `data`."""
+    return name.removeprefix("data").removeprefix(".") or "event"
+
+
 def _top_level_name(path: str) -> str:
-    """Return the field of a path such as `data.check.name[0]`, where the validator found a violation."""
-    return re.split(r"[.\[]", path.removeprefix("data").removeprefix("."), maxsplit=1)[0] or "event"
+    """Return the field of a path such as `check.name[0]`, where the validator found a violation."""
+    return re.split(r"[.\[]", path, maxsplit=1)[0]
+
+
+def _convert(values: dict[str, Any], cls: type[E]) -> E:
+    """Create an event from valid values, with objects of the generated classes in place of dictionaries."""
+    import msgspec  # here, because a program that only creates plain events does without
+
+    try:
+        return msgspec.convert(values, cls)
+    except msgspec.ValidationError as error:  # JSON Schema takes 2.0 for an integer
+        raise OptionError(f"cannot create the {type_name(cls)} event: {error}") from None
 
 
 def _unexpected_option(option: str, cls: type[Any]) -> str:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 from functools import cache, lru_cache
-from math import isfinite
 from typing import Any, Final
 
 import msgspec
 
 from choria_lifecycle import wire
 from choria_lifecycle.errors import InvalidEvent, OptionError, UnknownProtocol
+from choria_lifecycle.events.document import without_unset
 from choria_lifecycle.events.event import EVENT_CONTRACTS, Event, from_unix
 from choria_lifecycle.support.ids import uuid4
 from choria_lifecycle.support.text import quoted
@@ -113,7 +113,7 @@ def encode(event: Event | wire.MachineEvent, format: Format = _CHORIA) -> bytes:
     cls: Any = type(event)
     has_optional = cls not in _ALL_REQUIRED and _has_optional(cls)
     try:
-        data = _without_unset(event) if has_optional else event
+        data = without_unset(event) if has_optional else event
         return _encode(_to_envelope(event, data) if wrapped else data)
     except _ENCODE_ERRORS as cause:
         raise InvalidEvent(f"the event cannot be encoded as JSON: {cause}", rule="json") from None
@@ -192,20 +192,3 @@ def _to_envelope(event: Any, data: Any) -> OutgoingEnvelope:
 @lru_cache(maxsize=64)
 def _format_time(timestamp: int) -> str:
     return from_unix(timestamp).isoformat().replace("+00:00", "Z")
-
-
-def _without_unset(event: Any) -> dict[str, Any]:
-    """Return the event as a dictionary without optional fields that are None; required fields may be null."""
-    return {
-        field.name: _plain(value)
-        for field in dataclasses.fields(event)
-        if (value := getattr(event, field.name)) is not None or field.default is dataclasses.MISSING
-    }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not isfinite(value):
-        raise ValueError(f"{value} is not a JSON number")  # msgspec would write null
-    return _without_unset(value) if dataclasses.is_dataclass(value) else value
