@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.cli.command import Command
@@ -17,10 +18,11 @@ from choria_lifecycle.events.options import OPTIONS
 from choria_lifecycle.support.text import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from choria_lifecycle.cli.signals import Signals
     from choria_lifecycle.events.event import EventType
+    from choria_lifecycle.events.options import Option
 
 __all__ = ["command"]
 
@@ -65,6 +67,27 @@ class _JsonValue(click.ParamType[Any, Any]):
             self.fail(f"{quoted(value)} is not JSON: {error}", param, ctx)
 
 
+_VALUES: Final[Mapping[type[str | int] | None, click.ParamType[Any, Any]]] = {
+    str: click.STRING,
+    int: click.INT,
+    None: _JsonValue(),
+}
+
+
+class _ByEventType(click.ParamType[Any, Any]):
+    """The value of a field that event types declare differently; `given` converts it once the type is known."""
+
+    name = "value"
+
+    def __init__(self, types: Mapping[str, click.ParamType[Any, Any]]) -> None:
+        self.types = types
+
+    def given(self, ctx: click.Context, param: click.Parameter, event_name: str, value: str) -> Any:
+        """Return the value for an event type; `new` reports a field that this type does not have."""
+        type_ = self.types.get(event_name)
+        return value if type_ is None else type_.convert(value, param, ctx)
+
+
 @click.command("emit", cls=Command, help=_HELP)
 @click.argument("event_name", metavar="TYPE", type=click.Choice(lifecycle.EVENT_TYPES))
 @click.option(
@@ -91,7 +114,16 @@ def command(
 ) -> None:
     """Publish the event, or print it."""
     signals: Signals = ctx.obj
-    given = {name.removeprefix(_PREFIX): value for name, value in options.items() if value is not None}
+    # None may be JSON's null, which a required field can have.
+    given = {
+        name.removeprefix(_PREFIX): value
+        for name, value in options.items()
+        if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
+    }
+    for param in ctx.command.params:
+        name = str(param.name).removeprefix(_PREFIX)
+        if isinstance(param.type, _ByEventType) and name in given:
+            given[name] = param.type.given(ctx, param, event_name, given[name])
     if "identity" not in given:
         given["identity"] = connection.identity()
     event = lifecycle.new(event_name, **given)
@@ -112,26 +144,34 @@ async def _publish(
         await middleware.publish(event, format=form, stored=stored, timeout=arguments["timeout"])
 
 
-def _event_option(name: str, taken: Collection[str]) -> click.Option:
-    """Return the flag for a field of the events; if another flag has its name, `--event-NAME`."""
-    uses = {TYPE_NAMES[cls]: options[name] for cls, options in OPTIONS.items() if name in options}
+def _event_option(name: str, flag: str) -> click.Option:
+    """Return the option for a field of the events."""
+    # The oldest version of a type decides, which is the one that `new` creates.
+    uses: dict[str, Option] = {}
+    for cls, options in OPTIONS.items():
+        if name in options:
+            uses.setdefault(TYPE_NAMES[cls], options[name])
     kinds = {option.kind for option in uses.values()}
-    type_: Any = _JsonValue()
+    type_: Any = _ByEventType({event_name: _VALUES[option.kind] for event_name, option in uses.items()})
     if all(option.choices for option in uses.values()):
         type_ = click.Choice(dict.fromkeys(str(choice) for option in uses.values() for choice in option.choices))
-    elif kinds in ({str}, {int}):
-        type_ = kinds.pop()
-    word = name.replace("_", "-")
-    flag = f"--event-{word}" if f"--{word}" in taken else f"--{word}"
-    text = _OPTION_HELP.get(name, f"The {word.replace('-', ' ')}, for {{types}}.")
+    elif len(kinds) == 1:
+        type_ = _VALUES[kinds.pop()]
+    text = _OPTION_HELP.get(name, f"The {name.replace('_', ' ')}, for {{types}}.")
     return click.Option([flag, _PREFIX + name], type=type_, help=text.format(types=", ".join(sorted(uses))))
 
 
 def _event_options(taken: Collection[str]) -> list[click.Option]:
+    """Return the options for all fields; one whose flag another option has becomes `--event-NAME`."""
     order = [*_OPTION_HELP]
     names = dict.fromkeys(name for options in OPTIONS.values() for name in options)
     in_order = sorted(names, key=lambda name: (order.index(name if name in order else "id"), name in order))
-    return [_event_option(name, taken) for name in in_order]
+    flags = {name: f"--{name.replace('_', '-')}" for name in in_order}
+    for name, flag in flags.items():
+        while flags[name] in taken or (flags[name] != flag and [*flags.values()].count(flags[name]) > 1):
+            flags[name] = f"--event-{flags[name].removeprefix('--')}"
+    return [_event_option(name, flag) for name, flag in flags.items()]
 
 
-command.params[1:1] = _event_options({flag for parameter in command.params for flag in parameter.opts})
+_TAKEN: Final = {flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)}
+command.params[1:1] = _event_options({"--help", *_TAKEN})
