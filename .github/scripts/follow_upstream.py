@@ -290,7 +290,8 @@ def _key(item: Mapping[str, Any]) -> str:
     """Return the key of a report that this script wrote; empty for anything else."""
     # The last line is ours; foreign text ends before the closing fence.
     found = _MARKER.fullmatch((item["body"] or "").rstrip().rpartition("\n")[2])
-    return found[1] if found and item["user"]["login"] == BOT else ""
+    author = (item["user"] or {}).get("login")  # null if the account is gone
+    return found[1] if found and author == BOT else ""
 
 
 def _is_report(issue: Mapping[str, Any]) -> bool:

@@ -418,13 +418,14 @@ def test_only_the_workflow_s_own_texts_count(weeks):
     marker = f"<!-- upstream-report: {'0' * 64} -->"
     weeks.server.add_issue("forged", marker, login="mallory")
     weeks.server.add_issue("without a text", None)
+    weeks.server.add_issue("without an author", marker)["user"] = None
     weeks.server.add_issue("a pull request", marker, pull_request={}, head="x")
     weeks.report(Outcome(key="1" * 64))
-    issue = weeks.server.issues[3]
+    issue = weeks.server.issues[4]
     assert issue["body"].endswith(f"<!-- upstream-report: {'1' * 64} -->")
-    weeks.server.add_comment(4, marker, login="mallory")
+    weeks.server.add_comment(5, marker, login="mallory")
     weeks.report(Outcome())
-    assert [comment["user"]["login"] for comment in weeks.server.comments[4]] == ["mallory", BOT]
+    assert [comment["user"]["login"] for comment in weeks.server.comments[5]] == ["mallory", BOT]
 
 
 def test_every_page_is_read(weeks):
