@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from codegen import names, subset
+from codegen import lock, names, subset
 from codegen.problems import ContractError, Problem, escape_pointer
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _MODULE_NAMES = frozenset({"Any", "Final", "Literal", "PROTOCOL", "PROTOCOLS", "SCHEMA_ID"})
 # The class of a definition has the name of the definition.
 _ANOTHER_NAME = "name the class by corrections that move its schema to a definition of another name"
+# The class of an event has the name of the file.
+_IGNORE = f"ignore the file in {lock.NAME}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class _Builder:
         order = sorted(described.fields, key=lambda field_name: field_name not in required)
         reason = "is already a name in the module" if name in _MODULE_NAMES else subset.name_problem(name)
         if reason:
-            message = f"would be the class {name}, which {reason}; {_ANOTHER_NAME}"
+            remedy = _ANOTHER_NAME if pointer else _IGNORE
+            message = f"would be the class {name}, which {reason}; {remedy}"
             raise ContractError([Problem(self.contract.path, pointer, message)])
         if name in self.classes:
             message = f"would be a second {name} in one module; {_ANOTHER_NAME}"
@@ -104,9 +107,10 @@ def build(contract: EffectiveContract) -> Shape:
     document = builder.object_schema(contract.schema, "", names.class_name(contract.path))
     fields = {name for names_ in builder.classes.values() for name in names_}
     # In a class body, a field would shadow the class of the same name that an annotation refers to.
+    own = names.class_name(contract.path)
     shadowed = [
-        Problem(contract.path, "", f"has a field and a class {name}; {_ANOTHER_NAME}")
-        for name in fields & builder.classes.keys()
+        Problem(contract.path, "", f"has a field and a class {name}; {_IGNORE if name == own else _ANOTHER_NAME}")
+        for name in sorted(fields & builder.classes.keys())
     ]
     if shadowed:
         raise ContractError(shadowed)

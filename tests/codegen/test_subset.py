@@ -328,3 +328,15 @@ def test_two_objects_with_the_same_class_name_are_refused(project, make_event):
 def test_no_supported_keyword_is_stripped_from_the_canonical_form():
     assert not subset.KEYWORDS & canonical._ANNOTATIONS
     assert set(canonical._KEYWORD_ORDER) == subset.KEYWORDS | subset.ROOT_KEYWORDS
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("literal", "is already a name in the module"), ("none", "is a Python keyword")]
+)
+def test_an_event_whose_class_cannot_have_its_name_is_to_be_ignored(project, make_event, name, reason):
+    path = f"choria/lifecycle/v1/{name}.json"
+    schema = make_event(path)
+    project.publish(schema, path)
+    project.describe(schema, path)
+    message = f"would be the class {name.title()}, which {reason}; ignore the file in upstream.lock"
+    assert f"to do: {path}: {message}\n" in project.sync().out
