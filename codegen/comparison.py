@@ -22,7 +22,10 @@ _BOUNDS = _LOWER_BOUNDS | {"maximum", "maxLength", "maxItems"}
 _COMPARED = frozenset({
     "$schema", "id", "title", "definitions", "type", "enum", "items", "additionalProperties", "required", "properties",
 })  # fmt: skip
-_ANNOTATIONS = frozenset({"format", "additionalItems"})
+# Keywords without effect on validity; generate refuses those that only draft-07 has.
+_ANNOTATIONS = frozenset({
+    "format", "additionalItems", "$id", "readOnly", "writeOnly", "contentMediaType", "contentEncoding",
+})  # fmt: skip
 _ANY_TYPE = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
 # The key for the name of an object's class in a resolved schema; no JSON key is equal to it.
 _CLASS: Final = ("class",)

@@ -289,3 +289,18 @@ def test_an_unusable_revision_is_a_usage_error(project, git, revision, message):
     git("commit", "--quiet", "--allow-empty", "--message=nothing")
     result = project.run("changes", f"--against={revision}")
     assert (result.status, result.out, result.err.startswith(message)) == (2, "", True), result.err
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [("$id", "#name"), ("readOnly", True), ("writeOnly", False), ("contentMediaType", "text/html")],
+)
+def test_a_keyword_that_refuses_nothing_breaks_nobody(project, make_event, keyword, value):
+    assert project.generate().status == 0
+    schema = make_event()
+    schema["properties"]["name"] |= {keyword: value}
+    project.publish(schema)
+    synced = project.sync("--check").out
+    assert f"{TITLE}: field name: {keyword} {value!r} added (patch)\n" in synced
+    assert f"{PING}#/properties/name/{keyword}: keyword {keyword!r} is not supported" in synced
+    assert "version step: patch" in synced
