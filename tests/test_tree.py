@@ -37,7 +37,6 @@ INTEGRATION: Final = {
     "nats/api",
     "nats/client",
     "nats/connection",
-    "nats/jetstream",
     "nats/kv",
     "nats/replay",
     "nats/stream_choice",

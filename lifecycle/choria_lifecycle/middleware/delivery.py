@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,11 +17,14 @@ class Delivery(NamedTuple):
     Attributes:
         subject: the subject it was published on. Untrusted: escape it before showing it.
         data: the payload.
-        received: when it arrived, in seconds since the epoch (`time.time`); for a replay, when the stream stored it.
+        received: when it arrived, in seconds since the epoch (`time.time`); for a replay, when the stream stored it, by
+            the server's clock. For people: a clock may be wrong, or set between two deliveries.
         event: the decoded payload: a lifecycle event, or another registered contract such as a machine event; None if
             it is invalid.
         error: the InvalidEvent or UnknownProtocol that explains why `event` is None, else None.
         replayed: whether the stream had stored it before the subscription began; False without a stream.
+        monotonic: the same time as `received` on the clock `choria_lifecycle.support.clock.steady`, whose differences
+            are durations whatever happens to the clocks of machine and server; NaN if unknown, as for a recording.
     """
 
     subject: str
@@ -29,6 +33,7 @@ class Delivery(NamedTuple):
     event: object | None
     error: LifecycleError | None
     replayed: bool = False
+    monotonic: float = math.nan
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from itertools import count
 
 from choria_lifecycle.errors import ConnectionFailed, DeliveryFailed, NotAuthorised
@@ -22,8 +23,10 @@ from choria_lifecycle.middleware.transport import (
     covers,
     no_stream,
     nothing_stored,
+    start_time,
 )
 from choria_lifecycle.support.choria import ELECTION_BUCKET
+from choria_lifecycle.support.clock import steady
 
 __all__ = ["InMemoryTransport"]
 
@@ -37,7 +40,8 @@ class InMemoryTransport:
         streams: the subjects that a stream stores, wildcards allowed; by default those of Choria's own streams.
         max_payload: the largest message in bytes; by default a nats-server's 1 MiB.
         buckets: the existing key-value buckets, name to TTL in seconds; by default Choria's election bucket.
-        clock: returns the time in seconds since the epoch.
+        clock: returns the server's time in seconds since the epoch; by default this machine's time, undisturbed by
+            steps of its clock.
 
     Attributes:
         published: every message published so far, oldest first.
@@ -49,12 +53,13 @@ class InMemoryTransport:
         streams: Sequence[str] = ("choria.lifecycle.>", "choria.machine.>"),
         max_payload: int = 1024 * 1024,
         buckets: Mapping[str, float] | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self.published: list[Message] = []
         self.stored: list[Message] = []
         self._times: list[float] = []
-        self._clock = clock
+        started = time.time() - steady()
+        self._clock = clock = clock or (lambda: started + steady())
         self._begin = clock()
         self._replays: list[_MemoryReplay] = []
         ttls = {ELECTION_BUCKET: 60.0} if buckets is None else buckets
@@ -99,7 +104,7 @@ class InMemoryTransport:
     async def replay(
         self,
         subject: str,
-        since: float,
+        since: float | timedelta,
         sink: ReplaySink,
         timeout: float,  # noqa: ARG002
         stream: str = "",
@@ -109,6 +114,9 @@ class InMemoryTransport:
             raise ConnectionFailed("the transport is closed")
         if stream or not any(covers(stored, subject) for stored in self._streams):
             raise nothing_stored(subject, f" in {stream}" if stream else "")  # streams in memory have no names
+        now = self._clock()
+        sink.server_clock(now - steady())
+        since = start_time(since, now)
         start = next((at for at, time in enumerate(self._times) if time >= since), len(self.stored))
         begin = max(since, self._begin)
         replay = _MemoryReplay(self._replays, subject, sink, self.stored, self._times, start, begin)

@@ -127,8 +127,8 @@ class Middleware:
             queue: a queue group, whose members share the events; by default each subscriber receives all.
             since: replay what a JetStream stream has stored since this time, then continue with new events: in order,
                 each once, none missed even if the connection is lost. A time with its time zone, a timedelta back from
-                now, or seconds since the epoch. By default only new events are received, without a stream. Cannot be
-                combined with queue.
+                now, or seconds since the epoch, by the server's clock. By default only new events are received, without
+                a stream. Cannot be combined with queue.
             stream: the stream to replay; by default Choria's CHORIA_EVENTS, else the only one that stores these events.
             timeout: seconds that entering waits for the server's confirmation.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -63,7 +62,7 @@ class Selection:
         filter: the events to keep.
         filter_subjects: whether the subject matches more than the filter keeps, so that subjects must be checked.
         filter_events: whether the filter drops any events, so that events must be checked.
-        since: the start of a replay, in seconds since the epoch; None for a live subscription.
+        since: the start of a replay, as for `Transport.replay`; None for a live subscription.
         stream: the stream to replay; empty for CHORIA_EVENTS, else the only one that stores the subject.
     """
 
@@ -71,7 +70,7 @@ class Selection:
     filter: EventFilter = field(default_factory=EventFilter)
     filter_subjects: bool = False
     filter_events: bool = False
-    since: float | None = None
+    since: float | timedelta | None = None
     stream: str = ""
 
     @classmethod
@@ -114,8 +113,8 @@ class Selection:
         return cls(subject=subject)
 
 
-def parse_since(since: datetime | timedelta | float) -> float:
-    """Return the start of a replay in seconds since the epoch.
+def parse_since(since: datetime | timedelta | float) -> float | timedelta:
+    """Return the start of a replay in seconds since the epoch, or a timedelta, which counts back by the server's clock.
 
     Args:
         since: a datetime with its time zone, a timedelta back from now, or seconds since the epoch.
@@ -133,7 +132,7 @@ def parse_since(since: datetime | timedelta | float) -> float:
                 raise OptionError(
                     "since as a timedelta counts back from now and cannot be negative", invalid=("since",)
                 )
-            since = max(0.0, time.time() - since.total_seconds())
+            return since
         if not since >= 0:
             raise OptionError(f"since must be a time from 1970 on, not {quoted(since)}", invalid=("since",))
         datetime.fromtimestamp(since, UTC)

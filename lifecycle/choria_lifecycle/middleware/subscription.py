@@ -13,7 +13,9 @@ from choria_lifecycle.errors import InvalidEvent, LifecycleError, UnknownProtoco
 from choria_lifecycle.events.event import Event
 from choria_lifecycle.middleware.delivery import Counters, Delivery
 from choria_lifecycle.middleware.selection import Selection
+from choria_lifecycle.middleware.server_clock import ServerClock
 from choria_lifecycle.middleware.transport import Interest, Replay, Transport
+from choria_lifecycle.support.clock import steady
 from choria_lifecycle.support.log import logger
 from choria_lifecycle.support.text import safe
 from choria_lifecycle.wire import codec
@@ -65,11 +67,13 @@ class Subscription(ABC, Generic[T]):
         self._bytes = 0
         self._failure: LifecycleError | None = None
         self._timeout = timeout
-        self._waiting: deque[tuple[str, bytes, float]] = deque()
+        self._waiting: deque[tuple[str, bytes, float, float]] = deque()
+        self._clock = ServerClock()
         self._wake = asyncio.Event()
         self._subscription: Interest | None = None
         self._replay: Replay | None = None
         self._begin: float | None = None
+        self._begin_monotonic: float | None = None
         self._full = False
         self._caught_up = selection.since is None
         self._replayed = asyncio.Event()
@@ -95,9 +99,23 @@ class Subscription(ABC, Generic[T]):
     def begin(self) -> float | None:
         """The time from which nothing is missing except what `counters` reports; None until entered.
 
-        In seconds since the epoch. For a replay, `since`, or later if the stream does not reach back that far.
+        In seconds since the epoch. For a replay, `since`, or later if the stream does not reach back that far, by the
+        server's clock.
         """
         return self._begin
+
+    @property
+    def begin_monotonic(self) -> float | None:
+        """The same time as `begin` on the clock of `Delivery.monotonic`; None until entered."""
+        return self._begin_monotonic
+
+    @property
+    def clock_steps(self) -> int:
+        """How often the server's clock was set by more than a minute; messages stored around then may have other ages.
+
+        It is measured when the replay starts, after each interruption, and every 30 s. Each step is logged.
+        """
+        return self._clock.steps
 
     @property
     def replaying(self) -> bool:
@@ -125,11 +143,12 @@ class Subscription(ABC, Generic[T]):
             since, stream = self._selection.since, self._selection.stream
             if since is None:
                 self._subscription = await self._transport.subscribe(self.subject, self._queue, self, self._timeout)
-                self._begin = time.time()
+                self._begin, self._begin_monotonic = time.time(), steady()
             else:
                 self._replay = await self._transport.replay(self.subject, since, self, self._timeout, stream)
                 self._subscription = self._replay
                 self._begin = self._replay.begin
+                self._begin_monotonic = self._clock.to_monotonic(self._begin)
         except BaseException:
             self.closed()  # or iteration would wait forever
             raise
@@ -161,11 +180,11 @@ class Subscription(ABC, Generic[T]):
                     self._since_yield = 0
                     await asyncio.sleep(0)
                     continue
-                subject, data, received = waiting.popleft()
+                subject, data, received, monotonic = waiting.popleft()
                 self._bytes -= len(subject) + len(data)
                 if self._replay is not None:
                     self._count_handed_out(self._replay)
-                item = self._handle(subject, data, received)
+                item = self._handle(subject, data, received, monotonic)
                 if item is not None:
                     return item
             if self._failure is not None:
@@ -194,7 +213,7 @@ class Subscription(ABC, Generic[T]):
         return len(self._waiting) > self._limit // 2 or self._bytes > self._limit_bytes // 2
 
     @abstractmethod
-    def _handle(self, subject: str, data: bytes, received: float) -> T | None:
+    def _handle(self, subject: str, data: bytes, received: float, monotonic: float) -> T | None:
         """Count a message and return what to hand out for it; None to skip it."""
 
     # The methods of Sink and ReplaySink, which the transport calls.
@@ -208,7 +227,7 @@ class Subscription(ABC, Generic[T]):
             self.counters.dropped += 1
             return
         self._bytes += size
-        self._waiting.append((subject, data, time.time()))
+        self._waiting.append((subject, data, time.time(), steady()))
         self._wake.set()
 
     def capacity(self) -> tuple[int, int]:
@@ -223,8 +242,12 @@ class Subscription(ABC, Generic[T]):
             self.counters.replayed += 1
             self._history_queued += 1
         self._bytes += len(subject) + len(data)
-        self._waiting.append((subject, data, at))
+        self._waiting.append((subject, data, at, self._clock.to_monotonic(at)))
         self._wake.set()
+
+    def server_clock(self, offset: float) -> None:
+        """Take a measurement of the server's clock."""
+        self._clock.measured(offset)
 
     def caught_up(self) -> None:
         """Record that all history has arrived."""
@@ -250,7 +273,7 @@ class Subscription(ABC, Generic[T]):
 class Events(Subscription[Event]):
     """A subscription to lifecycle events; other messages are only counted."""
 
-    def _handle(self, subject: str, data: bytes, received: float) -> Event | None:  # noqa: ARG002 - no Delivery here
+    def _handle(self, subject: str, data: bytes, received: float, monotonic: float) -> Event | None:  # noqa: ARG002
         counters = self.counters
         selection = self._selection
         if selection.filter_subjects and not selection.filter.matches_subject(subject):
@@ -272,7 +295,7 @@ class Events(Subscription[Event]):
 class Deliveries(Subscription[Delivery]):
     """A subscription that hands out every message, valid or not, as a `Delivery`."""
 
-    def _handle(self, subject: str, data: bytes, received: float) -> Delivery | None:
+    def _handle(self, subject: str, data: bytes, received: float, monotonic: float) -> Delivery | None:
         counters = self.counters
         selection = self._selection
         if selection.filter_subjects and not selection.filter.matches_subject(subject):
@@ -282,9 +305,9 @@ class Deliveries(Subscription[Delivery]):
             event = codec.decode(data)
         except (InvalidEvent, UnknownProtocol) as error:
             counters.rejected += 1
-            return Delivery(subject, data, received, None, error, self._from_history)
+            return Delivery(subject, data, received, None, error, self._from_history, monotonic)
         if selection.filter_events and not selection.filter.matches_event(event):
             counters.filtered += 1
             return None
         counters.delivered += 1
-        return Delivery(subject, data, received, event, None, self._from_history)
+        return Delivery(subject, data, received, event, None, self._from_history, monotonic)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Protocol, TypeAlias
 
 from choria_lifecycle.errors import DeliveryFailed, LifecycleError, NoStream, OptionError
@@ -26,6 +27,7 @@ __all__ = [
     "covers",
     "no_stream",
     "nothing_stored",
+    "start_time",
 ]
 
 Message: TypeAlias = tuple[str, bytes]
@@ -67,8 +69,18 @@ class ReplaySink(Protocol):
         Args:
             subject: the subject.
             data: the payload.
-            at: when the stream stored it, in seconds since the epoch.
+            at: when the stream stored it, in seconds since the epoch by the server's clock.
             history: whether the stream had stored it before the replay began.
+        """
+
+    def server_clock(self, offset: float) -> None:
+        """Note the server's clock; called before the first message, and each time that it is measured again.
+
+        A transport that cannot measure it never calls this.
+
+        Args:
+            offset: the server's time in seconds since the epoch, minus `choria_lifecycle.support.clock.steady` at the
+                same moment.
         """
 
     def caught_up(self) -> None:
@@ -95,8 +107,8 @@ class Replay(Interest, Protocol):
     """A subscription to a stream's stored and future messages.
 
     Attributes:
-        begin: the time from which nothing is missing, in seconds since the epoch: the requested time, or later if the
-            stream does not reach back that far.
+        begin: the time from which nothing is missing, in seconds since the epoch by the server's clock: the requested
+            time, or later if the stream does not reach back that far.
     """
 
     @property
@@ -148,14 +160,17 @@ class Transport(Protocol):
         """
         ...
 
-    async def replay(self, subject: str, since: float, sink: ReplaySink, timeout: float, stream: str = "") -> Replay:
+    async def replay(
+        self, subject: str, since: float | timedelta, sink: ReplaySink, timeout: float, stream: str = ""
+    ) -> Replay:
         """Replay a stream's stored messages in order, each once, and continue with new ones.
 
         A lost connection misses nothing: the replay continues after the last message it delivered.
 
         Args:
             subject: the subject, as for `subscribe`.
-            since: the start, in seconds since the epoch by the server's clock.
+            since: the start by the server's clock: in seconds since the epoch, or back from its present time. A time in
+                the future counts as the present.
             sink: the receiver.
             timeout: how long to wait for the replay to start.
             stream: the stream's name; by default CHORIA_EVENTS, else the only one that stores the subject.
@@ -244,6 +259,16 @@ def no_stream(subject: str) -> DeliveryFailed:
 def nothing_stored(subject: str, detail: str = "", remedy: str = "") -> NoStream:
     """Return the error for a replay without a stream, with text to add to its two parts."""
     return NoStream(f"no JetStream stream stores {subject}{detail}: earlier messages cannot be replayed{remedy}")
+
+
+def start_time(since: float | timedelta, now: float) -> float:
+    """Return the start of a replay in seconds since the epoch.
+
+    Args:
+        since: the start, as for `Transport.replay`.
+        now: the server's time.
+    """
+    return min(max(0.0, now - since.total_seconds()) if isinstance(since, timedelta) else since, now)
 
 
 def covers(pattern: str, subject: str) -> bool:

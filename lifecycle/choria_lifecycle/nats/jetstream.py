@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from choria_lifecycle.middleware.transport import start_time
 from choria_lifecycle.nats.stream_choice import StreamInfo, choose_stream
-from choria_lifecycle.support.log import logger
+from choria_lifecycle.support.clock import steady
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from choria_lifecycle.nats.api import Api
 
 __all__ = ["MessageMetadata", "StreamCursor", "Streams", "parse_ack_subject"]
 
-# A larger difference between two clocks is an error worth a warning.
-_MAX_SKEW_SECONDS: Final = 60.0
+# A reply that took longer, in seconds, is too uncertain to measure the server's clock.
+_MAX_ROUND_TRIP: Final = 10.0
 
 # The server deletes a consumer that has not been used for this long, in nanoseconds.
 _INACTIVE_THRESHOLD: Final = 60 * 10**9
@@ -67,17 +71,19 @@ class StreamCursor:
 
     Attributes:
         subject: the subject to read.
+        since: the start, as for `choria_lifecycle.middleware.transport.Transport.replay`.
         time: when the last message read was stored, in nanoseconds since the epoch; before the first, the time to start
             from.
         stream: the stream's name.
         created: when the stream was created, as the server reports it; distinguishes a new stream of the same name.
         last_sequence: the sequence of the last message read; 0 before the first.
         last_at_start: the stream's last sequence when the reader started.
-        begin: the time from which the stream was then complete, in seconds since the epoch.
+        begin: the time from which the stream was then complete, in seconds since the epoch by the server's clock.
     """
 
     subject: str
-    time: int
+    since: float | timedelta
+    time: int = 0
     stream: str = ""
     created: str = ""
     last_sequence: int = 0
@@ -95,27 +101,32 @@ class Streams:
 
     Args:
         api: the API to call.
+        measured: called with each measurement of the server's clock, as
+            `choria_lifecycle.middleware.transport.ReplaySink.server_clock`.
     """
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, measured: Callable[[float], None]) -> None:
         self._api = api
+        self._measured = measured
+        # The server's time minus ours. Servers before 2.10 do not send theirs: this machine's at the start stands in.
+        self._offset = time.time() - steady()
 
     async def find(self, cursor: StreamCursor, name: str, deadline: float) -> None:
         """Find the stream to read and initialise the cursor from its state.
 
         Args:
-            cursor: the reader's cursor, with subject and time.
+            cursor: the reader's cursor, with subject and start.
             name: the stream's name, or empty; see `choose_stream`.
             deadline: when to stop waiting.
 
         Raises:
             NoStream: as for `choose_stream`.
         """
-        info = await choose_stream(self._api, cursor.subject, name, deadline)
-        cursor.stream = info.config.name
-        _warn_about_clock_skew(info.ts)
+        cursor.stream = (await choose_stream(self._api, cursor.subject, name, deadline)).config.name
+        info = await self._info(cursor.stream, deadline)  # its time is the present
+        cursor.time = int(start_time(cursor.since, self._server_time()) * 1e9)
         cursor.created, cursor.last_at_start = info.created, info.state.last_seq
-        cursor.begin = max(cursor.time / 1e9, _complete_since(info))
+        cursor.begin = max(cursor.time / 1e9, _complete_since(info, self._server_time()))
 
     async def create_consumer(self, cursor: StreamCursor, name: str, deadline: float) -> tuple[bool, int]:
         """Create a consumer that continues at the cursor.
@@ -134,6 +145,10 @@ class Streams:
                 0,
                 cursor.time + 1,
             )
+        if cursor.time > self._server_time() * 1e9:
+            # The server's clock was set back, so messages yet to come may have earlier times.
+            cursor.last_sequence = cursor.last_sequence or cursor.last_at_start
+            cursor.time = 0
         start: dict[str, object] = (
             {"deliver_policy": "by_start_sequence", "opt_start_seq": cursor.last_sequence + 1}
             if cursor.last_sequence
@@ -160,33 +175,34 @@ class Streams:
         """Return True if the stream has deleted messages that follow a sequence."""
         return (await self._info(cursor.stream, deadline)).state.first_seq > sequence + 1
 
+    async def measure_clock(self, cursor: StreamCursor, deadline: float) -> None:
+        """Measure the clock that times the messages of the stream; those of a mirror have its origin's times."""
+        await self._info(cursor.stream, deadline)
+
     async def _info(self, stream: str, deadline: float) -> StreamInfo:
-        return await self._api.call(f"STREAM.INFO.{stream}", {}, StreamInfo, deadline)
+        before = steady()
+        info = await self._api.call(f"STREAM.INFO.{stream}", {}, StreamInfo, deadline)
+        after = steady()
+        with suppress(ValueError):
+            theirs = datetime.fromisoformat(info.ts).timestamp()
+            if after - before < _MAX_ROUND_TRIP:
+                self._offset = theirs - after
+                self._measured(self._offset)
+        return info
+
+    def _server_time(self) -> float:
+        """Return the server's present time, in seconds since the epoch."""
+        return steady() + self._offset
 
 
-def _complete_since(info: StreamInfo) -> float:
+def _complete_since(info: StreamInfo, now: float) -> float:
     """Return the time from which a stream has all its messages, in seconds since the epoch."""
     state = info.state
     oldest = info.created if state.first_seq <= 1 else state.first_ts if state.messages else ""
     try:
         return datetime.fromisoformat(oldest).timestamp()
     except ValueError:  # all messages were deleted
-        return time.time()
-
-
-def _warn_about_clock_skew(theirs: str) -> None:
-    """Warn if the server's clock, which timestamps stored messages, differs from ours."""
-    try:
-        ahead = datetime.fromisoformat(theirs).timestamp() - time.time()
-    except ValueError:  # servers before 2.10 do not send their time
-        return
-    if abs(ahead) > _MAX_SKEW_SECONDS:
-        logger.warning(
-            "the clock of the server is %.0f s %s this machine's: stored messages will seem too %s; correct the clocks",
-            abs(ahead),
-            "ahead of" if ahead > 0 else "behind",
-            "recent" if ahead > 0 else "old",
-        )
+        return now
 
 
 def _rfc3339(nanoseconds: int) -> str:

@@ -25,6 +25,8 @@ from choria_lifecycle.support.log import logger
 from choria_lifecycle.support.text import safe
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from choria_lifecycle.middleware.transport import ReplaySink
     from choria_lifecycle.nats.connection import Connection
 
@@ -42,6 +44,8 @@ _HEARTBEAT_TIMEOUT: Final = 6.0
 
 # For each step of creating another consumer.
 _REQUEST_TIMEOUT: Final = 5.0
+# Between measurements of the server's clock.
+_CLOCK_INTERVAL: Final = 30.0
 # Between attempts.
 _MIN_PAUSE: Final = 0.25
 _MAX_PAUSE: Final = 5.0
@@ -64,22 +68,28 @@ class NatsReplay:
     Args:
         connection: the connection to the server.
         subject: the subject.
-        since: the start, in seconds since the epoch.
+        since: the start.
         sink: the receiver.
         siblings: the list of active replays, to which this one adds itself while it runs.
     """
 
     def __init__(
-        self, connection: Connection, subject: str, since: float, sink: ReplaySink, siblings: list[NatsReplay]
+        self,
+        connection: Connection,
+        subject: str,
+        since: float | timedelta,
+        sink: ReplaySink,
+        siblings: list[NatsReplay],
     ) -> None:
         self.sink = sink
         self._siblings = siblings
         self._connection = connection
         self._api = Api(connection)
-        self._streams = Streams(self._api)
-        self._cursor = StreamCursor(subject, int(since * 1e9))
+        self._streams = Streams(self._api, sink.server_clock)
+        self._cursor = StreamCursor(subject, since)
         self._caught_up = False
         self._task: asyncio.Task[None] | None = None
+        self._clock_task: asyncio.Task[None] | None = None
         self._gap_checks: set[asyncio.Task[None]] = set()
         self._resumed = asyncio.Event()
         self._now = asyncio.get_running_loop().time
@@ -120,6 +130,7 @@ class NatsReplay:
             await self.unsubscribe()
             raise
         self._task = asyncio.create_task(self._run())
+        self._clock_task = asyncio.create_task(self._clock_loop())
         self._siblings.append(self)
 
     def resume(self) -> None:
@@ -147,7 +158,7 @@ class NatsReplay:
         if task is not None and task is not asyncio.current_task():
             task.cancel()
             await asyncio.wait({task})
-        checks = list(self._gap_checks)
+        checks = [*self._gap_checks, *([] if self._clock_task is None else [self._clock_task])]
         for each in checks:
             each.cancel()
         await asyncio.gather(*checks, return_exceptions=True)
@@ -164,6 +175,15 @@ class NatsReplay:
                     await self._recreate_consumer()
         except LifecycleError as error:
             self.sink.failed(error)
+
+    async def _clock_loop(self) -> None:
+        """Measure the server's clock every 30 s, while the task of `_run` keeps the connection and the consumer."""
+        while True:
+            await asyncio.sleep(_CLOCK_INTERVAL)
+            try:
+                await self._streams.measure_clock(self._cursor, self._now() + _REQUEST_TIMEOUT)
+            except (NoReplyError, JetStreamError, LifecycleError) as error:
+                logger.debug("cannot measure the clock of the server: %s", error)
 
     async def _recreate_consumer(self) -> None:
         reason, pause, backoff = "", 0.0, Backoff(_MIN_PAUSE, _MAX_PAUSE)

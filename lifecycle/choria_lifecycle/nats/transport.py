@@ -23,6 +23,7 @@ from choria_lifecycle.support.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import timedelta
 
     from choria_lifecycle.config.settings import ConnectionSettings
     from choria_lifecycle.errors import LifecycleError, NotAuthorised
@@ -145,7 +146,9 @@ class NatsTransport:
                 raise
         return subscription
 
-    async def replay(self, subject: str, since: float, sink: ReplaySink, timeout: float, stream: str = "") -> Replay:
+    async def replay(
+        self, subject: str, since: float | timedelta, sink: ReplaySink, timeout: float, stream: str = ""
+    ) -> Replay:
         check_pattern(subject, "")
         if stream:
             check_stream(stream)

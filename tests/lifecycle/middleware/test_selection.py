@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -82,10 +81,10 @@ def test_only_what_the_subject_does_not_select_is_filtered() -> None:
 def test_a_start_time_is_given_in_seconds_since_the_epoch() -> None:
     zone = timezone(timedelta(hours=2))
     assert parse_since(datetime(1970, 1, 1, 3, tzinfo=zone)) == 3600.0
-    assert parse_since(0) == parse_since(timedelta.max) == 0.0
+    assert parse_since(0) == 0.0
     assert isinstance(parse_since(7), float)
-    before = time.time()
-    assert before - 60 <= parse_since(timedelta(minutes=1)) <= time.time() - 60
+    # The server's clock says when that is.
+    assert parse_since(timedelta(minutes=1)) == timedelta(minutes=1)
     with pytest.raises(OptionError, match=r"^since needs a time zone: 2026-01-01T00:00:00$"):
         parse_since(datetime(2026, 1, 1))  # noqa: DTZ001
 
