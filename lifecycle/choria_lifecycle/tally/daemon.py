@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from choria_lifecycle.election.campaign import Campaign
 from choria_lifecycle.errors import ConnectionFailed, NotAuthorised
 from choria_lifecycle.support.choria import ELECTION_BUCKET
+from choria_lifecycle.support.clock import steady
 from choria_lifecycle.support.log import logger
 from choria_lifecycle.tally.defaults import DEFAULT_REPLAY, EXPIRY, METRIC_PREFIX
 from choria_lifecycle.tally.exposition import TallyState, check_prefix, render
@@ -96,10 +97,10 @@ class Tally:
     def __init__(
         self, middleware: Middleware, options: TallyOptions, notify: Callable[[str], None] = logger.info
     ) -> None:
-        self.recorder: Final = Recorder(limits=options.limits, expiry=options.expiry, now=time.monotonic())
+        self.recorder: Final = Recorder(limits=options.limits, expiry=options.expiry, now=steady())
         self._middleware = middleware
         self._options = options
-        self._started = time.time()
+        self._started = steady()
         self._intake = Intake(
             middleware,
             self.recorder,
@@ -124,29 +125,31 @@ class Tally:
         self._last_failed_ping = -math.inf
 
     def metrics(self) -> bytes:
-        return render(self.recorder, self.state(), prefix=self._options.prefix, now=time.monotonic())
+        return render(self.recorder, self.state(), prefix=self._options.prefix, now=steady())
 
     def status(self) -> Status:
-        return status(self.recorder, self.state(), prefix=self._options.prefix, now=time.monotonic())
+        return status(self.recorder, self.state(), prefix=self._options.prefix, now=steady())
 
     def not_ready_reason(self) -> str:
-        state = self.state()
-        if not state.connected:
+        if not self._middleware.server:
             return "not connected to a broker"
-        if not state.subscribed:
+        if not self._intake.receiving:
             return "not subscribed yet"
-        if state.last_answer is None or state.now - state.last_answer > _MAX_ANSWER_AGE:
+        if self._last_answer is None or steady() - self._last_answer > _MAX_ANSWER_AGE:
             return "the broker does not answer"
         return ""
 
     def state(self) -> TallyState:
         """Return the state of the tally apart from the recorder's numbers."""
         server = self._middleware.server
+        now = time.time()
+        # Only the present is read from the machine's clock; whatever was before counts back from it.
+        offset = now - steady()
         return TallyState(
             connected=bool(server),
             server=server,
             subscribed=self._intake.receiving,
-            last_answer=self._last_answer,
+            last_answer=None if self._last_answer is None else self._last_answer + offset,
             # The maximum, because each subscription counts the same lost connections.
             gaps=max([self._intake.gaps, *(machines.counters.gaps for machines in self._machine_deliveries)]),
             dropped=self._intake.dropped + sum(machines.counters.dropped for machines in self._machine_deliveries),
@@ -158,8 +161,8 @@ class Tally:
             replay_state=self._intake.replay_state,
             replayed=self._intake.replayed,
             replay_reason=self._intake.reason,
-            started=self._started,
-            now=time.time(),
+            started=self._started + offset,
+            now=now,
         )
 
     def _election_reason(self) -> str:
@@ -210,7 +213,7 @@ class Tally:
         try:
             async for delivery in received:
                 if isinstance(delivery.event, kind):
-                    self.recorder.record(delivery.event, time.monotonic())
+                    self.recorder.record(delivery.event, steady())
                 else:
                     self.recorder.record_error(name)
                     log_unreadable(delivery)
@@ -220,14 +223,14 @@ class Tally:
 
     async def _sweep_loop(self) -> None:
         while True:
-            before = time.monotonic()
+            before = steady()
             await asyncio.sleep(_SWEEP_INTERVAL)
-            now = time.monotonic()
+            now = steady()
             # After an outage or a suspension, read the missed events before nodes expire.
             behind = self._intake.catching_up or now - self._last_failed_ping < _SWEEP_INTERVAL
             if behind or now - before > 2 * _SWEEP_INTERVAL:
                 continue
-            while self.recorder.expire(time.monotonic()):  # noqa: ASYNC110 - works in slices, does not poll
+            while self.recorder.expire(steady()):  # noqa: ASYNC110 - works in slices, does not poll
                 await asyncio.sleep(0)
 
     async def _ping_loop(self) -> None:
@@ -239,10 +242,10 @@ class Tally:
         try:
             await self._middleware.flush(timeout=_PING_TIMEOUT)
         except ConnectionFailed as error:
-            self._last_failed_ping = time.monotonic()
+            self._last_failed_ping = steady()
             logger.debug("the broker did not answer: %s", error)
         else:
-            self._last_answer = time.time()
+            self._last_answer = steady()
 
 
 def _warn(error: NotAuthorised) -> None:

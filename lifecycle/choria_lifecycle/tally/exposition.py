@@ -35,7 +35,9 @@ _PREFIX_PATTERN: Final = re.compile("[a-zA-Z_:][a-zA-Z0-9_:]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TallyState:
-    """The state of a tally apart from its recorder's numbers. Times are Unix seconds.
+    """The state of a tally apart from its recorder's numbers.
+
+    Times are Unix seconds for people: all count back from `now`, and follow it if the machine's clock is set.
 
     Attributes:
         connected: whether the connection is up.

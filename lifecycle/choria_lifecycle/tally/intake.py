@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from choria_lifecycle.errors import ConnectionFailed, NoStream, NotAuthorised
 from choria_lifecycle.events.event import Event
 from choria_lifecycle.support.choria import ALIVE_INTERVAL
+from choria_lifecycle.support.clock import steady
 from choria_lifecycle.support.log import logger
 from choria_lifecycle.support.text import safe
 
@@ -72,8 +73,9 @@ class Intake:
         self._no_stream = False
         self._deliveries: Deliveries | None = None
         self._counters: list[Counters] = []  # one for each subscription, past ones too
-        self._subscribed_at = self._complete_since = time.monotonic()
-        self._gaps_seen = 0
+        # Times are those of `steady`, as in `Delivery.monotonic`.
+        self._subscribed_at = self._complete_since = self._last_event = steady()
+        self._doubts_seen = 0
         self._replay_over = asyncio.Event()
 
     @property
@@ -114,13 +116,21 @@ class Intake:
 
     @property
     def complete(self) -> bool:
-        """True once every live node must have been seen, because a whole alive interval passed without a gap."""
+        """True once every live node must have been seen: a whole alive interval passed without a gap.
+
+        The interval starts again when the server's clock is set, because ages of stored events are then uncertain.
+        """
         if self._deliveries is None or self._deliveries.replaying:
             return False
-        if self.gaps != self._gaps_seen:
+        if self._doubts != self._doubts_seen:
             # Shutdowns may have been missed: wait until every live node is seen again.
-            self._gaps_seen, self._complete_since = self.gaps, time.monotonic()
-        return time.monotonic() - self._complete_since >= ALIVE_INTERVAL
+            self._doubts_seen, self._complete_since = self._doubts, steady()
+        return steady() - self._complete_since >= ALIVE_INTERVAL
+
+    @property
+    def _doubts(self) -> int:
+        """Times at which the nodes known became uncertain."""
+        return self.gaps + (self._deliveries.clock_steps if self._deliveries is not None else 0)
 
     async def wait_replay_over(self) -> None:
         """Wait until the replay is finished or impossible."""
@@ -160,11 +170,12 @@ class Intake:
         async with deliveries as received:
             if not self._no_stream:
                 self.reason = ""
-            self._subscribed_at = time.monotonic()
-            self._complete_since = self._subscribed_at - (time.time() - (received.begin or time.time()))
+            self._subscribed_at = self._last_event = steady()
+            begin = received.begin_monotonic
+            self._complete_since = self._subscribed_at if begin is None else begin
             self._counters.append(received.counters)
-            self._gaps_seen = self.gaps
             self._deliveries = received
+            self._doubts_seen = self._doubts
             # Not in the loop below, which never sees the last stored event if that is of another component.
             waiting = asyncio.create_task(self._watch_replay(received, stored))
             try:
@@ -179,18 +190,20 @@ class Intake:
         await received.replayed()
         self._replay_over.set()
         if stored:
-            seconds = time.monotonic() - self._subscribed_at
+            seconds = steady() - self._subscribed_at
             self._notify(f"rebuilt {self._recorder.nodes} nodes from {self.replayed} stored events in {seconds:.1f} s")
 
     def _record(self, delivery: Delivery) -> None:
         event = delivery.event
-        now, age = time.monotonic(), time.time() - delivery.received
         if delivery.replayed:
-            self._recorder.replay(event, now, age)
+            now = steady()
+            self._recorder.replay(event, now, now - delivery.monotonic)
         elif isinstance(event, Event):
             begin = time.perf_counter()
-            # Events read late count from the time they were stored, but never from before the start.
-            self._recorder.record(event, max(self._subscribed_at, now - max(age, 0.0)))
+            # Events read late count from the time they were stored, but never from before the start. Events come in the
+            # order in which they were stored, whatever the server's clock did in between.
+            self._last_event = max(self._last_event, delivery.monotonic)
+            self._recorder.record(event, self._last_event)
             self._recorder.add_time(event.component, time.perf_counter() - begin)
         else:
             self._recorder.record_error(delivery.subject.rpartition(".")[2])

@@ -49,7 +49,8 @@ class Recorder:
     Args:
         limits: bounds on what is kept.
         expiry: seconds of silence after which a node expires; up to a minute more, because times are kept in minutes.
-        now: the time, here and in all methods: seconds on a monotonic clock.
+        now: the time, here and in all methods: seconds on a monotonic clock, for a tally
+            `choria_lifecycle.support.clock.steady`.
         clock: the clock in seconds that measures sweeps.
 
     Attributes:

@@ -79,7 +79,11 @@ class ExpiredStatus(TypedDict):
 
 
 class Status(TypedDict):
-    """The whole status. Times are in Unix seconds; lists have most nodes, or the newest, first."""
+    """The whole status. Lists have most nodes, or the newest, first.
+
+    Times are in Unix seconds. All count back from `now`, so their differences are right even if the machine's clock is
+    not; between two statuses, they move as that clock is set.
+    """
 
     version: str
     prefix: str

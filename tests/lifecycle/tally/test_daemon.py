@@ -104,3 +104,20 @@ async def test_a_standby_names_the_unfinished_replay_as_its_reason(monkeypatch: 
         assert tally.state().election_reason == "the stream has not been read yet"
         monkeypatch.setattr(tally._intake, "_no_stream", True)
         assert tally.state().election_reason == ""
+
+
+async def test_readiness_ages_with_the_answers_of_the_broker_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    transport = Silent()
+    async with running_tally(transport, TallyOptions()) as (tally, _):
+        transport.silent = True
+        answered = tally._last_answer
+        assert answered is not None
+        for ahead in (0.0, 86400.0, -86400.0):
+            monkeypatch.setattr(tally_module.time, "time", lambda ahead=ahead: 1.8e9 + ahead)
+            for age, reason in ((44.0, ""), (46.0, "the broker does not answer")):
+                monkeypatch.setattr(tally_module, "steady", lambda age=age: answered + age)
+                assert tally.not_ready_reason() == reason
+                state = tally.state()
+                assert state.now == 1.8e9 + ahead
+                assert state.last_answer == pytest.approx(state.now - age, abs=0.001)
+        monkeypatch.undo()

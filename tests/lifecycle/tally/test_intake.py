@@ -13,6 +13,7 @@ import choria_lifecycle as lifecycle
 from choria_lifecycle.middleware.memory import InMemoryTransport
 from choria_lifecycle.middleware.middleware import Middleware
 from choria_lifecycle.support.choria import ALIVE_INTERVAL
+from choria_lifecycle.support.clock import steady
 from choria_lifecycle.tally import intake as intake_module
 from choria_lifecycle.tally.defaults import EXPIRY
 from choria_lifecycle.tally.intake import Intake
@@ -62,7 +63,7 @@ async def counting(
     stream: str = "",
     ran: float = 0.0,
 ) -> AsyncIterator[Counting]:
-    recorder, said = Recorder(now=time.monotonic() - ran), list[str]()
+    recorder, said = Recorder(now=steady() - ran), list[str]()
     intake = Intake(middleware, recorder, components=components, replay=replay, stream=stream, notify=said.append)
     running = Counting(intake, recorder, said)
     task = asyncio.create_task(intake.run())
@@ -109,7 +110,7 @@ async def test_stored_events_count_from_the_time_they_were_stored(clock: Clock) 
     async with counting(middleware) as running:
         await running.until(lambda: running.intake.replay_state == "done")
         assert (running.recorder.nodes, running.intake.replayed) == (2, 2)
-        while running.recorder.expire(time.monotonic() + 600):
+        while running.recorder.expire(steady() + 600):
             pass
         assert [each.identity for each in running.recorder.history.expired] == ["n2.example.net"]
 
@@ -139,7 +140,7 @@ async def test_nothing_is_complete_during_the_replay(clock: Clock, monkeypatch: 
     middleware = Middleware(InMemoryTransport(clock=clock), limit=2)
     clock.ago = 1
     await middleware.publish_many([event("alive", number) for number in range(100)])
-    recorder, seen = Recorder(now=time.monotonic()), list[tuple[str, bool]]()
+    recorder, seen = Recorder(now=steady()), list[tuple[str, bool]]()
     intake = Intake(middleware, recorder, components=(), replay=EXPIRY, stream="", notify=lambda text: None)
     restore = recorder.replay
 
@@ -207,7 +208,7 @@ async def test_the_intake_retries_until_the_stream_is_ready(
     middleware = Middleware(transport)
     clock.ago = 1
     await middleware.publish(event("alive", 1))
-    recorder, said = Recorder(now=time.monotonic()), list[str]()
+    recorder, said = Recorder(now=steady()), list[str]()
     intake = Intake(middleware, recorder, components=(), replay=EXPIRY, stream="", notify=said.append)
     running = Counting(intake, recorder, said)
     assert intake.replay_state == "running"
@@ -235,11 +236,11 @@ async def test_the_intake_retries_until_the_stream_is_ready(
 
 async def test_events_read_late_count_from_the_time_they_were_stored(clock: Clock) -> None:
     async with counting(Middleware(InMemoryTransport(clock=clock)), ran=HOUR) as running:
-        running.intake._subscribed_at -= HOUR  # an hour ago; cut off for the last ten minutes
+        running.intake._last_event -= HOUR  # an hour ago; cut off for the last ten minutes
         clock.ago = 600
         await running.intake._middleware.publish(event("startup", 1))
         await running.until(lambda: running.recorder.nodes)
-        now = time.monotonic()
+        now = steady()
         assert running.recorder.last_event == pytest.approx(now - 600, abs=30)
         while running.recorder.expire(now + EXPIRY - 300):
             pass
@@ -252,7 +253,7 @@ async def test_no_live_event_counts_from_before_the_start(clock: Clock) -> None:
         clock.ago = 10 * HOUR
         await running.intake._middleware.publish(event("alive", 1))
         await running.until(lambda: running.recorder.nodes)
-        assert running.recorder.last_event == pytest.approx(time.monotonic(), abs=30)
+        assert running.recorder.last_event == pytest.approx(steady(), abs=30)
 
 
 async def test_a_missing_stream_is_reported(caplog: pytest.LogCaptureFixture) -> None:
@@ -271,6 +272,7 @@ async def test_a_gap_makes_the_numbers_incomplete() -> None:
     clock = Clock()
     clock.ago = 2 * HOUR
     transport = InMemoryTransport(clock=clock)
+    clock.ago = 0
     async with counting(Middleware(transport)) as running:
         assert running.intake.complete
         transport.interrupt()  # not a gap, because the stream keeps the events
@@ -286,6 +288,7 @@ async def test_after_the_stream_is_deleted_events_count_live(caplog: pytest.LogC
     clock = Clock()
     clock.ago = 2 * HOUR
     middleware = Middleware(InMemoryTransport(clock=clock))
+    clock.ago = 0
     async with counting(middleware) as running:
         assert running.intake.complete
         assert running.intake._deliveries is not None
@@ -306,3 +309,119 @@ async def test_a_refused_subscription_raises() -> None:
     )
     with pytest.raises(lifecycle.NotAuthorised):
         await intake.run()
+
+
+DAY = 24 * HOUR
+
+
+class World:
+    """The clocks of this machine and of a server, in which time passes only when a test says so."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seconds = 1000.0
+        self.ahead = 0.0  # of this machine's wall clock
+        self.server_ahead = 0.0
+        monkeypatch.setattr(time, "time", lambda: 1.8e9 + self.seconds + self.ahead)
+        monkeypatch.setattr(time, "clock_gettime", lambda _: self.seconds)
+
+    def server_time(self) -> float:
+        return 1.8e9 + self.seconds + self.server_ahead
+
+
+class Fleet:
+    """Three nodes that are alive every 30 minutes, and one that is silent."""
+
+    def __init__(self, world: World, running: Counting, transport: InMemoryTransport) -> None:
+        self._world = world
+        self._running = running
+        self._middleware = Middleware(transport)
+
+    async def live(self, hours: float) -> None:
+        recorder = self._running.recorder
+        for minute in range(int(hours * 60)):
+            if minute % 30 == 0:
+                before = sum(recorder.event_types.values())
+                await self._middleware.publish_many([event("alive", number) for number in range(3)])
+                await self._running.until(lambda before=before: sum(recorder.event_types.values()) == before + 3)
+            self._world.seconds += 60
+            while recorder.expire(steady()):
+                pass
+            last = recorder.last_event
+            assert last is not None
+            assert steady() - last <= 30 * 60
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(monkeypatch)
+
+
+STEPS = [DAY, -DAY, 3 * HOUR, -3 * HOUR, 20.0]
+
+
+@pytest.mark.parametrize("replay", [EXPIRY, 0.0])
+@pytest.mark.parametrize("ahead", STEPS)
+async def test_a_step_of_this_machines_clock_expires_no_node(world: World, ahead: float, replay: float) -> None:
+    transport = InMemoryTransport(clock=world.server_time)
+    async with counting(Middleware(transport), replay=replay) as running:
+        fleet = Fleet(world, running, transport)
+        await Middleware(transport).publish(event("alive", 9))  # and never again
+        await fleet.live(1)
+        assert (running.recorder.nodes, running.intake.complete) == (4, True)
+        world.ahead = ahead
+        await fleet.live(3)
+        world.ahead = 0.0
+        await fleet.live(3)
+        assert (running.recorder.nodes, running.intake.complete) == (3, True)
+        [expired] = running.recorder.history.expired
+        assert (expired.identity, expired.expired - expired.seen) == (
+            "n9.example.net",
+            pytest.approx(EXPIRY, abs=180),
+        )
+
+
+@pytest.mark.parametrize("server_ahead", STEPS)
+async def test_a_replay_from_a_server_with_another_time(world: World, server_ahead: float) -> None:
+    """Replayed events have their true ages, and are found at all."""
+    world.server_ahead = server_ahead
+    transport = InMemoryTransport(clock=world.server_time)
+    for number, minutes in ((1, 30.0), (2, 40.0), (3, 5.0)):
+        await Middleware(transport).publish(event("alive", number))
+        world.seconds += minutes * 60
+    async with counting(Middleware(transport)) as running:
+        await running.until(lambda: running.intake.replay_state == "done")
+        assert (running.recorder.nodes, running.intake.complete) == (3, True)
+        for minutes, nodes in ((0, 3), (10, 2), (40, 1), (40, 0)):
+            world.seconds += minutes * 60
+            while running.recorder.expire(steady()):
+                pass
+            assert running.recorder.nodes == nodes
+
+
+@pytest.mark.parametrize("step", [DAY, -DAY, 3 * HOUR, -3 * HOUR])
+async def test_a_step_of_the_servers_clock_expires_no_node(
+    world: World, step: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    transport = InMemoryTransport(clock=world.server_time)
+    async with counting(Middleware(transport)) as running:
+        fleet = Fleet(world, running, transport)
+        deliveries = running.intake._deliveries
+        assert deliveries is not None
+        await fleet.live(1)
+        assert running.intake.complete
+        world.server_ahead = step
+        await Middleware(transport).publish(event("alive", 0))  # before the step is noticed
+        await running.until(lambda: sum(running.recorder.event_types.values()) == 7)
+        last = running.recorder.last_event
+        assert last is not None
+        assert steady() - 30 * 60 <= last <= steady()
+        assert running.intake.complete
+        deliveries.server_clock(world.server_time() - steady())
+        assert not running.intake.complete  # the ages of stored events are uncertain
+        assert "or this machine was paused" in caplog.text
+        await fleet.live(0.5)
+        assert running.intake.complete
+        await fleet.live(3)
+        deliveries.server_clock(world.server_time() - steady())
+        assert (running.recorder.nodes, running.intake.complete, running.intake.gaps) == (3, True, 0)
+        assert not running.recorder.history.expired

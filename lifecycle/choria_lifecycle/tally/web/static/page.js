@@ -8,7 +8,7 @@ const TIMEOUT_MS = 4000;
 
 let timer = 0;
 let running = false;
-let lastUpdate = Date.now();
+let lastUpdate = performance.now();
 
 async function update() {
   clearTimeout(timer);
@@ -18,10 +18,10 @@ async function update() {
     const response = await fetch(location.pathname, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
     if (!response.ok) throw new Error(`status ${response.status}`);
     show(new DOMParser().parseFromString(await response.text(), "text/html"));
-    lastUpdate = Date.now();
+    lastUpdate = performance.now();
     showStatus("");
   } catch {
-    const seconds = Math.round((Date.now() - lastUpdate) / 1000);
+    const seconds = Math.round((performance.now() - lastUpdate) / 1000);
     showStatus(`The tally does not respond. Last update: ${ago(seconds)}.`);
   } finally {
     running = false;
