@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 from itertools import count
 from typing import NamedTuple, Protocol
 
 from choria_lifecycle.errors import NoStream, OptionError
+from choria_lifecycle.support.clock import steady
 from choria_lifecycle.support.text import quoted
 
 __all__ = ["Bucket", "InMemoryBucket", "RevisionConflict", "WriteResult", "check_bucket", "check_key", "no_bucket"]
@@ -88,7 +88,7 @@ class InMemoryBucket:
         entries: the entries by key, including expired and deleted ones.
     """
 
-    def __init__(self, name: str, ttl: float | None, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, name: str, ttl: float | None, *, clock: Callable[[], float] = steady) -> None:
         self.entries: dict[str, _Entry] = {}
         self._name = name
         self._ttl = ttl
