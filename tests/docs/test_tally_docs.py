@@ -340,6 +340,82 @@ def test_promtool_accepts_the_alerts(tmp_path: Path) -> None:
         subprocess.run(["promtool", "check", *what], cwd=tmp_path, check=True, timeout=SECONDS)
 
 
+ON = '{job="lifecycle-tally", instance="tally:8080"}'
+SERVER = '{job="lifecycle-tally", instance="tally:8080", active="1", component="server"}'
+# Series by the minute, and the alerts that fire at certain minutes, whatever time the machine of the tally has.
+ALERTING: list[tuple[dict[str, str], list[tuple[int, str, bool]]]] = [
+    (
+        {f"lifecycle_tally_connected{ON}": "1x60"},
+        [(9, "LifecycleTallyNoEvents", False), (11, "LifecycleTallyNoEvents", True)],
+    ),
+    (  # restarted after 20 minutes
+        {f"lifecycle_tally_connected{ON}": "1x60", f"lifecycle_tally_last_event_age_seconds{ON}": "5x19 _x40"},
+        [
+            (20, "LifecycleTallyNoEvents", False),
+            (29, "LifecycleTallyNoEvents", False),
+            (31, "LifecycleTallyNoEvents", True),
+        ],
+    ),
+    (
+        {f"lifecycle_tally_connected{ON}": "1x60", f"lifecycle_tally_last_event_age_seconds{ON}": "0+60x60"},
+        [(10, "LifecycleTallyNoEvents", False), (11, "LifecycleTallyNoEvents", True)],
+    ),
+    (  # a new tally, whose first sweeps expire nodes
+        {
+            f"lifecycle_tally_connected{ON}": "_x29 1x60",
+            f"lifecycle_tally_maintenance_time_count{SERVER}": "_x30 1+1x60",
+            f"lifecycle_tally_nodes{SERVER}": "_x29 100x60",
+            f"lifecycle_tally_nodes_expired{SERVER}": "_x32 50x60",
+        },
+        [
+            (31, "LifecycleNodesExpired", False),
+            (34, "LifecycleNodesExpired", True),
+            (60, "LifecycleNodesExpired", False),
+        ],
+    ),
+    (  # an old tally that was not scraped before
+        {
+            f"lifecycle_tally_connected{ON}": "_x29 1x60",
+            f"lifecycle_tally_maintenance_time_count{SERVER}": "_x29 500+1x60",
+            f"lifecycle_tally_nodes{SERVER}": "_x29 100x60",
+            f"lifecycle_tally_nodes_expired{SERVER}": "_x29 50x60",
+        },
+        [(34, "LifecycleNodesExpired", False), (60, "LifecycleNodesExpired", False)],
+    ),
+]
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
+@pytest.mark.parametrize(("series", "expected"), ALERTING)
+def test_alerts_fire_when_they_should(
+    tmp_path: Path, series: dict[str, str], expected: list[tuple[int, str, bool]]
+) -> None:
+    shutil.copy(FOLDER / "alerts.yml", tmp_path)
+    for minute, name, fires in expected:
+        test = {
+            "rule_files": ["alerts.yml"],
+            "evaluation_interval": "1m",
+            "tests": [
+                {
+                    "interval": "1m",
+                    "input_series": [{"series": each, "values": values} for each, values in series.items()],
+                    "promql_expr_test": [
+                        {
+                            "expr": f'count(ALERTS{{alertname="{name}", alertstate="firing"}}) or vector(0)',
+                            "eval_time": f"{minute}m",
+                            "exp_samples": [{"labels": "{}", "value": int(fires)}],
+                        }
+                    ],
+                }
+            ],
+        }
+        (tmp_path / "test.yml").write_text(json.dumps(test))
+        done = subprocess.run(
+            ["promtool", "test", "rules", "test.yml"], cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS
+        )
+        assert done.returncode == 0, f"{name} at {minute} min: {done.stdout}{done.stderr}"
+
+
 # Flags and commands.
 
 OPTIONS = {name for parameter in command.params for name in parameter.opts if name.startswith("--")}
