@@ -72,6 +72,7 @@ CONSTANTS: Final = (
             "`--expiry`, # |",
             "counted for another #,",
             "by default #: look",
+            "set forward within the last #,",
         ),
     ),
     Constant("DEFAULT_REPLAY in tally/defaults.py", minutes(DEFAULT_REPLAY), ("replays the last # of the stream",)),
@@ -86,6 +87,8 @@ CONSTANTS: Final = (
             "once # without a gap",
             "0 for the next #,",
             "grows for # after a start",
+            "`complete` is 0 for #: events stored before",
+            "once it is seen, within #.",
         ),
     ),
     Constant(
