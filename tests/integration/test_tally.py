@@ -257,6 +257,43 @@ def test_a_missing_stream_is_reported() -> None:
         assert said.count("JetStream is not enabled") == 1
 
 
+def test_brokers_that_create_their_streams_after_the_tally_has_started() -> None:
+    """Choria's create them 10 to 69 seconds after their start."""
+
+    async def add_bucket(server: embedded.Server) -> None:
+        async with await nats_py.connect(server.url) as client:
+            await client.jetstream().create_key_value(bucket="CHORIA_LEADER_ELECTION", ttl=10)
+
+    with (
+        embedded.nats_server() as server,
+        tally("--server", server.url, "--election", "TALLY", "--candidate", "a") as running,
+    ):
+        publish(server, *(lifecycle.startup(version="1", **node(number)) for number in range(50)))
+        running.until({("lifecycle_tally_nodes", "0", "server"): 50})
+        assert json.loads(running.get("/api/v1/status")[1])["replay"]["state"] == "none"
+        add_stream(server)
+        asyncio.run(add_bucket(server))
+        publish_stored(server, *(lifecycle.alive(version="1", **node(number)) for number in range(25, 75)))
+        running.until(
+            {
+                ("lifecycle_tally_nodes", "1", "server"): 75,
+                ("lifecycle_tally_good_events", "1", "server"): 100,
+                ("lifecycle_tally_replayed_events_total",): 50,
+                ("lifecycle_tally_gaps_total",): 0,
+                ("lifecycle_tally_active",): 1,
+            }
+        )
+        assert json.loads(running.get("/api/v1/status")[1])["replay"]["state"] == "done"
+        publish(server, lifecycle.shutdown(**node(0)))
+        running.until(
+            {("lifecycle_tally_nodes", "1", "server"): 74, ("lifecycle_tally_good_events", "1", "server"): 101}
+        )
+        code, said = running.end()
+    assert code == 0
+    assert "until there is a stream that the tally may read" in said
+    assert "rebuilt 75 nodes from 50 stored events" in said
+
+
 def test_a_leaf_node_whose_hub_has_the_stream() -> None:
     async def fill(tree: Tree) -> None:
         await wait_linked(tree)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter, deque
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -29,17 +30,23 @@ _RETRY_INTERVAL: Final = 1.0
 # Characters of a reason that are shown.
 _MAX_REASON: Final = 500
 
-_NO_STREAM_HINT: Final = (
-    "events are counted as they are published; restart the tally once there is a stream that it may read"
-)
+# How often to look for a stream while there is none; a permission is rarely granted later.
+_SEARCH_INTERVAL: Final = 10.0
+_REFUSED_INTERVAL: Final = 300.0
+
+# At the change from live events to a stream: how far the time of receipt and the stream's time of an event may differ.
+_OVERLAP: Final = 10.0
+
+_NO_STREAM_HINT: Final = "events are counted as they are published, until there is a stream that the tally may read"
 
 
 class Intake:
     """Receives lifecycle events and passes them to a recorder.
 
     Events that a stream stored before the start rebuild the nodes and are not counted; later ones are counted. If the
-    stream does not exist, may not be read or is deleted, events are received live from then on. If it cannot be read
-    yet, because brokers are starting, the intake retries until it can: the stream keeps the events.
+    stream does not exist, may not be read or is deleted, events are received live until it can be read; what it stored
+    in the meantime rebuilds the nodes too, and each event is counted once. If brokers are starting, the intake retries
+    until the stream can be read: it keeps the events.
 
     Attributes:
         reason: why the stream is not replayed, or not yet, safe to show; empty if it is, or replay is off.
@@ -77,6 +84,11 @@ class Intake:
         self._subscribed_at = self._complete_since = self._last_event = steady()
         self._doubts_seen = 0
         self._replay_over = asyncio.Event()
+        self._interruptions = 0
+        # The last live events, and when they ended because there was a stream; what it stored is matched with them.
+        self._live: deque[tuple[float, str, bytes]] = deque()
+        self._live_until: float | None = None
+        self._unmatched: Counter[tuple[str, bytes]] = Counter()
 
     @property
     def receiving(self) -> bool:
@@ -86,7 +98,7 @@ class Intake:
     @property
     def gaps(self) -> int:
         """Times at which events may have been missed; with a stream, a lost connection misses none."""
-        return sum(each.gaps for each in self._counters) + max(0, len(self._counters) - 1)
+        return sum(each.gaps for each in self._counters) + self._interruptions
 
     @property
     def dropped(self) -> int:
@@ -143,8 +155,12 @@ class Intake:
             NotAuthorised: the broker does not permit receiving lifecycle events.
             ConnectionFailed: the broker did not confirm the subscription.
         """
-        if not self._replay_period or not await self._receive_from_stream():
+        if not self._replay_period:
             await self._receive(self._middleware.deliveries(component=self._components), stored=False)
+            return
+        while not await self._receive_from_stream():
+            if not await self._receive_until_stream():
+                return
 
     async def _receive_from_stream(self) -> bool:
         """Receive from the stream; return False if it does not exist, may not be read, or is deleted."""
@@ -166,10 +182,45 @@ class Intake:
             else:
                 return True
 
+    async def _receive_until_stream(self) -> bool:
+        """Receive live; return True once a stream can be read, False if the middleware has closed."""
+        live = self._middleware.deliveries(component=self._components)
+        self._interruptions += bool(self._counters)  # nothing was received since the last subscription
+        receiving = asyncio.create_task(self._receive(live, stored=False))
+        searching = asyncio.create_task(self._wait_for_stream())
+        try:
+            await asyncio.wait({receiving, searching}, return_when=asyncio.FIRST_COMPLETED)
+            if receiving.done():
+                receiving.result()
+                return False
+            self._live_until = self._live[-1][0] if live.queued and self._live else steady()
+        finally:
+            for task in (receiving, searching):
+                task.cancel()
+            await asyncio.gather(receiving, searching, return_exceptions=True)
+        self._unmatched = Counter((subject, data) for _, subject, data in self._live)
+        self._live.clear()
+        return True
+
+    async def _wait_for_stream(self) -> None:
+        pause = _SEARCH_INTERVAL
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                async with self._middleware.deliveries(
+                    component=self._components, since=timedelta(), stream=self._stream
+                ):
+                    return
+            except (ConnectionFailed, NoStream) as error:
+                pause = _SEARCH_INTERVAL
+                self.reason = safe(str(error), _MAX_REASON)
+            except NotAuthorised:
+                pause = _REFUSED_INTERVAL
+
     async def _receive(self, deliveries: Deliveries, *, stored: bool) -> None:
         async with deliveries as received:
-            if not self._no_stream:
-                self.reason = ""
+            if stored:
+                self._no_stream, self.reason = False, ""
             self._subscribed_at = self._last_event = steady()
             begin = received.begin_monotonic
             self._complete_since = self._subscribed_at if begin is None else begin
@@ -180,7 +231,11 @@ class Intake:
             waiting = asyncio.create_task(self._watch_replay(received, stored))
             try:
                 async for delivery in received:
-                    self._record(delivery)
+                    if stored:
+                        self._record(delivery, counted=self._is_counted(delivery))
+                    else:
+                        self._remember(delivery)
+                        self._record(delivery, counted=False)
             finally:
                 self._deliveries = None
                 waiting.cancel()
@@ -193,9 +248,27 @@ class Intake:
             seconds = steady() - self._subscribed_at
             self._notify(f"rebuilt {self._recorder.nodes} nodes from {self.replayed} stored events in {seconds:.1f} s")
 
-    def _record(self, delivery: Delivery) -> None:
+    def _remember(self, delivery: Delivery) -> None:
+        """Keep a live event for as long as a stream that appears may have it at its beginning."""
+        self._live.append((delivery.monotonic, delivery.subject, delivery.data))
+        while delivery.monotonic - self._live[0][0] > 2 * _OVERLAP:
+            self._live.popleft()
+
+    def _is_counted(self, delivery: Delivery) -> bool:
+        """Return True if a stored event was published before the start, or was received live and counted then."""
+        if self._live_until is None:
+            return delivery.replayed
+        if delivery.monotonic > self._live_until + _OVERLAP:
+            return False
+        event = delivery.subject, delivery.data
+        if self._unmatched[event] > 0:
+            self._unmatched[event] -= 1
+            return True
+        return delivery.monotonic < self._live_until - _OVERLAP
+
+    def _record(self, delivery: Delivery, *, counted: bool) -> None:
         event = delivery.event
-        if delivery.replayed:
+        if counted:
             now = steady()
             self._recorder.replay(event, now, now - delivery.monotonic)
         elif isinstance(event, Event):

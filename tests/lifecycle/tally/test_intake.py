@@ -262,10 +262,51 @@ async def test_a_missing_stream_is_reported(caplog: pytest.LogCaptureFixture) ->
         assert running.intake.replay_state == "none"
         assert "CHORIA_EVENTS" in running.intake.reason
         assert [record.levelname for record in caplog.records] == ["WARNING"]
-        assert "counted as they are published; restart the tally once there is a stream" in caplog.text
+        assert "counted as they are published, until there is a stream that the tally may read" in caplog.text
         await middleware.publish(event("alive", 1))
         await running.until(lambda: running.recorder.nodes)
         assert (running.intake.gaps, running.intake.replayed, running.said) == (0, 0, [])
+
+
+async def test_a_stream_that_appears_later_is_read_and_each_event_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Brokers create their streams a while after they start."""
+    monkeypatch.setattr(intake_module, "_SEARCH_INTERVAL", 0.0)
+    transport = InMemoryTransport(streams=())
+    middleware = Middleware(transport)
+    async with counting(middleware) as running:
+        for number in range(600):
+            if number == 200:
+                transport._streams = ("choria.lifecycle.>",)
+            # Each twice, as Choria repeats alive events to the byte.
+            for _ in range(2):
+                await middleware.publish(event("alive", number // 2))
+        await running.until(lambda: running.intake.replay_state == "done")
+        await running.until(lambda: running.recorder.event_types == {("server", "alive"): 1200})
+        await middleware.publish(event("startup", 1000))
+        await running.until(
+            lambda: running.recorder.event_types == {("server", "alive"): 1200, ("server", "startup"): 1}
+        )
+        assert running.recorder.nodes == 301
+        assert (running.intake.gaps, running.intake.reason, len(running.said)) == (0, "", 1)
+
+
+async def test_a_stream_that_appears_brings_what_was_stored_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake_module, "_SEARCH_INTERVAL", 0.0)
+    clock = Clock()
+    clock.ago = 600
+    transport = InMemoryTransport(clock=clock)
+    middleware = Middleware(transport)
+    await middleware.publish(event("startup", 1))
+    clock.ago = 0
+    streams, transport._streams = transport._streams, ()
+    async with counting(middleware) as running:
+        assert (running.intake.replay_state, running.recorder.nodes) == ("none", 0)
+        await middleware.publish(event("startup", 2))
+        await running.until(lambda: running.recorder.nodes == 1)
+        transport._streams = streams
+        await running.until(lambda: running.intake.replay_state == "done")
+        assert running.recorder.nodes == 2
+        assert running.recorder.event_types == {("server", "startup"): 1}
 
 
 async def test_a_gap_makes_the_numbers_incomplete() -> None:
