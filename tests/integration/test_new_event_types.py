@@ -11,27 +11,30 @@ from tests.bed.scratch import Scratch, schema_of
 
 
 @pytest.fixture(scope="module")
-def stopped(tmp_path_factory: pytest.TempPathFactory) -> Scratch:
-    """Upstream adds a type `stopped`, whose name has letters where those of `startup` are, with a field of its own."""
-    text = json.dumps(schema_of("shutdown")).replace("shutdown", "stopped")
+def stranded(tmp_path_factory: pytest.TempPathFactory) -> Scratch:
+    """Upstream adds a type with fields of its own, whose name begins like `startup`.
+
+    Its name and that of the required field are ones that upstream is unlikely ever to use.
+    """
+    text = json.dumps(schema_of("shutdown")).replace("shutdown", "stranded")
     schema = json.loads(text)
-    schema["properties"] |= {"reason": {"type": "string"}, "graceful": {"type": "boolean"}, "code": {"type": "integer"}}
-    schema["required"] += ["reason"]
-    names = ("protocol", "id", "identity", "component", "timestamp", "reason", "graceful", "code")
+    schema["properties"] |= {"motive": {"type": "string"}, "graceful": {"type": "boolean"}, "code": {"type": "integer"}}
+    schema["required"] += ["motive"]
+    names = ("protocol", "id", "identity", "component", "timestamp", "motive", "graceful", "code")
     sentences = dict.fromkeys(names, "A field.")
-    return Scratch(tmp_path_factory.mktemp("stopped"), "choria/lifecycle/v1/stopped.json", schema, sentences)
+    return Scratch(tmp_path_factory.mktemp("stranded"), "choria/lifecycle/v1/stranded.json", schema, sentences)
 
 
-def test_the_commands_report_the_type_and_what_is_left_to_write(stopped: Scratch) -> None:
+def test_the_commands_report_the_type_and_what_is_left_to_write(stranded: Scratch) -> None:
     to_do = (
-        "events/factories.py: has no factory for `stopped`: write one, and export it in "
+        "events/factories.py: has no factory for `stranded`: write one, and export it in "
         "lifecycle/choria_lifecycle/__init__.py\n"
     )
-    changed = "io.choria.lifecycle.v1.stopped: event type added (choria/lifecycle/v1/stopped.json) (minor)\n"
-    missing = "to do: choria/lifecycle/v1/stopped.json: has no sentence in descriptions.toml\n"
-    assert stopped.synced.startswith(f"{changed}{missing}to do: {to_do}1 change; version step: minor\n")
-    assert f"to do: {to_do}" in stopped.generated
-    assert stopped.run("-m", "codegen", "drift", status=1) == to_do
+    changed = "io.choria.lifecycle.v1.stranded: event type added (choria/lifecycle/v1/stranded.json) (minor)\n"
+    missing = "to do: choria/lifecycle/v1/stranded.json: has no sentence in descriptions.toml\n"
+    assert stranded.synced.startswith(f"{changed}{missing}to do: {to_do}1 change; version step: minor\n")
+    assert f"to do: {to_do}" in stranded.generated
+    assert stranded.run("-m", "codegen", "drift", status=1) == to_do
 
 
 LIBRARY = """
@@ -40,60 +43,60 @@ import choria_lifecycle as lifecycle
 from choria_lifecycle.tally.exposition import TallyState, render
 from choria_lifecycle.tally.recorder import Recorder
 from choria_lifecycle.wire.codec import decode
-from choria_schemas.lifecycle.v1 import Stopped
+from choria_schemas.lifecycle.v1 import Stranded
 
-assert "stopped" in lifecycle.EVENT_TYPES
-event = lifecycle.new("stopped", identity="n1", component="server", reason="upgrade")
-assert type(event) is Stopped and event.protocol == "io.choria.lifecycle.v1.stopped"
-assert (event.reason, event.graceful, event.code) == ("upgrade", None, None)
-full = lifecycle.new("stopped", identity="n1", component="server", reason="x", graceful=True, code=3)
+assert "stranded" in lifecycle.EVENT_TYPES
+event = lifecycle.new("stranded", identity="n1", component="server", motive="upgrade")
+assert type(event) is Stranded and event.protocol == "io.choria.lifecycle.v1.stranded"
+assert (event.motive, event.graceful, event.code) == ("upgrade", None, None)
+full = lifecycle.new("stranded", identity="n1", component="server", motive="x", graceful=True, code=3)
 assert (full.graceful, full.code) == (True, 3)
 for options, message in (
-    ({}, "missing identity, component, reason"),
-    ({"identity": "n", "component": "a.b", "reason": ""}, "component must be one token"),
-    ({"identity": "n", "component": "a", "reason": "x", "version": "1"}, "version belongs to alive, startup, upgraded"),
-    ({"identity": "n", "component": "a", "reason": "x", "graceful": "yes"}, "graceful must be boolean"),
-    ({"identity": "n", "component": "a", "reson": "x"}, "did you mean reason?"),
+    ({}, "missing identity, component, motive"),
+    ({"identity": "n", "component": "a.b", "motive": ""}, "component must be one token"),
+    ({"identity": "n", "component": "a", "motive": "x", "new_version": "1"}, "new_version belongs to upgraded"),
+    ({"identity": "n", "component": "a", "motive": "x", "graceful": "yes"}, "graceful must be boolean"),
+    ({"identity": "n", "component": "a", "motve": "x"}, "did you mean motive?"),
 ):
     try:
-        lifecycle.new("stopped", **options)
+        lifecycle.new("stranded", **options)
     except lifecycle.OptionError as error:
-        assert str(error).startswith("cannot create the stopped event: ") and message in str(error), error
+        assert str(error).startswith("cannot create the stranded event: ") and message in str(error), error
     else:
         raise AssertionError(options)
 try:
-    lifecycle.shutdown(identity="n", component="a", reason="x")
+    lifecycle.shutdown(identity="n", component="a", motive="x")
 except lifecycle.OptionError as error:
-    assert "reason belongs to stopped" in str(error)
+    assert "motive belongs to stranded" in str(error)
 
-assert lifecycle.event_type(event) == "stopped"
-assert lifecycle.subject(event) == "choria.lifecycle.event.stopped.server"
-assert lifecycle.describe(event) == "[stopped] n1: server reason upgrade"
-assert lifecycle.describe(full) == "[stopped] n1: server reason x graceful true code 3"
+assert lifecycle.event_type(event) == "stranded"
+assert lifecycle.subject(event) == "choria.lifecycle.event.stranded.server"
+assert lifecycle.describe(event) == "[stranded] n1: server motive upgrade"
+assert lifecycle.describe(full) == "[stranded] n1: server motive x graceful true code 3"
 for made in (event, full):
     for form in lifecycle.Format:
         raw = lifecycle.encode(made, format=form)
         assert b"null" not in raw
         assert lifecycle.parse(raw) == decode(raw) == made
-        old = raw.replace(b"io.choria.lifecycle.v1.stopped", b"choria:lifecycle:stopped:1")
+        old = raw.replace(b"io.choria.lifecycle.v1.stranded", b"choria:lifecycle:stranded:1")
         assert lifecycle.parse(old) == made
         errors = [finding for finding in lifecycle.validate(raw) if finding.severity == "error"]
         assert errors == []
-bad = json.loads(lifecycle.encode(event)) | {"reason": 5}
+bad = json.loads(lifecycle.encode(event)) | {"motive": 5}
 [finding] = lifecycle.validate(json.dumps(bad))
-assert (finding.code, finding.path) == ("schema-type", "$.reason")
-[finding] = lifecycle.validate(b'{"protocol":"io.choria.lifecycle.v1.stoped"}')
-assert "did you mean io.choria.lifecycle.v1.stopped?" in finding.message
+assert (finding.code, finding.path) == ("schema-type", "$.motive")
+[finding] = lifecycle.validate(b'{"protocol":"io.choria.lifecycle.v1.strandd"}')
+assert "did you mean io.choria.lifecycle.v1.stranded?" in finding.message
 
 recorder = Recorder(now=0.0)
 recorder.record(event, 1.0)
-assert recorder.event_types == {("server", "stopped"): 1} and recorder.nodes == 0
+assert recorder.event_types == {("server", "stranded"): 1} and recorder.nodes == 0
 text = render(recorder, TallyState(connected=True, started=0.0, now=1.0), now=1.0).decode()
-assert 'event_types{active="1",component="server",type="stopped"} 1' in text
+assert 'event_types{active="1",component="server",type="stranded"} 1' in text
 
 async def main():
     transport = lifecycle.InMemoryTransport()
-    async with lifecycle.Middleware(transport) as middleware, middleware.events("stopped") as events:
+    async with lifecycle.Middleware(transport) as middleware, middleware.events("stranded") as events:
         await middleware.publish(event)
         await middleware.publish(lifecycle.shutdown(identity="n1", component="server"))
         await middleware.publish(full, format=lifecycle.Format.CLOUDEVENTS)
@@ -103,45 +106,47 @@ asyncio.run(main())
 """
 
 
-def test_the_library_knows_the_type(stopped: Scratch) -> None:
-    stopped.run("-c", LIBRARY)
-    stopped.check_hand_written()
+def test_the_library_knows_the_type(stranded: Scratch) -> None:
+    stranded.run("-c", LIBRARY)
+    stranded.check_hand_written()
 
 
-def test_the_command_knows_the_type(stopped: Scratch) -> None:
+def test_the_command_knows_the_type(stranded: Scratch) -> None:
     command = ("-m", "choria_lifecycle")
-    emit = ("emit", "stopped", "--identity", "n1", "--component", "server", "--dry-run")
-    subject, document = stopped.run(*command, *emit, "--reason", "a", "--graceful", "false", "--code", "7").splitlines()
-    assert subject == "choria.lifecycle.event.stopped.server"
+    emit = ("emit", "stranded", "--identity", "n1", "--component", "server", "--dry-run")
+    subject, document = stranded.run(
+        *command, *emit, "--motive", "a", "--graceful", "false", "--code", "7"
+    ).splitlines()
+    assert subject == "choria.lifecycle.event.stranded.server"
     assert json.loads(document) | {"id": "", "timestamp": 0} == {
-        "protocol": "io.choria.lifecycle.v1.stopped",
+        "protocol": "io.choria.lifecycle.v1.stranded",
         "id": "",
         "identity": "n1",
         "component": "server",
         "timestamp": 0,
-        "reason": "a",
+        "motive": "a",
         "graceful": False,
         "code": 7,
     }
-    assert "missing reason" in stopped.run(*command, *emit, status=2)
-    assert "--graceful" in stopped.run(*command, *emit, "--reason", "a", "--graceful", "yes", status=2)
-    help_text = stopped.run(*command, "emit", "--help")
-    assert re.search(r"--reason TEXT +The reason, for stopped\.", help_text)
-    assert re.search(r"stopped +1", stopped.run(*command, "validate", "-v", stdin=document))
-    assert "io.choria.lifecycle.v1.stopped" in stopped.run(*command, "schema", "list")
-    view = stopped.run(*command, "view", "--type", "stopped", "--input", "-", stdin=f"{document}\n")
-    assert "[stopped] n1: server reason a graceful false code 7" in view
+    assert "missing motive" in stranded.run(*command, *emit, status=2)
+    assert "--graceful" in stranded.run(*command, *emit, "--motive", "a", "--graceful", "yes", status=2)
+    help_text = stranded.run(*command, "emit", "--help")
+    assert re.search(r"--motive TEXT +The motive, for stranded\.", help_text)
+    assert re.search(r"stranded +1", stranded.run(*command, "validate", "-v", stdin=document))
+    assert "io.choria.lifecycle.v1.stranded" in stranded.run(*command, "schema", "list")
+    view = stranded.run(*command, "view", "--type", "stranded", "--input", "-", stdin=f"{document}\n")
+    assert "[stranded] n1: server motive a graceful false code 7" in view
 
 
-def test_type_checkers_know_the_type(stopped: Scratch) -> None:
-    program = stopped.root / "program.py"
+def test_type_checkers_know_the_type(stranded: Scratch) -> None:
+    program = stranded.root / "program.py"
     program.write_text(
         "import choria_lifecycle as lifecycle\n"
-        'lifecycle.new("stopped", identity="n1", component="a", reason="x")\n'
-        'lifecycle.new("stoped", identity="n1", component="a", reason="x")\n',
+        'lifecycle.new("stranded", identity="n1", component="a", motive="x")\n'
+        'lifecycle.new("strandd", identity="n1", component="a", motive="x")\n',
         encoding="utf-8",
     )
-    found = stopped.run("-m", "mypy", "--strict", "--config-file=", str(program), status=1)
+    found = stranded.run("-m", "mypy", "--strict", "--config-file=", str(program), status=1)
     assert re.findall(r"program\.py:(\d+): error: .*\[arg-type\]", found) == ["3"], found
 
 
@@ -174,7 +179,7 @@ import choria_lifecycle as lifecycle
 from choria_lifecycle.tally.recorder import Recorder
 from choria_schemas.lifecycle import v1, v2
 
-assert lifecycle.EVENT_TYPES == ("alive", "governor", "provisioned", "shutdown", "startup", "upgraded")
+assert lifecycle.EVENT_TYPES.count("startup") == 1
 options = {"identity": "n1", "component": "server", "version": "1.2"}
 first = lifecycle.startup(**options)
 assert type(first) is type(lifecycle.new("startup", **options)) is v1.Startup
