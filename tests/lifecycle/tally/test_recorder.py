@@ -248,7 +248,7 @@ def test_components_that_share_a_series_have_separate_nodes() -> None:
 
 
 def test_a_hostile_publisher_does_not_change_honest_counts() -> None:
-    recorder = make()
+    recorder, limits = make(), Limits()
     for number in range(200):
         recorder.record(event("alive", f"n{number}"), 1000.0)
     for number in range(3000):
@@ -260,12 +260,12 @@ def test_a_hostile_publisher_does_not_change_honest_counts() -> None:
         recorder.record_error(f"c{number}")
     assert recorder.versions()["server"] == {"1.0": 200}
     assert recorder.event_types["server", "alive"] == 200
-    assert len(recorder.good_events) == 65
-    assert sum(map(len, recorder.versions().values())) <= 65 * 257
-    assert len(recorder.governors) == 257
-    assert len(recorder.machines.transitions) == 1001
-    assert len(recorder.machines.runtime) == 1001
-    assert len(recorder.errors) == 65
+    # Each has one more than its limit: the series `other`.
+    assert len(recorder.good_events) == len(recorder.errors) == limits.components + 1
+    assert sum(map(len, recorder.versions().values())) <= (limits.components + 1) * (limits.versions + 1)
+    assert len(recorder.governors) == limits.governors + 1
+    assert len(recorder.machines.transitions) == limits.transitions + 1
+    assert len(recorder.machines.runtime) == limits.watchers + 1
 
 
 def test_a_hostile_publisher_cannot_fill_the_memory() -> None:
