@@ -108,9 +108,6 @@ BASE = OPTIONS["shutdown"]
 UNKNOWN_PROTOCOL = "io.choria.lifecycle.v1.never_published"
 """A protocol without a contract. A plausible name would break the tests on the day that upstream publishes it."""
 
-PUBLISHED = {"alive", "governor", "provisioned", "shutdown", "startup", "upgraded"}
-"""The event types that users rely on; further ones may appear, none may disappear."""
-
 
 def compact(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
