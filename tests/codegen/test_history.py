@@ -22,6 +22,7 @@ def test_each_commit_of_upstream_has_its_recorded_report(replayed):
 
 
 def test_the_last_commit_leads_to_the_schemas_of_today(replayed):
+    """If upstream has changed since, run `python -m tests.codegen.history CLONE`, with a clone of its repository."""
     folder = replayed[1]
     locked, kept_lock = lock.read(folder / "schemas"), lock.read(ROOT / "schemas")
     assert {(file.path, file.canonical) for file in locked.files} == {
