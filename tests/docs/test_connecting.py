@@ -682,12 +682,14 @@ def test_all_settings_are_listed() -> None:
         return f"`{text}` " if text else ""
 
     part = PARTS["All keys and variables"].partition("| argument |")[2].partition("\n\n")[0]
-    assert part.splitlines()[2:] == [
+    wanted = [
         f"| `{spec.name}` | {code(spec.variable)}| {code(CONNECTION_FLAGS.get(spec.name, ''))}| {spec.description} | "
         f"{spec.fallback}{' ' if spec.fallback else ''}|"
         for spec in SETTINGS.values()
         if spec.argument
     ]
+    rows = part.splitlines()[2:]
+    assert rows == wanted, "the rows of docs/connecting.md, in the order of config/table.py, are:\n" + "\n".join(wanted)
     assert f"within `--timeout`, {CONNECT_TIMEOUT:g} seconds by default," in " ".join(PAGE.split())
 
 
