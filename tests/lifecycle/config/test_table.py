@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import choria_lifecycle
 from choria_lifecycle.config.choria.keys import KEYS
 from choria_lifecycle.config.resolve import resolve
 from choria_lifecycle.config.settings import ConnectionOptions, ConnectionSettings
@@ -33,6 +34,13 @@ def test_every_attribute_is_in_the_table() -> None:
 
 def test_every_argument_is_in_the_table() -> None:
     assert {spec.name for spec in ARGUMENTS} == set(ConnectionOptions.__annotations__) - {"config"}
+
+
+def test_every_setting_is_used_to_connect() -> None:
+    package = Path(choria_lifecycle.__file__).parent
+    sources = [*package.joinpath("nats").glob("*.py"), package / "config" / "settings.py"]
+    used = {name for path in sources for name in re.findall(r"\b(?:self|settings)\.(\w+)", path.read_text("utf-8"))}
+    assert set(SETTINGS) - used == set(), "use these in nats/"
 
 
 def test_no_repr_shows_a_secret() -> None:
