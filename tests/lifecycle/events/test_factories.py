@@ -12,7 +12,12 @@ import pytest
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle import OptionError
+from choria_lifecycle.events import factories
 from tests.bed.samples import BASE, LIFECYCLE, OPTIONS, every_type
+
+
+def test_the_module_exports_a_factory_for_each_type() -> None:
+    assert set(factories.__all__) == {"new", *lifecycle.EVENT_TYPES}
 
 
 @every_type
