@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 # CI has two cores; many tests wait for a process or a server, which leaves room for a third worker.
-JOBS ?= 3
+JOBS ?= 4
 # How long `make fuzz` searches for inputs; the check for superlinear run time adds about a minute.
 FUZZ_SECONDS ?= 120
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 PROGRAM = Path(__file__).parent / "programs" / "late.py"
 # `make soak` repeats them more often.
-ROUNDS = int(os.environ.get("SOAK_ROUNDS", "2"))
+ROUNDS = int(os.environ.get("SOAK_ROUNDS", "1"))
 EXIT_CODES = {"return": 0, "exit": 7, "exception": 1}
 ENDS = list(EXIT_CODES)
 CALLS = ["publish_once", "connect", "service"]
