@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
-# CI has two cores; many tests wait for a process or a server, which leaves room for a third worker.
+# CI has two cores; many tests wait for a process or a server, which leaves room for four workers.
 JOBS ?= 4
 # How long `make fuzz` searches for inputs; the check for superlinear run time adds about a minute.
 FUZZ_SECONDS ?= 120

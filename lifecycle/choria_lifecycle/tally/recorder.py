@@ -93,12 +93,12 @@ class Recorder:
         if isinstance(event, _PRESENCE):
             if now >= self._minute_ends:
                 self._start_minute(now)
-            component = self._components[event.component]
-            component.event_counts[type(event)] += 1
+            component, cls = self._components[event.component], type(event)
+            component.event_counts[cls] += 1
             identity = component.node_key(event) if component.shared else event.identity
             if component.nodes.record(identity, event.version, self._minute):
                 self.history.counts_at(now).upgrades += 1
-            if type(event) in _STARTUP:
+            if cls in _STARTUP:
                 self.history.counts_at(now).startups += 1
         elif isinstance(event, _LIFECYCLE):
             self._record_other(event, now)

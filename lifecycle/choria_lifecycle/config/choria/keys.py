@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -147,6 +145,8 @@ class KnownKey(NamedTuple):
 @cache
 def known_keys() -> Mapping[str, KnownKey]:
     """Return every key of Choria's own, including those for servers and brokers, by name (go-choria v0.30.2)."""
+    from importlib import resources  # takes as long as the rest of `lifecycle --help`
+
     found: dict[str, KnownKey] = {}
     for line in resources.files("choria_lifecycle.config.choria").joinpath("known.txt").read_text("utf-8").splitlines():
         if line and not line.startswith("#"):
@@ -174,6 +174,8 @@ def suggest_key(key: str) -> str:
     for prefix in ("plugin.", "plugin.choria."):
         if f"{prefix}{key}" in known_keys():
             return f"{prefix}{key}"
+    import difflib
+
     written = key.lower()
     start = "plugin." if written.startswith("plugin.") else ""
     # MCollective's keys without a prefix, such as securityprovider, resemble keys with one but mean something else.
