@@ -321,6 +321,32 @@ def test_a_leaf_node_whose_hub_has_the_stream() -> None:
         assert "; if it is in another domain, name that with --js-domain" in said
 
 
+def test_a_central_stream_that_keeps_the_events_of_a_site_under_a_prefix() -> None:
+    """What it sources is published nowhere under that subject: the stream is all there is."""
+    site = {"name": "CHORIA_EVENTS", "subject_transforms": [{"src": ">", "dest": "dc1.>"}]}
+
+    async def add_central(server: embedded.Server) -> None:
+        async with await nats_py.connect(server.url) as client:
+            await retry_request(
+                client, "STREAM.CREATE.CENTRAL", {"name": "CENTRAL", "storage": "memory", "sources": [site]}
+            )
+
+    with embedded.nats_server() as server:
+        add_stream(server)
+        asyncio.run(add_central(server))
+        publish_stored(server, *(lifecycle.startup(version="1", **node(number)) for number in range(30)))
+        with tally("--server", server.url, "--stream", "CENTRAL") as running:
+            running.until({("lifecycle_tally_connected",): 1, ("lifecycle_tally_replaying",): 0})
+            assert "dc1.choria.lifecycle.event.>; read them with --subject" in running.end()[1]
+        with tally("--server", server.url, "--subject", "dc1.choria.lifecycle.event.>") as running:
+            running.until({("lifecycle_tally_nodes", "1", "server"): 30})
+            publish_stored(server, lifecycle.shutdown(**node(0)))
+            running.until(
+                {("lifecycle_tally_nodes", "1", "server"): 29, ("lifecycle_tally_good_events", "1", "server"): 1}
+            )
+            assert "rebuilt 30 nodes from 30 stored events" in running.end()[1]
+
+
 def test_an_empty_stream_is_reported() -> None:
     with embedded.nats_server() as server:
         add_stream(server)

@@ -17,6 +17,7 @@ from choria_lifecycle.cli.command import Command
 from choria_lifecycle.cli.messages import log_format_option, say
 from choria_lifecycle.cli.parameters import CONNECTION_PARAMETERS, ConnectionArguments, connection_options, duration
 from choria_lifecycle.cli.program import COMMANDS
+from choria_lifecycle.events.subjects import SUBJECT_PREFIX
 from choria_lifecycle.support.choria import ELECTION_BUCKET, EVENT_STREAM
 from choria_lifecycle.support.duration import compact, minutes
 from choria_lifecycle.tally.defaults import (
@@ -62,6 +63,11 @@ def _parse_replay(text: str) -> float:
 @click.command("tally", cls=Command, help=_HELP)
 @click.option(
     "--component", "components", multiple=True, help="A component to count, * for all; may be repeated.  [default: *]"
+)
+@click.option(
+    "--subject",
+    default="",
+    help=f"The subject of the events, where a stream keeps them under another one.  [default: {SUBJECT_PREFIX}.>]",
 )
 @click.option(
     "--port",
@@ -181,7 +187,7 @@ def _check_options(ctx: click.Context, options: dict[str, Any], *, demo: bool) -
     given = {name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
     if "stream" in given and not options["replay"]:
         raise click.UsageError("--stream cannot be combined with --replay off", ctx)
-    if demo and (conflicting := given & {"election", "stream", "replay", *CONNECTION_PARAMETERS}):
+    if demo and (conflicting := given & {"election", "stream", "subject", "replay", *CONNECTION_PARAMETERS}):
         flags = ", ".join(sorted(each.opts[0] for each in ctx.command.params if each.name in conflicting))
         raise click.UsageError(f"--demo uses a private nats-server and cannot be combined with {flags}", ctx)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from choria_lifecycle.election.campaign import Campaign
 from choria_lifecycle.errors import ConnectionFailed, NotAuthorised
+from choria_lifecycle.middleware.transport import check_pattern
 from choria_lifecycle.support.choria import ELECTION_BUCKET
 from choria_lifecycle.support.clock import steady
 from choria_lifecycle.support.log import logger
@@ -52,6 +53,7 @@ class TallyOptions:
     """The settings of a tally.
 
     Attributes:
+        subject: the subject of the events, for a stream that stores them under another one; empty for Choria's.
         components: the components to count; empty for all.
         prefix: the prefix of the metrics' names.
         expiry: seconds of silence after which a node expires.
@@ -64,8 +66,10 @@ class TallyOptions:
 
     Raises:
         ConfigError: the prefix is invalid.
+        OptionError: the subject is invalid.
     """
 
+    subject: str = ""
     components: tuple[str, ...] = ()
     prefix: str = METRIC_PREFIX
     expiry: float = EXPIRY
@@ -77,6 +81,8 @@ class TallyOptions:
 
     def __post_init__(self) -> None:
         check_prefix(self.prefix)
+        if self.subject:
+            check_pattern(self.subject, "")
 
 
 class Tally:
@@ -104,6 +110,7 @@ class Tally:
         self._intake = Intake(
             middleware,
             self.recorder,
+            subject=options.subject,
             components=options.components,
             replay=options.replay,
             stream=options.stream,

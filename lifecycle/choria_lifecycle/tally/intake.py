@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import Counter, deque
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from choria_lifecycle.errors import ConnectionFailed, NoStream, NotAuthorised
 from choria_lifecycle.events.event import Event
@@ -54,6 +54,7 @@ class Intake:
     Args:
         middleware: the source of events.
         recorder: the recorder.
+        subject: the subject of the events; empty for Choria's.
         components: the components to count; empty for all.
         replay: the seconds of the stream to replay; 0 disables the replay.
         stream: the stream to replay; empty for CHORIA_EVENTS, else the one that stores the events.
@@ -65,6 +66,7 @@ class Intake:
         middleware: Middleware,
         recorder: Recorder,
         *,
+        subject: str = "",
         components: tuple[str, ...],
         replay: float,
         stream: str,
@@ -73,7 +75,8 @@ class Intake:
         self.reason: str = ""
         self._middleware = middleware
         self._recorder = recorder
-        self._components = components or None
+        self._subject = subject
+        self._components = components
         self._replay_period = timedelta(seconds=replay)
         self._stream = stream
         self._notify = notify
@@ -156,7 +159,7 @@ class Intake:
             ConnectionFailed: the broker did not confirm the subscription.
         """
         if not self._replay_period:
-            await self._receive(self._middleware.deliveries(component=self._components), stored=False)
+            await self._receive(self._deliveries_of(), stored=False)
             return
         while not await self._receive_from_stream():
             if not await self._receive_until_stream():
@@ -165,11 +168,8 @@ class Intake:
     async def _receive_from_stream(self) -> bool:
         """Receive from the stream; return False if it does not exist, may not be read, or is deleted."""
         while True:
-            deliveries = self._middleware.deliveries(
-                component=self._components, since=self._replay_period, stream=self._stream
-            )
             try:
-                await self._receive(deliveries, stored=True)
+                await self._receive(self._deliveries_of(since=self._replay_period, stream=self._stream), stored=True)
             except ConnectionFailed as error:
                 before, self.reason = self.reason, safe(str(error), _MAX_REASON)
                 if self.reason != before:
@@ -184,7 +184,7 @@ class Intake:
 
     async def _receive_until_stream(self) -> bool:
         """Receive live; return True once a stream can be read, False if the middleware has closed."""
-        live = self._middleware.deliveries(component=self._components)
+        live = self._deliveries_of()
         self._interruptions += bool(self._counters)  # nothing was received since the last subscription
         receiving = asyncio.create_task(self._receive(live, stored=False))
         searching = asyncio.create_task(self._wait_for_stream())
@@ -207,15 +207,18 @@ class Intake:
         while True:
             await asyncio.sleep(pause)
             try:
-                async with self._middleware.deliveries(
-                    component=self._components, since=timedelta(), stream=self._stream
-                ):
+                async with self._deliveries_of(since=timedelta(), stream=self._stream):
                     return
             except (ConnectionFailed, NoStream) as error:
                 pause = _SEARCH_INTERVAL
                 self.reason = safe(str(error), _MAX_REASON)
             except NotAuthorised:
                 pause = _REFUSED_INTERVAL
+
+    def _deliveries_of(self, **replay: Any) -> Deliveries:
+        if self._subject:
+            return self._middleware.deliveries(subject=self._subject, **replay)
+        return self._middleware.deliveries(component=self._components or None, **replay)
 
     async def _receive(self, deliveries: Deliveries, *, stored: bool) -> None:
         async with deliveries as received:
@@ -268,6 +271,10 @@ class Intake:
 
     def _record(self, delivery: Delivery, *, counted: bool) -> None:
         event = delivery.event
+        # A subject selects no components; that of an unreadable event is only in its subject.
+        component = event.component if isinstance(event, Event) else delivery.subject.rpartition(".")[2]
+        if self._components and component not in self._components:
+            return
         if counted:
             now = steady()
             self._recorder.replay(event, now, now - delivery.monotonic)
@@ -279,7 +286,7 @@ class Intake:
             self._recorder.record(event, self._last_event)
             self._recorder.add_time(event.component, time.perf_counter() - begin)
         else:
-            self._recorder.record_error(delivery.subject.rpartition(".")[2])
+            self._recorder.record_error(component)
             log_unreadable(delivery)
 
 

@@ -58,13 +58,16 @@ class Counting:
 async def counting(
     middleware: Middleware,
     *,
+    subject: str = "",
     components: tuple[str, ...] = (),
     replay: float = EXPIRY,
     stream: str = "",
     ran: float = 0.0,
 ) -> AsyncIterator[Counting]:
     recorder, said = Recorder(now=steady() - ran), list[str]()
-    intake = Intake(middleware, recorder, components=components, replay=replay, stream=stream, notify=said.append)
+    intake = Intake(
+        middleware, recorder, subject=subject, components=components, replay=replay, stream=stream, notify=said.append
+    )
     running = Counting(intake, recorder, said)
     task = asyncio.create_task(intake.run())
     try:
@@ -167,6 +170,31 @@ async def test_only_the_chosen_components_count() -> None:
         await middleware.publish_many([event("alive", 2, component=name) for name in ("a", "b", "c")])
         await running.until(lambda: running.recorder.nodes == 4)
         assert set(running.recorder.versions()) == {"a", "c"}
+
+
+@pytest.mark.parametrize("components", [(), ("server",)])
+async def test_a_stream_that_keeps_events_under_another_subject(components: tuple[str, ...]) -> None:
+    """As one that collects several sites: its messages are not published again."""
+    transport = InMemoryTransport(streams=("dc1.choria.lifecycle.>",))
+
+    async def publish(kind: str, number: int, component: str = "server", data: bytes | None = None) -> None:
+        made = event(kind, number, component=component)
+        await transport.publish([(f"dc1.{lifecycle.subject(made)}", data or lifecycle.encode(made))], 5)
+
+    await publish("startup", 1)
+    await publish("startup", 2, "billing")
+    async with counting(
+        Middleware(transport), subject="dc1.choria.lifecycle.event.>", components=components
+    ) as running:
+        await running.until(lambda: running.intake.replay_state == "done")
+        await publish("alive", 3)
+        await publish("alive", 4, "billing")
+        await publish("alive", 5, "billing", b"{")
+        await publish("alive", 5, "server", b"{")
+        await running.until(lambda: "server" in running.recorder.errors)
+        counted = {"server": 1} if components else {"server": 1, "billing": 1}
+        assert (dict(running.recorder.good_events), running.recorder.errors) == (counted, counted)
+        assert running.recorder.nodes == 2 * len(counted)
 
 
 async def test_the_replay_ends_even_if_the_last_event_is_of_another_component() -> None:
