@@ -58,6 +58,17 @@ class Contract:
         return self.path.split("/")[1]
 
     @property
+    def type_name(self) -> str:
+        """The last part of the protocol, such as "startup"."""
+        return self.protocol.rpartition(".")[2]
+
+    @property
+    def unversioned(self) -> str:
+        """The protocol without its version, such as "io.choria.machine.transition"."""
+        start, _, name = self.protocol.rpartition(".")
+        return f"{start.rpartition('.')[0]}.{name}"
+
+    @property
     def cls(self) -> type[Any]:
         """The dataclass."""
         cls: type[Any] = getattr(import_module(_module(self.path)), self.class_name)

@@ -223,6 +223,8 @@ def test_both_versions_are_read_and_the_first_is_made(second_version: Scratch) -
         "[startup] n1: server version 1.2",
         "[startup] n1: server version 1.2 pid 7",
     ]
+    checked = second_version.run("-m", "choria_lifecycle", "validate", "-v", stdin=events)
+    assert re.findall(r"^choria +(\S+) +(\d+)", checked, re.MULTILINE) == [("startup", "2")]
 
 
 def test_a_factory_of_the_second_version_makes_it_by_name_too(second_version: Scratch) -> None:

@@ -39,7 +39,7 @@ EVENT_CONTRACTS: Final[Mapping[type[Any], Contract]] = {
 """The contracts of lifecycle events by class, sorted by version and type."""
 
 TYPE_NAMES: Final[Mapping[type, EventType]] = {
-    cls: cast("EventType", contract.protocol.rpartition(".")[2]) for cls, contract in EVENT_CONTRACTS.items()
+    cls: cast("EventType", contract.type_name) for cls, contract in EVENT_CONTRACTS.items()
 }
 """The name of the event type of each class."""
 

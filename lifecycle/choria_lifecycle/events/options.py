@@ -232,8 +232,8 @@ def _quick_factory(
                     return make_checked(given)
                 setters[option.name](event, number)
                 expected += option.name in given
-        plain = len(given) == expected and joined.isprintable() and " " not in joined and all(values)
-        if not plain or not is_token(values[component]):
+        usual = len(given) == expected and joined.isprintable() and " " not in joined and all(values)
+        if not usual or not is_token(values[component]):
             return make_checked(given)
         set_protocol(event, protocol)
         set_id(event, uuid4())

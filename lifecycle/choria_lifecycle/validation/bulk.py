@@ -171,8 +171,8 @@ def _type_name(contract: Contract) -> str:
     >>> _type_name(CONTRACTS["io.choria.machine.watcher.exec.v1.state"])
     'exec state'
     """
-    family, _, name = contract.protocol.rpartition(".v1.")
-    return f"{family.rpartition('.')[2]} {name}" if ".watcher." in family else name
+    words = contract.unversioned.split(".")
+    return " ".join(words[-2:]) if "watcher" in words else contract.type_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,10 +189,10 @@ def _subject(contract: Contract, event: dict[str, Any], subject: str) -> Iterabl
 def _expected_subject(contract: Contract, component: object) -> str | None:
     """Return the subject that Choria publishes such an event on, or None if it is unknown."""
     if source_of(contract.protocol) == "io.choria.machine":
-        return contract.protocol.removeprefix("io.").replace(".v1.", ".")
+        return contract.unversioned.removeprefix("io.")
     if check_component(component):
         return None
-    return f"{SUBJECT_PREFIX}.{contract.protocol.rpartition('.')[2]}.{component}"
+    return f"{SUBJECT_PREFIX}.{contract.type_name}.{component}"
 
 
 def usual_values(fields: Container[str]) -> UsualTest:
