@@ -271,10 +271,8 @@ class Intake:
 
     def _record(self, delivery: Delivery, *, counted: bool) -> None:
         event = delivery.event
-        # A subject selects no components; that of an unreadable event is only in its subject.
-        component = event.component if isinstance(event, Event) else delivery.subject.rpartition(".")[2]
-        if self._components and component not in self._components:
-            return
+        if self._subject and self._components and _component(delivery) not in self._components:
+            return  # the deliveries of a subject are of all components
         if counted:
             now = steady()
             self._recorder.replay(event, now, now - delivery.monotonic)
@@ -286,8 +284,14 @@ class Intake:
             self._recorder.record(event, self._last_event)
             self._recorder.add_time(event.component, time.perf_counter() - begin)
         else:
-            self._recorder.record_error(component)
+            self._recorder.record_error(_component(delivery))
             log_unreadable(delivery)
+
+
+def _component(delivery: Delivery) -> str:
+    """Return the component of an event; that of an unreadable one is only in its subject."""
+    event = delivery.event
+    return event.component if isinstance(event, Event) else delivery.subject.rpartition(".")[2]
 
 
 def log_unreadable(delivery: Delivery) -> None:
