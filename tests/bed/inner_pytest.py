@@ -61,7 +61,7 @@ def run_pytest(folder: Path, files: Mapping[str, str], *options: str, autoload: 
         environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         options = ("-p", "choria_lifecycle.testing.pytest_plugin", *options)
     command = [sys.executable, "-W", "error", "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
-    ran = subprocess.run([*command, *options], cwd=work, env=environment, capture_output=True, text=True, timeout=60)
+    ran = subprocess.run([*command, *options], cwd=work, env=environment, capture_output=True, text=True, timeout=100)
     counts = dict.fromkeys(("passed", "failed", "error"), 0)
     counts |= {what: int(number) for number, what in re.findall(r"(\d+) (passed|failed|error)", ran.stdout)}
     return PytestResult(counts["passed"], counts["failed"] + counts["error"], ran.stdout + ran.stderr)
