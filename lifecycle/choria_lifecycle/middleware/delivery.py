@@ -8,7 +8,21 @@ from typing import NamedTuple
 
 from choria_lifecycle.errors import LifecycleError
 
-__all__ = ["Counters", "Delivery"]
+__all__ = ["Counters", "Delivery", "Gap", "StreamState"]
+
+
+class Gap(NamedTuple):
+    """An interval in which messages may have been missed.
+
+    Attributes:
+        begin: its begin, in seconds since the epoch. For people: a clock may be wrong, or be set.
+        end: its end.
+        reason: the reason, safe to show.
+    """
+
+    begin: float
+    end: float
+    reason: str
 
 
 class Delivery(NamedTuple):
@@ -36,22 +50,44 @@ class Delivery(NamedTuple):
     monotonic: float = math.nan
 
 
+class StreamState(NamedTuple):
+    """The state of a stream that is read beside a live subscription.
+
+    Attributes:
+        name: its name; empty if it has none.
+        fault: the reason why it cannot be read or stores nothing at present, safe to show; empty if it is well.
+        last_stored: when it stored the last message that was read, on the clock of `Delivery.monotonic`; None before
+            the first.
+        only: whether it is the only source: it copies other streams, and nothing was received live.
+        verified: False from a lost connection until everything was read that it stored in the meantime.
+    """
+
+    name: str
+    fault: str
+    last_stored: float | None
+    only: bool
+    verified: bool
+
+
 @dataclass(slots=True)
 class Counters:
     """Message counts of one subscription.
 
-    At any time received = delivered + rejected + filtered + dropped + queued, where queued is `Subscription.queued`.
+    A message that comes both from a stream and live counts once. At any time received = delivered + rejected +
+    filtered + dropped + queued, where queued is `Subscription.queued`.
 
     Attributes:
         received: messages that arrived.
         delivered: valid messages handed out.
         rejected: invalid messages. `events` skips them, `deliveries` hands them out with their error.
         filtered: messages skipped because their type or component was not selected.
-        dropped: messages discarded because the program read too slowly.
-        gaps: how often the connection was lost and restored; messages published in between were missed and appear in no
-            other counter. A replay does not miss these: its gaps count how often the stream was replaced, or discarded
-            messages before they were read.
+        dropped: messages discarded because the program read too slowly; with a stream, only those that it has not
+            stored either.
+        gaps: intervals in which messages may have been missed, which appear in no other counter; see
+            `Subscription.gaps`. Without a stream, each time that the connection was lost and restored. With one, only
+            if the stream may not have stored, or no longer has, what was published while nothing arrived live.
         replayed: received messages that the stream had stored before the subscription began.
+        unstored: received messages that the stream should have stored and has not; they are among the others.
     """
 
     received: int = 0
@@ -61,3 +97,4 @@ class Counters:
     dropped: int = 0
     gaps: int = 0
     replayed: int = 0
+    unstored: int = 0

@@ -143,9 +143,12 @@ class InMemoryTransport:
             sink.closed()
 
     def interrupt(self) -> None:
-        """Simulate a lost and restored connection: every open subscription counts a gap, replays do not."""
+        """Simulate a lost and restored connection, which is a gap for a subscription without a stream."""
         for subscription in list(self._subscriptions):
-            subscription.sink.gap()
+            subscription.sink.gap(steady())
+        for replay in list(self._replays):
+            replay.sink.caught_up()
+            replay.sink.checked(steady())
 
     def refuse(self, subject: str) -> None:
         """Simulate a revoked permission: present and future subscriptions to the subject fail."""
@@ -208,6 +211,9 @@ class _MemoryReplay:
         begin: float,
     ) -> None:
         self.begin = begin
+        self.stream = ""
+        self.direct = True
+        self.fault = ""
         self.sink = sink
         self._siblings = siblings
         self._pattern = _pattern(subject)

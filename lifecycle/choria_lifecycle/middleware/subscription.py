@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections import deque
+from datetime import timedelta
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
 
-from choria_lifecycle.errors import InvalidEvent, LifecycleError, UnknownProtocol
+from choria_lifecycle.errors import InvalidEvent, NotAuthorised, UnknownProtocol
 from choria_lifecycle.events.event import Event
-from choria_lifecycle.middleware.delivery import Counters, Delivery
+from choria_lifecycle.middleware.delivery import Delivery, Gap, StreamState
+from choria_lifecycle.middleware.inbox import Inbox, LiveSink, StreamSink
 from choria_lifecycle.middleware.selection import Selection
-from choria_lifecycle.middleware.server_clock import ServerClock
 from choria_lifecycle.middleware.transport import Interest, Replay, Transport
 from choria_lifecycle.support.clock import steady
 from choria_lifecycle.support.log import logger
@@ -41,8 +41,13 @@ class Subscription(ABC, Generic[T]):
     NotAuthorised if the server revokes the permission. If the program reads too slowly and the queue is full, newer
     messages are dropped and counted, as a nats-server does with a slow consumer; the order is kept.
 
-    A replay drops nothing, because it requests only what fits in the queue. Iteration raises NoStream if the stream is
-    deleted.
+    With a stream, it subscribes live first and stays subscribed; the stream supplies what was stored before, and what
+    was published while the connection was lost. Each message is handed out once: copies are told by subject and bytes.
+    First come those of the stream, in its order, then new ones as they arrive. What was received live is handed out
+    whether or not the stream has stored it. A message is missed only if neither has it; each interval in which that may
+    have happened is a gap. If the program reads too slowly, a message is left to the stream, and dropped if the stream
+    has not stored it. Without permission to subscribe, the stream alone supplies the messages. Iteration raises
+    NoStream if the stream is deleted.
 
     Attributes:
         counters: the message counts so far.
@@ -58,30 +63,20 @@ class Subscription(ABC, Generic[T]):
         limit_bytes: int,
         timeout: float,
     ) -> None:
-        self.counters: Final = Counters()
+        self._inbox = Inbox(limit, limit_bytes)
+        self.counters: Final = self._inbox.counters
         self._transport = transport
         self._selection = selection
         self._queue = queue
-        self._limit = limit
-        self._limit_bytes = limit_bytes
-        self._bytes = 0
-        self._failure: LifecycleError | None = None
         self._timeout = timeout
-        self._waiting: deque[tuple[str, bytes, float, float]] = deque()
-        self._clock = ServerClock()
-        self._wake = asyncio.Event()
-        self._subscription: Interest | None = None
+        self._stream = StreamSink(self._inbox) if selection.since is not None else None
+        self._live: Interest | None = None
         self._replay: Replay | None = None
         self._begin: float | None = None
-        self._begin_monotonic: float | None = None
-        self._full = False
-        self._caught_up = selection.since is None
         self._replayed = asyncio.Event()
-        # How many queued messages are history, and whether the one being handed out is.
-        self._history_queued = 0
+        # Whether the message being handed out is history.
         self._from_history = False
         self._entered = False
-        self._ended = False
         self._since_yield = 0
         self._discarded = 0
 
@@ -93,7 +88,7 @@ class Subscription(ABC, Generic[T]):
     @property
     def queued(self) -> int:
         """The number of messages that arrived and are still queued, or were discarded on leaving the block."""
-        return len(self._waiting) + self._discarded
+        return len(self._inbox.waiting) + self._discarded
 
     @property
     def begin(self) -> float | None:
@@ -105,27 +100,46 @@ class Subscription(ABC, Generic[T]):
         return self._begin
 
     @property
-    def begin_monotonic(self) -> float | None:
-        """The same time as `begin` on the clock of `Delivery.monotonic`; None until entered."""
-        return self._begin_monotonic
+    def gaps(self) -> tuple[Gap, ...]:
+        """The last 100 of the intervals that `counters.gaps` counts, oldest first. Each is logged."""
+        return tuple(self._inbox.gaps)
+
+    @property
+    def unbroken_since(self) -> float | None:
+        """The end of the last gap, or of the time in which messages were dropped; before the first, as `begin`.
+
+        On the clock of `Delivery.monotonic`; None until entered.
+        """
+        return self._inbox.unbroken_since
+
+    @property
+    def stream(self) -> StreamState | None:
+        """The state of the stream; None without one, and until entered."""
+        if self._stream is None or self._replay is None:
+            return None
+        replay, sink = self._replay, self._stream
+        only = not replay.direct and not sink.any_live
+        return StreamState(replay.stream, replay.fault, sink.last_stored, only, sink.verified)
 
     @property
     def clock_steps(self) -> int:
         """How often the server's clock was set by more than a minute; messages stored around then may have other ages.
 
-        It is measured when the replay starts, after each interruption, and every 30 s. Each step is logged.
+        It is measured when the replay starts, after each interruption, and every 10 s. Each step is logged.
         """
-        return self._clock.steps
+        return self._stream.clock.steps if self._stream is not None else 0
 
     @property
     def replaying(self) -> bool:
         """True while stored history remains to be handed out; False without a stream."""
-        return not self._caught_up or self._history_queued > 0
+        return self._stream is not None and (not self._stream.caught_up_once.is_set() or self._inbox.history > 0)
 
     async def replayed(self) -> None:
         """Wait until `replaying` is False; another task must iterate in the meantime."""
-        if self.replaying:
-            await self._replayed.wait()
+        if self._stream is not None:
+            await self._stream.caught_up_once.wait()
+            if self.replaying:
+                await self._replayed.wait()
 
     async def __aenter__(self) -> Self:
         """Subscribe.
@@ -140,31 +154,53 @@ class Subscription(ABC, Generic[T]):
             raise RuntimeError("a subscription can be entered only once: call events() or deliveries() again")
         self._entered = True
         try:
-            since, stream = self._selection.since, self._selection.stream
-            if since is None:
-                self._subscription = await self._transport.subscribe(self.subject, self._queue, self, self._timeout)
-                self._begin, self._begin_monotonic = time.time(), steady()
+            since = self._selection.since
+            if since is None or self._stream is None:
+                sink = LiveSink(self._inbox)
+                self._live = await self._transport.subscribe(self.subject, self._queue, sink, self._timeout)
+                self._begin, self._inbox.unbroken_since = time.time(), steady()
             else:
-                self._replay = await self._transport.replay(self.subject, since, self, self._timeout, stream)
-                self._subscription = self._replay
-                self._begin = self._replay.begin
-                self._begin_monotonic = self._clock.to_monotonic(self._begin)
+                await self._enter_stream(since, self._stream)
         except BaseException:
-            self.closed()  # or iteration would wait forever
+            self._end()  # or iteration would wait forever
+            await self._unsubscribe()
             raise
         return self
+
+    async def _enter_stream(self, since: float | timedelta, sink: StreamSink) -> None:
+        deadline = asyncio.get_running_loop().time() + self._timeout
+        try:
+            self._live = await self._transport.subscribe(self.subject, "", sink.live, self._timeout)
+        except NotAuthorised as error:
+            sink.live_failed(error)
+        else:
+            sink.live_begins()
+        remaining = max(0.0, deadline - asyncio.get_running_loop().time())
+        self._replay = await self._transport.replay(self.subject, since, sink, remaining, self._selection.stream)
+        sink.direct = self._replay.direct
+        self._begin = self._replay.begin
+        self._inbox.unbroken_since = sink.clock.to_monotonic(self._begin)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            if self._subscription is not None:
-                await self._subscription.unsubscribe()
+            await self._unsubscribe()
         finally:
-            self._discarded += len(self._waiting)
-            self._waiting.clear()
-            self._bytes = self._history_queued = 0
-            self.closed()
+            self._end()
+            self._discarded += len(self._inbox.waiting)
+            self._inbox.clear()
+            self._replayed.set()
+
+    async def _unsubscribe(self) -> None:
+        for each in (self._live, self._replay):
+            if each is not None:
+                await each.unsubscribe()
+
+    def _end(self) -> None:
+        if self._stream is not None:
+            self._stream.closed()
+        self._inbox.end()
 
     def __aiter__(self) -> Self:
         return self
@@ -172,7 +208,8 @@ class Subscription(ABC, Generic[T]):
     async def __anext__(self) -> T:
         if not self._entered:
             raise RuntimeError("iterate a subscription within its block: async with middleware.events() as events")
-        waiting = self._waiting
+        inbox = self._inbox
+        waiting = inbox.waiting
         while True:
             while waiting:
                 self._since_yield += 1
@@ -181,93 +218,32 @@ class Subscription(ABC, Generic[T]):
                     await asyncio.sleep(0)
                     continue
                 subject, data, received, monotonic = waiting.popleft()
-                self._bytes -= len(subject) + len(data)
-                if self._replay is not None:
-                    self._count_handed_out(self._replay)
+                inbox.size -= len(subject) + len(data)
+                if self._stream is not None:
+                    self._count_handed_out(self._stream)
                 item = self._handle(subject, data, received, monotonic)
                 if item is not None:
                     return item
-            if self._failure is not None:
-                raise self._failure
-            if self._ended:
+            if inbox.failure is not None:
+                raise inbox.failure
+            if inbox.ended:
                 raise StopAsyncIteration
-            self._wake.clear()
-            await self._wake.wait()
+            inbox.wake.clear()
+            await inbox.wake.wait()
 
-    def _count_handed_out(self, replay: Replay) -> None:
-        self._from_history = self._history_queued > 0
+    def _count_handed_out(self, stream: StreamSink) -> None:
+        inbox = self._inbox
+        self._from_history = inbox.history > 0
         if self._from_history:
-            self._history_queued -= 1
-            if not self._history_queued:
-                self._update_replayed()
-        if self._full and not self._above_half:
-            self._full = False
-            replay.resume()
-
-    def _update_replayed(self) -> None:
-        if not self.replaying:
-            self._replayed.set()
-
-    @property
-    def _above_half(self) -> bool:
-        return len(self._waiting) > self._limit // 2 or self._bytes > self._limit_bytes // 2
+            inbox.history -= 1
+            if not self.replaying:
+                self._replayed.set()
+        if stream.resume_wanted and self._replay is not None:
+            self._replay.resume()
 
     @abstractmethod
     def _handle(self, subject: str, data: bytes, received: float, monotonic: float) -> T | None:
         """Count a message and return what to hand out for it; None to skip it."""
-
-    # The methods of Sink and ReplaySink, which the transport calls.
-
-    def message(self, subject: str, data: bytes) -> None:
-        """Queue a message that has arrived."""
-        self.counters.received += 1
-        size = len(subject) + len(data)
-        # A message larger than the byte limit is accepted if the queue is empty, or it would never be delivered.
-        if len(self._waiting) >= self._limit or (self._waiting and self._bytes + size > self._limit_bytes):
-            self.counters.dropped += 1
-            return
-        self._bytes += size
-        self._waiting.append((subject, data, time.time(), steady()))
-        self._wake.set()
-
-    def capacity(self) -> tuple[int, int]:
-        """Return the free capacity; none until the queue is half empty."""
-        self._full = self._above_half
-        return (0, 0) if self._full else (self._limit - len(self._waiting), self._limit_bytes - self._bytes)
-
-    def stored(self, subject: str, data: bytes, at: float, history: bool) -> None:
-        """Queue a message from a stream."""
-        self.counters.received += 1
-        if history:
-            self.counters.replayed += 1
-            self._history_queued += 1
-        self._bytes += len(subject) + len(data)
-        self._waiting.append((subject, data, at, self._clock.to_monotonic(at)))
-        self._wake.set()
-
-    def server_clock(self, offset: float) -> None:
-        """Take a measurement of the server's clock."""
-        self._clock.measured(offset)
-
-    def caught_up(self) -> None:
-        """Record that all history has arrived."""
-        self._caught_up = True
-        self._update_replayed()
-
-    def gap(self) -> None:
-        """Count a gap."""
-        self.counters.gaps += 1
-
-    def failed(self, error: LifecycleError) -> None:
-        """End the iteration with an error once the queue is empty."""
-        self._failure = error
-        self.closed()
-
-    def closed(self) -> None:
-        """End the iteration once the queue is empty."""
-        self._ended = True
-        self.caught_up()  # nothing more comes
-        self._wake.set()
 
 
 class Events(Subscription[Event]):

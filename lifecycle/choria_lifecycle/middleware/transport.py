@@ -46,8 +46,12 @@ class Sink(Protocol):
     def message(self, subject: str, data: bytes) -> None:
         """Receive a message."""
 
-    def gap(self) -> None:
-        """Note that messages were missed while the connection was lost; it has been restored."""
+    def gap(self, begin: float) -> None:
+        """Note that the connection was lost and restored: what was published in between has not arrived.
+
+        Args:
+            begin: when the server was last heard before, by `choria_lifecycle.support.clock.steady`.
+        """
 
     def failed(self, error: LifecycleError) -> None:
         """Note that the server has revoked the subscription; only `closed` follows."""
@@ -84,10 +88,26 @@ class ReplaySink(Protocol):
         """
 
     def caught_up(self) -> None:
-        """Note that all history has been delivered; called once."""
+        """Note that everything has been delivered that the stream had stored at the start, or after an interruption."""
 
-    def gap(self) -> None:
-        """Note that messages were missed: the stream was replaced, or discarded messages before they were read."""
+    def interrupted(self) -> None:
+        """Note that the stream cannot be read at present, see `Replay.fault`; `caught_up` follows once it was read."""
+
+    def checked(self, at: float) -> None:
+        """Note that everything has been delivered that the stream stored before a time.
+
+        Args:
+            at: the time, here and below by `choria_lifecycle.support.clock.steady`.
+        """
+
+    def doubt(self, begin: float, end: float, reason: str) -> None:
+        """Note that the stream may not have what was published in an interval; live subscribers may have received it.
+
+        Args:
+            begin: the begin.
+            end: the end.
+            reason: the reason, for people.
+        """
 
     def failed(self, error: LifecycleError) -> None:
         """Note that the stream was deleted, or access to it revoked; only `closed` follows."""
@@ -109,10 +129,19 @@ class Replay(Interest, Protocol):
     Attributes:
         begin: the time from which nothing is missing, in seconds since the epoch by the server's clock: the requested
             time, or later if the stream does not reach back that far.
+        stream: the stream's name; empty if it has none.
+        direct: whether the stream stores what is published on the subject, rather than copies of other streams.
+        fault: the reason why the stream cannot be read or stores nothing at present, safe to show; empty if it is well.
     """
 
     @property
     def begin(self) -> float: ...
+    @property
+    def stream(self) -> str: ...
+    @property
+    def direct(self) -> bool: ...
+    @property
+    def fault(self) -> str: ...
 
     def resume(self) -> None:
         """Continue, as the sink has capacity again."""

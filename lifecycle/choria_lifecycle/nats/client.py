@@ -69,7 +69,8 @@ class Client(BaseClient):
             returns none, or is None, nats-py keeps its list.
 
     Attributes:
-        on_connect: called on each new connection, before anything is received on it.
+        on_connect: called on each new connection, before anything is received on it, with the time at which the server
+            was last heard before, by `choria_lifecycle.support.clock.steady`.
         lost: a future that is done once the current connection is lost. Each connection has its own, so that a caller
             can tell whether the connection is still the same.
     """
@@ -92,7 +93,7 @@ class Client(BaseClient):
         self._ps = self._parser = StrictParser(self)
         self._shut_down = False
         self._listeners: dict[int, MessageHandler] = {}
-        self.on_connect: Callable[[], None] = lambda: None
+        self.on_connect: Callable[[float], None] = lambda _: None
         self.lost: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
 
     @property
@@ -293,6 +294,7 @@ class Client(BaseClient):
             # reconnecting task would then continue, connected, after shutdown.
             raise asyncio.CancelledError
         self._mark_lost(errors.StaleConnectionError())
+        heard = self._parser.heard
         try:
             await super()._process_connect_init()
         except (OSError, errors.Error, TimeoutError, LifecycleError):
@@ -311,7 +313,7 @@ class Client(BaseClient):
         for task in (self._reading_task, self._flusher_task):
             if task is not None:
                 task.add_done_callback(ended)
-        self.on_connect()
+        self.on_connect(heard)
 
     def usable(self, urls: list[str]) -> list[str]:
         """Return the URLs that nats-py can parse; it would reject all because of one."""

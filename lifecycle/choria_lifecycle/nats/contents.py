@@ -58,7 +58,7 @@ class Origin(msgspec.Struct):
 
 
 class StreamConfig(msgspec.Struct):
-    """The part of a stream's configuration that decides what it stores."""
+    """The part of a stream's configuration that decides what it stores, and for how long."""
 
     name: str = ""
     subjects: list[str] | None = None
@@ -67,6 +67,10 @@ class StreamConfig(msgspec.Struct):
     subject_transform: Transform | None = None
     retention: str = "limits"
     max_msgs_per_subject: int = -1
+    discard: str = "old"
+    max_msgs: int = -1
+    max_bytes: int = -1
+    sealed: bool = False
 
     @property
     def origins(self) -> list[Origin]:

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from choria_lifecycle.middleware.transport import start_time
+from choria_lifecycle.nats.contents import intersect
 from choria_lifecycle.nats.stream_choice import StreamInfo, choose_stream
 from choria_lifecycle.support.clock import steady
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from choria_lifecycle.middleware.transport import ReplaySink
     from choria_lifecycle.nats.api import Api
+    from choria_lifecycle.nats.stream_watch import StreamWatch
 
-__all__ = ["MessageMetadata", "StreamCursor", "Streams", "parse_ack_subject"]
+__all__ = ["ConsumerInfo", "MessageMetadata", "StreamCursor", "Streams", "parse_ack_subject"]
 
 # A reply that took longer, in seconds, is too uncertain to measure the server's clock.
 _MAX_ROUND_TRIP: Final = 10.0
@@ -28,8 +29,11 @@ _MAX_ROUND_TRIP: Final = 10.0
 _INACTIVE_THRESHOLD: Final = 60 * 10**9
 
 
-class _Consumer(msgspec.Struct):
+class ConsumerInfo(msgspec.Struct):
+    """A consumer: how many messages it has yet to deliver, and whether it is paused."""
+
     num_pending: int = 0
+    paused: bool = False
 
 
 class MessageMetadata(NamedTuple):
@@ -79,6 +83,8 @@ class StreamCursor:
         last_sequence: the sequence of the last message read; 0 before the first.
         last_at_start: the stream's last sequence when the reader started.
         begin: the time from which the stream was then complete, in seconds since the epoch by the server's clock.
+        target: the stream's last sequence when the present consumer was created.
+        direct: whether the stream stores what is published on the subject, rather than copies of other streams.
     """
 
     subject: str
@@ -89,6 +95,8 @@ class StreamCursor:
     last_sequence: int = 0
     last_at_start: int = 0
     begin: float = 0.0
+    target: int = 0
+    direct: bool = True
 
     def advance(self, sequence: int, time: int) -> bool:
         """Move past a message; return True if it was stored before the reader started."""
@@ -101,13 +109,14 @@ class Streams:
 
     Args:
         api: the API to call.
-        measured: called with each measurement of the server's clock, as
-            `choria_lifecycle.middleware.transport.ReplaySink.server_clock`.
+        sink: is told the measurements of the server's clock.
+        watch: judges each state of the stream.
     """
 
-    def __init__(self, api: Api, measured: Callable[[float], None]) -> None:
+    def __init__(self, api: Api, sink: ReplaySink, watch: StreamWatch) -> None:
         self._api = api
-        self._measured = measured
+        self._sink = sink
+        self._watch = watch
         # The server's time minus ours. Servers before 2.10 do not send theirs: this machine's at the start stands in.
         self._offset = time.time() - steady()
 
@@ -126,17 +135,19 @@ class Streams:
         info = await self._info(cursor.stream, deadline)  # its time is the present
         cursor.time = int(start_time(cursor.since, self._server_time()) * 1e9)
         cursor.created, cursor.last_at_start = info.created, info.state.last_seq
+        cursor.direct = any(intersect(each, cursor.subject) is not None for each in info.config.subjects or ())
         cursor.begin = max(cursor.time / 1e9, _complete_since(info, self._server_time()))
 
-    async def create_consumer(self, cursor: StreamCursor, name: str, deadline: float) -> tuple[bool, int]:
-        """Create a consumer that continues at the cursor.
-
-        Returns:
-            Whether messages after the cursor were lost, and how many messages are pending.
-        """
+    async def create_consumer(self, cursor: StreamCursor, name: str, deadline: float) -> ConsumerInfo:
+        """Create a consumer that continues at the cursor."""
+        now = steady()
         info = await self._info(cursor.stream, deadline)
         other = info.created != cursor.created or info.state.last_seq < max(cursor.last_sequence, cursor.last_at_start)
-        missed = other or 0 < cursor.last_sequence < info.state.first_seq - 1
+        if other:
+            self._sink.doubt(self.monotonic(cursor.time), now, f"the stream {cursor.stream} was replaced or emptied")
+        elif 0 < cursor.last_sequence < info.state.first_seq - 1:
+            self.report_discarded(cursor, now)
+        cursor.target = info.state.last_seq
         if other:
             # In a new stream the sequences start over, so continue by time.
             cursor.created, cursor.last_sequence, cursor.last_at_start, cursor.time = (
@@ -163,21 +174,36 @@ class Streams:
             "num_replicas": 1,
             "inactive_threshold": _INACTIVE_THRESHOLD,
         }
-        made = await self._api.call(
+        return await self._api.call(
             f"CONSUMER.CREATE.{cursor.stream}.{name}.{cursor.subject}",
             {"stream_name": cursor.stream, "config": config},
-            _Consumer,
+            ConsumerInfo,
             deadline,
         )
-        return missed, made.num_pending
 
     async def has_dropped_after(self, cursor: StreamCursor, sequence: int, deadline: float) -> bool:
         """Return True if the stream has deleted messages that follow a sequence."""
         return (await self._info(cursor.stream, deadline)).state.first_seq > sequence + 1
 
-    async def measure_clock(self, cursor: StreamCursor, deadline: float) -> None:
-        """Measure the clock that times the messages of the stream; those of a mirror have its origin's times."""
+    def report_discarded(self, cursor: StreamCursor, until: float) -> None:
+        """Report that the stream has deleted messages before they were read."""
+        reason = f"the stream {cursor.stream} discarded messages before they were read"
+        self._sink.doubt(self.monotonic(cursor.time), until, reason)
+
+    async def check(self, cursor: StreamCursor, deadline: float) -> None:
+        """Judge the present state of the stream, and measure the clock that times its messages.
+
+        The messages of a mirror have its origin's times.
+        """
         await self._info(cursor.stream, deadline)
+
+    async def consumer(self, cursor: StreamCursor, name: str, deadline: float) -> ConsumerInfo:
+        """Return the state of a consumer."""
+        return await self._api.call(f"CONSUMER.INFO.{cursor.stream}.{name}", {}, ConsumerInfo, deadline)
+
+    def monotonic(self, time: int) -> float:
+        """Return a time of the server, in nanoseconds since the epoch, by `choria_lifecycle.support.clock.steady`."""
+        return time / 1e9 - self._offset
 
     async def _info(self, stream: str, deadline: float) -> StreamInfo:
         before = steady()
@@ -187,7 +213,9 @@ class Streams:
             theirs = datetime.fromisoformat(info.ts).timestamp()
             if after - before < _MAX_ROUND_TRIP:
                 self._offset = theirs - after
-                self._measured(self._offset)
+                self._sink.server_clock(self._offset)
+        if info.config.name == stream:
+            self._watch.seen(info, before, self._offset)
         return info
 
     def _server_time(self) -> float:

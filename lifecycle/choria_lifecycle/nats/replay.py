@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from nats import errors
 
-from choria_lifecycle.errors import ConnectionFailed, LifecycleError, NoStream
+from choria_lifecycle.errors import ConnectionFailed, LifecycleError, NoStream, NotAuthorised
 from choria_lifecycle.nats.api import NO_STREAM, Api, JetStreamError, NoReplyError
 from choria_lifecycle.nats.diagnosis import diagnose
 from choria_lifecycle.nats.jetstream import StreamCursor, Streams, parse_ack_subject
+from choria_lifecycle.nats.stream_watch import StreamWatch
 from choria_lifecycle.nats.waiting import ConnectionLostError, wait_confirmed
 from choria_lifecycle.support.backoff import Backoff
+from choria_lifecycle.support.clock import steady
 from choria_lifecycle.support.ids import uuid4
 from choria_lifecycle.support.log import logger
 from choria_lifecycle.support.text import safe
@@ -44,8 +46,8 @@ _HEARTBEAT_TIMEOUT: Final = 6.0
 
 # For each step of creating another consumer.
 _REQUEST_TIMEOUT: Final = 5.0
-# Between measurements of the server's clock.
-_CLOCK_INTERVAL: Final = 30.0
+# Between checks of the stream and of the server's clock.
+_CHECK_INTERVAL: Final = 10.0
 # Between attempts.
 _MIN_PAUSE: Final = 0.25
 _MAX_PAUSE: Final = 5.0
@@ -85,11 +87,15 @@ class NatsReplay:
         self._siblings = siblings
         self._connection = connection
         self._api = Api(connection)
-        self._streams = Streams(self._api, sink.server_clock)
+        self._watch = StreamWatch(sink, subject)
+        self._streams = Streams(self._api, sink, self._watch)
         self._cursor = StreamCursor(subject, since)
         self._caught_up = False
         self._task: asyncio.Task[None] | None = None
-        self._clock_task: asyncio.Task[None] | None = None
+        self._check_task: asyncio.Task[None] | None = None
+        # The connection on which the consumer was created, as `Client.lost`, and when.
+        self._lost = connection.client.lost
+        self._created_at = 0.0
         self._gap_checks: set[asyncio.Task[None]] = set()
         self._resumed = asyncio.Event()
         self._now = asyncio.get_running_loop().time
@@ -109,6 +115,18 @@ class NatsReplay:
     @property
     def begin(self) -> float:
         return self._cursor.begin
+
+    @property
+    def stream(self) -> str:
+        return safe(self._cursor.stream, 200)
+
+    @property
+    def direct(self) -> bool:
+        return self._cursor.direct
+
+    @property
+    def fault(self) -> str:
+        return safe(self._watch.fault, 500)
 
     async def start(self, stream: str, timeout: float) -> None:
         """Find the stream and create the first consumer.
@@ -130,7 +148,7 @@ class NatsReplay:
             await self.unsubscribe()
             raise
         self._task = asyncio.create_task(self._run())
-        self._clock_task = asyncio.create_task(self._clock_loop())
+        self._check_task = asyncio.create_task(self._check_loop())
         self._siblings.append(self)
 
     def resume(self) -> None:
@@ -158,7 +176,7 @@ class NatsReplay:
         if task is not None and task is not asyncio.current_task():
             task.cancel()
             await asyncio.wait({task})
-        checks = [*self._gap_checks, *([] if self._clock_task is None else [self._clock_task])]
+        checks = [*self._gap_checks, *([] if self._check_task is None else [self._check_task])]
         for each in checks:
             each.cancel()
         await asyncio.gather(*checks, return_exceptions=True)
@@ -176,23 +194,48 @@ class NatsReplay:
         except LifecycleError as error:
             self.sink.failed(error)
 
-    async def _clock_loop(self) -> None:
-        """Measure the server's clock every 30 s, while the task of `_run` keeps the connection and the consumer."""
+    async def _check_loop(self) -> None:
+        """Check the stream and the consumer regularly, while the task of `_run` keeps the connection and the consumer.
+
+        What the stream had stored before a check has been delivered if nothing is pending.
+        """
         while True:
-            await asyncio.sleep(_CLOCK_INTERVAL)
+            await asyncio.sleep(_CHECK_INTERVAL)
+            lost, consumer, asked = self._connection.client.lost, self._consumer, steady()
+            if lost.done() or not consumer:
+                continue
             try:
-                await self._streams.measure_clock(self._cursor, self._now() + _REQUEST_TIMEOUT)
-            except (NoReplyError, JetStreamError, LifecycleError) as error:
-                logger.debug("cannot measure the clock of the server: %s", error)
+                await self._streams.check(self._cursor, self._now() + _REQUEST_TIMEOUT)
+                delivered = await self._delivered_before(consumer, asked)
+            except (NoReplyError, JetStreamError) as error:
+                if not lost.done():
+                    self._watch.unreachable(f"cannot read the stream {self._cursor.stream}: {error}")
+            except LifecycleError as error:
+                logger.debug("cannot check the stream %s: %s", self._cursor.stream, error)
+            else:
+                if delivered is not None and consumer == self._consumer:
+                    self.sink.checked(delivered)
+
+    async def _delivered_before(self, consumer: bytes, asked: float) -> float | None:
+        """Return the time before which everything that was stored has been delivered; None if it is unknown."""
+        last = self._streams.monotonic(self._cursor.time) if self._cursor.last_sequence else None
+        try:
+            info = await self._streams.consumer(self._cursor, consumer.decode(), self._now() + _REQUEST_TIMEOUT)
+        except NotAuthorised as error:
+            logger.debug("cannot examine the consumer: %s", error)
+            return last
+        if info.paused:
+            self._watch.failed(f"the consumer of the stream {self._cursor.stream} is paused")
+            return last
+        return last if info.num_pending else asked
 
     async def _recreate_consumer(self) -> None:
-        reason, pause, backoff = "", 0.0, Backoff(_MIN_PAUSE, _MAX_PAUSE)
+        pause, backoff = 0.0, Backoff(_MIN_PAUSE, _MAX_PAUSE)
         while True:
             await asyncio.sleep(pause)
             pause = backoff.next()
             if not await self._connection.connected(self._now() + _REQUEST_TIMEOUT):
                 continue
-            before = reason
             try:
                 await self._make_consumer(self._now() + _REQUEST_TIMEOUT)
             except JetStreamError as error:
@@ -203,17 +246,19 @@ class NatsReplay:
                 reason = str(error)
             else:
                 return
-            if reason != before:
-                logger.warning("cannot read the stream %s, retrying: %s", self._cursor.stream, reason)
+            if self._connection.client.lost.done():
+                continue
+            self._watch.unreachable(f"cannot read the stream {self._cursor.stream}: {reason}")
+            self.sink.interrupted()
 
     async def _make_consumer(self, deadline: float) -> None:
         name = uuid4()
-        missed, pending = await self._streams.create_consumer(self._cursor, name, deadline)
-        if missed:
-            self.sink.gap()
+        self._lost, self._created_at = self._connection.client.lost, steady()
+        made = await self._streams.create_consumer(self._cursor, name, deadline)
         self._received = 0
         self._consumer = name.encode()
-        if not pending:
+        self._caught_up = False
+        if not made.num_pending:
             self._report_caught_up()
 
     async def _read_batch(self) -> None:
@@ -223,6 +268,8 @@ class NatsReplay:
             _RestartError: the consumer can no longer be used.
             ConnectionLostError: the connection was lost.
         """
+        if self._lost is not self._connection.client.lost:
+            raise _RestartError("the connection was lost")
         self._resumed.clear()
         messages, size = self.sink.capacity()
         if messages <= 0 or size <= 0:
@@ -285,7 +332,7 @@ class NatsReplay:
         self._batch_received += 1
         history = self._cursor.advance(message.stream_sequence, message.time)
         self.sink.stored(subject.decode(errors="replace"), data, message.time / 1e9, history)
-        if not self._caught_up and (not message.pending or message.stream_sequence >= self._cursor.last_at_start):
+        if not self._caught_up and (not message.pending or message.stream_sequence >= self._cursor.target):
             self._report_caught_up()
         if self._batch_received == self._batch_size:
             self._finish_request(b"", b"")
@@ -294,7 +341,7 @@ class NatsReplay:
         """Report a gap if the stream has deleted messages that follow a sequence."""
         try:
             if await self._streams.has_dropped_after(self._cursor, last, self._now() + _REQUEST_TIMEOUT):
-                self.sink.gap()
+                self._streams.report_discarded(self._cursor, steady())
         except (NoReplyError, JetStreamError, LifecycleError) as error:
             logger.debug("cannot tell whether messages of %s were missed: %s", self._cursor.stream, error)
 
@@ -315,6 +362,7 @@ class NatsReplay:
         if not self._caught_up:
             self._caught_up = True
             self.sink.caught_up()
+            self.sink.checked(self._created_at)
 
 
 def _nanoseconds(seconds: float) -> int:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.nats.api import Api
 
-__all__ = ["StreamInfo", "StreamState", "choose_stream"]
+__all__ = ["Cluster", "StreamInfo", "StreamState", "choose_stream"]
 
 # A mirror of a mirror of a mirror is unusual.
 _MAX_ORIGINS: Final = 20
@@ -34,6 +34,7 @@ class StreamState(msgspec.Struct):
 
     Attributes:
         messages: their number.
+        bytes: their size.
         first_seq: the sequence of the first.
         first_ts: when it was stored.
         last_seq: the sequence of the last.
@@ -41,19 +42,35 @@ class StreamState(msgspec.Struct):
     """
 
     messages: int = 0
+    bytes: int = 0
     first_seq: int = 0
     first_ts: str = ""
     last_seq: int = 0
     subjects: dict[str, int] | None = None
 
 
+class Cluster(msgspec.Struct):
+    """The servers that keep a stream.
+
+    Attributes:
+        name: the cluster's name; empty for a server that belongs to none.
+        leader: the name of the server that stores what is published; empty if there is none.
+        leader_since: since when it does, from nats-server 2.12 on.
+    """
+
+    name: str = ""
+    leader: str = ""
+    leader_since: str = ""
+
+
 class StreamInfo(msgspec.Struct):
-    """A stream's configuration and state; `ts` is the server's time."""
+    """A stream's configuration and state; `ts` is the time of the server, which may leave out `cluster`."""
 
     config: StreamConfig
     state: StreamState
     created: str = ""
     ts: str = ""
+    cluster: Cluster | None = None
 
 
 class _Names(msgspec.Struct):

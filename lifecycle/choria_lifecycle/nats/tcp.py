@@ -14,6 +14,7 @@ from nats.aio.transport import TcpTransport
 from nats.protocol.parser import ERR_RE, Parser
 
 from choria_lifecycle.nats.tls import check_common_name
+from choria_lifecycle.support.clock import steady
 from choria_lifecycle.support.log import logger
 from choria_lifecycle.support.threads import run_in_thread
 
@@ -151,7 +152,15 @@ def _log_failure(closed: asyncio.Task[None]) -> None:
 
 
 class StrictParser(Parser):
-    """A parser that raises ProtocolError for a damaged byte stream, so that nats-py reconnects."""
+    """A parser that raises ProtocolError for a damaged byte stream, so that nats-py reconnects.
+
+    Attributes:
+        heard: when the server last sent anything, by `choria_lifecycle.support.clock.steady`.
+    """
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(client)
+        self.heard: float = steady()
 
     @property
     def error_text(self) -> str:
@@ -161,6 +170,7 @@ class StrictParser(Parser):
 
     async def parse(self, data: bytes = b"") -> None:
         """Parse bytes from the server."""
+        self.heard = steady()
         try:
             await super().parse(data)
         except (errors.Error, OSError):

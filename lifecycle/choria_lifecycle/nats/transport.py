@@ -241,9 +241,9 @@ class NatsTransport:
             return
         raise TimeoutError
 
-    def _count_gap(self) -> None:
+    def _count_gap(self, begin: float) -> None:
         for subscription in list(self._subscriptions.values()):
-            subscription.sink.gap()
+            subscription.sink.gap(begin)
 
     def _fail_refused(self, refused: RefusedSubscription) -> bool:
         """End subscriptions that the server refuses or revokes; return False if there are none."""

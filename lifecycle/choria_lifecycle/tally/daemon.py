@@ -233,9 +233,10 @@ class Tally:
             before = steady()
             await asyncio.sleep(_SWEEP_INTERVAL)
             now = steady()
-            # After an outage or a suspension, read the missed events before nodes expire.
-            behind = self._intake.catching_up or now - self._last_failed_ping < _SWEEP_INTERVAL
-            if behind or now - before > 2 * _SWEEP_INTERVAL:
+            # A node expires once its events would have arrived for as long as it was silent. After an
+            # outage or a suspension, the missed events come first.
+            deaf = not self._middleware.server or now - self._last_failed_ping < _SWEEP_INTERVAL
+            if deaf or now - before > 2 * _SWEEP_INTERVAL or self._intake.unbroken < self._options.expiry:
                 continue
             while self.recorder.expire(steady()):  # noqa: ASYNC110 - works in slices, does not poll
                 await asyncio.sleep(0)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from choria_lifecycle.errors import LifecycleError
-    from choria_lifecycle.middleware.delivery import Counters, Delivery
+    from choria_lifecycle.middleware.delivery import Counters, Delivery, StreamState
     from choria_lifecycle.middleware.middleware import Middleware
     from choria_lifecycle.middleware.subscription import Deliveries
     from choria_lifecycle.tally.recorder import Recorder
@@ -84,8 +84,7 @@ class Intake:
         self._deliveries: Deliveries | None = None
         self._counters: list[Counters] = []  # one for each subscription, past ones too
         # Times are those of `steady`, as in `Delivery.monotonic`.
-        self._subscribed_at = self._complete_since = self._last_event = steady()
-        self._doubts_seen = 0
+        self._subscribed_at = self._last_event = steady()
         self._replay_over = asyncio.Event()
         self._interruptions = 0
         # The last live events, and when they ended because there was a stream; what it stored is matched with them.
@@ -100,18 +99,28 @@ class Intake:
 
     @property
     def gaps(self) -> int:
-        """Times at which events may have been missed; with a stream, a lost connection misses none."""
+        """Intervals in which events may have been missed, as in `Counters`."""
         return sum(each.gaps for each in self._counters) + self._interruptions
 
     @property
     def dropped(self) -> int:
-        """Messages dropped because the program was too slow; always 0 with a stream."""
+        """Messages dropped because the program was too slow, as in `Counters`."""
         return sum(each.dropped for each in self._counters)
 
     @property
     def replayed(self) -> int:
         """Replayed events: those that the stream stored before the start."""
         return sum(each.replayed for each in self._counters)
+
+    @property
+    def unstored(self) -> int:
+        """Events that the stream should have stored and has not, as in `Counters`."""
+        return sum(each.unstored for each in self._counters)
+
+    @property
+    def stream(self) -> StreamState | None:
+        """The state of the stream; None while none is read."""
+        return self._deliveries.stream if self._deliveries is not None else None
 
     @property
     def replay_state(self) -> str:
@@ -131,21 +140,22 @@ class Intake:
 
     @property
     def complete(self) -> bool:
-        """True once every live node must have been seen: a whole alive interval passed without a gap.
-
-        The interval starts again when the server's clock is set, because ages of stored events are then uncertain.
-        """
-        if self._deliveries is None or self._deliveries.replaying:
-            return False
-        if self._doubts != self._doubts_seen:
-            # Shutdowns may have been missed: wait until every live node is seen again.
-            self._doubts_seen, self._complete_since = self._doubts, steady()
-        return steady() - self._complete_since >= ALIVE_INTERVAL
+        """True once every live node must have been seen: a whole alive interval passed without a gap."""
+        return self.unbroken >= ALIVE_INTERVAL
 
     @property
-    def _doubts(self) -> int:
-        """Times at which the nodes known became uncertain."""
-        return self.gaps + (self._deliveries.clock_steps if self._deliveries is not None else 0)
+    def unbroken(self) -> float:
+        """For how many seconds every event has arrived; 0 while it may not arrive, or has yet to come from the stream.
+
+        It starts again after a gap, and when the server's clock is set, as ages of stored events are then uncertain.
+        """
+        deliveries = self._deliveries
+        if deliveries is None or deliveries.replaying or deliveries.unbroken_since is None:
+            return 0.0
+        stream = deliveries.stream
+        if stream is not None and (not stream.verified or (stream.only and stream.fault)):
+            return 0.0
+        return max(steady() - deliveries.unbroken_since, 0.0)
 
     async def wait_replay_over(self) -> None:
         """Wait until the replay is finished or impossible."""
@@ -225,11 +235,8 @@ class Intake:
             if stored:
                 self._no_stream, self.reason = False, ""
             self._subscribed_at = self._last_event = steady()
-            begin = received.begin_monotonic
-            self._complete_since = self._subscribed_at if begin is None else begin
             self._counters.append(received.counters)
             self._deliveries = received
-            self._doubts_seen = self._doubts
             # Not in the loop below, which never sees the last stored event if that is of another component.
             waiting = asyncio.create_task(self._watch_replay(received, stored))
             try:

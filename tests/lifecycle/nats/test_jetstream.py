@@ -11,6 +11,7 @@ import pytest
 
 from choria_lifecycle.nats import jetstream
 from choria_lifecycle.nats.jetstream import StreamCursor, Streams
+from choria_lifecycle.nats.stream_watch import StreamWatch
 
 DAY = 86400.0
 SUBJECT = "choria.lifecycle.event.>"
@@ -83,8 +84,15 @@ class Reader:
     def __init__(self, server: Server, since: float | timedelta) -> None:
         self.offsets: list[float] = []
         self.cursor = StreamCursor(SUBJECT, since)
-        self.streams = Streams(server, self.offsets.append)  # type: ignore[arg-type]
+        self.doubts: list[str] = []
+        self.streams = Streams(server, self, StreamWatch(self, SUBJECT))  # type: ignore[arg-type]
         self._server = server
+
+    def server_clock(self, offset: float) -> None:
+        self.offsets.append(offset)
+
+    def doubt(self, begin: float, end: float, reason: str) -> None:
+        self.doubts.append(reason)
 
     async def begin(self) -> None:
         await self.streams.find(self.cursor, "CHORIA_EVENTS", 0.0)
@@ -131,7 +139,7 @@ async def test_the_clock_of_the_server_is_measured_with_every_reply(machine: Mac
     server.ahead -= DAY
     await reader.start()
     server.ahead += 3600
-    await reader.streams.measure_clock(reader.cursor, 0.0)
+    await reader.streams.check(reader.cursor, 0.0)
     assert reader.offsets[:-1] == pytest.approx([expected] * (len(reader.offsets) - 1), abs=0.01)
     assert reader.offsets[-1] == pytest.approx(expected + 3600, abs=0.01)
 

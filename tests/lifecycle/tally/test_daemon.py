@@ -70,7 +70,7 @@ async def test_nodes_do_not_expire_during_an_outage(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(tally_module, "_PING_INTERVAL", 0.0)
     monkeypatch.setattr(tally_module, "_SWEEP_INTERVAL", 0.05)
     transport = Silent()
-    async with running_tally(transport, TallyOptions()) as (tally, _):
+    async with running_tally(transport, TallyOptions(expiry=0.01)) as (tally, _):
         swept = list[float]()
         monkeypatch.setattr(tally.recorder, "expire", swept.append)
         await until(lambda: swept)
@@ -86,7 +86,7 @@ async def test_nodes_do_not_expire_during_an_outage(monkeypatch: pytest.MonkeyPa
 async def test_nodes_do_not_expire_during_the_replay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tally_module, "_SWEEP_INTERVAL", 0.05)
     async with Middleware(InMemoryTransport()) as middleware:
-        tally = Tally(middleware, TallyOptions())
+        tally = Tally(middleware, TallyOptions(expiry=0.01))
         swept = list[float]()
         monkeypatch.setattr(tally.recorder, "expire", swept.append)
         sweeping = asyncio.create_task(tally._sweep_loop())

@@ -11,6 +11,7 @@ import pytest
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.middleware.memory import InMemoryTransport
+from choria_lifecycle.middleware.merge import Interval
 from choria_lifecycle.middleware.middleware import Middleware
 from choria_lifecycle.support.choria import ALIVE_INTERVAL
 from choria_lifecycle.support.clock import steady
@@ -348,7 +349,7 @@ async def test_a_gap_makes_the_numbers_incomplete() -> None:
         assert running.intake.complete
         assert running.intake.gaps == 0
         assert running.intake._deliveries is not None
-        running.intake._deliveries.gap()
+        running.intake._deliveries._inbox.missed(Interval(steady() - 1, steady(), "it was replaced"))
         assert running.intake.gaps == 1
         assert not running.intake.complete
 
@@ -361,7 +362,7 @@ async def test_after_the_stream_is_deleted_events_count_live(caplog: pytest.LogC
     async with counting(middleware) as running:
         assert running.intake.complete
         assert running.intake._deliveries is not None
-        running.intake._deliveries.failed(lifecycle.NoStream("the stream EVENTS is gone"))
+        running.intake._deliveries._inbox.fail(lifecycle.NoStream("the stream EVENTS is gone"))
         await running.until(lambda: running.intake.replay_state == "none" and running.intake.receiving)
         assert (running.intake.reason, running.intake.gaps) == ("the stream EVENTS is gone", 1)
         assert not running.intake.complete
@@ -476,6 +477,7 @@ async def test_a_step_of_the_servers_clock_expires_no_node(
         fleet = Fleet(world, running, transport)
         deliveries = running.intake._deliveries
         assert deliveries is not None
+        assert deliveries._stream is not None
         await fleet.live(1)
         assert running.intake.complete
         world.server_ahead = step
@@ -485,12 +487,12 @@ async def test_a_step_of_the_servers_clock_expires_no_node(
         assert last is not None
         assert steady() - 30 * 60 <= last <= steady()
         assert running.intake.complete
-        deliveries.server_clock(world.server_time() - steady())
+        deliveries._stream.server_clock(world.server_time() - steady())
         assert not running.intake.complete  # the ages of stored events are uncertain
         assert "or this machine was paused" in caplog.text
         await fleet.live(0.5)
         assert running.intake.complete
         await fleet.live(3)
-        deliveries.server_clock(world.server_time() - steady())
+        deliveries._stream.server_clock(world.server_time() - steady())
         assert (running.recorder.nodes, running.intake.complete, running.intake.gaps) == (3, True, 0)
         assert not running.recorder.history.expired

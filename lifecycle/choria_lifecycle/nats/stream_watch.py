@@ -1,0 +1,110 @@
+"""Whether a stream stores what is published: what its leader and its configuration tell."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from choria_lifecycle.middleware.transport import covers
+from choria_lifecycle.nats.stream_choice import Cluster
+from choria_lifecycle.support.log import logger
+from choria_lifecycle.support.text import safe
+
+if TYPE_CHECKING:
+    from choria_lifecycle.middleware.transport import ReplaySink
+    from choria_lifecycle.nats.stream_choice import StreamInfo
+
+__all__ = ["StreamWatch"]
+
+# Members of a cluster need so long to agree on a new leader, and their clocks may differ, in seconds.
+_MARGIN: Final = 2.0
+
+
+class StreamWatch:
+    """Judges a stream again and again, and reports the intervals in which it may not have stored everything.
+
+    A lifecycle event is published without an acknowledgement: while a stream has no leader, is full or takes other
+    subjects, the event is lost to it.
+
+    Args:
+        sink: receives the intervals in doubt.
+        subject: the subject that is read.
+
+    Attributes:
+        fault: the reason why it stores nothing, or cannot be read; empty if it is well.
+    """
+
+    def __init__(self, sink: ReplaySink, subject: str) -> None:
+        self.fault: str = ""
+        self._sink = sink
+        self._subject = subject
+        # When it was last seen well, by `steady`, its leader then, and the reason to doubt what it has stored since.
+        self._well_at: float | None = None
+        self._leader = ""
+        self._suspicion = ""
+        # Whether it takes all of the subject from those who publish it.
+        self._direct: bool | None = None
+
+    def seen(self, info: StreamInfo, at: float, offset: float) -> None:
+        """Judge the stream by its present state.
+
+        Args:
+            info: the state.
+            at: when it was requested, by `choria_lifecycle.support.clock.steady`.
+            offset: the server's time minus that of `steady`.
+        """
+        reason = self._storing_fault(info)
+        if reason:
+            self._suspicion = reason
+            self.failed(reason)
+            return
+        cluster = info.cluster if info.cluster is not None and info.cluster.name else Cluster()
+        leader = cluster.leader
+        if self._well_at is not None and info.config.subjects:
+            if self._leader not in ("", leader):
+                self._suspicion = self._suspicion or f"its leader changed from {self._leader} to {leader}"
+            elif _time(cluster.leader_since) - offset > self._well_at:
+                self._suspicion = self._suspicion or "its leader was elected anew"
+            if self._suspicion:
+                why = f"the stream {info.config.name} may not have stored them: {safe(self._suspicion, 200)}"
+                self._sink.doubt(self._well_at - _MARGIN, at, why)
+        self._well_at, self._leader, self._suspicion = at, leader, ""
+        if self.fault:
+            logger.warning("the stream %s is well again", info.config.name)
+        self.fault = ""
+
+    def failed(self, reason: str) -> None:
+        """Note that it cannot be read, or does not store."""
+        if reason != self.fault:
+            logger.warning("the stream: %s", reason)
+        self.fault = reason
+
+    def unreachable(self, reason: str) -> None:
+        """Note that there was no answer although the connection was up, so that it may not have stored anything."""
+        self._suspicion = self._suspicion or reason
+        self.failed(reason)
+
+    def _storing_fault(self, info: StreamInfo) -> str:
+        """Return the reason why it does not store what is published; empty if it does, or copies others."""
+        config, state = info.config, info.state
+        direct = any(covers(each, self._subject) for each in config.subjects or ())
+        if self._direct is None:
+            self._direct = direct
+        if self._direct and not direct:
+            return f"it no longer stores all of {self._subject}"
+        if not config.subjects:
+            return ""
+        if info.cluster is not None and info.cluster.name and not info.cluster.leader:
+            return "it has no leader"
+        if config.sealed:
+            return "it is sealed"
+        if config.discard == "new" and (0 < config.max_msgs <= state.messages or 0 < config.max_bytes <= state.bytes):
+            return "it is full and refuses new messages"
+        return ""
+
+
+def _time(text: str) -> float:
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return float("-inf")
