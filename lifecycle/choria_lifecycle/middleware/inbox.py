@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from choria_lifecycle.middleware.delivery import Counters, Gap
-from choria_lifecycle.middleware.merge import Interval, Merge
+from choria_lifecycle.middleware.merge import MARGIN, Interval, Merge
 from choria_lifecycle.middleware.server_clock import ServerClock
 from choria_lifecycle.support.clock import steady
 from choria_lifecycle.support.log import logger
@@ -154,6 +155,7 @@ class StreamSink:
         clock: the clock of the server.
         caught_up_once: set once all history is queued.
         last_stored: when the stream stored the last message received from it, by `steady`; None before the first.
+        full: whether `capacity` was zero, so that the replay waits to be resumed.
 
     Args:
         inbox: the queue.
@@ -164,26 +166,23 @@ class StreamSink:
         self.clock: Final = ServerClock()
         self.caught_up_once: Final = asyncio.Event()
         self.last_stored: float | None = None
+        self.full: bool = False
         self._inbox = inbox
         self._merge = Merge(inbox.missed)
-        self._live_since = 0.0
+        # Since when messages arrive live, and how old the first stored ones are that may be copies of them.
+        self._live_since = self._copies_since = math.inf
         self._holding = True
         self._held: list[_Held] = []
         self._held_size = 0
-        self._full = False
 
     def live_begins(self) -> None:
         """Note that messages published from now on arrive live."""
         self._live_since = steady()
+        self._copies_since = self._live_since - MARGIN
         self._merge.live_begins(self._live_since)
 
-    @property
-    def direct(self) -> bool:
-        """Whether the stream stores what is published on the subject, as in `Replay`."""
-        return self._merge.direct
-
-    @direct.setter
-    def direct(self, direct: bool) -> None:
+    def stream_found(self, direct: bool) -> None:
+        """Note whether the stream stores what is published on the subject, as in `Replay`."""
         self._merge.direct = direct
 
     @property
@@ -195,14 +194,6 @@ class StreamSink:
     def verified(self) -> bool:
         """False from a lost connection until the stream has delivered what it stored in the meantime."""
         return self._merge.verified
-
-    @property
-    def resume_wanted(self) -> bool:
-        """True once, when a reader that was too slow has made room."""
-        if self._full and not self._inbox.above_half:
-            self._full = False
-            return True
-        return False
 
     # The methods of ReplaySink, and of the Sink `live`.
 
@@ -217,6 +208,7 @@ class StreamSink:
             # Held messages come on top of the queue, within the same limits.
             if len(self._held) < inbox.limit and (not self._held or self._held_size + size <= inbox.limit_bytes):
                 merge.held(key, now)
+                self._copies_since = self._live_since - _MAX_SKEW
                 self._held.append(_Held(subject, data, time.time(), now))
                 self._held_size += size
             else:
@@ -238,14 +230,14 @@ class StreamSink:
         self._merge.live_ends(steady())
 
     def capacity(self) -> tuple[int, int]:
-        self._full = self._inbox.above_half
-        return (0, 0) if self._full else self._inbox.free
+        self.full = self._inbox.above_half
+        return (0, 0) if self.full else self._inbox.free
 
     def stored(self, subject: str, data: bytes, at: float, history: bool) -> None:
         inbox = self._inbox
         monotonic = self.last_stored = self.clock.to_monotonic(at)
         if history:
-            if monotonic > self._live_since - _MAX_SKEW:
+            if monotonic > self._copies_since:
                 self._merge.history(hash((subject, data)), monotonic, steady())
             inbox.counters.replayed += 1
             inbox.history += 1

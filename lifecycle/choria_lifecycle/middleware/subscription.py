@@ -177,7 +177,7 @@ class Subscription(ABC, Generic[T]):
             sink.live_begins()
         remaining = max(0.0, deadline - asyncio.get_running_loop().time())
         self._replay = await self._transport.replay(self.subject, since, sink, remaining, self._selection.stream)
-        sink.direct = self._replay.direct
+        sink.stream_found(self._replay.direct)
         self._begin = self._replay.begin
         self._inbox.unbroken_since = sink.clock.to_monotonic(self._begin)
 
@@ -208,7 +208,7 @@ class Subscription(ABC, Generic[T]):
     async def __anext__(self) -> T:
         if not self._entered:
             raise RuntimeError("iterate a subscription within its block: async with middleware.events() as events")
-        inbox = self._inbox
+        inbox, stream = self._inbox, self._stream
         waiting = inbox.waiting
         while True:
             while waiting:
@@ -219,8 +219,8 @@ class Subscription(ABC, Generic[T]):
                     continue
                 subject, data, received, monotonic = waiting.popleft()
                 inbox.size -= len(subject) + len(data)
-                if self._stream is not None:
-                    self._count_handed_out(self._stream)
+                if stream is not None:
+                    self._count_handed_out(stream)
                 item = self._handle(subject, data, received, monotonic)
                 if item is not None:
                     return item
@@ -238,7 +238,8 @@ class Subscription(ABC, Generic[T]):
             inbox.history -= 1
             if not self.replaying:
                 self._replayed.set()
-        if stream.resume_wanted and self._replay is not None:
+        if stream.full and not inbox.above_half and self._replay is not None:
+            stream.full = False
             self._replay.resume()
 
     @abstractmethod

@@ -130,18 +130,23 @@ class Replay(Interest, Protocol):
         begin: the time from which nothing is missing, in seconds since the epoch by the server's clock: the requested
             time, or later if the stream does not reach back that far.
         stream: the stream's name; empty if it has none.
-        direct: whether the stream stores what is published on the subject, rather than copies of other streams.
-        fault: the reason why the stream cannot be read or stores nothing at present, safe to show; empty if it is well.
     """
 
     @property
     def begin(self) -> float: ...
+
     @property
     def stream(self) -> str: ...
+
     @property
-    def direct(self) -> bool: ...
+    def direct(self) -> bool:
+        """Whether the stream stores what is published on the subject, rather than copies of other streams."""
+        ...
+
     @property
-    def fault(self) -> str: ...
+    def fault(self) -> str:
+        """The reason why the stream cannot be read or stores nothing at present, safe to show; empty if it is well."""
+        ...
 
     def resume(self) -> None:
         """Continue, as the sink has capacity again."""
