@@ -209,7 +209,7 @@ class NatsReplay:
                 delivered = await self._delivered_before(consumer, asked)
             except (NoReplyError, JetStreamError) as error:
                 if not lost.done():
-                    self._watch.unreachable(f"cannot read the stream {self._cursor.stream}: {error}")
+                    self._watch.unreadable(self._cursor.stream, str(error))
             except LifecycleError as error:
                 logger.debug("cannot check the stream %s: %s", self._cursor.stream, error)
             else:
@@ -223,10 +223,12 @@ class NatsReplay:
             info = await self._streams.consumer(self._cursor, consumer.decode(), self._now() + _REQUEST_TIMEOUT)
         except NotAuthorised as error:
             logger.debug("cannot examine the consumer: %s", error)
+            self._watch.readable(self._cursor.stream)
             return last
         if info.paused:
-            self._watch.failed(f"the consumer of the stream {self._cursor.stream} is paused")
+            self._watch.unreadable(self._cursor.stream, "its consumer is paused", storing=True)
             return last
+        self._watch.readable(self._cursor.stream)
         return last if info.num_pending else asked
 
     async def _recreate_consumer(self) -> None:
@@ -248,13 +250,14 @@ class NatsReplay:
                 return
             if self._connection.client.lost.done():
                 continue
-            self._watch.unreachable(f"cannot read the stream {self._cursor.stream}: {reason}")
+            self._watch.unreadable(self._cursor.stream, reason)
             self.sink.interrupted()
 
     async def _make_consumer(self, deadline: float) -> None:
         name = uuid4()
         self._lost, self._created_at = self._connection.client.lost, steady()
         made = await self._streams.create_consumer(self._cursor, name, deadline)
+        self._watch.readable(self._cursor.stream)
         self._received = 0
         self._consumer = name.encode()
         self._caught_up = False

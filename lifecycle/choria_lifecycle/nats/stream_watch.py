@@ -1,4 +1,4 @@
-"""Whether a stream stores what is published: what its leader and its configuration tell."""
+"""Whether a stream can be read, and stores what is published: what its leader and its configuration tell."""
 
 from __future__ import annotations
 
@@ -29,13 +29,11 @@ class StreamWatch:
     Args:
         sink: receives the intervals in doubt.
         subject: the subject that is read.
-
-    Attributes:
-        fault: the reason why it stores nothing, or cannot be read; empty if it is well.
     """
 
     def __init__(self, sink: ReplaySink, subject: str) -> None:
-        self.fault: str = ""
+        self._reading = _Fault("can be read again")
+        self._storing = _Fault("stores events again")
         self._sink = sink
         self._subject = subject
         # When it was last seen well, by `steady`, its leader then, and the reason to doubt what it has stored since.
@@ -45,6 +43,11 @@ class StreamWatch:
         # Whether it takes all of the subject from those who publish it.
         self._direct: bool | None = None
 
+    @property
+    def fault(self) -> str:
+        """The reason why it cannot be read, or stores nothing; empty if it is well."""
+        return self._reading.reason or self._storing.reason
+
     def seen(self, info: StreamInfo, at: float, offset: float) -> None:
         """Judge the stream by its present state.
 
@@ -53,10 +56,11 @@ class StreamWatch:
             at: when it was requested, by `choria_lifecycle.support.clock.steady`.
             offset: the server's time minus that of `steady`.
         """
+        name = info.config.name
         reason = self._storing_fault(info)
+        self._storing.note(name, reason)
         if reason:
             self._suspicion = reason
-            self.failed(reason)
             return
         cluster = info.cluster if info.cluster is not None and info.cluster.name else Cluster()
         leader = cluster.leader
@@ -66,23 +70,25 @@ class StreamWatch:
             elif _time(cluster.leader_since) - offset > self._well_at:
                 self._suspicion = self._suspicion or "its leader was elected anew"
             if self._suspicion:
-                why = f"the stream {info.config.name} may not have stored them: {safe(self._suspicion, 200)}"
+                why = f"the stream {name} may not have stored them: {safe(self._suspicion, 200)}"
                 self._sink.doubt(self._well_at - _MARGIN, at, why)
         self._well_at, self._leader, self._suspicion = at, leader, ""
-        if self.fault:
-            logger.warning("the stream %s is well again", info.config.name)
-        self.fault = ""
 
-    def failed(self, reason: str) -> None:
-        """Note that it cannot be read, or does not store."""
-        if reason != self.fault:
-            logger.warning("the stream: %s", reason)
-        self.fault = reason
+    def readable(self, name: str) -> None:
+        """Note that the stream can be read."""
+        self._reading.note(name, "")
 
-    def unreachable(self, reason: str) -> None:
-        """Note that there was no answer although the connection was up, so that it may not have stored anything."""
-        self._suspicion = self._suspicion or reason
-        self.failed(reason)
+    def unreadable(self, name: str, reason: str, *, storing: bool = False) -> None:
+        """Note that the stream cannot be read.
+
+        Args:
+            name: its name.
+            reason: the reason.
+            storing: whether it stores events all the same.
+        """
+        if not storing:
+            self._suspicion = self._suspicion or reason
+        self._reading.note(name, f"it cannot be read: {reason}")
 
     def _storing_fault(self, info: StreamInfo) -> str:
         """Return the reason why it does not store what is published; empty if it does, or copies others."""
@@ -101,6 +107,22 @@ class StreamWatch:
         if config.discard == "new" and (0 < config.max_msgs <= state.messages or 0 < config.max_bytes <= state.bytes):
             return "it is full and refuses new messages"
         return ""
+
+
+class _Fault:
+    """A fault that is logged when it begins, and when it is over."""
+
+    def __init__(self, over: str) -> None:
+        self.reason = ""
+        self._over = over
+
+    def note(self, name: str, reason: str) -> None:
+        """Note the present reason; empty if there is no fault."""
+        if reason and reason != self.reason:
+            logger.warning("the stream %s: %s", name, reason)
+        elif self.reason and not reason:
+            logger.warning("the stream %s %s", name, self._over)
+        self.reason = reason
 
 
 def _time(text: str) -> float:

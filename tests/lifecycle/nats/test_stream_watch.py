@@ -98,16 +98,20 @@ def test_a_stream_that_stores_nothing(
 
 def test_a_stream_without_an_answer(watch: StreamWatch, sink: Sink) -> None:
     watch.seen(info(), 10.0, OFFSET)
-    watch.unreachable("no reply")
-    assert watch.fault == "no reply"
+    watch.unreadable("CHORIA_EVENTS", "no reply")
+    assert watch.fault == "it cannot be read: no reply"
     watch.seen(info(), 40.0, OFFSET)
+    assert watch.fault == "it cannot be read: no reply"
+    watch.readable("CHORIA_EVENTS")
     assert (watch.fault, [each[:2] for each in sink.doubts]) == ("", [(8.0, 40.0)])
 
 
 def test_a_paused_consumer_puts_nothing_in_doubt(watch: StreamWatch, sink: Sink) -> None:
     watch.seen(info(), 10.0, OFFSET)
-    watch.failed("the consumer is paused")
+    watch.unreadable("CHORIA_EVENTS", "its consumer is paused", storing=True)
     watch.seen(info(), 20.0, OFFSET)
+    assert watch.fault == "it cannot be read: its consumer is paused"
+    watch.readable("CHORIA_EVENTS")
     assert (watch.fault, sink.doubts) == ("", [])
 
 
