@@ -18,7 +18,7 @@ from .faults import Proxy, running_proxy
 from .ports import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from nats.aio.client import Client
 
@@ -36,10 +36,15 @@ class Cluster:
     Attributes:
         servers: the servers, each with its own store.
         routes: the proxies, for `isolate`.
+
+    Args:
+        start: starts a server: its number, from 0, and its port, or -1 for a free one.
+        routes: the proxies.
     """
 
-    def __init__(self, servers: list[embedded.Server], routes: list[Proxy]) -> None:
-        self.servers = servers
+    def __init__(self, start: Callable[[int, int], embedded.Server], routes: list[Proxy]) -> None:
+        self._start = start
+        self.servers = [start(number, -1) for number in range(SIZE)]
         self.routes = routes
 
     @property
@@ -51,6 +56,11 @@ class Cluster:
         """Separate the first server from the others; clients can still reach it."""
         for route in self.routes:
             route.black_hole()
+
+    def restart(self, server: embedded.Server) -> None:
+        """Replace a server that has ended by a new one with its port and store."""
+        number = self.servers.index(server)
+        self.servers[number] = self._start(number, server.port)
 
     def heal(self) -> None:
         """Undo `isolate`. Delayed data is lost, as after a long outage."""
@@ -75,12 +85,16 @@ def cluster() -> Iterator[Cluster]:
             [through(ports[0]), ports[2]],
             [through(ports[0]), ports[1]],
         ]
-        servers = []
-        for number in range(SIZE):
-            store = Path(stack.enter_context(TemporaryDirectory(prefix="store-", ignore_cleanup_errors=True)))
+        stores = [
+            Path(stack.enter_context(TemporaryDirectory(prefix="store-", ignore_cleanup_errors=True)))
+            for _ in range(SIZE)
+        ]
+
+        def start(number: int, port: int) -> embedded.Server:
             config = _config(f"s{number + 1}", ports[number], neighbours[number])
-            servers.append(stack.enter_context(embedded.nats_server(config, store=store)))
-        yield Cluster(servers, routes)
+            return stack.enter_context(embedded.nats_server(config, port=port, store=stores[number]))
+
+        yield Cluster(start, routes)
 
 
 def _config(name: str, port: int, neighbours: list[int]) -> str:
