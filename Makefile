@@ -36,6 +36,7 @@ soak: $(DEV) ## run the service shutdown tests twenty times, and those too slow 
 	@SOAK_ROUNDS=20 $(BIN)/python -m pytest -n $(JOBS) --timeout 600 tests/integration/test_service_*.py \
 		tests/integration/test_late.py \
 		tests/integration/test_run.py \
+		tests/integration/test_stream_faults.py \
 		tests/integration/test_tally.py::test_brokers_whose_jetstream_is_not_ready $(ARGS)
 
 .PHONY: drift
