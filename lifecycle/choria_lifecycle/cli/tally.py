@@ -7,6 +7,7 @@ import importlib.util
 import time
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import fields
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -17,8 +18,8 @@ from choria_lifecycle.cli.command import Command
 from choria_lifecycle.cli.messages import log_format_option, say
 from choria_lifecycle.cli.parameters import CONNECTION_PARAMETERS, ConnectionArguments, connection_options, duration
 from choria_lifecycle.cli.program import COMMANDS
-from choria_lifecycle.events.subjects import SUBJECT_PREFIX
-from choria_lifecycle.support.choria import ELECTION_BUCKET, EVENT_STREAM
+from choria_lifecycle.cli.receiving import SINCE_HELP, STREAM, parse_since, subject_option
+from choria_lifecycle.support.choria import ELECTION_BUCKET
 from choria_lifecycle.support.duration import compact, minutes
 from choria_lifecycle.tally.defaults import (
     DEFAULT_HOST,
@@ -57,18 +58,17 @@ _DEMO_SECONDS: Final = 120.0
 
 
 def _parse_replay(text: str) -> float:
-    return 0.0 if text == "off" else duration(text)
+    if text == "off":
+        return 0.0
+    since = parse_since(text)
+    return since.total_seconds() if isinstance(since, timedelta) else max(time.time() - since.timestamp(), 1.0)
 
 
 @click.command("tally", cls=Command, help=_HELP)
 @click.option(
     "--component", "components", multiple=True, help="A component to count, * for all; may be repeated.  [default: *]"
 )
-@click.option(
-    "--subject",
-    default="",
-    help=f"The subject of the events, where a stream keeps them under another one.  [default: {SUBJECT_PREFIX}.>]",
-)
+@subject_option()
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -93,18 +93,15 @@ def _parse_replay(text: str) -> float:
 )
 @click.option(
     "--replay",
+    "--since",
+    "replay",
     type=_parse_replay,
     default=compact(DEFAULT_REPLAY),
     show_default=True,
-    metavar="DURATION|off",
-    help="How far back to read the stream at startup, to know all nodes at once; off disables the replay.",
+    metavar="DURATION|TIME|off",
+    help=f"{SINCE_HELP}, to know all nodes at once; without a stream, counting begins now. off disables the replay.",
 )
-@click.option(
-    "--stream",
-    default="",
-    help="The JetStream stream to read; if it does not exist, counting begins now.  "
-    f"[default: {EVENT_STREAM}, else the one that stores the events]",
-)
+@STREAM
 @click.option(
     "--election",
     metavar="NAME",
@@ -150,7 +147,7 @@ def command(
 
     stop: Signals = ctx.obj
     _check_options(ctx, options, demo=demo)
-    for name in ("election", "candidate"):
+    for name in ("subject", "election", "candidate"):
         options[name] = options[name] or ""
     if demo:
         options["replay"] = 0.0  # the private server has no history

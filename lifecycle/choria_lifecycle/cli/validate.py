@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.core import ParameterSource
@@ -28,15 +28,27 @@ from choria_lifecycle.cli.parameters import (
 )
 from choria_lifecycle.cli.printer import READER_TIMEOUT
 from choria_lifecycle.cli.program import COMMANDS
+from choria_lifecycle.cli.receiving import (
+    SINCE,
+    STREAM,
+    announce_stream,
+    announcing_end_of_history,
+    check_selection,
+    missing,
+    replay_arguments,
+    subject_option,
+    unstored,
+)
 from choria_lifecycle.cli.results import ErrorLimitReached, ResultWriter, create_file
 from choria_lifecycle.events.subjects import SUBJECT_PREFIX
-from choria_lifecycle.middleware.transport import check_pattern
 from choria_lifecycle.support.text import quoted
 from choria_lifecycle.validation.policy import Policy, validate_message
 from choria_lifecycle.validation.report import ReportFormat
 from choria_lifecycle.wire.codes import CODES, ERRORS_CUT, WARNINGS_CUT
 
 if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
     from choria_lifecycle.cli.signals import Signals
     from choria_lifecycle.middleware.delivery import Counters
 
@@ -46,23 +58,30 @@ _HELP = f"""{COMMANDS["validate"]}
 
 A FILE contains JSON documents: one per line, in an array, or spanning several lines; gzip is decompressed. Without a
 FILE, or for -, standard input is read. The protocol of a document selects its contract, for lifecycle events, machine
-transitions and watcher states, in either format. With --server, --config or --subject, messages are validated as they
-are published.
+transitions and watcher states, in either format. With --server, --config, --subject or --since, messages are validated
+as they are published, with --since those that a stream has stored first.
 
 \b
   lifecycle validate events.ndjson archive-*.ndjson.gz
   my-emitter | lifecycle validate --warnings-as-errors
   lifecycle validate --jobs 4 --rejects bad.ndjson archive.ndjson
   lifecycle validate --server nats://127.0.0.1:4222 --for 30s
+  lifecycle validate --since 24h --subject 'choria.machine.>'
 
 Findings go to standard output, the summary to standard error; -q omits the summary, -q -q the findings too. A document
-that only has warnings is valid. Exit code 1 if a document was rejected, 2 if a file could not be read.
+that only has warnings is valid. Exit code 1 if a document was rejected; 2 if a file could not be read, or if messages may
+have been missed, were dropped, or are stored and were not read.
 """
 
 _CUT_CODES: Final = frozenset({ERRORS_CUT.name, WARNINGS_CUT.name})
 _FILE_OPTIONS: Final = ("jobs",)
 _SOURCE_OPTIONS: Final = ("server", "config")
-_MESSAGE_OPTIONS: Final = ("count", "seconds", *(name for name in CONNECTION_PARAMETERS if name not in _SOURCE_OPTIONS))
+_MESSAGE_OPTIONS: Final = (
+    "count",
+    "seconds",
+    "stream",
+    *(name for name in CONNECTION_PARAMETERS if name not in _SOURCE_OPTIONS),
+)
 
 
 def _parse_codes(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> frozenset[str]:
@@ -118,9 +137,9 @@ def _parse_codes(ctx: click.Context, param: click.Parameter, values: tuple[str, 
     show_default=True,
     help="The number of processes for a large uncompressed file with one document per line; no faster if most are bad.",
 )
-@click.option(
-    "--subject", help=f"Validate messages on this subject.  [default with --server or --config: {SUBJECT_PREFIX}.>]"
-)
+@SINCE
+@STREAM
+@subject_option(" with --server, --config or --since")
 @click.option("--count", type=click.IntRange(min=1), help="Stop after this many messages.")
 @click.option("--for", "seconds", type=duration, help="Stop after this time.")
 @COLOR
@@ -138,6 +157,8 @@ def command(
     rejects: Path | None,
     valid: Path | None,
     jobs: int,
+    since: datetime | timedelta | None,
+    stream: str,
     subject: str | None,
     count: int | None,
     seconds: float | None,
@@ -150,7 +171,7 @@ def command(
     codes = (select or frozenset(CODES)) - ignore
     if not codes:
         raise click.UsageError("--select and --ignore leave no codes", ctx)
-    is_live = subject is not None or any(ctx.params[name] for name in _SOURCE_OPTIONS)
+    is_live = subject is not None or since is not None or any(ctx.params[name] for name in _SOURCE_OPTIONS)
     subject = f"{SUBJECT_PREFIX}.>" if subject is None else subject
     _check_options(ctx, files, rejects, valid, is_live=is_live)
     results = ResultWriter(
@@ -171,42 +192,56 @@ def command(
     )
     if results.output is not ReportFormat.TEXT:
         results.printer.out.encoding = "utf-8"
+    selected = {"subject": subject} | replay_arguments(ctx, since, stream)
     signals: Signals = ctx.obj
     code = 0
+    missed: list[str] = []
     try:
         with create_file(rejects) as results.rejects, create_file(valid) as results.valid:
             if is_live:
                 if seconds is not None:  # end on time even if the output is not read
                     results.printer.reader_timeout = READER_TIMEOUT
-                code = signals.run(_watch(results, connection, subject, count, seconds))
+                code = signals.run(_watch(results, connection, selected, count, seconds, missed))
             else:
                 code = read_inputs(results, signals, files or (STDIN,), jobs)
     except ErrorLimitReached:
         say(f"stopped after {results.counts.errors:,} errors; there may be more")
     except KeyboardInterrupt:
-        results.write_summary()
         if not (is_live and signals.terminated and count is None):
+            results.write_summary()
             return signals.exit_code
-        return 1 if results.counts.errors else 0
     results.write_summary()
-    return code or (1 if results.counts.errors else 0)
+    # Messages that were not validated are unknown, not valid.
+    return code or (1 if results.counts.errors else 2 if missed else 0)
 
 
 async def _watch(
-    results: ResultWriter, connection: ConnectionArguments, subject: str, count: int | None, seconds: float | None
+    results: ResultWriter,
+    connection: ConnectionArguments,
+    selected: dict[str, Any],
+    count: int | None,
+    seconds: float | None,
+    missed: list[str],
 ) -> int:
-    """Validate messages; return an exit code, or 0 if the findings decide."""
-    check_pattern(subject, "")  # report errors before connecting
+    """Validate messages, and add lines about those that were not; return an exit code, or 0 if the findings decide."""
+    check_selection(**selected)  # report errors before connecting
     number = 0
+
+    def progress() -> str:
+        return f"{number:,} messages validated"
+
     async with (
         lifecycle.connect(**connection.arguments()) as middleware,
-        middleware.deliveries(subject=subject) as received,
+        middleware.deliveries(**selected) as received,
     ):
         say(f"Validating messages on {received.subject} from {middleware.server}")
+        announce_stream(received, selected.get("since"))
         try:
             with results.printer.cancel_on_failure(), suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
+                async with asyncio.timeout(seconds), announcing_end_of_history(received, progress) as new:
                     async for delivery in received:
+                        if not delivery.replayed:
+                            new()
                         number += 1
                         result = validate_message(delivery.data, delivery.subject, number, results.policy)
                         results.write(result, delivery.subject, live=True)
@@ -214,15 +249,17 @@ async def _watch(
                             break
                         await results.printer.wait_writable()
         finally:
-            _report_missed(received.counters)
+            missed += _dropped(received.counters)
+            missed += missing(middleware, received, "messages", enough=number == count)
+            for line in (*missed, *unstored(received, "messages")):
+                say(line)
     return 1 if count is not None and number < count else 0
 
 
-def _report_missed(counters: Counters) -> None:
-    if counters.dropped:
-        say(f"{counters.dropped:,} messages were dropped: they arrived faster than they could be validated")
-    if counters.gaps:
-        say("the connection was interrupted; messages published in between were missed")
+def _dropped(counters: Counters) -> list[str]:
+    if not counters.dropped:
+        return []
+    return [f"{counters.dropped:,} messages were dropped: they arrived faster than they could be validated"]
 
 
 def _check_options(
@@ -231,12 +268,12 @@ def _check_options(
     """Reject contradictory options, and output files that are also inputs or written twice."""
     if is_live and files:
         raise click.UsageError(
-            "cannot validate both files and messages; omit FILE, or --server, --config and --subject", ctx
+            "cannot validate both files and messages; omit FILE, or --server, --config, --subject and --since", ctx
         )
     for name in _FILE_OPTIONS if is_live else _MESSAGE_OPTIONS:
         if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = "for" if name == "seconds" else name.replace("_", "-")
-            reason = "is for files" if is_live else "is for messages; add --server, --config or --subject"
+            reason = "is for files" if is_live else "is for messages; add --server, --config, --subject or --since"
             raise click.UsageError(f"--{option} {reason}", ctx)
     inputs = [Path(file) for file in files if file != STDIN]
     reads_stdin = not is_live and (not files or STDIN in files)

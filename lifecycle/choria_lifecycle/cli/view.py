@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -25,14 +25,26 @@ from choria_lifecycle.cli.parameters import (
 )
 from choria_lifecycle.cli.printer import READER_TIMEOUT
 from choria_lifecycle.cli.program import COMMANDS
+from choria_lifecycle.cli.receiving import (
+    SINCE,
+    STREAM,
+    announce_stream,
+    announcing_end_of_history,
+    check_selection,
+    missing,
+    replay_arguments,
+    subject_option,
+    unstored,
+)
 from choria_lifecycle.cli.signals import open_input
-from choria_lifecycle.middleware.selection import EventFilter, Selection
+from choria_lifecycle.middleware.selection import EventFilter
 from choria_lifecycle.view.recording import read_deliveries
 from choria_lifecycle.view.viewer import Style, View, ViewFormat
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from contextlib import AbstractContextManager
+    from datetime import timedelta
 
     from choria_lifecycle.cli.printer import Printer
     from choria_lifecycle.cli.signals import Signals
@@ -46,10 +58,11 @@ _HELP = f"""{COMMANDS["view"]}
 
 Lines look like those of Choria's own viewer, with the receive time, or with the event's own time if read from a file.
 For each invalid event, a line on standard error gives the reason. The last line on standard error is the total:
-received = shown + filtered + rejected + dropped.
+received = shown + filtered + rejected + dropped; lines before it say what may be missing, and why.
 
 \b
   lifecycle view --type startup --type shutdown --identity '*.example.net'
+  lifecycle view --since 1h --component server
   lifecycle view --output json > events.ndjson
   lifecycle view --input events.ndjson --component server
 
@@ -59,7 +72,7 @@ With --count, the exit code is 1 if fewer events were shown:
   lifecycle view --type startup --component billing --count 1 --for 30s
 """
 
-_FROM_CONNECTION = (*CONNECTION_PARAMETERS, "seconds")
+_FROM_CONNECTION = (*CONNECTION_PARAMETERS, "seconds", "since", "stream", "subject")
 _STYLE = Style()
 
 
@@ -79,11 +92,13 @@ class Screen:
         view: renders the lines.
         printer: writes the lines.
         subscription: the source of the deliveries; None for a file, and before subscribing.
+        remarks: lines about what may be missing, written before the totals.
     """
 
     view: View
     printer: Printer
     subscription: Deliveries | None = None
+    remarks: list[str] = field(default_factory=list)
 
     def show(self, delivery: Delivery, location: str = "") -> None:
         """Show a delivery, unless the view filters it."""
@@ -123,7 +138,8 @@ class Screen:
             counts = counts.including(self.subscription.counters, self.subscription.queued)
         elif not self.view.style.own_time:  # subscribing failed
             return
-        say(str(counts))
+        for line in (*self.remarks, str(counts)):
+            say(line)
 
 
 @click.command("view", cls=Command, help=_HELP)
@@ -146,6 +162,9 @@ class Screen:
     help="Output format. json: one object per line with received, subject, format and event. raw: the payload on one "
     "line, with control characters escaped on a terminal only.",
 )
+@SINCE
+@STREAM
+@subject_option()
 @click.option("--count", type=click.IntRange(min=1), help="Stop after this many events.")
 @click.option("--for", "seconds", type=duration, help="Stop after this time.")
 @click.option("--utc", is_flag=True, help="Show times in UTC instead of local time.")
@@ -172,6 +191,9 @@ def command(
     types: tuple[EventType, ...],
     identities: tuple[str, ...],
     output: str,
+    since: datetime | timedelta | None,
+    stream: str,
+    subject: str | None,
     count: int | None,
     seconds: float | None,
     utc: bool,
@@ -204,8 +226,15 @@ def command(
             _reject_live_options(ctx)
             _show_file(screen, source, count, signals)
         else:
+            # The view filters the events of a subject.
+            selected = (
+                {"subject": subject}
+                if subject is not None
+                else {"type": types or None, "component": components or None}
+            )
+            selected |= replay_arguments(ctx, since, stream)
             with screen.summary_on_exit():
-                signals.run(_show_live(screen, connection, types, components, count, seconds))
+                signals.run(_show_live(screen, connection, selected, count, seconds))
     except KeyboardInterrupt:
         if not signals.terminated:
             return signals.exit_code
@@ -251,26 +280,35 @@ def _unreadable(name: str, error: OSError) -> Failure:
 async def _show_live(
     screen: Screen,
     connection: ConnectionArguments,
-    types: tuple[EventType, ...],
-    components: tuple[str, ...],
+    selected: dict[str, Any],
     count: int | None,
     seconds: float | None,
 ) -> None:
-    Selection.events(types or None, components or None)  # report errors before connecting
+    check_selection(**selected)  # report errors before connecting
     async with (
         lifecycle.connect(**connection.arguments()) as middleware,
-        middleware.deliveries(type=types or None, component=components or None) as received,
+        middleware.deliveries(**selected) as received,
     ):
         say(f"Waiting for events from topic {received.subject} on {middleware.server}")
+        announce_stream(received, selected.get("since"))
         screen.subscription = received
-        with screen.printer.cancel_on_failure():
-            await _follow(screen, received, count, seconds)
+        try:
+            with screen.printer.cancel_on_failure():
+                await _follow(screen, received, count, seconds)
+        finally:
+            enough = screen.view.counts.shown == count
+            screen.remarks = missing(middleware, received, "events", enough=enough) + unstored(received, "events")
 
 
 async def _follow(screen: Screen, subscription: Deliveries, count: int | None, seconds: float | None) -> None:
+    def progress() -> str:
+        return f"{screen.view.counts.shown:,} events shown"
+
     with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds), announcing_end_of_history(subscription, progress) as new:
             async for delivery in subscription:
+                if not delivery.replayed:
+                    new()
                 screen.show(delivery)
                 if screen.view.counts.shown == count:
                     break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from choria_lifecycle.errors import LifecycleError
@@ -23,6 +24,13 @@ class Gap(NamedTuple):
     begin: float
     end: float
     reason: str
+
+    def __str__(self) -> str:
+        """Return its times in UTC, with dates unless both are today, and the reason."""
+        times = [datetime.fromtimestamp(each, UTC) for each in (self.begin, self.end)]
+        today = all(each.date() == datetime.now(UTC).date() for each in times)
+        begin, end = (f"{each:{'%H:%M:%S' if today else '%Y-%m-%d %H:%M:%S'}}" for each in times)
+        return f"from {begin} to {end} UTC: {self.reason}"
 
 
 class Delivery(NamedTuple):

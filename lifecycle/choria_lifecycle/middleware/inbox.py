@@ -6,7 +6,6 @@ import asyncio
 import math
 import time
 from collections import deque
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from choria_lifecycle.middleware.delivery import Counters, Gap
@@ -88,8 +87,7 @@ class Inbox:
         offset = time.time() - steady()
         gap = Gap(interval.begin + offset, interval.end + offset, safe(interval.reason, 200))
         self.gaps.append(gap)
-        begin, end = (f"{datetime.fromtimestamp(each, UTC):%H:%M:%S}" for each in gap[:2])
-        logger.warning("messages may have been missed from %s to %s UTC: %s", begin, end, gap.reason)
+        logger.warning("messages may have been missed %s", gap)
 
     def broken(self, end: float) -> None:
         """Note that a message may have been missed until a time."""

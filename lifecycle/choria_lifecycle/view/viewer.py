@@ -80,7 +80,6 @@ class ViewCounts:
         filtered: events that the filter does not keep.
         rejected: messages that are not valid lifecycle events.
         dropped: messages that arrived faster than they could be shown, and lines that the reader did not accept.
-        gaps: times the connection was lost and restored; messages published in between are not counted.
     """
 
     received: int = 0
@@ -88,7 +87,6 @@ class ViewCounts:
     filtered: int = 0
     rejected: int = 0
     dropped: int = 0
-    gaps: int = 0
 
     def including(self, counters: Counters, unread: int) -> ViewCounts:
         """Return the sum of these counts and those of the subscription that the deliveries came from.
@@ -103,16 +101,11 @@ class ViewCounts:
             filtered=self.filtered + counters.filtered,
             rejected=self.rejected,
             dropped=self.dropped + counters.dropped,
-            gaps=counters.gaps,
         )
 
     def __str__(self) -> str:
         parts = (f"{getattr(self, name)} {name}" for name in ("shown", "filtered", "rejected", "dropped"))
-        text = f"received {self.received} = {' + '.join(parts)}"
-        if self.gaps:
-            times = "once" if self.gaps == 1 else f"{self.gaps} times"
-            text += f"; the connection was lost {times}, and events published in between were missed"
-        return text
+        return f"received {self.received} = {' + '.join(parts)}"
 
 
 # Any other type is shown in the default colour.

@@ -145,7 +145,18 @@ def test_a_read_error_after_the_first_event_exits_with_2(
     ]
 
 
-@pytest.mark.parametrize("option", [["--server", "x"], ["--for", "3s"], ["--password-file", "x"], ["--timeout", "5s"]])
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--server", "x"],
+        ["--for", "3s"],
+        ["--since", "1h"],
+        ["--stream", "X"],
+        ["--subject", "x"],
+        ["--password-file", "x"],
+        ["--timeout", "5s"],
+    ],
+)
 def test_connection_options_are_refused_with_input(option: list[str], run: Callable[..., Result], file: Path) -> None:
     result = run("view", "--input", file, *option)
     assert result.exit_code == 2

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.middleware.delivery import Counters
+from choria_lifecycle.middleware.delivery import Counters, Gap
 from choria_schemas.machine.v1 import Transition
 from tests.bed.samples import UNKNOWN_PROTOCOL, compact
 from tests.bed.subscriptions import startup, take
@@ -64,3 +64,9 @@ async def test_other_contracts_are_delivered(middleware: Middleware, transport: 
         delivery = await anext(deliveries)
         assert (delivery.subject, delivery.data) == ("choria.machine.transition", MACHINE)
         assert (type(delivery.event), delivery.error) == (Transition, None)
+
+
+def test_a_gap_is_shown_with_its_times_and_reason() -> None:
+    midnight = time.time() // 86400 * 86400
+    assert str(Gap(midnight + 1, midnight + 5.9, "a reason")) == "from 00:00:01 to 00:00:05 UTC: a reason"
+    assert str(Gap(1795348800, 1795348805, "x")) == "from 2026-11-22 12:00:00 to 2026-11-22 12:00:05 UTC: x"
