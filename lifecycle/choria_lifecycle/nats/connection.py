@@ -235,11 +235,13 @@ class Connection:
         elif self.permissions.dispatch(str(error).removeprefix("nats: ")):
             pass  # raised to the caller that is waiting
         else:
+            # If this is the end of the connection, `_on_disconnect` follows and gives the reason.
+            quiet = self.closing or (self._is_up and isinstance(error, OSError | errors.UnexpectedEOF))
             error = self._interpret(error)
             self._last_error = error
             text = diagnose(error)
             # Warn once per outage, not at each attempt.
-            level = logging.DEBUG if self.closing or text in self._logged else logging.WARNING
+            level = logging.DEBUG if quiet or text in self._logged else logging.WARNING
             self._logged.add(text)
             logger.log(level, "connection to NATS: %s", text)
 
@@ -255,5 +257,5 @@ class Connection:
         self._backoff.reset()
         self._last_error = None
         self._logged.clear()
-        logger.warning("reconnected to %s; messages in between were missed", self.server)
+        logger.warning("reconnected to %s", self.server)
         self._up.set()
