@@ -224,8 +224,9 @@ class StreamSink:
 
     def live_failed(self, error: LifecycleError) -> None:
         """Note that the server refuses the live subscription."""
-        logger.warning("%s: events arrive from the stream alone", error)
-        self._merge.live_ends(steady())
+        if not self._merge.live_over:
+            logger.warning("%s: events arrive from the stream alone", error)
+            self._merge.live_ends(steady())
 
     def capacity(self) -> tuple[int, int]:
         self.full = self._inbox.above_half

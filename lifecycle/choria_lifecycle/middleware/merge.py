@@ -77,6 +77,11 @@ class Merge:
         """False from a lost connection until the stream has delivered what it stored in the meantime."""
         return not self._lost or self._lost[-1].end <= self._checked
 
+    @property
+    def live_over(self) -> bool:
+        """True once nothing arrives live any more."""
+        return self._live_until < math.inf
+
     # The live subscription.
 
     def live_begins(self, now: float) -> None:
