@@ -32,7 +32,9 @@ from choria_lifecycle.config import resolve
 from choria_lifecycle.config.choria.machine import Machine
 from choria_lifecycle.config.table import SETTINGS
 from choria_lifecycle.demo import embedded
+from choria_lifecycle.middleware import merge
 from choria_lifecycle.middleware.bucket import RevisionConflict
+from choria_lifecycle.nats import replay
 from choria_lifecycle.tally.exposition import TallyState, render
 from choria_lifecycle.tally.limits import Limits
 from choria_lifecycle.tally.metrics import METRICS
@@ -685,6 +687,57 @@ async def test_the_permissions_are_enough_to_replay(streams: Callable[..., Any])
         async with asyncio.timeout(SECONDS):
             while await consumers(server.url):
                 pass
+
+
+SOONER = "replay, to notice at once what the stream does not store"
+
+
+@pytest.mark.parametrize("sooner", [True, False])
+async def test_what_the_stream_does_not_store_is_noticed(
+    sooner: bool, streams: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "_CHECK_INTERVAL", 0.02)
+    monkeypatch.setattr(merge, "MARGIN", 0.5)
+    with streams("counting", "replay", "answers", *[SOONER] * sooner) as server:
+        await fill(server.url)
+        client = await nats.connect(server.url, user="admin", password="a")
+        jetstream = client.jetstream()
+        event = lifecycle.startup(identity="n2", component="server", version="1")
+        async with (
+            lifecycle.connect(server.url, user="tally", password="s3cret", environ={}) as middleware,
+            middleware.events(since=time.time() - 60) as events,
+        ):
+            assert (await asyncio.wait_for(anext(events), SECONDS)).identity == "n1"
+            # The stream is full.
+            config = {"name": "CHORIA_EVENTS", "subjects": ["choria.lifecycle.>"]}
+            await jetstream.update_stream(**config, max_msgs=1, discard="new")
+            await client.publish(lifecycle.subject(event), lifecycle.encode(event))
+            assert await asyncio.wait_for(anext(events), SECONDS) == event
+            if not sooner:
+                await jetstream.update_stream(**config)  # other events are stored again
+            async with asyncio.timeout(SECONDS):
+                while not events.counters.unstored:
+                    if not sooner:
+                        other = lifecycle.startup(identity="n3", component="server", version="1")
+                        await client.publish(lifecycle.subject(other), lifecycle.encode(other))
+                    await asyncio.sleep(0.01)
+            assert (events.counters.unstored, events.counters.gaps) == (1, 0)
+        await client.close()
+
+
+async def test_without_counting_the_stream_is_read_alone(
+    streams: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    with streams("replay", "answers") as server:
+        await fill(server.url)
+        async with (
+            lifecycle.connect(server.url, user="tally", password="s3cret", environ={}) as middleware,
+            middleware.events(since=time.time() - 60) as events,
+        ):
+            assert (await asyncio.wait_for(anext(events), SECONDS)).identity == "n1"
+    [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    refused = "the server does not allow this user to subscribe to choria.lifecycle.event.>"
+    assert warning == f"{refused}: events arrive from the stream alone"
 
 
 async def test_the_permissions_are_enough_for_an_election(streams: Callable[..., Any]) -> None:

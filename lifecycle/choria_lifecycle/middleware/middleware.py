@@ -125,10 +125,11 @@ class Middleware:
             type: one event type or several; by default all.
             component: one component or several; by default all.
             queue: a queue group, whose members share the events; by default each subscriber receives all.
-            since: replay what a JetStream stream has stored since this time, then continue with new events: in order,
-                each once, none missed even if the connection is lost. A time with its time zone, a timedelta back from
-                now, or seconds since the epoch, by the server's clock. By default only new events are received, without
-                a stream. Cannot be combined with queue.
+            since: replay what a JetStream stream has stored since this time, then continue with new events, each once.
+                An event is missed only if it neither arrived live nor was stored, or was dropped; `gaps` lists the
+                intervals in which one may have been, see `Subscription`. A time with its time zone, a timedelta back
+                from now, or seconds since the epoch, by the server's clock. By default only new events are received,
+                without a stream. Cannot be combined with queue.
             stream: the stream to replay; by default Choria's CHORIA_EVENTS, else the only one that stores these events.
             timeout: seconds that entering waits for the server's confirmation.
 

@@ -197,9 +197,9 @@ class Transport(Protocol):
     async def replay(
         self, subject: str, since: float | timedelta, sink: ReplaySink, timeout: float, stream: str = ""
     ) -> Replay:
-        """Replay a stream's stored messages in order, each once, and continue with new ones.
+        """Replay a stream's stored messages in order, each once, and continue with those that it stores.
 
-        A lost connection misses nothing: the replay continues after the last message it delivered.
+        After a lost connection, the replay continues after the last message that it delivered.
 
         Args:
             subject: the subject, as for `subscribe`.
