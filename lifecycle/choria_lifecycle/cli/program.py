@@ -39,7 +39,8 @@ Exit codes:
        messages without --count, or if the reader of the output goes away
     1  errors found, event not delivered, awaited event not seen, totals
        differ, or output cannot be written
-    2  wrong usage, or unreadable settings or input
+    2  wrong usage, unreadable settings or input, or messages that a
+       validation dropped or may have missed
     3  cannot connect
     4  not authorised
     5  address already in use

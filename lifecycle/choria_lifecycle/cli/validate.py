@@ -69,8 +69,8 @@ as they are published, with --since those that a stream has stored first.
   lifecycle validate --since 24h --subject 'choria.machine.>'
 
 Findings go to standard output, the summary to standard error; -q omits the summary, -q -q the findings too. A document
-that only has warnings is valid. Exit code 1 if a document was rejected; 2 if a file could not be read, or if messages may
-have been missed, were dropped, or are stored and were not read.
+that only has warnings is valid. Exit code 1 if a document was rejected; 2 if a file could not be read, or if messages
+may have been missed, were dropped, or are stored and were not read.
 """
 
 _CUT_CODES: Final = frozenset({ERRORS_CUT.name, WARNINGS_CUT.name})
