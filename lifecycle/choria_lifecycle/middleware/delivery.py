@@ -66,7 +66,8 @@ class StreamState(NamedTuple):
         fault: the reason why it cannot be read or stores nothing at present, safe to show; empty if it is well.
         last_stored: when it stored the last message that was read, on the clock of `Delivery.monotonic`; None before
             the first.
-        only: whether it is the only source: it copies other streams, and nothing was received live.
+        only: whether it is the only source: the server refuses the live subscription, or the stream copies others, and
+            nothing was received live.
         verified: False from a lost connection until everything was read that it stored in the meantime.
     """
 

@@ -184,9 +184,9 @@ class StreamSink:
         self._merge.direct = direct
 
     @property
-    def any_live(self) -> bool:
-        """True once a message was received live."""
-        return self._merge.any_live
+    def only(self) -> bool:
+        """True while nothing can arrive live: refused, or the stream copies others and nothing ever has."""
+        return self._merge.live_over or not (self._merge.direct or self._merge.any_live)
 
     @property
     def verified(self) -> bool:

@@ -118,8 +118,7 @@ class Subscription(ABC, Generic[T]):
         if self._stream is None or self._replay is None:
             return None
         replay, sink = self._replay, self._stream
-        only = not replay.direct and not sink.any_live
-        return StreamState(replay.stream, replay.fault, sink.last_stored, only, sink.verified)
+        return StreamState(replay.stream, replay.fault, sink.last_stored, sink.only, sink.verified)
 
     @property
     def clock_steps(self) -> int:

@@ -183,6 +183,7 @@ def test_without_a_live_subscription_every_doubt_is_a_gap(
     sink.server_clock(time.time() - clock.now)
     sink.live.failed(lifecycle.NotAuthorised("the server does not allow this user to subscribe to a"))
     assert "to subscribe to a: events arrive from the stream alone" in caplog.text
+    assert sink.only
     stored(sink, "a", history=True)
     sink.caught_up()
     stored(sink, "b")
@@ -201,6 +202,7 @@ def test_a_stream_that_copies_others_is_all_there_is_until_something_arrives_liv
     sink.doubt(clock.now + 1, clock.now + 9, "it was replaced")
     assert inbox.counters.gaps == 1
     live(sink, "a")
+    assert not sink.only
     sink.doubt(clock.now + 11, clock.now + 19, "it was replaced")
     assert inbox.counters.gaps == 1
 
