@@ -44,6 +44,7 @@ READINGS: Final = {
     ("nats/jetstream.py", "Streams.__init__"): "the time of a server that does not send it; read once",
     ("service/announcer.py", "Announcer._enqueue"): "the timestamp of an event",
     ("tally/daemon.py", "Tally.state"): "the time of a status, from which all its times count back",
+    ("tally/intake.py", "Intake._receive_until_stream"): "the times of a gap, for people",
     ("validation/policy.py", "Policy.time"): "the latest plausible timestamp of an event",
     ("wire/verdict.py", "validate"): "the latest plausible timestamp of an event",
 }

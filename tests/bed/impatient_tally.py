@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import Final
 
 from choria_lifecycle.cli import main
+from choria_lifecycle.middleware import merge
 from choria_lifecycle.nats import replay
-from choria_lifecycle.tally import daemon, intake
+from choria_lifecycle.tally import daemon, intake, state
 from choria_lifecycle.tally.defaults import EXPIRY
 from choria_lifecycle.tally.intake import Intake
 
 _INTERVALS: Final = (
     (daemon, "_SWEEP_INTERVAL", 0.2),
     (daemon, "_PING_INTERVAL", 0.2),
+    (daemon, "_WATCH_INTERVAL", 0.2),
     (replay, "_CHECK_INTERVAL", 0.2),
+    (merge, "MARGIN", 5.0),
     (intake, "ALIVE_INTERVAL", EXPIRY + 2.0),
+    (state, "ALIVE_INTERVAL", 2.0),
 )
 
 

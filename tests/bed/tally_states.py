@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
+from choria_lifecycle.middleware.delivery import Gap, StreamState
+from choria_lifecycle.tally.state import TallyState
+
 if TYPE_CHECKING:
     from choria_lifecycle.tally.status import ComponentStatus, Status
 
@@ -44,6 +47,8 @@ def empty(**changes: Any) -> Status:
         "election": None,
         "election_why": "",
         "components_wanted": ["*"],
+        "ready": True,
+        "problems": [],
         "connection": {
             "up": True,
             "server": "nats://broker1.example.net:4222",
@@ -52,8 +57,10 @@ def empty(**changes: Any) -> Status:
             "dropped": 0,
             "last_answer": NOW - 3,
         },
+        "gaps": [],
         "complete": False,
         "replay": {"state": "none", "events": 0, "why": "the server has no stream CHORIA_EVENTS"},
+        "stream": None,
         "last_event": None,
         "nodes": 0,
         "components": [],
@@ -82,6 +89,16 @@ def typical() -> Status:
         complete=True,
         election="TALLY",
         replay={"state": "done", "events": 41_032, "why": ""},
+        stream={
+            "name": "CHORIA_EVENTS",
+            "readable": True,
+            "fault": "",
+            "only": False,
+            "last_event": NOW - 1.2,
+            "unstored": 0,
+            "requested": 4800.0,
+            "available": 4800.0,
+        },
         last_event=NOW - 1.2,
         components=[
             component("server", **{"0.30.2": 9_214, "0.30.1": 2_871, "0.29.4": 402, "0.29.1": 37, "0.28.0": 4}),
@@ -186,6 +203,10 @@ def hostile() -> Status:
     }
     status["replay"] = {"state": "none", "events": 0, "why": bad}
     status["connection"]["server"] = bad
+    status["problems"] = [{"level": level, "reason": bad, "effect": bad} for level in ("error", "warning")]
+    status["gaps"] = [{"begin": NOW - 20, "end": NOW - 10, "reason": name} for name in HOSTILE]
+    assert status["stream"] is not None
+    status["stream"] |= {"name": bad, "fault": bad}
     return whole(status)
 
 
@@ -197,4 +218,48 @@ def troubled() -> Status:
     status["replay"] = {"state": "none", "events": 0, "why": "no stream CHORIA_EVENTS"}
     status["errors"] = {"server": 12, "transition": 1, "exec_watcher": 3}
     status["limits_hit"] = {"versions": 81, "nodes": 2}
+    status |= {"ready": False, "stream": None}
+    return _explained(status, dropped=1_204, last_dropped=NOW - 300)
+
+
+def degraded() -> Status:
+    """Return the status of a tally that receives events, but whose stream is full and was short."""
+    status = typical()
+    fault = "it is full and refuses new messages"
+    status["stream"] = {
+        "name": "CHORIA_EVENTS",
+        "readable": False,
+        "fault": fault,
+        "only": False,
+        "last_event": NOW - 130,
+        "unstored": 1_207,
+        "requested": 4800.0,
+        "available": 8.0,
+    }
+    lost = "the connection was lost"
+    gaps = [Gap(NOW - 4000, NOW - 3950, lost), Gap(NOW - 640, NOW - 610, "the stream discarded messages")]
+    status["gaps"] = [{"begin": gap.begin, "end": gap.end, "reason": gap.reason} for gap in reversed(gaps)]
+    status["connection"]["gaps"] = 2
+    status |= {"complete": False, "started": NOW - 600}
+    return _explained(
+        status,
+        subscribed=True,
+        last_answer=NOW - 3,
+        recent_gaps=tuple(gaps),
+        last_gap=NOW - 610,
+        replay_requested=4800.0,
+        replay_available=8.0,
+        known_since=NOW - 608,
+        stream=StreamState("CHORIA_EVENTS", fault, NOW - 130, False, True),
+        unstored=1_207,
+        last_unstored=NOW - 2,
+    )
+
+
+def _explained(status: Status, **state: Any) -> Status:
+    """Return the status with the problems of a state."""
+    found = TallyState(connected=status["connection"]["up"], started=status["started"], now=status["now"], **state)
+    status["problems"] = [
+        {"level": each.level, "reason": each.reason, "effect": each.effect} for each in found.problems
+    ]
     return status

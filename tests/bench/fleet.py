@@ -11,8 +11,9 @@ from pathlib import Path
 from time import perf_counter_ns
 
 from choria_lifecycle.tally.defaults import EXPIRY
-from choria_lifecycle.tally.exposition import TallyState, render
+from choria_lifecycle.tally.exposition import render
 from choria_lifecycle.tally.recorder import Recorder
+from choria_lifecycle.tally.state import TallyState
 from choria_schemas.lifecycle.v1 import Alive
 
 COMPONENTS, VERSIONS = 64, 256

@@ -17,9 +17,9 @@ from choria_lifecycle.config.discovery import _CACHE_SECONDS
 from choria_lifecycle.service.exit_hooks import CLOSE_TIMEOUT
 from choria_lifecycle.support.choria import ALIVE_INTERVAL, SERVICE_INTERVAL
 from choria_lifecycle.support.duration import minutes
-from choria_lifecycle.tally.daemon import _MAX_ANSWER_AGE
 from choria_lifecycle.tally.defaults import DEFAULT_REPLAY, EXPIRY
 from choria_lifecycle.tally.limits import Limits
+from choria_lifecycle.tally.state import MAX_ANSWER_AGE
 from choria_lifecycle.tally.web.http import _CONNECTION_TIMEOUT, _MAX_CONNECTIONS
 from choria_lifecycle.testing import Announcements
 from choria_lifecycle.wire.check import MAX_LISTED
@@ -115,7 +115,7 @@ CONSTANTS: Final = (
         seconds(default(Announcements.wait, "timeout")),
         ("returns it; fails after #",),
     ),
-    Constant("_MAX_ANSWER_AGE in tally/daemon.py", seconds(_MAX_ANSWER_AGE), ("the broker within the last #;",)),
+    Constant("MAX_ANSWER_AGE in tally/state.py", seconds(MAX_ANSWER_AGE), ("the broker within the last #;",)),
     Constant("_CONNECTION_TIMEOUT in tally/web/http.py", seconds(_CONNECTION_TIMEOUT), ("closed after at most #;",)),
     Constant("_MAX_CONNECTIONS in tally/web/http.py", f"{_MAX_CONNECTIONS} connections", ("beyond #, the oldest",)),
     Constant("Limits.versions", f"{LIMITS.versions} versions", ("A scrape with # of each",)),

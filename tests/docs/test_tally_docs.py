@@ -35,10 +35,11 @@ from choria_lifecycle.demo import embedded
 from choria_lifecycle.middleware import merge
 from choria_lifecycle.middleware.bucket import RevisionConflict
 from choria_lifecycle.nats import replay
-from choria_lifecycle.tally.exposition import TallyState, render
+from choria_lifecycle.tally.exposition import render
 from choria_lifecycle.tally.limits import Limits
 from choria_lifecycle.tally.metrics import METRICS
 from choria_lifecycle.tally.recorder import Recorder
+from choria_lifecycle.tally.state import TallyState
 from choria_lifecycle.tally.web.http import serve
 from choria_lifecycle.tally.web.listening import bind
 from tests.bed.paths import ROOT

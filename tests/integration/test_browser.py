@@ -34,6 +34,7 @@ STATES = {
         tally_states.empty,
         tally_states.hostile,
         tally_states.troubled,
+        tally_states.degraded,
     )
 }
 

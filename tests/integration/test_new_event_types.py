@@ -40,7 +40,8 @@ def test_the_commands_report_the_type_and_what_is_left_to_write(stranded: Scratc
 LIBRARY = """
 import asyncio, json
 import choria_lifecycle as lifecycle
-from choria_lifecycle.tally.exposition import TallyState, render
+from choria_lifecycle.tally.exposition import render
+from choria_lifecycle.tally.state import TallyState
 from choria_lifecycle.tally.recorder import Recorder
 from choria_lifecycle.wire.codec import decode
 from choria_schemas.lifecycle.v1 import Stranded

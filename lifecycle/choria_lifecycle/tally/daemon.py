@@ -17,10 +17,11 @@ from choria_lifecycle.support.choria import ELECTION_BUCKET
 from choria_lifecycle.support.clock import steady
 from choria_lifecycle.support.log import logger
 from choria_lifecycle.tally.defaults import DEFAULT_REPLAY, EXPIRY, METRIC_PREFIX
-from choria_lifecycle.tally.exposition import TallyState, check_prefix, render
+from choria_lifecycle.tally.exposition import check_prefix, render
 from choria_lifecycle.tally.intake import Intake, log_unreadable
 from choria_lifecycle.tally.limits import Limits
 from choria_lifecycle.tally.recorder import Recorder
+from choria_lifecycle.tally.state import TallyState
 from choria_lifecycle.tally.status import status
 from choria_schemas.machine.v1 import Transition
 from choria_schemas.machine.watcher.exec.v1 import ExecState
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.middleware.middleware import Middleware
     from choria_lifecycle.middleware.subscription import Deliveries
+    from choria_lifecycle.tally.state import Problem
     from choria_lifecycle.tally.status import Status
 
 __all__ = ["Tally", "TallyOptions"]
@@ -43,9 +45,8 @@ _MACHINE_EVENTS: Final = (
 _SWEEP_INTERVAL: Final = 60.0
 _PING_INTERVAL: Final = 15.0
 _PING_TIMEOUT: Final = 5.0
-
-# Three pings without an answer.
-_MAX_ANSWER_AGE: Final = 45.0
+# How often to look for new problems, and for those that are over.
+_WATCH_INTERVAL: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +131,7 @@ class Tally:
         )
         self._last_answer: float | None = None
         self._last_failed_ping = -math.inf
+        self._gaps, self._dropped, self._unstored = _Rising(), _Rising(), _Rising()
 
     def metrics(self) -> bytes:
         return render(self.recorder, self.state(), prefix=self._options.prefix, now=steady())
@@ -138,13 +140,8 @@ class Tally:
         return status(self.recorder, self.state(), prefix=self._options.prefix, now=steady())
 
     def not_ready_reason(self) -> str:
-        if not self._middleware.server:
-            return "not connected to a broker"
-        if not self._intake.receiving:
-            return "not subscribed yet"
-        if self._last_answer is None or steady() - self._last_answer > _MAX_ANSWER_AGE:
-            return "the broker does not answer"
-        return ""
+        error = self.state().error
+        return "" if error is None else error.reason
 
     def state(self) -> TallyState:
         """Return the state of the tally apart from the recorder's numbers."""
@@ -152,25 +149,45 @@ class Tally:
         now = time.time()
         # Only the present is read from the machine's clock; whatever was before counts back from it.
         offset = now - steady()
+        intake = self._intake
+        stream = intake.stream
+
+        def shown(when: float | None) -> float | None:
+            return None if when is None else when + offset
+
         return TallyState(
             connected=bool(server),
             server=server,
-            subscribed=self._intake.receiving,
-            last_answer=None if self._last_answer is None else self._last_answer + offset,
+            subscribed=intake.receiving,
+            last_answer=shown(self._last_answer),
             # The maximum, because each subscription counts the same lost connections.
-            gaps=max([self._intake.gaps, *(machines.counters.gaps for machines in self._machine_deliveries)]),
-            dropped=self._intake.dropped + sum(machines.counters.dropped for machines in self._machine_deliveries),
+            gaps=max([intake.gaps, *(machines.counters.gaps for machines in self._machine_deliveries)]),
+            recent_gaps=intake.recent_gaps,
+            last_gap=shown(self._gaps.rose),
+            dropped=self._dropped_messages,
+            last_dropped=shown(self._dropped.rose),
             active=self._campaign is None or self._campaign.leader,
             election=self._options.election,
             election_reason=self._election_reason(),
             components=self._options.components,
-            complete=self._intake.complete,
-            replay_state=self._intake.replay_state,
-            replayed=self._intake.replayed,
-            replay_reason=self._intake.reason,
+            complete=intake.complete,
+            replay_state=intake.replay_state,
+            replayed=intake.replayed,
+            replay_reason=intake.reason,
+            replay_requested=self._options.replay,
+            replay_available=intake.available,
+            known_since=shown(intake.known_since),
+            stream=stream,
+            stream_last_event=shown(None if stream is None else stream.last_stored),
+            unstored=intake.unstored,
+            last_unstored=shown(self._unstored.rose),
             started=self._started + offset,
             now=now,
         )
+
+    @property
+    def _dropped_messages(self) -> int:
+        return self._intake.dropped + sum(machines.counters.dropped for machines in self._machine_deliveries)
 
     def _election_reason(self) -> str:
         if self._campaign is None:
@@ -185,7 +202,7 @@ class Tally:
             ConnectionFailed: the broker did not confirm a subscription.
         """
         async with AsyncExitStack() as stack:
-            work = [self._intake.run(), self._sweep_loop(), self._ping_loop()]
+            work = [self._intake.run(), self._sweep_loop(), self._ping_loop(), self._watch_loop()]
             if self._campaign is not None:
                 work.append(self._run_campaign(self._campaign))
             for subject, kind, name in _MACHINE_EVENTS:
@@ -241,6 +258,27 @@ class Tally:
             while self.recorder.expire(steady()):  # noqa: ASYNC110 - works in slices, does not poll
                 await asyncio.sleep(0)
 
+    async def _watch_loop(self) -> None:
+        """Log each problem, and when it is over, unless another part does."""
+        await self._intake.wait_replay_over()
+        known: dict[str, Problem] = {}
+        while True:
+            self._gaps.note(self._intake.gaps)
+            self._dropped.note(self._dropped_messages)
+            self._unstored.note(self._intake.unstored)
+            state = self.state()
+            found = {each.over: each for each in state.problems if each.over}
+            for over, problem in found.items():
+                if over not in known and not problem.logged:
+                    logger.warning("%s. %s", problem.reason, problem.effect)
+            for over in known.keys() - found:
+                if state.receiving and (state.stream is not None or not known[over].of_stream):
+                    self._notify(over)
+                else:
+                    found[over] = known[over]  # hidden by something worse
+            known = found
+            await asyncio.sleep(_WATCH_INTERVAL)
+
     async def _ping_loop(self) -> None:
         while True:
             await self._ping()
@@ -254,6 +292,18 @@ class Tally:
             logger.debug("the broker did not answer: %s", error)
         else:
             self._last_answer = steady()
+
+
+class _Rising:
+    """A counter, and when it last rose by `steady`; None if it never did."""
+
+    def __init__(self) -> None:
+        self.rose: float | None = None
+        self._value = 0
+
+    def note(self, value: int) -> None:
+        if value > self._value:
+            self._value, self.rose = value, steady()
 
 
 def _warn(error: NotAuthorised) -> None:

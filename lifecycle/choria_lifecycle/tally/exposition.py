@@ -7,7 +7,6 @@ role at the time of the scrape.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -24,57 +23,14 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.tally.metrics import Metric
     from choria_lifecycle.tally.recorder import Recorder
+    from choria_lifecycle.tally.state import TallyState
 
-__all__ = ["CONTENT_TYPE", "TallyState", "check_prefix", "render"]
+__all__ = ["CONTENT_TYPE", "check_prefix", "render"]
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 """The media type of the text format."""
 
 _PREFIX_PATTERN: Final = re.compile("[a-zA-Z_:][a-zA-Z0-9_:]*")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TallyState:
-    """The state of a tally apart from its recorder's numbers.
-
-    Times are Unix seconds for people: all count back from `now`, and follow it if the machine's clock is set.
-
-    Attributes:
-        connected: whether the connection is up.
-        server: the connected server, safe to show; empty while not connected.
-        subscribed: whether events can arrive.
-        last_answer: when the server last answered; None before the first time.
-        gaps: how often the connection was lost and restored.
-        dropped: messages dropped because the tally was too slow.
-        active: whether this tally leads its election, or has none.
-        election: the name of the election; empty without one.
-        election_reason: why the tally takes no part in the election or lost it, safe to show; empty if all is well.
-        components: the components to count; empty for all.
-        complete: whether every live node must have been seen by now.
-        replay_state: `off`, `waiting` for a stream that cannot be read yet, `running`, `done`, or `none` without a
-            stream.
-        replayed: the number of stored events replayed.
-        replay_reason: why the stream is not replayed, or not yet, safe to show.
-        started: when the tally started.
-        now: the current time.
-    """
-
-    connected: bool
-    server: str = ""
-    subscribed: bool = False
-    last_answer: float | None = None
-    gaps: int = 0
-    dropped: int = 0
-    active: bool = True
-    election: str = ""
-    election_reason: str = ""
-    components: tuple[str, ...] = ()
-    complete: bool = False
-    replay_state: str = "off"
-    replayed: int = 0
-    replay_reason: str = ""
-    started: float
-    now: float
 
 
 def check_prefix(prefix: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from choria_lifecycle.errors import ConnectionFailed, NoStream, NotAuthorised
 from choria_lifecycle.events.event import Event
+from choria_lifecycle.middleware.delivery import Gap
 from choria_lifecycle.support.choria import ALIVE_INTERVAL
 from choria_lifecycle.support.clock import steady
 from choria_lifecycle.support.log import logger
@@ -36,6 +37,9 @@ _REFUSED_INTERVAL: Final = 300.0
 
 # At the change from live events to a stream: how far the time of receipt and the stream's time of an event may differ.
 _OVERLAP: Final = 10.0
+
+# Gaps that are kept, for people.
+_MAX_GAPS: Final = 20
 
 _NO_STREAM_HINT: Final = "events are counted as they are published, until there is a stream that the tally may read"
 
@@ -86,7 +90,15 @@ class Intake:
         # Times are those of `steady`, as in `Delivery.monotonic`.
         self._subscribed_at = self._last_event = steady()
         self._replay_over = asyncio.Event()
+        # What the stream had when it was read, in seconds, and from when on events are known.
+        self._available = 0.0
+        self._known_since: float | None = None
+        # Intervals between two subscriptions, and the gaps of past subscriptions with them.
         self._interruptions = 0
+        self._past_gaps: deque[Gap] = deque(maxlen=_MAX_GAPS)
+        self._ended_at = 0.0
+        # Whether the last stream was the only source of events, and nothing has arrived live since.
+        self._stream_only = False
         # The last live events, and when they ended because there was a stream; what it stored is matched with them.
         self._live: deque[tuple[float, str, bytes]] = deque()
         self._live_until: float | None = None
@@ -94,13 +106,19 @@ class Intake:
 
     @property
     def receiving(self) -> bool:
-        """True while events can arrive."""
-        return self._deliveries is not None
+        """True while events can arrive, as far as the subscription tells: a stream may have been the only source."""
+        return self._deliveries is not None and not (self._stream_only and self.stream is None)
 
     @property
     def gaps(self) -> int:
         """Intervals in which events may have been missed, as in `Counters`."""
         return sum(each.gaps for each in self._counters) + self._interruptions
+
+    @property
+    def recent_gaps(self) -> tuple[Gap, ...]:
+        """The last of these intervals, oldest first."""
+        present = self._deliveries.gaps if self._deliveries is not None else ()
+        return (*self._past_gaps, *present)[-_MAX_GAPS:]
 
     @property
     def dropped(self) -> int:
@@ -121,6 +139,16 @@ class Intake:
     def stream(self) -> StreamState | None:
         """The state of the stream; None while none is read."""
         return self._deliveries.stream if self._deliveries is not None else None
+
+    @property
+    def known_since(self) -> float | None:
+        """When the events that are known begin, by `steady`; None without a stream."""
+        return self._known_since if self.stream is not None else None
+
+    @property
+    def available(self) -> float | None:
+        """How many seconds of the replay the stream had when it was read; None without a stream."""
+        return self._available if self.stream is not None else None
 
     @property
     def replay_state(self) -> str:
@@ -150,7 +178,7 @@ class Intake:
         It starts again after a gap, and when the server's clock is set, as ages of stored events are then uncertain.
         """
         deliveries = self._deliveries
-        if deliveries is None or deliveries.replaying or deliveries.unbroken_since is None:
+        if deliveries is None or not self.receiving or deliveries.replaying or deliveries.unbroken_since is None:
             return 0.0
         stream = deliveries.stream
         if stream is not None and (not stream.verified or (stream.only and stream.fault)):
@@ -195,7 +223,10 @@ class Intake:
     async def _receive_until_stream(self) -> bool:
         """Receive live; return True once a stream can be read, False if the middleware has closed."""
         live = self._deliveries_of()
-        self._interruptions += bool(self._counters)  # nothing was received since the last subscription
+        if self._counters:  # nothing was received since the last subscription
+            self._interruptions += 1
+            now = time.time()
+            self._past_gaps.append(Gap(now - (steady() - self._ended_at), now, self.reason))
         receiving = asyncio.create_task(self._receive(live, stored=False))
         searching = asyncio.create_task(self._wait_for_stream())
         try:
@@ -237,6 +268,10 @@ class Intake:
             self._subscribed_at = self._last_event = steady()
             self._counters.append(received.counters)
             self._deliveries = received
+            if stored and received.unbroken_since is not None:
+                self._known_since = received.unbroken_since
+                requested = self._replay_period.total_seconds()
+                self._available = min(max(self._subscribed_at - self._known_since, 0.0), requested)
             # Not in the loop below, which never sees the last stored event if that is of another component.
             waiting = asyncio.create_task(self._watch_replay(received, stored))
             try:
@@ -247,7 +282,10 @@ class Intake:
                         self._remember(delivery)
                         self._record(delivery, counted=False)
             finally:
-                self._deliveries = None
+                if (stream := received.stream) is not None:
+                    self._stream_only = stream.only
+                self._past_gaps.extend(received.gaps)
+                self._deliveries, self._ended_at = None, steady()
                 waiting.cancel()
                 await asyncio.gather(waiting, return_exceptions=True)
 
@@ -260,6 +298,7 @@ class Intake:
 
     def _remember(self, delivery: Delivery) -> None:
         """Keep a live event for as long as a stream that appears may have it at its beginning."""
+        self._stream_only = False
         self._live.append((delivery.monotonic, delivery.subject, delivery.data))
         while delivery.monotonic - self._live[0][0] > 2 * _OVERLAP:
             self._live.popleft()

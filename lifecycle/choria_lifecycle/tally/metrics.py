@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from choria_lifecycle.tally.components import Summary
-    from choria_lifecycle.tally.exposition import TallyState
     from choria_lifecycle.tally.recorder import Recorder
+    from choria_lifecycle.tally.state import TallyState
 
 __all__ = ["METRICS", "ROLE", "Metric", "Reading", "Samples"]
 
@@ -84,6 +84,16 @@ def _machine_transition(reading: Reading) -> Samples:
 def _last_event_age(reading: Reading) -> Samples:
     last = reading.recorder.last_event
     return () if last is None else _one(max(reading.now - last, 0.0))
+
+
+def _stream_last_event_age(reading: Reading) -> Samples:
+    last = reading.state.stream_last_event
+    return () if last is None else _one(max(reading.state.now - last, 0.0))
+
+
+def _replay_available(reading: Reading) -> Samples:
+    available = reading.state.replay_available
+    return () if available is None else _one(available)
 
 
 METRICS: Final = (
@@ -177,9 +187,9 @@ METRICS: Final = (
     Metric(
         "connected",
         "gauge",
-        "1 while connected to a broker.",
+        "1 while connected to a broker and events can arrive.",
         (),
-        lambda reading: _one(int(reading.state.connected)),
+        lambda reading: _one(int(reading.state.receiving)),
     ),
     Metric(
         "active",
@@ -191,7 +201,7 @@ METRICS: Final = (
     Metric(
         "gaps_total",
         "counter",
-        "How often the connection was lost and restored; live events in between were missed.",
+        "Intervals in which events may have been missed.",
         (),
         lambda reading: _one(reading.state.gaps),
     ),
@@ -222,6 +232,41 @@ METRICS: Final = (
         "Stream events that rebuilt the nodes; not included in any other counter.",
         (),
         lambda reading: _one(reading.state.replayed),
+    ),
+    Metric(
+        "replay_requested_seconds",
+        "gauge",
+        "How much of the stream to replay; 0 if replay is off.",
+        (),
+        lambda reading: _one(reading.state.replay_requested),
+    ),
+    Metric(
+        "replay_available_seconds",
+        "gauge",
+        "How much of that the stream had when the tally began to read it; no series without a stream.",
+        (),
+        _replay_available,
+    ),
+    Metric(
+        "stream_readable",
+        "gauge",
+        "1 while the stream can be read and stores events; no series without a stream.",
+        (),
+        lambda reading: () if reading.state.stream is None else _one(int(reading.state.stream_readable)),
+    ),
+    Metric(
+        "stream_last_event_age_seconds",
+        "gauge",
+        "Time since the stream stored the last event that was read; no series before the first.",
+        (),
+        _stream_last_event_age,
+    ),
+    Metric(
+        "unstored_events_total",
+        "counter",
+        "Events received that the stream should have stored and has not.",
+        (),
+        lambda reading: _one(reading.state.unstored),
     ),
     Metric(
         "limits_hit_total",

@@ -9,16 +9,19 @@ import choria_lifecycle
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from choria_lifecycle.tally.exposition import TallyState
     from choria_lifecycle.tally.recorder import Recorder
+    from choria_lifecycle.tally.state import TallyState
 
 __all__ = [
     "ComponentStatus",
     "ConnectionStatus",
     "ExpiredStatus",
+    "GapStatus",
     "MinutesStatus",
+    "ProblemStatus",
     "ReplayStatus",
     "Status",
+    "StreamStatus",
     "VersionStatus",
     "status",
 ]
@@ -39,6 +42,22 @@ class ComponentStatus(TypedDict):
     versions: list[VersionStatus]
 
 
+class ProblemStatus(TypedDict):
+    """Something that is wrong at present, as in `Problem`."""
+
+    level: str
+    reason: str
+    effect: str
+
+
+class GapStatus(TypedDict):
+    """An interval in which lifecycle events may have been missed, in Unix seconds by the machine's clock of then."""
+
+    begin: float
+    end: float
+    reason: str
+
+
 class ConnectionStatus(TypedDict):
     """The connection; `last_answer` is when a broker last answered, in Unix seconds."""
 
@@ -56,6 +75,22 @@ class ReplayStatus(TypedDict):
     state: str
     events: int
     why: str
+
+
+class StreamStatus(TypedDict):
+    """The stream: its name and fault, empty if it has none, when it stored the last event, and the events it lacks.
+
+    `requested` and `available` are the seconds to replay, and how many of them the stream had when it was read.
+    """
+
+    name: str
+    readable: bool
+    fault: str
+    only: bool
+    last_event: float | None
+    unstored: int
+    requested: float
+    available: float
 
 
 class MinutesStatus(TypedDict):
@@ -81,8 +116,8 @@ class ExpiredStatus(TypedDict):
 class Status(TypedDict):
     """The whole status. Lists have most nodes, or the newest, first.
 
-    Times are in Unix seconds. All count back from `now`, so their differences are right even if the machine's clock is
-    not; between two statuses, they move as that clock is set.
+    Times are in Unix seconds. All but those of gaps count back from `now`, so their differences are right even if the
+    machine's clock is not; between two statuses, they move as that clock is set.
     """
 
     version: str
@@ -93,9 +128,13 @@ class Status(TypedDict):
     election: str | None
     election_why: str
     components_wanted: list[str]
+    ready: bool
+    problems: list[ProblemStatus]
     connection: ConnectionStatus
+    gaps: list[GapStatus]
     complete: bool
     replay: ReplayStatus
+    stream: StreamStatus | None
     last_event: float | None
     nodes: int
     components: list[ComponentStatus]
@@ -131,6 +170,8 @@ def status(recorder: Recorder, state: TallyState, *, prefix: str, now: float) ->
         "election": state.election or None,
         "election_why": state.election_reason,
         "components_wanted": list(state.components) or ["*"],
+        "ready": state.receiving,
+        "problems": [{"level": each.level, "reason": each.reason, "effect": each.effect} for each in state.problems],
         "connection": {
             "up": state.connected,
             "server": state.server,
@@ -139,8 +180,10 @@ def status(recorder: Recorder, state: TallyState, *, prefix: str, now: float) ->
             "dropped": state.dropped,
             "last_answer": state.last_answer,
         },
+        "gaps": [{"begin": each.begin, "end": each.end, "reason": each.reason} for each in reversed(state.recent_gaps)],
         "complete": state.complete,
         "replay": {"state": state.replay_state, "events": state.replayed, "why": state.replay_reason},
+        "stream": _stream(state),
         "last_event": None if recorder.last_event is None else recorder.last_event + offset,
         "nodes": recorder.nodes,
         "components": components,
@@ -149,6 +192,21 @@ def status(recorder: Recorder, state: TallyState, *, prefix: str, now: float) ->
         "events": events,
         "errors": dict(recorder.errors),
         "limits_hit": {name: times for name, times in recorder.limits_hit.items() if times},
+    }
+
+
+def _stream(state: TallyState) -> StreamStatus | None:
+    if state.stream is None:
+        return None
+    return {
+        "name": state.stream.name,
+        "readable": state.stream_readable,
+        "fault": state.stream.fault,
+        "only": state.stream.only,
+        "last_event": state.stream_last_event,
+        "unstored": state.unstored,
+        "requested": state.replay_requested,
+        "available": state.replay_available or 0.0,
     }
 
 

@@ -15,8 +15,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from choria_lifecycle.errors import InvalidEvent, UnknownProtocol
 from choria_lifecycle.events.event import Event
 from choria_lifecycle.middleware.selection import Selection
-from choria_lifecycle.tally.exposition import TallyState, render
+from choria_lifecycle.tally.exposition import render
 from choria_lifecycle.tally.recorder import Recorder
+from choria_lifecycle.tally.state import TallyState
 from choria_lifecycle.wire import codec
 from choria_schemas.machine.v1 import Transition
 from choria_schemas.machine.watcher.exec.v1 import ExecState

@@ -198,7 +198,7 @@ def test_a_stream_that_copies_others_is_all_there_is_until_something_arrives_liv
     sink.stream_found(direct=False)
     sink.caught_up()
     stored(sink, "a")
-    assert not sink.any_live
+    assert sink.only
     sink.doubt(clock.now + 1, clock.now + 9, "it was replaced")
     assert inbox.counters.gaps == 1
     live(sink, "a")

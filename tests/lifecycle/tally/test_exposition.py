@@ -14,22 +14,31 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import choria_lifecycle
 from choria_lifecycle.errors import ConfigError, MissingExtra
+from choria_lifecycle.middleware.delivery import StreamState
 from choria_lifecycle.tally.defaults import EXPIRY
-from choria_lifecycle.tally.exposition import CONTENT_TYPE, TallyState, check_prefix, render
+from choria_lifecycle.tally.exposition import CONTENT_TYPE, check_prefix, render
 from choria_lifecycle.tally.limits import Limits
 from choria_lifecycle.tally.metrics import METRICS
 from choria_lifecycle.tally.recorder import Recorder
+from choria_lifecycle.tally.state import TallyState
 from tests.bed.strategies import EXAMPLES, TEXTS
 from tests.bed.tally_events import event, run, transition
 
 STATE = TallyState(
     connected=True,
     server="nats://a:4222",
+    subscribed=True,
+    last_answer=1.5,
     gaps=3,
     dropped=2,
     complete=True,
     replay_state="done",
     replayed=41_032,
+    replay_requested=4800.0,
+    replay_available=60.5,
+    stream=StreamState("CHORIA_EVENTS", "it has no leader", None, only=False, verified=True),
+    stream_last_event=0.25,
+    unstored=4,
     started=1.0,
     now=2.0,
 )
@@ -70,6 +79,11 @@ lifecycle_tally_dropped_messages_total 2
 lifecycle_tally_complete 1
 lifecycle_tally_replaying 0
 lifecycle_tally_replayed_events_total 41032
+lifecycle_tally_replay_requested_seconds 4800.0
+lifecycle_tally_replay_available_seconds 60.5
+lifecycle_tally_stream_readable 0
+lifecycle_tally_stream_last_event_age_seconds 1.75
+lifecycle_tally_unstored_events_total 4
 lifecycle_tally_limits_hit_total{limit="components"} 0
 lifecycle_tally_limits_hit_total{limit="versions"} 0
 lifecycle_tally_limits_hit_total{limit="governors"} 0
@@ -205,8 +219,16 @@ def test_the_metrics_of_a_new_tally() -> None:
         for (name, labels), value in samples(text(Recorder(now=0.0), state, now=1.0)).items()
         if name.startswith("lifecycle_tally") and not labels
     }
-    plain = [metric.name for metric in METRICS if not metric.labels and metric.name != "last_event_age_seconds"]
+    absent = {"last_event_age_seconds", "replay_available_seconds", "stream_readable", "stream_last_event_age_seconds"}
+    plain = [metric.name for metric in METRICS if not metric.labels and metric.name not in absent]
     assert found == {f"lifecycle_tally_{name}": int(name == "active") for name in plain}
+
+
+@pytest.mark.parametrize(("fault", "connected", "readable"), [("", True, 1), ("full", True, 0), ("", False, 0)])
+def test_the_stream_is_readable(fault: str, connected: bool, readable: int) -> None:
+    stream = StreamState("CHORIA_EVENTS", fault, None, only=False, verified=True)
+    state = dataclasses.replace(STATE, stream=stream, connected=connected)
+    assert f"lifecycle_tally_stream_readable {readable}\n" in text(busy(), state)
 
 
 def test_series_end_with_their_last_node() -> None:

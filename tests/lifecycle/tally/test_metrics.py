@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from choria_lifecycle import EVENT_TYPES
+from choria_lifecycle.middleware.delivery import StreamState
 from choria_lifecycle.tally.components import Summary
-from choria_lifecycle.tally.exposition import TallyState
 from choria_lifecycle.tally.metrics import METRICS, ROLE, Reading
 from choria_lifecycle.tally.recorder import Recorder
+from choria_lifecycle.tally.state import TallyState
 from tests.bed.tally_events import event, run, transition
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ def reading() -> Reading:
     recorder.record_error("server")
     assert not recorder.expire(2 * HOUR, budget=HOUR)
     recorder.record(event("alive"), 2 * HOUR)
-    return Reading(recorder, TallyState(connected=True, started=0.0, now=1.0), 2 * HOUR)
+    stream = StreamState("CHORIA_EVENTS", "", None, only=False, verified=True)
+    state = TallyState(connected=True, stream=stream, stream_last_event=0.5, replay_available=9.0, started=0.0, now=1.0)
+    return Reading(recorder, state, 2 * HOUR)
 
 
 def test_names_are_unique() -> None:

@@ -7,8 +7,9 @@ import json
 import msgspec
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.tally.exposition import TallyState
+from choria_lifecycle.middleware.delivery import Gap, StreamState
 from choria_lifecycle.tally.recorder import Recorder
+from choria_lifecycle.tally.state import TallyState
 from choria_lifecycle.tally.status import status
 from choria_lifecycle.tally.web.page import page
 from tests.bed.tally_events import event
@@ -46,6 +47,8 @@ def test_times_are_unix_seconds() -> None:
         "election": None,
         "election_why": "",
         "components_wanted": ["*"],
+        "ready": False,
+        "problems": [{"level": "error", "reason": "not subscribed yet", "effect": "Nothing is counted."}],
         "connection": {
             "up": True,
             "server": "nats://127.0.0.1:4222",
@@ -54,8 +57,10 @@ def test_times_are_unix_seconds() -> None:
             "dropped": 0,
             "last_answer": None,
         },
+        "gaps": [],
         "complete": False,
         "replay": {"state": "off", "events": 0, "why": ""},
+        "stream": None,
         "last_event": STARTED + 380,
         "nodes": 2,
         "components": [
@@ -97,6 +102,12 @@ def test_the_state_of_the_tally() -> None:
             gaps=2,
             dropped=3,
             replay_state="done",
+            recent_gaps=(Gap(1.0, 2.0, "first"), Gap(3.0, 4.0, "last")),
+            stream=StreamState("CHORIA_EVENTS", "it is sealed", None, only=True, verified=True),
+            stream_last_event=5.0,
+            unstored=6,
+            replay_requested=4800.0,
+            replay_available=7.0,
         ),
         prefix="p",
         now=0,
@@ -104,6 +115,17 @@ def test_the_state_of_the_tally() -> None:
     assert (found["role"], found["election"], found["components_wanted"]) == ("standby", "TALLY", ["server", "broker"])
     assert (found["connection"]["gaps"], found["connection"]["dropped"]) == (2, 3)
     assert found["replay"]["state"] == "done"
+    assert [gap["reason"] for gap in found["gaps"]] == ["last", "first"]
+    assert found["stream"] == {
+        "name": "CHORIA_EVENTS",
+        "readable": False,
+        "fault": "it is sealed",
+        "only": True,
+        "last_event": 5.0,
+        "unstored": 6,
+        "requested": 4800.0,
+        "available": 7.0,
+    }
     assert (found["last_event"], found["components"], found["expired"]) == (None, [], [])
 
 

@@ -6,17 +6,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from choria_lifecycle.support.choria import ALIVE_INTERVAL
 from choria_lifecycle.support.duration import minutes
-from choria_lifecycle.tally.web.markup import Html, age, join, number, plural, untrusted_text
+from choria_lifecycle.tally.web.markup import Html, age, join, number, plural, tag, untrusted_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from choria_lifecycle.tally.status import ConnectionStatus, Status
+    from choria_lifecycle.tally.status import Status
 
 __all__ = ["Notice", "notices"]
-
-# Four pings of the tally.
-_MAX_SILENCE: Final = 60.0
 
 # Components that are named if they sent unreadable messages.
 _MAX_SOURCES: Final = 5
@@ -38,8 +35,10 @@ class Notice(NamedTuple):
 
 def notices(status: Status) -> Iterator[Notice]:
     """Yield the notices, errors first."""
-    yield from _connection(status["connection"], status["now"])
-    yield from _losses(status)
+    for problem in status["problems"]:
+        reason = problem["reason"]
+        yield _notice(problem["level"], tag("bdi", f"{reason[:1].upper()}{reason[1:]}"), f". {problem['effect']}")
+    yield from _counted(status)
     if status["role"] == "standby":
         election = untrusted_text(status["election"] or "")
         if status["election_why"]:
@@ -54,28 +53,8 @@ def _notice(level: str, *parts: str) -> Notice:
     return Notice(level, join(parts))
 
 
-def _connection(connection: ConnectionStatus, now: float) -> Iterator[Notice]:
-    answered = connection["last_answer"]
-    if not connection["up"]:
-        yield _notice("error", "Not connected; retrying. Events are not counted until the connection is restored.")
-    elif not connection["subscribed"]:
-        yield _notice("error", "Connected, but not subscribed yet: events are not counted.")
-    elif answered is not None and now - answered > _MAX_SILENCE:
-        yield _notice("error", f"The broker does not answer; its last answer was {age(now - answered)}.")
-
-
-def _losses(status: Status) -> Iterator[Notice]:
-    if dropped := status["connection"]["dropped"]:
-        yield _notice(
-            "warning",
-            f"{plural(dropped, 'message was', 'messages were')} dropped because the tally was too slow;"
-            " a missed node counts when next seen.",
-        )
-    if gaps := status["connection"]["gaps"]:
-        yield _notice(
-            "warning",
-            f"The connection was lost {plural(gaps, 'time')} since the start; events in between may be missing.",
-        )
+def _counted(status: Status) -> Iterator[Notice]:
+    """Yield what was not counted by its name, or at all, since the start."""
     for name, times in sorted(status["limits_hit"].items()):
         if times:
             overflow = _OVERFLOW.get(name, "names beyond it are counted as “other”")
@@ -96,13 +75,11 @@ def _completeness(status: Status) -> Iterator[Notice]:
     replay = status["replay"]
     if replay["state"] == "running":
         yield _notice("note", f"Replaying the stream: {plural(replay['events'], 'event')} so far.")
-    elif replay["state"] == "waiting":
-        reason = untrusted_text(replay["why"])
-        yield _notice("warning", "Waiting for the stream, which keeps events in the meantime: ", reason, ".")
-    elif not status["complete"]:
-        began = age(status["now"] - status["started"])
+    elif status["ready"] and not status["complete"]:
+        running = status["now"] - status["started"]
+        began = f"Counting began {age(running)}. " if running < ALIVE_INTERVAL else ""
         complete = f"The numbers are complete once every node has been seen, after about {minutes(ALIVE_INTERVAL)}."
-        text: list[str] = [f"Counting began {began}. {complete}"]
+        text: list[str] = [began + complete]
         if replay["state"] == "none":
             text.append(" There was no replay")
             text += [": ", untrusted_text(replay["why"]), "."] if replay["why"] else ["."]

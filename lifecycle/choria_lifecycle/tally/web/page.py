@@ -15,7 +15,7 @@ from choria_lifecycle.tally.web.notices import notices
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from choria_lifecycle.tally.status import ComponentStatus, ExpiredStatus, Status
+    from choria_lifecycle.tally.status import ComponentStatus, ExpiredStatus, GapStatus, Status
 
 __all__ = ["page"]
 
@@ -62,6 +62,7 @@ def _body(status: Status) -> Html:
         _components(status["components"]),
         _expired(status["expired"], status["now"]),
         _events(status),
+        _gaps(status["gaps"]),
     )
     # The script shows in the last paragraph when the tally does not respond.
     return tag("body", _header(status), main, _footer(status), tag("p", id="live", role="status"))
@@ -69,12 +70,16 @@ def _body(status: Status) -> Html:
 
 def _header(status: Status) -> Html:
     connection = status["connection"]
-    if connection["up"]:
-        server = connection["server"].removeprefix("nats://")
-        state = tag("p", "Connected to ", untrusted_text(server), class_="state up")
+    server = untrusted_text(connection["server"].removeprefix("nats://"))
+    if not connection["up"]:
+        chips = [tag("p", "Not connected", class_="state down")]
+    elif not status["ready"]:
+        chips = [tag("p", "Not receiving from ", server, class_="state down")]
     else:
-        state = tag("p", "Not connected", class_="state down")
-    chips = [state]
+        chips = [tag("p", "Connected to ", server, class_="state up")]
+    stream = status["stream"]
+    if connection["up"] and stream is not None and not stream["readable"]:
+        chips.append(tag("p", "Fault in the stream ", untrusted_text(stream["name"]), class_="state down"))
     if status["election"] is not None:
         role = "Standby" if status["role"] == "standby" else "Leader"
         chips.append(tag("p", f"{role} of ", untrusted_text(status["election"]), class_="state"))
@@ -223,6 +228,21 @@ def _events(status: Status) -> Html:
     table = tag("table", tag("thead", head), tag("tbody", *rows), class_="events")
     scrolled = tag("div", table, class_="scrolled", tabindex="0", role="region", aria_label="Events since the start")
     return tag("section", _details("Events since the start, by component and type", scrolled))
+
+
+def _gaps(gaps: Sequence[GapStatus]) -> Html:
+    if not gaps:
+        return Html("")
+    items = (
+        tag(
+            "li",
+            tag("span", time_tag(gap["begin"], seconds=True), " to ", time_tag(gap["end"], seconds=True)),
+            tag("span", tag("bdi", gap["reason"])),
+        )
+        for gap in gaps
+    )
+    title = f"{plural(len(gaps), 'gap')} in which events may have been missed"
+    return tag("section", _details(title, tag("ol", *items)), class_="gaps")
 
 
 def _details(title: str, *content: Html) -> Html:

@@ -18,6 +18,7 @@ from choria_lifecycle.tally.web.page import page
 from tests.bed import tally_states
 from tests.bed.page import Element, parsed
 
+BROKER = "broker1.example.net:4222"
 SAMPLES = {
     make.__name__: make
     for make in (
@@ -26,6 +27,7 @@ SAMPLES = {
         tally_states.huge,
         tally_states.hostile,
         tally_states.troubled,
+        tally_states.degraded,
     )
 }
 
@@ -138,7 +140,7 @@ def test_summary_and_components() -> None:
     facts = {each.one("dt").text: each.one("dd").text for each in html.one("dl").all("div")}
     assert facts == {"Nodes": "15,301", "Components": "5", "Versions": "22", "Last event": "1 s ago"}
     assert html.one("title").text == "15,301 nodes · Lifecycle tally"
-    assert html.one("p", **{"class": "state up"}).text == "Connected to broker1.example.net:4222"
+    assert html.one("p", **{"class": "state up"}).text == f"Connected to {BROKER}"
     overview, *articles = html.all("article")
     assert rows(overview) == {each["name"]: each["nodes"] for each in status["components"]}
     assert [article.attributes["data-key"] for article in articles] == [each["name"] for each in status["components"]]
@@ -199,6 +201,33 @@ def test_expired_nodes() -> None:
     ]
     html = parsed(tally_states.huge())
     assert [len(list(part.all("li"))) for part in html.all("ol")] == [8, 42]
+
+
+@pytest.mark.parametrize(
+    ("up", "ready", "readable", "chips"),
+    [
+        (True, True, True, [f"up Connected to {BROKER}"]),
+        (True, True, False, [f"up Connected to {BROKER}", "down Fault in the stream CHORIA_EVENTS"]),
+        (True, False, False, [f"down Not receiving from {BROKER}", "down Fault in the stream CHORIA_EVENTS"]),
+        (False, False, False, ["down Not connected"]),
+    ],
+)
+def test_the_header_shows_whether_events_can_arrive(up: bool, ready: bool, readable: bool, chips: list[str]) -> None:
+    status = tally_states.typical()
+    status["connection"]["up"], status["ready"] = up, ready
+    assert status["stream"] is not None
+    status["stream"]["readable"] = readable
+    shown = [each for each in parsed(status).all("p") if each.attributes.get("class", "").startswith("state ")]
+    assert [f"{each.attributes['class'].removeprefix('state ')} {each.text}" for each in shown] == chips
+
+
+def test_gaps_are_listed_with_times_and_reason() -> None:
+    section = parsed(tally_states.degraded()).one("section", **{"class": "gaps"})
+    assert section.one("summary").text == "2 gaps in which events may have been missed"
+    assert [[part.text for part in item.content if isinstance(part, Element)] for item in section.all("li")] == [
+        ["2026-11-18 10:56:00 UTC to 2026-11-18 10:56:30 UTC", "the stream discarded messages"],
+        ["2026-11-18 10:00:00 UTC to 2026-11-18 10:00:50 UTC", "the connection was lost"],
+    ]
 
 
 def test_events_by_component_and_type() -> None:
