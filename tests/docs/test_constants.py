@@ -14,10 +14,12 @@ import pytest
 from choria_lifecycle import Service, connect
 from choria_lifecycle.cli.run import _CLOSE_TIMEOUT
 from choria_lifecycle.config.discovery import _CACHE_SECONDS
+from choria_lifecycle.nats.replay import _CHECK_INTERVAL
 from choria_lifecycle.service.exit_hooks import CLOSE_TIMEOUT
 from choria_lifecycle.support.choria import ALIVE_INTERVAL, SERVICE_INTERVAL
 from choria_lifecycle.support.duration import minutes
 from choria_lifecycle.tally.defaults import DEFAULT_REPLAY, EXPIRY
+from choria_lifecycle.tally.intake import _REFUSED_INTERVAL, _SEARCH_INTERVAL
 from choria_lifecycle.tally.limits import Limits
 from choria_lifecycle.tally.state import MAX_ANSWER_AGE
 from choria_lifecycle.tally.web.http import _CONNECTION_TIMEOUT, _MAX_CONNECTIONS
@@ -73,6 +75,7 @@ CONSTANTS: Final = (
             "counted for another #,",
             "by default #: look",
             "set forward within the last #,",
+            "silent for # in which",
         ),
     ),
     Constant("DEFAULT_REPLAY in tally/defaults.py", minutes(DEFAULT_REPLAY), ("replays the last # of the stream",)),
@@ -115,7 +118,10 @@ CONSTANTS: Final = (
         seconds(default(Announcements.wait, "timeout")),
         ("returns it; fails after #",),
     ),
-    Constant("MAX_ANSWER_AGE in tally/state.py", seconds(MAX_ANSWER_AGE), ("the broker within the last #;",)),
+    Constant("MAX_ANSWER_AGE in tally/state.py", seconds(MAX_ANSWER_AGE), ("the broker within the last #,",)),
+    Constant("_SEARCH_INTERVAL in tally/intake.py", seconds(_SEARCH_INTERVAL), ("looks for the stream every #,",)),
+    Constant("_REFUSED_INTERVAL in tally/intake.py", minutes(_REFUSED_INTERVAL), ("after a refusal every #",)),
+    Constant("_CHECK_INTERVAL in nats/replay.py", seconds(_CHECK_INTERVAL), ("each interruption, and every #.",)),
     Constant("_CONNECTION_TIMEOUT in tally/web/http.py", seconds(_CONNECTION_TIMEOUT), ("closed after at most #;",)),
     Constant("_MAX_CONNECTIONS in tally/web/http.py", f"{_MAX_CONNECTIONS} connections", ("beyond #, the oldest",)),
     Constant("Limits.versions", f"{LIMITS.versions} versions", ("A scrape with # of each",)),

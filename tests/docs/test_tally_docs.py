@@ -363,6 +363,42 @@ ALERTING: list[tuple[dict[str, str], list[tuple[int, str, bool]]]] = [
         {f"lifecycle_tally_connected{ON}": "1x60", f"lifecycle_tally_last_event_age_seconds{ON}": "0+60x60"},
         [(10, "LifecycleTallyNoEvents", False), (11, "LifecycleTallyNoEvents", True)],
     ),
+    (  # a stream that is full, then the connection is lost, then all is well
+        {
+            f"lifecycle_tally_connected{ON}": "1x20 0x19 1x30",
+            f"lifecycle_tally_stream_readable{ON}": "1x9 0x30 1x30",
+        },
+        [
+            (14, "LifecycleTallyStreamFault", False),
+            (16, "LifecycleTallyStreamFault", True),
+            (22, "LifecycleTallyStreamFault", False),
+            (25, "LifecycleTallyNotConnected", False),
+            (27, "LifecycleTallyNotConnected", True),
+            (42, "LifecycleTallyNotConnected", False),
+            (60, "LifecycleTallyStreamFault", False),
+        ],
+    ),
+    (  # without a stream
+        {f"lifecycle_tally_connected{ON}": "1x60"},
+        [(30, "LifecycleTallyStreamFault", False)],
+    ),
+    (  # events that the stream does not store for a while
+        {f"lifecycle_tally_unstored_events_total{ON}": "0x9 0+5x3 15x40"},
+        [
+            (9, "LifecycleTallyUnstoredEvents", False),
+            (11, "LifecycleTallyUnstoredEvents", True),
+            (27, "LifecycleTallyUnstoredEvents", True),
+            (29, "LifecycleTallyUnstoredEvents", False),
+        ],
+    ),
+    (  # a gap every 20 minutes, until the last at 60
+        {f"lifecycle_tally_complete{ON}": "1x9 0x80 1x30"},
+        [
+            (54, "LifecycleTallyIncomplete", False),
+            (56, "LifecycleTallyIncomplete", True),
+            (91, "LifecycleTallyIncomplete", False),
+        ],
+    ),
     (  # a new tally, whose first sweeps expire nodes
         {
             f"lifecycle_tally_connected{ON}": "_x29 1x60",
