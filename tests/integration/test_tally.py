@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import nats as nats_py
 import pytest
+from nats.js.api import StreamConfig
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.demo import embedded
 from tests.bed.cluster import cluster, move_leader, retry_request
 from tests.bed.leaf import leaf_node, wait_linked
+from tests.bed.paths import ROOT
 from tests.bed.ports import free_port
 
 if TYPE_CHECKING:
@@ -68,6 +70,15 @@ class Running:
                 return
         pytest.fail(f"{wanted} did not come: {found}")
 
+    def until_status(self, reached: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+        """Fetch the status until it satisfies a condition."""
+        deadline = time.monotonic() + SECONDS
+        found: dict[str, Any] = json.loads(self.get("/api/v1/status")[1])
+        while not reached(found):
+            assert time.monotonic() < deadline, found
+            found = json.loads(self.get("/api/v1/status")[1])
+        return found
+
     def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
         self.process.send_signal(number)
         _, said = self.process.communicate(timeout=SECONDS)
@@ -75,11 +86,11 @@ class Running:
 
 
 @contextmanager
-def tally(*arguments: str, port: int | None = None) -> Iterator[Running]:
+def tally(*arguments: str, port: int | None = None, module: str = "choria_lifecycle") -> Iterator[Running]:
     wait = port is None
     port = port or free_port()
-    command = [sys.executable, "-m", "choria_lifecycle", "tally", "--port", str(port), *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", module, "tally", "--port", str(port), *arguments]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     running = Running(process, port)
     try:
         deadline = time.monotonic() + SECONDS
@@ -331,6 +342,10 @@ def test_a_central_stream_that_keeps_the_events_of_a_site_under_a_prefix() -> No
                 client, "STREAM.CREATE.CENTRAL", {"name": "CENTRAL", "storage": "memory", "sources": [site]}
             )
 
+    async def delete_central(server: embedded.Server) -> None:
+        async with await nats_py.connect(server.url) as client:
+            await client.jetstream().delete_stream("CENTRAL")
+
     with embedded.nats_server() as server:
         add_stream(server)
         asyncio.run(add_central(server))
@@ -344,7 +359,70 @@ def test_a_central_stream_that_keeps_the_events_of_a_site_under_a_prefix() -> No
             running.until(
                 {("lifecycle_tally_nodes", "1", "server"): 29, ("lifecycle_tally_good_events", "1", "server"): 1}
             )
+            status = running.until_status(lambda found: found["ready"])
+            assert (status["stream"]["name"], status["stream"]["only"]) == ("CENTRAL", True)
+            asyncio.run(delete_central(server))
+            running.until({("lifecycle_tally_connected",): 0, ("lifecycle_tally_complete",): 0})
+            code, reason = running.get("/-/ready")
+            assert code == 503
+            assert reason.startswith("not ready: waiting for the stream: the stream CENTRAL no longer exists")
             assert "rebuilt 30 nodes from 30 stored events" in running.end()[1]
+
+
+def test_a_full_stream_while_events_arrive_live() -> None:
+    """They count, the fault is shown everywhere, and all of it ends once the stream stores events again."""
+
+    async def limit(messages: int) -> None:
+        async with await nats_py.connect(server.url) as client:
+            config = STREAM | {"max_msgs": messages, "discard": "new"}
+            await client.jetstream().update_stream(StreamConfig(**config))
+
+    with embedded.nats_server() as server:
+        add_stream(server)
+        publish_stored(server, *(lifecycle.startup(version="1", **node(number)) for number in range(10)))
+        with tally("--server", server.url, module="tests.bed.impatient_tally") as running:
+            running.until({("lifecycle_tally_stream_readable",): 1, ("lifecycle_tally_nodes", "1", "server"): 10})
+            asyncio.run(limit(10))
+            publish(server, *(lifecycle.startup(version="1", **node(number)) for number in range(10, 15)))
+            running.until(
+                {
+                    ("lifecycle_tally_nodes", "1", "server"): 15,
+                    ("lifecycle_tally_stream_readable",): 0,
+                    ("lifecycle_tally_unstored_events_total",): 5,
+                    ("lifecycle_tally_connected",): 1,
+                    ("lifecycle_tally_gaps_total",): 0,
+                }
+            )
+            fault = "it is full and refuses new messages"
+            status = running.until_status(lambda found: len(found["problems"]) > 1)
+            assert [each["reason"] for each in status["problems"]] == [
+                f"the stream CHORIA_EVENTS has a fault: {fault}",
+                "the stream CHORIA_EVENTS has not stored 5 events",
+            ]
+            stream = status["stream"]
+            assert (status["ready"], stream["readable"], stream["fault"], stream["unstored"]) == (True, False, fault, 5)
+            assert running.get("/-/ready")[0] == 200
+            assert "Fault in the stream <bdi>CHORIA_EVENTS</bdi>" in running.get("/")[1]
+            asyncio.run(limit(-1))
+            running.until({("lifecycle_tally_stream_readable",): 1})
+            running.until_status(lambda found: not found["problems"])
+            assert "Fault in the stream" not in running.get("/")[1]
+            # The log follows at the next look, as often as expired nodes are looked for.
+            sweeps = ("lifecycle_tally_maintenance_time_count", "1", "server")
+            before, deadline = running.samples()[sweeps], time.monotonic() + SECONDS
+            while running.samples()[sweeps] < before + 3:
+                assert time.monotonic() < deadline
+            code, said = running.end()
+    assert code == 0
+    for text in (
+        f"warning: the stream CHORIA_EVENTS: {fault}",
+        "warning: the stream CHORIA_EVENTS stores events again",
+        "warning: the stream CHORIA_EVENTS has not stored 5 events",
+        "lifecycle: the stream CHORIA_EVENTS has stored every event of the last",
+    ):
+        assert said.count(text) == 1, said
+    assert "of the 80 min to replay. Nodes not seen since then appear" in said  # the stream was new
+    assert "is known; every live node has been seen" in said
 
 
 def test_an_empty_stream_is_reported() -> None:
@@ -436,7 +514,8 @@ def test_brokers_whose_jetstream_is_not_ready() -> None:
             assert (status["replay"]["state"], status["role"]) == ("waiting", "standby")
             assert "$JS.API.STREAM.INFO.CHORIA_EVENTS" in status["replay"]["why"]
             assert status["election_why"] == "the stream has not been read yet"
-            assert running.get("/-/ready") == (503, "not ready: not subscribed yet\n")
+            code, reason = running.get("/-/ready")
+            assert (code, reason.startswith("not ready: waiting for the stream: ")) == (503, True)
             assert "Waiting for the stream" in running.get("/")[1]
             running.until({("lifecycle_tally_replaying",): 1, ("lifecycle_tally_complete",): 0})
             publish_stored(brokers.servers[1], lifecycle.startup(version="1", **node(2)))
