@@ -88,7 +88,7 @@ CONSTANTS: Final = (
             "servers do so every #.",
             "takes # for all of them",
             "once # without a gap",
-            "0 for the next #,",
+            "after a gap for the next #.",
             "grows for # after a start",
             "`complete` is 0 for #: events stored before",
             "once it is seen, within #.",

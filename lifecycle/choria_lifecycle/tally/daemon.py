@@ -170,7 +170,7 @@ class Tally:
             election=self._options.election,
             election_reason=self._election_reason(),
             components=self._options.components,
-            complete=intake.complete,
+            all_seen=intake.complete,
             replay_state=intake.replay_state,
             replayed=intake.replayed,
             replay_reason=intake.reason,

@@ -64,7 +64,7 @@ class TallyState:
         election: the name of the election; empty without one.
         election_reason: why the tally takes no part in the election or lost it, safe to show; empty if all is well.
         components: the components to count; empty for all.
-        complete: whether every live node must have been seen by now.
+        all_seen: whether every live node must have been seen, up to when events could last arrive.
         replay_state: `off`, `waiting` for a stream that cannot be read yet, `running`, `done`, or `none` without a
             stream.
         replayed: the number of stored events replayed.
@@ -93,7 +93,7 @@ class TallyState:
     election: str = ""
     election_reason: str = ""
     components: tuple[str, ...] = ()
-    complete: bool = False
+    all_seen: bool = False
     replay_state: str = "off"
     replayed: int = 0
     replay_reason: str = ""
@@ -133,6 +133,11 @@ class TallyState:
     def receiving(self) -> bool:
         """True while events can arrive."""
         return self.error is None
+
+    @property
+    def complete(self) -> bool:
+        """True while every live node must have been seen."""
+        return self.all_seen and self.receiving
 
     @property
     def stream_readable(self) -> bool:

@@ -27,7 +27,7 @@ def state(**changes: Any) -> TallyState:
         "connected": True,
         "subscribed": True,
         "last_answer": NOW - 3,
-        "complete": True,
+        "all_seen": True,
         "replay_state": "done",
         "replay_requested": EXPIRY,
         "replay_available": EXPIRY,
@@ -46,7 +46,8 @@ def reasons(found: TallyState) -> list[str]:
 def test_nothing_is_wrong() -> None:
     assert state().problems == ()
     assert state(stream=None, replay_available=None, known_since=None).problems == ()
-    assert (state().receiving, state().stream_readable) == (True, True)
+    assert (state().receiving, state().complete, state().stream_readable) == (True, True, True)
+    assert not state(all_seen=False).complete
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_nothing_is_wrong() -> None:
 def test_an_error_means_that_events_cannot_arrive(changes: dict[str, Any], reason: str) -> None:
     found = state(**changes)
     assert reasons(found) == [f"error: {reason}"]
-    assert not found.receiving
+    assert (found.receiving, found.complete) == (False, False)
 
 
 def test_a_stream_with_a_fault_beside_a_live_subscription_is_a_warning() -> None:
