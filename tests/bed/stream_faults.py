@@ -401,7 +401,7 @@ async def _print_table(names: list[str], events: int, seconds: float | None, pat
                 running, name, events=events, seconds=seconds, patience=patience, count_unstored=True
             ):
                 fine = fine and not report.problems
-                print(f"{name:30} {report}", flush=True)
+                print(f"{name:30} {report}", *(f"\n{'':30} PROBLEM: {each}" for each in report.problems), flush=True)
     return fine
 
 
