@@ -140,11 +140,14 @@ async def retry_request(
     raise TimeoutError(f"JetStream was not ready: {answer}")
 
 
-async def move_leader(client: Client, stream: str) -> None:
-    """Move the leadership of a stream away from the first server."""
-    stepdown = json.dumps({"placement": {"preferred": "s2"}}).encode()
-    while (led := (await retry_request(client, f"STREAM.INFO.{stream}", {}))["cluster"].get("leader")) in (None, "s1"):
-        if led:
+async def move_leader(client: Client, stream: str, *, source: str = "s1", target: str = "s2") -> str:
+    """Move the leadership of a stream away from a server, preferably to another one; return the leader."""
+    stepdown = json.dumps({"placement": {"preferred": target}}).encode()
+    while True:
+        leader: str = (await retry_request(client, f"STREAM.INFO.{stream}", {}))["cluster"].get("leader", "")
+        if leader not in ("", source):
+            return leader
+        if leader:
             with suppress(nats_py.errors.Error, TimeoutError):  # the move may have succeeded anyway
                 await client.request(f"$JS.API.STREAM.LEADER.STEPDOWN.{stream}", stepdown, timeout=2)
 
