@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import json
 import subprocess
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import IO, TYPE_CHECKING, Any
 
+from tests.bed.certificates import LOOPBACK
 from tests.bed.golang import GoError, build
+from tests.bed.ports import free_port
 
 from .process import SECONDS, process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from .process import Lines
 
-__all__ = ["Broker", "Choria", "Client", "GoError", "Keys", "choria", "write"]
+__all__ = ["Broker", "Choria", "Client", "GoError", "Keys", "choria", "streams", "write"]
 
 SOURCE = Path(__file__).parent
 
 _TOKEN_SECONDS = 3600.0
+
+_STREAM = "plugin.choria.network.stream"
+_KINDS = ("event", "machine", "advisory", "executor", "leader_election")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +51,12 @@ class Broker:
     Attributes:
         port: its port on the loopback interface.
         log: its log file, one JSON object per line, with the reason for each refused client.
+        kill: end it with SIGKILL, and wait for its end.
     """
 
     port: int
     log: Path
+    kill: Callable[[], None]
 
     def reasons(self) -> list[str]:
         """Return its warnings so far."""
@@ -176,6 +183,42 @@ class Choria:
             settings: its configuration, without the settings that all brokers need.
             environ: its environment.
         """
+        with self._broker(settings, environ) as (lines, log):
+            yield Broker(lines.next()["port"], log, lines.kill)
+
+    @contextmanager
+    def cluster(
+        self, settings: Mapping[str, object], *, size: int, environ: Mapping[str, str]
+    ) -> Iterator[dict[str, Broker]]:
+        """Run brokers b1, b2 and so on as a cluster with streams; the block begins while they are starting.
+
+        The last one manages the streams. If all did, each would create them at once and some would give up: Choria does
+        not retry a request that fails, and until a cluster has elected its leaders requests fail.
+
+        Args:
+            settings: the configuration that they share.
+            size: the number of brokers.
+            environ: their environment.
+        """
+        ports = [(free_port(), free_port()) for _ in range(size)]
+        peers = {"plugin.choria.network.peers": ", ".join(f"{LOOPBACK}:{route}" for _, route in ports)}
+        with ExitStack() as stack:
+            brokers = {}
+            for number, (port, route) in enumerate(ports, start=1):
+                own = {
+                    "identity": f"b{number}",
+                    "plugin.choria.network.client_port": port,
+                    "plugin.choria.network.peer_port": route,
+                    f"{_STREAM}.manage_streams": int(number == size),
+                }
+                store = streams(Path(mkdtemp(dir=self._folder)), replicas=size)
+                lines, log = stack.enter_context(self._broker({**settings, **peers, **own, **store}, environ))
+                stack.callback(lines.kill)  # a cluster without its leader takes long to exit
+                brokers[f"b{number}"] = Broker(port, log, lines.kill)
+            yield brokers
+
+    @contextmanager
+    def _broker(self, settings: Mapping[str, object], environ: Mapping[str, str]) -> Iterator[tuple[Lines, Path]]:
         folder = Path(mkdtemp(dir=self._folder))
         log = folder / "broker.log"
         log.touch()
@@ -191,7 +234,7 @@ class Choria:
         }
         file = write(folder / "broker.conf", {**common, **settings})
         with process([self._binary, "serve", file], environ, folder) as (lines, _):
-            yield Broker(lines.next()["port"], log)
+            yield lines, log
 
     @contextmanager
     def client(self, file: Path, *, environ: Mapping[str, str], folder: Path) -> Iterator[Client]:
@@ -224,6 +267,11 @@ def choria() -> Iterator[Choria]:
         binary = Path(name) / "broker"
         build(SOURCE, binary)
         yield Choria(binary, Path(name))
+
+
+def streams(store: Path, *, replicas: int = 1) -> dict[str, object]:
+    """Return the settings of a broker with streams; without a number of replicas it would wait for up to 69 s."""
+    return {f"{_STREAM}.store": store} | {f"{_STREAM}.{kind}_replicas": replicas for kind in _KINDS}
 
 
 def write(file: Path, settings: Mapping[str, object]) -> Path:

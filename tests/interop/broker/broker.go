@@ -18,13 +18,17 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-const startSeconds = 30
+const (
+	startSeconds = 30
+	// A cluster does not answer before it has elected its leader.
+	answerSeconds = 1
+)
 
 // serve acts like `choria broker run --config FILE`, with only the network broker: it reports the port, and
 // returns when the broker has stopped.
 //
 // client_port = -1 lets the system choose the port; public_url must then be set, without a port. With a store for
-// streams, every number of replicas must be 1: otherwise Choria would first wait for up to 70 seconds.
+// streams, every number of replicas must be set: otherwise Choria would first wait for 10 to 69 seconds.
 func serve(ctx context.Context, file string) error {
 	cfg, err := config.NewSystemConfig(file, true)
 	if err != nil {
@@ -86,7 +90,7 @@ func portOf(broker *network.Server) (int, error) {
 	return info.Port, err
 }
 
-// awaitStreams waits until the broker has made the last of its streams, which it does after its start.
+// awaitStreams waits until the last of the streams exists: a broker makes them after its start.
 func awaitStreams(ctx context.Context, broker *network.Server) error {
 	connection, err := nats.Connect("", nats.InProcessServer(broker))
 	if err != nil {
@@ -100,7 +104,9 @@ func awaitStreams(ctx context.Context, broker *network.Server) error {
 	ctx, cancel := context.WithTimeout(ctx, startSeconds*time.Second)
 	defer cancel()
 	for {
-		_, err = streams.Stream(ctx, "KV_CHORIA_LEADER_ELECTION")
+		attempt, stop := context.WithTimeout(ctx, answerSeconds*time.Second)
+		_, err = streams.Stream(attempt, "KV_CHORIA_LEADER_ELECTION")
+		stop()
 		if err == nil || ctx.Err() != nil {
 			return err
 		}

@@ -51,6 +51,11 @@ class Lines:
         answer: dict[str, Any] = json.loads(line)
         return answer
 
+    def kill(self) -> None:
+        """Kill the process, and wait for its end."""
+        self._process.kill()
+        self._process.wait()
+
     def join(self) -> None:
         """Wait for the end of the output, which follows the process's exit."""
         self._thread.join()

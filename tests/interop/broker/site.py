@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from tests.bed.certificates import LOOPBACK, Authority
 from tests.bed.puppet import write_ssldir
 
+from . import streams
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -27,9 +29,7 @@ Settings = dict[str, object]
 _FILE = "plugin.security.file"
 _CHORIA = "plugin.security.choria"
 _ISSUER = "plugin.security.issuer"
-_STREAM = "plugin.choria.network.stream"
 _SYSTEM = "plugin.choria.network.system"
-_KINDS = ("event", "machine", "advisory", "executor", "leader_election")
 
 # Each token: its permissions and deviations from a valid one.
 _TOKENS: Mapping[str, tuple[list[str], dict[str, Any]]] = {
@@ -39,6 +39,7 @@ _TOKENS: Mapping[str, tuple[list[str], dict[str, Any]]] = {
     "admin": (["org_admin"], {}),
     "nobody": ([], {}),
     "streams": (["streams_user", "governor"], {}),
+    "tally": (["events_viewer", "streams_user", "election_user"], {"publish": [EVENTS]}),
     "expired": (["events_viewer"], {"validity": -60.0}),
     "early": (["events_viewer"], {"valid_in": 600.0}),
     "elsewhere": (["events_viewer"], {"org": "acme"}),
@@ -150,9 +151,7 @@ def _brokers(site: Site, issuer: Keys, signer: Path) -> dict[str, Settings]:
         "issuer": organisation,
         "issuer and authority": organisation | site.trusting(),
         "issuer and a system user": organisation | {f"{_SYSTEM}.user": "system", f"{_SYSTEM}.password": "s3cret"},
-        "streams": organisation
-        | {f"{_STREAM}.store": site.folder / "store"}
-        | {f"{_STREAM}.{kind}_replicas": "1" for kind in _KINDS},
+        "streams": organisation | streams(site.folder / "store"),
         "certificates": files,
         "certificates, clients listed": files | {"plugin.choria.network.client_hosts": LOOPBACK},
         "signers": files | {"plugin.choria.network.client_signer_cert": f"{issuer.public}, {signer}"},
