@@ -1,7 +1,7 @@
 """Compare this library with a live Go program, and both with the records.
 
 It fails if the two sides differ without a reason in events.py or documents.py, if a reason is given where they do not
-differ, or if either side deviates from the records.
+differ, if either side deviates from the records, or if a reader misses an event in silence when a broker is killed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import config_record, connecting, election, facts, record, report
+from . import config_record, connecting, election, facts, failover, record, report
 from .documents import rows
 from .events import lifecycle, machine
 from .golang import GoError, program
@@ -43,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
             tallied = tally_record.live(ask)
         connected = connecting.compare()
         held = election.compare()
+        failed_over = failover.run()
     except (GoError, OSError, subprocess.SubprocessError) as exc:
         print(f"interop: {exc}", file=sys.stderr)
         return 1
@@ -51,6 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     problems += report.problems(events, judged) + configured.problems() + tallied.problems()
     problems += connecting.problems(connected)
     problems += [f"{name}: {problem}" for name, problem in held.items() if problem]
+    problems += failover.problems(failed_over)
     if options.record and not problems:
         record.dump(record.EVENTS, about | {"facts": constants}, events)
         record.dump(record.VERDICTS, about, judged)
@@ -63,6 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(connecting.summary(connected))
         print(tallied.summary())
         print(election.summary(held))
+        print(failover.summary(failed_over))
     if not options.record:
         problems += changes(record.EVENTS, events) + changes(record.VERDICTS, judged) + configured.changes()
         problems += tallied.changes()
