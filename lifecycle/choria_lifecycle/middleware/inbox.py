@@ -9,7 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from choria_lifecycle.middleware.delivery import Counters, Gap
-from choria_lifecycle.middleware.merge import MARGIN, Interval, Merge
+from choria_lifecycle.middleware.merge import Interval, Merge
 from choria_lifecycle.middleware.server_clock import ServerClock
 from choria_lifecycle.support.clock import steady
 from choria_lifecycle.support.log import logger
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["Inbox", "LiveSink", "StreamSink"]
 
 _MAX_GAPS: Final = 100
-
-# The clocks of a server that stores messages and of this machine may differ by so much: an older message of the history
-# is no copy of one received live, even if it has the same bytes.
-_MAX_SKEW: Final = 600.0
 
 
 class Inbox:
@@ -167,21 +163,22 @@ class StreamSink:
         self.full: bool = False
         self._inbox = inbox
         self._merge = Merge(inbox.missed)
-        # Since when messages arrive live, and how old the first stored ones are that may be copies of them.
+        # Since when messages arrive live, and since when stored ones may be copies of them.
         self._live_since = self._copies_since = math.inf
         self._holding = True
         self._held: list[_Held] = []
         self._held_size = 0
 
-    def live_begins(self) -> None:
-        """Note that messages published from now on arrive live."""
+    def live_begins(self, asked: float) -> None:
+        """Note that messages published from now on arrive live, and perhaps some published since it was asked for."""
         self._live_since = steady()
-        self._copies_since = self._live_since - MARGIN
-        self._merge.live_begins(self._live_since)
+        self._merge.live_begins(asked, self._live_since)
+        self._copies_since = self._merge.copies_since
 
     def stream_found(self, direct: bool) -> None:
         """Note whether the stream stores what is published on the subject, as in `Replay`."""
         self._merge.direct = direct
+        self._copies_since = self._merge.copies_since
 
     @property
     def only(self) -> bool:
@@ -206,7 +203,6 @@ class StreamSink:
             # Held messages come on top of the queue, within the same limits.
             if len(self._held) < inbox.limit and (not self._held or self._held_size + size <= inbox.limit_bytes):
                 merge.held(key, now)
-                self._copies_since = self._live_since - _MAX_SKEW
                 self._held.append(_Held(subject, data, time.time(), now))
                 self._held_size += size
             else:

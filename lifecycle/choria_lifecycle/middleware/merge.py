@@ -15,6 +15,10 @@ __all__ = ["MARGIN", "Interval", "Merge"]
 MARGIN: Final = 10.0
 """How far apart the two copies of a message may arrive, and their times may differ, in seconds."""
 
+# A message stored after this machine has lost the connection, or before it was back: the clocks differ by less.
+_CLOCK_ERROR: Final = 1.0
+# The times of a mirror are those of its origin, whose clock is not measured.
+_MIRROR_CLOCK_ERROR: Final = 600.0
 # A stream may store a message late, as sources do after a lost link: so long a live message waits for its copy.
 _LATE: Final = 600.0
 # Messages that wait for their other copy; older ones are then told by their time alone.
@@ -56,7 +60,7 @@ class Merge:
         self.any_live: bool = False
         self._missing = missing
         # From when and until when messages arrive live, and the intervals in between in which they did not.
-        self._live_since = self._live_until = math.inf
+        self._live_asked = self._live_since = self._live_until = math.inf
         self._lost: list[_Lost] = []
         # Until when the stream has delivered what it stored; until when it has stored all that was received live; and
         # from when on it may not have, if it has not.
@@ -84,9 +88,9 @@ class Merge:
 
     # The live subscription.
 
-    def live_begins(self, now: float) -> None:
-        """Note that messages published from now on arrive live."""
-        self._live_since = self._good = now
+    def live_begins(self, asked: float, now: float) -> None:
+        """Note that messages published from now on arrive live, and perhaps some published since it was asked for."""
+        self._live_asked, self._live_since, self._good = asked, now, now
 
     def live_ends(self, now: float) -> None:
         """Note that nothing arrives live any more."""
@@ -134,11 +138,17 @@ class Merge:
 
     # The stream.
 
+    @property
+    def copies_since(self) -> float:
+        """The time from which on messages of the history may be copies of live ones.
+
+        Older messages of the same bytes are others: a program may publish the same event every minute.
+        """
+        return self._live_asked - (0.0 if self.direct else _MIRROR_CLOCK_ERROR)
+
     def history(self, key: int, at: float, now: float) -> None:
-        """Note a message that the stream had stored at the start, and that is handed out."""
-        if not self._held.take(key):
-            self._left.take(key)
-        if at >= self._live_since - MARGIN:
+        """Note a message that the stream had stored at the start, not before `copies_since`, and that is handed out."""
+        if not self._held.take(key) and not self._left.take(key) and at > self._live_asked:
             self._supplied.add(key, now)
 
     def stored(self, key: int, at: float, now: float) -> bool:
@@ -154,7 +164,8 @@ class Merge:
         if self._was_live(at):
             return False
         self._supplied.drop_before(now - MARGIN)
-        self._supplied.add(key, now)
+        if not any(lost.begin + _CLOCK_ERROR < at < lost.end - _CLOCK_ERROR for lost in self._lost):
+            self._supplied.add(key, now)
         if len(self._supplied) > _MAX_WAITING:
             self._supplied.drop_oldest()
         return True

@@ -168,12 +168,13 @@ class Subscription(ABC, Generic[T]):
 
     async def _enter_stream(self, since: float | timedelta, sink: StreamSink) -> None:
         deadline = asyncio.get_running_loop().time() + self._timeout
+        asked = steady()
         try:
             self._live = await self._transport.subscribe(self.subject, "", sink.live, self._timeout)
         except NotAuthorised as error:
             sink.live_failed(error)
         else:
-            sink.live_begins()
+            sink.live_begins(asked)
         remaining = max(0.0, deadline - asyncio.get_running_loop().time())
         self._replay = await self._transport.replay(self.subject, since, sink, remaining, self._selection.stream)
         sink.stream_found(self._replay.direct)

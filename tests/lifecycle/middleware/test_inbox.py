@@ -43,7 +43,7 @@ def inbox() -> Inbox:
 @pytest.fixture
 def sink(inbox: Inbox, clock: Clock) -> StreamSink:
     made = StreamSink(inbox)
-    made.live_begins()
+    made.live_begins(clock.now - 0.01)
     made.server_clock(time.time() - clock.now)
     return made
 

@@ -48,7 +48,8 @@ class Reader:
 
     def stored(self, key: int, at: float, now: float, *, history: bool) -> None:
         if history:
-            self.merge.history(key, at, now)
+            if at > self.merge.copies_since:
+                self.merge.history(key, at, now)
             self.out.append(key)
         elif self.merge.stored(key, at, now):
             self.out.append(key)
@@ -69,16 +70,22 @@ def world(chance: random.Random) -> tuple[list[Message], list[tuple[float, float
     """Return messages, the intervals in which nothing arrives live, and those in which the stream stores nothing."""
     lost = _intervals(chance)
     down = _intervals(chance)
-    messages = []
+    messages: list[Message] = []
+    # Ten programs that each repeat the same event every few seconds; then only one of the two ways fails.
+    repeated = chance.random() < 0.3
+    if repeated:
+        (lost if chance.random() < 0.5 else down).clear()
     now, number = 50.0, 0
     while now < END:
         now += chance.expovariate(3)
         number += 1
         live = None if now < START or _within(now, lost) else now + chance.random() / 10
         stored = None if _within(now, down) and now >= START else now + chance.random() / 10
+        if now < START and stored is not None:
+            stored = min(stored, START)  # within milliseconds, only the time of storage tells old from new
         # Some events repeat the bytes of one long ago.
         key = messages[number // 2].key if number > 200 and chance.random() < 0.1 else number
-        messages.append(Message(key, now, live, stored))
+        messages.append(Message(number % 10 if repeated else key, now, live, stored))
     return messages, lost, down
 
 
@@ -94,7 +101,7 @@ def _within(time: float, intervals: list[tuple[float, float]]) -> bool:
     return any(begin <= time <= end for begin, end in intervals)
 
 
-@pytest.mark.parametrize("seed", range(200))
+@pytest.mark.parametrize("seed", range(100))
 def test_each_message_once_and_each_gap(seed: int) -> None:
     chance = random.Random(seed)
     messages, lost, down = world(chance)
@@ -117,12 +124,12 @@ def test_each_message_once_and_each_gap(seed: int) -> None:
         if chance.random() < 0.5 or not any(begin <= each.at <= end for each in unstored):
             heard = max([end, *(back + 0.5 for gone, back in lost if gone <= end <= back)])
             happens.append((heard, 3, "doubt", (begin, end)))
-    reader.merge.live_begins(START)
+    reader.merge.live_begins(START, START)
     for now, _, what, subject in sorted(happens, key=lambda each: each[:2]):
         if isinstance(subject, Message) and what == "live":
             reader.live(subject.key, now)
         elif isinstance(subject, Message):
-            reader.stored(subject.key, subject.stored or 0.0, now, history=(subject.stored or 0.0) < START)
+            reader.stored(subject.key, subject.stored or 0.0, now, history=(subject.stored or 0.0) < START + 1)
         elif what == "restored":
             reader.merge.live_lost(*subject)  # type: ignore[misc]
             reader.holding = True
