@@ -25,13 +25,13 @@ def running() -> Iterator[Bed]:
 
 
 # Those that take longest, and of which others are variants.
-LONG = {"quorum killed"}
+LONG = {"leader terminated", "leader lame duck", "leader frozen", "quorum frozen", "quorum killed"}
 
 
 @pytest.mark.parametrize(
     "fault",
     [
-        pytest.param(name, marks=pytest.mark.skipif(name in LONG and not FULL, reason="takes 10 s: make soak"))
+        pytest.param(name, marks=pytest.mark.skipif(name in LONG and not FULL, reason="takes long: make soak"))
         for name in FAULTS
     ],
 )

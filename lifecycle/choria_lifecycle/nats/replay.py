@@ -101,7 +101,9 @@ class NatsReplay:
         self._now = asyncio.get_running_loop().time
         self._inbox = connection.client.new_inbox()
         self._sid = 0
-        # The consumer, and how many messages it has delivered.
+        # The consumer last requested, which the server may have created; the one in use, and how many messages it has
+        # delivered.
+        self._requested = ""
         self._consumer = b""
         self._received = 0
         # The current request: its number, its size, the messages received, and the status that ends it, or empty.
@@ -160,11 +162,11 @@ class NatsReplay:
 
     async def _delete_consumer(self) -> None:
         """Delete the consumer if connected; otherwise the server does so after a minute of inactivity."""
-        consumer, self._consumer = self._consumer, b""
+        consumer, self._requested, self._consumer = self._requested, "", b""
         client = self._connection.client
         if consumer and client.is_connected:
             try:
-                await client.publish(self._api.subject(f"CONSUMER.DELETE.{self._cursor.stream}.{consumer.decode()}"))
+                await client.publish(self._api.subject(f"CONSUMER.DELETE.{self._cursor.stream}.{consumer}"))
             except errors.Error as error:
                 logger.debug("a consumer was left behind: %s", diagnose(error))
 
@@ -254,7 +256,7 @@ class NatsReplay:
             self.sink.interrupted()
 
     async def _make_consumer(self, deadline: float) -> None:
-        name = uuid4()
+        name = self._requested = uuid4()
         self._lost, self._created_at = self._connection.client.lost, steady()
         made = await self._streams.create_consumer(self._cursor, name, deadline)
         self._watch.readable(self._cursor.stream)
