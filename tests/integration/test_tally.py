@@ -523,16 +523,20 @@ def test_brokers_whose_jetstream_is_not_ready() -> None:
             running.until(
                 {
                     ("lifecycle_tally_nodes", "0", "server"): 2,
-                    ("lifecycle_tally_replayed_events_total",): 2,
                     ("lifecycle_tally_replaying",): 0,
                     ("lifecycle_tally_gaps_total",): 0,
                 }
             )
             assert running.get("/-/ready")[0] == 200
-            assert not any(name[0] == "lifecycle_tally_good_events" for name in running.samples())
+            # The second event may arrive live when the brokers are connected again; then it counts, and is replayed too
+            # unless a member that lags behind tells an older state of the stream.
+            samples = running.samples()
+            new = samples.get(("lifecycle_tally_good_events", "0", "server"), 0)
+            assert new <= 1
+            assert 2 - new <= samples[("lifecycle_tally_replayed_events_total",)] <= 2
             code, said = running.end()
         assert code == 0
-        assert "retrying; nothing is counted until the stream can be read" in said
+        assert "retrying; events are counted as they are published" in said
 
 
 def add_bucket(server: embedded.Server, ttl: float) -> None:

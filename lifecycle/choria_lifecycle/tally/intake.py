@@ -41,6 +41,7 @@ _OVERLAP: Final = 10.0
 # Gaps that are kept, for people.
 _MAX_GAPS: Final = 20
 
+_WAITING_HINT: Final = "retrying; events are counted as they are published, and replayed once it can be read"
 _NO_STREAM_HINT: Final = "events are counted as they are published, until there is a stream that the tally may read"
 
 
@@ -49,8 +50,7 @@ class Intake:
 
     Events that a stream stored before the start rebuild the nodes and are not counted; later ones are counted. If the
     stream does not exist, may not be read or is deleted, events are received live until it can be read; what it stored
-    in the meantime rebuilds the nodes too, and each event is counted once. If brokers are starting, the intake retries
-    until the stream can be read: it keeps the events.
+    in the meantime rebuilds the nodes too, and each event is counted once. The same holds while brokers are starting.
 
     Attributes:
         reason: why the stream is not replayed, or not yet, safe to show; empty if it is, or replay is off.
@@ -84,7 +84,8 @@ class Intake:
         self._replay_period = timedelta(seconds=replay)
         self._stream = stream
         self._notify = notify
-        self._no_stream = False
+        # Whether there is no stream that may be read, or one that cannot be read yet.
+        self._no_stream = self._waiting = False
         self._deliveries: Deliveries | None = None
         self._counters: list[Counters] = []  # one for each subscription, past ones too
         # Times are those of `steady`, as in `Delivery.monotonic`.
@@ -99,7 +100,9 @@ class Intake:
         self._ended_at = 0.0
         # Whether the last stream was the only source of events, and nothing has arrived live since.
         self._stream_only = False
-        # The last live events, and when they ended because there was a stream; what it stored is matched with them.
+        # The last live events, when they began, and when they ended because there was a stream; what it stored is
+        # matched with them.
+        self._live_began = 0.0
         self._live: deque[tuple[float, str, bytes]] = deque()
         self._live_until: float | None = None
         self._unmatched: Counter[tuple[str, bytes]] = Counter()
@@ -157,9 +160,9 @@ class Intake:
             return "off"
         if self._no_stream:
             return "none"
-        if self._deliveries is None:
-            return "waiting" if self.reason else "running"
-        return "running" if self._deliveries.replaying else "done"
+        if self._waiting:
+            return "waiting"
+        return "running" if self._deliveries is None or self._deliveries.replaying else "done"
 
     @property
     def catching_up(self) -> bool:
@@ -190,11 +193,11 @@ class Intake:
         await self._replay_over.wait()
 
     async def run(self) -> None:
-        """Receive until the middleware closes; a wait for the stream ends only when cancelled.
+        """Receive until the middleware closes.
 
         Raises:
             NotAuthorised: the broker does not permit receiving lifecycle events.
-            ConnectionFailed: the broker did not confirm the subscription.
+            ConnectionFailed: the broker did not confirm the subscription, and there is no stream to wait for.
         """
         if not self._replay_period:
             await self._receive(self._deliveries_of(), stored=False)
@@ -204,21 +207,23 @@ class Intake:
                 return
 
     async def _receive_from_stream(self) -> bool:
-        """Receive from the stream; return False if it does not exist, may not be read, or is deleted."""
-        while True:
-            try:
-                await self._receive(self._deliveries_of(since=self._replay_period, stream=self._stream), stored=True)
-            except ConnectionFailed as error:
-                before, self.reason = self.reason, safe(str(error), _MAX_REASON)
-                if self.reason != before:
-                    logger.warning("%s; retrying; nothing is counted until the stream can be read", error)
-                await asyncio.sleep(_RETRY_INTERVAL)
-            except (NoStream, NotAuthorised) as error:
-                self._no_stream, self.reason = True, safe(str(error), _MAX_REASON)
-                logger.warning("%s; %s", error, _NO_STREAM_HINT)
-                return False
-            else:
-                return True
+        """Receive live and from the stream; return False if that cannot be read, does not exist, or is deleted."""
+        try:
+            await self._receive(self._deliveries_of(since=self._replay_period, stream=self._stream), stored=True)
+        except (ConnectionFailed, NoStream, NotAuthorised) as error:
+            self._note_failure(error)
+            return False
+        return True
+
+    def _note_failure(self, error: LifecycleError) -> None:
+        """Note why the stream is not read: it cannot be read yet, or there is none that may be."""
+        before, self.reason = self.reason, safe(str(error), _MAX_REASON)
+        if isinstance(error, ConnectionFailed):
+            self._waiting = not self._no_stream
+        elif not self._no_stream:
+            self._no_stream, self._waiting, before = True, False, ""
+        if not before:
+            logger.warning("%s; %s", error, _WAITING_HINT if self._waiting else _NO_STREAM_HINT)
 
     async def _receive_until_stream(self) -> bool:
         """Receive live; return True once a stream can be read, False if the middleware has closed."""
@@ -232,7 +237,13 @@ class Intake:
         try:
             await asyncio.wait({receiving, searching}, return_when=asyncio.FIRST_COMPLETED)
             if receiving.done():
-                receiving.result()
+                try:
+                    receiving.result()
+                except ConnectionFailed:
+                    if not self._waiting:
+                        raise
+                    await asyncio.sleep(_RETRY_INTERVAL)
+                    return True
                 return False
             self._live_until = self._live[-1][0] if live.queued and self._live else steady()
         finally:
@@ -244,17 +255,18 @@ class Intake:
         return True
 
     async def _wait_for_stream(self) -> None:
-        pause = _SEARCH_INTERVAL
+        refused = False
         while True:
-            await asyncio.sleep(pause)
+            pause = _RETRY_INTERVAL if self._waiting else _SEARCH_INTERVAL
+            await asyncio.sleep(_REFUSED_INTERVAL if refused else pause)
             try:
                 async with self._deliveries_of(since=timedelta(), stream=self._stream):
                     return
-            except (ConnectionFailed, NoStream) as error:
-                pause = _SEARCH_INTERVAL
-                self.reason = safe(str(error), _MAX_REASON)
-            except NotAuthorised:
-                pause = _REFUSED_INTERVAL
+            except (ConnectionFailed, NoStream, NotAuthorised) as error:
+                refused = isinstance(error, NotAuthorised)
+                self._note_failure(error)
+                if self._no_stream:
+                    self._replay_over.set()
 
     def _deliveries_of(self, **replay: Any) -> Deliveries:
         if self._subject:
@@ -264,8 +276,10 @@ class Intake:
     async def _receive(self, deliveries: Deliveries, *, stored: bool) -> None:
         async with deliveries as received:
             if stored:
-                self._no_stream, self.reason = False, ""
+                self._no_stream, self._waiting, self.reason = False, False, ""
             self._subscribed_at = self._last_event = steady()
+            if not stored:
+                self._live_began = self._subscribed_at
             self._counters.append(received.counters)
             self._deliveries = received
             if stored and received.unbroken_since is not None:
@@ -291,7 +305,8 @@ class Intake:
 
     async def _watch_replay(self, received: Deliveries, stored: bool) -> None:
         await received.replayed()
-        self._replay_over.set()
+        if not self._waiting:
+            self._replay_over.set()
         if stored:
             seconds = steady() - self._subscribed_at
             self._notify(f"rebuilt {self._recorder.nodes} nodes from {self.replayed} stored events in {seconds:.1f} s")
@@ -313,7 +328,7 @@ class Intake:
         if self._unmatched[event] > 0:
             self._unmatched[event] -= 1
             return True
-        return delivery.monotonic < self._live_until - _OVERLAP
+        return delivery.monotonic < max(self._live_until - _OVERLAP, self._live_began)
 
     def _record(self, delivery: Delivery, *, counted: bool) -> None:
         event = delivery.event

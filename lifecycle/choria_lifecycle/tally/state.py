@@ -109,6 +109,14 @@ class TallyState:
 
     @property
     def error(self) -> Problem | None:
+        """The reason not to be ready: events cannot arrive, or the stream has yet to be read; None if there is none."""
+        if self.receiving and self.replay_state == "waiting":
+            effect = "Events are counted as they are published; nodes appear with their next alive event."
+            return Problem("error", f"waiting for the stream: {self.replay_reason}", effect)
+        return self._silence
+
+    @property
+    def _silence(self) -> Problem | None:
         """The reason why events cannot arrive; None if they can."""
         stream = self.stream
         if not self.connected:
@@ -132,7 +140,7 @@ class TallyState:
     @property
     def receiving(self) -> bool:
         """True while events can arrive."""
-        return self.error is None
+        return self._silence is None
 
     @property
     def complete(self) -> bool:

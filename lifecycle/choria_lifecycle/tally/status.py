@@ -170,7 +170,7 @@ def status(recorder: Recorder, state: TallyState, *, prefix: str, now: float) ->
         "election": state.election or None,
         "election_why": state.election_reason,
         "components_wanted": list(state.components) or ["*"],
-        "ready": state.receiving,
+        "ready": state.error is None,
         "problems": [{"level": each.level, "reason": each.reason, "effect": each.effect} for each in state.problems],
         "connection": {
             "up": state.connected,
