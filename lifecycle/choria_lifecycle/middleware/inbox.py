@@ -41,7 +41,7 @@ class Inbox:
         limit_bytes: how many bytes to queue.
     """
 
-    def __init__(self, limit: int, limit_bytes: int) -> None:
+    def __init__(self, subject: str, limit: int, limit_bytes: int) -> None:
         self.counters: Final = Counters()
         self.gaps: Final[deque[Gap]] = deque(maxlen=_MAX_GAPS)
         self.unbroken_since: float | None = None
@@ -52,6 +52,7 @@ class Inbox:
         self.failure: LifecycleError | None = None
         self.ended: bool = False
         self.limit: Final = limit
+        self._subject = subject
         self.limit_bytes: Final = limit_bytes
 
     def has_room(self, size: int) -> bool:
@@ -83,7 +84,7 @@ class Inbox:
         offset = time.time() - steady()
         gap = Gap(interval.begin + offset, interval.end + offset, safe(interval.reason, 200))
         self.gaps.append(gap)
-        logger.warning("messages may have been missed %s", gap)
+        logger.warning("messages on %s may have been missed %s", self._subject, gap)
 
     def broken(self, end: float) -> None:
         """Note that a message may have been missed until a time."""

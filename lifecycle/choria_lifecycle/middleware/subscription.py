@@ -63,7 +63,7 @@ class Subscription(ABC, Generic[T]):
         limit_bytes: int,
         timeout: float,
     ) -> None:
-        self._inbox = Inbox(limit, limit_bytes)
+        self._inbox = Inbox(selection.subject, limit, limit_bytes)
         self.counters: Final = self._inbox.counters
         self._transport = transport
         self._selection = selection

@@ -35,7 +35,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def inbox() -> Inbox:
-    made = Inbox(LIMIT, 1000)
+    made = Inbox("a.>", LIMIT, 1000)
     made.unbroken_since = steady()
     return made
 
@@ -159,7 +159,7 @@ def test_a_lost_connection_while_the_stream_stores_nothing_is_a_gap(
     assert gap.end - gap.begin == pytest.approx(5)
     assert abs(gap.end - time.time()) < 60
     assert inbox.unbroken_since == clock.now
-    assert "messages may have been missed from " in caplog.text
+    assert "messages on a.> may have been missed from " in caplog.text
     sink.doubt(clock.now - 3, clock.now, "it had no leader")  # is counted once
     assert inbox.counters.gaps == 1
 

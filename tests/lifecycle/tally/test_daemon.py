@@ -270,7 +270,7 @@ async def test_each_warning_is_logged_once_and_its_end_as_well(
             "every event of the last 30 minutes has arrived; the numbers are complete again",
         }
         assert caplog.text.count("WARNING") == warnings + 1
-        assert caplog.text.count("messages may have been missed") == 1
+        assert caplog.text.count("messages on choria.lifecycle.event.> may have been missed") == 1
         assert "events may have been missed" not in caplog.text
         assert tally.status()["problems"] == []
     async with asyncio.timeout(10):
