@@ -108,7 +108,9 @@ class Report:
         if self.alive_published is not None and self.alive_seen < self.alive_published and not self._doubts:
             found.append(f"{self.alive_seen} alive events of {self.alive_published}, in silence")
         unstored = self.counters.get("unstored")
-        if self.never_stored not in (None, unstored) and unstored is not None and not self._doubts:
+        # A message that a frozen leader stores after more than 10 s counts as well.
+        never = self.never_stored
+        if never is not None and unstored is not None and not never <= unstored <= never + 5 and not self._doubts:
             found.append(f"{unstored} unstored messages of {self.never_stored}")
         if self.counted is not None and self.counted > self.published:
             found.append(f"counted {self.counted} of {self.published}")

@@ -96,7 +96,8 @@ class Counters:
             `Subscription.gaps`. Without a stream, each time that the connection was lost and restored. With one, only
             if the stream may not have stored, or no longer has, what was published while nothing arrived live.
         replayed: received messages that the stream had stored before the subscription began.
-        unstored: received messages that the stream should have stored and has not; they are among the others.
+        unstored: received messages that the stream should have stored and has not within 10 seconds; they are among
+            the others. Known 10 to 20 seconds later.
     """
 
     received: int = 0
