@@ -120,10 +120,11 @@ class Merge:
         """Note that a live message was not handed out: its stored copy will be."""
         self._left.add(key, now)
         if len(self._left) > _MAX_WAITING:
-            self._left.drop_oldest()
-            if not self._lost or self._lost[-1].end < now - MARGIN:
-                self.live_lost(now - MARGIN, now)
-            self._lost[-1].end = now
+            dropped = self._left.drop_oldest()
+            if not self._lost or self._lost[-1].end < dropped - MARGIN:
+                self.live_lost(dropped, dropped)
+            last = self._lost[-1]
+            last.begin, last.end = min(last.begin, dropped), max(last.end, dropped)
 
     def held(self, key: int, now: float) -> None:
         """Note that a live message is held back until the stream has caught up."""
@@ -283,7 +284,8 @@ class _Waiting:
 
     def pop_before(self, time: float) -> Iterator[tuple[float, int]]:
         """Remove what is older than a time, and yield it."""
-        while self._order and self._order[0][0] < time:
+        # The first of the order is never one that was taken, see `has_before`.
+        while self._order and (self._order[0][0] < time or self._order[0][1] in self._taken):
             when, key = self._order.popleft()
             if key in self._taken:
                 _subtract(self._taken, key)

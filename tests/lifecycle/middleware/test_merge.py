@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from choria_lifecycle.middleware import merge as module
 from choria_lifecycle.middleware.merge import Interval, Merge
 
 
@@ -147,3 +148,29 @@ def test_each_message_once_and_each_gap(seed: int) -> None:
     assert reader.merge.unstored == len(unstored)
     if not (lost and down):
         assert not reader.gaps
+
+
+def test_messages_that_no_longer_wait_raise_no_doubt() -> None:
+    gaps: list[Interval] = []
+    merge = Merge(gaps.append)
+    merge.live_begins(0.0, 0.0)
+    merge.checked(0.0)
+    merge.left_to_stream(1, 10.0)
+    merge.left_to_stream(2, 12.0)
+    assert merge.stored(2, 12.0, 13.0)
+    merge.checked(21.0)
+    assert merge.lost == 1
+    merge.doubt(28.0, 40.0, "no leader")
+    assert not gaps
+
+
+def test_nothing_that_the_stream_stored_is_missing_if_too_many_messages_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MAX_WAITING", 10)
+    merge = Merge([].append)
+    merge.live_begins(0.0, 0.0)
+    merge.checked(0.0)
+    times = [100.0 + 5 * number for number in range(60)]
+    left = set(times[::2])  # a slow reader, and a stream that cannot be read
+    for at in times:
+        (merge.left_to_stream if at in left else merge.handed_out)(int(at), at)
+    assert left <= {at for at in times if merge.stored(int(at), at, 400.0)}
