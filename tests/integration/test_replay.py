@@ -253,16 +253,20 @@ async def test_deleted_messages_are_a_gap(own: embedded.Server, how: str) -> Non
 async def test_messages_deleted_before_they_were_read_are_a_gap(own: embedded.Server, component: str | None) -> None:
     """The consumer survives, and silently continues after them."""
     async with serving_streams(own, STREAM | {"max_msgs": 1000}), slow(own.url) as middleware:
+        first = time.time()
         await store(own, some(0, 1000))
         async with middleware.events(component=component, since=ALL) as events:
             found = [event.identity for event in await take(events, 10)]
             await store(own, some(1000, 5000))
+            last = time.time()
             while found[-1] != "n4999.example.net":
                 found.append((await anext(events)).identity)
             assert len(found) < 5000
             async with asyncio.timeout(10):
                 while not events.counters.gaps:
                     await middleware.flush()
+            (gap,) = events.gaps
+            assert first <= gap.begin < gap.end <= last
 
 
 async def test_messages_of_other_components_are_no_gap(own: embedded.Server) -> None:

@@ -146,7 +146,7 @@ class Streams:
         if other:
             self._sink.doubt(self.monotonic(cursor.time), now, f"the stream {cursor.stream} was replaced or emptied")
         elif 0 < cursor.last_sequence < info.state.first_seq - 1:
-            self.report_discarded(cursor, now)
+            self.report_discarded(cursor, cursor.time, now)
         cursor.target = info.state.last_seq
         if other:
             # In a new stream the sequences start over, so continue by time.
@@ -185,10 +185,16 @@ class Streams:
         """Return True if the stream has deleted messages that follow a sequence."""
         return (await self._info(cursor.stream, deadline)).state.first_seq > sequence + 1
 
-    def report_discarded(self, cursor: StreamCursor, until: float) -> None:
-        """Report that the stream has deleted messages before they were read."""
+    def report_discarded(self, cursor: StreamCursor, begin: int, end: float) -> None:
+        """Report that the stream has deleted messages before they were read.
+
+        Args:
+            cursor: the reader's cursor.
+            begin: when the last message before them was stored, in nanoseconds since the epoch.
+            end: the time before which they were stored, by `choria_lifecycle.support.clock.steady`.
+        """
         reason = f"the stream {cursor.stream} discarded messages before they were read"
-        self._sink.doubt(self.monotonic(cursor.time), until, reason)
+        self._sink.doubt(self.monotonic(begin), end, reason)
 
     async def check(self, cursor: StreamCursor, deadline: float) -> None:
         """Judge the present state of the stream, and measure the clock that times its messages.

@@ -331,7 +331,8 @@ class NatsReplay:
             and self._task is not None
         ):
             # The skipped messages may have other subjects. Within a batch none waits long enough to be deleted.
-            self._gap_checks.add(check := asyncio.create_task(self._check_gap(self._cursor.last_sequence)))
+            skipped = self._check_gap(self._cursor.last_sequence, self._cursor.time, message.time)
+            self._gap_checks.add(check := asyncio.create_task(skipped))
             check.add_done_callback(self._gap_checks.discard)
         self._received += 1
         self._batch_received += 1
@@ -342,11 +343,11 @@ class NatsReplay:
         if self._batch_received == self._batch_size:
             self._finish_request(b"", b"")
 
-    async def _check_gap(self, last: int) -> None:
-        """Report a gap if the stream has deleted messages that follow a sequence."""
+    async def _check_gap(self, last: int, begin: int, end: int) -> None:
+        """Report a gap if the stream has deleted messages that follow a sequence, stored between two times."""
         try:
             if await self._streams.has_dropped_after(self._cursor, last, self._now() + _REQUEST_TIMEOUT):
-                self._streams.report_discarded(self._cursor, steady())
+                self._streams.report_discarded(self._cursor, begin, self._streams.monotonic(end))
         except (NoReplyError, JetStreamError, LifecycleError) as error:
             logger.debug("cannot tell whether messages of %s were missed: %s", self._cursor.stream, error)
 
