@@ -19,7 +19,8 @@ from choria_lifecycle.demo import embedded
 from choria_lifecycle.middleware import inbox
 from choria_lifecycle.middleware.middleware import Middleware
 from choria_lifecycle.middleware.server_clock import ServerClock
-from choria_lifecycle.nats import reconnect, replay
+from choria_lifecycle.nats import jetstream, reconnect, replay
+from choria_lifecycle.nats.api import JetStreamError
 from choria_lifecycle.nats.client import Client
 from tests.bed.faults import running_proxy
 from tests.bed.permissions import allowed
@@ -208,6 +209,30 @@ async def test_the_consumer_is_deleted(own: embedded.Server) -> None:
             found += await take(events, 100)
             assert [event.identity for event in found] == [f"n{number}.example.net" for number in range(400)]
             assert events.counters.gaps == 0
+
+
+async def test_the_consumer_of_a_slow_reader_expires(own: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jetstream, "_INACTIVE_THRESHOLD", 10**8)
+    asked, consumer = asyncio.Event(), jetstream.Streams.consumer
+
+    async def spied(*arguments: Any) -> jetstream.ConsumerInfo:
+        try:
+            return await consumer(*arguments)
+        except JetStreamError:
+            asked.set()
+            raise
+
+    monkeypatch.setattr(jetstream.Streams, "consumer", spied)
+    async with serving_streams(own, STREAM), slow(own.url) as middleware, middleware.deliveries(since=ALL) as received:
+        await store(own, some(0, 3 * LIMIT))
+        for _ in range(3):
+            asked.clear()
+            await asked.wait()
+        assert received.stream is not None
+        assert received.stream.fault == ""
+        assert len({delivery.event.identity for delivery in await take(received, 3 * LIMIT)}) == 3 * LIMIT
+        await middleware.flush()
+        assert (received.counters.gaps, received.counters.dropped) == (0, 0)
 
 
 async def test_the_stream_is_deleted(own: embedded.Server) -> None:

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.nats.connection import Connection
 
-__all__ = ["NO_STREAM", "Api", "JetStreamError", "NoReplyError", "NoResponderError"]
+__all__ = ["NO_CONSUMER", "NO_STREAM", "Api", "JetStreamError", "NoReplyError", "NoResponderError"]
 
 T = TypeVar("T")
 
 NO_STREAM: Final = 10059
 """JetStream's error code for a stream that does not exist (nats-server, server/errors.json)."""
+
+NO_CONSUMER: Final = 10014
+"""That for a consumer that does not exist."""
 
 _NOT_ENABLED: Final = (10039, 10076)
 _USUAL_PREFIX: Final = "$JS.API"

@@ -15,7 +15,7 @@ import msgspec
 from nats import errors
 
 from choria_lifecycle.errors import ConnectionFailed, LifecycleError, NoStream, NotAuthorised
-from choria_lifecycle.nats.api import NO_STREAM, Api, JetStreamError, NoReplyError
+from choria_lifecycle.nats.api import NO_CONSUMER, NO_STREAM, Api, JetStreamError, NoReplyError
 from choria_lifecycle.nats.diagnosis import diagnose
 from choria_lifecycle.nats.jetstream import StreamCursor, Streams, parse_ack_subject
 from choria_lifecycle.nats.stream_watch import StreamWatch
@@ -227,6 +227,10 @@ class NatsReplay:
             logger.debug("cannot examine the consumer: %s", error)
             self._watch.readable(self._cursor.stream)
             return last
+        except JetStreamError as error:
+            if error.code != NO_CONSUMER:
+                raise
+            return None  # deleted, as the reader is slow: its next request creates another
         if info.paused:
             self._watch.unreadable(self._cursor.stream, "its consumer is paused", storing=True)
             return last
