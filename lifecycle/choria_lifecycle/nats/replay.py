@@ -256,7 +256,8 @@ class NatsReplay:
                 return
             if self._connection.client.lost.done():
                 continue
-            self._watch.unreadable(self._cursor.stream, reason)
+            # Each attempt has a consumer of its own.
+            self._watch.unreadable(self._cursor.stream, reason.replace(self._requested, "*"))
             self.sink.interrupted()
 
     async def _make_consumer(self, deadline: float) -> None:

@@ -110,17 +110,20 @@ class StreamWatch:
 
 
 class _Fault:
-    """A fault that is logged when it begins, and when it is over."""
+    """A fault that is logged when it begins, for each further reason once, and when it is over."""
 
     def __init__(self, over: str) -> None:
         self.reason = ""
         self._over = over
+        self._logged: set[str] = set()
 
     def note(self, name: str, reason: str) -> None:
         """Note the present reason; empty if there is no fault."""
-        if reason and reason != self.reason:
+        if reason and reason not in self._logged:
+            self._logged.add(reason)
             logger.warning("the stream %s: %s", name, reason)
         elif self.reason and not reason:
+            self._logged.clear()
             logger.warning("the stream %s %s", name, self._over)
         self.reason = reason
 

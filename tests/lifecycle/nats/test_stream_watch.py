@@ -106,6 +106,20 @@ def test_a_stream_without_an_answer(watch: StreamWatch, sink: Sink) -> None:
     assert (watch.fault, [each[:2] for each in sink.doubts]) == ("", [(8.0, 40.0)])
 
 
+def test_each_reason_is_logged_once_until_the_fault_is_over(
+    watch: StreamWatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        for reason in ("no reply", "unavailable", "no reply", "unavailable"):
+            watch.unreadable("CHORIA_EVENTS", reason)
+        watch.readable("CHORIA_EVENTS")
+    assert [record.message for record in caplog.records] == 2 * [
+        "the stream CHORIA_EVENTS: it cannot be read: no reply",
+        "the stream CHORIA_EVENTS: it cannot be read: unavailable",
+        "the stream CHORIA_EVENTS can be read again",
+    ]
+
+
 def test_a_paused_consumer_puts_nothing_in_doubt(watch: StreamWatch, sink: Sink) -> None:
     watch.seen(info(), 10.0, OFFSET)
     watch.unreadable("CHORIA_EVENTS", "its consumer is paused", storing=True)
