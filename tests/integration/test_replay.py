@@ -334,6 +334,24 @@ async def test_nothing_is_left_behind(own: embedded.Server, monkeypatch: pytest.
                 pass
 
 
+async def test_nothing_is_left_behind_if_leaving_is_cancelled(own: embedded.Server) -> None:
+    async with serving_streams(own, STREAM) as context, slow(own.url) as middleware:
+        for steps in range(1, 6):
+            receiver = middleware.events(since=ALL)
+            await receiver.__aenter__()
+            leaving = asyncio.create_task(receiver.__aexit__(None, None, None))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            leaving.cancel()
+            await asyncio.gather(leaving, return_exceptions=True)
+        await middleware.flush()
+        await middleware.flush()  # the server deletes consumers in the background
+        assert not [task for task in asyncio.all_tasks() if "NatsReplay" in repr(task)]
+        async with asyncio.timeout(10):
+            while await context.consumers_info("CHORIA_EVENTS"):
+                pass
+
+
 async def test_begin_is_the_start_of_the_stream(own: embedded.Server) -> None:
     async with serving_streams(own, STREAM) as context, connect(own.url, environ={}) as middleware:
         async with middleware.events(since=ALL) as events:

@@ -157,8 +157,10 @@ class NatsReplay:
         self._resumed.set()
 
     async def unsubscribe(self) -> None:
-        await self.stop()
-        await self._connection.client.unlisten(self._sid)
+        try:
+            await self.stop()
+        finally:
+            await self._connection.client.unlisten(self._sid)
 
     async def _delete_consumer(self) -> None:
         """Delete the consumer if connected; otherwise the server does so after a minute of inactivity."""
@@ -174,15 +176,16 @@ class NatsReplay:
         """End the task and delete the consumer; nothing is delivered afterwards."""
         if self in self._siblings:
             self._siblings.remove(self)
-        task, self._task = self._task, None
-        if task is not None and task is not asyncio.current_task():
+        tasks = {each for each in (self._task, self._check_task, *self._gap_checks) if each is not None}
+        tasks.discard(asyncio.current_task())
+        self._task = self._check_task = None
+        for task in tasks:
             task.cancel()
-            await asyncio.wait({task})
-        checks = [*self._gap_checks, *([] if self._check_task is None else [self._check_task])]
-        for each in checks:
-            each.cancel()
-        await asyncio.gather(*checks, return_exceptions=True)
-        await self._delete_consumer()
+        try:
+            if tasks:
+                await asyncio.wait(tasks)
+        finally:  # also if the caller is cancelled
+            await self._delete_consumer()
 
     async def _run(self) -> None:
         try:
@@ -263,7 +266,11 @@ class NatsReplay:
     async def _make_consumer(self, deadline: float) -> None:
         name = self._requested = uuid4()
         self._lost, self._created_at = self._connection.client.lost, steady()
-        made = await self._streams.create_consumer(self._cursor, name, deadline)
+        try:
+            made = await self._streams.create_consumer(self._cursor, name, deadline)
+        except NotAuthorised:
+            self._requested = ""  # not created, so there is nothing to delete
+            raise
         self._watch.readable(self._cursor.stream)
         self._received = 0
         self._consumer = name.encode()
