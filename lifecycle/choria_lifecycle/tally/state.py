@@ -135,6 +135,9 @@ class TallyState:
         if stream is not None and stream.only and stream.fault:
             reason = f"the only source of events, {_name(stream)}, has a fault: {stream.fault}"
             return Problem("error", reason, "Nothing is counted until this is fixed.")
+        if stream is not None and stream.fault and self.replay_state == "running":
+            reason = f"the replay of {_name(stream)} is not finished, and it has a fault: {stream.fault}"
+            return Problem("error", reason, "New events are counted once the replay is finished.")
         return None
 
     @property
@@ -163,7 +166,7 @@ class TallyState:
         stream = self.stream
         if stream is None:
             return
-        if self.connected and stream.fault and not stream.only:
+        if self.connected and stream.fault and not stream.only and self.replay_state != "running":
             yield Problem(
                 "warning",
                 f"{_name(stream)} has a fault: {stream.fault}",

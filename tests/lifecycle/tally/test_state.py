@@ -62,6 +62,10 @@ def test_nothing_is_wrong() -> None:
             {"stream": stream(FULL, only=True)},
             f"the only source of events, the stream CHORIA_EVENTS, has a fault: {FULL}",
         ),
+        (
+            {"stream": stream(FULL), "replay_state": "running"},
+            f"the replay of the stream CHORIA_EVENTS is not finished, and it has a fault: {FULL}",
+        ),
     ],
 )
 def test_an_error_means_that_events_cannot_arrive(changes: dict[str, Any], reason: str) -> None:
