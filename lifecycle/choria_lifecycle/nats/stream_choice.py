@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.nats.api import Api
 
-__all__ = ["Cluster", "StreamInfo", "StreamState", "choose_stream"]
+__all__ = ["Cluster", "OriginState", "StreamInfo", "StreamState", "choose_stream"]
 
 # A mirror of a mirror of a mirror is unusual.
 _MAX_ORIGINS: Final = 20
@@ -63,14 +63,28 @@ class Cluster(msgspec.Struct):
     leader_since: str = ""
 
 
+class OriginState(msgspec.Struct):
+    """A stream that is copied: its name, and nanoseconds since it was last heard; negative if it never was."""
+
+    name: str = ""
+    active: int = -1
+
+
 class StreamInfo(msgspec.Struct):
-    """A stream's configuration and state; `ts` is the time of the server, which may leave out `cluster`."""
+    """A stream's configuration and state; `ts` is the time of the server, which may leave out the fields after it."""
 
     config: StreamConfig
     state: StreamState
     created: str = ""
     ts: str = ""
     cluster: Cluster | None = None
+    mirror: OriginState | None = None
+    sources: list[OriginState] | None = None
+
+    @property
+    def origins(self) -> list[OriginState]:
+        """The streams that it mirrors or sources."""
+        return [*([self.mirror] if self.mirror is not None else ()), *(self.sources or ())]
 
 
 class _Names(msgspec.Struct):

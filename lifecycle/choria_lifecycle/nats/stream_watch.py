@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["StreamWatch"]
 
+# An origin sends a heartbeat each second; longer silence than this, in nanoseconds, is a lost link.
+_MAX_SILENCE: Final = 30 * 10**9
+
 # Members of a cluster need so long to agree on a new leader, and their clocks may differ, in seconds.
 _MARGIN: Final = 2.0
 
@@ -91,7 +94,7 @@ class StreamWatch:
         self._reading.note(name, f"it cannot be read: {reason}")
 
     def _storing_fault(self, info: StreamInfo) -> str:
-        """Return the reason why it does not store what is published; empty if it does, or copies others."""
+        """Return the reason why it does not store what is published, or what others store; empty if it does."""
         config, state = info.config, info.state
         direct = any(covers(each, self._subject) for each in config.subjects or ())
         if self._direct is None:
@@ -99,7 +102,7 @@ class StreamWatch:
         if self._direct and not direct:
             return f"it no longer stores all of {self._subject}"
         if not config.subjects:
-            return ""
+            return _silence(info)
         if info.cluster is not None and info.cluster.name and not info.cluster.leader:
             return "it has no leader"
         if config.sealed:
@@ -126,6 +129,14 @@ class _Fault:
             self._logged.clear()
             logger.warning("the stream %s %s", name, self._over)
         self.reason = reason
+
+
+def _silence(info: StreamInfo) -> str:
+    """Return the reason why a stream that copies others stores nothing: none of them is heard."""
+    origins = info.origins
+    if not origins or any(each.active <= _MAX_SILENCE for each in origins):
+        return ""
+    return f"it hears nothing from {safe(', '.join(each.name for each in origins), 200)}"
 
 
 def _time(text: str) -> float:

@@ -137,6 +137,28 @@ def test_a_stream_that_copies_others_makes_up_for_what_it_missed(watch: StreamWa
     assert (watch.fault, sink.doubts) == ("", [])
 
 
+@pytest.mark.parametrize(
+    ("origins", "fault"),
+    [
+        ({"mirror": {"name": "SITE", "active": 31 * 10**9}}, "it hears nothing from SITE"),
+        ({"sources": [{"name": "A", "active": 31 * 10**9}, {"name": "B", "active": 80 * 10**9}]}, "nothing from A, B"),
+        ({"sources": [{"name": "A", "active": 31 * 10**9}, {"name": "B", "active": 10**9}]}, ""),
+        ({"sources": [{"name": "A", "active": -1}]}, ""),
+    ],
+)
+def test_a_stream_that_hears_none_of_those_that_it_copies(
+    watch: StreamWatch, sink: Sink, origins: dict[str, Any], fault: str
+) -> None:
+    state = msgspec.convert({"config": {"name": "CENTRAL"}, "state": {}} | origins, StreamInfo)
+    watch.seen(state, 10.0, OFFSET)
+    assert fault in watch.fault
+    assert bool(watch.fault) == bool(fault)
+    for each in state.origins:
+        each.active = 10**9
+    watch.seen(state, 20.0, OFFSET)
+    assert (watch.fault, sink.doubts) == ("", [])
+
+
 def test_a_server_without_a_cluster_has_another_name_after_a_restart(watch: StreamWatch, sink: Sink) -> None:
     """While it is down, nobody can publish."""
     for at, name in enumerate(("NA", "NB", "")):
