@@ -43,11 +43,12 @@ class Subscription(ABC, Generic[T]):
 
     With a stream, it subscribes live first and stays subscribed; the stream supplies what was stored before, and what
     was published while the connection was lost. Each message is handed out once: copies are told by subject and bytes.
-    First come those of the stream, in its order, then new ones as they arrive. What was received live is handed out
-    whether or not the stream has stored it; `counters.unstored` counts what it has not. A message is missed only if it
-    neither arrived live nor was stored; each interval in which that may have happened is a gap. If the program reads
-    too slowly, a message is left to the stream, and dropped if the stream has not stored it. Without permission to
-    subscribe, the stream alone supplies the messages. Iteration raises NoStream if the stream is deleted.
+    First come those of the stream, in its order, for which live ones wait; then new ones as they arrive. What was
+    received live is handed out whether or not the stream has stored it; `counters.unstored` counts what it has not. A
+    message is missed only if it neither arrived live nor was stored; each interval in which that may have happened is a
+    gap. If the program reads too slowly, a message is left to the stream, and dropped if the stream has not stored it.
+    Without permission to subscribe, the stream alone supplies the messages. Iteration raises NoStream if the stream is
+    deleted.
 
     Attributes:
         counters: the message counts so far.

@@ -43,6 +43,8 @@ class StreamWatch:
         self._well_at: float | None = None
         self._leader = ""
         self._suspicion = ""
+        # A state, its time and the offset, from which no conclusion was drawn yet.
+        self._seen: tuple[StreamInfo, float, float] | None = None
         # Whether it takes all of the subject from those who publish it.
         self._direct: bool | None = None
 
@@ -59,12 +61,19 @@ class StreamWatch:
             at: when it was requested, by `choria_lifecycle.support.clock.steady`.
             offset: the server's time minus that of `steady`.
         """
-        name = info.config.name
         reason = self._storing_fault(info)
-        self._storing.note(name, reason)
+        self._storing.note(info.config.name, reason)
+        self._seen = None if reason else (info, at, offset)
         if reason:
             self._suspicion = reason
+        elif not self._reading.reason:
+            self._conclude()
+
+    def _conclude(self) -> None:
+        """Report what is in doubt until the stream was seen to be well, once it can be read."""
+        if self._seen is None:
             return
+        (info, at, offset), self._seen = self._seen, None
         cluster = info.cluster if info.cluster is not None and info.cluster.name else Cluster()
         leader = cluster.leader
         if self._well_at is not None and info.config.subjects:
@@ -73,13 +82,14 @@ class StreamWatch:
             elif _time(cluster.leader_since) - offset > self._well_at:
                 self._suspicion = self._suspicion or "its leader was elected anew"
             if self._suspicion:
-                why = f"the stream {name} may not have stored them: {safe(self._suspicion, 200)}"
+                why = f"the stream {info.config.name} may not have stored them: {safe(self._suspicion, 200)}"
                 self._sink.doubt(self._well_at - _MARGIN, at, why)
         self._well_at, self._leader, self._suspicion = at, leader, ""
 
     def readable(self, name: str) -> None:
         """Note that the stream can be read."""
         self._reading.note(name, "")
+        self._conclude()
 
     def unreadable(self, name: str, reason: str, *, storing: bool = False) -> None:
         """Note that the stream cannot be read.

@@ -98,6 +98,8 @@ class Intake:
         self._interruptions = 0
         self._past_gaps: deque[Gap] = deque(maxlen=_MAX_GAPS)
         self._ended_at = 0.0
+        # The end of the last of them, by `steady`.
+        self._broken = 0.0
         # Whether the last stream was the only source of events, and nothing has arrived live since.
         self._stream_only = False
         # The last live events, when they began, and when they ended because there was a stream; what it stored is
@@ -186,7 +188,7 @@ class Intake:
         stream = deliveries.stream
         if stream is not None and (not stream.verified or (stream.only and stream.fault)):
             return 0.0
-        return max(steady() - deliveries.unbroken_since, 0.0)
+        return max(steady() - max(deliveries.unbroken_since, self._broken), 0.0)
 
     async def wait_replay_over(self) -> None:
         """Wait until the replay is finished or impossible."""
@@ -230,6 +232,7 @@ class Intake:
         live = self._deliveries_of()
         if self._counters:  # nothing was received since the last subscription
             self._interruptions += 1
+            self._broken = steady()
             now = time.time()
             self._past_gaps.append(Gap(now - (steady() - self._ended_at), now, self.reason))
         receiving = asyncio.create_task(self._receive(live, stored=False))
@@ -299,6 +302,8 @@ class Intake:
                 if (stream := received.stream) is not None:
                     self._stream_only = stream.only
                 self._past_gaps.extend(received.gaps)
+                if received.counters.gaps or received.counters.dropped:
+                    self._broken = max(self._broken, received.unbroken_since or 0.0)
                 self._deliveries, self._ended_at = None, steady()
                 waiting.cancel()
                 await asyncio.gather(waiting, return_exceptions=True)

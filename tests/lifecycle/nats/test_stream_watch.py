@@ -120,6 +120,19 @@ def test_each_reason_is_logged_once_until_the_fault_is_over(
     ]
 
 
+def test_a_stream_that_answers_and_cannot_be_read_is_in_doubt_once(watch: StreamWatch, sink: Sink) -> None:
+    """As while the servers have no meta leader, which creates consumers."""
+    watch.seen(info(), 10.0, OFFSET)
+    for at in (20.0, 25.0, 30.0):
+        watch.seen(info(), at, OFFSET)
+        watch.unreadable("CHORIA_EVENTS", "no reply")
+    watch.seen(info(), 35.0, OFFSET)
+    watch.readable("CHORIA_EVENTS")
+    watch.readable("CHORIA_EVENTS")
+    watch.seen(info(), 45.0, OFFSET)
+    assert [each[:2] for each in sink.doubts] == [(18.0, 35.0)]
+
+
 def test_a_paused_consumer_puts_nothing_in_doubt(watch: StreamWatch, sink: Sink) -> None:
     watch.seen(info(), 10.0, OFFSET)
     watch.unreadable("CHORIA_EVENTS", "its consumer is paused", storing=True)
