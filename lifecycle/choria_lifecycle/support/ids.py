@@ -13,7 +13,7 @@ __all__ = ["uuid4"]
 
 _BATCH: Final = 512
 _DIGITS: Final = 32
-_LAYOUT: Final = "xxxxxxxx-xxxx-4xxx-Vxxx-xxxxxxxxxxxx"
+_LAYOUT: Final = "xxxxxxxx-xxxx-4xxx-Vxxx-xxxxxxxxxxxx\n"
 # RFC 9562, section 4.1: the two highest bits of this digit are 10, the other two are random.
 _VARIANT: Final = bytes.maketrans(b"0123456789abcdef", b"89ab" * 4)
 
@@ -39,7 +39,7 @@ def _batch() -> list[str]:
     text = bytearray(_LAYOUT.encode() * _BATCH)
     digit = 0
     for position, kind in enumerate(_LAYOUT):
-        if kind == "-":
+        if kind in "-\n":
             continue
         column = random[digit::_DIGITS]
         digit += 1
@@ -47,8 +47,7 @@ def _batch() -> list[str]:
             column = column.translate(_VARIANT)
         if kind != "4":
             text[position::width] = column
-    whole = text.decode()
-    return [whole[start : start + width] for start in range(0, len(whole), width)]
+    return text.decode().split()
 
 
 if hasattr(os, "register_at_fork"):
