@@ -9,11 +9,11 @@ type's options for type checkers and editors.
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Final, Literal, ParamSpec, TypeVar, cast
+from typing import Any, Final, Literal, ParamSpec, TypeVar
 
 from choria_lifecycle.errors import OptionError
 from choria_lifecycle.events.event import EVENT_CONTRACTS, EVENT_TYPES, Event, EventType, type_name
-from choria_lifecycle.events.options import event_factory
+from choria_lifecycle.events.quick import quick_factory
 from choria_lifecycle.support.text import quoted
 from choria_schemas.lifecycle.v1 import Alive, Governor, Provisioned, Shutdown, Startup, Upgraded
 
@@ -22,7 +22,7 @@ __all__ = ["alive", "governor", "new", "provisioned", "shutdown", "startup", "up
 P = ParamSpec("P")
 E = TypeVar("E", bound=Event)
 
-_FACTORIES: Final[dict[str, Callable[[dict[str, Any]], Event]]] = {}
+_FACTORIES: Final[dict[str, Callable[..., Event]]] = {}
 
 
 def _makes(cls: type[E]) -> Callable[[Callable[P, E]], Callable[P, E]]:
@@ -35,16 +35,9 @@ def _makes(cls: type[E]) -> Callable[[Callable[P, E]], Callable[P, E]]:
         defaults = {
             name: default for name, default in (declaration.__kwdefaults__ or {}).items() if default is not None
         }
-        make = event_factory(cls, defaults)
-        _FACTORIES[type_name(cls)] = make
-
-        @wraps(declaration)
-        def factory(*arguments: object, **options: Any) -> E:
-            if arguments:
-                raise TypeError(f"{declaration.__name__}() takes keyword arguments only")
-            return make(options)
-
-        return cast("Callable[P, E]", factory)
+        factory = wraps(declaration)(quick_factory(cls, defaults))
+        _FACTORIES[type_name(cls)] = factory
+        return factory
 
     return decorate
 
@@ -144,7 +137,7 @@ def governor(
 
 for _cls in EVENT_CONTRACTS:
     if type_name(_cls) not in _FACTORIES:
-        _FACTORIES[type_name(_cls)] = event_factory(_cls, {})
+        _FACTORIES[type_name(_cls)] = quick_factory(_cls, {})
 
 
 def new(type: EventType, /, **options: Any) -> Event:
@@ -160,4 +153,4 @@ def new(type: EventType, /, **options: Any) -> Event:
     """
     if type not in EVENT_TYPES:
         raise OptionError(f"type must be one of {', '.join(EVENT_TYPES)}, not {quoted(type)}", invalid=("type",))
-    return _FACTORIES[type](options)
+    return _FACTORIES[type](**options)

@@ -11,7 +11,6 @@ import time
 from dataclasses import MISSING, dataclass, fields
 from difflib import get_close_matches
 from functools import lru_cache
-from operator import itemgetter
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, get_args, get_origin
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
     E = TypeVar("E", bound=Event)
 
-__all__ = ["OPTIONS", "Option", "check_component", "event_factory", "is_token"]
+__all__ = ["GENERATED", "OPTIONS", "Option", "check_component", "enforces_contract", "event_factory", "is_token"]
 
 _find_control = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]").search
 _match_token = re.compile(r"[A-Za-z0-9_-]{1,128}").fullmatch
@@ -132,31 +131,34 @@ def _derive(cls: type[Any]) -> Mapping[str, Option]:
 OPTIONS: Final[Mapping[type[Any], Mapping[str, Option]]] = {cls: _derive(cls) for cls in EVENT_CONTRACTS}
 """The options of each event class by name: all fields but the protocol, which is fixed."""
 
-_GENERATED: Final[Mapping[str, Callable[[], object]]] = {"id": uuid4, "timestamp": lambda: int(time.time())}
+GENERATED: Final[Mapping[str, Callable[[], object]]] = {"id": uuid4, "timestamp": lambda: int(time.time())}
+"""Functions that return the values of options which the caller leaves out."""
 
 
-def event_factory(cls: type[E], defaults: Mapping[str, object]) -> Callable[[dict[str, Any]], E]:
-    """Return a function that creates an event from a dictionary of options, or reports all problems in one OptionError.
+def event_factory(cls: type[E], defaults: Mapping[str, object]) -> Callable[..., E]:
+    """Return a function that creates an event from keyword arguments, or reports all problems in one OptionError.
 
     Args:
         cls: a generated event class.
-        defaults: the values of options that may be absent or None. An id and a timestamp are made for each event, and
-            optional fields are left out.
+        defaults: the values of options that may be absent, MISSING or None. An id and a timestamp are made for each
+            event, and optional fields are left out.
     """
     contract, options = EVENT_CONTRACTS[cls], OPTIONS[cls]
     protocol = contract.protocol
     optional = {
-        name for name, option in options.items() if name in _GENERATED or name in defaults or not option.required
+        name for name, option in options.items() if name in GENERATED or name in defaults or not option.required
     }
-    # The checks above enforce the contract, unless it bounds more than integers and the emptiness of texts.
-    enforced = contract.bounds is not None and all(
-        (keyword in ("minimum", "maximum") and options[name].kind is int) or (keyword, bound) == ("minLength", 1)
-        for name, keyword, bound in contract.bounds
-    )
+    enforced = enforces_contract(cls)
 
-    def make_checked(given: Mapping[str, object]) -> E:
+    def make_checked(*arguments: object, **given: object) -> E:
         """Check each option by itself and create the event, or raise OptionError with all problems."""
-        given = {name: value for name, value in given.items() if value is not None or name not in optional}
+        if arguments:
+            raise TypeError(f"{type_name(cls)}() takes keyword arguments only")
+        given = {
+            name: value
+            for name, value in given.items()
+            if value is not MISSING and (value is not None or name not in optional)
+        }
         missing = tuple(name for name in options if name not in given and name not in optional)
         unexpected = tuple(name for name in given if name not in options)
         problems = {
@@ -168,8 +170,8 @@ def event_factory(cls: type[E], defaults: Mapping[str, object]) -> Callable[[dic
         for name in options:
             if name in given:
                 values[name] = given[name]
-            elif name in _GENERATED:
-                values[name] = _GENERATED[name]()
+            elif name in GENERATED:
+                values[name] = GENERATED[name]()
             elif name in defaults:
                 values[name] = defaults[name]
         if not (enforced or missing or unexpected or problems):
@@ -190,59 +192,16 @@ def event_factory(cls: type[E], defaults: Mapping[str, object]) -> Callable[[dic
             raise OptionError(message, missing=missing, unexpected=unexpected, invalid=invalid)
         return cls(**values) if enforced else _convert(values, cls)
 
-    return _quick_factory(cls, defaults, make_checked) if enforced else make_checked
+    return make_checked
 
 
-def _quick_factory(
-    cls: type[E], defaults: Mapping[str, object], make_checked: Callable[[dict[str, Any]], E]
-) -> Callable[[dict[str, Any]], E]:
-    """Return a factory that creates an event quickly from plainly valid options, and passes all others on."""
-    options, protocol = OPTIONS[cls], EVENT_CONTRACTS[cls].protocol
-    others = [option for name, option in options.items() if name not in _GENERATED]
-    texts = [option for option in others if option.kind is str]
-    simple = all(option.required and (option.kind is str or (option.kind and not option.choices)) for option in others)
-    if not simple or len(texts) < 2 or not {"component", *_GENERATED} <= options.keys():
-        return make_checked
-    names = [option.name for option in texts]
-    get_texts, count, component = itemgetter(*names), len(texts), names.index("component")
-    choices = [(index, option.choices) for index, option in enumerate(texts) if option.choices]
-    numbers = [option for option in others if option.kind is int]
-    has_more = bool(choices or numbers)
-    # The __init__ of a frozen dataclass calls object.__setattr__ for each field; setting the slots through their
-    # descriptors takes half the time.
-    setters = {name: getattr(cls, name).__set__ for name in ("protocol", *options)}
-    set_protocol, set_id, set_timestamp = (setters[name] for name in ("protocol", "id", "timestamp"))
-    set_texts = tuple((index, setters[name]) for index, name in enumerate(names))
-    create, clock = object.__new__, time.time
-
-    def make(given: dict[str, Any]) -> E:
-        try:
-            values = get_texts(given)
-            joined = "".join(values)
-        except (KeyError, TypeError):
-            return make_checked(given)
-        event, expected = create(cls), count
-        if has_more:
-            for index, allowed in choices:
-                if values[index] not in allowed:
-                    return make_checked(given)
-            for option in numbers:
-                number = given.get(option.name, defaults.get(option.name))
-                if type(number) is not int or not option.low <= number <= option.high:
-                    return make_checked(given)
-                setters[option.name](event, number)
-                expected += option.name in given
-        usual = len(given) == expected and joined.isprintable() and " " not in joined and all(values)
-        if not usual or not is_token(values[component]):
-            return make_checked(given)
-        set_protocol(event, protocol)
-        set_id(event, uuid4())
-        set_timestamp(event, int(clock()))
-        for index, set_text in set_texts:
-            set_text(event, values[index])
-        return event
-
-    return make
+def enforces_contract(cls: type[Any]) -> bool:
+    """Return True if the checks of the options enforce the whole contract of an event class."""
+    bounds, options = EVENT_CONTRACTS[cls].bounds, OPTIONS[cls]
+    return bounds is not None and all(
+        (keyword in ("minimum", "maximum") and options[name].kind is int) or (keyword, bound) == ("minLength", 1)
+        for name, keyword, bound in bounds
+    )
 
 
 def _path(name: str) -> str:
