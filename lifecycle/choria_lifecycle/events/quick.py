@@ -1,25 +1,24 @@
-"""The quick way to create events.
+"""The quick way to create events, and to check them before they are published.
 
-It is for plainly valid events only: the thorough checks decide about all others. Its factories are compiled from source
+It is for plainly valid events only: the thorough checks decide about all others. Its functions are compiled from source
 for each class, like the `__init__` of a dataclass; loops over the fields would take twice as long.
 """
 
 from __future__ import annotations
 
 from dataclasses import MISSING
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from choria_lifecycle.events.event import EVENT_CONTRACTS, Event, type_name
-from choria_lifecycle.events.options import GENERATED, OPTIONS, enforces_contract, event_factory, is_token
+from choria_lifecycle.events.options import GENERATED, OPTIONS, Option, enforces_contract, event_factory, is_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from choria_lifecycle.events.options import Option
-
     E = TypeVar("E", bound=Event)
 
-__all__ = ["quick_factory"]
+__all__ = ["is_plain_event", "quick_factory"]
 
 # No field begins with an underscore, so none hides another name.
 _FACTORY: Final = """
@@ -57,6 +56,26 @@ def quick_factory(cls: type[E], defaults: Mapping[str, object]) -> Callable[...,
     exec(source, names)  # noqa: S102
     factory: Callable[..., E] = names[type_name(cls)]
     return factory
+
+
+def is_plain_event(event: Event) -> bool:
+    """Return True if `parse` accepts what `encode` makes of an event; if False, only `parse` can tell.
+
+    The size is up to the caller.
+    """
+    cls: Any = type(event)
+    return _check(cls)(event)
+
+
+@cache
+def _check(cls: type[Any]) -> Callable[[Any], bool]:
+    conditions = [""]
+    if cls in OPTIONS and enforces_contract(cls):
+        protocol = Option(name="protocol", kind=str, required=True, choices=(EVENT_CONTRACTS[cls].protocol,))
+        conditions = [_condition(option, f"event.{option.name}") for option in (protocol, *OPTIONS[cls].values())]
+    expression = "False" if "" in conditions else " and ".join(conditions)
+    check: Callable[[Any], bool] = eval(f"lambda event: {expression}", _GLOBALS)  # noqa: S307
+    return check
 
 
 def _condition(option: Option, value: str) -> str:

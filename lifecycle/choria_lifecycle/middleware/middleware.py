@@ -11,6 +11,7 @@ from typing import Self
 
 from choria_lifecycle.errors import OptionError
 from choria_lifecycle.events.event import Event, EventType
+from choria_lifecycle.events.quick import is_plain_event
 from choria_lifecycle.events.subjects import subject as subject_of
 from choria_lifecycle.middleware.bucket import Bucket
 from choria_lifecycle.middleware.selection import Selection, parse_since
@@ -18,6 +19,7 @@ from choria_lifecycle.middleware.subscription import LIMIT, LIMIT_BYTES, Deliver
 from choria_lifecycle.middleware.transport import Message, Transport, check_pattern, check_stream
 from choria_lifecycle.wire import codec
 from choria_lifecycle.wire.cloudevents import Format
+from choria_lifecycle.wire.jsontext import MAX_SIZE
 
 __all__ = ["Middleware"]
 
@@ -243,6 +245,7 @@ def _since(selection: Selection, queue: str, since: datetime | timedelta | float
 
 
 def _message(event: Event, format: Format) -> Message:  # noqa: A002
-    data = codec.encode(event, format=format)
-    codec.parse(data)  # raises for an event that receivers would reject
+    data = codec.encode(event, format)
+    if len(data) > MAX_SIZE or not is_plain_event(event):
+        codec.parse(data)  # raises for an event that receivers would reject
     return subject_of(event), data

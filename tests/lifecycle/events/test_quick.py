@@ -5,20 +5,22 @@ import enum
 import time
 from typing import TYPE_CHECKING, Any, Literal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import choria_lifecycle as lifecycle
+from choria_lifecycle import Format
 from choria_lifecycle.events import event as events
 from choria_lifecycle.events import options, quick
+from choria_lifecycle.middleware import middleware
 from choria_schemas.lifecycle.v1 import Startup
 from tests.bed import strategies
 from tests.bed.near_misses import BOUNDED
+from tests.bed.samples import make_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pytest
 
 CLASSES = tuple(events.EVENT_CONTRACTS)
 
@@ -55,12 +57,62 @@ VALUES = st.one_of(st.sampled_from((*TEXTS, *OTHERS, *NUMBERS)), strategies.TEXT
 USUAL = {"id": "5", "identity": "n1", "timestamp": 1795336436, "sequence": 3, "event_type": "enter"}
 
 
+@st.composite
+def changed_events(draw: st.DrawFn) -> Any:
+    """Return an event of any class, in which up to two fields have any value."""
+    cls = draw(st.sampled_from(CLASSES))
+    names = [field.name for field in dataclasses.fields(cls)]
+    usual = {name: USUAL.get(name, "server") for name in names} | {"protocol": events.EVENT_CONTRACTS[cls].protocol}
+    changes = draw(st.dictionaries(st.sampled_from(names), VALUES, max_size=2))
+    if draw(st.booleans()):
+        every = [spelling for contract in events.EVENT_CONTRACTS.values() for spelling in contract.protocols]
+        changes["protocol"] = draw(st.sampled_from(every))
+    return cls(**usual | changes)
+
+
 def outcome(function: Callable[[], object]) -> object:
     """Return the result of a function, or its error with everything that callers can see of it."""
     try:
         return function()
     except (lifecycle.LifecycleError, TypeError) as error:
         return type(error), str(error), {name: repr(value) for name, value in vars(error).items()}
+
+
+@given(changed_events(), st.sampled_from(Format))
+@BOUNDED
+def test_a_plain_event_is_accepted_once_encoded(event: Any, format: Format) -> None:
+    if not quick.is_plain_event(event):
+        return
+    try:
+        data = lifecycle.encode(event, format)
+    except lifecycle.InvalidEvent:
+        return
+    assert lifecycle.parse(data, max_size=len(data)) == event
+
+
+@given(changed_events(), st.sampled_from(Format))
+@BOUNDED
+def test_publishing_refuses_exactly_what_receivers_reject(event: Any, format: Format) -> None:
+    def read_again() -> object:
+        data = lifecycle.encode(event, format)
+        lifecycle.parse(data)
+        return lifecycle.subject(event), data
+
+    assert outcome(lambda: middleware._message(event, format)) == outcome(read_again)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_usual_events_are_plain(cls: type[Any]) -> None:
+    event = make_event(events.type_name(cls))
+    assert quick.is_plain_event(event)
+    for field in dataclasses.fields(cls):
+        for value in (None, True, "", -(2**63) - 1, Text("n1"), Number(5)):
+            assert not quick.is_plain_event(dataclasses.replace(event, **{field.name: value}))
+
+
+def test_an_event_with_its_protocol_in_the_old_spelling_is_not_plain() -> None:
+    protocol: Any = "choria:lifecycle:startup:1"
+    assert not quick.is_plain_event(dataclasses.replace(make_event(), protocol=protocol))
 
 
 @given(st.data())
@@ -108,3 +160,5 @@ def test_fields_may_have_the_names_of_builtins_and_variables(monkeypatch: pytest
     assert type(event) is odd
     assert dataclasses.asdict(event).items() >= values.items()
     assert event.timestamp <= time.time()
+    assert quick.is_plain_event(event)
+    assert not quick.is_plain_event(dataclasses.replace(event, int="5"))
