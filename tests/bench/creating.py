@@ -19,7 +19,7 @@ TARGETS = {
             bound=0.75,
             at_least=True,
             peers=(golang.PLAIN,),
-            why="checking the options, and a call from Python for each slot of a frozen dataclass",
+            why="msgspec takes a quarter, the id and the clock a fifth; the interpreter calls and checks for the rest",
         ),
         Target(
             what="create native: faster than orjson",
