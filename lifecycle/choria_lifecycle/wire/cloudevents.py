@@ -76,7 +76,7 @@ class Envelope(msgspec.Struct, Generic[S, P, T]):
     protocol: None = None
 
 
-class OutgoingEnvelope(msgspec.Struct):
+class OutgoingEnvelope(msgspec.Struct, gc=False):
     """The envelope as encoded, with its attributes in Choria's order."""
 
     specversion: str
