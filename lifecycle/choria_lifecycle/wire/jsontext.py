@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from itertools import islice
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
@@ -51,6 +51,9 @@ TOO_DEEP_FOR_STACK: Final = "arrays and objects are nested too deeply for the ca
 # An unclosed string matches to the end of the input. Otherwise each quote in it would be tried as a start, which takes
 # quadratic time.
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:(")|\\?\Z)', re.DOTALL)
+# Brackets as signed bytes, 1 and -1, and the bytes to delete.
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
+_OTHERS = bytes(byte for byte in range(256) if byte not in b"[{]}")
 _check_syntax = msgspec.json.Decoder(msgspec.Raw).decode
 
 
@@ -79,17 +82,14 @@ def too_large_message(size: int, limit: int) -> str:
 
 def is_shallow(raw: bytes) -> bool:
     """Return True if nothing is nested deeper than `MAX_DEPTH`; takes linear time."""
-    if len(raw) <= SHALLOW_SIZE or raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
+    # For single bytes, replace takes a fifth of the time of count.
+    if len(raw) <= SHALLOW_SIZE or len(raw) - len(raw.replace(b"{", b"").replace(b"[", b"")) <= MAX_DEPTH:
         return True
-    depth = 0
-    for byte in _STRINGS.sub(b"", raw):
-        if byte in b"[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                return False
-        elif byte in b"]}":
-            depth -= 1
-    return True
+    steps = _STRINGS.sub(b"", raw).translate(_STEPS, _OTHERS)
+    # Without its innermost pairs, a document has one level less; then little is left of a wide one.
+    if steps.replace(b"\x01\xff", b"").count(1) < MAX_DEPTH:
+        return True
+    return MAX_DEPTH + 1 not in accumulate(memoryview(steps).cast("b"))
 
 
 def read_json(raw: bytes, max_size: int = MAX_SIZE) -> Any:
