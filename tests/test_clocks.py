@@ -46,6 +46,7 @@ READINGS: Final = {
     ("tally/intake.py", "Intake._receive_until_stream"): "the times of a gap, for people",
     ("validation/policy.py", "Policy.time"): "the latest plausible timestamp of an event",
     ("wire/verdict.py", "validate"): "the latest plausible timestamp of an event",
+    ("wire/verdict.py", "validate_many"): "the latest plausible timestamp of an event",
 }
 
 # Names of modules and classes, and their members that read the wall clock.

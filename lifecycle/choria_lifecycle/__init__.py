@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.wire.cloudevents import Format, detect_format
     from choria_lifecycle.wire.codec import encode, parse
     from choria_lifecycle.wire.finding import Finding
-    from choria_lifecycle.wire.verdict import validate
+    from choria_lifecycle.wire.verdict import validate, validate_many
 else:
     from choria_schemas.lazy import exports
 
@@ -74,7 +74,7 @@ else:
         "service.service": ("Service",),
         "events.subjects": ("subject",),
         "wire.finding": ("Finding",),
-        "wire.verdict": ("validate",),
+        "wire.verdict": ("validate", "validate_many"),
     }
     _SUBMODULES = {"codec": "wire.codec", "testing": "testing"}
     _import_name, __dir__ = exports(
@@ -139,4 +139,5 @@ __all__ = [
     "testing",
     "upgraded",
     "validate",
+    "validate_many",
 ]

@@ -16,8 +16,8 @@ from choria_schemas.registry import CONTRACTS, Contract
 
 PROMISED = frozenset(
     """
-    new EVENT_TYPES event_type subject describe event_time Format detect_format encode parse validate connect
-    publish_once Event Delivery Finding Middleware InMemoryTransport __version__ LifecycleError InvalidEvent
+    new EVENT_TYPES event_type subject describe event_time Format detect_format encode parse validate validate_many
+    connect publish_once Event Delivery Finding Middleware InMemoryTransport __version__ LifecycleError InvalidEvent
     UnknownProtocol OptionError ConfigError ConnectionFailed NotAuthorised DeliveryFailed NoStream MissingExtra
     AddressInUse Service codec testing identity
     """.split()  # noqa: SIM905 - a column of quotes would hide the names

@@ -11,7 +11,7 @@ from base64 import b64decode
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.wire.finding import Finding
 
 __all__ = [
-    "Envelope",
+    "ATTRIBUTES",
     "Format",
     "OutgoingEnvelope",
     "ParsedDocument",
@@ -46,34 +46,6 @@ class Format(StrEnum):
 
     CLOUDEVENTS = "cloudevents"
     """The event as the data of a CloudEvents 1.0 envelope, in structured JSON mode."""
-
-
-S = TypeVar("S")
-P = TypeVar("P")
-T = TypeVar("T")
-
-_NonEmpty = Annotated[str, msgspec.Meta(min_length=1)]
-
-
-class Envelope(msgspec.Struct, Generic[S, P, T]):
-    """The envelope as decoded together with its data: the formal schema of CloudEvents 1.0 as types.
-
-    S is a Literal of the source, P one of the protocol's spellings, T the class of the data. The caller checks that
-    `subject` agrees with the data, and that `time` is valid.
-    """
-
-    specversion: Literal["1.0"]
-    id: _NonEmpty
-    source: S
-    type: P
-    data: T
-    subject: _NonEmpty | None = None
-    time: _NonEmpty | None = None
-    datacontenttype: _NonEmpty | None = None
-    dataschema: _NonEmpty | None = None
-    data_base64: None = None
-    # A document with a protocol is an event, not an envelope.
-    protocol: None = None
 
 
 class OutgoingEnvelope(msgspec.Struct, gc=False):
@@ -194,6 +166,9 @@ def unwrap(document: dict[str, Any]) -> ParsedDocument:
 
 _REQUIRED: Final = ("specversion", "id", "source", "type")
 _OPTIONAL: Final = ("subject", "time", "datacontenttype", "dataschema")
+
+ATTRIBUTES: Final = frozenset({*_REQUIRED, *_OPTIONAL, "data", "data_base64", "protocol"})
+"""The attributes that the library looks at; a document with a protocol is an event, not an envelope."""
 
 
 def _attribute_findings(document: dict[str, Any]) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """Parsing and encoding of events.
 
-Parsing tries the likely layout first, the one that Go writes; then the decoder that the document's header selects; then
-the thorough check, which explains the error or accepts the document. All three give the same result.
+Parsing tries the quick reader first, inline for short ASCII documents, which nearly all are; then the thorough check,
+which explains the error or accepts the document. Both give the same result.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from choria_lifecycle.wire.check import check_document
 from choria_lifecycle.wire.cloudevents import Format, OutgoingEnvelope, source_of
 from choria_lifecycle.wire.jsontext import MAX_SIZE, SHALLOW_SIZE, is_shallow, to_bytes
 from choria_lifecycle.wire.quick import (
-    CURRENT_PROTOCOLS,
     DECODE_ERRORS,
+    LIFECYCLE_PROTOCOLS,
+    PROTOCOLS,
     QUICK_DECODERS,
     TYPE_OFFSET,
-    decode_by_header,
-    normalise_protocol,
+    read_event,
+    respell,
 )
 from choria_schemas.registry import CONTRACTS
 
@@ -54,8 +55,8 @@ def parse(data: bytes | bytearray | memoryview | str, max_size: int = MAX_SIZE) 
         # path, which is cheaper than an isinstance check.
         if len(data) <= SHALLOW_SIZE <= max_size and data.isascii():  # type: ignore[union-attr]
             event: Event = QUICK_DECODERS[data[TYPE_OFFSET]](data)  # type: ignore[arg-type,index]
-            if event.protocol in CURRENT_PROTOCOLS and not event.timestamp >> 63:
-                return event
+            if not event.timestamp >> 63:
+                return event if event.protocol in LIFECYCLE_PROTOCOLS else respell(event)
     except (*DECODE_ERRORS, AttributeError):
         pass
     other = decode(data, max_size)
@@ -76,14 +77,22 @@ def decode(data: bytes | bytearray | memoryview | str, max_size: int = MAX_SIZE)
         UnknownProtocol: no contract covers the protocol.
         TypeError: data is neither bytes nor str.
     """
+    try:
+        # As in `parse`, but machine events are often longer.
+        if len(data) <= max_size and is_shallow(data) and data.isascii():  # type: ignore[arg-type,union-attr]
+            event: Event | wire.MachineEvent = QUICK_DECODERS[data[TYPE_OFFSET]](data)  # type: ignore[arg-type,index]
+            if not event.timestamp >> 63:
+                return event if event.protocol in PROTOCOLS else respell(event)
+    except (*DECODE_ERRORS, AttributeError):
+        pass
     raw = to_bytes(data)
     if len(raw) <= max_size and is_shallow(raw):
         try:
-            other: Event | wire.MachineEvent = decode_by_header(raw)
+            event = read_event(raw)
         except DECODE_ERRORS:
             pass
         else:
-            return other
+            return event
     return _decode_checked(raw, max_size)
 
 
@@ -128,10 +137,10 @@ def _decode_checked(raw: bytes, max_size: int) -> Event | wire.MachineEvent:
         protocol = inspection.protocol or ""
         raise UnknownProtocol(f"no contract covers the protocol {quoted(protocol, 100)}", protocol=protocol)
     try:
-        event: Event | wire.MachineEvent = normalise_protocol(msgspec.convert(inspection.event, contract.cls), contract)
+        event: Event | wire.MachineEvent = msgspec.convert(inspection.event, contract.cls)
     except msgspec.ValidationError as cause:  # the types are stricter than the schema: a bug in the generator
         raise InvalidEvent(str(cause), rule="type") from None
-    return event
+    return event if event.protocol in PROTOCOLS else respell(event)
 
 
 def _to_format(name: Any) -> Format:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+import msgspec
+
 from choria_lifecycle.errors import InvalidEvent
 from choria_lifecycle.support.text import quoted, safe
 
@@ -49,6 +51,17 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message} [{self.code}]"
+
+    def record(self) -> dict[str, str]:
+        """Return the attributes as texts, for tables with columns of one type; the value is JSON text."""
+        return {
+            "severity": self.severity.value,
+            "code": self.code,
+            "path": self.path,
+            "rule": self.rule,
+            "value": msgspec.json.encode(self.value).decode(),
+            "message": self.message,
+        }
 
     def error(self) -> InvalidEvent:
         """Return the finding as an exception."""

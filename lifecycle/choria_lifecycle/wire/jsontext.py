@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter
 from itertools import accumulate, islice
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import msgspec
 
@@ -25,6 +25,7 @@ __all__ = [
     "MAX_SIZE",
     "SHALLOW_SIZE",
     "TOO_DEEP_FOR_STACK",
+    "SupportsBuffer",
     "Trail",
     "duplicate_keys",
     "is_shallow",
@@ -57,22 +58,32 @@ _OTHERS = bytes(byte for byte in range(256) if byte not in b"[{]}")
 _check_syntax = msgspec.json.Decoder(msgspec.Raw).decode
 
 
-def to_bytes(data: bytes | bytearray | memoryview | str) -> bytes:
+class SupportsBuffer(Protocol):
+    """An object that has the buffer protocol."""
+
+    def __buffer__(self, flags: int, /) -> memoryview:
+        """Return its bytes."""
+
+
+def to_bytes(data: bytes | bytearray | memoryview | str | SupportsBuffer) -> bytes:
     """Return data as bytes, encoding a str as UTF-8.
 
     Raises:
         InvalidEvent: a str contains lone surrogates.
-        TypeError: data is neither bytes nor str.
+        TypeError: data is neither str nor has the buffer protocol.
     """
+    if type(data) is bytes:
+        return data
     if isinstance(data, str):
         try:
             return data.encode()
         except UnicodeEncodeError as cause:
             message = f"the text has a lone surrogate at character {cause.start}, which UTF-8 cannot encode"
             raise codes.INPUT_UTF_8.error(message) from None
-    if isinstance(data, bytes | bytearray | memoryview):
-        return bytes(data)
-    raise TypeError(f"data must be bytes or str, not {type(data).__name__}")
+    try:
+        return bytes(memoryview(data))
+    except TypeError:
+        raise TypeError(f"data must be bytes or str, not {type(data).__name__}") from None
 
 
 def too_large_message(size: int, limit: int) -> str:

@@ -1,16 +1,22 @@
-"""The validation of one document, with errors and warnings."""
+"""The validation of documents, with errors and warnings."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
 
 from choria_lifecycle.errors import InvalidEvent
 from choria_lifecycle.wire.check import check_document, unreadable_document
 from choria_lifecycle.wire.finding import Finding
-from choria_lifecycle.wire.jsontext import MAX_SIZE, to_bytes
-from choria_lifecycle.wire.warnings import warnings_for
+from choria_lifecycle.wire.jsontext import MAX_SIZE, SupportsBuffer, to_bytes
+from choria_lifecycle.wire.quick import recognise
+from choria_lifecycle.wire.shapes import load_shapes
+from choria_lifecycle.wire.warnings import MAX_AHEAD, warnings_for
 
-__all__ = ["validate"]
+__all__ = ["validate", "validate_many"]
+
+_Document: TypeAlias = bytes | bytearray | memoryview | str | SupportsBuffer
 
 
 def validate(
@@ -32,9 +38,42 @@ def validate(
     """
     if not isinstance(subject, str | None):
         raise TypeError(f"subject must be str, not {type(subject).__name__}")
+    return _findings(data, subject, max_size, time.time(), warnings=True)
+
+
+def validate_many(
+    documents: Iterable[_Document],
+    *,
+    warnings: bool = True,
+    now: float | None = None,
+) -> Iterator[tuple[int, list[Finding]]]:
+    """Yield the index and the findings of each document that has findings, in order.
+
+    The findings are those of `validate`. Documents are taken one by one, so their number does not matter.
+
+    Args:
+        documents: the documents as received: bytes, str, or anything else that has the buffer protocol.
+        warnings: look for warnings too, which is slower.
+        now: the time to compare timestamps with, in seconds since 1970; None for the current time.
+
+    Raises:
+        TypeError: a document is neither bytes nor str.
+    """
+    now = time.time() if now is None else now
+    for index, document in enumerate(documents):
+        findings = _findings(document, None, MAX_SIZE, now, warnings=warnings)
+        if findings:
+            yield index, findings
+
+
+def _findings(document: _Document, subject: str | None, max_size: int, now: float, *, warnings: bool) -> list[Finding]:
     try:
-        raw = to_bytes(data)
+        raw = to_bytes(document)
     except InvalidEvent as cause:
         return [unreadable_document(cause)]
+    if subject is None and len(raw) <= max_size:
+        [struct] = recognise((raw,), now + MAX_AHEAD if warnings else None)
+        if struct is not None:
+            return list(load_shapes().by_struct[struct].warnings) if warnings else []
     inspection = check_document(raw, max_size)
-    return inspection.findings + warnings_for(raw, inspection, subject, time.time())
+    return inspection.findings + (warnings_for(raw, inspection, subject, now) if warnings else [])

@@ -17,7 +17,7 @@ from choria_lifecycle.events.subjects import SUBJECT_PREFIX
 from choria_lifecycle.support.text import quoted, safe
 from choria_lifecycle.wire import codes
 from choria_lifecycle.wire.check import MAX_LISTED
-from choria_lifecycle.wire.cloudevents import Envelope, Format, source_of
+from choria_lifecycle.wire.cloudevents import ATTRIBUTES, Format, source_of
 from choria_lifecycle.wire.codes import FINDING_CODES, Usual
 from choria_lifecycle.wire.jsontext import duplicate_keys
 
@@ -90,9 +90,9 @@ def _fields(contract: Contract) -> frozenset[str]:
 
 def _envelope_warnings(contract: Contract, envelope: dict[str, Any], header: dict[str, str]) -> Iterator[Finding]:
     yield from _spelling(contract, header.get("type"), "$.type")
-    yield from _misspelt(envelope, _ATTRIBUTES, "$")
+    yield from _misspelt(envelope, ATTRIBUTES, "$")
     for name in sorted(islice((name for name in envelope if not _match_attribute(name)), MAX_LISTED)):
-        if name not in _ATTRIBUTES:
+        if name not in ATTRIBUTES:
             message = (
                 f"Choria's own readers reject an envelope with the attribute {quoted(name, 100)}; "
                 "use only letters and digits in the name"
@@ -277,7 +277,6 @@ _COMBINED: Final[Mapping[frozenset[Usual], UsualTest]] = {
     ),
 }
 
-_ATTRIBUTES: Final = frozenset(Envelope.__struct_fields__)
 # CloudEvents requires lower case; Go accepts upper case too.
 _match_attribute = re.compile(r"[A-Za-z0-9]+").fullmatch
 _remove_separators = re.compile(r"[^A-Za-z0-9]").sub

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import example, given
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.validation import bulk
 from choria_lifecycle.validation.bulk import (
     NO_PROTOCOL,
     UNKNOWN,
@@ -19,6 +18,7 @@ from choria_lifecycle.validation.bulk import (
     check_batch,
     check_one,
 )
+from choria_lifecycle.wire import quick
 from choria_lifecycle.wire.finding import Finding, Severity
 from tests.bed.near_misses import (
     BOUNDED,
@@ -175,11 +175,11 @@ def test_warnings_and_the_subject_are_optional() -> None:
 
 
 def test_more_times_than_are_remembered_are_checked_too() -> None:
-    times = [f"2026-11-22T{at // 3600:02}:{at // 60 % 60:02}:{at % 60:02}Z" for at in range(bulk._MAX_TIMES + 10)]
+    times = [f"2026-11-22T{at // 3600:02}:{at // 60 % 60:02}:{at % 60:02}Z" for at in range(quick._MAX_TIMES + 10)]
     documents = [WRAPPED.replace(b"2026-11-22T08:33:56Z", time.encode()) for time in [*times, "2026-11-22T08:33:60Z"]]
     check = check_batch(documents, warnings=False, now=NOON)
     assert [(index, [finding.code for finding in findings]) for index, _, findings in check.reported] == [
         (len(times), ["envelope-time"])
     ]
     assert check.clean.total() == len(times)
-    assert len(bulk._VALID_TIMES) <= bulk._MAX_TIMES
+    assert len(quick._VALID_TIMES) <= quick._MAX_TIMES

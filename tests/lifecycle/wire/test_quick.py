@@ -11,15 +11,14 @@ import choria_lifecycle as lifecycle
 from choria_lifecycle import Format, InvalidEvent
 from choria_lifecycle.wire import codec
 from choria_lifecycle.wire.quick import (
-    CURRENT_PROTOCOLS,
     DECODE_ERRORS,
+    LIFECYCLE_PROTOCOLS,
     QUICK_DECODERS,
     TYPE_OFFSET,
-    decode_by_header,
-    normalise_protocol,
+    read_event,
+    respell,
     select_by_byte,
 )
-from choria_schemas.registry import CONTRACTS
 from tests.bed.samples import (
     ENVELOPE,
     LIFECYCLE,
@@ -123,7 +122,7 @@ def expected(name: str) -> lifecycle.Event:
 def test_the_byte_at_the_offset_selects_the_decoder_of_gos_layout(name: str, format: Format) -> None:
     raw = codec.encode(expected(name), format)
     assert QUICK_DECODERS[raw[TYPE_OFFSET]](raw) == expected(name)
-    assert expected(name).protocol in CURRENT_PROTOCOLS
+    assert expected(name).protocol in LIFECYCLE_PROTOCOLS
 
 
 @every_type
@@ -140,9 +139,9 @@ def test_a_decoder_rejects_other_types(name: str) -> None:
 def test_the_header_selects_the_decoder_in_any_layout(name: str, format: Format) -> None:
     document = json.loads(codec.encode(expected(name), format))
     raw = json.dumps(dict(reversed(document.items())), indent=1).encode()
-    assert decode_by_header(raw) == expected(name)
+    assert read_event(raw) == expected(name)
     for old in LIFECYCLE[name].protocols[1:]:
-        assert decode_by_header(raw.replace(LIFECYCLE[name].protocol.encode(), old.encode())) == expected(name)
+        assert read_event(raw.replace(LIFECYCLE[name].protocol.encode(), old.encode())) == expected(name)
 
 
 @pytest.mark.parametrize(
@@ -166,13 +165,11 @@ def test_the_header_selects_the_decoder_in_any_layout(name: str, format: Format)
 )
 def test_every_other_document_raises_one_of_the_decode_errors(raw: bytes) -> None:
     with pytest.raises(DECODE_ERRORS):
-        decode_by_header(raw)
+        read_event(raw)
 
 
-@pytest.mark.parametrize(
-    "time", ["2026-11-22T24:00:00Z", "2026-02-30T08:33:56Z", "2026-11-22T08:33:56+00:00", "x" * 20]
-)
-def test_the_quick_decoder_of_envelopes_rejects_invalid_and_unusual_times(time: str) -> None:
+@pytest.mark.parametrize("time", ["2026-11-22T24:00:00Z", "2026-02-30T08:33:56Z", "2026-11-22", "x" * 20])
+def test_the_quick_decoder_of_envelopes_rejects_invalid_times(time: str) -> None:
     raw = codec.encode(make_event(), Format.CLOUDEVENTS).replace(b"2026-11-22T08:33:56Z", time.encode())
     assert time.encode() in raw
     with pytest.raises(DECODE_ERRORS):
@@ -181,9 +178,9 @@ def test_the_quick_decoder_of_envelopes_rejects_invalid_and_unusual_times(time: 
 
 def test_only_an_old_spelling_is_replaced() -> None:
     event = make_event()
-    contract = CONTRACTS["choria:lifecycle:startup:1"]
-    assert normalise_protocol(event, contract) is event
-    assert normalise_protocol(replace(event, protocol="choria:lifecycle:startup:1"), contract) == event
+    with pytest.raises(LookupError):
+        respell(event)
+    assert respell(replace(event, protocol="choria:lifecycle:startup:1")) == event
 
 
 def envelope_start(id_: str, protocol: str) -> str:

@@ -1,0 +1,231 @@
+"""The contracts as msgspec types: one struct for each contract, format and spelling of the protocol.
+
+A document that decodes into its struct is valid, except for what `wire.quick` checks: UTF-8, depth, and the subject and
+time of an envelope. A document that does not may still be valid.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, TypeAlias, Union
+
+import msgspec
+
+from choria_lifecycle.wire.cloudevents import Format, source_of
+from choria_lifecycle.wire.warnings import old_spelling, usual_values
+from choria_schemas.registry import CONTRACTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from choria_lifecycle.wire.finding import Finding
+    from choria_lifecycle.wire.warnings import UsualTest
+    from choria_schemas.registry import Contract
+
+__all__ = ["Shape", "Shapes", "envelope_union", "event_fields", "load_shapes"]
+
+# Structs that are created at run time, which type checkers cannot follow.
+_Decode: TypeAlias = "Callable[[bytes], Any]"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Shape:
+    """The documents of one contract in one format and one spelling.
+
+    Attributes:
+        contract: their contract.
+        format: their format.
+        quotes: the number of quotes in a document with each key once and no other keys; None if that varies.
+        has_usual_values: the test of their values, see `usual_values`.
+        warnings: the warnings about the spelling of the protocol.
+    """
+
+    contract: Contract
+    format: Format
+    quotes: int | None
+    has_usual_values: UsualTest
+    warnings: tuple[Finding, ...]
+
+
+class Shapes(NamedTuple):
+    """The decoders of all documents, and the shape of the struct that they return.
+
+    Attributes:
+        decode_native: decodes an event without an envelope.
+        decode_envelope: decodes an envelope with all attributes that Go writes.
+        by_struct: the shape of each struct.
+    """
+
+    decode_native: _Decode
+    decode_envelope: _Decode
+    by_struct: Mapping[type, Shape]
+
+
+@cache
+def load_shapes() -> Shapes:
+    """Return the shapes of all contracts that types can express."""
+    shapes: dict[type, Shape] = {}
+    natives: list[type] = []
+    envelopes: list[type] = []
+    for protocol, contract in CONTRACTS.items():
+        schema = contract.schema()
+        try:
+            fields = event_fields(schema, _names(contract))
+        except LookupError:
+            continue
+        usual, quotes = usual_values(schema["properties"]), _quotes(schema)
+        literal: Any = Literal
+        native = _struct("Event", fields, tag_field="protocol", tag=protocol)
+        data = _struct("Data", [("protocol", literal[protocol]), *fields])
+        envelope = _envelope(protocol, contract, data, as_written=True)
+        natives.append(native)
+        envelopes.append(envelope)
+        # An envelope has eight attributes, seven of them strings.
+        for struct, format_, total, paths in (
+            (native, Format.CHORIA, quotes, ["$.protocol"]),
+            (envelope, Format.CLOUDEVENTS, quotes and quotes + 2 * 15, ["$.type", "$.data.protocol"]),
+        ):
+            warnings = (old_spelling(contract, protocol, path) for path in paths if protocol != contract.protocol)
+            shapes[struct] = Shape(contract, format_, total, usual, tuple(warnings))
+    return Shapes(_union(natives), _union(envelopes), shapes)
+
+
+def envelope_union(contracts: Iterable[Contract]) -> _Decode:
+    """Return a decoder of envelopes whose data become instances of the contracts' classes."""
+    return _union(
+        [
+            _envelope(protocol, contract, contract.cls, as_written=False)
+            for contract in contracts
+            for protocol in contract.protocols
+        ]
+    )
+
+
+def _struct(name: str, fields: list[Any], **options: Any) -> type:
+    return msgspec.defstruct(name, fields, kw_only=True, gc=False, **options)
+
+
+def _names(contract: Contract) -> list[str]:
+    """Return the names of the fields except the protocol, in the order in which Choria sends them."""
+    return [field.name for field in dataclasses.fields(contract.cls) if field.name != "protocol"]
+
+
+def _union(structs: list[type]) -> _Decode:
+    union: Any = Union
+    decode: _Decode = msgspec.json.Decoder(union[tuple(structs)]).decode
+    return decode
+
+
+_NonEmpty: Any = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+def _envelope(protocol: str, contract: Contract, data: type, *, as_written: bool) -> type:
+    """Return the struct of an envelope whose type is the protocol.
+
+    Args:
+        protocol: the protocol, in one of its spellings.
+        contract: its contract.
+        data: the type of the data.
+        as_written: require and allow the attributes that Go writes, not those of CloudEvents.
+    """
+    literal: Any = Literal
+    fields: list[Any] = [("specversion", Literal["1.0"]), ("id", _NonEmpty)]
+    fields += [("source", literal[source_of(contract.protocol)])]
+    usual = ("subject", "datacontenttype", "time")
+    fields += [(name, _NonEmpty) if as_written else (name, _NonEmpty | None, None) for name in usual]
+    fields += [("data", data), ("dataschema", None if as_written else _NonEmpty | None, None)]
+    # A document with a protocol is an event, not an envelope.
+    fields += [("data_base64", None, None), ("protocol", None, None)]
+    return _struct("Envelope", fields, tag_field="type", tag=protocol)
+
+
+def _quotes(schema: Mapping[str, Any]) -> int | None:
+    """Return the number of quotes in an event with each field once, or None if that varies."""
+    properties = schema["properties"]
+    if len(schema["required"]) < len(properties):
+        return None
+    quotes = 0
+    for wanted in properties.values():
+        if wanted.get("type") not in {"string", "integer"}:
+            return None
+        quotes += 4 if wanted["type"] == "string" else 2
+    return quotes
+
+
+def event_fields(schema: Mapping[str, Any], names: Iterable[str]) -> list[Any]:
+    """Return the fields of an event for defstruct, in the order of their names, which speeds up decoding.
+
+    Raises:
+        LookupError: types cannot express the schema.
+    """
+    if schema.keys() - _ROOT_KEYWORDS:
+        raise LookupError
+    return [_field(name, schema, schema) for name in names]
+
+
+def _field(name: str, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
+    kind = _type(schema["properties"][name], root)
+    return (name, kind) if name in schema["required"] else (name, kind | msgspec.UnsetType, msgspec.UNSET)
+
+
+def _type(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
+    """Return a type that accepts only what the schema accepts."""
+    if "$ref" in schema:
+        return _type(root["definitions"][schema["$ref"].rpartition("/")[2]], root)
+    if schema.keys() - _KEYWORDS:
+        raise LookupError
+    if "enum" in schema:
+        if schema.keys() - {"enum", "type"} or not all(isinstance(value, str) for value in schema["enum"]):
+            raise LookupError
+        literal: Any = Literal
+        return literal[tuple(schema["enum"])]
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    union: Any = Union
+    return union[tuple(_single_type(kind, schema, root) for kind in kinds)]
+
+
+def _single_type(kind: str, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
+    meta = {_META[keyword]: schema[keyword] for keyword in _META if keyword in schema}
+    base: Any
+    match kind:
+        case "string":
+            base = str
+        case "integer":
+            # msgspec's bounds are signed integers; the few larger values get the thorough check.
+            base, meta = int, {"ge": max(meta.get("ge", _MIN), _MIN), "le": min(meta.get("le", _MAX), _MAX)}
+        case "number":
+            # msgspec rounds before it compares, so the last numbers that a double can hold get the thorough check.
+            base, meta = float, {"ge": max(meta.get("ge", -1e308), -1e308), "le": min(meta.get("le", 1e308), 1e308)}
+        case "array":
+            base = list[_type(schema["items"], root)]  # type: ignore[misc]
+        case "object" if "properties" in schema:
+            # Numbers in other members must fit into a double.
+            members = [_field(name, schema, root) for name in schema["properties"]]
+            base = _struct("Object", members, forbid_unknown_fields=True)
+        case "object":
+            base = dict[str, _type(schema["additionalProperties"], root)]  # type: ignore[misc]
+        case "boolean":
+            return bool
+        case "null":
+            return None
+        case _:
+            raise LookupError
+    return Annotated[base, msgspec.Meta(**meta)] if meta else base
+
+
+_MIN: Final = -(2**63)
+_MAX: Final = 2**63 - 1
+_META: Final = {
+    "minimum": "ge",
+    "maximum": "le",
+    "minLength": "min_length",
+    "maxLength": "max_length",
+    "minItems": "min_length",
+    "maxItems": "max_length",
+}
+# format and additionalItems do not restrict an event.
+_KEYWORDS: Final = {"type", "enum", "properties", "required", "items", "additionalProperties", *_META}.union(
+    ("format", "additionalItems")
+)
+_ROOT_KEYWORDS: Final = {"$schema", "id", "title", "definitions", "type", "required", "properties"}
