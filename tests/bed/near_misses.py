@@ -1,18 +1,16 @@
-"""Documents as Go writes them, near misses, and the findings that `validate` reports about them."""
+"""Documents as Go writes them, near misses, and the findings of the thorough check about them."""
 
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-import choria_lifecycle as lifecycle
-from choria_lifecycle.wire import verdict as validating
+from choria_lifecycle.wire.check import check_document
 from choria_lifecycle.wire.cloudevents import source_of
+from choria_lifecycle.wire.warnings import warnings_for
 from choria_schemas.registry import CONTRACTS
 from tests.bed import strategies
 from tests.bed.samples import UNKNOWN_PROTOCOL
@@ -224,8 +222,7 @@ DOCUMENTS = st.one_of(
 ).filter(bytes.strip)
 
 
-def findings_in(raw: bytes, subject: str | None = None) -> list[Finding]:
-    """Return the findings of `validate` at noon."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(validating, "time", SimpleNamespace(time=lambda: float(NOON)))
-        return lifecycle.validate(raw, subject)
+def findings_in(raw: bytes, subject: str | None = None, *, warnings: bool = True) -> list[Finding]:
+    """Return the findings of the thorough check at noon."""
+    inspection = check_document(raw)
+    return inspection.findings + (warnings_for(raw, inspection, subject, NOON) if warnings else [])

@@ -30,8 +30,10 @@ from choria_lifecycle.validation.source import DocumentSource
 from choria_lifecycle.view import recording
 from choria_lifecycle.view.viewer import Style, View, ViewFormat
 from choria_lifecycle.wire import codec
+from choria_lifecycle.wire.check import check_document
 from choria_lifecycle.wire.cloudevents import is_time
 from choria_lifecycle.wire.jsontext import MAX_SIZE
+from choria_lifecycle.wire.warnings import warnings_for
 from tests.bed import oracle
 from tests.bed.samples import LIFECYCLE, OPTIONS
 from tests.fuzz import inputs
@@ -187,7 +189,12 @@ def _written_again(event: Any) -> None:
 def validate(raw: bytes) -> Iterator[None]:
     """Findings are few and short, and contain nothing that a terminal interprets."""
     findings = lifecycle.validate(raw, subject=_text(raw[:4096]))
+    quick = [dict(lifecycle.validate_many([raw], warnings=warnings, now=_NOW)) for warnings in (True, False)]
     yield
+    for found, warnings in zip(quick, (True, False), strict=True):
+        inspection = check_document(raw)
+        wanted = inspection.findings + (warnings_for(raw, inspection, None, _NOW) if warnings else [])
+        assert found == ({0: wanted} if wanted else {}), "the quick reader and the thorough check disagree"
     assert len(findings) <= FINDINGS, f"there are {len(findings)} findings"
     for finding in findings:
         texts = [str(finding), *(str(getattr(finding, field.name)) for field in dataclasses.fields(finding))]
@@ -244,6 +251,7 @@ def files(raw: bytes) -> Iterator[None]:
 
 
 _SHORT = 3000
+_NOW = 1_795_336_436.0
 
 
 class _Pieces(io.BytesIO):
@@ -258,7 +266,7 @@ def _surveyed(stream: io.BytesIO, *, warnings: bool = True) -> tuple[list[Any], 
     said: list[Any] = []
     rejected: list[bytes] = []
     valid: list[bytes] = []
-    policy = Policy(now=1_795_336_436.0, warnings=warnings)
+    policy = Policy(now=_NOW, warnings=warnings)
     try:
         for batch in DocumentSource(stream):
             part = validate_batch(batch, policy)

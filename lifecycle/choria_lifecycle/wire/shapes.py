@@ -186,7 +186,7 @@ def _type(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
 
 
 def _single_type(kind: str, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
-    meta = {_META[keyword]: schema[keyword] for keyword in _META if keyword in schema}
+    meta = {name: schema[keyword] for keyword, name in _META.get(kind, {}).items() if keyword in schema}
     base: Any
     match kind:
         case "string":
@@ -216,16 +216,16 @@ def _single_type(kind: str, schema: Mapping[str, Any], root: Mapping[str, Any]) 
 
 _MIN: Final = -(2**63)
 _MAX: Final = 2**63 - 1
+_RANGE: Final = {"minimum": "ge", "maximum": "le"}
+# The keywords that restrict the values of a type, and their names in msgspec.
 _META: Final = {
-    "minimum": "ge",
-    "maximum": "le",
-    "minLength": "min_length",
-    "maxLength": "max_length",
-    "minItems": "min_length",
-    "maxItems": "max_length",
+    "integer": _RANGE,
+    "number": _RANGE,
+    "string": {"minLength": "min_length", "maxLength": "max_length"},
+    "array": {"minItems": "min_length", "maxItems": "max_length"},
 }
 # format and additionalItems do not restrict an event.
-_KEYWORDS: Final = {"type", "enum", "properties", "required", "items", "additionalProperties", *_META}.union(
-    ("format", "additionalItems")
+_KEYWORDS: Final = {"type", "enum", "properties", "required", "items", "additionalProperties"}.union(
+    ("format", "additionalItems"), *_META.values()
 )
 _ROOT_KEYWORDS: Final = {"$schema", "id", "title", "definitions", "type", "required", "properties"}

@@ -61,3 +61,28 @@ def test_a_finding_is_shown_with_path_and_code_and_raised_with_its_value() -> No
     assert str(finding) == "$.identity: identity must be of type string, not 5 [schema-type]"
     error = finding.error()
     assert (error.message, error.path, error.rule, error.value) == (finding.message, "$.identity", "type", 5)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "null"),
+        (True, "true"),
+        (5, "5"),
+        (1.5, "1.5"),
+        ("é\n", '"é\\\\n"'),
+        ([1], '"[1]"'),
+        (float("inf"), "null"),
+    ],
+)
+def test_a_record_is_a_flat_dictionary_of_texts(value: object, text: str) -> None:
+    finding = SCHEMA_TYPE.at("$.identity", "a message", value)
+    assert finding.record() == {
+        "severity": "error",
+        "code": "schema-type",
+        "path": "$.identity",
+        "rule": "type",
+        "value": text,
+        "message": "a message",
+    }
+    assert all(type(column) is str for column in finding.record().values())

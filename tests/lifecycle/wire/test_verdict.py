@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+from array import array
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.wire import verdict
+from tests.bed import oracle
+from tests.bed.near_misses import BOUNDED, DOCUMENTS, NATIVE, NOON, OLD, WRAPPED, findings_in, written
+from tests.bed.near_misses import STARTUP as PROTOCOL
 from tests.bed.samples import ENVELOPE, STARTUP, TRANSITION, UNKNOWN_PROTOCOL, compact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.usefixtures("day_of_the_events")
 
@@ -62,3 +71,81 @@ def test_the_current_time_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found(document) == []
     monkeypatch.setattr(verdict, "time", SimpleNamespace(time=lambda: 1600000000.0))
     assert found(document) == [("$.timestamp", "timestamp-range")]
+
+
+@pytest.mark.parametrize("warnings", [True, False])
+def test_many_documents_have_the_findings_of_each(warnings: bool) -> None:
+    @BOUNDED
+    @given(st.lists(DOCUMENTS, max_size=5))
+    def agree(documents: list[bytes]) -> None:
+        wanted = [findings_in(raw, warnings=warnings) for raw in documents]
+        found = list(lifecycle.validate_many(documents, warnings=warnings, now=NOON))
+        assert found == [(index, findings) for index, findings in enumerate(wanted) if findings]
+        for raw, findings in zip(documents, wanted, strict=True):
+            is_invalid = any(finding.severity == "error" for finding in findings)
+            assert is_invalid == (oracle.verdict(raw) == oracle.INVALID)
+
+    agree()
+
+
+def test_one_document_has_the_findings_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verdict, "time", SimpleNamespace(time=lambda: float(NOON)))
+
+    @BOUNDED
+    @given(DOCUMENTS)
+    def agree(raw: bytes) -> None:
+        assert lifecycle.validate(raw) == findings_in(raw)
+
+    agree()
+
+
+@pytest.mark.parametrize("name", ["choria", "cloudevents"])
+def test_every_buffer_and_text_is_validated(name: str) -> None:
+    raw = NATIVE if name == "choria" else WRAPPED
+    bad = raw.replace(b'"server"', b"5")
+    views = [bad, bad.decode(), bytearray(bad), memoryview(bad), memoryview(bad + bad)[: len(bad)], array("b", bad)]
+    [(_, findings)] = lifecycle.validate_many([bad], now=NOON)
+    assert list(lifecycle.validate_many(views, now=NOON)) == [(index, findings) for index in range(len(views))]
+    good = [raw, raw.decode(), bytearray(raw), memoryview(raw), array("b", raw)]
+    assert list(lifecycle.validate_many(good, now=NOON)) == []
+    assert [found for _, [found] in lifecycle.validate_many(["\ud800"])] == lifecycle.validate("\ud800")
+    with pytest.raises(TypeError, match="data must be bytes or str, not int"):
+        list(lifecycle.validate_many([5]))  # type: ignore[list-item]
+
+
+def test_documents_are_taken_one_by_one() -> None:
+    taken: list[int] = []
+
+    def documents() -> Iterator[bytes]:
+        for number in range(10):
+            taken.append(number)
+            yield NATIVE if number % 2 else b"x"
+
+    found = lifecycle.validate_many(documents(), now=NOON)
+    assert taken == []
+    assert next(found)[0] == 0
+    assert taken == [0]
+    assert next(found)[0] == 2
+    assert taken == [0, 1, 2]
+    assert [index for index, _ in found] == [4, 6, 8]
+
+
+def test_warnings_about_many_documents_are_optional() -> None:
+    old = written({**STARTUP, "protocol": OLD})
+    early = written({**STARTUP, "timestamp": 0})
+    large = written({**STARTUP, "x": "x" * 100_000})
+    documents = [old, early, large, WRAPPED.replace(PROTOCOL.encode(), OLD.encode())]
+    with_warnings = [(at, [each.code for each in found]) for at, found in lifecycle.validate_many(documents, now=NOON)]
+    assert with_warnings == [
+        (0, ["protocol-old"]),
+        (1, ["timestamp-range"]),
+        (2, ["input-size"]),
+        (3, ["protocol-old", "protocol-old"]),
+    ]
+    assert [at for at, _ in lifecycle.validate_many(documents, warnings=False)] == [2]
+    assert [at for at, _ in lifecycle.validate_many([NATIVE], now=NOON - 100_000)] == [0]
+
+
+def test_the_current_time_is_used_for_many_documents() -> None:
+    now = written({**STARTUP, "timestamp": 1_795_336_436})
+    assert list(lifecycle.validate_many([now])) == []
