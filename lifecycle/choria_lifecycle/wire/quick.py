@@ -176,7 +176,7 @@ def _remember_time(time: str | None) -> None:
 
 
 # The checks of the events of each protocol whose decoder was made; None if the class expresses the whole contract. The
-# caller checks the range of the timestamp.
+# caller checks that the timestamp has 64 bits.
 _CHECKS: Final[dict[str, _Check | None]] = {}
 
 
@@ -187,7 +187,7 @@ def _make_check(contract: Contract) -> _Check | None:
     lengths: list[_Range] = []
     for name, wanted in contract.schema()["properties"].items():
         bounds = {keyword: bound for field, keyword, bound in contract.bounds if field == name}
-        if "integer" in wanted.get("type", ()) and name != "timestamp":
+        if "integer" in wanted.get("type", ()) and (bounds or name != "timestamp"):
             # Without a bound, integers are signed and have 64 bits.
             values.append((bounds.get("minimum", -(2**63)), attrgetter(name), bounds.get("maximum", 2**63 - 1)))
         elif bounds.keys() & {"minimum", "maximum"}:
@@ -309,5 +309,5 @@ TYPE_OFFSET, QUICK_DECODERS = select_by_byte(
 )
 """The decoder of a document in Go's layout, by its byte at `TYPE_OFFSET`.
 
-The caller checks the document's UTF-8 and depth, the spelling of its protocol, and the range of its timestamp.
+The caller checks the document's UTF-8 and depth, the spelling of its protocol, and that its timestamp has 64 bits.
 """
