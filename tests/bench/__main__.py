@@ -52,6 +52,7 @@ SECTIONS: dict[str, Measure] = {
     "parse-native": partial(parsing.measure, "native"),
     "parse-cloudevents": partial(parsing.measure, "cloudevents"),
     "parse-mixed": partial(parsing.measure, "mixed"),
+    "parse-paths": parsing.measure_paths,
     "create-native": partial(creating.measure, "native"),
     "create-cloudevents": partial(creating.measure, "cloudevents"),
     "publish": publishing.measure,

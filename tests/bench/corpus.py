@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 TYPES = ("alive", "governor", "provisioned", "shutdown", "startup", "upgraded")
@@ -19,6 +20,7 @@ SOURCE = "io.choria.lifecycle"
 CLOUDEVENTS_SHARE = 0.3
 OLD_SPELLING_SHARE = 0.1
 
+_EXAMPLES = Path(__file__).parent.parent / "examples" / "positive"
 _EPOCH = 1_795_336_436
 _VERSIONS = ("0.28.0", "0.29.4", "0.30.0", "0.30.1", "0.30.2")
 _COMPONENTS = ("server", "server", "server", "provision_mode_server", "service_host")
@@ -66,6 +68,26 @@ def mixed(size: int) -> list[Document]:
     return list(_mixed(kinds))
 
 
+def old(size: int) -> list[Document]:
+    """Return native events in the old spelling of the protocol."""
+    return list(_mixed(["old"] * size))
+
+
+def machine(name: str, size: int) -> list[Document]:
+    """Return distinct machine events as Choria's servers send them, in envelopes.
+
+    Args:
+        name: the name of an example, such as `exec-state`.
+        size: the number of events.
+    """
+    rng = random.Random(3)
+    example = loads((_EXAMPLES / f"{name}.json").read_bytes())
+    return [
+        _wrapped(example | {"identity": f"web{number:05}.example.net", "timestamp": _EPOCH + rng.randrange(86_400)})
+        for number in range(size)
+    ]
+
+
 def _mixed(kinds: list[str]) -> Iterator[Document]:
     for kind, fields in zip(kinds, fleet(len(kinds)), strict=True):
         if kind == "cloudevents":
@@ -99,7 +121,7 @@ def envelope(fields: Fields) -> Fields:
     return {
         "specversion": "1.0",
         "id": fields["id"],
-        "source": SOURCE,
+        "source": SOURCE if fields["protocol"].startswith(PROTOCOL) else "io.choria.machine",
         "type": fields["protocol"],
         "subject": fields["identity"],
         "datacontenttype": "application/json",

@@ -1,5 +1,6 @@
 """Bytes to events: this library against common alternatives, and against Go."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
@@ -48,6 +49,18 @@ TARGETS = {
     "mixed": (),
 }
 
+_MIX, _CURRENT, _DECODE = "parse, the mix", "parse, native", "codec.decode, the mix"
+_OLD, _VALIDATE, _MANY = "parse, old spelling", "validate, the mix", "validate_many, the mix"
+_MACHINE = ("transition", "exec-state", "nagios-state")
+
+PATH_TARGETS = (
+    Target(what="codec.decode: time of parse", ours=_DECODE, bound=1.1, at_least=False, peers=(_MIX,)),
+    Target(
+        what="parse the old spelling: time of the current one", ours=_OLD, bound=2, at_least=False, peers=(_CURRENT,)
+    ),
+    Target(what="validate: time of parse", ours=_VALIDATE, bound=2.5, at_least=False, peers=(_MIX,)),
+)
+
 _TITLES = {
     "native": "Parse native events",
     "cloudevents": "Parse CloudEvents",
@@ -95,6 +108,31 @@ def measure(kind: str, settings: Settings, go: golang.Toolchain, folder: Path) -
         peers += _go_peers(documents, go, folder / f"{kind}.ndjson")
     samples = take_turns(peers, settings.rounds, passes_for(settings.budget, len(data)))
     return section(_TITLES[kind], "ns", peers, samples, targets=TARGETS[kind], missing=missing)
+
+
+def measure_paths(settings: Settings, go: golang.Toolchain, folder: Path) -> Section:
+    """Measure the other ways to read and to validate, and other events."""
+    from choria_lifecycle import codec, parse, validate, validate_many
+
+    def data(documents: Sequence[Document]) -> list[bytes]:
+        for document in documents:
+            found = corpus.loads(codec.encode(codec.decode(document.data)))
+            right = found == document.fields | {"protocol": found["protocol"]}
+            demand(right, "codec.decode", f"read {document.data!r} as {found}")
+        return [document.data for document in documents]
+
+    mix, native, old = (data(make(settings.size)) for make in (corpus.mixed, corpus.native, corpus.old))
+    demand(list(validate_many(native)) == [], _MANY, "has findings about valid events")
+    peers = [looping(_CURRENT, each(parse), native), looping(_OLD, each(parse), old)]
+    peers += [looping(_MIX, each(parse), mix), looping(_DECODE, each(codec.decode), mix)]
+    peers += [
+        looping(_VALIDATE, each(validate), mix),
+        looping(_MANY, lambda items: deque(validate_many(items), 0), mix),
+    ]
+    for name in _MACHINE:
+        peers.append(looping(f"codec.decode, {name}", each(codec.decode), data(corpus.machine(name, settings.size))))
+    samples = take_turns(peers, settings.rounds, passes_for(settings.budget, settings.size))
+    return section("Read and validate other events, in other ways", "ns", peers, samples, targets=PATH_TARGETS)
 
 
 def _go_peers(documents: Sequence[Document], go: golang.Toolchain, path: Path) -> list[Peer]:
