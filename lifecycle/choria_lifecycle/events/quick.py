@@ -15,6 +15,7 @@ from choria_lifecycle.events.options import GENERATED, OPTIONS, Option, enforces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from types import CodeType
 
     E = TypeVar("E", bound=Event)
 
@@ -53,7 +54,7 @@ def quick_factory(cls: type[E], defaults: Mapping[str, object]) -> Callable[...,
     draft = type("_Draft", (), {"__slots__": tuple(values)})
     own = {"_Draft": draft, "_cls": cls, "_make_checked": make_checked, "_protocol": EVENT_CONTRACTS[cls].protocol}
     names: dict[str, Any] = _GLOBALS | own
-    exec(source, names)  # noqa: S102
+    exec(_compiled(source, "exec"), names)  # noqa: S102
     factory: Callable[..., E] = names[type_name(cls)]
     return factory
 
@@ -74,8 +75,18 @@ def _check(cls: type[Any]) -> Callable[[Any], bool]:
         protocol = Option(name="protocol", kind=str, required=True, choices=(EVENT_CONTRACTS[cls].protocol,))
         conditions = [_condition(option, f"event.{option.name}") for option in (protocol, *OPTIONS[cls].values())]
     expression = "False" if "" in conditions else " and ".join(conditions)
-    check: Callable[[Any], bool] = eval(f"lambda event: {expression}", _GLOBALS)  # noqa: S307
+    check: Callable[[Any], bool] = eval(_compiled(f"lambda event: {expression}", "eval"), _GLOBALS)  # noqa: S307
     return check
+
+
+def _compiled(source: str, mode: str) -> CodeType:
+    """Compile source, under the name of this file.
+
+    Running text instead would make Python forget that a KeyboardInterrupt ends the process, if a service checks its
+    shutdown event then: the exit code would be 1.
+    """
+    code: CodeType = compile(source, __file__, mode)
+    return code
 
 
 def _condition(option: Option, value: str) -> str:
