@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nats import errors
 from nats.aio.client import Client as BaseClient
@@ -30,12 +30,10 @@ if TYPE_CHECKING:
     from urllib.parse import ParseResult
 
     from choria_lifecycle.middleware.transport import Message
+    from choria_lifecycle.nats.tcp import MessageHandler
 
-__all__ = ["Client", "MessageHandler", "Peer"]
+__all__ = ["Client", "Peer"]
 
-
-MessageHandler: TypeAlias = "Callable[[bytes, bytes, bytes, bytes | None], None]"
-"""A function that takes a message: subject, reply subject, data, and the raw headers."""
 
 # After these errors the server keeps the connection open; after any other, it closes it (nats-server, client.go).
 _NON_FATAL = (PERMISSIONS_ERR, "maximum subscriptions exceeded", "invalid subject", "invalid publish subject")
@@ -90,9 +88,9 @@ class Client(BaseClient):
         self._find_brokers = find_brokers
         self._socket = AbortableTransport()  # type: ignore[no-untyped-call]
         self._transport = self._socket
-        self._ps = self._parser = StrictParser(self)
-        self._shut_down = False
         self._listeners: dict[int, MessageHandler] = {}
+        self._ps = self._parser = StrictParser(self, self._listeners)
+        self._shut_down = False
         self.on_connect: Callable[[float], None] = lambda _: None
         self.lost: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
 

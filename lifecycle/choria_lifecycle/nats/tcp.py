@@ -5,13 +5,21 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from nats import errors
 from nats.aio.transport import TcpTransport
-from nats.protocol.parser import ERR_RE, Parser
+from nats.protocol.parser import (
+    AWAITING_CONTROL_LINE,
+    AWAITING_MSG_PAYLOAD,
+    CRLF_SIZE,
+    ERR_RE,
+    MAX_CONTROL_LINE_SIZE,
+    Parser,
+)
 
 from choria_lifecycle.nats.tls import check_common_name
 from choria_lifecycle.support.clock import steady
@@ -19,15 +27,21 @@ from choria_lifecycle.support.log import logger
 from choria_lifecycle.support.threads import run_in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from ssl import SSLContext, SSLObject
     from urllib.parse import ParseResult
 
-__all__ = ["SOCKET_CLOSE_TIMEOUT", "AbortableTransport", "StrictParser"]
+__all__ = ["SOCKET_CLOSE_TIMEOUT", "AbortableTransport", "MessageHandler", "StrictParser"]
 
 
 SOCKET_CLOSE_TIMEOUT = 1.0
 """The timeout for closing a socket, in seconds."""
+
+MessageHandler: TypeAlias = "Callable[[bytes, bytes, bytes, bytes | None], None]"
+"""A function that takes a message: subject, reply subject, data, and the raw headers."""
+
+# The form in which servers send messages; nats-py's parser accepts others too.
+_match_message: Final = re.compile(rb"MSG (\S+) (\d{1,15}) (?:(\S+) )?(\d{1,9})\r\n").match
 
 
 class AbortableTransport(TcpTransport):
@@ -156,11 +170,16 @@ class StrictParser(Parser):
 
     Attributes:
         heard: when the server last sent anything, by `choria_lifecycle.support.clock.steady`.
+
+    Args:
+        client: the client whose methods nats-py's parser calls.
+        listeners: the handlers of messages, by subscription id; the client handles all others.
     """
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, listeners: Mapping[int, MessageHandler]) -> None:
         super().__init__(client)
         self.heard: float = steady()
+        self._listeners = listeners
 
     @property
     def error_text(self) -> str:
@@ -172,8 +191,41 @@ class StrictParser(Parser):
         """Parse bytes from the server."""
         self.heard = steady()
         try:
+            buffer = self.buf
+            if self.state == AWAITING_MSG_PAYLOAD and not self.header_needed:
+                missing = self.needed + CRLF_SIZE - len(buffer)
+                await super().parse(data[:missing])
+                data = data[missing:]
+                if self.buf is not buffer:  # reset, because the connection has ended
+                    return
+            if self.state == AWAITING_CONTROL_LINE and len(buffer) < MAX_CONTROL_LINE_SIZE:
+                data = self._dispatch(bytes(buffer) + data)
+                buffer.clear()
             await super().parse(data)
         except (errors.Error, OSError):
             raise
         except Exception as error:
             raise errors.ProtocolError from error
+
+    def _dispatch(self, data: bytes) -> bytes:
+        """Pass the whole messages at the beginning of the data to their listeners; return the rest.
+
+        Measured: 800 ns for each instead of 1450 in nats-py's parser, of 3800 to receive an event.
+        """
+        at = count = size = 0
+        try:
+            while (head := _match_message(data, at)) is not None:
+                subject, sid, reply, length = head.groups(b"")
+                begin = head.end()
+                end = begin + int(length)
+                receive = self._listeners.get(int(sid))
+                if receive is None or end + CRLF_SIZE > len(data):
+                    break
+                at = end + CRLF_SIZE
+                count += 1
+                size += end - begin
+                receive(subject, reply, data[begin:end], None)
+        finally:
+            self.nc.stats["in_msgs"] += count
+            self.nc.stats["in_bytes"] += size
+        return data[at:]
