@@ -7,9 +7,9 @@ import time
 from abc import ABC, abstractmethod
 from datetime import timedelta
 from types import TracebackType
-from typing import Final, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 
-from choria_lifecycle.errors import InvalidEvent, NotAuthorised, UnknownProtocol
+from choria_lifecycle.errors import InvalidEvent, LifecycleError, NotAuthorised, UnknownProtocol
 from choria_lifecycle.events.event import Event
 from choria_lifecycle.middleware.delivery import Delivery, Gap, StreamState
 from choria_lifecycle.middleware.inbox import Inbox, LiveSink, StreamSink
@@ -209,7 +209,7 @@ class Subscription(ABC, Generic[T]):
     async def __anext__(self) -> T:
         if not self._entered:
             raise RuntimeError("iterate a subscription within its block: async with middleware.events() as events")
-        inbox, stream = self._inbox, self._stream
+        inbox, stream, selection, counters = self._inbox, self._stream, self._selection, self.counters
         waiting = inbox.waiting
         while True:
             while waiting:
@@ -222,7 +222,21 @@ class Subscription(ABC, Generic[T]):
                 inbox.size -= len(subject) + len(data)
                 if stream is not None:
                     self._count_handed_out(stream)
-                item = self._handle(subject, data, received, monotonic)
+                if selection.filter_subjects and not selection.filter.matches_subject(subject):
+                    counters.filtered += 1
+                    continue
+                event = error = None
+                try:
+                    event = self._decode(data)
+                except (InvalidEvent, UnknownProtocol) as failure:
+                    counters.rejected += 1
+                    error = failure
+                else:
+                    if selection.filter_events and not selection.filter.matches_event(event):
+                        counters.filtered += 1
+                        continue
+                    counters.delivered += 1
+                item = self._item(subject, data, received, event, error, self._from_history, monotonic)
                 if item is not None:
                     return item
             if inbox.failure is not None:
@@ -243,49 +257,47 @@ class Subscription(ABC, Generic[T]):
             stream.full = False
             self._replay.resume()
 
+    @staticmethod
     @abstractmethod
-    def _handle(self, subject: str, data: bytes, received: float, monotonic: float) -> T | None:
-        """Count a message and return what to hand out for it; None to skip it."""
+    def _decode(data: bytes) -> object:
+        """Decode a payload, or raise InvalidEvent or UnknownProtocol."""
+
+    @staticmethod
+    @abstractmethod
+    def _item(
+        subject: str,
+        data: bytes,
+        received: float,
+        event: Any,
+        error: LifecycleError | None,
+        replayed: bool,
+        monotonic: float,
+    ) -> T | None:
+        """Return what to hand out for a message, as in `Delivery`; None to skip it."""
 
 
 class Events(Subscription[Event]):
     """A subscription to lifecycle events; other messages are only counted."""
 
-    def _handle(self, subject: str, data: bytes, received: float, monotonic: float) -> Event | None:  # noqa: ARG002
-        counters = self.counters
-        selection = self._selection
-        if selection.filter_subjects and not selection.filter.matches_subject(subject):
-            counters.filtered += 1
-            return None
-        try:
-            event = codec.parse(data)
-        except (InvalidEvent, UnknownProtocol) as error:
-            counters.rejected += 1
+    _decode = staticmethod(codec.parse)
+
+    @staticmethod
+    def _item(
+        subject: str,
+        data: bytes,  # noqa: ARG004
+        received: float,  # noqa: ARG004
+        event: Event | None,
+        error: LifecycleError | None,
+        replayed: bool,  # noqa: ARG004
+        monotonic: float,  # noqa: ARG004
+    ) -> Event | None:
+        if error is not None:
             logger.debug("rejected a message on %s: %s", safe(subject), error)
-            return None
-        if selection.filter_events and not selection.filter.matches_event(event):
-            counters.filtered += 1
-            return None
-        counters.delivered += 1
         return event
 
 
 class Deliveries(Subscription[Delivery]):
     """A subscription that hands out every message, valid or not, as a `Delivery`."""
 
-    def _handle(self, subject: str, data: bytes, received: float, monotonic: float) -> Delivery | None:
-        counters = self.counters
-        selection = self._selection
-        if selection.filter_subjects and not selection.filter.matches_subject(subject):
-            counters.filtered += 1
-            return None
-        try:
-            event = codec.decode(data)
-        except (InvalidEvent, UnknownProtocol) as error:
-            counters.rejected += 1
-            return Delivery(subject, data, received, None, error, self._from_history, monotonic)
-        if selection.filter_events and not selection.filter.matches_event(event):
-            counters.filtered += 1
-            return None
-        counters.delivered += 1
-        return Delivery(subject, data, received, event, None, self._from_history, monotonic)
+    _decode = staticmethod(codec.decode)
+    _item = staticmethod(Delivery)
