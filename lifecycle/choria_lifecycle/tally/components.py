@@ -75,9 +75,11 @@ class GovernorCounter:
 
     def add(self, component: Component, event: Any) -> None:
         """Count a governor event."""
-        key = (component.name, self._labels.value(event.governor))
-        key = self._labels.admit(self._counts, key, "governors", (component.name, OTHER))
-        counts = self._counts.setdefault(key, {})
+        counts = self._counts.get((component.name, event.governor))
+        if counts is None:  # the name is not a known label itself, although its label may be
+            key = (component.name, self._labels.value(event.governor))
+            key = self._labels.admit(self._counts, key, "governors", (component.name, OTHER))
+            counts = self._counts.setdefault(key, {})
         counts[event.event_type] = counts.get(event.event_type, 0) + 1
 
     def counts(self) -> Mapping[tuple[str, str, str], int]:

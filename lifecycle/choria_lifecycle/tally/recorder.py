@@ -31,14 +31,13 @@ __all__ = ["Recorder"]
 
 T = TypeVar("T")
 
-# The classes by type, in every version; alive comes first, as nearly all events are of this type.
-_PRESENCE: Final = classes_of("alive", "version") + classes_of("startup", "version")
-_STARTUP: Final = classes_of("startup")
-_SHUTDOWN: Final = classes_of("shutdown")
-_REPLAYED: Final = _PRESENCE + _SHUTDOWN
-_UPGRADED: Final = classes_of("upgraded")
-_GOVERNOR: Final = classes_of("governor", "governor", "event_type")
-_LIFECYCLE: Final = tuple(EVENT_CONTRACTS)
+# The classes by type, in every version.
+_PRESENCE: Final = frozenset(classes_of("alive", "version") + classes_of("startup", "version"))
+_STARTUP: Final = frozenset(classes_of("startup"))
+_SHUTDOWN: Final = frozenset(classes_of("shutdown"))
+_REPLAYED: Final = _PRESENCE | _SHUTDOWN
+_UPGRADED: Final = frozenset(classes_of("upgraded"))
+_GOVERNOR: Final = frozenset(classes_of("governor", "governor", "event_type"))
 # The components of unreadable machine events.
 _MACHINE_EVENT_NAMES: Final = ("transition", "exec_watcher")
 
@@ -90,21 +89,22 @@ class Recorder:
             event: a lifecycle event, a Transition or an ExecState; anything else is ignored.
             now: when it was received.
         """
-        if isinstance(event, _PRESENCE):
+        cls = type(event)
+        if cls in _PRESENCE:
             if now >= self._minute_ends:
                 self._start_minute(now)
-            component, cls = self._components[event.component], type(event)
+            component = self._components[event.component]
             component.event_counts[cls] += 1
             identity = component.node_key(event) if component.shared else event.identity
             if component.nodes.record(identity, event.version, self._minute):
                 self.history.counts_at(now).upgrades += 1
             if cls in _STARTUP:
                 self.history.counts_at(now).startups += 1
-        elif isinstance(event, _LIFECYCLE):
-            self._record_other(event, now)
-        elif isinstance(event, Transition):
+        elif cls in EVENT_CONTRACTS:
+            self._record_other(event, cls, now)
+        elif cls is Transition:
             self.machines.transition(event)
-        elif isinstance(event, ExecState):
+        elif cls is ExecState:
             self.machines.run(event)
         else:
             return
@@ -118,11 +118,11 @@ class Recorder:
             now: the time.
             age: seconds since the stream stored it.
         """
-        if age > self._expiry or not isinstance(event, _REPLAYED):
+        if age > self._expiry or type(event) not in _REPLAYED:
             return
         component = self._components[event.component]
         identity = component.node_key(event)
-        if isinstance(event, _SHUTDOWN):
+        if type(event) in _SHUTDOWN:
             component.nodes.remove(identity)
         else:
             component.nodes.record(identity, event.version, self._minute_of(now - max(age, 0.0)))
@@ -232,16 +232,16 @@ class Recorder:
         self._minute = self._minute_of(now)
         self._minute_ends = self._origin + (self._minute + 1) * MINUTE
 
-    def _record_other(self, event: Any, now: float) -> None:
+    def _record_other(self, event: Any, cls: type, now: float) -> None:
         """Count an event that does not announce a node."""
         component = self._components[event.component]
-        component.event_counts[type(event)] += 1
-        if isinstance(event, _SHUTDOWN):
+        component.event_counts[cls] += 1
+        if cls in _SHUTDOWN:
             component.nodes.remove(component.node_key(event))
             self.history.counts_at(now).shutdowns += 1
-        elif isinstance(event, _GOVERNOR):
+        elif cls in _GOVERNOR:
             self._governors.add(component, event)
-        elif isinstance(event, _UPGRADED):
+        elif cls in _UPGRADED:
             self.history.counts_at(now).upgrades += 1
 
     def _expire(self, component: Component, now: float) -> None:
