@@ -1,12 +1,12 @@
-"""The input of `lifecycle validate`: files in sequence, large ones read by several processes."""
+"""The input of `lifecycle validate`: files in sequence, read by one process or several."""
 
 from __future__ import annotations
 
 import stat
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from choria_lifecycle.cli.command import Failure
 from choria_lifecycle.cli.messages import say
@@ -15,17 +15,17 @@ from choria_lifecycle.cli.signals import open_input
 from choria_lifecycle.support.text import safe
 from choria_lifecycle.validation.bulk import check_batch
 from choria_lifecycle.validation.decompression import UnreadableContent
-from choria_lifecycle.validation.parallel import SEGMENT_SIZE, validate_file, worker_pool
-from choria_lifecycle.validation.source import DocumentSource, is_divisible
+from choria_lifecycle.validation.parallel import SEGMENT_SIZE, Part, validate_parts, worker_pool
+from choria_lifecycle.validation.source import DocumentSource, is_divisible, segments
 from choria_lifecycle.validation.worker import Job, WorkerEnded
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
-    from contextlib import AbstractContextManager
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from choria_lifecycle.cli.results import ResultWriter
     from choria_lifecycle.cli.signals import Signals
     from choria_lifecycle.validation.source import Segment
+    from choria_lifecycle.validation.worker import SegmentResult
 
     T = TypeVar("T")
 
@@ -42,6 +42,30 @@ class _ReadError(Exception):
     """A file cannot be read, for the reason in the message."""
 
 
+class _Input(NamedTuple):
+    """A file.
+
+    Attributes:
+        name: its name, `STDIN` for standard input.
+        size: the size of a regular file in bytes; None for anything else.
+        before: the size of the files before it.
+    """
+
+    name: str
+    size: int | None
+    before: int
+
+    @property
+    def display_name(self) -> str:
+        """The name for messages."""
+        return STANDARD_INPUT if self.name == STDIN else self.name
+
+    @property
+    def is_large(self) -> bool:
+        """True if another process may read it; a smaller one is read sooner than requested."""
+        return self.size is not None and self.size > SEGMENT_SIZE // 8
+
+
 def read_inputs(results: ResultWriter, signals: Signals, files: Iterable[str], jobs: int) -> int:
     """Validate files, and return 2 if one of them could not be read, else 0.
 
@@ -49,37 +73,34 @@ def read_inputs(results: ResultWriter, signals: Signals, files: Iterable[str], j
         results: writes the results.
         signals: interrupts reads that wait for input.
         files: the names of the files, `STDIN` for standard input.
-        jobs: the maximum number of processes for a file.
+        jobs: the maximum number of processes.
 
     Raises:
         ErrorLimitReached: the maximum number of errors was reached.
     """
-    names = list(files)
-    code = before = 0
-    with signals.deferred():
-        # The first check imports dataclasses, which use exec. If a signal interrupts that, CPython ends with SIGINT
-        # even though the KeyboardInterrupt was caught.
-        check_batch((), warnings=False, now=0.0)
-    sizes = [_size(name) for name in names]
-    known = [size for size in sizes if size is not None]
-    results.progress.size = sum(known) if len(known) == len(names) else None
-    for name, size in zip(names, sizes, strict=True):
-        results.progress.name = _display_name(name)
-        try:
-            if jobs > 1 and _is_shareable(name, size):
-                _read_shared(results, signals, jobs, name, before)
-            else:
-                _read(results, signals, name, before)
-        except _ReadError as error:
-            code = 2
-            say(f"lifecycle: error: cannot read {safe(_display_name(name))}: {error}", at=_ERRORS)
+    inputs: list[_Input] = []
+    before = 0
+    for name in files:
+        size = _size(name)
+        inputs.append(_Input(name, size, before))
         before += size or 0
-    return code
-
-
-def _display_name(name: str) -> str:
-    """Return the name of a file for messages."""
-    return STANDARD_INPUT if name == STDIN else name
+    results.progress.size = before if all(each.size is not None for each in inputs) else None
+    with ExitStack() as stack:
+        parts: Iterable[tuple[Part, SegmentResult | None]]
+        with signals.deferred():
+            is_shared = jobs > 1 and _is_shareable(inputs)
+            workers = stack.enter_context(worker_pool(jobs)) if is_shared else None
+            # The first check imports dataclasses, which use exec. If a signal interrupts that, CPython ends with
+            # SIGINT even though the KeyboardInterrupt was caught.
+            check_batch((), warnings=False, now=0.0)
+        if workers is None:
+            parts = ((Part(number), None) for number in range(len(inputs)))
+        else:
+            parts = validate_parts(workers, _parts(results, inputs))
+        try:
+            return _read_parts(results, signals, inputs, parts, jobs)
+        except WorkerEnded:
+            raise Failure("one of the processes ended unexpectedly; try --jobs 1") from None
 
 
 def _size(name: str) -> int | None:
@@ -91,69 +112,112 @@ def _size(name: str) -> int | None:
     return status.st_size if name != STDIN and stat.S_ISREG(status.st_mode) else None
 
 
-def _is_shareable(name: str, size: int | None) -> bool:
-    if size is not None and size <= SEGMENT_SIZE:
+def _is_shareable(inputs: Iterable[_Input]) -> bool:
+    """Return True if there is enough for several processes: several files, or one that can be split."""
+    large = [each for each in inputs if each.is_large]
+    if sum(each.size or 0 for each in large) <= SEGMENT_SIZE:
         return False
-    with _read_errors():
-        if size is not None and is_divisible(name):
-            return True
-    if name == STDIN or (Path(name).exists() and not Path(name).is_dir()):
-        reason = "only uncompressed files with one document per line can be split"
-        say(f"{safe(_display_name(name))} is read by one process: {reason}")
+    with suppress(OSError):
+        return len(large) > 1 or is_divisible(large[0].name)
     return False
 
 
-def _read(results: ResultWriter, signals: Signals, name: str, before: int) -> None:
-    with _open_input(name) as file:
-        if name == STDIN and sys.stdin.isatty():
-            say("reading standard input; press Ctrl-D to end it")
-        source = DocumentSource(signals.reader(file), on_oversized=results.write_oversized)
-        for batch in _checked_reads(source):
-            with signals.deferred():
-                results.validate(batch, _display_name(name))
-            results.printer.wait_writable_blocking()
-            results.update_progress(before + source.position)
-
-
-def _open_input(name: str) -> AbstractContextManager[IO[bytes]]:
-    with _read_errors():
-        return open_input(name)
-
-
-def _read_shared(results: ResultWriter, signals: Signals, jobs: int, name: str, before: int) -> None:
-    job = Job(
-        path=Path(name), policy=results.policy, valid=results.valid is not None, rejected=results.rejects is not None
-    )
-    lines = 0
-    with ExitStack() as stack:
-        with signals.deferred():
-            workers = stack.enter_context(worker_pool(jobs))
+def _parts(results: ResultWriter, inputs: Iterable[_Input]) -> Iterator[Part]:
+    """Split the files that can be split; a file that cannot be read is left to the caller, which reports it."""
+    for number, each in enumerate(inputs):
+        if not each.is_large:
+            yield Part(number)
+            continue
+        job = Job(
+            path=Path(each.name),
+            policy=results.policy,
+            valid=results.valid is not None,
+            rejected=results.rejects is not None,
+        )
+        position = 0
         try:
-            for each in _checked_reads(validate_file(workers, job)):
-                if each.result is None or results.reaches_limit(each.result):
-                    lines += _reread(results, signals, name, each.segment, lines)
-                else:
-                    with signals.deferred():
-                        results.write(each.result, name, lines)
-                    lines += each.lines
+            if not is_divisible(each.name):
+                yield Part(number, job)
+                continue
+            for segment in segments(each.name, SEGMENT_SIZE):
+                yield Part(number, job, segment)
+                position = segment[1]
+        except OSError:
+            yield Part(number, None, (position, each.size or 0))
+
+
+def _read_parts(
+    results: ResultWriter,
+    signals: Signals,
+    inputs: Sequence[_Input],
+    parts: Iterable[tuple[Part, SegmentResult | None]],
+    jobs: int,
+) -> int:
+    """Write the results of all parts, reading those without; return as `read_inputs` does."""
+    code = lines = 0
+    current = failed = -1
+    for part, found in parts:
+        file = inputs[part.file]
+        if part.file == failed:
+            continue
+        if part.file != current:
+            current, lines = part.file, 0
+            results.progress.name = file.display_name
+        try:
+            if found is not None and found.result is not None and not results.reaches_limit(found.result):
+                with signals.deferred():
+                    results.write(found.result, file.name, lines)
+                lines += found.lines
                 results.printer.wait_writable_blocking()
-                results.update_progress(before + each.segment[1])
-        except WorkerEnded:
-            raise Failure("one of the processes ended unexpectedly; try --jobs 1") from None
+                results.update_progress(file.before + (part.segment[1] if part.segment is not None else file.size or 0))
+            else:
+                if part.job is None and jobs > 1:
+                    _explain(file)
+                lines += _read(results, signals, file, part.segment, lines)
+        except _ReadError as error:
+            code, failed = 2, part.file
+            say(f"lifecycle: error: cannot read {safe(file.display_name)}: {error}", at=_ERRORS)
+    return code
 
 
-def _reread(results: ResultWriter, signals: Signals, name: str, segment: Segment, lines: int) -> int:
-    """Read a segment in this process because its result is too large to be returned, or reaches the error limit.
+def _explain(file: _Input) -> None:
+    """Say why a large file, or a stream, is read by one process."""
+    if file.size is not None:
+        with _read_errors():
+            if file.size <= SEGMENT_SIZE or is_divisible(file.name):
+                return
+    elif file.name != STDIN and (not Path(file.name).exists() or Path(file.name).is_dir()):
+        return
+    reason = "only uncompressed files with one document per line can be split"
+    say(f"{safe(file.display_name)} is read by one process: {reason}")
+
+
+def _read(results: ResultWriter, signals: Signals, file: _Input, segment: Segment | None, lines: int) -> int:
+    """Read a file or a segment in this process.
+
+    Args:
+        results: writes the results.
+        signals: interrupts reads that wait for input.
+        file: the file.
+        segment: the segment; None for the whole file.
+        lines: the number of lines before it.
 
     Returns:
-        The number of lines.
+        The number of its lines.
     """
-    with _open_input(name) as file:
-        source = DocumentSource(file, on_oversized=results.write_oversized, segment=segment)
+    with _read_errors():
+        opened = open_input(file.name)
+    with opened as stream:
+        if file.name == STDIN and sys.stdin.isatty():
+            say("reading standard input; press Ctrl-D to end it")
+        content = signals.reader(stream) if segment is None else stream
+        source = DocumentSource(content, on_oversized=results.write_oversized, segment=segment)
+        begin = file.before + (segment[0] if segment is not None else 0)
         for batch in _checked_reads(source):
             with signals.deferred():
-                results.validate(batch, name, lines)
+                results.validate(batch, file.display_name, lines)
             results.printer.wait_writable_blocking()
+            results.update_progress(begin + source.position)
     return source.lines
 
 

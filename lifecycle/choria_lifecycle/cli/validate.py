@@ -135,7 +135,8 @@ def _parse_codes(ctx: click.Context, param: click.Parameter, values: tuple[str, 
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="The number of processes for a large uncompressed file with one document per line; no faster if most are bad.",
+    help="The number of processes, for several files or a large uncompressed one with one document per line; no faster "
+    "if most documents are bad.",
 )
 @SINCE
 @STREAM

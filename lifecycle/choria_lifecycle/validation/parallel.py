@@ -1,23 +1,32 @@
-"""Validation of one large file by several processes, with results in the order of the file."""
+"""Validation of files by several processes, with results in the order of the files."""
 
 from __future__ import annotations
 
 import sys
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from itertools import islice
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Final
+from threading import Thread
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from choria_lifecycle.validation.source import Segment, segments
-from choria_lifecycle.validation.worker import Job, SegmentResult, request, start_worker, validate_segment
+from choria_lifecycle.validation.worker import (
+    Job,
+    SegmentResult,
+    WorkerEnded,
+    receive,
+    send,
+    start_worker,
+    validate_segment,
+)
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
-__all__ = ["SEGMENT_SIZE", "WorkerPool", "validate_file", "worker_pool"]
+    from choria_lifecycle.validation.source import Segment
+
+__all__ = ["SEGMENT_SIZE", "Part", "WorkerPool", "validate_parts", "worker_pool"]
 
 SEGMENT_SIZE: Final = 2 * 1024 * 1024
 """The number of bytes that a process validates at a time."""
@@ -25,51 +34,96 @@ SEGMENT_SIZE: Final = 2 * 1024 * 1024
 _SWITCH_INTERVAL: Final = 0.0005  # in seconds
 
 
+class Part(NamedTuple):
+    """A part of the input.
+
+    Attributes:
+        file: the number of the file.
+        job: how to validate it; None if only the caller can read it.
+        segment: the segment; None for the whole file.
+    """
+
+    file: int
+    job: Job | None = None
+    segment: Segment | None = None
+
+
+class _Worker:
+    """A worker process, and a thread that waits for its responses.
+
+    Attributes:
+        process: the process.
+        unfinished: the requests without a response.
+    """
+
+    def __init__(self) -> None:
+        self.process: Final = start_worker()
+        self.unfinished: Final[deque[Future[SegmentResult]]] = deque()
+        self._requests: SimpleQueue[Future[SegmentResult] | None] = SimpleQueue()
+        self._thread = Thread(target=self._receive, name="lifecycle-validate", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Job, segment: Segment | None) -> Future[SegmentResult]:
+        future: Future[SegmentResult] = Future()
+        try:
+            send(self.process, job, segment)
+        except WorkerEnded as error:
+            future.set_exception(error)
+        else:
+            self.unfinished.append(future)
+            self._requests.put(future)
+        return future
+
+    def close(self) -> None:
+        self.process.kill()
+        self._requests.put(None)
+        self._thread.join()
+        with suppress(OSError), self.process:  # an unread request may be left in the pipe
+            pass
+
+    def _receive(self) -> None:
+        while (future := self._requests.get()) is not None:
+            try:
+                future.set_result(receive(self.process))
+            except Exception as error:  # noqa: BLE001 - the caller of `result` gets it
+                future.set_exception(error)
+            self.unfinished.popleft()
+
+
 class WorkerPool:
-    """Worker processes that validate segments, each served by a thread that waits for its response.
+    """Worker processes that validate files, and segments of files.
+
+    Each may be given the next request before it has finished the last one, so that it need not wait for this process,
+    whose responses would come after a switch of threads.
 
     Attributes:
         processes: the worker processes.
     """
 
-    def __init__(self, processes: list[subprocess.Popen[bytes]]) -> None:
-        self.processes = processes
-        self._idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
-        for process in processes:
-            self._idle.put(process)
-        self._threads = ThreadPoolExecutor(len(processes), thread_name_prefix="lifecycle-validate")
+    def __init__(self, size: int) -> None:
+        self._workers = [_Worker() for _ in range(size)]
+        self.processes: Final[list[subprocess.Popen[bytes]]] = [worker.process for worker in self._workers]
 
-    def submit(self, job: Job, segment: Segment) -> Future[SegmentResult]:
-        """Have a worker validate a segment; the future raises as `worker.request` does."""
-        return self._threads.submit(self._request, job, segment)
+    def submit(self, job: Job, segment: Segment | None) -> Future[SegmentResult]:
+        """Have a worker validate a segment, or a whole file; the future raises WorkerEnded if the worker has ended."""
+        return min(self._workers, key=lambda worker: len(worker.unfinished)).submit(job, segment)
 
     def close(self) -> None:
         """Kill all workers and end their threads."""
-        for process in self.processes:
-            process.kill()
-        self._threads.shutdown(wait=True, cancel_futures=True)
-        for process in self.processes:
-            with suppress(OSError), process:  # an unread request may be left in the pipe
-                pass
-
-    def _request(self, job: Job, segment: Segment) -> SegmentResult:
-        process = self._idle.get()
-        try:
-            return request(process, job, segment)
-        finally:
-            self._idle.put(process)
+        for worker in self._workers:
+            worker.close()
 
 
 @contextmanager
 def worker_pool(jobs: int) -> Generator[WorkerPool]:
-    """Run the workers for `validate_file` within this context.
+    """Run the workers for `validate_parts` within this context.
 
     Args:
         jobs: the number of processes including this one; two or more.
     """
-    workers = WorkerPool([start_worker() for _ in range(jobs - 1)])
-    # A thread with a response needs the GIL, which this process keeps busy, to receive it and send the next request.
-    # With the default interval that takes about as long as a segment.
+    workers = WorkerPool(jobs - 1)
+    # A thread with a response needs the GIL, which this process keeps busy, to receive it. With the default interval
+    # that takes about as long as a segment.
     before = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_INTERVAL)
     try:
@@ -79,37 +133,37 @@ def worker_pool(jobs: int) -> Generator[WorkerPool]:
         workers.close()
 
 
-def validate_file(workers: WorkerPool, job: Job) -> Iterator[SegmentResult]:
-    """Return the results for a divisible file, segment by segment.
+def validate_parts(workers: WorkerPool, parts: Iterable[Part]) -> Iterator[tuple[Part, SegmentResult | None]]:
+    """Return the parts in order, each with its result; None if it has no job.
 
     Args:
         workers: processes that validate in addition to this one.
-        job: the file and the policy.
+        parts: the parts, created as late as possible.
 
     Raises:
-        OSError: the file cannot be read.
         WorkerEnded: a worker has ended.
     """
-    pending: deque[Future[SegmentResult] | SegmentResult] = deque()
-    rest = segments(job.path, SEGMENT_SIZE)
-    # Two requests per worker keep all of them busy. The total is limited because each result may hold its segment.
+    pending: deque[tuple[Part, Future[SegmentResult] | SegmentResult | None]] = deque()
+    rest = iter(parts)
+    # Two segments per worker, or one file, keep all of them busy. The total is limited because each result may hold
+    # its documents.
     max_running, max_pending = 2 * len(workers.processes), 4 * (len(workers.processes) + 1)
-    try:
-        while True:
-            running = sum(isinstance(each, Future) and not each.done() for each in pending)
-            capacity = min(max_running - running, max_pending - len(pending))
-            pending.extend(workers.submit(job, segment) for segment in islice(rest, max(capacity, 0)))
-            if not pending:
-                return
-            first = pending[0]
-            if isinstance(first, Future) and not first.done() and len(pending) < max_pending:
-                own = next(rest, None)
-                if own is not None:  # work instead of waiting
-                    pending.append(validate_segment(job, own))
-                    continue
-            pending.popleft()
-            yield first.result() if isinstance(first, Future) else first
-    finally:
-        for each in pending:
-            if isinstance(each, Future):
-                each.cancel()
+    while True:
+        running = sum(_weight(part) for part, outcome in pending if isinstance(outcome, Future) and not outcome.done())
+        while running < max_running and len(pending) < max_pending and (part := next(rest, None)) is not None:
+            pending.append((part, workers.submit(part.job, part.segment) if part.job is not None else None))
+            running += _weight(part)
+        if not pending:
+            return
+        part, outcome = pending[0]
+        if isinstance(outcome, Future) and not outcome.done() and len(pending) < max_pending:
+            own = next(rest, None)
+            if own is not None:  # work instead of waiting
+                pending.append((own, validate_segment(own.job, own.segment) if own.job is not None else None))
+                continue
+        pending.popleft()
+        yield part, outcome.result() if isinstance(outcome, Future) else outcome
+
+
+def _weight(part: Part) -> int:
+    return 0 if part.job is None else 1 if part.segment is not None else 2

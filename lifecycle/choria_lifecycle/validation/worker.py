@@ -1,4 +1,4 @@
-"""A worker process that validates segments of files, with requests and responses over its standard streams.
+"""A worker process that validates files and segments of files, with requests and responses over its standard streams.
 
 multiprocessing is not used: its processes receive the terminal's signals, and its resource tracker warns if they arrive
 at the wrong moment. These workers have sessions of their own, and end when their standard input does.
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_FINDINGS",
+    "MAX_KEPT",
     "Job",
     "SegmentResult",
     "WorkerEnded",
-    "request",
+    "receive",
+    "send",
     "serve_jobs",
     "start_worker",
     "validate_segment",
@@ -34,6 +36,9 @@ __all__ = [
 
 MAX_FINDINGS: Final = 10_000
 """The maximum number of findings in a response; a segment full of very short lines has more than fit into memory."""
+
+MAX_KEPT: Final = 4 * 1024 * 1024
+"""The maximum size of the documents in a response, in bytes."""
 
 
 class WorkerEnded(Exception):
@@ -62,43 +67,45 @@ class SegmentResult:
     """The outcome of validating a segment.
 
     Attributes:
-        segment: the segment.
+        segment: the segment; None for a whole file.
         lines: the number of its lines; 0 without a result.
-        result: the outcome, with lines counted from the beginning of the segment. None if the caller must read the
-            segment itself: it has more than `MAX_FINDINGS` findings, or a document that must be returned and is
-            too large.
+        result: the outcome, with lines counted from the beginning of the segment. None if the caller must read it
+            itself: it cannot be read, has more than `MAX_FINDINGS` findings, or documents that must be returned and
+            exceed `MAX_KEPT` or the limit of a document.
     """
 
-    segment: Segment
+    segment: Segment | None
     lines: int
     result: BatchResult | None
 
 
-def validate_segment(job: Job, segment: Segment) -> SegmentResult:
-    """Validate a segment.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
+def validate_segment(job: Job, segment: Segment | None) -> SegmentResult:
+    """Validate a segment, or a whole file if it is None."""
     total = BatchResult()
-    is_oversized = False
+    unread = SegmentResult(segment, 0, None)
+    is_oversized, kept = False, 0
 
     def on_oversized(piece: bytes) -> None:  # noqa: ARG001 - the signature of `DocumentSource`
         nonlocal is_oversized
         is_oversized = job.valid or job.rejected
 
-    with job.path.open("rb", buffering=0) as file:
-        source = DocumentSource(file, on_oversized=on_oversized, segment=segment)
-        for batch in source:
-            result = validate_batch(batch, job.policy)
-            total.counts.add(result.counts)
-            total.findings += result.findings
-            if job.valid:
-                total.valid += result.valid
-            if job.rejected:
-                total.rejected += result.rejected
-            if is_oversized or total.counts.codes.total() > MAX_FINDINGS:
-                return SegmentResult(segment, 0, None)
+    try:
+        with job.path.open("rb", buffering=0) as file:
+            source = DocumentSource(file, on_oversized=on_oversized, segment=segment)
+            for batch in source:
+                result = validate_batch(batch, job.policy)
+                total.counts.add(result.counts)
+                total.findings += result.findings
+                if job.valid:
+                    total.valid += result.valid
+                    kept += sum(map(len, result.valid))
+                if job.rejected:
+                    total.rejected += result.rejected
+                    kept += sum(map(len, result.rejected))
+                if is_oversized or kept > MAX_KEPT or total.counts.codes.total() > MAX_FINDINGS:
+                    return unread
+    except OSError:
+        return unread
     return SegmentResult(segment, source.lines, total)
 
 
@@ -113,28 +120,36 @@ def start_worker() -> subprocess.Popen[bytes]:
     )
 
 
-def request(process: subprocess.Popen[bytes], job: Job, segment: Segment) -> SegmentResult:
-    """Have a worker process validate a segment.
+def send(process: subprocess.Popen[bytes], job: Job, segment: Segment | None) -> None:
+    """Request the validation of a segment, or of a whole file; it may be sent before earlier responses are received.
 
     Raises:
-        OSError: the file cannot be read.
         WorkerEnded: the process has ended.
     """
-    stdin, stdout = process.stdin, process.stdout
-    assert stdin is not None and stdout is not None  # noqa: PT018, S101 - for type checkers: both are pipes
+    assert process.stdin is not None  # noqa: S101 - for type checkers: it is a pipe
     try:
-        pickle.dump((job, segment), stdin)
-        stdin.flush()
-        response: SegmentResult | OSError = pickle.load(stdout)  # noqa: S301 - from a process started here
+        pickle.dump((job, segment), process.stdin)
+        process.stdin.flush()
+    except (OSError, ValueError) as error:
+        raise WorkerEnded from error
+
+
+def receive(process: subprocess.Popen[bytes]) -> SegmentResult:
+    """Wait for the response to the oldest request.
+
+    Raises:
+        WorkerEnded: the process has ended.
+    """
+    assert process.stdout is not None  # noqa: S101 - for type checkers: it is a pipe
+    try:
+        response: SegmentResult = pickle.load(process.stdout)  # noqa: S301 - from a process started here
     except (OSError, EOFError, pickle.UnpicklingError, ValueError) as error:
         raise WorkerEnded from error
-    if isinstance(response, OSError):
-        raise response
     return response
 
 
 def serve_jobs() -> None:
-    """Respond to requests until standard input ends."""
+    """Respond to requests, in order, until standard input ends."""
     stdin: IO[bytes] = sys.stdin.buffer
     stdout: IO[bytes] = sys.stdout.buffer
     while True:
@@ -142,10 +157,5 @@ def serve_jobs() -> None:
             job, segment = pickle.load(stdin)  # noqa: S301 - from the process that started this one
         except EOFError:
             return
-        response: SegmentResult | OSError
-        try:
-            response = validate_segment(job, segment)
-        except OSError as error:
-            response = error
-        pickle.dump(response, stdout)
+        pickle.dump(validate_segment(job, segment), stdout)
         stdout.flush()

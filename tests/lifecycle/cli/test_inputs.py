@@ -8,14 +8,17 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from choria_lifecycle.cli import inputs
-from choria_lifecycle.validation import parallel, worker
+from choria_lifecycle.cli.program import program
+from choria_lifecycle.validation import worker
 from choria_lifecycle.validation.source import DocumentSource
 from choria_lifecycle.wire.jsontext import MAX_SIZE
 from tests.bed.validated import BAD, BOUNDED, GOOD, LINES, totals, validated
@@ -120,7 +123,7 @@ class InProcessPool:
     def __init__(self, jobs: int) -> None:
         self.processes = [None] * (jobs - 1)
 
-    def submit(self, job: worker.Job, segment: Segment) -> Future[Any]:
+    def submit(self, job: worker.Job, segment: Segment | None) -> Future[Any]:
         future: Future[Any] = Future()
         future.set_result(worker.validate_segment(job, segment))
         return future
@@ -137,8 +140,7 @@ def segments(size: int, limit: int) -> Iterator[list[int]]:
         yield InProcessPool(jobs)
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (parallel, inputs):
-            patch.setattr(module, "SEGMENT_SIZE", size)
+        patch.setattr(inputs, "SEGMENT_SIZE", size)
         for module in (worker, inputs):
             patch.setattr(module, "DocumentSource", partial(DocumentSource, limit=limit))
         patch.setattr(inputs, "worker_pool", pool)
@@ -190,6 +192,65 @@ def test_files_that_cannot_be_shared_are_read_by_one_process(name: str, data: by
     assert result.stderr.startswith(
         f"{name} is read by one process: only uncompressed files with one document per line"
     )
+
+
+@BOUNDED
+@given(
+    st.lists(st.tuples(LINES, st.sampled_from(["plain", "gzip", "cut", "array", "missing"])), min_size=2, max_size=5),
+    st.integers(1, 900),
+    st.sampled_from([[], ["--max-errors", 1], ["--max-errors", 7]]),
+    st.booleans(),
+)
+def test_several_files_have_the_same_results_with_any_number_of_processes(
+    files: list[tuple[list[bytes], str]], size: int, limits: list[object], sorted_: bool
+) -> None:
+    found = []
+    for jobs in (1, 2, 3):
+        with (
+            TemporaryDirectory() as folder,
+            pytest.MonkeyPatch.context() as patch,
+            segments(size, limit=450) as pools,
+        ):
+            patch.chdir(folder)
+            names = [f"{number}.{kind}" for number, (_, kind) in enumerate(files)]
+            for name, (lines, kind) in zip(names, files, strict=True):
+                if kind != "missing":
+                    Path(name).write_bytes(packed(lines, kind))
+            output = ["--rejects", "rejects", "--valid", "valid"] if sorted_ else []
+            arguments = ["validate", "--jobs", jobs, *limits, *output, *names]
+            result = CliRunner().invoke(program, [str(each) for each in arguments], prog_name="lifecycle")
+            assert isinstance(result.exception, SystemExit | None), result.exception
+            sizes = [Path(name).stat().st_size for name in names if Path(name).exists()]
+            documents = [Path(name).read_bytes() for name in output[1::2]]
+        large = [each for each in sizes if each > size // 8]
+        if len(large) > 1 and jobs > 1:
+            assert pools == ([jobs] if sum(large) > size else [])
+        stderr = "".join(line for line in without_time(result.stderr).splitlines(True) if "one process" not in line)
+        found.append((result.exit_code, result.stdout, stderr, documents))
+    assert found[1:] == found[:1] * 2
+
+
+def packed(lines: list[bytes], kind: str) -> bytes:
+    data = b"\n".join(lines) + b"\n"
+    if kind == "plain":
+        return data
+    if kind == "array":
+        return b"[" + b",\n".join(lines) + b"]"
+    return gzip.compress(data)[: -9 if kind == "cut" else None]
+
+
+def test_a_file_that_fails_while_it_is_split_is_read_to_its_end(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("events").write_bytes((GOOD + b"\n" + BAD + b"\n") * 3)
+
+    def failing(name: str, size: int) -> Iterator[Segment]:
+        yield 0, len(GOOD) + 1
+        raise OSError
+
+    monkeypatch.setattr(inputs, "segments", failing)
+    with segments(10, limit=MAX_SIZE):
+        result = run("validate", "--jobs", 2, "events")
+    assert [line.split(": ")[0] for line in result.stdout.splitlines()] == ["events:2", "events:4", "events:6"]
+    assert totals(result) == (6, 3, 3)
 
 
 def test_a_small_file_is_read_by_one_process_without_a_message(run: Run, mixed: str) -> None:

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.validation import parallel, worker
-from choria_lifecycle.validation.parallel import validate_file, worker_pool
+from choria_lifecycle.validation import worker
+from choria_lifecycle.validation.parallel import Part, validate_parts, worker_pool
 from choria_lifecycle.validation.policy import BatchResult, Policy, validate_batch
 from choria_lifecycle.validation.source import DocumentSource, segments
 from choria_lifecycle.validation.worker import Job, SegmentResult, WorkerEnded, validate_segment
@@ -51,13 +51,10 @@ class InProcessPool:
         self.processes = [None] * workers
         self.futures: list[Future[Any]] = []
 
-    def submit(self, job: Job, segment: tuple[int, int]) -> Future[Any]:
+    def submit(self, job: Job, segment: tuple[int, int] | None) -> Future[Any]:
         future: Future[Any] = Future()
         self.futures.append(future)
-        try:
-            future.set_result(validate_segment(job, segment))
-        except OSError as error:
-            future.set_exception(error)
+        future.set_result(validate_segment(job, segment))
         return future
 
 
@@ -74,7 +71,7 @@ class LazyPool(InProcessPool):
         self.max_pending = self.pending = 0
         self._done = cycle(done)
 
-    def submit(self, job: Job, segment: tuple[int, int]) -> Future[Any]:
+    def submit(self, job: Job, segment: tuple[int, int] | None) -> Future[Any]:
         pool = self
 
         class Pending(Future[Any]):
@@ -96,16 +93,20 @@ class LazyPool(InProcessPool):
 
 
 @pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "SEGMENT_SIZE", 1000)
-
-
-@pytest.fixture
 def file(tmp_path: Path) -> Path:
     """A file of twenty small segments."""
     path = tmp_path / "events.ndjson"
     path.write_bytes(b"".join((BAD, GOOD, WARNED)[number % 3] + b"\n" for number in range(20_000 // 180)))
     return path
+
+
+def validate_file(workers: Any, job: Job, segment: int = 1000) -> Iterator[SegmentResult]:
+    """Validate a file in small segments."""
+    parts = [Part(0, job, each) for each in segments(job.path, segment)]
+    for number, (part, result) in enumerate(validate_parts(workers, iter(parts))):
+        assert result is not None
+        assert part is parts[number]
+        yield result
 
 
 def combined(results: Iterator[SegmentResult] | list[SegmentResult]) -> tuple[BatchResult, int]:
@@ -178,10 +179,11 @@ def test_segments_have_the_same_result_as_the_file(
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         path = Path(folder) / "events.ndjson"
         path.write_bytes(data if ended else data.removesuffix(b"\n"))
-        patch.setattr(parallel, "SEGMENT_SIZE", segment)
         patch.setattr(worker, "DocumentSource", partial(DocumentSource, limit=LIMIT))
         results = list(
-            validate_file(LazyPool(done, jobs - 1), Job(path=path, policy=policy, valid=valid, rejected=rejected))  # type: ignore[arg-type]
+            validate_file(
+                LazyPool(done, jobs - 1), Job(path=path, policy=policy, valid=valid, rejected=rejected), segment
+            )
         )
         whole = serial(path, policy)
         size = path.stat().st_size
@@ -205,56 +207,50 @@ def test_segments_have_the_same_result_as_the_file(
         assert found.rejected == (whole.part.rejected if rejected else [])
 
 
-@pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("jobs", [2, 3, 6])
 def test_few_segments_are_pending_however_large_the_file_is(jobs: int, file: Path) -> None:
     workers = LazyPool(workers=jobs - 1)
-    total, _ = combined(validate_file(workers, Job(path=file, policy=POLICY)))  # type: ignore[arg-type]
+    total, _ = combined(validate_file(workers, Job(path=file, policy=POLICY)))
     assert total.counts.valid + total.counts.rejected == len(file.read_bytes().splitlines())
     assert 0 < workers.max_pending <= 2 * (jobs - 1)
 
 
-@pytest.mark.usefixtures("small")
-def test_closing_the_iterator_cancels_pending_segments(file: Path) -> None:
-    workers = LazyPool()
-    results = validate_file(workers, Job(path=file, policy=POLICY))  # type: ignore[arg-type]
-    first = next(results)
-    results.close()  # type: ignore[attr-defined]
-    assert first.segment[0] == 0
-    assert [future.cancelled() for future in workers.futures] == [False, True]
-
-
-def test_an_unreadable_file_raises(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        list(validate_file(InProcessPool(), Job(path=tmp_path / "missing", policy=POLICY)))  # type: ignore[arg-type]
-
-
-@pytest.mark.usefixtures("small")
-def test_a_file_deleted_while_it_is_read_raises(file: Path) -> None:
-    results = validate_file(LazyPool(), Job(path=file, policy=POLICY))  # type: ignore[arg-type]
-    next(results)
+def test_what_cannot_be_read_is_left_to_the_caller(file: Path) -> None:
+    results = validate_file(LazyPool(), Job(path=file, policy=POLICY))
+    assert next(results).result is not None
     file.unlink()
-    with pytest.raises(FileNotFoundError):
-        list(results)
+    missing = [each.result is None and each.lines == 0 for each in results]
+    assert missing[8:] == [True] * (len(missing) - 8)
+    assert len(missing) > 10
 
 
-def test_an_empty_file_has_no_segments(tmp_path: Path) -> None:
-    path = tmp_path / "empty"
-    path.touch()
-    assert list(validate_file(InProcessPool(), Job(path=path, policy=POLICY))) == []  # type: ignore[arg-type]
+def test_nothing_has_no_results() -> None:
+    assert list(validate_parts(InProcessPool(), [])) == []  # type: ignore[arg-type]
+
+
+def test_files_are_shared_out_one_at_a_time(file: Path, tmp_path: Path) -> None:
+    """A second file that waits for a worker could be read by this process."""
+    other, job = tmp_path / "pretty.json", Job(path=file, policy=POLICY)
+    other.write_text(json.dumps([json.loads(GOOD)] * 3, indent=2))
+    parts = [Part(0, job), Part(1), Part(2, Job(path=other, policy=POLICY)), Part(3, job), Part(4, job)]
+    workers = LazyPool()
+    found = list(validate_parts(workers, parts))  # type: ignore[arg-type]
+    assert [part for part, _ in found] == parts
+    assert found[1][1] is None
+    assert workers.max_pending == 1
+    assert [result.result.counts.valid for _, result in found if result and result.result] == [74, 3, 74, 74]
 
 
 # ---- with real processes
 
 
-@pytest.mark.usefixtures("small")
 def test_worker_processes_return_the_same_results_as_this_one(file: Path) -> None:
     job = Job(path=file, policy=Policy(now=NOON, warnings_as_errors=True), valid=True, rejected=True)
     with worker_pool(3) as workers:
         # Without this process taking part, so that the workers do everything.
         found = [workers.submit(job, segment).result() for segment in segments(file, 1000)]
         shared = list(validate_file(workers, job))
-    here = list(validate_file(InProcessPool(), job))  # type: ignore[arg-type]
+    here = list(validate_file(InProcessPool(), job))
     assert found == here == shared
     assert len(found) > 10
     assert json.loads(found[0].result.valid[0])["identity"] == "n1.example.net"  # type: ignore[union-attr]
@@ -262,7 +258,6 @@ def test_worker_processes_return_the_same_results_as_this_one(file: Path) -> Non
     assert all(process.poll() is not None for process in workers.processes)
 
 
-@pytest.mark.usefixtures("small")
 def test_a_killed_worker_raises_instead_of_hanging(file: Path) -> None:
     with worker_pool(3) as workers:
         for process in workers.processes:

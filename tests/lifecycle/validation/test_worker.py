@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import pickle
 from typing import TYPE_CHECKING
@@ -13,10 +14,12 @@ from choria_lifecycle.validation.policy import Policy
 from choria_lifecycle.validation.source import segments
 from choria_lifecycle.validation.worker import (
     MAX_FINDINGS,
+    MAX_KEPT,
     Job,
     SegmentResult,
     WorkerEnded,
-    request,
+    receive,
+    send,
     start_worker,
     validate_segment,
 )
@@ -42,11 +45,39 @@ def worker() -> Iterator[subprocess.Popen[bytes]]:
             pass
 
 
-def test_a_worker_reports_an_unreadable_file_and_continues(worker: subprocess.Popen[bytes], tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        request(worker, Job(path=tmp_path / "missing", policy=POLICY), (0, 10))
+def test_a_worker_leaves_an_unreadable_file_to_the_caller_and_continues(
+    worker: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    send(worker, Job(path=tmp_path / "missing", policy=POLICY), (0, 10))
+    assert receive(worker) == SegmentResult((0, 10), 0, None)
     (tmp_path / "events.ndjson").write_bytes(b"{}\n")
-    assert request(worker, Job(path=tmp_path / "events.ndjson", policy=POLICY), (0, 0)).lines == 0
+    send(worker, Job(path=tmp_path / "events.ndjson", policy=POLICY), (0, 0))
+    send(worker, Job(path=tmp_path / "events.ndjson", policy=POLICY), (0, 3))
+    assert [receive(worker).lines for _ in range(2)] == [0, 1]
+
+
+def test_a_worker_reads_whole_files(worker: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    path = tmp_path / "events.gz"
+    packed = gzip.compress(b"{}\n" * 5)
+    path.write_bytes(packed)
+    send(worker, Job(path=path, policy=POLICY), None)
+    found = receive(worker)
+    assert (found.segment, found.lines) == (None, 5)
+    assert found.result is not None
+    assert found.result.counts.rejected == 5
+    path.write_bytes(packed[:-9])  # the caller reports the documents before the damage, and then the error
+    assert validate_segment(Job(path=path, policy=POLICY), None) == SegmentResult(None, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("returned", "has_result"), [({}, True), ({"valid": True}, False), ({"rejected": True}, False)], ids=str
+)
+def test_the_size_of_returned_documents_is_limited(returned: dict[str, bool], has_result: bool, tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    good, bad = (compact({"protocol": protocol, "x": "y" * 60_000}) + b"\n" for protocol in (UNKNOWN_PROTOCOL, 1))
+    path.write_bytes((good + bad) * (MAX_KEPT // 60_000 + 1))
+    found = validate_segment(Job(path=path, policy=POLICY, **returned), None)
+    assert (found.result is not None) == has_result
 
 
 @pytest.mark.skipif(not hasattr(os, "getsid"), reason="this system has no sessions")
@@ -104,7 +135,8 @@ def test_a_worker_returns_what_this_process_would(worker: subprocess.Popen[bytes
     path = tmp_path / "events.ndjson"
     path.write_bytes(b"{}\nnonsense\n")
     job = Job(path=path, policy=POLICY, rejected=True)
-    assert request(worker, job, (0, 12)) == validate_segment(job, (0, 12))
+    send(worker, job, (0, 12))
+    assert receive(worker) == validate_segment(job, (0, 12))
 
 
 def test_a_worker_ends_with_its_standard_input(worker: subprocess.Popen[bytes], tmp_path: Path) -> None:
@@ -112,4 +144,6 @@ def test_a_worker_ends_with_its_standard_input(worker: subprocess.Popen[bytes], 
     worker.stdin.close()
     assert worker.wait(20) == 0
     with pytest.raises(WorkerEnded):
-        request(worker, Job(path=tmp_path, policy=POLICY), (0, 1))
+        send(worker, Job(path=tmp_path, policy=POLICY), (0, 1))
+    with pytest.raises(WorkerEnded):
+        receive(worker)
