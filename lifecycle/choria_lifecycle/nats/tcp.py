@@ -40,8 +40,10 @@ SOCKET_CLOSE_TIMEOUT = 1.0
 MessageHandler: TypeAlias = "Callable[[bytes, bytes, bytes, bytes | None], None]"
 """A function that takes a message: subject, reply subject, data, and the raw headers."""
 
-# The form in which servers send messages; nats-py's parser accepts others too.
-_match_message: Final = re.compile(rb"MSG (\S+) (\d{1,15}) (?:(\S+) )?(\d{1,9})\r\n").match
+# The form in which servers announce messages; nats-py's parser accepts others too.
+_match_head: Final = re.compile(rb"MSG (\S+) (\d{1,15}) (?:(\S+) )?(\d{1,9})\r\n").fullmatch
+_MAX_LINE: Final = 512
+_MAX_HEADS: Final = 2048
 
 
 class AbortableTransport(TcpTransport):
@@ -180,6 +182,7 @@ class StrictParser(Parser):
         super().__init__(client)
         self.heard: float = steady()
         self._listeners = listeners
+        self._heads: dict[bytes, tuple[bytes, int, bytes, int]] = {}
 
     @property
     def error_text(self) -> str:
@@ -210,22 +213,42 @@ class StrictParser(Parser):
     def _dispatch(self, data: bytes) -> bytes:
         """Pass the whole messages at the beginning of the data to their listeners; return the rest.
 
-        Measured: 800 ns for each instead of 1450 in nats-py's parser, of 3800 to receive an event.
+        Measured: 450 ns for each instead of 1400 in nats-py's parser, of 3700 to receive an event.
         """
         at = count = size = 0
         try:
-            while (head := _match_message(data, at)) is not None:
-                subject, sid, reply, length = head.groups(b"")
-                begin = head.end()
-                end = begin + int(length)
-                receive = self._listeners.get(int(sid))
+            while (end_of_head := data.find(b"\r", at, at + _MAX_LINE)) >= 0:
+                line = data[at : end_of_head + CRLF_SIZE]
+                head = self._heads.get(line) or self._parse_head(line)
+                if head is None:
+                    break
+                subject, sid, reply, length = head
+                begin = end_of_head + CRLF_SIZE
+                end = begin + length
+                receive = self._listeners.get(sid)
                 if receive is None or end + CRLF_SIZE > len(data):
                     break
                 at = end + CRLF_SIZE
                 count += 1
-                size += end - begin
+                size += length
                 receive(subject, reply, data[begin:end], None)
         finally:
             self.nc.stats["in_msgs"] += count
             self.nc.stats["in_bytes"] += size
         return data[at:]
+
+    def _parse_head(self, line: bytes) -> tuple[bytes, int, bytes, int] | None:
+        """Return the subject, subscription id, reply subject and size that a line announces; None for any other line.
+
+        Few differ, except in reply subjects, and looking one up takes a tenth of the time.
+        """
+        found = _match_head(line)
+        if found is None:
+            return None
+        subject, sid, reply, size = found.groups(b"")
+        head = subject, int(sid), reply, int(size)
+        if not reply:
+            if len(self._heads) >= _MAX_HEADS:
+                self._heads.clear()
+            self._heads[line] = head
+        return head

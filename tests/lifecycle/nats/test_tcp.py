@@ -78,7 +78,7 @@ async def parsed(chunks: Iterable[bytes], *, strict: bool) -> tuple[Any, ...]:
     return client.calls, client.stats, bytes(parser.buf), parser.state, needed
 
 
-TOKENS = st.sampled_from([b"a", b"choria.lifecycle.event.alive.server", b"\xff\x00", b"1", b"MSG"])
+TOKENS = st.sampled_from([b"a", b"long" * 150, b"choria.lifecycle.event.alive.server", b"\xff\x00", b"1", b"MSG"])
 SIDS = st.sampled_from([b"1", b"1", b"22", b"01", b"3", b"9", b"x", b"-1", b"1_0", b"9" * 20])
 PAYLOADS = st.one_of(
     st.binary(max_size=30), st.sampled_from([b"", b"\r\n", b"PING\r\n", b"MSG a 1 1\r\nx", b"1\r\nx", b"fail"])
@@ -181,3 +181,17 @@ async def test_every_byte_from_the_server_counts_as_heard(monkeypatch: pytest.Mo
     monkeypatch.setattr(tcp, "steady", lambda: 5.0)
     await parser.parse(b"M")
     assert parser.heard == 5.0
+
+
+async def test_few_announcements_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = FakeClient()
+    parser = StrictParser(client, {1: client.listener(1)})
+    monkeypatch.setattr(tcp, "_MAX_HEADS", 3)
+    stream = b"".join(b"MSG %d 1 1\r\nx\r\nMSG a 1 r.%d 1\r\nx\r\n" % (number % 7, number) for number in range(50))
+    await parser.parse(stream)
+    assert client.calls == [
+        call
+        for number in range(50)
+        for call in ((1, b"%d" % (number % 7), b"", b"x", None), (1, b"a", b"r.%d" % number, b"x", None))
+    ]
+    assert 0 < len(parser._heads) <= 3
