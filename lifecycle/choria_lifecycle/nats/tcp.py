@@ -180,6 +180,7 @@ class StrictParser(Parser):
 
     def __init__(self, client: Any, listeners: Mapping[int, MessageHandler]) -> None:
         super().__init__(client)
+        self._client = client
         self.heard: float = steady()
         self._listeners = listeners
         self._heads: dict[bytes, tuple[bytes, int, bytes, int]] = {}
@@ -233,8 +234,8 @@ class StrictParser(Parser):
                 size += length
                 receive(subject, reply, data[begin:end], None)
         finally:
-            self.nc.stats["in_msgs"] += count
-            self.nc.stats["in_bytes"] += size
+            self._client.stats["in_msgs"] += count
+            self._client.stats["in_bytes"] += size
         return data[at:]
 
     def _parse_head(self, line: bytes) -> tuple[bytes, int, bytes, int] | None:

@@ -63,6 +63,7 @@ class SupportsBuffer(Protocol):
 
     def __buffer__(self, flags: int, /) -> memoryview:
         """Return its bytes."""
+        ...
 
 
 def to_bytes(data: bytes | bytearray | memoryview | str | SupportsBuffer) -> bytes:

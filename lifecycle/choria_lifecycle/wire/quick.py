@@ -186,7 +186,7 @@ def _make_check(contract: Contract) -> _Check | None:
     values: list[_Range] = []
     lengths: list[_Range] = []
     for name, wanted in contract.schema()["properties"].items():
-        bounds = {keyword: bound for field, keyword, bound in contract.bounds if field == name}
+        bounds: dict[str, Any] = {keyword: bound for field, keyword, bound in contract.bounds if field == name}
         if "integer" in wanted.get("type", ()) and (bounds or name != "timestamp"):
             # Without a bound, integers are signed and have 64 bits.
             values.append((bounds.get("minimum", -(2**63)), attrgetter(name), bounds.get("maximum", 2**63 - 1)))
