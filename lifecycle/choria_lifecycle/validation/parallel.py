@@ -6,8 +6,9 @@ import sys
 from collections import deque
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from queue import SimpleQueue
-from threading import Thread
+from threading import RLock, Thread
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from choria_lifecycle.validation.worker import (
@@ -84,10 +85,13 @@ class _Worker:
     def _receive(self) -> None:
         while (future := self._requests.get()) is not None:
             try:
-                future.set_result(receive(self.process))
+                result = receive(self.process)
             except Exception as error:  # noqa: BLE001 - the caller of `result` gets it
+                self.unfinished.popleft()
                 future.set_exception(error)
-            self.unfinished.popleft()
+            else:
+                self.unfinished.popleft()
+                future.set_result(result)
 
 
 class WorkerPool:
@@ -143,27 +147,60 @@ def validate_parts(workers: WorkerPool, parts: Iterable[Part]) -> Iterator[tuple
     Raises:
         WorkerEnded: a worker has ended.
     """
-    pending: deque[tuple[Part, Future[SegmentResult] | SegmentResult | None]] = deque()
+    pending: deque[_Pending] = deque()
     rest = iter(parts)
     # Two segments per worker, or one file, keep all of them busy. The total is limited because each result may hold
     # its documents.
     max_running, max_pending = 2 * len(workers.processes), 4 * (len(workers.processes) + 1)
-    while True:
-        running = sum(_weight(part) for part, outcome in pending if isinstance(outcome, Future) and not outcome.done())
-        while running < max_running and len(pending) < max_pending and (part := next(rest, None)) is not None:
-            pending.append((part, workers.submit(part.job, part.segment) if part.job is not None else None))
-            running += _weight(part)
-        if not pending:
-            return
-        part, outcome = pending[0]
-        if isinstance(outcome, Future) and not outcome.done() and len(pending) < max_pending:
-            own = next(rest, None)
-            if own is not None:  # work instead of waiting
-                pending.append((own, validate_segment(own.job, own.segment) if own.job is not None else None))
+    lock = RLock()
+
+    def claim() -> tuple[_Pending, Job] | None:
+        with lock:
+            for each in pending:
+                if each.unclaimed is not None:
+                    job, each.unclaimed = each.unclaimed, None
+                    return each, job
+            return None
+
+    def fill(_: object = None) -> None:
+        with lock:
+            running = sum(each.weight for each in pending if each.future is not None and not each.future.done())
+            while running < max_running and (claimed := claim()) is not None:
+                new, job = claimed
+                running += new.weight
+                new.future = workers.submit(job, new.part.segment)
+                new.future.add_done_callback(fill)  # while this process is busy with a part of its own
+
+    try:
+        while True:
+            with lock:
+                while len(pending) < max_pending and (part := next(rest, None)) is not None:
+                    pending.append(_Pending(part, part.job))
+            if not pending:
+                return
+            fill()
+            first = pending[0]
+            if first.future is not None and not first.future.done() and (claimed := claim()) is not None:
+                own, job = claimed
+                own.result = validate_segment(job, own.part.segment)  # instead of waiting
                 continue
-        pending.popleft()
-        yield part, outcome.result() if isinstance(outcome, Future) else outcome
+            with lock:
+                pending.popleft()
+            yield first.part, first.future.result() if first.future is not None else first.result
+    finally:
+        with lock:
+            pending.clear()
 
 
-def _weight(part: Part) -> int:
-    return 0 if part.job is None else 1 if part.segment is not None else 2
+@dataclass(slots=True)
+class _Pending:
+    """A part whose result is not yet returned, and its job until a process takes it."""
+
+    part: Part
+    unclaimed: Job | None
+    future: Future[SegmentResult] | None = None
+    result: SegmentResult | None = None
+
+    @property
+    def weight(self) -> int:
+        return 1 if self.part.segment is not None else 2
