@@ -18,6 +18,7 @@ import choria_lifecycle as lifecycle
 from choria_lifecycle.demo import embedded
 from tests.bed.paths import DOCS, ROOT
 from tests.bed.samples import LIFECYCLE, OPTIONS
+from tests.engines import page as engines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,7 +97,7 @@ def test_validating_and_testing() -> None:
 def test_a_strict_type_checker_reports_nothing(tmp_path: Path) -> None:
     pytest.importorskip("mypy")
     page = (DOCS / "connecting.md").read_text("utf-8")
-    programs = [*PROGRAMS, *re.findall(r"```python\n(.*?)```", page, re.DOTALL)]
+    programs = [*PROGRAMS, *re.findall(r"```python\n(.*?)```", page, re.DOTALL), engines.FILES["archive.py"]]
     files = [tmp_path / f"program{number}.py" for number in range(len(programs))]
     for file, program in zip(files, programs, strict=True):
         file.write_text(program)
