@@ -15,6 +15,9 @@ FUZZ_SECONDS ?= 120
 DEMO := $(VENV)/.installed-demo
 DEV := $(VENV)/.installed-dev
 BENCH := $(VENV)/.installed-bench
+# The engines bring many packages and a gigabyte, so they get an environment of their own.
+ENGINES_VENV := $(VENV)-engines
+ENGINES := $(ENGINES_VENV)/.installed
 
 .PHONY: help
 help: ## list the targets
@@ -91,9 +94,13 @@ interop: $(DEV) ## compare with go-choria: verdicts, parsing, broker; needs go
 bench: $(BENCH) ## measure speed relative to peer libraries; writes tests/bench/RESULTS.md
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+.PHONY: engines
+engines: $(ENGINES) ## compare validation by Dask, Ray, Spark (needs java) and DuckDB with one process
+	@$(ENGINES_VENV)/bin/python -m tests.engines $(ARGS)
+
 .PHONY: clean
 clean: ## remove everything that these targets create
-	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	@rm -rf $(VENV) $(ENGINES_VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(f"{sys.executable} is Python {sys.version.split()[0]}; 3.11 or newer is required: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'
@@ -112,4 +119,10 @@ $(DEV): pyproject.toml | $(BIN)/python
 
 $(BENCH): $(DEV)
 	@$(PIP) install --group bench
+	@touch $@
+
+$(ENGINES): pyproject.toml | $(BIN)/python
+	@echo "installing the engines into $(ENGINES_VENV) ..." >&2
+	@$(BIN)/python -m venv --without-pip $(ENGINES_VENV)
+	@$(PIP) --python $(ENGINES_VENV) install --editable '.[cli]' --group engines
 	@touch $@

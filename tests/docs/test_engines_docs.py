@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import sqlite3
 import sys
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,7 @@ import pytest
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.wire.jsontext import MAX_SIZE
-from tests.bed.paths import DOCS
+from tests.bed.paths import DOCS, ROOT
 from tests.bed.validated import GOOD
 from tests.engines import samples
 from tests.engines.page import FILES, PAGE
@@ -127,6 +129,14 @@ def test_the_fields_are_those_of_the_records(program) -> None:
     rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| (text|integer) \|", PAGE, re.MULTILINE)
     table = {name: kind for cell, kind in rows for name in re.findall(r"`(\w+)`", cell)}
     assert table == {name: "integer" if kind == "long" else "text" for name, kind in columns}
+
+
+def test_no_engine_is_a_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    engines = {re.split("[<>=]", each)[0] for each in project["dependency-groups"]["engines"]}
+    assert engines == {"distributed", "duckdb", "psutil", "pyspark", "ray"}
+    required = chain(project["project"]["dependencies"], *project["project"]["optional-dependencies"].values())
+    assert not engines & {re.split(r"[\[<>=]", each)[0] for each in required}
 
 
 def test_links_exist() -> None:
