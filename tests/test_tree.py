@@ -40,7 +40,6 @@ INTEGRATION: Final = {
     "nats/kv",
     "nats/replay",
     "nats/stream_choice",
-    "nats/tcp",
     "nats/tls",
     "nats/transport",
     "service/child",
