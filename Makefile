@@ -32,15 +32,18 @@ test: drift lint types imports pytest ## run every check that a change must pass
 
 .PHONY: pytest
 pytest: $(DEV) ## run the tests only: make pytest ARGS='-k codec'
-	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) -m 'not slow' $(ARGS)
+
+.PHONY: slow
+slow: $(DEV) ## run the tests that are too slow for `make test`
+	@$(BIN)/python -m pytest -n $(JOBS) -m slow $(ARGS)
 
 .PHONY: soak
-soak: $(DEV) ## run the service shutdown tests twenty times, and those too slow for `make test`
+soak: $(DEV) ## run the service shutdown tests twenty times, and long faults of a stream
 	@SOAK_ROUNDS=20 $(BIN)/python -m pytest -n $(JOBS) --timeout 600 tests/integration/test_service_*.py \
 		tests/integration/test_late.py \
 		tests/integration/test_run.py \
-		tests/integration/test_stream_faults.py \
-		tests/integration/test_tally.py::test_brokers_whose_jetstream_is_not_ready $(ARGS)
+		tests/integration/test_stream_faults.py $(ARGS)
 
 .PHONY: drift
 drift: $(DEV) ## check that generated/ is up to date with schemas/

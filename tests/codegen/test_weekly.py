@@ -19,6 +19,8 @@ import yaml
 from tests.bed.github import BOT, github
 from tests.bed.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = ROOT / ".github/scripts/follow_upstream.py"
 WORKFLOW = ROOT / ".github/workflows/upstream.yml"
 PING = "choria/lifecycle/v1/ping.json"

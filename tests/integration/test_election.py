@@ -7,6 +7,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import nats as nats_py
+import pytest
 
 from choria_lifecycle.support.clock import steady
 from tests.bed.cluster import cluster, move_leader, retry_request, server_named
@@ -26,6 +27,7 @@ async def make(client: nats_py.NATS, replicas: int) -> str:
     return str(made.get("cluster", {}).get("leader", ""))
 
 
+@pytest.mark.slow
 async def test_candidates_and_servers_are_partitioned_suspended_and_killed() -> None:
     with cluster() as running, race() as candidates:
         async with await nats_py.connect(running.urls[1:]) as client:

@@ -24,16 +24,13 @@ def running() -> Iterator[Bed]:
         yield cluster
 
 
-# Those that take longest, and of which others are variants.
-LONG = {"leader terminated", "leader lame duck", "leader frozen", "quorum frozen", "quorum killed"}
+# Those of which others are variants.
+QUICK = {"leader killed", "stream full", "connection cut without quorum"}
 
 
 @pytest.mark.parametrize(
     "fault",
-    [
-        pytest.param(name, marks=pytest.mark.skipif(name in LONG and not FULL, reason="takes long: make soak"))
-        for name in FAULTS
-    ],
+    [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in FAULTS],
 )
 async def test_every_event_is_seen_once_or_known_to_be_in_doubt(running: Bed, fault: str) -> None:
     reports = await run_fault(running, fault, events=EVENTS, seconds=SECONDS, count_unstored=FULL)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import signal
 import socket
@@ -492,7 +491,7 @@ def test_a_broker_is_killed_under_load(tmp_path: Path) -> None:
         assert running.get("/-/ready")[0] == 200
 
 
-@pytest.mark.skipif("SOAK_ROUNDS" not in os.environ, reason="takes 15 s, longer on a busy machine: make soak")
+@pytest.mark.slow
 def test_brokers_whose_jetstream_is_not_ready() -> None:
     """As after a power cut: the brokers answer, but have not elected a leader yet."""
 
