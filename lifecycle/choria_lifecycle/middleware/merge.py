@@ -165,7 +165,7 @@ class Merge:
         if self._was_live(at):
             return False
         self._supplied.drop_before(now - MARGIN)
-        if not any(lost.begin + _CLOCK_ERROR < at < lost.end - _CLOCK_ERROR for lost in self._lost):
+        if not self._was_lost(at, -_CLOCK_ERROR):
             self._supplied.add(key, now)
         if len(self._supplied) > _MAX_WAITING:
             self._supplied.drop_oldest()
@@ -236,11 +236,15 @@ class Merge:
             return False
         if self._left.has_before(at + MARGIN) or self._held.has_before(at + MARGIN):
             return False
-        return not any(lost.begin - MARGIN < at < lost.end + MARGIN for lost in self._lost)
+        return not self._was_lost(at, MARGIN)
+
+    def _was_lost(self, at: float, margin: float) -> bool:
+        """Return True if nothing arrived live at a time; a margin extends each interval, a negative one shortens it."""
+        return any(lost.begin - margin < at < lost.end + margin for lost in self._lost)
 
     def _forget(self, waiting: _Waiting) -> None:
         """Drop the oldest of those that were handed out if they are too many."""
-        if len(waiting) > _MAX_WAITING:
+        while len(waiting) > _MAX_WAITING:
             self._forgotten = max(self._forgotten, waiting.drop_oldest())
 
 

@@ -174,3 +174,17 @@ def test_nothing_that_the_stream_stored_is_missing_if_too_many_messages_wait(mon
     for at in times:
         (merge.left_to_stream if at in left else merge.handed_out)(int(at), at)
     assert left <= {at for at in times if merge.stored(int(at), at, 400.0)}
+
+
+def test_what_was_not_stored_in_time_waits_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MAX_WAITING", 10)
+    reader = Reader(holding=False)
+    reader.merge.live_begins(START, START)
+    for key in range(10):
+        reader.live(key, START + key)
+    reader.merge.checked(START + 50)
+    for key in range(10, 20):
+        reader.live(key, START + 60 + key)
+    reader.merge.checked(START + 100)
+    assert reader.merge.unstored == 20
+    assert len(reader.merge._late) == 10
