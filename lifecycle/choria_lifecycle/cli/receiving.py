@@ -124,8 +124,7 @@ def announce_stream(received: Deliveries, since: datetime | timedelta | None) ->
         return
     asked = since.timestamp() if isinstance(since, datetime) else time.time() - since.total_seconds()
     older = ", its beginning" if begin - asked > _MAX_SKEW else ""
-    name = f"the stream {stream.name}" if stream.name else "the stream"
-    say(f"Reading {name} from {datetime.fromtimestamp(begin, UTC):%Y-%m-%d %H:%M:%S} UTC{older}")
+    say(f"Reading {stream} from {datetime.fromtimestamp(begin, UTC):%Y-%m-%d %H:%M:%S} UTC{older}")
 
 
 @asynccontextmanager
@@ -181,7 +180,7 @@ def missing(middleware: Middleware, received: Deliveries, noun: str, *, enough: 
     elif stream is not None and not stream.verified:
         lines.append(f"{noun} published while the connection was lost may have been missed: not all were read")
     elif stream is not None and stream.only and stream.fault:
-        lines.append(f"{noun} may have been missed of late, as the stream {stream.name} has a fault: {stream.fault}")
+        lines.append(f"{noun} may have been missed of late, as {stream} has a fault: {stream.fault}")
     if received.replaying and not enough:
         lines.append(f"not all stored {noun} were read")
     return lines

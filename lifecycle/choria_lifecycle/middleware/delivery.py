@@ -77,6 +77,10 @@ class StreamState(NamedTuple):
     only: bool
     verified: bool
 
+    def __str__(self) -> str:
+        """Return the stream in words, with its name if it has one."""
+        return f"the stream {self.name}" if self.name else "the stream"
+
 
 @dataclass(slots=True)
 class Counters:

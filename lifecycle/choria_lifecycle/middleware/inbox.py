@@ -292,7 +292,6 @@ class _LiveCopy:
     """Receives the live messages of a `StreamSink`."""
 
     def __init__(self, sink: StreamSink) -> None:
-        self._sink = sink
         self.message: Final = sink.message
         self.gap: Final = sink.live_gap
         self.failed: Final = sink.live_failed

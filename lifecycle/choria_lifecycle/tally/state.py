@@ -133,10 +133,10 @@ class TallyState:
             effect = f"Its last answer was {silence:.0f} s ago. Events may not arrive."
             return Problem("error", "the broker does not answer", effect, over="the broker answers again")
         if stream is not None and stream.only and stream.fault:
-            reason = f"the only source of events, {_name(stream)}, has a fault: {stream.fault}"
+            reason = f"the only source of events, {stream}, has a fault: {stream.fault}"
             return Problem("error", reason, "Nothing is counted until this is fixed.")
         if stream is not None and stream.fault and self.replay_state == "running":
-            reason = f"the replay of {_name(stream)} is not finished, and it has a fault: {stream.fault}"
+            reason = f"the replay of {stream} is not finished, and it has a fault: {stream.fault}"
             return Problem("error", reason, "New events are counted once the replay is finished.")
         return None
 
@@ -169,14 +169,14 @@ class TallyState:
         if self.connected and stream.fault and not stream.only and self.replay_state != "running":
             yield Problem(
                 "warning",
-                f"{_name(stream)} has a fault: {stream.fault}",
+                f"{stream} has a fault: {stream.fault}",
                 "Events are counted as they are published, but a restart may find fewer nodes.",
             )
         available = self.replay_available
         if available is not None and available < self.replay_requested * _NEARLY and self._lately(self.known_since):
             yield Problem(
                 "warning",
-                f"{_name(stream)} had only {_duration(available)} of the {_duration(self.replay_requested)} to replay",
+                f"{stream} had only {_duration(available)} of the {_duration(self.replay_requested)} to replay",
                 "Nodes not seen since then appear with their next alive event. If the stream is not new, let it keep"
                 " events for longer: raise its limits.",
                 over=f"every event of the last {minutes(ALIVE_INTERVAL)} is known; every live node has been seen",
@@ -186,9 +186,9 @@ class TallyState:
             count = f"{self.unstored:,} event{'s' * (self.unstored != 1)}"
             yield Problem(
                 "warning",
-                f"{_name(stream)} has not stored {count}",
+                f"{stream} has not stored {count}",
                 "They are counted, but a restart would miss them. Check the stream's limits and its brokers.",
-                over=f"{_name(stream)} has stored every event of the last {minutes(ALIVE_INTERVAL)}",
+                over=f"{stream} has stored every event of the last {minutes(ALIVE_INTERVAL)}",
                 of_stream=True,
             )
 
@@ -207,10 +207,6 @@ class TallyState:
         if self._lately(self.last_dropped):
             count = "1 message was" if self.dropped == 1 else f"{self.dropped:,} messages were"
             yield Problem("warning", f"{count} dropped because the tally was too slow", effect, over)
-
-
-def _name(stream: StreamState) -> str:
-    return f"the stream {stream.name}" if stream.name else "the stream"
 
 
 def _clock(when: float) -> str:
