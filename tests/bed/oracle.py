@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import difflib
 import json
 import math
 from functools import cache
@@ -20,7 +21,9 @@ import choria_schemas
 from choria_schemas.registry import CONTRACTS
 from tests.bed.paths import DATA
 
-VALID, INVALID, UNKNOWN = "valid", "invalid", "unknown"
+VALID, INVALID = "valid", "invalid"
+# No contract for what claims to be Choria's, and an event of something else.
+UNKNOWN, FOREIGN = "unknown", "foreign"
 
 _CLOUDEVENTS = json.loads(DATA.joinpath("cloudevents.json").read_text("utf-8"))
 _ENVELOPE = jsonschema.Draft7Validator(_CLOUDEVENTS, format_checker=jsonschema.FormatChecker(["date-time"]))
@@ -31,7 +34,7 @@ class Refused(Exception):
 
 
 def verdict(raw: bytes, max_size: int = 65536) -> str:
-    """Return VALID, INVALID, or UNKNOWN if there is no contract for the document's protocol."""
+    """Return VALID or INVALID; UNKNOWN or FOREIGN if there is no contract for the document's protocol."""
     try:
         return _judge(_load(raw, max_size))
     except Refused:
@@ -86,7 +89,53 @@ def _judge(document: Any) -> str:
     return _event(document)
 
 
+def _claims(name: object) -> bool:
+    """Return True if a name is meant as Choria's: it is blank, begins like theirs, or is close to one."""
+    if not isinstance(name, str):
+        return False
+    lower = name.lower()
+    if not name.strip() or lower.startswith(("io.choria.lifecycle", "io.choria.machine", "choria:lifecycle")):
+        return True
+    if len(name) > 80:
+        return False
+    prefix, dot, last = lower.rpartition(".")
+    if not dot and ":" not in lower:
+        prefix = "io.choria.lifecycle.v1"
+    siblings = [known for known in CONTRACTS if dot or ":" not in lower if known.rpartition(".")[0] == prefix]
+    if siblings:
+        return any(_ratio(last, known.rpartition(".")[2]) >= 0.6 for known in siblings)
+    return any(_ratio(lower, known) >= 0.85 for known in CONTRACTS)
+
+
+def _ratio(name: str, known: str) -> float:
+    # Swapping the texts changes the ratio.
+    return difflib.SequenceMatcher(None, known, name).ratio() if known != name else 1.0
+
+
 def _envelope(envelope: dict[str, Any]) -> str:
+    kind, inner = envelope.get("type"), _data(envelope)
+    own = inner.get("protocol") if isinstance(inner, dict) and not _is_envelope(inner) else None
+    known = [name for name in (kind, own) if isinstance(name, str) and name in CONTRACTS]
+    if isinstance(kind, str) and kind and not known and not any(map(_claims, (kind, own, envelope.get("source")))):
+        return FOREIGN
+    return _check_envelope(envelope)
+
+
+def _data(envelope: dict[str, Any]) -> Any:
+    """Return the data, or None if they cannot be read."""
+    if (encoded := envelope.get("data_base64")) is None:
+        return envelope.get("data")
+    try:
+        return _load(base64.b64decode(encoded, validate=True), len(encoded)) if "data" not in envelope else None
+    except (ValueError, TypeError, Refused):
+        return None
+
+
+def _is_envelope(data: dict[str, Any]) -> bool:
+    return "specversion" in data and "protocol" not in data
+
+
+def _check_envelope(envelope: dict[str, Any]) -> str:
     if not _ENVELOPE.is_valid(envelope) or envelope["specversion"] != "1.0":
         raise Refused
     if str(envelope.get("time")).endswith("\n"):  # the checker's expression ends in $, which accepts a final newline
@@ -99,7 +148,7 @@ def _envelope(envelope: dict[str, Any]) -> str:
             data = _load(base64.b64decode(encoded, validate=True), len(encoded))
         except (ValueError, binascii.Error):
             raise Refused from None
-    if not isinstance(data, dict) or ("specversion" in data and "protocol" not in data):
+    if not isinstance(data, dict) or _is_envelope(data):
         raise Refused
     claimed, own = envelope["type"], data.get("protocol")
     contract = CONTRACTS.get(claimed)
@@ -120,7 +169,7 @@ def _envelope(envelope: dict[str, Any]) -> str:
 
 def _event(event: dict[str, Any]) -> str:
     if event["protocol"] not in CONTRACTS:
-        return UNKNOWN
+        return UNKNOWN if _claims(event["protocol"]) else FOREIGN
     schema = choria_schemas.schema(event["protocol"])
     if not _validator(event["protocol"]).is_valid(event):
         raise Refused

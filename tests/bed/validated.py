@@ -30,6 +30,7 @@ WRAPPED = lifecycle.encode(EVENT, lifecycle.Format.CLOUDEVENTS)
 WARNED = re.sub(rb'"id":"[^"]*"', b'"id":"17"', GOOD)
 BAD = GOOD.replace(b'"n1.example.net"', b"5")
 UNKNOWN = compact({"protocol": UNKNOWN_PROTOCOL})
+FOREIGN = compact({"protocol": "com.example.started"})
 
 
 def codes_of(result: Result) -> list[str]:
@@ -42,24 +43,36 @@ def codes_of(result: Result) -> list[str]:
 def table(result: Result) -> dict[str, list[str]]:
     """Return the rows of the summary's tables by their first cells."""
     rows = [re.split(r"  +", line.strip()) for line in result.stderr.splitlines() if line]
-    return {" ".join(row[:-2]) or row[0]: row[-2:] for row in rows}
+    documents = {" ".join(row[:2]): row[2:] for row in rows if len(row) == 5}
+    return documents | {row[0]: row[1:] for row in rows if len(row) == 3}
 
 
 def totals(result: Result) -> tuple[int, int, int]:
     """Return the numbers of checked, valid and rejected documents in the summary."""
+    return _sums(result)[0:3]
+
+
+def not_checked(result: Result) -> int:
+    """Return the number of documents that were not checked."""
+    return _sums(result)[3]
+
+
+def _sums(result: Result) -> tuple[int, int, int, int]:
     found = re.search(
-        r"^checked ([\d,]+) = ([\d,]+) valid \+ ([\d,]+) rejected, in [\d,.]+ s$", result.stderr, re.MULTILINE
+        r"^checked ([\d,]+) = ([\d,]+) valid \+ ([\d,]+) rejected(?:, and ([\d,]+) not checked)?, in [\d,.]+ s$",
+        result.stderr,
+        re.MULTILINE,
     )
     assert found is not None, result.stderr
-    checked, valid, rejected = (int(each.replace(",", "")) for each in found.groups())
+    checked, valid, rejected, unchecked = (int((each or "0").replace(",", "")) for each in found.groups())
     assert checked == valid + rejected
-    return checked, valid, rejected
+    return checked, valid, rejected, unchecked
 
 
 ENDLESS = b'{"x":"' + b"y" * (3 * MAX_SIZE) + b'"}'
 LINES = st.lists(
     st.sampled_from(
-        [GOOD, WRAPPED, WARNED, BAD, UNKNOWN, b"nonsense", b"", b" \t", b"\xff", b'{"a":\xc3', b"[]", GOOD]
+        [GOOD, WRAPPED, WARNED, BAD, UNKNOWN, FOREIGN, b"nonsense", b"", b" \t", b"\xff", b'{"a":\xc3', b"[]", GOOD]
     ),
     max_size=12,
 )

@@ -26,7 +26,8 @@ from choria_lifecycle.tally.web.http import _CONNECTION_TIMEOUT, _MAX_CONNECTION
 from choria_lifecycle.testing import Announcements
 from choria_lifecycle.wire.check import MAX_LISTED
 from choria_lifecycle.wire.jsontext import MAX_DEPTH, MAX_SIZE
-from choria_lifecycle.wire.warnings import _MAX_NAME, _MAX_NAMES
+from choria_lifecycle.wire.spelling import MAX_NAME
+from choria_lifecycle.wire.warnings import _MAX_NAMES
 from tests.bed.paths import ROOT
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ CONSTANTS: Final = (
         ),
     ),
     Constant("_MAX_NAMES in wire/warnings.py", f"{_MAX_NAMES}", ("unknown names in an object, # of at most",)),
-    Constant("_MAX_NAME in wire/warnings.py", f"{_MAX_NAME} characters", ("of at most # are compared",)),
+    Constant("MAX_NAME in wire/spelling.py", f"{MAX_NAME} characters", ("of at most # are compared",)),
 )
 
 PACKAGE: Final = ROOT / "lifecycle" / "choria_lifecycle"

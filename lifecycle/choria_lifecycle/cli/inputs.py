@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import sys
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
@@ -67,7 +68,7 @@ class _Input(NamedTuple):
 
 
 def read_inputs(results: ResultWriter, signals: Signals, files: Iterable[str], jobs: int) -> int:
-    """Validate files, and return 2 if one of them could not be read, else 0.
+    """Validate files, and return an exit code: 2 if one of them could not be read, 1 if one has no document, else 0.
 
     Args:
         results: writes the results.
@@ -154,30 +155,42 @@ def _read_parts(
     jobs: int,
 ) -> int:
     """Write the results of all parts, reading those without; return as `read_inputs` does."""
-    code = lines = 0
-    current = failed = -1
-    for part, found in parts:
-        file = inputs[part.file]
-        if part.file == failed:
-            continue
-        if part.file != current:
-            current, lines = part.file, 0
-            results.progress.name = file.display_name
+    code = 0
+    for number, parts_of_file in groupby(parts, lambda each: each[0].file):
+        file = inputs[number]
+        results.progress.name = name = safe(file.display_name)
+        before = results.counts.documents + results.counts.file_errors
         try:
-            if found is not None and found.result is not None and not results.reaches_limit(found.result):
-                with signals.deferred():
-                    results.write(found.result, file.name, lines)
-                lines += found.lines
-                results.printer.wait_writable_blocking()
-                results.update_progress(file.before + (part.segment[1] if part.segment is not None else file.size or 0))
-            else:
-                if part.job is None and jobs > 1:
-                    _explain(file)
-                lines += _read(results, signals, file, part.segment, lines)
+            _read_file(results, signals, file, parts_of_file, jobs)
         except _ReadError as error:
-            code, failed = 2, part.file
-            say(f"lifecycle: error: cannot read {safe(file.display_name)}: {error}", at=_ERRORS)
+            code = 2
+            say(f"lifecycle: error: cannot read {name}: {error}", at=_ERRORS, level="error")
+        else:
+            if results.counts.documents + results.counts.file_errors == before and not results.allow_empty:
+                code = code or 1
+                say(f"lifecycle: warning: {name} has no documents; --allow-empty accepts that", at=-1, level="warning")
     return code
+
+
+def _read_file(
+    results: ResultWriter,
+    signals: Signals,
+    file: _Input,
+    parts: Iterable[tuple[Part, SegmentResult | None]],
+    jobs: int,
+) -> None:
+    lines = 0
+    for part, found in parts:
+        if found is not None and found.result is not None and not results.reaches_limit(found.result):
+            with signals.deferred():
+                results.write(found.result, file.name, lines)
+            lines += found.lines
+            results.printer.wait_writable_blocking()
+            results.update_progress(file.before + (part.segment[1] if part.segment is not None else file.size or 0))
+        else:
+            if part.job is None and jobs > 1:
+                _explain(file)
+            lines += _read(results, signals, file, part.segment, lines)
 
 
 def _explain(file: _Input) -> None:

@@ -72,8 +72,9 @@ class ResultWriter:
         color: write findings in colour.
         quiet: count findings without writing them.
         max_errors: stop at this number of errors.
+        allow_empty: inputs without documents are no mistake.
         rejects: the file for rejected documents.
-        valid: the file for all other documents.
+        valid: the file for valid documents.
         progress: the progress of reading.
         counts: the numbers of documents and findings so far.
     """
@@ -84,6 +85,7 @@ class ResultWriter:
     color: bool = False
     quiet: bool = False
     max_errors: int | None = None
+    allow_empty: bool = False
     rejects: IO[bytes] | None = None
     valid: IO[bytes] | None = None
     progress: Progress = field(default_factory=lambda: Progress(started=time.monotonic()))
@@ -131,8 +133,8 @@ class ResultWriter:
 
     def write_oversized(self, piece: bytes) -> None:
         """Write a piece of an oversized document; see `DocumentSource`."""
-        file = self.rejects if INPUT_SIZE.name in self.policy.codes else self.valid
-        self._write_documents(file, [piece if piece == b"\n" else piece.replace(b"\n", b" ")])
+        if INPUT_SIZE.name in self.policy.codes:
+            self._write_documents(self.rejects, [piece if piece == b"\n" else piece.replace(b"\n", b" ")])
 
     def update_progress(self, position: int) -> None:
         """Update the progress line, at most ten times per second.
@@ -142,7 +144,7 @@ class ResultWriter:
         """
         progress = self.progress
         progress.position = position
-        progress.documents = self.counts.valid + self.counts.rejected
+        progress.documents = self.counts.documents
         if verbosity() >= 0:
             text = progress.render(time.monotonic(), self.printer.err.columns)
             if text is not None:
@@ -156,8 +158,11 @@ class ResultWriter:
             return
         severities = {code: self.policy.severity(code) for code in self.counts.codes}
         elapsed = time.monotonic() - self.progress.started
-        for line in summary(self.counts.kinds, self.counts.codes, severities, elapsed, self.counts.file_errors):
+        for line in summary(self.counts, severities, elapsed):
             say(line)
+        if self.counts.documents and self.counts.documents == self.counts.not_checked:
+            reason = "no document has a contract; --require-contract makes that an error"
+            say(f"lifecycle: warning: nothing was checked: {reason}", at=-1, level="warning")
 
     def _write_documents(self, file: IO[bytes] | None, documents: Iterable[bytes]) -> None:
         if file is not None:

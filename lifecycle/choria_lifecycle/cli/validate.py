@@ -69,8 +69,9 @@ as they are published, with --since those that a stream has stored first.
   lifecycle validate --since 24h --subject 'choria.machine.>'
 
 Findings go to standard output, the summary to standard error; -q omits the summary, -q -q the findings too. A document
-that only has warnings is valid. Exit code 1 if a document was rejected; 2 if a file could not be read, or if messages
-may have been missed, were dropped, or are stored and were not read.
+that only has warnings is valid; one whose protocol is none of Choria's is not checked. Exit code 1 if a document was
+rejected, or if there was none; 2 if a file could not be read, or if messages may have been missed, were dropped, or are
+stored and were not read.
 """
 
 _CUT_CODES: Final = frozenset({ERRORS_CUT.name, WARNINGS_CUT.name})
@@ -109,6 +110,8 @@ def _parse_codes(ctx: click.Context, param: click.Parameter, values: tuple[str, 
 )
 @click.option("--no-warnings", is_flag=True, help="Look for errors only, which is faster.")
 @click.option("--warnings-as-errors", is_flag=True, help="Reject documents with warnings.")
+@click.option("--require-contract", is_flag=True, help="Reject documents that no contract covers.")
+@click.option("--allow-empty", is_flag=True, help="Accept files without documents, and no messages.")
 @click.option(
     "--select",
     multiple=True,
@@ -152,6 +155,8 @@ def command(
     output: str,
     no_warnings: bool,
     warnings_as_errors: bool,
+    require_contract: bool,
+    allow_empty: bool,
     select: frozenset[str],
     ignore: frozenset[str],
     max_errors: int | None,
@@ -182,6 +187,7 @@ def command(
             now=time.time() if files and all(Path(file).is_file() for file in files) else None,
             warnings=not no_warnings,
             warnings_as_errors=warnings_as_errors,
+            require_contract=require_contract,
             # A document that was not checked completely must not pass as valid, regardless of the selected codes.
             codes=codes | (_CUT_CODES - ignore),
         ),
@@ -190,6 +196,7 @@ def command(
         color=has_colors(color),
         quiet=verbosity() < -1,
         max_errors=max_errors,
+        allow_empty=allow_empty,
     )
     if results.output is not ReportFormat.TEXT:
         results.printer.out.encoding = "utf-8"
@@ -254,6 +261,10 @@ async def _watch(
             missed += missing(middleware, received, "messages", enough=number == count)
             for line in (*missed, *unstored(received, "messages")):
                 say(line)
+    if number == 0 and not results.allow_empty:
+        message = "there was no message to validate; --allow-empty accepts that"
+        say(f"lifecycle: warning: {message}", at=-1, level="warning")
+        return 1
     return 1 if count is not None and number < count else 0
 
 

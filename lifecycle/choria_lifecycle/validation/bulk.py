@@ -22,16 +22,14 @@ if TYPE_CHECKING:
     from choria_lifecycle.wire.shapes import Shape
     from choria_schemas.registry import Contract
 
-__all__ = ["NO_PROTOCOL", "UNKNOWN", "UNREADABLE", "BatchCheck", "DocumentKind", "check_batch", "check_one"]
+__all__ = ["UNREADABLE", "BatchCheck", "DocumentKind", "check_batch", "check_one"]
 
 UNREADABLE: Final = "unreadable"
 """The type of a document that is not a JSON object."""
 
-NO_PROTOCOL: Final = "no protocol"
-"""The type of an object without a protocol."""
-
-UNKNOWN: Final = "unknown protocol"
-"""The type of a document whose protocol has no contract."""
+_NO_PROTOCOL: Final = "no protocol"
+_UNKNOWN: Final = "unknown protocol"
+_FOREIGN: Final = "foreign protocol"
 
 
 class DocumentKind(NamedTuple):
@@ -39,12 +37,19 @@ class DocumentKind(NamedTuple):
 
     Attributes:
         format: `choria`, `cloudevents`, or `-` for an unreadable document.
-        type: an event type such as `startup`, `transition` or `exec state`; or `UNKNOWN`, `NO_PROTOCOL`, `UNREADABLE`.
+        type: an event type such as `startup`, `transition` or `exec state`, or why there is no contract.
     """
 
     format: str
     type: str
 
+    @property
+    def has_contract(self) -> bool:
+        """True if a contract covers the document, which it may break."""
+        return self.type not in _WITHOUT_CONTRACT
+
+
+_WITHOUT_CONTRACT: Final = frozenset({UNREADABLE, _NO_PROTOCOL, _UNKNOWN, _FOREIGN})
 
 ReportedDocument: TypeAlias = "tuple[int, DocumentKind, list[Finding]]"
 
@@ -74,7 +79,7 @@ def check_one(
         subject: the subject on which it was received, if known.
         max_size: the maximum size in bytes.
     """
-    inspection = check_document(raw, max_size)
+    inspection = check_document(raw, max_size, subject)
     findings = inspection.findings
     if warnings:
         findings += warnings_for(raw, inspection, subject, now)
@@ -124,7 +129,9 @@ def _kind(inspection: Inspection) -> DocumentKind:
         return DocumentKind("-", UNREADABLE)
     if inspection.contract is not None:
         return DocumentKind(parsed.format.value, _type_name(inspection.contract))
-    return DocumentKind(parsed.format.value, NO_PROTOCOL if inspection.protocol is None else UNKNOWN)
+    if inspection.is_foreign:
+        return DocumentKind(parsed.format.value, _FOREIGN)
+    return DocumentKind(parsed.format.value, _NO_PROTOCOL if inspection.protocol is None else _UNKNOWN)
 
 
 @cache

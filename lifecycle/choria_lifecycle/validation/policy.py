@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from enum import IntEnum
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -23,6 +24,7 @@ __all__ = [
     "DocumentCounts",
     "DocumentFindings",
     "Policy",
+    "Verdict",
     "split_batch",
     "validate_batch",
     "validate_message",
@@ -30,6 +32,19 @@ __all__ = [
 
 DocumentFindings: TypeAlias = "tuple[int, list[Finding]]"
 """The line or number of a document, and its findings."""
+
+
+class Verdict(IntEnum):
+    """The verdict on a document; the value is its index in `DocumentCounts.kinds`."""
+
+    VALID = 0
+    """It keeps its contract."""
+
+    REJECTED = 1
+    """It has an error."""
+
+    NOT_CHECKED = 2
+    """No contract covers it, and the policy does not make that an error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +55,14 @@ class Policy:
         now: the time to compare timestamps with, in seconds since 1970; None for the current time.
         warnings: look for warnings and information too, which is slower.
         warnings_as_errors: report warnings as errors.
+        require_contract: report foreign documents as errors.
         codes: the codes to report; findings with other codes are discarded.
     """
 
     now: float | None
     warnings: bool = True
     warnings_as_errors: bool = False
+    require_contract: bool = False
     codes: frozenset[str] = frozenset(CODES)
 
     @property
@@ -56,21 +73,21 @@ class Policy:
     def severity(self, code: str) -> Severity:
         """Return the severity of a code under this policy."""
         severity = CODES[code]
+        if self.require_contract and code == codes.PROTOCOL_FOREIGN.name:
+            return Severity.ERROR
         return Severity.ERROR if self.warnings_as_errors and severity is Severity.WARNING else severity
 
     def apply(self, findings: list[Finding]) -> list[Finding]:
         """Return the findings to report, with their severities under this policy."""
-        if self.warnings and not self.warnings_as_errors and len(self.codes) == len(CODES):
+        is_plain = self.warnings and not self.warnings_as_errors and not self.require_contract
+        if is_plain and len(self.codes) == len(CODES):
             return findings
+        selected = [(finding, self.severity(finding.code)) for finding in findings if finding.code in self.codes]
         return [
-            _as_error(finding) if self.severity(finding.code) is Severity.ERROR else finding
-            for finding in findings
-            if finding.code in self.codes and (self.warnings or finding.severity is Severity.ERROR)
+            finding if finding.severity is severity else replace(finding, severity=severity)
+            for finding, severity in selected
+            if self.warnings or severity is Severity.ERROR
         ]
-
-
-def _as_error(finding: Finding) -> Finding:
-    return finding if finding.severity is Severity.ERROR else replace(finding, severity=Severity.ERROR)
 
 
 @dataclass(slots=True)
@@ -78,7 +95,7 @@ class DocumentCounts:
     """The numbers of documents and findings.
 
     Attributes:
-        kinds: the numbers of valid and of rejected documents, by kind.
+        kinds: the numbers of documents by kind, one for each `Verdict`.
         codes: the number of findings by code.
         errors: the number of findings that are errors.
         file_errors: the errors that concern the file itself and reject no document.
@@ -90,25 +107,37 @@ class DocumentCounts:
     file_errors: int = 0
 
     @property
+    def documents(self) -> int:
+        """The number of documents, with any verdict."""
+        return sum(map(sum, self.kinds.values()))
+
+    @property
     def valid(self) -> int:
         """The number of valid documents."""
-        return sum(valid for valid, _ in self.kinds.values())
+        return self._number(Verdict.VALID)
 
     @property
     def rejected(self) -> int:
         """The number of rejected documents."""
-        return sum(rejected for _, rejected in self.kinds.values())
+        return self._number(Verdict.REJECTED)
 
-    def count(self, kind: DocumentKind, *, valid: int = 0, rejected: int = 0) -> None:
+    @property
+    def not_checked(self) -> int:
+        """The number of documents that were not checked."""
+        return self._number(Verdict.NOT_CHECKED)
+
+    def _number(self, verdict: Verdict) -> int:
+        return sum(numbers[verdict] for numbers in self.kinds.values())
+
+    def count(self, kind: DocumentKind, verdict: Verdict, number: int = 1) -> None:
         """Count documents."""
-        numbers = self.kinds.setdefault(kind, [0, 0])
-        numbers[0] += valid
-        numbers[1] += rejected
+        self.kinds.setdefault(kind, [0] * len(Verdict))[verdict] += number
 
     def add(self, other: DocumentCounts) -> None:
         """Add other counts to these."""
-        for kind, (valid, rejected) in other.kinds.items():
-            self.count(kind, valid=valid, rejected=rejected)
+        for kind, numbers in other.kinds.items():
+            for verdict in Verdict:
+                self.count(kind, verdict, numbers[verdict])
         self.codes.update(other.codes)
         self.errors += other.errors
         self.file_errors += other.file_errors
@@ -123,7 +152,7 @@ class BatchResult:
         counts: the numbers of documents and findings.
         rejected: the documents with errors, each ending with a line feed; documents that are too large are only
             counted.
-        valid: all other documents, in the same form.
+        valid: the valid documents, in the same form.
     """
 
     findings: list[DocumentFindings] = field(default_factory=list)
@@ -143,8 +172,16 @@ class BatchResult:
 
     def add_document(self, document: bytes, kind: DocumentKind, *, rejected: bool) -> None:
         """Add a document."""
-        self.counts.count(kind, valid=not rejected, rejected=rejected)
-        (self.rejected if rejected else self.valid).append(document)
+        verdict = _verdict(kind, rejected=rejected)
+        self.counts.count(kind, verdict)
+        if verdict is not Verdict.NOT_CHECKED:
+            (self.rejected if rejected else self.valid).append(document)
+
+
+def _verdict(kind: DocumentKind, *, rejected: bool) -> Verdict:
+    if rejected:
+        return Verdict.REJECTED
+    return Verdict.VALID if kind.has_contract else Verdict.NOT_CHECKED
 
 
 def validate_batch(batch: Batch, policy: Policy) -> BatchResult:
@@ -153,7 +190,7 @@ def validate_batch(batch: Batch, policy: Policy) -> BatchResult:
     numbers, documents = batch.line_numbers, batch.documents
     check = check_batch(documents, warnings=policy.warnings, now=policy.time, is_ascii=batch.is_ascii)
     for kind, number in check.clean.items():
-        result.counts.count(kind, valid=number)
+        result.counts.count(kind, Verdict.VALID, number)
     for index, kind, found in check.reported:
         is_unterminated = batch.unterminated and index == len(documents) - 1
         findings = policy.apply(_as_truncated(documents[index], found) if is_unterminated else found)
@@ -190,7 +227,7 @@ def _add_file_findings(result: BatchResult, batch: Batch, policy: Policy) -> Non
     for number, finding in batch.findings:
         rejected = result.add_findings(number, policy.apply([finding]))
         if finding.code == codes.INPUT_SIZE.name:  # the bytes were passed on while reading
-            result.counts.count(_UNREADABLE, valid=not rejected, rejected=rejected)
+            result.counts.count(_UNREADABLE, _verdict(_UNREADABLE, rejected=rejected))
         elif rejected:
             result.counts.file_errors += 1
     result.findings.sort(key=itemgetter(0))

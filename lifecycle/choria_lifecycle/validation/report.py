@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
 from choria_lifecycle.support.text import safe, visible_json
+from choria_lifecycle.validation.policy import Verdict
 from choria_lifecycle.wire.finding import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["LineFormatter", "ReportFormat", "line_formatter", "summary"]
+    from choria_lifecycle.validation.policy import DocumentCounts
 
-_K = TypeVar("_K", bound=tuple[str, str])
+__all__ = ["LineFormatter", "ReportFormat", "line_formatter", "summary"]
 
 LineFormatter: TypeAlias = "Callable[[int | None, Finding], str]"
 """Formats a finding as a line, given the number of its document, or None for none."""
@@ -128,39 +129,35 @@ def _escape_property(text: str) -> str:
 _SEVERITY_ORDER: Final = list(Severity)
 
 
-def summary(
-    kinds: Mapping[_K, Sequence[int]],
-    codes: Mapping[str, int],
-    severities: Mapping[str, Severity],
-    seconds: float,
-    file_errors: int = 0,
-) -> list[str]:
+def summary(counts: DocumentCounts, severities: Mapping[str, Severity], seconds: float) -> list[str]:
     """Return the lines of the summary: a table of documents, a table of findings, and the totals.
 
     The kinds with the most rejected documents come first, and errors before warnings, each with the most frequent
     first. Empty tables are omitted.
 
     Args:
-        kinds: the numbers of valid and of rejected documents, by format and type.
-        codes: the number of findings by code.
-        severities: the severity of each of these codes.
+        counts: the numbers of documents and findings.
+        severities: the severity of each code that was found.
         seconds: the time taken.
-        file_errors: the number of errors that concern a file itself and reject no document.
     """
     documents = sorted(
-        ((form, kind, valid, rejected) for (form, kind), (valid, rejected) in kinds.items() if valid or rejected),
-        key=lambda row: (-row[3], -row[2], row[:2]),
+        ((kind, numbers) for kind, numbers in counts.kinds.items() if any(numbers)),
+        key=lambda row: (-row[1][Verdict.REJECTED], -row[1][Verdict.VALID], row[0]),
     )
     findings = sorted(
-        ((code, severities[code], count) for code, count in codes.items() if count),
+        ((code, severities[code], count) for code, count in counts.codes.items() if count),
         key=lambda row: (_SEVERITY_ORDER.index(row[1]), -row[2], row[0]),
     )
-    valid, rejected = sum(row[2] for row in documents), sum(row[3] for row in documents)
+    valid, rejected, not_checked = counts.valid, counts.rejected, counts.not_checked
     return [
-        *_table(("FORMAT", "TYPE", "VALID", "REJECTED"), documents),
+        *_table(
+            ("FORMAT", "TYPE", "VALID", "REJECTED", "NOT CHECKED"), [(*kind, *numbers) for kind, numbers in documents]
+        ),
         *_table(("CODE", "SEVERITY", "FINDINGS"), findings),
-        f"checked {valid + rejected:,} = {valid:,} valid + {rejected:,} rejected, in {seconds:,.1f} s"
-        + (f"; and {file_errors:,} errors between documents" if file_errors else ""),
+        f"checked {valid + rejected:,} = {valid:,} valid + {rejected:,} rejected"
+        + (f", and {not_checked:,} not checked" if not_checked else "")
+        + f", in {seconds:,.1f} s"
+        + (f"; and {counts.file_errors:,} errors between documents" if counts.file_errors else ""),
     ]
 
 

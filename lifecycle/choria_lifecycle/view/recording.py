@@ -18,7 +18,7 @@ from choria_lifecycle.errors import InvalidEvent, UnknownProtocol
 from choria_lifecycle.middleware.delivery import Delivery
 from choria_lifecycle.support.text import quoted, visible_json
 from choria_lifecycle.wire import codec
-from choria_lifecycle.wire.cloudevents import Format, detect_format, is_time
+from choria_lifecycle.wire.cloudevents import Format, detect_format, unix_time
 from choria_lifecycle.wire.jsontext import MAX_SIZE
 
 if TYPE_CHECKING:
@@ -123,9 +123,9 @@ def _format_time(received: float) -> str:
 
 def _parse_time(text: str) -> float:
     """Parse an RFC 3339 time; raises ValueError for other text, and for years outside 1 to 9999 in UTC."""
-    if not is_time(text):
+    received = unix_time(text)
+    if received is None:
         raise ValueError("not an RFC 3339 time")
-    received = datetime.fromisoformat(text.upper()).timestamp()
     try:
         datetime.fromtimestamp(received, UTC)
     except OverflowError as error:

@@ -9,23 +9,24 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from functools import cache, lru_cache
+from datetime import UTC, datetime
+from functools import cache
 from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from choria_lifecycle.errors import InvalidEvent
-from choria_lifecycle.events.event import EVENT_CONTRACTS
+from choria_lifecycle.events.subjects import SUBJECT_PREFIX
 from choria_lifecycle.support.text import quoted, safe
 from choria_lifecycle.wire import codes
 from choria_lifecycle.wire.cloudevents import Format, ParsedDocument, source_of, unwrap
 from choria_lifecycle.wire.finding import Finding, Severity
 from choria_lifecycle.wire.jsontext import MAX_SIZE, TOO_DEEP_FOR_STACK, json_path, read_json, walk
+from choria_lifecycle.wire.spelling import MAX_NAME, claims_choria, closest_field, closest_protocol, closest_value
 from choria_schemas.registry import CONTRACTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
 
     from choria_schemas._contract import Violation
     from choria_schemas.registry import Contract
@@ -41,8 +42,7 @@ class Inspection:
     """The result of checking a document.
 
     Attributes:
-        findings: the errors in the order text, envelope, event; or the information that no contract covers the
-            protocol.
+        findings: the errors in the order text, envelope, event; or the information that the document is foreign.
         contract: the contract of the event's protocol, or None if it is unknown.
         protocol: the protocol that the document names, or None.
         event: the event without its envelope.
@@ -62,11 +62,22 @@ class Inspection:
         """The findings that are errors."""
         return [finding for finding in self.findings if finding.severity is Severity.ERROR]
 
+    @property
+    def is_foreign(self) -> bool:
+        """True if the document names a protocol that is none of Choria's events, and was not checked."""
+        return self.contract is None and self.protocol is not None and not self.errors
 
-def check_document(raw: bytes, max_size: int = MAX_SIZE) -> Inspection:
-    """Check a document; never raises because of its content."""
+
+def check_document(raw: bytes, max_size: int = MAX_SIZE, subject: str | None = None) -> Inspection:
+    """Check a document; never raises because of its content.
+
+    Args:
+        raw: the document.
+        max_size: the maximum size in bytes.
+        subject: the subject it was received on, if known; one of Choria's events is expected on some.
+    """
     try:
-        return _inspect(raw, max_size)
+        return _inspect(raw, max_size, subject)
     except InvalidEvent as cause:
         return Inspection([unreadable_document(cause)])
     except RecursionError:
@@ -74,7 +85,7 @@ def check_document(raw: bytes, max_size: int = MAX_SIZE) -> Inspection:
         return Inspection([_TOO_DEEP])
 
 
-def _inspect(raw: bytes, max_size: int) -> Inspection:
+def _inspect(raw: bytes, max_size: int, subject: str | None) -> Inspection:
     document = read_json(raw, max_size)
     if not isinstance(document, dict):
         hint = "; send one document per event" if isinstance(document, list) else ""
@@ -83,9 +94,9 @@ def _inspect(raw: bytes, max_size: int) -> Inspection:
     parsed = unwrap(document)
     inspection = Inspection(parsed.findings, document=document, parsed=parsed)
     if parsed.format is Format.CLOUDEVENTS:
-        _check_envelope(parsed, inspection)
+        _check_envelope(parsed, inspection, subject)
     else:
-        _find_contract(parsed, inspection)
+        _find_contract(parsed, inspection, subject)
     if inspection.contract is not None and isinstance(parsed.data, dict):
         inspection.event = parsed.data
         _check_event(inspection, inspection.contract, parsed)
@@ -120,7 +131,7 @@ def unreadable_document(cause: InvalidEvent) -> Finding:
     return codes.INPUT_CODES[cause.rule].at(cause.path, cause.message)
 
 
-def _find_contract(parsed: ParsedDocument, inspection: Inspection) -> None:
+def _find_contract(parsed: ParsedDocument, inspection: Inspection, subject: str | None) -> None:
     """Find the contract of an event without an envelope."""
     path = f"{parsed.path}.protocol"
     protocol = parsed.data.get("protocol")
@@ -128,7 +139,7 @@ def _find_contract(parsed: ParsedDocument, inspection: Inspection) -> None:
         inspection.protocol = protocol
         inspection.contract = CONTRACTS.get(protocol)
         if inspection.contract is None:
-            inspection.findings.append(_unknown_protocol(protocol, path))
+            inspection.findings.append(_without_contract(path, protocol, subject))
     elif "protocol" in parsed.data:
         message = f"protocol must be of type string, not {quoted(protocol)}"
         inspection.findings.append(codes.SCHEMA_TYPE.at(path, message, protocol))
@@ -136,27 +147,32 @@ def _find_contract(parsed: ParsedDocument, inspection: Inspection) -> None:
         message = "protocol is missing; it names the event's contract, for example io.choria.lifecycle.v1.startup"
         if isinstance(parsed.data.get("event"), dict):
             message += "; this looks like a record of the viewer's JSON output: validate its event alone"
+        else:
+            message += _rename_hint("protocol", parsed.data)
         inspection.findings.append(codes.SCHEMA_REQUIRED.at(path, message))
 
 
-def _unknown_protocol(protocol: str, path: str) -> Finding:
-    unknown = f"no contract covers the protocol {quoted(protocol, 100)}, so nothing else was checked"
-    return codes.PROTOCOL_UNKNOWN.at(path, unknown + _suggestion(protocol), protocol)
+def _without_contract(path: str, protocol: str, subject: str | None, *others: object) -> Finding:
+    """Return the finding about a document whose protocol has no contract: an error if it claims to be Choria's.
+
+    Args:
+        path: the path of the protocol.
+        protocol: the protocol.
+        subject: the subject the document was received on, if known.
+        *others: other values that name the kind of the document.
+    """
+    names = [protocol, *(other for other in others if isinstance(other, str))]
+    on_subject = subject is not None and subject.startswith(_EVENT_SUBJECTS)
+    if not on_subject and not any(map(claims_choria, names)):
+        message = f"{quoted(protocol, 100)} is no protocol of a lifecycle or machine event; the document is not checked"
+        return codes.PROTOCOL_FOREIGN.at(path, message, protocol)
+    near = next(filter(None, map(closest_protocol, names)), None)
+    message = f"no contract covers the protocol {quoted(protocol, 100)}, so nothing else was checked"
+    message += f"; did you mean {near}?" if near else ""
+    return codes.PROTOCOL_UNKNOWN.at(path, message, protocol)
 
 
-@lru_cache(maxsize=64)
-def _suggestion(protocol: str) -> str:
-    """Suggest a lifecycle protocol; not a machine one, as a newer Choria may have other watchers."""
-    prefix, _, name = protocol.lower().rpartition(".")
-    if len(name) > _MAX_NAME:
-        return ""
-    known = [contract.protocol.rpartition(".") for contract in EVENT_CONTRACTS.values()]
-    near = get_close_matches(name, [other for start, _, other in known if prefix in ("", start)], n=1)
-    start = prefix or next((start for start, _, other in known if near == [other]), "")
-    return f"; did you mean {start}.{near[0]}?" if near else ""
-
-
-def _check_envelope(parsed: ParsedDocument, inspection: Inspection) -> None:
+def _check_envelope(parsed: ParsedDocument, inspection: Inspection, received_on: str | None) -> None:
     """Find the contract of an event in an envelope, and check that the envelope agrees with the event."""
     claimed = parsed.header.get("type")
     event: Mapping[str, Any] = parsed.data if isinstance(parsed.data, dict) else {}
@@ -167,7 +183,11 @@ def _check_envelope(parsed: ParsedDocument, inspection: Inspection) -> None:
     contract = inspection.contract
     if contract is None:
         if claimed:
-            inspection.findings.append(_unknown_protocol(claimed, "$.type"))
+            found = _without_contract("$.type", claimed, received_on, own, parsed.header.get("source"))
+            # The envelope of a foreign document may hold anything.
+            inspection.findings[:] = (
+                [found] if found.code == codes.PROTOCOL_FOREIGN.name else [*inspection.findings, found]
+            )
         return
     if claimed and isinstance(own, str) and not {claimed, own} <= set(contract.protocols):
         message = f"type is {quoted(claimed)}, but the protocol of the data is {quoted(own)}; use the same for both"
@@ -194,7 +214,8 @@ def _schema_violations(contract: Contract, parsed: ParsedDocument) -> Iterator[F
         rule = str(violation.rule)
         if rule == "required":
             for name in (name for name in violation.rule_definition if name not in violation.value):
-                message = f"{name} is missing{_requirement(violation.definition.get('properties', {}).get(name, {}))}"
+                wanted = violation.definition.get("properties", {}).get(name, {})
+                message = f"{name} is missing{_requirement(wanted)}{_rename_hint(name, violation.value)}"
                 yield codes.SCHEMA_REQUIRED.at(f"{path}.{name}", message)
         elif not (differs and path == f"{parsed.path}.protocol"):
             message = _violation_message(path, violation) + _correction(contract, violation)
@@ -238,7 +259,9 @@ def _violation_message(path: str, violation: Violation) -> str:
         case "enum" if len(wanted) == 1:
             return f"{name} must be {quoted(wanted[0])}, not {value}"
         case "enum":
-            return f"{name} must be one of {', '.join(quoted(item) for item in wanted)}, not {value}"
+            near = closest_value(violation.value, wanted) if isinstance(violation.value, str) else None
+            hint = f"; did you mean {quoted(near)}?" if near else ""
+            return f"{name} must be one of {', '.join(quoted(item) for item in wanted)}, not {value}{hint}"
         case "minLength" if wanted == 1:
             return f"{name} must not be empty"
         case "minLength":
@@ -263,9 +286,29 @@ def _number_hint(kinds: str, value: object) -> str:
     """Return a hint for a value that is almost a valid number."""
     if "integer" not in kinds and "number" not in kinds:
         return ""
-    if isinstance(value, str) and value.removeprefix("-").isdecimal():
-        return "; remove the quotes"
+    if isinstance(value, str):
+        if value.removeprefix("-").isdecimal():
+            return "; remove the quotes"
+        seconds = _unix_seconds(value) if "integer" in kinds else None
+        return "" if seconds is None else f"; write {seconds}, its seconds since 1970"
     return f"; write {int(value)}" if isinstance(value, float) and value.is_integer() and abs(value) < 2**63 else ""
+
+
+def _unix_seconds(text: str) -> int | None:
+    """Return an ISO 8601 time in seconds since 1970, in UTC unless it has an offset; None for any other text."""
+    try:
+        time = datetime.fromisoformat(text)
+        return int((time if time.tzinfo is not None else time.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
+        return None
+
+
+def _rename_hint(name: str, members: Mapping[str, Any]) -> str:
+    """Return a hint at a member that probably stands for a missing field."""
+    candidates = islice((each for each in members if len(each) <= MAX_NAME), _MAX_CANDIDATES)
+    known = frozenset({name})
+    other = next((each for each in candidates if each in _SYNONYMS.get(name, ()) or closest_field(each, known)), None)
+    return f"; rename {quoted(other)} to it" if other is not None else ""
 
 
 def _range_violations(properties: Mapping[str, Any], parsed: ParsedDocument) -> Iterator[Finding]:
@@ -298,7 +341,14 @@ def _field_name(path: str) -> str:
 _MAX_PATH: Final = 200
 # Created in advance, as there is no stack left when it is needed.
 _TOO_DEEP: Final = unreadable_document(InvalidEvent(TOO_DEEP_FOR_STACK, rule="depth"))
-_MAX_NAME: Final = 40
+_MAX_CANDIDATES: Final = 25
+_EVENT_SUBJECTS: Final = (f"{SUBJECT_PREFIX}.", "choria.machine.")
+# What other systems call a field.
+_SYNONYMS: Final[Mapping[str, Container[str]]] = {
+    "identity": ("hostname", "host", "fqdn", "node", "nodename", "certname", "sender"),
+    "component": ("service", "app", "application", "program"),
+    "timestamp": ("time", "ts", "@timestamp", "date"),
+}
 _MAX_DOUBLE: Final = sys.float_info.max
 _match_step = re.compile(r"\.([^.\[]*)").match
 _match_field = re.compile(r"\$(?:\.data(?:_base64)?(?=\.))?(?:\.[^.\[]*)?").match

@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ATTRIBUTES",
+    "CONTENT_TYPE",
+    "CONTEXT_ATTRIBUTES",
     "Format",
     "OutgoingEnvelope",
     "ParsedDocument",
     "detect_format",
-    "is_time",
     "read_header",
     "source_of",
+    "unix_time",
     "unwrap",
 ]
 
@@ -46,6 +48,10 @@ class Format(StrEnum):
 
     CLOUDEVENTS = "cloudevents"
     """The event as the data of a CloudEvents 1.0 envelope, in structured JSON mode."""
+
+
+CONTENT_TYPE: Final = "application/json"
+"""The content type of the data that Choria sends."""
 
 
 class OutgoingEnvelope(msgspec.Struct, gc=False):
@@ -115,18 +121,20 @@ _match_time = re.compile(
 ).fullmatch
 
 
-def is_time(text: str) -> bool:
-    """Return True if text is an RFC 3339 time, without leap seconds, which neither Go nor Python can represent."""
+def unix_time(text: str) -> float | None:
+    """Return an RFC 3339 time in seconds since 1970, or None if text is none.
+
+    Leap seconds are none, as neither Go nor Python can represent them.
+    """
     # The form that Go writes comes first: it takes a third of the time. From Python 3.14 on, fromisoformat accepts the
     # hour 24, and it ignores what follows a zero byte.
     is_usual = len(text) == 20 and text[4::3] == "--T::Z" and text[11:13] != "24"
     if not is_usual and _match_time(text) is None:
-        return False
+        return None
     try:
-        datetime.fromisoformat(text.upper())  # checks the calendar
-    except ValueError:
-        return False
-    return True
+        return datetime.fromisoformat(text.upper()).timestamp()  # checks the calendar
+    except (ValueError, OverflowError):
+        return None
 
 
 @dataclass(slots=True)
@@ -167,7 +175,10 @@ def unwrap(document: dict[str, Any]) -> ParsedDocument:
 _REQUIRED: Final = ("specversion", "id", "source", "type")
 _OPTIONAL: Final = ("subject", "time", "datacontenttype", "dataschema")
 
-ATTRIBUTES: Final = frozenset({*_REQUIRED, *_OPTIONAL, "data", "data_base64", "protocol"})
+CONTEXT_ATTRIBUTES: Final = frozenset({*_REQUIRED, *_OPTIONAL})
+"""The attributes that CloudEvents defines."""
+
+ATTRIBUTES: Final = CONTEXT_ATTRIBUTES | {"data", "data_base64", "protocol"}
 """The attributes that the library looks at; a document with a protocol is an event, not an envelope."""
 
 
@@ -188,7 +199,7 @@ def _attribute_findings(document: dict[str, Any]) -> Iterator[Finding]:
         elif name == "specversion" and value != "1.0":
             message = f'specversion must be "1.0", not {quoted(value)}'
             yield codes.ENVELOPE_VERSION.at("$.specversion", message, value)
-        elif name == "time" and not is_time(value):
+        elif name == "time" and unix_time(value) is None:
             message = f"time must be in RFC 3339 format, for example 2026-11-22T08:33:56Z, not {quoted(value)}"
             yield codes.ENVELOPE_TIME.at("$.time", message, value)
 

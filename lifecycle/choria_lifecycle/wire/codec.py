@@ -18,8 +18,9 @@ from choria_lifecycle.events.document import without_unset
 from choria_lifecycle.events.event import EVENT_CONTRACTS, Event, from_unix
 from choria_lifecycle.support.ids import uuid4
 from choria_lifecycle.support.text import quoted
+from choria_lifecycle.wire import codes
 from choria_lifecycle.wire.check import check_document
-from choria_lifecycle.wire.cloudevents import Format, OutgoingEnvelope, source_of
+from choria_lifecycle.wire.cloudevents import CONTENT_TYPE, Format, OutgoingEnvelope, source_of
 from choria_lifecycle.wire.jsontext import MAX_SIZE, SHALLOW_SIZE, is_shallow, to_bytes
 from choria_lifecycle.wire.quick import (
     DECODE_ERRORS,
@@ -130,12 +131,11 @@ def encode(event: Event | wire.MachineEvent, format: Format = _CHORIA) -> bytes:
 
 def _decode_checked(raw: bytes, max_size: int) -> Event | wire.MachineEvent:
     inspection = check_document(raw, max_size)
-    for finding in inspection.errors:
+    for finding in inspection.errors or inspection.findings:
+        if finding.code in _WITHOUT_CONTRACT:
+            raise UnknownProtocol(finding.message, protocol=inspection.protocol or "")
         raise finding.error()
-    contract = inspection.contract
-    if contract is None:
-        protocol = inspection.protocol or ""
-        raise UnknownProtocol(f"no contract covers the protocol {quoted(protocol, 100)}", protocol=protocol)
+    contract: Any = inspection.contract  # there is one, as there are no findings
     try:
         event: Event | wire.MachineEvent = msgspec.convert(inspection.event, contract.cls)
     except msgspec.ValidationError as cause:  # the types are stricter than the schema: a bug in the generator
@@ -162,6 +162,8 @@ def _to_builtin(value: object) -> object:
 
 
 _encode = msgspec.json.Encoder(enc_hook=_to_builtin).encode
+
+_WITHOUT_CONTRACT: Final = {codes.PROTOCOL_UNKNOWN.name, codes.PROTOCOL_FOREIGN.name}
 
 # The exceptions for values of the wrong type, which constructors do not check.
 _ENCODE_ERRORS = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError, TypeError, AttributeError)
@@ -193,7 +195,7 @@ def _to_envelope(event: Any, data: Any) -> OutgoingEnvelope:
     subject = event.identity.strip() or msgspec.UNSET
     # Keyword arguments would take three times as long.
     return OutgoingEnvelope(
-        "1.0", id_, source, event.protocol, subject, "application/json", _format_time(event.timestamp), data
+        "1.0", id_, source, event.protocol, subject, CONTENT_TYPE, _format_time(event.timestamp), data
     )
 
 

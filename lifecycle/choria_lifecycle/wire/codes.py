@@ -34,11 +34,23 @@ class Usual(Enum):
     COMPONENT = auto()
     """The component is one token of a subject."""
 
+    CONTENT_TYPE = auto()
+    """The content type of the envelope is the one that Choria sends."""
+
     ID = auto()
     """The id is a UUID."""
 
+    IDENTITY = auto()
+    """The identity is not blank."""
+
+    TIME = auto()
+    """The time of the envelope is about that of the event."""
+
     TIMESTAMP = auto()
     """The timestamp is neither before the year 2000 nor more than a day ahead of the clock."""
+
+    VERSION = auto()
+    """Neither the version nor the new version is blank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +155,12 @@ ENVELOPE_TYPE_DIFFERS: Final = _error(
     "The type of the envelope is not the protocol of its data. Use the same value for both.",
 )
 ENVELOPE_VERSION: Final = _error("envelope-version", "enum", "The envelope has a CloudEvents version other than 1.0.")
+PROTOCOL_UNKNOWN: Final = _error(
+    "protocol-unknown",
+    "protocol",
+    "The document claims to be one of Choria's events, by a protocol, type or source that begins like theirs or is "
+    "close to one, or by its subject; but there is no contract for the protocol. Most likely it is misspelt.",
+)
 SCHEMA_ENUM: Final = _error("schema-enum", "enum", "The value is not one that the contract lists. Case matters.")
 SCHEMA_MAXIMUM: Final = _error("schema-maximum", "maximum", "The number is too large.")
 SCHEMA_MIN_LENGTH: Final = _error("schema-minLength", "minLength", "The string is too short.")
@@ -182,12 +200,27 @@ DUPLICATE_KEY: Final = _warning(
     Usual.KEYS,
     "An object has the same key more than once. Which one is used depends on the reader.",
 )
+ENVELOPE_CONTENT_TYPE: Final = _warning(
+    "envelope-content-type",
+    "content-type",
+    Usual.CONTENT_TYPE,
+    "The `datacontenttype` is not one of JSON. Choria's own readers then expect a string as data, and reject the "
+    "envelope. Use `application/json`, or omit it.",
+)
 ENVELOPE_EXTENSION: Final = _warning(
     "envelope-extension",
     "extension",
     Usual.KEYS,
-    "The envelope has an attribute whose name contains something other than letters and digits. Choria's own "
-    "readers reject the whole envelope.",
+    "The envelope has an extension that makes Choria's own readers reject all of it: its name is not letters and "
+    "digits only, or that of an attribute in another case; or its value is an object, an array, or a number beyond 32 "
+    "bits.",
+)
+ENVELOPE_TIME_DIFFERS: Final = _warning(
+    "envelope-time-differs",
+    "time",
+    Usual.TIME,
+    "The time of the envelope differs from the timestamp of the event by more than a minute. Both are the time of the "
+    "event.",
 )
 FIELD_MISSPELT: Final = _warning(
     "field-misspelt",
@@ -197,6 +230,13 @@ FIELD_MISSPELT: Final = _warning(
     "readers ignore it.",
 )
 ID_UUID: Final = _warning("id-uuid", "uuid", Usual.ID, "The id is not a UUID. Generate one for each event.")
+IDENTITY_BLANK: Final = _warning(
+    "identity-blank",
+    "blank",
+    Usual.IDENTITY,
+    "The identity is empty or only whitespace. Choria sends and reads such an event, which then counts as a node "
+    "without a name.",
+)
 PROTOCOL_OLD: Final = _warning(
     "protocol-old",
     "spelling",
@@ -221,18 +261,25 @@ TIMESTAMP_UNIT: Final = _warning(
     Usual.TIMESTAMP,
     "The timestamp looks like milliseconds, microseconds or nanoseconds. The unit is whole seconds since 1970.",
 )
+VERSION_BLANK: Final = _warning(
+    "version-blank",
+    "blank",
+    Usual.VERSION,
+    "A version is empty or only whitespace. Choria sends and reads such an event, which then counts as a node without "
+    "a version.",
+)
 WARNINGS_CUT: Final = _warning(
     "warnings-cut",
     "limit",
     None,
     "There are more than 100 warnings, and the rest are not listed. Reported even if it is not selected.",
 )
-PROTOCOL_UNKNOWN: Final = FindingCode(
-    "protocol-unknown",
+PROTOCOL_FOREIGN: Final = FindingCode(
+    "protocol-foreign",
     Severity.INFORMATION,
     "protocol",
-    "There is no contract for this protocol, so nothing else was checked. Either the event is of a kind without "
-    "one, or its protocol is misspelt.",
+    "The document is an event of something else: neither its protocol nor its subject is one of lifecycle and machine "
+    "events. It is not checked, and counts neither as valid nor as rejected.",
 )
 
 FINDING_CODES: Final[Mapping[str, FindingCode]] = MappingProxyType(

@@ -20,7 +20,7 @@ class Severity(StrEnum):
     """The severity of a finding."""
 
     ERROR = "error"
-    """The contract is broken; `parse` raises InvalidEvent exactly when a document has an error."""
+    """The contract is broken, or there is none for what claims to be an event; `parse` raises."""
 
     WARNING = "warning"
     """The contract is kept, but this is usually a mistake."""

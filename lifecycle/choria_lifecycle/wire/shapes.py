@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, Ty
 
 import msgspec
 
-from choria_lifecycle.wire.cloudevents import Format, source_of
+from choria_lifecycle.wire.cloudevents import CONTENT_TYPE, Format, source_of
 from choria_lifecycle.wire.warnings import old_spelling, usual_values
 from choria_schemas.registry import CONTRACTS
 
@@ -132,8 +132,8 @@ def _envelope(protocol: str, contract: Contract, data: type, *, as_written: bool
     literal: Any = Literal
     fields: list[Any] = [("specversion", Literal["1.0"]), ("id", _NonEmpty)]
     fields += [("source", literal[source_of(contract.protocol)])]
-    usual = ("subject", "datacontenttype", "time")
-    fields += [(name, _NonEmpty) if as_written else (name, _NonEmpty | None, None) for name in usual]
+    usual = {"subject": _NonEmpty, "datacontenttype": literal[CONTENT_TYPE], "time": _NonEmpty}
+    fields += [(name, kind) if as_written else (name, _NonEmpty | None, None) for name, kind in usual.items()]
     fields += [("data", data), ("dataschema", None if as_written else _NonEmpty | None, None)]
     # A document with a protocol is an event, not an envelope.
     fields += [("data_base64", None, None), ("protocol", None, None)]

@@ -24,13 +24,15 @@ def validate(
 ) -> list[Finding]:
     """Return all findings about a document; the list is empty if there are none.
 
-    Covers lifecycle events, machine transitions and watcher states, in both formats. The list contains an error exactly
-    when `codec.decode` raises InvalidEvent; warnings come last. It holds at most 100 errors and 100 warnings; an extra
-    finding reports that there are more.
+    Covers lifecycle events, machine transitions and watcher states, in both formats. `codec.decode` returns the event
+    exactly when the list has neither an error nor `protocol-foreign`, the finding about a document that is not checked.
+    Warnings come last. The list holds at most 100 errors and 100 warnings; an extra finding reports that there are
+    more.
 
     Args:
         data: the document as received.
-        subject: the subject it was received on, if known.
+        subject: the subject it was received on, if known. On a subject of lifecycle or machine events, a foreign
+            protocol is an error.
         max_size: the maximum size in bytes.
 
     Raises:
@@ -75,5 +77,5 @@ def _findings(document: _Document, subject: str | None, max_size: int, now: floa
         [struct] = recognise((raw,), now + MAX_AHEAD if warnings else None)
         if struct is not None:
             return list(load_shapes().by_struct[struct].warnings) if warnings else []
-    inspection = check_document(raw, max_size)
+    inspection = check_document(raw, max_size, subject)
     return inspection.findings + (warnings_for(raw, inspection, subject, now) if warnings else [])

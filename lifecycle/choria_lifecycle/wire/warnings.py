@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from functools import cache, lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
@@ -17,24 +16,29 @@ from choria_lifecycle.events.subjects import SUBJECT_PREFIX
 from choria_lifecycle.support.text import quoted, safe
 from choria_lifecycle.wire import codes
 from choria_lifecycle.wire.check import MAX_LISTED
-from choria_lifecycle.wire.cloudevents import ATTRIBUTES, Format, source_of
+from choria_lifecycle.wire.cloudevents import ATTRIBUTES, CONTENT_TYPE, CONTEXT_ATTRIBUTES, Format, source_of, unix_time
 from choria_lifecycle.wire.codes import FINDING_CODES, Usual
 from choria_lifecycle.wire.jsontext import duplicate_keys
+from choria_lifecycle.wire.spelling import MAX_NAME, closest_field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
     from choria_lifecycle.wire.check import Inspection
+    from choria_lifecycle.wire.cloudevents import ParsedDocument
     from choria_lifecycle.wire.finding import Finding
     from choria_schemas.registry import Contract
 
-__all__ = ["EARLIEST", "MAX_AHEAD", "UsualTest", "old_spelling", "usual_values", "warnings_for"]
+__all__ = ["EARLIEST", "MAX_AHEAD", "MAX_TIME_GAP", "UsualTest", "old_spelling", "usual_values", "warnings_for"]
 
 EARLIEST: Final = 946_684_800
 """2000-01-01 in Unix seconds; no event is older."""
 
 MAX_AHEAD: Final = 86_400
 """The number of seconds that a timestamp may be ahead of the clock."""
+
+MAX_TIME_GAP: Final = 60
+"""The number of seconds between the time of an envelope and the timestamp of its event that are no mistake."""
 
 UsualTest: TypeAlias = "Callable[[Any, float], bool]"
 """A test of an event, as an object with its fields, and the latest plausible timestamp in Unix seconds."""
@@ -51,7 +55,7 @@ def warnings_for(raw: bytes, inspection: Inspection, subject: str | None, now: f
         subject: the subject it was received on, if known.
         now: the current time in Unix seconds.
     """
-    if inspection.document is None:
+    if inspection.document is None or inspection.is_foreign:
         return []
     try:
         found = list(islice(_warnings(raw, inspection, subject, now), MAX_LISTED + 1))
@@ -71,10 +75,14 @@ def _warnings(raw: bytes, inspection: Inspection, subject: str | None, now: floa
     if contract is None or parsed is None:
         return
     if parsed.format is Format.CLOUDEVENTS:
-        yield from _envelope_warnings(contract, inspection.document or {}, parsed.header)
+        yield from _envelope_warnings(contract, inspection.document or {}, parsed, now)
     path = parsed.path
     yield from _spelling(contract, event.get("protocol"), f"{path}.protocol")
     yield from _id(event.get("id"), f"{path}.id")
+    for name, code in _NAMES.items():
+        if name in _fields(contract) and isinstance(event.get(name), str) and not event[name].strip():
+            message = f"{name} should not be {'blank' if event[name] else 'empty'}; Choria counts such an event too"
+            yield code.at(f"{path}.{name}", message, event[name])
     if "component" in _fields(contract):
         yield from _component(event.get("component"), f"{path}.component")
     yield from _timestamp(event.get("timestamp"), f"{path}.timestamp", now)
@@ -88,16 +96,48 @@ def _fields(contract: Contract) -> frozenset[str]:
     return frozenset(contract.schema()["properties"])
 
 
-def _envelope_warnings(contract: Contract, envelope: dict[str, Any], header: dict[str, str]) -> Iterator[Finding]:
-    yield from _spelling(contract, header.get("type"), "$.type")
-    yield from _misspelt(envelope, ATTRIBUTES, "$")
-    for name in sorted(islice((name for name in envelope if not _match_attribute(name)), MAX_LISTED)):
-        if name not in ATTRIBUTES:
-            message = (
-                f"Choria's own readers reject an envelope with the attribute {quoted(name, 100)}; "
-                "use only letters and digits in the name"
-            )
-            yield codes.ENVELOPE_EXTENSION.at(f"$.{safe(name, _MAX_KEY)}", message)
+def _envelope_warnings(
+    contract: Contract, envelope: dict[str, Any], parsed: ParsedDocument, now: float
+) -> Iterator[Finding]:
+    yield from _spelling(contract, parsed.header.get("type"), "$.type")
+    refused = {name: reason for name, value in envelope.items() if (reason := _refused_extension(name, value))}
+    yield from _misspelt({name: value for name, value in envelope.items() if name not in refused}, ATTRIBUTES, "$")
+    for name in sorted(islice(refused, MAX_LISTED)):
+        message = f"Choria's own readers reject an envelope with the attribute {quoted(name, 100)}; {refused[name]}"
+        yield codes.ENVELOPE_EXTENSION.at(f"$.{safe(name, _MAX_KEY)}", message)
+    kind = envelope.get("datacontenttype")
+    if isinstance(kind, str) and "data" in envelope and kind.partition(";")[0].strip() not in _JSON_TYPES:
+        message = f"Choria's own readers reject an object as data of type {quoted(kind)}; use {CONTENT_TYPE}"
+        yield codes.ENVELOPE_CONTENT_TYPE.at("$.datacontenttype", message, kind)
+    yield from _time(envelope.get("time"), parsed.data, now)
+
+
+def _refused_extension(name: str, value: object) -> str:
+    """Return the remedy for an extension with which Go's reader rejects the envelope; empty if it reads it."""
+    if name in ATTRIBUTES or value is None:
+        return ""
+    if not _match_attribute(name):
+        return "use only letters and digits in the name"
+    if name.lower() in CONTEXT_ATTRIBUTES:
+        return f"write {name.lower()}"
+    if isinstance(value, dict | list):
+        return "use a string, an integer or a boolean as its value"
+    if isinstance(value, int | float) and not -(2**31) <= value < 2**31:
+        return "use a string for a number beyond 32 bits"
+    return ""
+
+
+def _time(time: object, data: object, now: float) -> Iterable[Finding]:
+    timestamp = data.get("timestamp") if isinstance(data, dict) else None
+    sent = unix_time(time) if isinstance(time, str) else None
+    # An unlikely timestamp has a warning of its own.
+    if sent is None or not isinstance(timestamp, int) or not EARLIEST <= timestamp <= now + MAX_AHEAD:
+        return
+    if abs(sent - timestamp) <= MAX_TIME_GAP:
+        return
+    gap = f"{abs(sent - timestamp):,.0f} seconds {'earlier' if timestamp < sent else 'later'}"
+    message = f"the timestamp of the data is {quoted(timestamp, 40)}, {gap}; both are the time of the event"
+    yield codes.ENVELOPE_TIME_DIFFERS.at("$.time", message, time)
 
 
 def _spelling(contract: Contract, protocol: object, path: str) -> Iterable[Finding]:
@@ -150,9 +190,9 @@ def _date(seconds: int) -> str:
 
 def _misspelt(members: dict[str, Any], known: frozenset[str], path: str) -> Iterator[Finding]:
     # Comparing names is slow, so the publisher must control neither their length nor their number.
-    extra = islice((name for name in members if name not in known and len(name) <= _MAX_NAME), _MAX_NAMES)
+    extra = islice((name for name in members if name not in known and len(name) <= MAX_NAME), _MAX_NAMES)
     for name in sorted(extra):
-        near = _closest(name, known)
+        near = closest_field(name, known)
         if near is None:
             continue
         also = "which is also present" if near in members else "which is missing"
@@ -160,23 +200,6 @@ def _misspelt(members: dict[str, Any], known: frozenset[str], path: str) -> Iter
         if name.lower() == near:
             message = f"the field is {near}, {also}; Choria's own readers accept {quoted(name)} for it, others do not"
         yield codes.FIELD_MISSPELT.at(f"{path}.{safe(name)}", message)
-
-
-@lru_cache(maxsize=1024)
-def _closest(name: str, known: frozenset[str]) -> str | None:
-    """Return the known field that a name probably stands for, or None."""
-    plain = _normalised(name)
-    for field in sorted(known):
-        if _normalised(field) == plain:
-            return field
-    # Short names are close to too many others: pid is not a misspelt id.
-    fields = [field for field in sorted(known) if len(field) >= _MIN_NAME]
-    near = get_close_matches(plain, fields, n=1, cutoff=0.85) if len(plain) >= _MIN_NAME else []
-    return near[0] if near else None
-
-
-def _normalised(name: str) -> str:
-    return _remove_separators("", name).lower()
 
 
 def _subject(contract: Contract, event: dict[str, Any], subject: str) -> Iterable[Finding]:
@@ -204,7 +227,8 @@ def usual_values(fields: Container[str]) -> UsualTest:
     properties = dict.fromkeys(code.usual for code in FINDING_CODES.values() if code.usual is not None)
     found = [(usual, _value_test(usual)) for usual in properties]
     tests = {usual: test.holds for usual, test in found if test is not None and test.field in fields}
-    return _COMBINED.get(frozenset(tests)) or _all_of(tuple(tests.values()))
+    combined = _COMBINED.get(frozenset(tests)) if "new_version" not in fields else None
+    return combined or _all_of(tuple(tests.values()))
 
 
 class _ValueTest(NamedTuple):
@@ -217,14 +241,18 @@ class _ValueTest(NamedTuple):
 def _value_test(usual: Usual) -> _ValueTest | None:
     """Return the test of a property, or None if it is not a property of one field."""
     match usual:
-        case Usual.KEYS | Usual.SPELLING | Usual.SUBJECT:
+        case Usual.CONTENT_TYPE | Usual.KEYS | Usual.SPELLING | Usual.SUBJECT | Usual.TIME:
             return None
         case Usual.COMPONENT:
             return _ValueTest("component", _has_known_token)
         case Usual.ID:
             return _ValueTest("id", _has_uuid)
+        case Usual.IDENTITY:
+            return _ValueTest("identity", _has_name)
         case Usual.TIMESTAMP:
             return _ValueTest("timestamp", _has_likely_time)
+        case Usual.VERSION:
+            return _ValueTest("version", _has_versions)
 
 
 def _has_known_token(event: Any, latest: float) -> bool:  # noqa: ARG001 - the signature of tests
@@ -234,6 +262,14 @@ def _has_known_token(event: Any, latest: float) -> bool:  # noqa: ARG001 - the s
 def _has_uuid(event: Any, latest: float) -> bool:  # noqa: ARG001
     is_uuid: bool = event.id.encode().translate(_MASK_HEX) == _MASKED_UUID
     return is_uuid
+
+
+def _has_name(event: Any, latest: float) -> bool:  # noqa: ARG001
+    return bool(event.identity.strip())
+
+
+def _has_versions(event: Any, latest: float) -> bool:  # noqa: ARG001
+    return bool(event.version.strip() and getattr(event, "new_version", "-").strip())
 
 
 def _has_likely_time(event: Any, latest: float) -> bool:
@@ -267,21 +303,40 @@ _MASKED_UUID: Final = b"xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
 # The tests above in one call each. Calling them one by one makes a batch take 8 % longer, and is what a new property
 # gets until it is added here.
 _COMBINED: Final[Mapping[frozenset[Usual], UsualTest]] = {
-    frozenset({Usual.COMPONENT, Usual.ID, Usual.TIMESTAMP}): lambda event, latest: (
+    frozenset({Usual.COMPONENT, Usual.ID, Usual.IDENTITY, Usual.TIMESTAMP, Usual.VERSION}): lambda event, latest: (
         (event.component in _TOKENS or _is_known_token(event.component))
         and event.id.encode().translate(_MASK_HEX) == _MASKED_UUID
         and EARLIEST <= event.timestamp <= latest
+        and event.identity.strip() != "" != event.version.strip()
     ),
-    frozenset({Usual.ID, Usual.TIMESTAMP}): lambda event, latest: (
-        event.id.encode().translate(_MASK_HEX) == _MASKED_UUID and EARLIEST <= event.timestamp <= latest
+    frozenset({Usual.COMPONENT, Usual.ID, Usual.IDENTITY, Usual.TIMESTAMP}): lambda event, latest: (
+        (event.component in _TOKENS or _is_known_token(event.component))
+        and event.id.encode().translate(_MASK_HEX) == _MASKED_UUID
+        and EARLIEST <= event.timestamp <= latest
+        and event.identity.strip() != ""
+    ),
+    frozenset({Usual.ID, Usual.IDENTITY, Usual.TIMESTAMP, Usual.VERSION}): lambda event, latest: (
+        event.id.encode().translate(_MASK_HEX) == _MASKED_UUID
+        and EARLIEST <= event.timestamp <= latest
+        and event.identity.strip() != "" != event.version.strip()
     ),
 }
 
 # CloudEvents requires lower case; Go accepts upper case too.
 _match_attribute = re.compile(r"[A-Za-z0-9]+").fullmatch
-_remove_separators = re.compile(r"[^A-Za-z0-9]").sub
+# The types that Go reads as JSON.
+_JSON_TYPES: Final = (
+    "",
+    CONTENT_TYPE,
+    "text/json",
+    "application/cloudevents+json",
+    "application/cloudevents-batch+json",
+)
+_NAMES: Final = {
+    "identity": codes.IDENTITY_BLANK,
+    "version": codes.VERSION_BLANK,
+    "new_version": codes.VERSION_BLANK,
+}
 _MAX_KEY: Final = 200
-_MAX_NAME: Final = 40
-_MIN_NAME: Final = 5
 _MAX_NAMES: Final = 25
 _UNITS: Final = {"milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from choria_lifecycle.cli.command import Command
 from choria_lifecycle.cli.program import program
-from tests.bed.validated import BAD, GOOD, UNKNOWN, WARNED, WRAPPED
+from tests.bed.validated import BAD, FOREIGN, GOOD, WARNED, WRAPPED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,5 +54,5 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def mixed(empty_folder: None) -> str:
     """A file with a valid event, one with an error, one with a warning, an unknown protocol, and a line of garbage."""
-    Path("mixed.ndjson").write_bytes(b"\n".join([GOOD, BAD, WARNED, UNKNOWN, WRAPPED, b"nonsense", b""]))
+    Path("mixed.ndjson").write_bytes(b"\n".join([GOOD, BAD, WARNED, FOREIGN, WRAPPED, b"nonsense", b""]))
     return "mixed.ndjson"

@@ -18,7 +18,7 @@ import pytest
 import choria_lifecycle as lifecycle
 from choria_lifecycle.wire.codes import CODES
 from choria_lifecycle.wire.finding import Severity
-from tests.bed.validated import BAD, GOOD, WRAPPED, codes_of, table, totals
+from tests.bed.validated import BAD, FOREIGN, GOOD, UNKNOWN, WRAPPED, codes_of, not_checked, table, totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -45,7 +45,7 @@ def test_text(run: Run, mixed: str) -> None:
         ["mixed.ndjson:4", "$.protocol"],
         ["mixed.ndjson:6", "$"],
     ]
-    assert codes_of(result) == ["schema-type", "id-uuid", "protocol-unknown", "input-json"]
+    assert codes_of(result) == ["schema-type", "id-uuid", "protocol-foreign", "input-json"]
     assert [": warning: " in line for line in lines] == [False, True, False, False]
     assert [": information: " in line for line in lines] == [False, False, True, False]
 
@@ -54,20 +54,20 @@ def test_summary(run: Run, mixed: str) -> None:
     result = run("validate", mixed)
     *tables, last = result.stderr.splitlines()
     assert [re.split(r"  +", line) for line in tables] == [
-        ["FORMAT", "TYPE", "VALID", "REJECTED"],
-        ["choria", "startup", "2", "1"],
-        ["-", "unreadable", "0", "1"],
-        ["choria", "unknown protocol", "1", "0"],
-        ["cloudevents", "startup", "1", "0"],
+        ["FORMAT", "TYPE", "VALID", "REJECTED", "NOT CHECKED"],
+        ["choria", "startup", "2", "1", "0"],
+        ["-", "unreadable", "0", "1", "0"],
+        ["cloudevents", "startup", "1", "0", "0"],
+        ["choria", "foreign protocol", "0", "0", "1"],
         [""],
         ["CODE", "SEVERITY", "FINDINGS"],
         ["input-json", "error", "1"],
         ["schema-type", "error", "1"],
         ["id-uuid", "warning", "1"],
-        ["protocol-unknown", "information", "1"],
+        ["protocol-foreign", "information", "1"],
         [""],
     ]
-    assert re.fullmatch(r"checked 6 = 4 valid \+ 2 rejected, in \d+\.\d s", last)
+    assert re.fullmatch(r"checked 5 = 3 valid \+ 2 rejected, and 1 not checked, in \d+\.\d s", last)
 
 
 def test_json(run: Run, mixed: str) -> None:
@@ -76,7 +76,7 @@ def test_json(run: Run, mixed: str) -> None:
     assert [(each["file"], each["line"], each["severity"], each["code"]) for each in found] == [
         (mixed, 2, "error", "schema-type"),
         (mixed, 3, "warning", "id-uuid"),
-        (mixed, 4, "information", "protocol-unknown"),
+        (mixed, 4, "information", "protocol-foreign"),
         (mixed, 6, "error", "input-json"),
     ]
     assert set(found[0]) == {"file", "line", "severity", "code", "path", "rule", "value", "message"}
@@ -88,7 +88,7 @@ def test_github(run: Run, mixed: str) -> None:
     assert [line.partition("::$")[0] for line in result.stdout.splitlines()] == [
         "::error file=mixed.ndjson,line=2,title=schema-type",
         "::warning file=mixed.ndjson,line=3,title=id-uuid",
-        "::notice file=mixed.ndjson,line=4,title=protocol-unknown",
+        "::notice file=mixed.ndjson,line=4,title=protocol-foreign",
         "::error file=mixed.ndjson,line=6,title=input-json",
     ]
 
@@ -111,39 +111,109 @@ def test_no_findings(run: Run) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"\n \r\n\t", b"[]", gzip.compress(b"", mtime=0)])
-def test_empty_input(data: bytes, run: Run) -> None:
+def test_empty_input_is_no_success(data: bytes, run: Run) -> None:
     result = run("validate", stdin=data)
+    assert (result.exit_code, result.stdout) == (1, "")
+    warning, summary = result.stderr.splitlines()
+    assert warning == "lifecycle: warning: standard input has no documents; --allow-empty accepts that"
+    assert re.fullmatch(r"checked 0 = 0 valid \+ 0 rejected, in 0\.\d s", summary)
+    result = run("validate", "--allow-empty", stdin=data)
     assert (result.exit_code, result.stdout) == (0, "")
-    assert re.fullmatch(r"checked 0 = 0 valid \+ 0 rejected, in 0\.\d s\n", result.stderr)
+    assert "warning" not in result.stderr
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_each_empty_file_is_named(jobs: int, run: Run, mixed: str) -> None:
+    Path("empty.ndjson").write_bytes(b"")
+    Path("good.ndjson").write_bytes(GOOD)
+    result = run("validate", "--jobs", jobs, "good.ndjson", "empty.ndjson", "good.ndjson")
+    assert (result.exit_code, totals(result)) == (1, (2, 2, 0))
+    assert "lifecycle: warning: empty.ndjson has no documents" in result.stderr
+    assert run("validate", "--allow-empty", "good.ndjson", "empty.ndjson").exit_code == 0
+    assert run("validate", "empty.ndjson", "missing.ndjson").exit_code == 2
+    assert run("validate", "empty.ndjson", mixed).exit_code == 1
+
+
+# ---- documents without a contract
+
+
+@pytest.mark.parametrize(
+    ("protocol", "near"),
+    [
+        ("io.choria.lifecycle.v1.startpu", "startup"),
+        ("io.choria.lifecycle.v1.Startup", "startup"),
+        ("io.choria.lifecycle.v2.startup", "startup"),
+        ("io.choria.lifecyle.v1.startup", "startup"),
+    ],
+)
+def test_a_misspelt_protocol_is_rejected(protocol: str, near: str, run: Run) -> None:
+    for document in (
+        {"protocol": protocol},
+        {"specversion": "1.0", "id": "1", "source": "/x", "type": protocol, "data": {"protocol": protocol}},
+    ):
+        result = run("validate", "--valid", "valid", stdin=json.dumps(document).encode())
+        assert (result.exit_code, codes_of(result)) == (1, ["protocol-unknown"])
+        assert f"did you mean io.choria.lifecycle.v1.{near}?" in result.stdout
+        assert totals(result) == (1, 0, 1)
+        assert Path("valid").read_bytes() == b""
+
+
+def test_a_foreign_document_is_not_checked(run: Run) -> None:
+    data = GOOD + b"\n" + FOREIGN + b"\n"
+    result = run("validate", "--valid", "valid", "--rejects", "rejects", stdin=data)
+    assert (result.exit_code, codes_of(result)) == (0, ["protocol-foreign"])
+    assert (totals(result), not_checked(result)) == ((1, 1, 0), 1)
+    assert (Path("valid").read_bytes(), Path("rejects").read_bytes()) == (GOOD + b"\n", b"")
+    for more in ([], ["--no-warnings"]):
+        result = run("validate", "--require-contract", *more, "--rejects", "rejects", stdin=data)
+        assert (result.exit_code, codes_of(result)) == (1, ["protocol-foreign"])
+        assert (totals(result), not_checked(result)) == ((2, 1, 1), 0)
+        assert Path("rejects").read_bytes() == FOREIGN + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "document"),
+    [([], FOREIGN), (["--ignore", "protocol"], UNKNOWN), (["--ignore", "input"], b"nonsense")],
+    ids=["foreign", "unknown", "unreadable"],
+)
+def test_nothing_without_a_contract_counts_as_valid(arguments: list[str], document: bytes, run: Run) -> None:
+    result = run("validate", *arguments, "--valid", "valid", stdin=document)
+    assert (result.exit_code, totals(result), not_checked(result)) == (0, (0, 0, 0), 1)
+    assert "lifecycle: warning: nothing was checked" in result.stderr
+    assert Path("valid").read_bytes() == b""
+    assert "nothing was checked" not in run("validate", *arguments, stdin=document + b"\n" + GOOD).stderr
 
 
 # ---- selected findings
 
 
 @pytest.mark.parametrize(
-    ("arguments", "codes", "rejected"),
+    ("arguments", "codes", "rejected", "unchecked"),
     [
-        ([], ["schema-type", "id-uuid", "protocol-unknown", "input-json"], 2),
-        (["--no-warnings"], ["schema-type", "input-json"], 2),
-        (["--warnings-as-errors"], ["schema-type", "id-uuid", "protocol-unknown", "input-json"], 3),
-        (["--select", "schema"], ["schema-type"], 1),
-        (["--select", "schema-type,id-uuid"], ["schema-type", "id-uuid"], 1),
-        (["--select", "schema-type", "--select", "id"], ["schema-type", "id-uuid"], 1),
-        (["--select", "id-uuid"], ["id-uuid"], 0),
-        (["--select", "id-uuid", "--warnings-as-errors"], ["id-uuid"], 1),
-        (["--ignore", "input, schema-type"], ["id-uuid", "protocol-unknown"], 0),
-        (["--ignore", "input", "--ignore", "schema"], ["id-uuid", "protocol-unknown"], 0),
-        (["--select", "input,schema", "--ignore", "schema-type"], ["input-json"], 1),
-        (["--ignore", "protocol-unknown"], ["schema-type", "id-uuid", "input-json"], 2),
+        ([], ["schema-type", "id-uuid", "protocol-foreign", "input-json"], 2, 1),
+        (["--no-warnings"], ["schema-type", "input-json"], 2, 1),
+        (["--warnings-as-errors"], ["schema-type", "id-uuid", "protocol-foreign", "input-json"], 3, 1),
+        (["--select", "schema"], ["schema-type"], 1, 2),
+        (["--select", "schema-type,id-uuid"], ["schema-type", "id-uuid"], 1, 2),
+        (["--select", "schema-type", "--select", "id-uuid"], ["schema-type", "id-uuid"], 1, 2),
+        (["--select", "id-uuid"], ["id-uuid"], 0, 2),
+        (["--select", "id-uuid", "--warnings-as-errors"], ["id-uuid"], 1, 2),
+        (["--ignore", "input, schema-type"], ["id-uuid", "protocol-foreign"], 0, 2),
+        (["--ignore", "input", "--ignore", "schema"], ["id-uuid", "protocol-foreign"], 0, 2),
+        (["--select", "input,schema", "--ignore", "schema-type"], ["input-json"], 1, 1),
+        (["--ignore", "protocol-foreign"], ["schema-type", "id-uuid", "input-json"], 2, 1),
     ],
 )
-def test_selected_findings(arguments: list[str], codes: list[str], rejected: int, run: Run, mixed: str) -> None:
+def test_selected_findings(
+    arguments: list[str], codes: list[str], rejected: int, unchecked: int, run: Run, mixed: str
+) -> None:
     result = run("validate", *arguments, "--rejects", "rejects", "--valid", "valid", mixed)
     assert codes_of(result) == codes
-    assert totals(result) == (6, 6 - rejected, rejected)
+    valid = 6 - unchecked - rejected
+    assert (totals(result), not_checked(result)) == ((6 - unchecked, valid, rejected), unchecked)
     assert result.exit_code == (1 if rejected else 0)
     assert Path("rejects").read_bytes().count(b"\n") == rejected
-    assert Path("valid").read_bytes().count(b"\n") == 6 - rejected
+    assert Path("valid").read_bytes().count(b"\n") == valid
 
 
 def test_a_warning_treated_as_an_error_is_shown_as_an_error(run: Run, mixed: str) -> None:
@@ -264,7 +334,7 @@ def test_both_outputs_need_different_files(kind: str, exists: bool, run: Run, mi
 
 def test_both_outputs_may_be_the_null_device(run: Run, mixed: str) -> None:
     result = run("validate", "--rejects", os.devnull, "--valid", os.devnull, mixed)
-    assert totals(result) == (6, 4, 2)
+    assert totals(result) == (5, 3, 2)
 
 
 @pytest.mark.parametrize("name", ["a\x1b[31mb\nc.ndjson", "\u202ex.ndjson", "a,b:c%.ndjson", "\udcff.ndjson"])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # A time in the past, so that no clock counts it as ahead.
 STARTUP, TRANSITION = (event | {"timestamp": 1700000000} for event in (samples.STARTUP, samples.TRANSITION))
-ENVELOPE = samples.ENVELOPE | {"data": STARTUP}
+ENVELOPE = samples.ENVELOPE | {"data": STARTUP, "time": "2023-11-14T22:13:20Z"}
 SUBJECT = "choria.lifecycle.event.startup.server"
 
 
@@ -75,8 +75,14 @@ def test_warnings_fail_on_request(document: Any, subject: str | None, code: str)
 def test_a_misspelt_protocol_fails(document: dict[str, Any]) -> None:
     raw = compact(document).replace(b"v1.startup", b"v1.strtup")
     [_, line] = failure(json.loads(raw))
-    assert "information: no contract covers" in line
+    assert "no contract covers" in line
     assert "io.choria.lifecycle.v1.startup?" in line
+
+
+def test_a_foreign_document_fails() -> None:
+    [_, line] = failure({"protocol": "com.example.started"})
+    assert line.startswith("event: $.protocol: information: ")
+    assert line.endswith("[protocol-foreign]")
 
 
 @pytest.mark.parametrize("data", [None, 5, {}, [b"{}"]])

@@ -10,8 +10,6 @@ from hypothesis import example, given
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.validation.bulk import (
-    NO_PROTOCOL,
-    UNKNOWN,
     UNREADABLE,
     BatchCheck,
     DocumentKind,
@@ -138,9 +136,10 @@ def test_documents_after_a_non_ascii_one_are_checked_for_utf_8() -> None:
     [
         (b"x", DocumentKind("-", UNREADABLE)),
         (b"[]", DocumentKind("-", UNREADABLE)),
-        (b"{}", DocumentKind("choria", NO_PROTOCOL)),
-        (written({"protocol": UNKNOWN_PROTOCOL}), DocumentKind("choria", UNKNOWN)),
-        (b'{"protocol":1}', DocumentKind("choria", NO_PROTOCOL)),
+        (b"{}", DocumentKind("choria", "no protocol")),
+        (written({"protocol": UNKNOWN_PROTOCOL}), DocumentKind("choria", "unknown protocol")),
+        (b'{"protocol":"com.example"}', DocumentKind("choria", "foreign protocol")),
+        (b'{"protocol":1}', DocumentKind("choria", "no protocol")),
         (NATIVE, DocumentKind("choria", "startup")),
         (WRAPPED, DocumentKind("cloudevents", "startup")),
         (NATIVE[:-1] + b',"x":1}', DocumentKind("choria", "startup")),
@@ -176,7 +175,7 @@ def test_warnings_and_the_subject_are_optional() -> None:
 
 def test_more_times_than_are_remembered_are_checked_too() -> None:
     times = [f"2026-11-22T{at // 3600:02}:{at // 60 % 60:02}:{at % 60:02}Z" for at in range(quick._MAX_TIMES + 10)]
-    documents = [WRAPPED.replace(b"2026-11-22T08:33:56Z", time.encode()) for time in [*times, "2026-11-22T08:33:60Z"]]
+    documents = [WRAPPED.replace(b"2026-11-22T12:00:00Z", time.encode()) for time in [*times, "2026-11-22T08:33:60Z"]]
     check = check_batch(documents, warnings=False, now=NOON)
     assert [(index, [finding.code for finding in findings]) for index, _, findings in check.reported] == [
         (len(times), ["envelope-time"])

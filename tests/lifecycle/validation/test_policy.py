@@ -17,6 +17,7 @@ from choria_lifecycle.validation.batch import Batch
 from choria_lifecycle.validation.bulk import UNREADABLE, DocumentKind, check_one
 from choria_lifecycle.validation.policy import BatchResult, Policy, split_batch, validate_batch, validate_message
 from choria_lifecycle.validation.source import DocumentSource
+from choria_lifecycle.wire.check import check_document
 from choria_lifecycle.wire.codes import CODES
 from choria_lifecycle.wire.finding import Finding, Severity
 from choria_lifecycle.wire.jsontext import MAX_SIZE
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
 def applied(findings: list[Finding], policy: Policy) -> list[Finding]:
     """Apply a policy, as the help describes it."""
     kept = [finding for finding in findings if finding.code in policy.codes]
+    if policy.require_contract:
+        kept = [
+            replace(finding, severity=Severity.ERROR) if finding.code == "protocol-foreign" else finding
+            for finding in kept
+        ]
     if not policy.warnings:
         return [finding for finding in kept if finding.severity is Severity.ERROR]
     if policy.warnings_as_errors:
@@ -56,6 +62,7 @@ POLICIES = st.builds(
     now=st.just(float(NOON)),
     warnings=st.booleans(),
     warnings_as_errors=st.booleans(),
+    require_contract=st.booleans(),
     codes=st.one_of(st.just(frozenset(CODES)), st.frozensets(st.sampled_from(sorted(CODES)))),
 )
 
@@ -66,13 +73,17 @@ def test_a_batch_has_the_findings_of_validate(documents: list[bytes], policy: Po
     result = validate_batch(batch_of(documents, first), policy)
     wanted = [applied(findings_in(raw), policy) for raw in documents]
     assert result.findings == [(number, findings) for number, findings in enumerate(wanted, first) if findings]
-    sorted_out = zip(documents, map(is_rejected, wanted), strict=True)
-    assert [(raw, True) for raw in result.rejected] + [(raw, False) for raw in result.valid] == sorted(
-        ((raw + b"\n", rejected) for raw, rejected in sorted_out), key=lambda each: not each[1]
-    )
+    rejected = list(map(is_rejected, wanted))
+    # A document that no contract covers is never valid, whatever findings are selected.
+    covered = [check_document(raw).contract is not None for raw in documents]
+    lines = [raw + b"\n" for raw in documents]
+    assert result.rejected == [line for line, bad in zip(lines, rejected, strict=True) if bad]
+    assert result.valid == [
+        line for line, bad, known in zip(lines, rejected, covered, strict=True) if known and not bad
+    ]
     counts = result.counts
-    assert counts.valid + counts.rejected == len(documents)
-    assert counts.rejected == len(result.rejected)
+    assert (counts.valid, counts.rejected) == (len(result.valid), len(result.rejected))
+    assert counts.valid + counts.rejected + counts.not_checked == counts.documents == len(documents)
     assert counts.codes == Counter(finding.code for findings in wanted for finding in findings)
     assert counts.errors == sum(finding.severity is Severity.ERROR for findings in wanted for finding in findings)
     kinds = Counter(check_one(raw, warnings=False, now=NOON)[0] for raw in documents)
@@ -106,7 +117,8 @@ def test_only_a_truncated_document_is_reported_as_such() -> None:
 def test_truncation_is_selected_by_its_own_code() -> None:
     batch = Batch([1], [b'{"a":\n'], unterminated=True)
     ignored = validate_batch(batch, Policy(now=NOON, codes=frozenset(CODES) - {"input-truncated"}))
-    assert (ignored.findings, ignored.valid, ignored.counts.errors) == ([], batch.documents, 0)
+    assert (ignored.findings, ignored.valid, ignored.counts.errors) == ([], [], 0)
+    assert ignored.counts.not_checked == 1
     assert validate_batch(batch, Policy(now=NOON, codes=frozenset(CODES) - {"input-json"})).rejected == batch.documents
 
 
@@ -141,10 +153,10 @@ def test_a_split_batch_has_the_same_result(pieces: list[bytes], before: bytes, b
 def test_an_oversized_document_is_counted() -> None:
     batches = list(DocumentSource(BytesIO(b"x\n" + b"y" * 20 + b"\n"), limit=10))
     result = added([validate_batch(batch, Policy(now=NOON)) for batch in batches])
-    assert result.counts.kinds == {DocumentKind("-", UNREADABLE): [0, 2]}
+    assert result.counts.kinds == {DocumentKind("-", UNREADABLE): [0, 2, 0]}
     lenient = Policy(now=NOON, codes=frozenset(CODES) - {"input-size"})
     assert added([validate_batch(batch, lenient) for batch in batches]).counts.kinds == {
-        DocumentKind("-", UNREADABLE): [1, 1]
+        DocumentKind("-", UNREADABLE): [0, 1, 1]
     }
 
 
@@ -166,8 +178,10 @@ def test_a_message_has_the_findings_of_validate(raw: bytes, policy: Policy, subj
     result = validate_message(raw, subject, 7, policy)
     findings = applied(findings_in(raw, subject), policy)
     assert result.findings == ([(7, findings)] if findings else [])
-    assert result.rejected + result.valid == [raw + b"\n"]
-    assert bool(result.rejected) == is_rejected(findings) == bool(result.counts.rejected)
+    rejected, covered = is_rejected(findings), check_document(raw).contract is not None
+    assert result.rejected == ([raw + b"\n"] if rejected else [])
+    assert result.valid == ([raw + b"\n"] if covered and not rejected else [])
+    assert (result.counts.rejected, result.counts.documents) == (rejected, 1)
 
 
 def test_a_message_on_another_subject_is_a_warning() -> None:

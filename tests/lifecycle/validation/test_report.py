@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from itertools import product
 from typing import Any
 
@@ -10,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import choria_lifecycle as lifecycle
+from choria_lifecycle.validation.bulk import DocumentKind
+from choria_lifecycle.validation.policy import DocumentCounts
 from choria_lifecycle.validation.report import ReportFormat, line_formatter, summary
 from choria_lifecycle.wire import codes as finding_codes
 from choria_lifecycle.wire.finding import Finding, FindingValue, Severity
@@ -140,52 +143,63 @@ def test_lines_are_printable(document: str, origin: str, number: int | None) -> 
 CODES = {"schema-type": Severity.ERROR, "input-json": Severity.ERROR, "id-uuid": Severity.WARNING}
 
 
+def counts(kinds: dict[tuple[str, str], list[int]], codes: dict[str, int]) -> DocumentCounts:
+    made = DocumentCounts(codes=Counter(codes))
+    for kind, numbers in kinds.items():
+        made.kinds[DocumentKind(*kind)] = numbers
+    return made
+
+
 def test_summary() -> None:
     kinds = {
-        ("cloudevents", "alive"): [1_998_000, 0],
-        ("choria", "startup"): [1000, 500],
-        ("choria", "exec state"): [0, 0],
-        ("-", "unreadable"): [0, 500],
+        ("cloudevents", "alive"): [1_998_000, 0, 0],
+        ("choria", "startup"): [1000, 500, 0],
+        ("choria", "exec state"): [0, 0, 0],
+        ("choria", "foreign protocol"): [0, 0, 1200],
+        ("-", "unreadable"): [0, 500, 0],
     }
     codes = {"id-uuid": 1_000_000, "input-json": 500, "schema-type": 501, "duplicate-key": 0}
-    assert summary(kinds, codes, CODES, 1.84) == [
-        "FORMAT       TYPE            VALID  REJECTED",
-        "choria       startup         1,000       500",
-        "-            unreadable          0       500",
-        "cloudevents  alive       1,998,000         0",
+    assert summary(counts(kinds, codes), CODES, 1.84) == [
+        "FORMAT       TYPE                  VALID  REJECTED  NOT CHECKED",
+        "choria       startup               1,000       500            0",
+        "-            unreadable                0       500            0",
+        "cloudevents  alive             1,998,000         0            0",
+        "choria       foreign protocol          0         0        1,200",
         "",
         "CODE         SEVERITY   FINDINGS",
         "schema-type  error           501",
         "input-json   error           500",
         "id-uuid      warning   1,000,000",
         "",
-        "checked 2,000,000 = 1,999,000 valid + 1,000 rejected, in 1.8 s",
+        "checked 2,000,000 = 1,999,000 valid + 1,000 rejected, and 1,200 not checked, in 1.8 s",
     ]
 
 
 def test_summary_without_findings() -> None:
-    assert summary({("choria", "alive"): [1, 0]}, {}, CODES, 0.04) == [
-        "FORMAT  TYPE   VALID  REJECTED",
-        "choria  alive      1         0",
+    assert summary(counts({("choria", "alive"): [1, 0, 0]}, {}), CODES, 0.04) == [
+        "FORMAT  TYPE   VALID  REJECTED  NOT CHECKED",
+        "choria  alive      1         0            0",
         "",
         "checked 1 = 1 valid + 0 rejected, in 0.0 s",
     ]
-    assert summary({}, {}, CODES, 0) == ["checked 0 = 0 valid + 0 rejected, in 0.0 s"]
+    assert summary(counts({}, {}), CODES, 0) == ["checked 0 = 0 valid + 0 rejected, in 0.0 s"]
 
 
 @given(
     st.dictionaries(
         st.tuples(st.sampled_from(["choria", "-"]), st.sampled_from(["alive", "startup"])),
-        st.lists(st.integers(0, 3), min_size=2, max_size=2),
+        st.lists(st.integers(0, 3), min_size=3, max_size=3),
     ),
     st.dictionaries(st.sampled_from(list(CODES)), st.integers(0, 2)),
 )
 def test_the_summary_does_not_depend_on_the_order_of_counting(kinds: dict[tuple[str, str], Any], codes: Any) -> None:
-    reordered = (dict(reversed(kinds.items())), dict(reversed(codes.items())))
-    assert summary(kinds, codes, CODES, 1) == summary(*reordered, CODES, 1)
+    reordered = counts(dict(reversed(kinds.items())), dict(reversed(codes.items())))
+    assert summary(counts(kinds, codes), CODES, 1) == summary(reordered, CODES, 1)
 
 
 def test_the_summary_fits_into_80_columns() -> None:
     codes = finding_codes.CODES
-    kinds = {("cloudevents", "unknown protocol"): [10**8, 10**8]}
-    assert all(len(line) <= 80 for line in summary(kinds, dict.fromkeys(codes, 10**9), codes, 10**4))
+    made = counts({("cloudevents", "unknown protocol"): [10**8, 10**8, 10**8]}, dict.fromkeys(codes, 10**9))
+    *tables, totals = summary(made, codes, 10**4)
+    assert all(len(line) <= 80 for line in tables)
+    assert len(totals) <= 120

@@ -24,7 +24,7 @@ from choria_lifecycle.validation.worker import (
     validate_segment,
 )
 from choria_lifecycle.wire.jsontext import MAX_SIZE
-from tests.bed.samples import UNKNOWN_PROTOCOL, compact
+from tests.bed.samples import STARTUP, compact
 
 if TYPE_CHECKING:
     import subprocess
@@ -74,7 +74,7 @@ def test_a_worker_reads_whole_files(worker: subprocess.Popen[bytes], tmp_path: P
 )
 def test_the_size_of_returned_documents_is_limited(returned: dict[str, bool], has_result: bool, tmp_path: Path) -> None:
     path = tmp_path / "events.ndjson"
-    good, bad = (compact({"protocol": protocol, "x": "y" * 60_000}) + b"\n" for protocol in (UNKNOWN_PROTOCOL, 1))
+    good, bad = (compact(event | {"x": "y" * 60_000}) + b"\n" for event in (STARTUP, {"protocol": 1}))
     path.write_bytes((good + bad) * (MAX_KEPT // 60_000 + 1))
     found = validate_segment(Job(path=path, policy=POLICY, **returned), None)
     assert (found.result is not None) == has_result
@@ -97,7 +97,7 @@ def test_the_size_of_results_is_limited(tmp_path: Path) -> None:
 
 def test_the_documents_of_a_segment_are_returned_on_request(tmp_path: Path) -> None:
     path = tmp_path / "events.ndjson"
-    good = compact({"protocol": UNKNOWN_PROTOCOL}) + b"\n"
+    good = compact(STARTUP | {"id": ""}) + b"\n"
     path.write_bytes(b"{}\n" + good + b"\n" + good + b"{}\n")
     segment = (3, path.stat().st_size)
     both = validate_segment(Job(path=path, policy=POLICY, valid=True, rejected=True), segment)

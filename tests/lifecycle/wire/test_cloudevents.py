@@ -9,7 +9,7 @@ import pytest
 import choria_lifecycle as lifecycle
 from choria_lifecycle import Format, InvalidEvent, UnknownProtocol
 from choria_lifecycle.wire import codec
-from choria_lifecycle.wire.cloudevents import is_time, source_of, unwrap
+from choria_lifecycle.wire.cloudevents import source_of, unix_time, unwrap
 from tests.bed.samples import ENVELOPE, STARTUP, UNKNOWN_PROTOCOL, compact, make_event
 
 
@@ -129,7 +129,7 @@ def test_sources() -> None:
     ],
 )
 def test_times(text: str) -> None:
-    assert is_time(text)
+    assert unix_time(text) is not None
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_times(text: str) -> None:
     ],
 )
 def test_invalid_times(text: str) -> None:
-    assert not is_time(text)
+    assert unix_time(text) is None
 
 
 def test_an_event_without_an_envelope_is_unwrapped_as_it_is() -> None:

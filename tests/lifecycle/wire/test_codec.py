@@ -97,7 +97,6 @@ def test_invalid_input_is_rejected_with_path_and_rule(raw: bytes, path: str, rul
         "io.choria.lifecycleX.v1.startup",
         "io.choria.machine.watcher.never_published.v1.state",
         "choria:lifecycle:startup:999",
-        "something else",
     ],
 )
 def test_a_protocol_without_a_contract_is_unknown(protocol: str) -> None:
@@ -106,7 +105,17 @@ def test_a_protocol_without_a_contract_is_unknown(protocol: str) -> None:
         with pytest.raises(UnknownProtocol, match="no contract covers the protocol") as caught:
             lifecycle.parse(compact(document))
         assert caught.value.protocol == protocol
-        assert [finding.severity for finding in lifecycle.validate(compact(document))] == ["information"]
+        assert [finding.code for finding in lifecycle.validate(compact(document))] == ["protocol-unknown"]
+
+
+@pytest.mark.parametrize("protocol", ["something else", "choria:transport:1", "com.example.lifecycle.v1.started"])
+def test_a_foreign_document_is_not_checked(protocol: str) -> None:
+    event = STARTUP | {"protocol": protocol, "identity": 5}
+    for document in (event, ENVELOPE | {"type": protocol, "source": "/billing", "id": "", "data": event}):
+        with pytest.raises(UnknownProtocol, match="is no protocol of a lifecycle or machine event") as caught:
+            lifecycle.parse(compact(document))
+        assert caught.value.protocol == protocol
+        assert [finding.code for finding in lifecycle.validate(compact(document))] == ["protocol-foreign"]
 
 
 def test_the_maximum_size_can_be_set() -> None:

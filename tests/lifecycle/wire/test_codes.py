@@ -25,14 +25,17 @@ PROMISED = {
         input-depth input-json input-size input-truncated input-type input-utf-8
         envelope-data envelope-empty envelope-nested envelope-required envelope-source envelope-subject-differs
         envelope-time envelope-type envelope-type-differs envelope-version
+        protocol-unknown
         schema-enum schema-maximum schema-minLength schema-minimum schema-required schema-type
         number-range errors-cut
     """,
     Severity.WARNING: """
-        component-token duplicate-key envelope-extension field-misspelt id-uuid protocol-old subject-differs
-        timestamp-range timestamp-unit warnings-cut
+        component-token duplicate-key
+        envelope-content-type envelope-extension envelope-time-differs
+        field-misspelt id-uuid identity-blank protocol-old subject-differs
+        timestamp-range timestamp-unit version-blank warnings-cut
     """,
-    Severity.INFORMATION: "protocol-unknown",
+    Severity.INFORMATION: "protocol-foreign",
 }
 DECLARED = {name: code for name, code in vars(codes).items() if isinstance(code, FindingCode)}
 SOURCES = [path for path in Path(choria_lifecycle.__file__).parent.rglob("*.py") if path != Path(codes.__file__)]

@@ -80,9 +80,44 @@ def test_warnings_are_findings() -> None:
 def test_timestamps(timestamp: Any, code: str | None) -> None:
     for document in (STARTUP, TRANSITION):
         assert found(document | {"timestamp": timestamp}) == ([("$.timestamp", code)] if code else [])
-    assert found(ENVELOPE | {"data": STARTUP | {"timestamp": timestamp}}) == (
+    envelope = {name: value for name, value in ENVELOPE.items() if name != "time"}
+    assert found(envelope | {"data": STARTUP | {"timestamp": timestamp}}) == (
         [("$.data.timestamp", code)] if code else []
     )
+
+
+@pytest.mark.parametrize(
+    ("time", "is_close"),
+    [
+        ("2026-11-22T08:33:56Z", True),
+        ("2026-11-22T09:34:56+01:00", True),
+        ("2026-11-22t08:32:56.000z", True),
+        ("2026-11-22T08:34:57Z", False),
+        ("2026-11-22T08:32:55.999Z", False),
+        ("2026-11-22T09:33:56Z", False),
+        ("0001-01-01T00:00:00+23:59", False),
+        ("2026-11-22", True),  # an error
+        (None, True),
+    ],
+)
+def test_the_time_of_the_envelope(time: str | None, is_close: bool) -> None:
+    assert found(ENVELOPE | {"time": time}) == ([] if is_close else [("$.time", "envelope-time-differs")])
+
+
+def test_the_time_is_not_compared_with_an_unlikely_timestamp() -> None:
+    assert found(ENVELOPE | {"data": STARTUP | {"timestamp": 0}}) == [("$.data.timestamp", "timestamp-range")]
+    [finding] = warnings_about(ENVELOPE | {"data": STARTUP | {"timestamp": STARTUP["timestamp"] + 3600}})
+    assert "3,600 seconds later" in finding.message
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t\n", "\u2003", "\u00a0\x1f"])
+def test_blank_identities_and_versions(text: str) -> None:
+    assert found(STARTUP | {"identity": text}) == [("$.identity", "identity-blank")]
+    assert found(TRANSITION | {"version": text}) == [("$.version", "version-blank")]
+    assert found(UPGRADED | {"new_version": text}) == [("$.new_version", "version-blank")]
+    assert found(STARTUP | {"identity": f"{text}n1", "version": f"1{text}"}) == []
+    shutdown = STARTUP | {"protocol": "io.choria.lifecycle.v1.shutdown"}
+    assert found(shutdown | {"version": text}) == []  # not one of its fields
 
 
 def test_timestamps_are_compared_with_the_given_time() -> None:
@@ -258,6 +293,7 @@ def test_the_subject_of_machine_events(protocol: str, subject: str) -> None:
 
 def test_an_unknown_subject_is_not_compared() -> None:
     assert found({"protocol": UNKNOWN_PROTOCOL}, "x") == []
+    assert warnings_about(b'{"protocol":"com.example","a":1,"a":2}', "x") == []
     assert found({"protocol": STARTUP["protocol"]}, "x") == []
     assert found(STARTUP | {"component": "a.b"}, "x") == [("$.component", "component-token")]
     assert found(STARTUP | {"protocol": OLD}, "choria.lifecycle.event.startup.server") == [
@@ -274,7 +310,7 @@ def test_an_unknown_subject_is_not_compared() -> None:
         compact(STARTUP | {f"version{number}": 1 for number in range(3000)}),
         compact(ENVELOPE | {f"x_{number}": 1 for number in range(3000)}),
         b'{"protocol":"io.choria.lifecycle.v1.startup",%s}' % b",".join(b'"%d":0,"%d":0' % (n, n) for n in range(2000)),
-        b'{"protocol":"x","a":%s}' % (b'{"a":0,"a":' * 200 + b"0" + b"}" * 200),
+        b'{"protocol":"io.choria.lifecycle.x","a":%s}' % (b'{"a":0,"a":' * 200 + b"0" + b"}" * 200),
     ],
     ids=["names", "attributes", "keys", "depth"],
 )
@@ -326,6 +362,8 @@ def test_usual_values_have_no_warnings(event: dict[str, Any]) -> None:
     [
         ("id", ["", "1", str(STARTUP["id"])[1:], f"{STARTUP['id']}0", "g" + str(STARTUP["id"])[1:], "x" * 36]),
         ("component", ["", "a.b", "a b", "x" * 129, "\u00e9"]),
+        ("identity", ["", " ", "\n", "\u2003"]),
+        ("version", ["", " ", "\n", "\u2003"]),
         ("timestamp", [EARLIEST - 1, 0, -1, NOW + MAX_AHEAD + 1, NOW * 1000]),
     ],
 )
