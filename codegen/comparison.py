@@ -89,8 +89,8 @@ def _contract_changes(old: EffectiveContract, new: EffectiveContract) -> _Found:
     ):
         found += [
             (event, kind, f"correction of {shorten(pointer)} {kind.removeprefix('correction-')}: {shorten(reason)}")
-            for pointer, reason in some
-            if (pointer, reason) not in others
+            for pointer, reason, *_ in some
+            if (pointer, reason) not in {each[:2] for each in others}
         ]
     if not found and old.blob != new.blob:
         found.append((event, "new-text", "new text upstream, same contract"))

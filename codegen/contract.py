@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,14 +36,14 @@ class EffectiveContract:
         path: upstream's path of the schema, or the equivalent path of a local one.
         schema: the corrected schema in canonical form.
         blob: the git blob id of upstream's file, or "" for a local contract.
-        corrections: the applied corrections as (pointer, reason).
+        corrections: the applied corrections as (pointer, reason, upstream's value as JSON); null if there is none.
         descriptions: the sentences, by the pointer of the object that they describe.
     """
 
     path: str
     schema: dict[str, Any]
     blob: str
-    corrections: tuple[tuple[str, str], ...]
+    corrections: tuple[tuple[str, str, str], ...]
     descriptions: dict[str, Description]
 
     @property
@@ -118,10 +119,12 @@ def read(schemas: Path) -> tuple[ContractSet, tuple[Problem, ...]]:
     blobs = {entry.path: entry.blob for entry in locked.files}
     contracts: list[EffectiveContract] = []
     for path, schema in sorted(corrected.items()):
-        reasons = tuple(
-            (correction.pointer, correction.reason) for correction in correction_list if correction.file == path
+        applied = tuple(
+            (each.pointer, each.reason, json.dumps(None if each.expected is corrections.ABSENT else each.expected))
+            for each in correction_list
+            if each.file == path
         )
-        contract = EffectiveContract(path, schema, blobs.get(path, ""), reasons, described.get(path, {}))
+        contract = EffectiveContract(path, schema, blobs.get(path, ""), applied, described.get(path, {}))
         contracts.append(contract)
         problems += _check(contract)
     if not problems:

@@ -165,8 +165,9 @@ CONTRACTS: Final[Mapping[str, Contract]] = MappingProxyType(
 
 def _entry(contract: EffectiveContract) -> str:
     corrections = "".join(
-        f"            (\n                {pointer!r},\n{_wrapped(reason, 16)},\n            ),\n"
-        for pointer, reason in contract.corrections
+        f"            (\n                {pointer!r},\n{_wrapped(reason, 16)},\n                {upstream!r},\n"
+        "            ),\n"
+        for pointer, reason, upstream in contract.corrections
     )
     return f"""    Contract(
         protocol={contract.protocol!r},

@@ -23,6 +23,7 @@ ACROSS_MODULES: Final = {
     "public",  # the names of the whole package
     "wire/examples",  # tests/examples, for every reader
     "type_hints",
+    "verdicts",  # one verdict of all functions and the command
 }
 
 # Modules that mostly do I/O; tests/integration covers them against real servers and processes.

@@ -47,8 +47,8 @@ class Contract:
     """The upstream commit of the schema, or "local" if upstream does not publish one."""
     bounds: tuple[tuple[str, str, int | float], ...] | None
     """The bounds that the types of `cls` do not enforce, as (field, keyword, bound); None if only `violations` can."""
-    corrections: tuple[tuple[str, str], ...]
-    """The differences from upstream's schema, as (JSON pointer, reason)."""
+    corrections: tuple[tuple[str, str, str], ...]
+    """The differences from upstream's schema, as (JSON pointer, reason, upstream's value as JSON, null if none)."""
     class_name: str
     """The name of `cls`."""
 

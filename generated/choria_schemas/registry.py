@@ -94,6 +94,7 @@ _ALL: Final = (
                 '/additionalProperties',
                 'All other events allow unknown fields; a field added by a newer Choria must not make its '
                 'transitions invalid.',
+                'false',
             ),
         ),
         class_name='Transition',
@@ -209,18 +210,22 @@ _ALL: Final = (
             (
                 '/definitions/perfdata/type',
                 'Go sends null if there is no performance data, such as before the first check.',
+                '"array"',
             ),
             (
                 '/properties/annotations/type',
                 'Go sends null for a machine without annotations.',
+                '"object"',
             ),
             (
                 '/properties/status/enum',
                 'Choria adds two states to those of Nagios: NOTCHECKED, sent before the first check, and SKIPPED.',
+                '["OK", "CRITICAL", "WARNING", "UNKNOWN"]',
             ),
             (
                 '/properties/status_code/maximum',
                 '4 is SKIPPED, 5 is NOTCHECKED.',
+                '3',
             ),
         ),
         class_name='NagiosState',
@@ -247,6 +252,7 @@ _ALL: Final = (
                 '/properties/type/enum',
                 "Schedule watchers send their own type; upstream's enum, copied from the file watcher, rejects "
                 'all their events.',
+                '["file"]',
             ),
         ),
         class_name='ScheduleState',

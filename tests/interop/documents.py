@@ -324,6 +324,9 @@ def _envelopes() -> Iterator[Row]:
         yield row(f"an extension named {name}", _wrapped(**{name: "x"}), "names")
     for scalar in (True, 5, 1.5, None):
         yield row(f"an extension of {json.dumps(scalar)}", _wrapped(extra=scalar))
+    yield row("an extension of the least 32-bit number", _wrapped(extra=-(2**31)))
+    yield row("an extension beyond 32 bits", _wrapped(extra=2**31), "values")
+    yield row("an extension with the name of an attribute in another case", _wrapped(Subject="n1"), "names")
     for nested in ([1], {"a": 1}):
         yield row(f"an extension of {json.dumps(nested)}", _wrapped(extra=nested), "values")
     yield row("an attribute with an empty name before the data", plain.replace(b'"data":', b'"":1,"data":'), "nameless")

@@ -67,7 +67,7 @@ def show(protocol: str, output: str) -> None:
     click.echo(f"source      {'local: upstream publishes none' if local else UPSTREAM_REPOSITORY}")
     if not local:
         click.echo(f"commit      {contract.source}")
-    for pointer, reason in contract.corrections:
+    for pointer, reason, _ in contract.corrections:
         click.echo(f"corrected   {pointer}: {reason}")
     click.echo(f"\n{json.dumps(contract.schema(), indent=2)}")
 
@@ -81,5 +81,8 @@ def _metadata(contract: Contract) -> dict[str, Any]:
         "path": contract.path,
         "source": "local" if local else UPSTREAM_REPOSITORY,
         "commit": None if local else contract.source,
-        "corrections": [{"pointer": pointer, "reason": reason} for pointer, reason in contract.corrections],
+        "corrections": [
+            {"pointer": pointer, "reason": reason, "upstream": json.loads(upstream)}
+            for pointer, reason, upstream in contract.corrections
+        ],
     }

@@ -6,6 +6,7 @@ accepts them as unusual but valid.
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from dataclasses import dataclass, field
@@ -223,11 +224,28 @@ def _schema_violations(contract: Contract, parsed: ParsedDocument) -> Iterator[F
 
 
 def _correction(contract: Contract, violation: Violation) -> str:
-    """Return a note if the violated rule is this project's correction of upstream's schema."""
-    for pointer, reason in contract.corrections:
-        if pointer == f"{_pointer(contract, violation)}/{violation.rule}":
-            return f"; upstream's schema differs here and was corrected: {reason.removesuffix('.')}"
+    """Return a note if only this project's correction of upstream's schema forbids the value."""
+    for pointer, reason, upstream in contract.corrections:
+        if pointer == f"{_pointer(contract, violation)}/{violation.rule}" and _keeps(
+            violation.rule, json.loads(upstream), violation.value
+        ):
+            return f"; upstream's schema allows it and was corrected: {reason.removesuffix('.')}"
     return ""
+
+
+def _keeps(rule: str, wanted: Any, value: Any) -> bool:
+    """Return True if a value keeps a rule of the kinds that corrections change."""
+    match rule:
+        case _ if wanted is None:
+            return True
+        case "enum":
+            return value in wanted
+        case "minimum":
+            return bool(value >= wanted)
+        case "maximum":
+            return bool(value <= wanted)
+        case _:
+            return False
 
 
 def _pointer(contract: Contract, violation: Violation) -> str:

@@ -40,7 +40,7 @@ def test_show_prints_the_corrected_contract(protocol: str, run: Callable[..., Re
     about, _, schema = text.partition("\n\n")
     assert json.loads(schema) == choria_schemas.schema(protocol)
     assert all(spelling in about for spelling in contract.protocols)
-    assert all(f"{pointer}: {reason}" in about for pointer, reason in contract.corrections)
+    assert all(f"{pointer}: {reason}" in about for pointer, reason, _ in contract.corrections)
     assert (contract.source in about) or contract.source == "local"
     as_json = json.loads(run("schema", "show", protocol, "--output", "json").stdout)
     assert as_json["schema"] == choria_schemas.schema(protocol)

@@ -7,7 +7,7 @@ import pytest
 
 import choria_lifecycle as lifecycle
 from tests.bed.paths import ROOT
-from tests.bed.samples import ENVELOPE, STARTUP, compact
+from tests.bed.samples import ENVELOPE, STARTUP, compact, example
 
 pytestmark = pytest.mark.usefixtures("day_of_the_events")
 
@@ -119,5 +119,38 @@ def test_a_correction_is_named_only_if_it_caused_the_finding() -> None:
     for key in ("", "a.b", "a[0]"):
         [finding] = lifecycle.validate(json.dumps(state | {"annotations": {key: 5}}))
         assert "corrected" not in finding.message
-    [finding] = lifecycle.validate(json.dumps(state | {"annotations": 5}))
-    assert "corrected" in finding.message
+    for name, value in (("annotations", 5), ("status_code", 6), ("perfdata", "")):  # upstream forbids these too
+        [finding] = lifecycle.validate(json.dumps(state | {name: value}))
+        assert "corrected" not in finding.message
+    state = json.loads((ROOT / "tests" / "examples" / "positive" / "schedule-state.json").read_bytes())
+    [finding] = lifecycle.validate(json.dumps(state | {"type": "file"}))
+    assert "upstream's schema allows it and was corrected: Schedule watchers" in finding.message
+    [finding] = lifecycle.validate(json.dumps(state | {"type": "exec"}))
+    assert "corrected" not in finding.message
+
+
+@pytest.mark.parametrize(
+    ("changes", "hint"),
+    [
+        ({"event_type": "evict"}, 'not "evict"; did you mean "eviction"?'),
+        ({"event_type": "Enter"}, 'not "Enter"; did you mean "enter"?'),
+        ({"event_type": "left"}, 'not "left"'),
+        ({"timestamp": "2026-11-22T08:33:56Z"}, "; write 1795336436, its seconds since 1970"),
+        ({"timestamp": "2026-11-22T09:33:56.5+01:00"}, "; write 1795336436, its seconds since 1970"),
+        ({"timestamp": "2026-11-22 08:33:56"}, "; write 1795336436, its seconds since 1970"),
+        ({"timestamp": "yesterday"}, 'not "yesterday"'),
+        ({"identity": None, "hostname": "n1"}, 'string; rename "hostname" to it'),
+        ({"identity": None, "Identity": "n1"}, 'string; rename "Identity" to it'),
+        ({"identity": None, "x" * 100: "n1"}, "identity is missing; it must be of type string"),
+        ({"protocol": None, "Protocol": "x"}, 'startup; rename "Protocol" to it'),
+        ({"protocol": None, "protocl": "x"}, 'startup; rename "protocl" to it'),
+        ({"timestamp": None, "time": 5}, 'integer; rename "time" to it'),
+        ({"component": None, "service": 5}, 'string; rename "service" to it'),
+    ],
+    ids=str,
+)
+def test_findings_name_what_was_probably_meant(changes: dict[str, Any], hint: str) -> None:
+    event = example("io.choria.lifecycle.v1.governor") | changes
+    event = {name: value for name, value in event.items() if value is not None}
+    [message] = [each.message for each in lifecycle.validate(compact(event)) if each.severity == "error"]
+    assert message.endswith(hint)
