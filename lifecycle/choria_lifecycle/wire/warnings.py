@@ -40,7 +40,7 @@ MAX_AHEAD: Final = 86_400
 MAX_TIME_GAP: Final = 60
 """The number of seconds between the time of an envelope and the timestamp of its event that are no mistake."""
 
-UsualTest: TypeAlias = "Callable[[Any, float], bool]"
+UsualTest: TypeAlias = "Callable[[Any, float], object]"
 """A test of an event, as an object with its fields, and the latest plausible timestamp in Unix seconds."""
 
 _match_uuid: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
@@ -304,21 +304,23 @@ _MASKED_UUID: Final = b"xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
 # gets until it is added here.
 _COMBINED: Final[Mapping[frozenset[Usual], UsualTest]] = {
     frozenset({Usual.COMPONENT, Usual.ID, Usual.IDENTITY, Usual.TIMESTAMP, Usual.VERSION}): lambda event, latest: (
-        (event.component in _TOKENS or _is_known_token(event.component))
+        event.identity.strip()
+        and event.version.strip()
+        and (event.component in _TOKENS or _is_known_token(event.component))
         and event.id.encode().translate(_MASK_HEX) == _MASKED_UUID
         and EARLIEST <= event.timestamp <= latest
-        and event.identity.strip() != "" != event.version.strip()
     ),
     frozenset({Usual.COMPONENT, Usual.ID, Usual.IDENTITY, Usual.TIMESTAMP}): lambda event, latest: (
-        (event.component in _TOKENS or _is_known_token(event.component))
+        event.identity.strip()
+        and (event.component in _TOKENS or _is_known_token(event.component))
         and event.id.encode().translate(_MASK_HEX) == _MASKED_UUID
         and EARLIEST <= event.timestamp <= latest
-        and event.identity.strip() != ""
     ),
     frozenset({Usual.ID, Usual.IDENTITY, Usual.TIMESTAMP, Usual.VERSION}): lambda event, latest: (
-        event.id.encode().translate(_MASK_HEX) == _MASKED_UUID
+        event.identity.strip()
+        and event.version.strip()
+        and event.id.encode().translate(_MASK_HEX) == _MASKED_UUID
         and EARLIEST <= event.timestamp <= latest
-        and event.identity.strip() != "" != event.version.strip()
     ),
 }
 

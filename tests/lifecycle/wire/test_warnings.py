@@ -344,7 +344,7 @@ def test_warnings_do_not_depend_on_the_order_of_keys() -> None:
 
 def is_usual(event: dict[str, Any]) -> bool:
     fields = SimpleNamespace(**event)
-    usual = usual_values(event)(fields, NOW + MAX_AHEAD)
+    usual = bool(usual_values(event)(fields, NOW + MAX_AHEAD))
     tests = [test for test in map(warnings._value_test, Usual) if test is not None and test.field in event]
     assert usual == all(test.holds(fields, NOW + MAX_AHEAD) for test in tests)
     return usual
