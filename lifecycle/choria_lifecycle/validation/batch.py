@@ -49,6 +49,11 @@ class PartialDocument:
         self._on_oversized = on_oversized
         self._pieces: list[bytes] = []
 
+    @property
+    def content(self) -> bytes:
+        """What was received of the document; empty once it exceeds the limit."""
+        return b"".join(self._pieces)
+
     def add(self, piece: bytes) -> None:
         """Append to the document."""
         self.size += len(piece)

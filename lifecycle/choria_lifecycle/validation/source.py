@@ -1,9 +1,10 @@
 """Files and streams of JSON documents, read block by block in constant memory.
 
-The beginning of a file selects one of two layouts:
+The beginning of a file selects one of three layouts:
 
 - lines: each line is a document. This is also the default for malformed input, as it limits damage to a line.
 - values: any number of JSON arrays, whose elements are documents, and of documents that span several lines.
+- frames: JSON text sequences, server-sent events, and the output of `nats sub`; see `framing`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import IO, TYPE_CHECKING, Final, TypeAlias
 
 from choria_lifecycle.validation.batch import Batch, PartialDocument
 from choria_lifecycle.validation.decompression import BLOCK, decompress, is_plain, sniff
+from choria_lifecycle.validation.framing import FrameReader, Framing, detect_framing
 from choria_lifecycle.validation.sequence import ValueSplitter
 from choria_lifecycle.wire.finding import Finding
 from choria_lifecycle.wire.jsontext import MAX_SIZE
@@ -81,11 +83,13 @@ class DocumentSource:
                 before the error have been returned; the last one may be unterminated.
         """
         blocks = self._blocks()
+        layout: _Layout | Framing | None = _Layout.LINES
         if self._segment is None:
             layout, blocks = sniff(blocks, _detect_layout)
+        if isinstance(layout, Framing):
+            yield from FrameReader(layout, self._partial).batches(blocks)
         else:
-            layout = _Layout.LINES
-        yield from self._lines(blocks) if layout is _Layout.LINES else self._values(blocks)
+            yield from self._lines(blocks) if layout is _Layout.LINES else self._values(blocks)
         if self._failure is not None:
             raise self._failure
 
@@ -182,12 +186,14 @@ class _Layout(Enum):
     VALUES = auto()
 
 
-def _detect_layout(head: bytes, ended: bool) -> _Layout | None:
+def _detect_layout(head: bytes, ended: bool) -> _Layout | Framing | None:
     """Return the layout of a file that begins with these bytes; None if more bytes are needed."""
     ended = ended or len(head) >= BLOCK
     if not ended and _BOM.startswith(head):
         return None
     text = head[:BLOCK].removeprefix(_BOM).lstrip(_BLANK)
+    if text and (framing := detect_framing(text, ended=ended)) is not None:
+        return None if framing is Framing.UNDECIDED else framing
     if text.startswith(b"["):
         return _Layout.VALUES
     if not text.startswith(b"{"):
