@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
@@ -23,6 +23,7 @@ from choria_lifecycle.wire import codes
 from choria_lifecycle.wire.cloudevents import Format, ParsedDocument, source_of, unwrap
 from choria_lifecycle.wire.finding import Finding, Severity
 from choria_lifecycle.wire.jsontext import MAX_SIZE, TOO_DEEP_FOR_STACK, json_path, read_json, walk
+from choria_lifecycle.wire.locations import find_event
 from choria_lifecycle.wire.spelling import MAX_NAME, claims_choria, closest_field, closest_protocol, closest_value
 from choria_schemas.registry import CONTRACTS
 
@@ -101,7 +102,21 @@ def _inspect(raw: bytes, max_size: int, subject: str | None) -> Inspection:
     if inspection.contract is not None and isinstance(parsed.data, dict):
         inspection.event = parsed.data
         _check_event(inspection, inspection.contract, parsed)
+    elif inspection.contract is None:
+        _name_location(inspection, document)
     return inspection
+
+
+def _name_location(inspection: Inspection, document: dict[str, Any]) -> None:
+    """Name the event that lies within a document that is not an event, in its last finding."""
+    found = find_event(document)
+    if found is None or not inspection.findings:
+        return
+    if "specversion" not in document and "protocol" not in document:  # `data` alone does not make an envelope
+        inspection.parsed = ParsedDocument(Format.CHORIA, document)
+        inspection.findings = [_missing_protocol()]
+    last = inspection.findings[-1]
+    inspection.findings[-1] = replace(last, message=f"{last.message}; {found}")
 
 
 def _check_event(inspection: Inspection, contract: Contract, parsed: ParsedDocument) -> None:
@@ -145,12 +160,12 @@ def _find_contract(parsed: ParsedDocument, inspection: Inspection, subject: str 
         message = f"protocol must be of type string, not {quoted(protocol)}"
         inspection.findings.append(codes.SCHEMA_TYPE.at(path, message, protocol))
     else:
-        message = "protocol is missing; it names the event's contract, for example io.choria.lifecycle.v1.startup"
-        if isinstance(parsed.data.get("event"), dict):
-            message += "; this looks like a record of the viewer's JSON output: validate its event alone"
-        else:
-            message += _rename_hint("protocol", parsed.data)
-        inspection.findings.append(codes.SCHEMA_REQUIRED.at(path, message))
+        inspection.findings.append(_missing_protocol(_rename_hint("protocol", parsed.data)))
+
+
+def _missing_protocol(hint: str = "") -> Finding:
+    message = "protocol is missing; it names the event's contract, for example io.choria.lifecycle.v1.startup"
+    return codes.SCHEMA_REQUIRED.at("$.protocol", message + hint)
 
 
 def _without_contract(path: str, protocol: str, subject: str | None, *others: object) -> Finding:

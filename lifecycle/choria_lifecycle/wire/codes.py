@@ -105,6 +105,11 @@ INPUT_JSON: Final = _error(
     "The text is not JSON as defined by RFC 8259. Comments, trailing commas, single quotes, `NaN`, a byte order "
     "mark and lone surrogates are not allowed. Use a JSON library to write it.",
 )
+INPUT_LOCATION: Final = _error(
+    "input-location",
+    "location",
+    "The document holds no event at the given location. Only reading events out of other documents has this code.",
+)
 INPUT_SIZE: Final = _error(
     "input-size", "size", "The document has more than 65,536 bytes. Send less; an event has a few hundred."
 )

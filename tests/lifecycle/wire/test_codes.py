@@ -22,7 +22,7 @@ from choria_lifecycle.wire.warnings import EARLIEST
 # Users match on these names, so they are written out here: a change is a note in the changelog.
 PROMISED = {
     Severity.ERROR: """
-        input-depth input-json input-size input-truncated input-type input-utf-8
+        input-depth input-json input-location input-size input-truncated input-type input-utf-8
         envelope-data envelope-empty envelope-nested envelope-required envelope-source envelope-subject-differs
         envelope-time envelope-type envelope-type-differs envelope-version
         protocol-unknown
