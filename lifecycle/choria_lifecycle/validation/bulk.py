@@ -8,8 +8,10 @@ from functools import cache
 from itertools import compress, count
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
+from choria_lifecycle.validation.records import read_record
 from choria_lifecycle.wire.check import check_document
 from choria_lifecycle.wire.jsontext import MAX_SIZE
+from choria_lifecycle.wire.locations import below
 from choria_lifecycle.wire.quick import recognise
 from choria_lifecycle.wire.shapes import load_shapes
 from choria_lifecycle.wire.warnings import MAX_AHEAD, warnings_for
@@ -108,7 +110,7 @@ def check_batch(documents: Sequence[bytes], *, warnings: bool, now: float, is_as
     for index in compress(count(), map(others.__contains__, structs)) if others else ():
         struct = structs[index]
         if struct is None:
-            kind, findings = check_one(documents[index].removesuffix(b"\n"), warnings=warnings, now=now)
+            kind, findings = _check_other(documents[index].removesuffix(b"\n"), warnings=warnings, now=now)
         else:
             kind, findings = _kind_of(shapes[struct]), list(shapes[struct].warnings)
         if findings:
@@ -116,6 +118,16 @@ def check_batch(documents: Sequence[bytes], *, warnings: bool, now: float, is_as
         else:
             check.clean[kind] += 1
     return check
+
+
+def _check_other(raw: bytes, *, warnings: bool, now: float) -> tuple[DocumentKind, list[Finding]]:
+    """Check a document, or the event in it if it is a record of `view`."""
+    record = read_record(raw) if b'"event"' in raw else None
+    if record is None:
+        return check_one(raw, warnings=warnings, now=now)
+    subject = record.subject or None
+    kind, findings = check_one(bytes(record.event), warnings=warnings, now=now, subject=subject)
+    return kind, below("$.event", findings)
 
 
 @cache
