@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from choria_lifecycle.validation.batch import Batch
 from choria_lifecycle.validation.bulk import UNREADABLE, DocumentKind, check_batch, check_one
+from choria_lifecycle.validation.extraction import extract
 from choria_lifecycle.wire import codes
 from choria_lifecycle.wire.codes import CODES
 from choria_lifecycle.wire.finding import Finding, Severity
 from choria_lifecycle.wire.jsontext import is_truncated
+from choria_lifecycle.wire.locations import MAX_HOLDER, below
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from choria_lifecycle.wire.locations import Location
 
 __all__ = [
     "BatchResult",
@@ -57,6 +61,7 @@ class Policy:
         warnings_as_errors: report warnings as errors.
         require_contract: report foreign documents as errors.
         codes: the codes to report; findings with other codes are discarded.
+        at: where the events lie within the documents; None if the documents are the events.
     """
 
     now: float | None
@@ -64,6 +69,12 @@ class Policy:
     warnings_as_errors: bool = False
     require_contract: bool = False
     codes: frozenset[str] = frozenset(CODES)
+    at: Location | None = None
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """The arguments of `DocumentSource` that differ from its defaults: documents that hold events are larger."""
+        return {} if self.at is None else {"limit": MAX_HOLDER}
 
     @property
     def time(self) -> float:
@@ -185,7 +196,9 @@ def _verdict(kind: DocumentKind, *, rejected: bool) -> Verdict:
 
 
 def validate_batch(batch: Batch, policy: Policy) -> BatchResult:
-    """Validate the documents of a batch."""
+    """Validate the documents of a batch, or the events within them if the policy has a location."""
+    if policy.at is not None:
+        return _validate_events(batch, policy, policy.at)
     result, at = BatchResult(), 0
     numbers, documents = batch.line_numbers, batch.documents
     check = check_batch(documents, warnings=policy.warnings, now=policy.time, is_ascii=batch.is_ascii)
@@ -200,6 +213,28 @@ def validate_batch(batch: Batch, policy: Policy) -> BatchResult:
     result.valid += documents[at:]
     if batch.findings:
         _add_file_findings(result, batch, policy)
+    return result
+
+
+def _validate_events(batch: Batch, policy: Policy, location: Location) -> BatchResult:
+    """Validate the events within the documents of a batch.
+
+    A document is rejected if one of its events is, or if it has none at the location. The counts are those of events.
+    """
+    found = extract(batch, location)
+    numbers = batch.line_numbers
+    result = validate_batch(found.batch, replace(policy, at=None))
+    result.findings = [
+        (numbers[found.owners[index]], below(found.paths[index], findings)) for index, findings in result.findings
+    ]
+    rejected, valid = found.owners_of(result.rejected), found.owners_of(result.valid)
+    for owner, finding in found.failures:
+        is_rejected = result.add_findings(numbers[owner], policy.apply([finding]))
+        result.counts.count(_UNREADABLE, valid=not is_rejected, rejected=is_rejected)
+        (rejected if is_rejected else valid).add(owner)
+    result.rejected = [batch.documents[owner] for owner in sorted(rejected)]
+    result.valid = [batch.documents[owner] for owner in sorted(valid - rejected)]
+    _add_file_findings(result, batch, policy)
     return result
 
 
@@ -235,6 +270,8 @@ def _add_file_findings(result: BatchResult, batch: Batch, policy: Policy) -> Non
 
 def validate_message(data: bytes, subject: str, number: int, policy: Policy) -> BatchResult:
     """Validate a message received on a subject."""
+    if policy.at is not None:
+        return validate_batch(Batch([number], [data + b"\n"]), policy)
     result = BatchResult()
     kind, findings = check_one(data, warnings=policy.warnings, now=policy.time, subject=subject)
     result.add_document(data + b"\n", kind, rejected=result.add_findings(number, policy.apply(findings)))

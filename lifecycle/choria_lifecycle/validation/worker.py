@@ -91,7 +91,7 @@ def validate_segment(job: Job, segment: Segment | None) -> SegmentResult:
 
     try:
         with job.path.open("rb", buffering=0) as file:
-            source = DocumentSource(file, on_oversized=on_oversized, segment=segment)
+            source = DocumentSource(file, on_oversized=on_oversized, segment=segment, **job.policy.limits)
             for batch in source:
                 result = validate_batch(batch, job.policy)
                 total.counts.add(result.counts)
