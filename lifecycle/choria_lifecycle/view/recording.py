@@ -17,14 +17,17 @@ import msgspec
 from choria_lifecycle.errors import InvalidEvent, UnknownProtocol
 from choria_lifecycle.middleware.delivery import Delivery
 from choria_lifecycle.support.text import quoted, visible_json
+from choria_lifecycle.validation.records import Record, read_record
 from choria_lifecycle.wire import codec
 from choria_lifecycle.wire.cloudevents import Format, detect_format, unix_time
 from choria_lifecycle.wire.jsontext import MAX_SIZE
+from choria_lifecycle.wire.locations import AUTO, events_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from choria_lifecycle.events.event import Event
+    from choria_lifecycle.wire.locations import Location
 
 __all__ = ["MAX_LINE", "encode_record", "read_deliveries"]
 
@@ -32,15 +35,7 @@ MAX_LINE = 1024 * 1024
 """The longest line in bytes that is parsed: an event has at most 64 kB, and an escape is up to six times as long."""
 
 
-class _Record(msgspec.Struct, forbid_unknown_fields=True):
-    received: str | None
-    subject: str | None
-    format: Format | None
-    event: msgspec.Raw
-
-
 _encode = msgspec.json.Encoder().encode
-_read_record = msgspec.json.Decoder(_Record).decode
 
 
 def encode_record(delivery: Delivery, event: Event) -> str:
@@ -51,7 +46,7 @@ def encode_record(delivery: Delivery, event: Event) -> str:
         event: the event in it.
     """
     line: str = _encode(
-        _Record(
+        Record(
             received=None if math.isnan(delivery.received) else _format_time(delivery.received),
             subject=delivery.subject or None,
             format=detect_format(delivery.data),
@@ -61,13 +56,15 @@ def encode_record(delivery: Delivery, event: Event) -> str:
     return visible_json(line)
 
 
-def read_deliveries(stream: IO[bytes]) -> Iterator[tuple[int, Delivery]]:
+def read_deliveries(stream: IO[bytes], at: Location | None = None) -> Iterator[tuple[int, Delivery]]:
     """Read documents and records, one per line, and yield each with its line number, as it was delivered.
 
-    Empty lines are skipped. A document without a record has a receive time of NaN and an empty subject.
+    Empty lines are skipped, and so are record separators (RFC 7464). A document without a record has a receive time of
+    NaN and an empty subject.
 
     Args:
         stream: the file; it is read line by line, and a line of any length takes little memory.
+        at: where the events lie within the documents; None if each is an event or a record.
 
     Raises:
         OSError: the file cannot be read.
@@ -80,14 +77,32 @@ def read_deliveries(stream: IO[bytes]) -> Iterator[tuple[int, Delivery]]:
                 pass
             error = InvalidEvent(f"the line has more than {MAX_LINE} bytes", rule="size")
             yield number, Delivery("", b"", math.nan, None, error)
-        elif line := line.strip(b" \t\r\n"):
-            yield number, _parse_line(line)
+        elif line := line.strip(b" \t\r\n\x1e"):
+            for delivery in [_parse_line(line)] if at is None else _read_events(line, at):
+                yield number, delivery
+
+
+def _read_events(line: bytes, at: Location) -> Iterator[Delivery]:
+    """Yield the events at a place in a document; with `AUTO`, a record is read as one."""
+    if at == AUTO and read_record(line) is not None:
+        yield _parse_line(line)
+        return
+    for event in events_at(line, at):
+        if event.finding is not None:
+            yield Delivery("", line, math.nan, None, event.finding.error())
+            continue
+        delivery = _parse_line(event.data)
+        if isinstance(delivery.error, InvalidEvent):
+            error = delivery.error
+            path = event.path + error.path.removeprefix("$")
+            error = InvalidEvent(error.message, path=path, rule=error.rule, value=error.value)
+            delivery = delivery._replace(error=error)
+        yield delivery
 
 
 def _parse_line(line: bytes) -> Delivery:
-    try:
-        found = _read_record(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    found = read_record(line)
+    if found is None:
         return _decode("", line, math.nan)
     subject, data = found.subject or "", bytes(found.event)
     try:

@@ -14,6 +14,7 @@ from choria_lifecycle.middleware.delivery import Delivery
 from choria_lifecycle.view.recording import MAX_LINE, encode_record, read_deliveries
 from choria_lifecycle.wire import codec
 from choria_lifecycle.wire.jsontext import MAX_SIZE
+from choria_lifecycle.wire.locations import AUTO, Location
 
 EVENT = lifecycle.startup(identity="n1.example.net", component="server", version="1", id="a", timestamp=1795348800)
 SUBJECT = "choria.lifecycle.event.startup.server"
@@ -127,3 +128,45 @@ def test_an_event_with_a_time_outside_the_calendar_is_read_back() -> None:
     )
     [(_, delivery)] = read(encode_record(Delivery(SUBJECT, data, 0.0, event, None), event).encode())
     assert (delivery.event, delivery.data) == (event, codec.encode(event))
+
+
+# ---- events within other documents
+
+
+def held(text: str) -> bytes:
+    return json.dumps({"log": text}).encode()
+
+
+def test_an_event_is_read_at_a_place() -> None:
+    text = codec.encode(EVENT).decode()
+    lines = b"\n".join([held(text), held(text.replace('"n1.example.net"', "5")), held("up"), codec.encode(EVENT)])
+    found = list(read_deliveries(io.BytesIO(lines), Location.parse("$.log")))
+    assert [(number, delivery.event, delivery.subject) for number, delivery in found] == [
+        (1, EVENT, ""),
+        (2, None, ""),
+        (3, None, ""),
+        (4, None, ""),
+    ]
+    assert found[0][1].data == text.encode()
+    assert [getattr(delivery.error, "path", None) for _, delivery in found] == [None, "$.log.identity", "$.log", "$"]
+
+
+def test_auto_reads_records_as_records() -> None:
+    text = codec.encode(EVENT).decode()
+    record = encode_record(Delivery(SUBJECT, text.encode(), 1700000000.5, EVENT, None), EVENT)
+    lines = [record.encode(), text.encode(), held(text), json.dumps({"logs": [text, text]}).encode()]
+    found = list(read_deliveries(io.BytesIO(b"\n".join(lines)), AUTO))
+    assert [(number, delivery.event) for number, delivery in found] == [(n, EVENT) for n in (1, 2, 3, 4, 4)]
+    assert [delivery.subject for _, delivery in found] == [SUBJECT, "", "", "", ""]
+    assert found[0][1].received == 1700000000.5
+
+
+def test_an_unknown_protocol_at_a_place_stays_unknown() -> None:
+    unknown = '{"protocol":"com.example.x"}'
+    [(_, delivery)] = read_deliveries(io.BytesIO(held(unknown)), Location.parse("$.log"))
+    assert isinstance(delivery.error, lifecycle.UnknownProtocol)
+
+
+def test_record_separators_are_skipped() -> None:
+    data = codec.encode(EVENT)
+    assert [delivery.event for _, delivery in read(b"\x1e" + data + b"\n\x1e\n\x1e" + data)] == [EVENT, EVENT]
