@@ -224,7 +224,7 @@ def _read(results: ResultWriter, signals: Signals, file: _Input, segment: Segmen
         if file.name == STDIN and sys.stdin.isatty():
             say("reading standard input; press Ctrl-D to end it")
         content = signals.reader(stream) if segment is None else stream
-        source = DocumentSource(content, on_oversized=results.write_oversized, segment=segment)
+        source = DocumentSource(content, on_oversized=results.write_oversized, segment=segment, **results.policy.limits)
         begin = file.before + (segment[0] if segment is not None else 0)
         for batch in _checked_reads(source):
             with signals.deferred():

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Final
 
 from choria_lifecycle.cli.command import Failure
+from choria_lifecycle.cli.locations import advise
 from choria_lifecycle.cli.messages import say, verbosity
 from choria_lifecycle.cli.printer import READER_TIMEOUT
 from choria_lifecycle.cli.progress import Progress
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.cli.printer import Printer
     from choria_lifecycle.validation.batch import Batch
+    from choria_lifecycle.wire.finding import Finding
 
 __all__ = ["STANDARD_INPUT", "ErrorLimitReached", "ResultWriter", "create_file"]
 
@@ -125,8 +127,10 @@ class ResultWriter:
             # GitHub would look for a file named "standard input".
             live = live or (self.output is ReportFormat.GITHUB and origin == STANDARD_INPUT)
             line = line_formatter(self.output, origin, live=live, color=self.color)
+            # A program that reads the findings does not type options.
+            shown = _unchanged if self.output is ReportFormat.JSON else advise
             self._write_lines(
-                [line(number + line_offset, each) for number, findings in result.findings for each in findings]
+                [line(number + line_offset, shown(each)) for number, findings in result.findings for each in findings]
             )
         if self.max_errors is not None and self.counts.errors >= self.max_errors:
             raise ErrorLimitReached
@@ -180,6 +184,10 @@ class ResultWriter:
             if self.rejects is None and self.valid is None:
                 raise
             self.quiet = True  # the reader of the findings has gone; continue sorting documents
+
+
+def _unchanged(finding: Finding) -> Finding:
+    return finding
 
 
 def _to_one_line(document: bytes) -> bytes:

@@ -17,6 +17,7 @@ from click.core import ParameterSource
 import choria_lifecycle as lifecycle
 from choria_lifecycle.cli.command import Command
 from choria_lifecycle.cli.inputs import STDIN, read_inputs
+from choria_lifecycle.cli.locations import AT
 from choria_lifecycle.cli.messages import printer_of, say, verbosity
 from choria_lifecycle.cli.output import has_colors
 from choria_lifecycle.cli.parameters import (
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.cli.signals import Signals
     from choria_lifecycle.middleware.delivery import Counters
+    from choria_lifecycle.wire.locations import Location
 
 __all__ = ["command"]
 
@@ -64,6 +66,7 @@ as they are published, with --since those that a stream has stored first.
 \b
   lifecycle validate events.ndjson archive-*.ndjson.gz
   my-emitter | lifecycle validate --warnings-as-errors
+  journalctl -o json | lifecycle validate --at '$.MESSAGE'
   lifecycle validate --jobs 4 --rejects bad.ndjson archive.ndjson
   lifecycle validate --server nats://127.0.0.1:4222 --for 30s
   lifecycle validate --since 24h --subject 'choria.machine.>'
@@ -141,6 +144,7 @@ def _parse_codes(ctx: click.Context, param: click.Parameter, values: tuple[str, 
     help="The number of processes, for several files or a large uncompressed one with one document per line; no faster "
     "if most documents are bad.",
 )
+@AT
 @SINCE
 @STREAM
 @subject_option(" with --server, --config or --since")
@@ -163,6 +167,7 @@ def command(
     rejects: Path | None,
     valid: Path | None,
     jobs: int,
+    at: Location | None,
     since: datetime | timedelta | None,
     stream: str,
     subject: str | None,
@@ -190,6 +195,7 @@ def command(
             require_contract=require_contract,
             # A document that was not checked completely must not pass as valid, regardless of the selected codes.
             codes=codes | (_CUT_CODES - ignore),
+            at=at,
         ),
         output=ReportFormat(output),
         printer=printer_of(ctx),

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.cli.command import Command, Failure
+from choria_lifecycle.cli.locations import AT, with_option
 from choria_lifecycle.cli.messages import printer_of, say
 from choria_lifecycle.cli.output import has_colors
 from choria_lifecycle.cli.parameters import (
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.events.event import EventType
     from choria_lifecycle.middleware.delivery import Delivery
     from choria_lifecycle.middleware.subscription import Deliveries
+    from choria_lifecycle.wire.locations import Location
 
 __all__ = ["Screen", "command"]
 
@@ -106,7 +108,7 @@ class Screen:
         if line is None:
             return
         if line.rejected:
-            say(line.text)
+            say(with_option(line.text))
         else:
             self.printer.line(line.text, fit=self.view.style.output is ViewFormat.TEXT)
 
@@ -183,6 +185,7 @@ class Screen:
     metavar="FILE",
     help="Show events from a file, - for standard input: one JSON document per line, as from --output json or raw.",
 )
+@AT
 @connection_options
 @click.pass_context
 def command(
@@ -200,6 +203,7 @@ def command(
     time_format: str,
     color: str,
     source: str | None,
+    at: Location | None,
     connection: ConnectionArguments,
 ) -> int:
     """Show events until the count or the time is reached, or the file ends."""
@@ -224,7 +228,9 @@ def command(
     try:
         if source is not None:
             _reject_live_options(ctx)
-            _show_file(screen, source, count, signals)
+            _show_file(screen, source, at, count, signals)
+        elif at is not None:
+            raise click.UsageError("--at needs --input", ctx)
         else:
             # The view filters the events of a subject.
             selected = (
@@ -248,10 +254,10 @@ def _reject_live_options(ctx: click.Context) -> None:
             raise click.UsageError(f"--{option} cannot be used with --input", ctx)
 
 
-def _show_file(screen: Screen, source: str, count: int | None, signals: Signals) -> None:
+def _show_file(screen: Screen, source: str, at: Location | None, count: int | None, signals: Signals) -> None:
     counts, name = screen.view.counts, "standard input" if source == "-" else source
     with _open(source, name) as stream, screen.summary_on_exit():
-        for number, delivery in _read(signals.reader(stream), name):
+        for number, delivery in _read(signals.reader(stream), name, at):
             with signals.deferred():
                 screen.show(delivery, f"{name}:{number}")
             screen.printer.wait_writable_blocking()
@@ -266,9 +272,9 @@ def _open(source: str, name: str) -> AbstractContextManager[IO[bytes]]:
         raise _unreadable(name, error) from error
 
 
-def _read(stream: IO[bytes], name: str) -> Iterator[tuple[int, Delivery]]:
+def _read(stream: IO[bytes], name: str, at: Location | None) -> Iterator[tuple[int, Delivery]]:
     try:
-        yield from read_deliveries(stream)
+        yield from read_deliveries(stream, at)
     except OSError as error:
         raise _unreadable(name, error) from error
 
