@@ -108,6 +108,19 @@ _UNCLOSED = _NEXT + b'x": "'
 _BIDI = "\u202e".encode()
 
 FAMILIES: dict[str, Family] = {
+    # Events within other documents.
+    "json texts": Family(head=b"{", piece=rb'"%d":"{\"a\":[]}",', tail=b'"":0}'),
+    "base64 texts": Family(head=b"{", piece=b'"%d":"eyJhIjpbXX0=",', tail=b'"":0}'),
+    "almost base64": Family(head=b'{"":"', piece=b"e", tail=b'"}'),
+    "texts without an event": Family(head=b'{"log":["', piece=b'{}","', tail=b'"]}'),
+    "events in an array": Family(head=b'{"log":[', piece=b'{"protocol":"io.choria."},', tail=b"0]}"),
+    # Frames.
+    "record separators": Family(piece=b"\x1e{"),
+    "record over many lines": Family(head=b"\x1e", piece=b"{\n"),
+    "data lines": Family(head=b"data: {{\n", piece=b"data: }\n"),
+    "data lines, closed": Family(piece=b"data: {}\n"),
+    "messages": Family(piece=b"[#1] Received\n"),
+    "headers": Family(head=b"[#1] Received\n", piece=b"a: b\n"),
     # Nesting.
     "unclosed arrays": Family(piece=b"["),
     "arrays, closed": Family(piece=b"[", close=b"]"),

@@ -26,6 +26,7 @@ from choria_lifecycle.middleware.delivery import Delivery
 from choria_lifecycle.middleware.selection import EventFilter
 from choria_lifecycle.support.text import quoted, safe
 from choria_lifecycle.validation.policy import Policy, validate_batch
+from choria_lifecycle.validation.records import read_record
 from choria_lifecycle.validation.source import DocumentSource
 from choria_lifecycle.view import recording
 from choria_lifecycle.view.viewer import Style, View, ViewFormat
@@ -33,6 +34,7 @@ from choria_lifecycle.wire import codec
 from choria_lifecycle.wire.check import check_document
 from choria_lifecycle.wire.cloudevents import unix_time
 from choria_lifecycle.wire.jsontext import MAX_SIZE
+from choria_lifecycle.wire.locations import AUTO, Location, events_at
 from choria_lifecycle.wire.warnings import warnings_for
 from tests.bed import oracle
 from tests.bed.samples import LIFECYCLE, OPTIONS
@@ -245,12 +247,28 @@ def files(raw: bytes) -> Iterator[None]:
     _is_plain(why, *(str(finding) for _, findings in said for finding in findings))
     for documents, wanted in ((rejected, {oracle.INVALID, oracle.UNKNOWN}), (valid, {oracle.VALID})):
         for document in documents:
-            assert oracle.verdict(document[:-1]) in wanted, f"{document!a} has another verdict"
+            record = read_record(document)
+            event = document[:-1] if record is None else bytes(record.event)
+            assert oracle.verdict(event) in wanted, f"{document!a} has another verdict"
     assert _surveyed(io.BytesIO(raw), warnings=False)[1:] == survey[1:], "warnings change the verdicts"
     if len(raw) < _SHORT:
         in_pieces = _surveyed(_Pieces(raw))
         assert in_pieces[1:] == survey[1:], "it depends on how much is read at once"
         assert _sorted(in_pieces[0]) == _sorted(said), "it depends on how much is read at once"
+
+
+@target(inputs.DOCUMENTS)
+def locations(raw: bytes) -> Iterator[None]:
+    """Events are taken out of any document, and the path of each reads it again."""
+    taken = events_at(raw, AUTO)
+    text = _text(raw[:4096])
+    with suppress(ValueError):
+        assert Location.parse(str(Location.parse(text))) == Location.parse(text)
+    yield
+    for event in taken:
+        _is_plain(event.path, str(event.finding))
+        if len(event.path) <= 200 and (event.finding is None or event.finding.code == "input-size"):
+            assert events_at(raw, Location.parse(event.path)) == [event]
 
 
 _SHORT = 3000
