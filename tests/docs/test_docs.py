@@ -8,16 +8,19 @@ import re
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from typing import Any, NamedTuple
 
 import pytest
 
 import choria_lifecycle as lifecycle
+from choria_lifecycle.cli.locations import advise
 from choria_lifecycle.cli.validate import command
 from choria_lifecycle.validation.policy import Policy, validate_batch
 from choria_lifecycle.validation.report import ReportFormat, line_formatter
 from choria_lifecycle.validation.source import DocumentSource
 from choria_lifecycle.wire.codes import FINDING_CODES
+from choria_lifecycle.wire.locations import AUTO, Location, events_at
 from tests.bed.paths import DOCS
 
 PAGE = (DOCS / "validation.md").read_text("utf-8")
@@ -36,11 +39,13 @@ class Example(NamedTuple):
         raw: the document.
         subject: the subject that it is sent on.
         of_file: True if it is about the end of a file.
+        at: the place of the event in the document.
     """
 
     raw: bytes
     subject: str | None
     of_file: bool
+    at: Location | None
 
 
 _SPAN = r"`[^`]+`(?: \xd7 [\d,]+)?"
@@ -51,7 +56,8 @@ def example(cell: str) -> Example:
     """Build the document that a cell describes, in the notation that the page explains."""
     assert re.fullmatch(f"(?:{_STEP})+", cell), cell
     (way, name), *changes = [(words.strip(" ,"), _text(spans)) for words, spans in re.findall(_STEP, cell)]
-    assert way in {"", "in Latin-1:", "at the end of a file:"}, way
+    at = Location.parse(way[3:-1]) if way.startswith("at $") else None
+    assert at is not None or way in {"", "in Latin-1:", "at the end of a file:"}, way
     document: Any = BASES.get(name)
     again, subject = "", None
     for word, text in changes:
@@ -70,7 +76,7 @@ def example(cell: str) -> Example:
             case _:
                 raise AssertionError(f"the page does not explain {word!r}")
     written = name if document is None else json.dumps(document, ensure_ascii=False).removesuffix("}") + again + "}"
-    return Example(written.encode("latin-1" if "Latin-1" in way else "utf-8"), subject, "file" in way)
+    return Example(written.encode("latin-1" if "Latin-1" in way else "utf-8"), subject, "file" in way, at)
 
 
 def _text(spans: str) -> str:
@@ -78,9 +84,9 @@ def _text(spans: str) -> str:
     return "".join(text * int(times.replace(",", "") or 1) for text, times in pairs)
 
 
-def in_a_file(raw: bytes) -> list[str]:
+def in_a_file(raw: bytes, at: Location | None = None) -> list[str]:
     """Return the codes that `lifecycle validate` reports for a file."""
-    parts = [validate_batch(batch, Policy(now=time.time())) for batch in DocumentSource(io.BytesIO(raw))]
+    parts = [validate_batch(batch, Policy(now=time.time(), at=at)) for batch in DocumentSource(io.BytesIO(raw))]
     return [finding.code for part in parts for _, findings in part.findings for finding in findings]
 
 
@@ -103,9 +109,9 @@ def test_the_table_follows_from_the_codes() -> None:
 
 @pytest.mark.parametrize(("code", "which", "cell"), EXAMPLES, ids=[f"{code} {which}" for code, which, _ in EXAMPLES])
 def test_each_example_has_the_findings_of_its_row(code: str, which: str, cell: str) -> None:
-    raw, subject, of_file = example(cell)
-    if of_file:
-        found = in_a_file(raw)
+    raw, subject, of_file, at = example(cell)
+    if of_file or at is not None:
+        found = in_a_file(raw, at)
     else:
         found = [finding.code for finding in lifecycle.validate(raw, subject)]
         if subject is None:
@@ -149,8 +155,49 @@ def test_findings_look_as_the_page_shows_them() -> None:
         assert list(shown) == [(live and other) or name for name, other in fields]
 
 
+def fill_in(text: str) -> bytes:
+    """Return a document with the event in the places that the page marks."""
+    event = json.dumps(BASES["E"])
+    quoted = json.dumps(event)
+    text = text.replace('\\"TEXT\\"', json.dumps(quoted)[1:-1])
+    text = text.replace("BASE64", json.dumps(b64encode(event.encode()).decode())).replace("TEXT", quoted)
+    return re.sub(r"(?<=: )E\b", lambda _: event, text).encode()
+
+
+def test_each_place_of_an_event_is_found_and_read() -> None:
+    places = re.findall(r"^\| [^|]+ \| `(\{.*\})` \| `(\$.*)` \|$", PAGE, re.MULTILINE)
+    assert len(places) > 20
+    for document, path in places:
+        raw = fill_in(document)
+        [finding] = lifecycle.validate(raw)
+        assert f"; an event is in {path}, as " in finding.message
+        for at in (Location.parse(path), AUTO):
+            assert in_a_file(raw, at) == []
+            [event] = events_at(raw, at)
+            assert event.finding is None
+            assert json.loads(event.data) == BASES["E"]
+
+
+def test_each_kind_of_frames_is_read_directly() -> None:
+    event = json.dumps(BASES["E"])
+    frames = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
+    assert len(frames) == 3
+    for frame in frames:
+        raw = re.sub(r"\bE$", lambda _: event, frame, flags=re.MULTILINE).replace("<RS>", "\x1e").encode()
+        [batch] = DocumentSource(io.BytesIO(raw))
+        assert [json.loads(document) for document in batch.documents] == [BASES["E"]] * 2
+        assert in_a_file(raw) == []
+
+
+def test_the_finding_about_a_wrapped_event_looks_as_the_page_shows_it() -> None:
+    [finding] = lifecycle.validate(fill_in('{"message": TEXT}'))
+    line = line_formatter(ReportFormat.TEXT, "events.ndjson")(1, advise(finding))
+    assert line in re.findall(r"^    (events\.ndjson:1: .*)$", PAGE, re.MULTILINE)
+
+
 def test_options_and_links_exist() -> None:
     options = {name for parameter in command.params for name in parameter.opts}
-    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", PAGE)) <= options
+    page = re.sub(r"`(?:nats|logcli|lifecycle view) [^`]*`", "", PAGE)  # other commands
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", page)) <= options
     for target in re.findall(r"\]\(([^)]+)\)", PAGE):
         assert (DOCS / target).exists(), target
