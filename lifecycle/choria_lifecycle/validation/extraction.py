@@ -43,8 +43,14 @@ class Extraction:
 
     def owners_of(self, events: Iterable[bytes]) -> set[int]:
         """Return the indexes of the documents that some of the events came from."""
-        owner = {id(event): owner for event, owner in zip(self.events, self.owners, strict=True)}
-        return {owner[id(event)] for event in events}
+        chosen = set(map(id, events))
+        return {owner for event, owner in zip(self.events, self.owners, strict=True) if id(event) in chosen}
+
+    def complete_in(self, events: Iterable[bytes]) -> set[int]:
+        """Return the indexes of the documents whose events are all among some of the events."""
+        chosen = set(map(id, events))
+        others = {owner for event, owner in zip(self.events, self.owners, strict=True) if id(event) not in chosen}
+        return set(self.owners) - others
 
 
 def extract(batch: Batch, location: Location) -> Extraction:

@@ -219,7 +219,8 @@ def validate_batch(batch: Batch, policy: Policy) -> BatchResult:
 def _validate_events(batch: Batch, policy: Policy, location: Location) -> BatchResult:
     """Validate the events within the documents of a batch.
 
-    A document is rejected if one of its events is, or if it has none at the location. The counts are those of events.
+    A document is rejected if one of its events is, or if it has none at the location, and valid if all of its events
+    are. The counts are those of events.
     """
     found = extract(batch, location)
     numbers = batch.line_numbers
@@ -227,13 +228,15 @@ def _validate_events(batch: Batch, policy: Policy, location: Location) -> BatchR
     result.findings = [
         (numbers[found.owners[index]], below(found.paths[index], findings)) for index, findings in result.findings
     ]
-    rejected, valid = found.owners_of(result.rejected), found.owners_of(result.valid)
+    rejected, valid = found.owners_of(result.rejected), found.complete_in(result.valid)
     for owner, finding in found.failures:
         is_rejected = result.add_findings(numbers[owner], policy.apply([finding]))
-        result.counts.count(_UNREADABLE, valid=not is_rejected, rejected=is_rejected)
-        (rejected if is_rejected else valid).add(owner)
+        result.counts.count(_UNREADABLE, _verdict(_UNREADABLE, rejected=is_rejected))
+        valid.discard(owner)
+        if is_rejected:
+            rejected.add(owner)
     result.rejected = [batch.documents[owner] for owner in sorted(rejected)]
-    result.valid = [batch.documents[owner] for owner in sorted(valid - rejected)]
+    result.valid = [batch.documents[owner] for owner in sorted(valid)]
     _add_file_findings(result, batch, policy)
     return result
 
