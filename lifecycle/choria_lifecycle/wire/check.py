@@ -180,7 +180,9 @@ def _without_contract(path: str, protocol: str, subject: str | None, *others: ob
     names = [protocol, *(other for other in others if isinstance(other, str))]
     on_subject = subject is not None and subject.startswith(_EVENT_SUBJECTS)
     if not on_subject and not any(map(claims_choria, names)):
-        message = f"{quoted(protocol, 100)} is no protocol of a lifecycle or machine event; the document is not checked"
+        message = (
+            f"{quoted(protocol, 100)} is not a protocol of lifecycle or machine events; the document was not checked"
+        )
         return codes.PROTOCOL_FOREIGN.at(path, message, protocol)
     near = next(filter(None, map(closest_protocol, names)), None)
     message = f"no contract covers the protocol {quoted(protocol, 100)}, so nothing else was checked"
@@ -341,7 +343,7 @@ def _rename_hint(name: str, members: Mapping[str, Any]) -> str:
     candidates = islice((each for each in members if len(each) <= MAX_NAME), _MAX_CANDIDATES)
     known = frozenset({name})
     other = next((each for each in candidates if each in _SYNONYMS.get(name, ()) or closest_field(each, known)), None)
-    return f"; rename {quoted(other)} to it" if other is not None else ""
+    return f"; rename {quoted(other)} to {name}" if other is not None else ""
 
 
 def _range_violations(properties: Mapping[str, Any], parsed: ParsedDocument) -> Iterator[Finding]:

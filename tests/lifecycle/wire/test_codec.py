@@ -112,7 +112,7 @@ def test_a_protocol_without_a_contract_is_unknown(protocol: str) -> None:
 def test_a_foreign_document_is_not_checked(protocol: str) -> None:
     event = STARTUP | {"protocol": protocol, "identity": 5}
     for document in (event, ENVELOPE | {"type": protocol, "source": "/billing", "id": "", "data": event}):
-        with pytest.raises(UnknownProtocol, match="is no protocol of a lifecycle or machine event") as caught:
+        with pytest.raises(UnknownProtocol, match="is not a protocol of lifecycle or machine events") as caught:
             lifecycle.parse(compact(document))
         assert caught.value.protocol == protocol
         assert [finding.code for finding in lifecycle.validate(compact(document))] == ["protocol-foreign"]
