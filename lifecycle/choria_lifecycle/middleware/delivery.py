@@ -47,6 +47,8 @@ class Delivery(NamedTuple):
         replayed: whether the stream had stored it before the subscription began; False without a stream.
         monotonic: the same time as `received` on the clock `choria_lifecycle.support.clock.steady`, whose differences
             are durations whatever happens to the clocks of machine and server; NaN if unknown, as for a recording.
+        sequence: its sequence in the stream that it was read from; None for a message that arrived live, also if the
+            stream has stored it.
     """
 
     subject: str
@@ -56,6 +58,7 @@ class Delivery(NamedTuple):
     error: LifecycleError | None
     replayed: bool = False
     monotonic: float = math.nan
+    sequence: int | None = None
 
 
 class StreamState(NamedTuple):

@@ -31,7 +31,7 @@ class Inbox:
         gaps: the last intervals in which messages may have been missed.
         unbroken_since: the end of the last interval in which a message was or may have been missed, by `steady`; at
             first the begin of the subscription, None until then.
-        waiting: the queued messages: subject, data, and the times of receipt as in `Delivery`.
+        waiting: the queued messages: subject, data, and the times of receipt and the sequence as in `Delivery`.
         history: how many of them are history.
         size: their size in bytes, subjects included.
         wake: set when there is something to do for the reader.
@@ -45,7 +45,7 @@ class Inbox:
         self.counters: Final = Counters()
         self.gaps: Final[deque[Gap]] = deque(maxlen=_MAX_GAPS)
         self.unbroken_since: float | None = None
-        self.waiting: Final[deque[tuple[str, bytes, float, float]]] = deque()
+        self.waiting: Final[deque[tuple[str, bytes, float, float, int | None]]] = deque()
         self.history: int = 0
         self.size: int = 0
         self.wake: Final = asyncio.Event()
@@ -60,11 +60,11 @@ class Inbox:
         waiting = len(self.waiting)
         return waiting < self.limit and (not waiting or self.size + size <= self.limit_bytes)
 
-    def put(self, subject: str, data: bytes, received: float, monotonic: float) -> None:
+    def put(self, subject: str, data: bytes, received: float, monotonic: float, sequence: int | None = None) -> None:
         """Queue a message and count it."""
         self.counters.received += 1
         self.size += len(subject) + len(data)
-        self.waiting.append((subject, data, received, monotonic))
+        self.waiting.append((subject, data, received, monotonic, sequence))
         self.wake.set()
 
     @property
@@ -229,7 +229,7 @@ class StreamSink:
         self.full = self._inbox.above_half
         return (0, 0) if self.full else self._inbox.free
 
-    def stored(self, subject: str, data: bytes, at: float, history: bool) -> None:
+    def stored(self, subject: str, data: bytes, at: float, history: bool, sequence: int | None = None) -> None:
         inbox = self._inbox
         monotonic = self.last_stored = self.clock.to_monotonic(at)
         if history:
@@ -239,7 +239,7 @@ class StreamSink:
             inbox.history += 1
         elif not self._merge.stored(hash((subject, data)), monotonic, steady()):
             return
-        inbox.put(subject, data, at, monotonic)
+        inbox.put(subject, data, at, monotonic, sequence)
 
     def server_clock(self, offset: float) -> None:
         steps = self.clock.steps

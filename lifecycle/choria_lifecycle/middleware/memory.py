@@ -229,7 +229,7 @@ class _MemoryReplay:
             at, history = self._times[self._next], self._next < self._history
             self._next += 1
             if self._pattern.fullmatch(subject):
-                self.sink.stored(subject, data, at, history)
+                self.sink.stored(subject, data, at, history, self._next)
         if not self._caught_up and self._next >= self._history:
             self._caught_up = True
             self.sink.caught_up()

@@ -218,7 +218,7 @@ class Subscription(ABC, Generic[T]):
                     self._since_yield = 0
                     await asyncio.sleep(0)
                     continue
-                subject, data, received, monotonic = waiting.popleft()
+                subject, data, received, monotonic, sequence = waiting.popleft()
                 inbox.size -= len(subject) + len(data)
                 if stream is not None:
                     self._count_handed_out(stream)
@@ -236,7 +236,7 @@ class Subscription(ABC, Generic[T]):
                         counters.filtered += 1
                         continue
                     counters.delivered += 1
-                item = self._item(subject, data, received, event, error, self._from_history, monotonic)
+                item = self._item(subject, data, received, event, error, self._from_history, monotonic, sequence)
                 if item is not None:
                     return item
             if inbox.failure is not None:
@@ -272,6 +272,7 @@ class Subscription(ABC, Generic[T]):
         error: LifecycleError | None,
         replayed: bool,
         monotonic: float,
+        sequence: int | None,
     ) -> T | None:
         """Return what to hand out for a message, as in `Delivery`; None to skip it."""
 
@@ -290,6 +291,7 @@ class Events(Subscription[Event]):
         error: LifecycleError | None,
         replayed: bool,  # noqa: ARG004
         monotonic: float,  # noqa: ARG004
+        sequence: int | None,  # noqa: ARG004
     ) -> Event | None:
         if error is not None:
             logger.debug("rejected a message on %s: %s", safe(subject), error)

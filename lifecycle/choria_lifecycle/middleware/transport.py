@@ -67,7 +67,7 @@ class ReplaySink(Protocol):
         """Return how many messages and bytes it accepts now. After zeros it calls `Replay.resume`."""
         ...
 
-    def stored(self, subject: str, data: bytes, at: float, history: bool) -> None:
+    def stored(self, subject: str, data: bytes, at: float, history: bool, sequence: int | None = None) -> None:
         """Receive a message.
 
         Args:
@@ -75,6 +75,7 @@ class ReplaySink(Protocol):
             data: the payload.
             at: when the stream stored it, in seconds since the epoch by the server's clock.
             history: whether the stream had stored it before the replay began.
+            sequence: its sequence in the stream; None if it has none.
         """
 
     def server_clock(self, offset: float) -> None:

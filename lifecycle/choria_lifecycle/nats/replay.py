@@ -349,7 +349,7 @@ class NatsReplay:
         self._received += 1
         self._batch_received += 1
         history = self._cursor.advance(message.stream_sequence, message.time)
-        self.sink.stored(subject.decode(errors="replace"), data, message.time / 1e9, history)
+        self.sink.stored(subject.decode(errors="replace"), data, message.time / 1e9, history, message.stream_sequence)
         if not self._caught_up and (not message.pending or message.stream_sequence >= self._cursor.target):
             self._report_caught_up()
         if self._batch_received == self._batch_size:

@@ -63,6 +63,7 @@ async def test_stored_events_come_before_new_ones(middleware: Middleware) -> Non
             assert (counters.received, counters.delivered, counters.replayed, counters.gaps) == (6, 6, 3, 0)
     assert [delivery.event for delivery in found] == before + later
     assert [delivery.replayed for delivery in found] == [True] * 3 + [False] * 3
+    assert [delivery.sequence for delivery in found[:3]] == [1, 2, 3]
     assert [delivery.subject for delivery in found] == ["choria.lifecycle.event.alive.server"] * 6
     times = [delivery.received for delivery in found]
     assert times == sorted(times)
@@ -74,7 +75,8 @@ async def test_messages_of_a_live_subscription_are_not_replayed(middleware: Midd
     async with middleware.deliveries() as deliveries:
         assert not deliveries.replaying
         await middleware.publish(alive(1), stored=True)  # or the server may store it in the next test's stream
-        assert not (await anext(deliveries)).replayed
+        delivery = await anext(deliveries)
+        assert (delivery.replayed, delivery.sequence) == (False, None)
         assert deliveries.counters.replayed == 0
 
 
