@@ -36,6 +36,7 @@ READINGS: Final = {
     ("middleware/inbox.py", "LiveSink.message"): "`Delivery.received`, for people",
     ("middleware/inbox.py", "StreamSink.message"): "`Delivery.received`, for people",
     ("middleware/memory.py", "InMemoryTransport.__init__"): "the time at which a server starts; goes on by steady",
+    ("middleware/selection.py", "check_interval"): "two times that the user gives, compared once",
     ("middleware/server_clock.py", "ServerClock.__init__"): "the difference to a server's clock, for a warning; once",
     ("middleware/subscription.py", "Subscription.__aenter__"): "`begin`, for people",
     ("nats/credentials.py", "_read_valid_jwt"): "the validity of a token",

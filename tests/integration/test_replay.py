@@ -7,6 +7,7 @@ import json
 import random
 import time
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -292,6 +293,90 @@ async def test_messages_deleted_before_they_were_read_are_a_gap(own: embedded.Se
                     await middleware.flush()
             (gap,) = events.gaps
             assert first <= gap.begin < gap.end <= last
+
+
+@pytest.mark.parametrize(
+    ("read", "purge", "gaps"), [(10, {}, 1), (10, {"seq": 201}, 1), (10, {"seq": 11}, 0), (0, {}, 1), (300, {}, 0)]
+)
+async def test_history_deleted_before_it_was_read_is_a_gap(
+    own: embedded.Server, read: int, purge: dict[str, int], gaps: int
+) -> None:
+    async with serving_streams(own, STREAM) as context, slow(own.url) as middleware:
+        first = time.time()
+        await store(own, some(0, 300))
+        last = time.time()
+        async with middleware.events(since=ALL, until=timedelta(0)) as events:
+            found = [event.identity for event in await take(events, read)]
+            await context.purge_stream("CHORIA_EVENTS", **purge)
+            found += [event.identity async for event in events]
+            assert len(set(found)) == len(found)
+            assert (len(found) == 300) == (not gaps)
+            assert (events.counters.gaps, events.replaying) == (gaps, False)
+            for gap in events.gaps:
+                assert gap.reason == "the stream CHORIA_EVENTS discarded messages before they were read"
+                assert (first if read else 0) <= gap.begin <= gap.end
+                assert gap.begin <= last
+
+
+async def test_what_is_purged_after_the_end_is_no_gap(own: embedded.Server) -> None:
+    async with serving_streams(own, STREAM) as context, slow(own.url) as middleware:
+        await store(own, some(0, 10))
+        until = time.time()
+        await store(own, some(10, 300))
+        async with middleware.events(since=ALL, until=until) as events:
+            await anext(events)
+            await context.purge_stream("CHORIA_EVENTS")
+            assert len([event async for event in events]) == 9
+            assert (events.counters.gaps, events.replaying) == (0, False)
+
+
+async def test_the_stream_is_deleted_before_the_end(own: embedded.Server) -> None:
+    async with serving_streams(own, STREAM) as context, slow(own.url) as middleware:
+        await store(own, some(0, 300))
+        async with middleware.events(since=ALL, until=timedelta(0)) as events:
+            await anext(events)
+            await context.delete_stream("CHORIA_EVENTS")
+            with pytest.raises(lifecycle.NoStream, match="no longer exists"):
+                async for _ in events:
+                    pass
+            assert events.replaying
+
+
+@pytest.mark.parametrize(
+    ("limits", "since", "gaps"),
+    [
+        ({}, timedelta(hours=1), 1),
+        ({}, timedelta(seconds=30), 0),  # clocks differ
+        ({"max_age": 3600}, timedelta(hours=1), 0),  # what it discarded was older
+        ({"max_age": 3600}, timedelta(hours=3), 1),
+        ({"max_age": 3600, "max_msgs": 1000}, timedelta(hours=1), 1),
+        ({"max_age": 3600, "max_bytes": 1000_000}, timedelta(hours=1), 1),
+    ],
+)
+async def test_history_deleted_before_the_start_is_a_gap(
+    own: embedded.Server, limits: dict[str, int], since: timedelta, gaps: int
+) -> None:
+    async with serving_streams(own, STREAM | limits) as context, connect(own.url, environ={}) as middleware:
+        await store(own, some(0, 10))
+        await context.purge_stream("CHORIA_EVENTS", seq=4)
+        async with middleware.deliveries(since=since, until=timedelta(0)) as received:
+            assert [delivery.sequence async for delivery in received] == list(range(4, 11))
+            assert received.counters.gaps == gaps
+            for gap in received.gaps:
+                assert gap.reason == "the stream CHORIA_EVENTS no longer has them"
+                assert abs(gap.begin - (time.time() - since.total_seconds())) < 30
+
+
+async def test_a_server_that_does_not_tell_is_a_gap(own: embedded.Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving_streams(own, STREAM), connect(own.url, environ={}) as middleware:
+        await store(own, some(0, 3))
+        async with middleware.events(since=ALL, until=timedelta(0), timeout=0.3) as events:
+            found = await take(events, 3)
+            own.kill()
+            assert [event async for event in events] == []
+            assert len(found) == 3
+            (gap,) = events.gaps
+            assert "did not tell whether it has discarded any: " in gap.reason
 
 
 async def test_messages_of_other_components_are_no_gap(own: embedded.Server) -> None:

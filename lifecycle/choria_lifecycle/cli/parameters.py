@@ -182,6 +182,8 @@ MENTIONS: Final = {
     "tls=False" if argument == "tls" else f"{argument}=": flag for argument, flag in CONNECTION_FLAGS.items()
 } | {
     # Not of the connection, but of the commands that receive events.
+    "since=": "--since",
+    "until=": "--until",
     "stream=": "--stream",
     "subject=": "--subject",
     "choria_lifecycle.doctor.check_connection()": "'lifecycle config check'",

@@ -234,6 +234,9 @@ class _MemoryReplay:
             self._caught_up = True
             self.sink.caught_up()
 
+    async def check_history(self, timeout: float) -> None:
+        """Do nothing: nothing is ever deleted."""
+
     async def unsubscribe(self) -> None:
         if self in self._siblings:
             self._siblings.remove(self)

@@ -14,7 +14,7 @@ from choria_lifecycle.events.event import Event, EventType
 from choria_lifecycle.events.quick import is_plain_event
 from choria_lifecycle.events.subjects import subject as subject_of
 from choria_lifecycle.middleware.bucket import Bucket
-from choria_lifecycle.middleware.selection import Selection, parse_since
+from choria_lifecycle.middleware.selection import Selection, check_interval, parse_since
 from choria_lifecycle.middleware.subscription import LIMIT, LIMIT_BYTES, Deliveries, Events
 from choria_lifecycle.middleware.transport import Message, Transport, check_pattern, check_stream
 from choria_lifecycle.wire import codec
@@ -116,6 +116,7 @@ class Middleware:
         queue: str = "",
         *,
         since: datetime | timedelta | float | None = None,
+        until: datetime | timedelta | float | None = None,
         stream: str = "",
         timeout: float = 5,
     ) -> Events:
@@ -132,14 +133,17 @@ class Middleware:
                 intervals in which one may have been, see `Subscription`. A time with its time zone, a timedelta back
                 from now, or seconds since the epoch, by the server's clock. By default only new events are received,
                 without a stream. Cannot be combined with queue.
+            until: end once everything was received that the stream had stored before this time, without subscribing
+                live. In the same forms as since, which must be earlier; timedelta(0) stands for all that is stored now,
+                and so does a time in the future. By default the subscription continues with new events.
             stream: the stream to replay; by default Choria's CHORIA_EVENTS, else the only one that stores these events.
             timeout: seconds that entering waits for the server's confirmation.
 
         Raises:
-            OptionError: the type is unknown, or the component, queue, since or stream cannot be used.
+            OptionError: the type is unknown, or the component, queue, since, until or stream cannot be used.
         """
         self.check_loop()
-        selection = _since(Selection.events(type, component), queue, since, stream)
+        selection = _since(Selection.events(type, component), queue, since, until, stream)
         check_pattern(selection.subject, queue)
         return Events(
             self._transport, selection, queue, limit=self._limit, limit_bytes=self._limit_bytes, timeout=timeout
@@ -153,6 +157,7 @@ class Middleware:
         queue: str = "",
         *,
         since: datetime | timedelta | float | None = None,
+        until: datetime | timedelta | float | None = None,
         stream: str = "",
         timeout: float = 5,
     ) -> Deliveries:
@@ -165,6 +170,7 @@ class Middleware:
             component: as for `events`.
             queue: as for `events`.
             since: as for `events`.
+            until: as for `events`.
             stream: as for `events`.
             timeout: as for `events`.
 
@@ -178,7 +184,7 @@ class Middleware:
             selection = Selection.on_subject(subject)
         else:
             raise OptionError("subject cannot be combined with type or component", invalid=("subject",))
-        selection = _since(selection, queue, since, stream)
+        selection = _since(selection, queue, since, until, stream)
         check_pattern(selection.subject, queue)
         return Deliveries(
             self._transport, selection, queue, limit=self._limit, limit_bytes=self._limit_bytes, timeout=timeout
@@ -232,16 +238,27 @@ class Middleware:
             )
 
 
-def _since(selection: Selection, queue: str, since: datetime | timedelta | float | None, stream: str) -> Selection:
+def _since(
+    selection: Selection,
+    queue: str,
+    since: datetime | timedelta | float | None,
+    until: datetime | timedelta | float | None,
+    stream: str,
+) -> Selection:
     if since is None:
         if stream:
             raise OptionError("stream needs since, the time from which to replay", invalid=("stream",))
+        if until is not None:
+            raise OptionError("until= needs since=, the time from which to replay", invalid=("until",))
         return selection
     if queue:
         raise OptionError("queue cannot be combined with since: a replay cannot be shared", invalid=("queue",))
     if stream:
         check_stream(stream)
-    return replace(selection, since=parse_since(since), stream=stream)
+    begin, end = parse_since(since), None if until is None else parse_since(until, "until")
+    if end is not None:
+        check_interval(begin, end)
+    return replace(selection, since=begin, until=end, stream=stream)
 
 
 def _message(event: Event, format: Format) -> Message:  # noqa: A002

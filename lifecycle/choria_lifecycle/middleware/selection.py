@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from choria_lifecycle.events.options import check_component
 from choria_lifecycle.events.subjects import SUBJECT_PREFIX
 from choria_lifecycle.support.text import quoted
 
-__all__ = ["EventFilter", "Selection", "parse_since"]
+__all__ = ["EventFilter", "Selection", "check_interval", "parse_since"]
 
 _TYPE_INDEX = SUBJECT_PREFIX.count(".") + 1
 
@@ -63,6 +64,7 @@ class Selection:
         filter_subjects: whether the subject matches more than the filter keeps, so that subjects must be checked.
         filter_events: whether the filter drops any events, so that events must be checked.
         since: the start of a replay, as for `Transport.replay`; None for a live subscription.
+        until: the end of the replay, in the same form; None to continue with new messages.
         stream: the stream to replay; empty for CHORIA_EVENTS, else the only one that stores the subject.
     """
 
@@ -71,6 +73,7 @@ class Selection:
     filter_subjects: bool = False
     filter_events: bool = False
     since: float | timedelta | None = None
+    until: float | timedelta | None = None
     stream: str = ""
 
     @classmethod
@@ -113,11 +116,12 @@ class Selection:
         return cls(subject=subject)
 
 
-def parse_since(since: datetime | timedelta | float) -> float | timedelta:
-    """Return the start of a replay in seconds since the epoch, or a timedelta, which counts back by the server's clock.
+def parse_since(since: datetime | timedelta | float, name: str = "since") -> float | timedelta:
+    """Return an end of a replay in seconds since the epoch, or a timedelta, which counts back by the server's clock.
 
     Args:
         since: a datetime with its time zone, a timedelta back from now, or seconds since the epoch.
+        name: the name of the argument, for messages.
 
     Raises:
         OptionError: `since` is something else, or out of range.
@@ -125,22 +129,32 @@ def parse_since(since: datetime | timedelta | float) -> float | timedelta:
     try:
         if isinstance(since, datetime):
             if since.tzinfo is None:
-                raise OptionError(f"since needs a time zone: {since.isoformat()}", invalid=("since",))
+                raise OptionError(f"{name} needs a time zone: {since.isoformat()}", invalid=(name,))
             since = since.timestamp()
         elif isinstance(since, timedelta):
             if since < timedelta(0):
-                raise OptionError(
-                    "since as a timedelta counts back from now and cannot be negative", invalid=("since",)
-                )
+                raise OptionError(f"{name} as a timedelta counts back from now and cannot be negative", invalid=(name,))
             return since
         if not since >= 0:
-            raise OptionError(f"since must be a time from 1970 on, not {quoted(since)}", invalid=("since",))
+            raise OptionError(f"{name} must be a time from 1970 on, not {quoted(since)}", invalid=(name,))
         datetime.fromtimestamp(since, UTC)
     except (OverflowError, ValueError, TypeError, OSError) as error:
         raise OptionError(
-            f"since must be a datetime, a timedelta or a number, not {quoted(since)}", invalid=("since",)
+            f"{name} must be a datetime, a timedelta or a number, not {quoted(since)}", invalid=(name,)
         ) from error
     return float(since)
+
+
+def check_interval(since: float | timedelta, until: float | timedelta) -> None:
+    """Check the start and the end of a replay, both as `parse_since` returns them.
+
+    Raises:
+        OptionError: the end is not later than the start.
+    """
+    now = time.time()
+    begin, end = (now - each.total_seconds() if isinstance(each, timedelta) else each for each in (since, until))
+    if end <= begin:
+        raise OptionError("until= must be later than since=", invalid=("until",))
 
 
 def _names(option: str, value: str | Iterable[str] | None) -> frozenset[str]:

@@ -71,6 +71,10 @@ class ServerClock:
         """Return a time of the server, in seconds since the epoch, on the monotonic clock; never in the future."""
         return min(time - self._offset, self._monotonic())
 
+    def to_server(self, monotonic: float) -> float:
+        """Return a time of the monotonic clock by the server's clock, in seconds since the epoch."""
+        return monotonic + self._offset
+
 
 def _describe(skew: float) -> str:
     if abs(skew) <= _MAX_DIFFERENCE:

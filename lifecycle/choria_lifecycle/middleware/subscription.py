@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, Self, TypeVar
 from choria_lifecycle.errors import InvalidEvent, LifecycleError, NotAuthorised, UnknownProtocol
 from choria_lifecycle.events.event import Event
 from choria_lifecycle.middleware.delivery import Delivery, Gap, StreamState
+from choria_lifecycle.middleware.history import HistorySink
 from choria_lifecycle.middleware.inbox import Inbox, LiveSink, StreamSink
 from choria_lifecycle.middleware.selection import Selection
 from choria_lifecycle.middleware.transport import Interest, Replay, Transport
@@ -50,6 +51,9 @@ class Subscription(ABC, Generic[T]):
     Without permission to subscribe, the stream alone supplies the messages. Iteration raises NoStream if the stream is
     deleted.
 
+    With an end, it does not subscribe live: the stream supplies what it had stored, and the iteration ends. Each
+    interval before the end whose messages it has discarded, or may not have stored, is a gap.
+
     Attributes:
         counters: the message counts so far.
     """
@@ -70,11 +74,17 @@ class Subscription(ABC, Generic[T]):
         self._selection = selection
         self._queue = queue
         self._timeout = timeout
-        self._stream = StreamSink(self._inbox) if selection.since is not None else None
+        self._stream: StreamSink | None = None
+        if selection.until is not None:
+            self._stream = HistorySink(self._inbox, selection.until)
+        elif selection.since is not None:
+            self._stream = StreamSink(self._inbox)
         self._live: Interest | None = None
         self._replay: Replay | None = None
         self._begin: float | None = None
         self._replayed = asyncio.Event()
+        # With an end: whether everything before it was handed out.
+        self._complete = False
         # Whether the message being handed out is history.
         self._from_history = False
         self._entered = False
@@ -131,7 +141,12 @@ class Subscription(ABC, Generic[T]):
 
     @property
     def replaying(self) -> bool:
-        """True while stored history remains to be handed out; False without a stream."""
+        """True while stored history remains to be handed out; False without a stream.
+
+        With an end, it stays True if the iteration did not reach that.
+        """
+        if self._selection.until is not None:
+            return not self._complete
         return self._stream is not None and (not self._stream.caught_up_once.is_set() or self._inbox.history > 0)
 
     async def replayed(self) -> None:
@@ -169,6 +184,15 @@ class Subscription(ABC, Generic[T]):
 
     async def _enter_stream(self, since: float | timedelta, sink: StreamSink) -> None:
         deadline = asyncio.get_running_loop().time() + self._timeout
+        if self._selection.until is None:
+            await self._enter_live(sink)
+        remaining = max(0.0, deadline - asyncio.get_running_loop().time())
+        self._replay = await self._transport.replay(self.subject, since, sink, remaining, self._selection.stream)
+        sink.stream_found(self._replay.direct)
+        self._begin = self._replay.begin
+        self._inbox.unbroken_since = sink.clock.to_monotonic(self._begin)
+
+    async def _enter_live(self, sink: StreamSink) -> None:
         asked = steady()
         try:
             self._live = await self._transport.subscribe(self.subject, "", sink.live, self._timeout)
@@ -176,11 +200,6 @@ class Subscription(ABC, Generic[T]):
             sink.live_failed(error)
         else:
             sink.live_begins(asked)
-        remaining = max(0.0, deadline - asyncio.get_running_loop().time())
-        self._replay = await self._transport.replay(self.subject, since, sink, remaining, self._selection.stream)
-        sink.stream_found(self._replay.direct)
-        self._begin = self._replay.begin
-        self._inbox.unbroken_since = sink.clock.to_monotonic(self._begin)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -241,10 +260,20 @@ class Subscription(ABC, Generic[T]):
                     return item
             if inbox.failure is not None:
                 raise inbox.failure
-            if inbox.ended:
+            if inbox.ended or self._complete:
                 raise StopAsyncIteration
+            if selection.until is not None and stream is not None and stream.caught_up_once.is_set():
+                await self._finish()
+                continue
             inbox.wake.clear()
             await inbox.wake.wait()
+
+    async def _finish(self) -> None:
+        """Note that everything before the end was handed out."""
+        if self._replay is not None:
+            await self._replay.check_history(self._timeout)
+        self._complete = True
+        self._replayed.set()
 
     def _count_handed_out(self, stream: StreamSink) -> None:
         inbox = self._inbox

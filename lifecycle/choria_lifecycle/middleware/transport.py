@@ -152,6 +152,13 @@ class Replay(Interest, Protocol):
     def resume(self) -> None:
         """Continue, as the sink has capacity again."""
 
+    async def check_history(self, timeout: float) -> None:
+        """Find out whether stored messages were deleted before they were delivered: the sink has then been told.
+
+        Args:
+            timeout: how long to wait for the server; if it does not answer, the sink is told that.
+        """
+
 
 class Transport(Protocol):
     """A carrier of messages. Times are in seconds; the code that opens a transport closes it."""

@@ -70,6 +70,7 @@ class StreamConfig(msgspec.Struct):
     discard: str = "old"
     max_msgs: int = -1
     max_bytes: int = -1
+    max_age: int = 0
     sealed: bool = False
 
     @property

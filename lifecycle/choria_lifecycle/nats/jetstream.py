@@ -25,6 +25,11 @@ __all__ = ["ConsumerInfo", "MessageMetadata", "StreamCursor", "Streams", "parse_
 # A reply that took longer, in seconds, is too uncertain to measure the server's clock.
 _MAX_ROUND_TRIP: Final = 10.0
 
+# Two floats of today's seconds differ by so many nanoseconds: a message must not be missed because of rounding.
+_RESOLUTION: Final = 256
+# A stream that begins so much later than asked has all that was asked for, in nanoseconds: clocks and timers differ.
+_MARGIN: Final = 60 * 10**9
+
 # The server deletes a consumer that has not been used for this long, in nanoseconds.
 _INACTIVE_THRESHOLD: Final = 60 * 10**9
 
@@ -78,10 +83,14 @@ class StreamCursor:
         since: the start, as for `choria_lifecycle.middleware.transport.Transport.replay`.
         time: when the last message read was stored, in nanoseconds since the epoch; before the first, the time to start
             from.
+        start: the time to start from, in nanoseconds since the epoch.
         stream: the stream's name.
         created: when the stream was created, as the server reports it; distinguishes a new stream of the same name.
         last_sequence: the sequence of the last message read; 0 before the first.
         last_at_start: the stream's last sequence when the reader started.
+        first_at_start: its first sequence then.
+        discarded: the time, in nanoseconds since the epoch, before which it may by then have discarded messages that
+            were asked for; 0 if it has not.
         begin: the time from which the stream was then complete, in seconds since the epoch by the server's clock.
         target: the stream's last sequence when the present consumer was created.
         direct: whether the stream stores what is published on the subject, rather than copies of other streams.
@@ -90,10 +99,13 @@ class StreamCursor:
     subject: str
     since: float | timedelta
     time: int = 0
+    start: int = 0
     stream: str = ""
     created: str = ""
     last_sequence: int = 0
     last_at_start: int = 0
+    first_at_start: int = 0
+    discarded: int = 0
     begin: float = 0.0
     target: int = 0
     direct: bool = True
@@ -134,9 +146,14 @@ class Streams:
         cursor.stream = (await choose_stream(self._api, cursor.subject, name, deadline)).config.name
         info = await self._info(cursor.stream, deadline)  # its time is the present
         cursor.time = int(start_time(cursor.since, self._server_time()) * 1e9)
+        if not isinstance(cursor.since, timedelta):
+            cursor.time = max(0, cursor.time - _RESOLUTION)
+        cursor.start = cursor.time
         cursor.created, cursor.last_at_start = info.created, info.state.last_seq
         cursor.direct = any(intersect(each, cursor.subject) is not None for each in info.config.subjects or ())
         cursor.begin = max(cursor.time / 1e9, _complete_since(info, self._server_time()))
+        cursor.first_at_start = info.state.first_seq
+        cursor.discarded = _discarded(info, cursor.time, int(self._server_time() * 1e9))
 
     async def create_consumer(self, cursor: StreamCursor, name: str, deadline: float) -> ConsumerInfo:
         """Create a consumer that continues at the cursor."""
@@ -196,6 +213,20 @@ class Streams:
         reason = f"the stream {cursor.stream} discarded messages before they were read"
         self._sink.doubt(self.monotonic(begin), end, reason)
 
+    async def check_history(self, cursor: StreamCursor, deadline: float) -> None:
+        """Report what the stream has discarded of its history: before the reader started, and before it was read.
+
+        Messages that were deleted one by one leave no trace.
+        """
+        if cursor.discarded:
+            reason = f"the stream {cursor.stream} no longer has them"
+            self._sink.doubt(self.monotonic(cursor.start), self.monotonic(cursor.discarded), reason)
+        info = await self._info(cursor.stream, deadline)
+        oldest = int(_complete_since(info, self._server_time()) * 1e9)
+        read = cursor.last_sequence or cursor.first_at_start - 1
+        if min(info.state.first_seq - 1, cursor.last_at_start) > read and oldest > cursor.time:
+            self.report_discarded(cursor, cursor.time, self.monotonic(oldest))
+
     async def check(self, cursor: StreamCursor, deadline: float) -> None:
         """Judge the present state of the stream, and measure the clock that times its messages.
 
@@ -237,6 +268,21 @@ def _complete_since(info: StreamInfo, now: float) -> float:
         return datetime.fromisoformat(oldest).timestamp()
     except ValueError:  # all messages were deleted
         return now
+
+
+def _discarded(info: StreamInfo, start: int, now: int) -> int:
+    """Return the time before which a stream may have discarded messages stored since `start`; 0 if it has not.
+
+    All times are in nanoseconds since the epoch. A stream that only limits the age of messages has those that are
+    younger.
+    """
+    config, state = info.config, info.state
+    if state.first_seq <= 1:
+        return 0
+    complete = int(_complete_since(info, now / 1e9) * 1e9)
+    if config.max_age > 0 and config.max_msgs <= 0 and config.max_bytes <= 0:
+        complete = min(complete, now - config.max_age)
+    return complete if complete - start > _MARGIN else 0
 
 
 def _rfc3339(nanoseconds: int) -> str:

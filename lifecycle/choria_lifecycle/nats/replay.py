@@ -156,6 +156,16 @@ class NatsReplay:
     def resume(self) -> None:
         self._resumed.set()
 
+    async def check_history(self, timeout: float) -> None:
+        deadline = self._now() + timeout
+        await asyncio.gather(*self._gap_checks)
+        try:
+            await self._connection.connected(deadline)
+            await self._streams.check_history(self._cursor, deadline)
+        except (NoReplyError, JetStreamError, LifecycleError) as error:
+            reason = f"the stream {self._cursor.stream} did not tell whether it has discarded any: {error}"
+            self.sink.doubt(self._streams.monotonic(self._cursor.time), steady(), reason)
+
     async def unsubscribe(self) -> None:
         try:
             await self.stop()
