@@ -13,7 +13,7 @@ from choria_lifecycle.cli.messages import say, verbosity
 from choria_lifecycle.cli.printer import READER_TIMEOUT
 from choria_lifecycle.cli.progress import Progress
 from choria_lifecycle.validation.policy import BatchResult, DocumentCounts, Policy, split_batch, validate_batch
-from choria_lifecycle.validation.report import ReportFormat, line_formatter, summary
+from choria_lifecycle.validation.report import ReportFormat, StoredMessage, line_formatter, summary
 from choria_lifecycle.wire.codes import INPUT_SIZE
 
 if TYPE_CHECKING:
@@ -106,7 +106,15 @@ class ResultWriter:
         """Return True if a result reaches `max_errors`; it must then be written document by document."""
         return self.max_errors is not None and self.counts.errors + result.counts.errors >= self.max_errors
 
-    def write(self, result: BatchResult, origin: str, line_offset: int = 0, *, live: bool = False) -> None:
+    def write(
+        self,
+        result: BatchResult,
+        origin: str,
+        line_offset: int = 0,
+        *,
+        live: bool = False,
+        stored: StoredMessage | None = None,
+    ) -> None:
         """Write and count a result.
 
         Args:
@@ -114,6 +122,7 @@ class ResultWriter:
             origin: the file, or the subject.
             line_offset: the number of lines before those that the result counts.
             live: the origin is a subject.
+            stored: the message's place in its stream; None if it was not read from one.
 
         Raises:
             ErrorLimitReached: `max_errors` was reached; the result was written.
@@ -126,7 +135,7 @@ class ResultWriter:
         if result.findings and not self.quiet:
             # GitHub would look for a file named "standard input".
             live = live or (self.output is ReportFormat.GITHUB and origin == STANDARD_INPUT)
-            line = line_formatter(self.output, origin, live=live, color=self.color)
+            line = line_formatter(self.output, origin, live=live, stored=stored, color=self.color)
             # A program that reads the findings does not type options.
             shown = _unchanged if self.output is ReportFormat.JSON else advise
             self._write_lines(

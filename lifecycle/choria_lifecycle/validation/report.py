@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.validation.policy import DocumentCounts
 
-__all__ = ["LineFormatter", "ReportFormat", "line_formatter", "summary"]
+__all__ = ["LineFormatter", "ReportFormat", "StoredMessage", "line_formatter", "summary"]
 
 LineFormatter: TypeAlias = "Callable[[int | None, Finding], str]"
 """Formats a finding as a line, given the number of its document, or None for none."""
@@ -39,30 +39,42 @@ class ReportFormat(StrEnum):
     """Workflow commands, which GitHub shows as annotations of the files."""
 
 
-def line_formatter(output: ReportFormat, origin: str, *, live: bool = False, color: bool = False) -> LineFormatter:
+class StoredMessage(NamedTuple):
+    """The place of a message in a JetStream stream: the stream's name, and the message's sequence."""
+
+    stream: str
+    sequence: int
+
+
+def line_formatter(
+    output: ReportFormat, origin: str, *, live: bool = False, stored: StoredMessage | None = None, color: bool = False
+) -> LineFormatter:
     """Return a formatter for the findings in one file or on one subject.
 
     Text is `ORIGIN:NUMBER: PATH: MESSAGE [CODE]`. Before the message, warnings have `warning: ` and information has
-    `information: `; errors have neither.
+    `information: `; errors have neither. A stored message is `SUBJECT#SEQUENCE`, without its number.
 
-    JSON has the fields file (for a live message: subject), line (number), severity, code, path, rule, value and
-    message. Bytes of a file name that are not UTF-8 are escaped.
+    JSON has the fields file, line, severity, code, path, rule, value and message; for a message, subject and number
+    replace file and line, followed by stream and sequence, which are null if it was not read from a stream. Bytes of a
+    file name that are not UTF-8 are escaped.
 
-    Annotations have the file, the line, and the code as title; those of live messages begin with the subject.
+    Annotations have the file, the line, and the code as title; those of messages begin with the subject, and with the
+    sequence as in text.
 
     Args:
         output: the format.
         origin: the name of the file, or the subject; untrusted text.
         live: the origin is a subject.
+        stored: the message's place in its stream; None if it was not read from one.
         color: show the origin bold and the code in the colour of its severity; text only.
     """
     match output:
         case ReportFormat.TEXT:
-            return _text(safe(origin), color)
+            return _text(safe(origin), stored, color)
         case ReportFormat.JSON:
-            return _json(origin, live)
+            return _json(origin, live, stored)
         case ReportFormat.GITHUB:
-            return _github(origin, live)
+            return _github(origin, live, stored)
 
 
 _BOLD: Final = "\x1b[1m"
@@ -71,13 +83,13 @@ _COLORS: Final = {Severity.ERROR: "\x1b[31m", Severity.WARNING: "\x1b[33m", Seve
 _LABELS: Final = {Severity.ERROR: "", Severity.WARNING: "warning: ", Severity.INFORMATION: "information: "}
 
 
-def _text(origin: str, color: bool) -> LineFormatter:
+def _text(origin: str, stored: StoredMessage | None, color: bool) -> LineFormatter:
     bold, end = (_BOLD, _END) if color else ("", "")
     colors = _COLORS if color else dict.fromkeys(Severity, "")
 
     def line(number: int | None, finding: Finding) -> str:
         severity = finding.severity
-        where = origin if number is None else f"{origin}:{number}"
+        where = origin if number is None else f"{origin}:{number}" if stored is None else f"{origin}#{stored.sequence}"
         return (
             f"{bold}{where}{end}: {finding.path}: {_LABELS[severity]}{finding.message} "
             f"{colors[severity]}[{finding.code}]{end}"
@@ -89,14 +101,16 @@ def _text(origin: str, color: bool) -> LineFormatter:
 _encode = msgspec.json.Encoder().encode
 
 
-def _json(origin: str, live: bool) -> LineFormatter:
+def _json(origin: str, live: bool, stored: StoredMessage | None) -> LineFormatter:
     # Python has lone surrogates for bytes of a file name that are not UTF-8; many JSON parsers reject them.
     name = origin.encode("utf-8", "backslashreplace").decode()
     origin_key, number_key = ("subject", "number") if live else ("file", "line")
     head = visible_json(f'{{"{origin_key}":{json.dumps(name, ensure_ascii=False)},"{number_key}":')
+    stream, sequence = map(json.dumps, stored or (None, None))
+    tail = f'"stream":{stream},"sequence":{sequence},' if live else ""
 
     def line(number: int | None, finding: Finding) -> str:
-        return f"{head}{'null' if number is None else number},{_encode(finding)[1:].decode()}"
+        return f"{head}{'null' if number is None else number},{tail}{_encode(finding)[1:].decode()}"
 
     return line
 
@@ -104,10 +118,11 @@ def _json(origin: str, live: bool) -> LineFormatter:
 _COMMANDS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFORMATION: "notice"}
 
 
-def _github(origin: str, live: bool) -> LineFormatter:
+def _github(origin: str, live: bool, stored: StoredMessage | None) -> LineFormatter:
     # GitHub's escapes first: the runner undoes them, but not those of `safe`.
     where = "" if live else f"file={safe(_escape_property(origin))},"
-    subject = f"{safe(_escape_data(origin))}: " if live else ""
+    place = "" if stored is None else f"#{stored.sequence}"
+    subject = f"{safe(_escape_data(origin))}{place}: " if live else ""
 
     def line(number: int | None, finding: Finding) -> str:
         at = "" if live or number is None else f"line={number},"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import choria_lifecycle as lifecycle
 from choria_lifecycle.validation.bulk import DocumentKind
 from choria_lifecycle.validation.policy import DocumentCounts
-from choria_lifecycle.validation.report import ReportFormat, line_formatter, summary
+from choria_lifecycle.validation.report import ReportFormat, StoredMessage, line_formatter, summary
 from choria_lifecycle.wire import codes as finding_codes
 from choria_lifecycle.wire.finding import Finding, FindingValue, Severity
 
@@ -55,13 +55,36 @@ def test_text_in_colour(finding: Finding, color: int) -> None:
     assert re.sub(r"\x1b\[\d+m", "", line) == plain
 
 
+def test_a_stored_message_has_its_sequence() -> None:
+    stored = StoredMessage("CHORIA_EVENTS", 1234)
+    made = {each: line_formatter(each, "a.b", live=True, stored=stored)(17, WRONG) for each in ReportFormat}
+    assert made[ReportFormat.TEXT].startswith("a.b#1234: $.identity: ")
+    assert made[ReportFormat.JSON].startswith(
+        '{"subject":"a.b","number":17,"stream":"CHORIA_EVENTS","sequence":1234,"severity":"error",'
+    )
+    assert made[ReportFormat.GITHUB].startswith("::error title=schema-type::a.b#1234: $.identity: ")
+    live = line_formatter(ReportFormat.JSON, "a.b", live=True)(17, WRONG)
+    assert live.startswith('{"subject":"a.b","number":17,"stream":null,"sequence":null,"severity":"error",')
+
+
 def test_json() -> None:
     assert line_formatter(ReportFormat.JSON, "events.ndjson")(17, WRONG) == (
         '{"file":"events.ndjson","line":17,"severity":"error","code":"schema-type","path":"$.identity","rule":"type",'
         '"value":5,"message":"identity must be of type string, not 5"}'
     )
     live = json.loads(line_formatter(ReportFormat.JSON, "a.b", live=True)(None, NOTE))
-    assert list(live) == ["subject", "number", "severity", "code", "path", "rule", "value", "message"]
+    assert list(live) == [
+        "subject",
+        "number",
+        "stream",
+        "sequence",
+        "severity",
+        "code",
+        "path",
+        "rule",
+        "value",
+        "message",
+    ]
     assert (live["subject"], live["number"], live["value"]) == ("a.b", None, None)
 
 
