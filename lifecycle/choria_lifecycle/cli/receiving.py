@@ -13,7 +13,8 @@ import click
 from choria_lifecycle.cli.messages import say
 from choria_lifecycle.cli.parameters import duration
 from choria_lifecycle.events.subjects import SUBJECT_PREFIX
-from choria_lifecycle.middleware.selection import Selection
+from choria_lifecycle.middleware.selection import Selection, check_interval
+from choria_lifecycle.middleware.selection import parse_since as to_start
 from choria_lifecycle.middleware.transport import check_pattern, check_stream
 from choria_lifecycle.support.choria import EVENT_STREAM
 from choria_lifecycle.support.text import quoted
@@ -30,6 +31,7 @@ __all__ = [
     "SINCE",
     "SINCE_HELP",
     "STREAM",
+    "UNTIL",
     "announce_stream",
     "announcing_end_of_history",
     "check_selection",
@@ -40,6 +42,7 @@ __all__ = [
     "unstored",
 ]
 
+_TIME: Final = "%Y-%m-%d %H:%M:%S UTC"
 # Intervals that are shown at the end.
 _MAX_GAPS: Final = 5
 # The clocks of server and machine may differ by so much before a stream is said to begin later than requested.
@@ -47,7 +50,7 @@ _MAX_SKEW: Final = 60.0
 
 
 def parse_since(text: str) -> datetime | timedelta:
-    """Return the start of a replay: a duration back from now, or a time; for use as a parameter's type.
+    """Return the start or the end of a replay: a duration back from now, or a time; for use as a parameter's type.
 
     Raises:
         click.BadParameter: the text is neither, or a time without its zone.
@@ -68,6 +71,14 @@ SINCE_HELP: Final = "Read what the stream has stored since then, a duration ago 
 
 SINCE: Final = click.option(
     "--since", type=parse_since, metavar="DURATION|TIME", help=f"{SINCE_HELP}, then new events.  [default: only new]"
+)
+
+UNTIL: Final = click.option(
+    "--until",
+    type=parse_since,
+    metavar="DURATION|TIME",
+    help="With --since, end once everything was read that the stream had stored before then, in the same forms; a time "
+    "in the future counts as the present.",
 )
 
 STREAM: Final = click.option(
@@ -91,8 +102,10 @@ def check_selection(subject: str | None = None, stream: str = "", **selected: An
     """Check arguments of `Middleware.deliveries` before connecting.
 
     Raises:
-        OptionError: the subject, the stream, or another argument cannot be used.
+        OptionError: the subject, the stream, the interval, or another argument cannot be used.
     """
+    if selected.get("until") is not None:
+        check_interval(to_start(selected["since"]), to_start(selected["until"]))
     if stream:
         check_stream(stream)
     if subject is None:
@@ -101,45 +114,63 @@ def check_selection(subject: str | None = None, stream: str = "", **selected: An
         check_pattern(subject, "")
 
 
-def replay_arguments(ctx: click.Context, since: datetime | timedelta | None, stream: str) -> dict[str, Any]:
-    """Return the arguments of `Middleware.deliveries` for --since and --stream.
+def replay_arguments(
+    ctx: click.Context,
+    since: datetime | timedelta | None,
+    stream: str,
+    until: datetime | timedelta | None = None,
+) -> dict[str, Any]:
+    """Return the arguments of `Middleware.deliveries` for --since, --until and --stream.
 
     Raises:
-        click.UsageError: --stream was given without --since.
+        click.UsageError: --until or --stream was given without --since.
     """
-    if since is None and stream:
-        raise click.UsageError("--stream needs --since, the time to read from", ctx)
-    return {} if since is None else {"since": since, "stream": stream}
+    for flag, value in (("--until", until), ("--stream", stream)):
+        if since is None and value:
+            raise click.UsageError(f"{flag} needs --since, the time to read from", ctx)
+    if since is None:
+        return {}
+    return {"since": since, "stream": stream} | ({} if until is None else {"until": until})
 
 
-def announce_stream(received: Deliveries, since: datetime | timedelta | None) -> None:
-    """Say which stream is read, and from when on, if one is.
+def announce_stream(
+    received: Deliveries, since: datetime | timedelta | None, until: datetime | timedelta | None = None
+) -> None:
+    """Say which stream is read, from when on, and until when, if one is.
 
     Args:
         received: the subscription, entered.
         since: the requested start.
+        until: the requested end.
     """
     stream, begin = received.stream, received.begin
     if stream is None or begin is None or since is None:
         return
-    asked = since.timestamp() if isinstance(since, datetime) else time.time() - since.total_seconds()
-    older = ", its beginning" if begin - asked > _MAX_SKEW else ""
-    say(f"Reading {stream} from {datetime.fromtimestamp(begin, UTC):%Y-%m-%d %H:%M:%S} UTC{older}")
+    now = time.time()
+    asked, end = (
+        each.timestamp() if isinstance(each, datetime) else now - (each or timedelta(0)).total_seconds()
+        for each in (since, until)
+    )
+    older = ", its beginning," if begin - asked > _MAX_SKEW else ""
+    # All that is stored has no end to show.
+    to = f" to {datetime.fromtimestamp(end, UTC):{_TIME}}" if until and end < now else ""
+    say(f"Reading {stream} from {datetime.fromtimestamp(begin, UTC):{_TIME}}{older}{to}".removesuffix(","))
 
 
 @asynccontextmanager
 async def announcing_end_of_history(
-    received: Deliveries, summary: Callable[[], str]
+    received: Deliveries, summary: Callable[[], str], *, follow: bool = True
 ) -> AsyncGenerator[Callable[[], None]]:
-    """Say within the block once all stored messages have been handed out, also if there were none.
+    """Say within the block once all stored messages have been handed out, also if there were none, and new ones follow.
 
     The block gets a function that says so, to call before handling a new message.
 
     Args:
         received: the subscription, iterated in the block.
         summary: returns the number and kind of messages, such as `12 events shown`.
+        follow: whether new ones follow.
     """
-    announced = received.stream is None
+    announced = received.stream is None or not follow
 
     def announce() -> None:
         nonlocal announced

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from contextlib import suppress
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -30,12 +31,14 @@ from choria_lifecycle.cli.parameters import (
 from choria_lifecycle.cli.printer import READER_TIMEOUT
 from choria_lifecycle.cli.program import COMMANDS
 from choria_lifecycle.cli.receiving import (
-    SINCE,
+    SINCE_HELP,
     STREAM,
+    UNTIL,
     announce_stream,
     announcing_end_of_history,
     check_selection,
     missing,
+    parse_since,
     replay_arguments,
     subject_option,
     unstored,
@@ -44,12 +47,10 @@ from choria_lifecycle.cli.results import ErrorLimitReached, ResultWriter, create
 from choria_lifecycle.events.subjects import SUBJECT_PREFIX
 from choria_lifecycle.support.text import quoted
 from choria_lifecycle.validation.policy import Policy, validate_message
-from choria_lifecycle.validation.report import ReportFormat
+from choria_lifecycle.validation.report import ReportFormat, StoredMessage
 from choria_lifecycle.wire.codes import CODES, ERRORS_CUT, WARNINGS_CUT
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
-
     from choria_lifecycle.cli.signals import Signals
     from choria_lifecycle.middleware.delivery import Counters
     from choria_lifecycle.wire.locations import Location
@@ -60,8 +61,8 @@ _HELP = f"""{COMMANDS["validate"]}
 
 A FILE contains JSON documents: one per line, in an array, or spanning several lines; gzip is decompressed. Without a
 FILE, or for -, standard input is read. The protocol of a document selects its contract, for lifecycle events, machine
-transitions and watcher states, in either format. With --server, --config, --subject or --since, messages are validated
-as they are published, with --since those that a stream has stored first.
+transitions and watcher states, in either format. With --server, --config or --subject, messages are validated as they
+are published; with --since, those that a stream has stored, with --follow then new ones.
 
 \b
   lifecycle validate events.ndjson archive-*.ndjson.gz
@@ -70,6 +71,7 @@ as they are published, with --since those that a stream has stored first.
   lifecycle validate --jobs 4 --rejects bad.ndjson archive.ndjson
   lifecycle validate --server nats://127.0.0.1:4222 --for 30s
   lifecycle validate --since 24h --subject 'choria.machine.>'
+  lifecycle validate --since 2026-11-22T12:00:00Z --until 2026-11-22T13:00:00Z
 
 Findings go to standard output, the summary to standard error; -q omits the summary, -q -q the findings too. A document
 that only has warnings is valid; one whose protocol is none of Choria's is not checked. Exit code 1 if a document was
@@ -83,6 +85,8 @@ _SOURCE_OPTIONS: Final = ("server", "config")
 _MESSAGE_OPTIONS: Final = (
     "count",
     "seconds",
+    "until",
+    "follow",
     "stream",
     *(name for name in CONNECTION_PARAMETERS if name not in _SOURCE_OPTIONS),
 )
@@ -145,7 +149,9 @@ def _parse_codes(ctx: click.Context, param: click.Parameter, values: tuple[str, 
     "if most documents are bad.",
 )
 @AT
-@SINCE
+@click.option("--since", type=parse_since, metavar="DURATION|TIME", help=f"{SINCE_HELP}.  [default: only new messages]")
+@UNTIL
+@click.option("--follow", is_flag=True, help="With --since, continue with new messages instead of ending.")
 @STREAM
 @subject_option(" with --server, --config or --since")
 @click.option("--count", type=click.IntRange(min=1), help="Stop after this many messages.")
@@ -169,6 +175,8 @@ def command(
     jobs: int,
     at: Location | None,
     since: datetime | timedelta | None,
+    until: datetime | timedelta | None,
+    follow: bool,
     stream: str,
     subject: str | None,
     count: int | None,
@@ -206,7 +214,14 @@ def command(
     )
     if results.output is not ReportFormat.TEXT:
         results.printer.out.encoding = "utf-8"
-    selected = {"subject": subject} | replay_arguments(ctx, since, stream)
+    if follow and (since is None or until is not None):
+        reason = "needs --since, the time to read from" if since is None else "and --until cannot be combined"
+        raise click.UsageError(f"--follow {reason}", ctx)
+    if since is not None and until is None and not follow:
+        until = timedelta(0)
+        if isinstance(since, datetime) and since.timestamp() >= time.time():
+            raise click.UsageError("--since is in the future: without --follow, nothing could be read", ctx)
+    selected = {"subject": subject} | replay_arguments(ctx, since, stream, until)
     signals: Signals = ctx.obj
     code = 0
     missed: list[str] = []
@@ -249,19 +264,27 @@ async def _watch(
         middleware.deliveries(**selected) as received,
     ):
         say(f"Validating messages on {received.subject} from {middleware.server}")
-        announce_stream(received, selected.get("since"))
+        announce_stream(received, selected.get("since"), selected.get("until"))
+        ends, stream = "until" in selected, received.stream.name if received.stream is not None else ""
         try:
             with results.printer.cancel_on_failure(), suppress(TimeoutError):
-                async with asyncio.timeout(seconds), announcing_end_of_history(received, progress) as new:
+                async with (
+                    asyncio.timeout(seconds),
+                    announcing_end_of_history(received, progress, follow=not ends) as new,
+                ):
                     async for delivery in received:
                         if not delivery.replayed:
                             new()
                         number += 1
                         result = validate_message(delivery.data, delivery.subject, number, results.policy)
-                        results.write(result, delivery.subject, live=True)
+                        sequence = delivery.sequence
+                        stored = None if sequence is None else StoredMessage(stream, sequence)
+                        results.write(result, delivery.subject, live=True, stored=stored)
                         if number == count:
                             break
                         await results.printer.wait_writable()
+                if ends and not number and not received.replaying:
+                    say(f"nothing is stored on {received.subject} in this interval")
         finally:
             missed += _dropped(received.counters)
             missed += missing(middleware, received, "messages", enough=number == count)

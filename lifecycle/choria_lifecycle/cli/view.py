@@ -29,6 +29,7 @@ from choria_lifecycle.cli.program import COMMANDS
 from choria_lifecycle.cli.receiving import (
     SINCE,
     STREAM,
+    UNTIL,
     announce_stream,
     announcing_end_of_history,
     check_selection,
@@ -74,7 +75,7 @@ With --count, the exit code is 1 if fewer events were shown:
   lifecycle view --type startup --component billing --count 1 --for 30s
 """
 
-_FROM_CONNECTION = (*CONNECTION_PARAMETERS, "seconds", "since", "stream", "subject")
+_FROM_CONNECTION = (*CONNECTION_PARAMETERS, "seconds", "since", "until", "stream", "subject")
 _STYLE = Style()
 
 
@@ -165,6 +166,7 @@ class Screen:
     "line, with control characters escaped on a terminal only.",
 )
 @SINCE
+@UNTIL
 @STREAM
 @subject_option()
 @click.option("--count", type=click.IntRange(min=1), help="Stop after this many events.")
@@ -195,6 +197,7 @@ def command(
     identities: tuple[str, ...],
     output: str,
     since: datetime | timedelta | None,
+    until: datetime | timedelta | None,
     stream: str,
     subject: str | None,
     count: int | None,
@@ -238,7 +241,7 @@ def command(
                 if subject is not None
                 else {"type": types or None, "component": components or None}
             )
-            selected |= replay_arguments(ctx, since, stream)
+            selected |= replay_arguments(ctx, since, stream, until)
             with screen.summary_on_exit():
                 signals.run(_show_live(screen, connection, selected, count, seconds))
     except KeyboardInterrupt:
@@ -296,22 +299,27 @@ async def _show_live(
         middleware.deliveries(**selected) as received,
     ):
         say(f"Waiting for events from topic {received.subject} on {middleware.server}")
-        announce_stream(received, selected.get("since"))
+        announce_stream(received, selected.get("since"), selected.get("until"))
         screen.subscription = received
         try:
             with screen.printer.cancel_on_failure():
-                await _follow(screen, received, count, seconds)
+                await _follow(screen, received, count, seconds, ends="until" in selected)
         finally:
             enough = screen.view.counts.shown == count
             screen.remarks = missing(middleware, received, "events", enough=enough) + unstored(received, "events")
 
 
-async def _follow(screen: Screen, subscription: Deliveries, count: int | None, seconds: float | None) -> None:
+async def _follow(
+    screen: Screen, subscription: Deliveries, count: int | None, seconds: float | None, *, ends: bool
+) -> None:
     def progress() -> str:
         return f"{screen.view.counts.shown:,} events shown"
 
     with suppress(TimeoutError):
-        async with asyncio.timeout(seconds), announcing_end_of_history(subscription, progress) as new:
+        async with (
+            asyncio.timeout(seconds),
+            announcing_end_of_history(subscription, progress, follow=not ends) as new,
+        ):
             async for delivery in subscription:
                 if not delivery.replayed:
                     new()

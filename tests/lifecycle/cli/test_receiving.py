@@ -16,6 +16,7 @@ import choria_lifecycle as lifecycle
 from choria_lifecycle.cli import tally, validate, view
 from choria_lifecycle.cli.receiving import missing, parse_since
 from choria_lifecycle.middleware.delivery import StreamState
+from choria_lifecycle.middleware.subscription import Deliveries
 from choria_lifecycle.support.clock import steady
 from tests.bed.validated import BAD, GOOD
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from click.testing import Result
 
-    from choria_lifecycle.middleware.transport import Interest, Sink
+    from choria_lifecycle.middleware.transport import Interest, Replay, ReplaySink, Sink
 
     Run = Callable[..., Result]
 
@@ -103,10 +104,11 @@ def test_all_commands_have_the_same_options() -> None:
     options = [{flag: each for each in command.params for flag in each.opts} for command in (
         view.command, validate.command, tally.command
     )]  # fmt: skip
+    assert options[0]["--until"].help == options[1]["--until"].help  # type: ignore[attr-defined]
     for name in ("--stream", "--subject"):
         first, *others = [re.sub(r" with .*?:", ":", str(each[name].help)) for each in options]  # type: ignore[attr-defined]
         assert others == [first, first]
-    helps = {str(each["--since"].help).partition(",")[0] for each in options}  # type: ignore[attr-defined]
+    helps = {re.split("[,.]", str(each["--since"].help))[0] for each in options}  # type: ignore[attr-defined]
     assert len(helps) == 1
 
 
@@ -115,6 +117,29 @@ def test_a_stream_needs_a_start(arguments: list[str], run: Run) -> None:
     result = run(*arguments, "--stream", "X")
     assert result.exit_code == 2
     assert "--stream needs --since, the time to read from" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["validate", "--server", "x", "--until", "1h"], "--until needs --since, the time to read from"),
+        (["view", "--until", "1h"], "--until needs --since, the time to read from"),
+        (["validate", "--until", "1h"], "--until is for messages; add --server, --config, --subject or --since"),
+        (["validate", "--follow"], "--follow is for messages; add --server, --config, --subject or --since"),
+        (["validate", "--server", "x", "--follow"], "--follow needs --since, the time to read from"),
+        (["validate", "--since", "2h", "--until", "1h", "--follow"], "--follow and --until cannot be combined"),
+        (["validate", "--since", "1h", "--until", "1h"], "--until must be later than --since"),
+        (["view", "--since", "1h", "--until", "2h"], "--until must be later than --since"),
+        (["validate", "--since", "1h", "--until", "2026-01-01T00:00Z"], "--until must be later than --since"),
+        (["validate", "--since", "2200-01-01T00:00Z"], "--since is in the future"),
+        (["validate", "--since", "1h", "--until", "2026-01-01"], "has no time zone; add Z for UTC"),
+        (["view", "--input", "x", "--until", "1h"], "--until cannot be used with --input"),
+    ],
+)
+def test_intervals_that_cannot_be_read(arguments: list[str], hint: str, run: Run) -> None:
+    result = run(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert hint in result.stderr
 
 
 @pytest.mark.parametrize("arguments", [["view"], ["validate"]])
@@ -146,10 +171,106 @@ def test_a_view_says_when_all_stored_events_are_shown(
 
 def test_validating_a_stream(run: Run, use: Any) -> None:
     use(Scripted([GOOD, BAD], lambda transport: transport.deliver(GOOD)))
-    result = run("validate", "--since", "1h", "--count", 3)
+    result = run("validate", "--since", "1h", "--follow", "--count", 3)
     assert result.exit_code == 1
     assert "2 messages validated out of 2 stored; waiting for new ones\n" in result.stderr
     assert "checked 3 = 2 valid + 1 rejected" in result.stderr
+
+
+@pytest.mark.parametrize("until", [[], ["--until", "2200-01-01T00:00Z"]])
+def test_validating_a_stream_to_its_end(until: list[str], run: Run, use: Any) -> None:
+    """What is published after the start is not judged."""
+    use(Scripted([GOOD, BAD], lambda transport: transport.deliver(BAD)))
+    result = run("validate", "--since", "1h", *until)
+    assert result.exit_code == 1
+    assert result.stdout.startswith(f"{SUBJECT}#2: $.identity: identity must be of type string, not 5 [schema-type]")
+    assert len(result.stdout.splitlines()) == 1
+    assert "waiting for new ones" not in result.stderr
+    assert "checked 2 = 1 valid + 1 rejected" in result.stderr
+
+
+def test_a_view_to_the_end(run: Run, use: Any) -> None:
+    use(Scripted([GOOD, BAD, GOOD], lambda transport: transport.deliver(GOOD)))
+    result = run("view", "--since", "1h", "--until", "2200-01-01T00:00Z")
+    assert (result.exit_code, len(result.stdout.splitlines())) == (0, 2)
+    assert "waiting for new ones" not in result.stderr
+    assert result.stderr.endswith("\nreceived 3 = 2 shown + 0 filtered + 1 rejected + 0 dropped\n")
+
+
+def test_an_interval_without_messages(run: Run, use: Any) -> None:
+    use(Scripted([GOOD]))
+    result = run("validate", "--since", "2h", "--until", "1h")
+    assert result.exit_code == 0
+    times = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+    assert re.search(f"^Reading the stream from {times}, its beginning, to {times}$", result.stderr, re.MULTILINE)
+    assert "nothing is stored on choria.lifecycle.event.> in this interval\n" in result.stderr
+
+
+class Unread(Scripted):
+    """A transport whose stream stops delivering, or has discarded messages."""
+
+    stalls = True
+
+    async def replay(
+        self, subject: str, since: float | timedelta, sink: ReplaySink, timeout: float, stream: str = ""
+    ) -> Replay:
+        if self.stalls:
+            sink.capacity = lambda: (0, 0)  # type: ignore[method-assign]
+        made = await super().replay(subject, since, sink, timeout, stream)
+
+        async def check_history(timeout: float) -> None:
+            sink.doubt(steady() - 60, steady(), "the stream discarded messages before they were read")
+
+        made.check_history = check_history  # type: ignore[method-assign]
+        return made
+
+
+@pytest.mark.parametrize("stored", [[GOOD], [GOOD, BAD]])
+def test_validate_is_not_clean_if_stored_messages_were_discarded(stored: list[bytes], run: Run, use: Any) -> None:
+    transport = Unread(stored)
+    transport.stalls = False
+    use(transport)
+    result = run("validate", "--since", "1h")
+    assert result.exit_code == (1 if BAD in stored else 2)
+    line = f"^messages may have been missed {TIMES}: the stream discarded messages before they were read$"
+    assert re.search(line, result.stderr, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "end", "code"),
+    [
+        (["--for", "50ms"], None, 2),
+        ([], signal.SIGTERM, 2),
+        ([], signal.SIGINT, 130),
+        (["--count", 1], signal.SIGTERM, 143),
+    ],
+)
+def test_validate_is_not_clean_if_it_ends_before_the_stream_was_read(
+    arguments: list[object], end: signal.Signals | None, code: int, run: Run, use: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transport = Unread([GOOD])
+    use(transport)
+    if end is not None:
+        enter = Deliveries.__aenter__
+
+        async def interrupted(self: Deliveries) -> Deliveries:
+            asyncio.get_running_loop().call_later(0.02, signal.raise_signal, end)
+            return await enter(self)
+
+        monkeypatch.setattr(Deliveries, "__aenter__", interrupted)
+    result = run("validate", "--since", "1h", *arguments)
+    assert result.exit_code == code
+    assert "not all stored messages were read\n" in result.stderr
+    assert "nothing is stored" not in result.stderr
+
+
+@pytest.mark.parametrize(("count", "code"), [(1, 0), (2, 1), (3, 1)])
+def test_a_count_ends_it_sooner(count: int, code: int, run: Run, use: Any) -> None:
+    use(Scripted([GOOD, BAD]))
+    result = run("validate", "--since", "1h", "--count", count)
+    assert result.exit_code == code
+    assert f"checked {min(count, 2)} = " in result.stderr
+    assert "not all stored" not in result.stderr
 
 
 def test_a_view_filters_the_events_of_a_subject(run: Run, use: Any) -> None:
@@ -214,7 +335,7 @@ def test_validate_is_not_clean_after_dropped_messages(run: Run, use: Any) -> Non
 def test_a_gap_without_doubt_is_clean(run: Run, use: Any) -> None:
     """The stream supplies what was published while the connection was lost."""
     use(Scripted([GOOD], lose))
-    result = run("validate", "--since", "1h", "--for", "50ms")
+    result = run("validate", "--since", "1h", "--follow", "--for", "50ms")
     assert result.exit_code == 0
     assert "missed" not in result.stderr
 
