@@ -17,7 +17,7 @@ import choria_lifecycle as lifecycle
 from choria_lifecycle.cli.locations import advise
 from choria_lifecycle.cli.validate import command
 from choria_lifecycle.validation.policy import Policy, validate_batch
-from choria_lifecycle.validation.report import ReportFormat, line_formatter
+from choria_lifecycle.validation.report import ReportFormat, StoredMessage, line_formatter
 from choria_lifecycle.validation.source import DocumentSource
 from choria_lifecycle.wire.codes import FINDING_CODES
 from choria_lifecycle.wire.locations import AUTO, Location, events_at
@@ -150,9 +150,14 @@ def test_findings_look_as_the_page_shows_them() -> None:
     lines = [line(17, finding) for finding in lifecycle.validate(names["event"])]
     assert re.findall(r"^    (events\.ndjson:17: .*)$", PAGE, re.MULTILINE) == lines
     fields = re.findall(r"^\| `(\w+)`(?:, or `(\w+)` for a message)? \|[^|]*\|$", PAGE, re.MULTILINE)
+    of_messages = re.findall(r"^\| `(\w+)`, for a message only \|[^|]*\|$", PAGE, re.MULTILINE)
     for live in (False, True):
         shown = json.loads(line_formatter(ReportFormat.JSON, "x", live=live)(1, lifecycle.validate(b"")[0]))
-        assert list(shown) == [(live and other) or name for name, other in fields]
+        expected = [(live and other) or name for name, other in fields]
+        assert list(shown) == [*expected[:2], *(of_messages if live else []), *expected[2:]]
+    (stored,) = re.findall(r"^    (choria\.lifecycle\.\S+)#1234: .*$", PAGE, re.MULTILINE)
+    text = line_formatter(ReportFormat.TEXT, stored, live=True, stored=StoredMessage("CHORIA_EVENTS", 1234))
+    assert f"    {text(1, lifecycle.validate(names['event'])[0])}\n" in PAGE
 
 
 def fill_in(text: str) -> bytes:

@@ -152,7 +152,7 @@ async def test_transformed_subjects(own: embedded.Server) -> None:
     assert {each["code"] for each in found} == {"schema-type", "subject-differs"}
     code, found, err = judged(own, "--since", "1h")
     assert (code, found) == (2, [])
-    assert "its events are under dc1.choria.lifecycle.event.>; read them with --stream and --subject" in err
+    assert "has its events under dc1.choria.lifecycle.event.>: read them with --stream and --subject" in err
 
 
 async def test_a_sealed_stream_is_read_to_its_end(own: embedded.Server) -> None:

@@ -23,18 +23,21 @@ class HistorySink(StreamSink):
 
     Args:
         inbox: the queue.
-        until: the end, as for `choria_lifecycle.middleware.middleware.Middleware.events`.
+        until: the end, in seconds since the epoch, or back from the present time.
+        since: the start in the same form. A transport may deliver messages that are a little older: both ends must be
+            compared with the same times, or a message at the border of two intervals is read twice, or never.
     """
 
-    def __init__(self, inbox: Inbox, until: float | timedelta) -> None:
+    def __init__(self, inbox: Inbox, until: float | timedelta, since: float | timedelta = 0.0) -> None:
         super().__init__(inbox)
+        self._begin = 0.0 if isinstance(since, timedelta) else since
         self._until = until
         self._asked = steady()
         # By the server's clock, once the first message shows that this was measured.
         self._end: float | None = None
 
     def stored(self, subject: str, data: bytes, at: float, history: bool, sequence: int | None = None) -> None:
-        if self.caught_up_once.is_set():
+        if self.caught_up_once.is_set() or at < self._begin:
             return
         if self._end is None:
             self._end = self._server_end()

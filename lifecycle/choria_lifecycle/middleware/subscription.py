@@ -76,7 +76,7 @@ class Subscription(ABC, Generic[T]):
         self._timeout = timeout
         self._stream: StreamSink | None = None
         if selection.until is not None:
-            self._stream = HistorySink(self._inbox, selection.until)
+            self._stream = HistorySink(self._inbox, selection.until, selection.since or 0.0)
         elif selection.since is not None:
             self._stream = StreamSink(self._inbox)
         self._live: Interest | None = None

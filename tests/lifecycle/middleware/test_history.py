@@ -193,6 +193,13 @@ def test_nothing_follows_the_first_message_after_the_end(history: bool, inbox: I
     assert (read(inbox), inbox.counters.received, inbox.counters.replayed) == (["a"], 1, 1)
 
 
+def test_messages_before_the_start_are_left_out(inbox: Inbox) -> None:
+    sink = HistorySink(inbox, NOW, 1000.0)
+    stored(sink, "a", at=999.9999998)
+    stored(sink, "b", at=1000.0)
+    assert (read(inbox), inbox.counters.received) == (["b"], 1)
+
+
 def test_what_is_in_doubt_before_the_end_is_a_gap(inbox: Inbox) -> None:
     sink = HistorySink(inbox, time.time() - 10)
     now = steady()
