@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections import Counter
 from typing import IO, Any, Final
 
 import click
@@ -70,6 +71,17 @@ class Command(click.Command):
         super().__init__(*arguments, **settings)
         verbosity_options(self)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; an option that takes one value may be given only once."""
+        given = list(args)  # the parser removes what it has read
+        rest = super().parse_args(ctx, args)
+        if not ctx.resilient_parsing:
+            _, _, order = self.make_parser(ctx).parse_args(given)
+            for option, number in Counter(order).items():
+                if number > 1 and isinstance(option, click.Option) and not _is_repeatable(option):
+                    raise click.UsageError(f"{max(option.opts, key=len)} may be given only once", ctx)
+        return rest
+
     def invoke(self, ctx: click.Context) -> None:
         """Run the function and end the context with its exit code."""
         stop = ctx.obj = Signals()
@@ -98,6 +110,10 @@ class Command(click.Command):
             where = f"{error.filename}: " if error.filename else ""
             raise Failure(f"{where}{error.strerror or error}") from error
         ctx.exit(code or 0)
+
+
+def _is_repeatable(option: click.Option) -> bool:
+    return option.multiple or option.count or option.is_flag
 
 
 def _trace(error: Exception) -> None:
