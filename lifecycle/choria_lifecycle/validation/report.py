@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from choria_lifecycle.validation.policy import DocumentCounts
 
-__all__ = ["LineFormatter", "ReportFormat", "StoredMessage", "line_formatter", "summary"]
+__all__ = ["LineFormatter", "ReportFormat", "StoredMessage", "github_error", "line_formatter", "summary"]
 
 LineFormatter: TypeAlias = "Callable[[int | None, Finding], str]"
 """Formats a finding as a line, given the number of its document, or None for none."""
@@ -38,6 +38,15 @@ class ReportFormat(StrEnum):
     GITHUB = "github"
     """Workflow commands, which GitHub shows as annotations of the files."""
 
+    SARIF = "sarif"
+    """A SARIF 2.1.0 log, for code scanning."""
+
+    JUNIT = "junit"
+    """JUnit XML, which Jenkins and GitLab show as tests."""
+
+    GITLAB = "gitlab"
+    """The code quality report of GitLab."""
+
 
 class StoredMessage(NamedTuple):
     """The place of a message in a JetStream stream: the stream's name, and the message's sequence."""
@@ -49,7 +58,7 @@ class StoredMessage(NamedTuple):
 def line_formatter(
     output: ReportFormat, origin: str, *, live: bool = False, stored: StoredMessage | None = None, color: bool = False
 ) -> LineFormatter:
-    """Return a formatter for the findings in one file or on one subject.
+    """Return a formatter for the findings in one file or on one subject, in a format with a line for each.
 
     Text is `ORIGIN:NUMBER: PATH: MESSAGE [CODE]`. Before the message, warnings have `warning: ` and information has
     `information: `; errors have neither. A stored message is `SUBJECT#SEQUENCE`, without its number.
@@ -58,15 +67,18 @@ def line_formatter(
     replace file and line, followed by stream and sequence, which are null if it was not read from a stream. Bytes of a
     file name that are not UTF-8 are escaped.
 
-    Annotations have the file, the line, and the code as title; those of messages begin with the subject, and with the
-    sequence as in text.
+    Annotations have the file, the line, and the code as title; those of messages begin with the subject and the number,
+    or the sequence as in text.
 
     Args:
-        output: the format.
+        output: text, JSON or GitHub annotations.
         origin: the name of the file, or the subject; untrusted text.
         live: the origin is a subject.
         stored: the message's place in its stream; None if it was not read from one.
         color: show the origin bold and the code in the colour of its severity; text only.
+
+    Raises:
+        ValueError: the format has no lines.
     """
     match output:
         case ReportFormat.TEXT:
@@ -75,6 +87,8 @@ def line_formatter(
             return _json(origin, live, stored)
         case ReportFormat.GITHUB:
             return _github(origin, live, stored)
+        case _:
+            raise ValueError(f"a report in the format {output} has no lines")
 
 
 _BOLD: Final = "\x1b[1m"
@@ -83,15 +97,20 @@ _COLORS: Final = {Severity.ERROR: "\x1b[31m", Severity.WARNING: "\x1b[33m", Seve
 _LABELS: Final = {Severity.ERROR: "", Severity.WARNING: "warning: ", Severity.INFORMATION: "information: "}
 
 
+def _place(origin: str, number: int | None, stored: StoredMessage | None) -> str:
+    if stored is not None:
+        return f"{origin}#{stored.sequence}"
+    return origin if number is None else f"{origin}:{number}"
+
+
 def _text(origin: str, stored: StoredMessage | None, color: bool) -> LineFormatter:
     bold, end = (_BOLD, _END) if color else ("", "")
     colors = _COLORS if color else dict.fromkeys(Severity, "")
 
     def line(number: int | None, finding: Finding) -> str:
         severity = finding.severity
-        where = origin if number is None else f"{origin}:{number}" if stored is None else f"{origin}#{stored.sequence}"
         return (
-            f"{bold}{where}{end}: {finding.path}: {_LABELS[severity]}{finding.message} "
+            f"{bold}{_place(origin, number, stored)}{end}: {finding.path}: {_LABELS[severity]}{finding.message} "
             f"{colors[severity]}[{finding.code}]{end}"
         )
 
@@ -121,15 +140,27 @@ _COMMANDS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severi
 def _github(origin: str, live: bool, stored: StoredMessage | None) -> LineFormatter:
     # GitHub's escapes first: the runner undoes them, but not those of `safe`.
     where = "" if live else f"file={safe(_escape_property(origin))},"
-    place = "" if stored is None else f"#{stored.sequence}"
-    subject = f"{safe(_escape_data(origin))}{place}: " if live else ""
+    name = safe(_escape_data(origin))
 
     def line(number: int | None, finding: Finding) -> str:
         at = "" if live or number is None else f"line={number},"
+        place = f"{_place(name, number, stored)}: " if live else ""
         text = _escape_data(f"{finding.path}: {finding.message}")
-        return f"::{_COMMANDS[finding.severity]} {where}{at}title={_escape_property(finding.code)}::{subject}{text}"
+        return f"::{_COMMANDS[finding.severity]} {where}{at}title={_escape_property(finding.code)}::{place}{text}"
 
     return line
+
+
+def github_error(origin: str, message: str, *, is_file: bool) -> str:
+    """Return an annotation about an input as a whole.
+
+    Args:
+        origin: the name of the input; untrusted text.
+        message: what is wrong, safe to show.
+        is_file: the name is that of a file.
+    """
+    where = f" file={safe(_escape_property(origin))}" if is_file else ""
+    return f"::error{where}::{safe(_escape_data(origin))} {_escape_data(message)}"
 
 
 def _escape_data(text: str) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import choria_lifecycle as lifecycle
 from choria_lifecycle.validation.bulk import DocumentKind
 from choria_lifecycle.validation.policy import DocumentCounts
-from choria_lifecycle.validation.report import ReportFormat, StoredMessage, line_formatter, summary
+from choria_lifecycle.validation.report import ReportFormat, StoredMessage, github_error, line_formatter, summary
 from choria_lifecycle.wire import codes as finding_codes
 from choria_lifecycle.wire.finding import Finding, FindingValue, Severity
 
@@ -30,6 +30,7 @@ NOTE = Finding(
     rule="protocol",
     message="100% unknown: a,b",
 )
+LINES = (ReportFormat.TEXT, ReportFormat.JSON, ReportFormat.GITHUB)
 NASTY = st.text(st.sampled_from('a/.:,=%\r\n\x1b\x7f\x9b\u202e\u2028"\\é漢\U000e0041 \ud800\udcff[]#')) | st.text()
 
 
@@ -122,7 +123,22 @@ def test_annotations_without_a_line_or_a_file() -> None:
         == "::warning file=f,title=id-uuid::$.id: id should be a UUID"
     )
     live = line_formatter(ReportFormat.GITHUB, "a.b", live=True)(17, ODD)
-    assert live == "::warning title=id-uuid::a.b: $.id: id should be a UUID"
+    assert live == "::warning title=id-uuid::a.b:17: $.id: id should be a UUID"
+    assert line_formatter(ReportFormat.GITHUB, "a.b", live=True)(None, ODD) == live.replace(":17", "")
+
+
+def test_other_reports_have_no_lines() -> None:
+    for output in set(ReportFormat) - set(LINES):
+        with pytest.raises(ValueError, match=f"a report in the format {output} has no lines"):
+            line_formatter(output, "f")
+
+
+@given(NASTY)
+def test_an_annotation_of_a_whole_file_is_one_line(name: str) -> None:
+    line = github_error(name, "cannot be read", is_file=True)
+    assert line.isprintable()
+    assert list(command(line)[1]) == ["file"]
+    assert command(github_error(name, "cannot be read", is_file=False))[1] == {}
 
 
 def command(line: str) -> tuple[str, dict[str, str], str]:
@@ -158,7 +174,7 @@ DOCUMENTS = st.dictionaries(
 @given(DOCUMENTS | st.text(), NASTY, st.none() | st.integers(1, 10**9))
 def test_lines_are_printable(document: str, origin: str, number: int | None) -> None:
     findings = lifecycle.validate(document)
-    for output, live in product(ReportFormat, (False, True)):
+    for output, live in product(LINES, (False, True)):
         line = line_formatter(output, origin, live=live)
         assert all(line(number, finding).isprintable() for finding in findings)
 

@@ -1,0 +1,1 @@
+"""Reports of findings: a writer for each format, behind one protocol."""

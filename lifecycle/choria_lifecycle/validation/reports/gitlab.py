@@ -1,0 +1,72 @@
+"""The code quality report of GitLab."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from choria_lifecycle.support.text import visible_json
+from choria_lifecycle.validation.reports.places import Fingerprints, place_of
+from choria_lifecycle.validation.reports.protocol import Report
+from choria_lifecycle.wire.finding import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from choria_lifecycle.validation.policy import DocumentFindings
+    from choria_lifecycle.validation.reports.protocol import Origin
+
+__all__ = ["UNREADABLE_CHECK", "GitLabReport"]
+
+UNREADABLE_CHECK: Final = "unreadable"
+"""The name of the check that an unreadable file fails."""
+
+_SEVERITIES: Final = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.INFORMATION: "info"}
+
+
+class GitLabReport(Report):
+    """A JSON array with an object for each finding, on a line of its own."""
+
+    def __init__(self) -> None:
+        self._folder = str(Path.cwd())
+        self._fingerprints = Fingerprints()
+        self._separator = ""
+
+    def begin(self) -> list[str]:
+        return ["["]
+
+    def begin_origin(self, origin: Origin) -> list[str]:  # noqa: ARG002 - the protocol's signature
+        return []
+
+    def add(self, origin: Origin, documents: Sequence[DocumentFindings], line_offset: int) -> list[str]:
+        return list(self._lines(origin, documents, line_offset))
+
+    def add_unreadable(self, origin: Origin, reason: str) -> list[str]:
+        path = place_of(origin, self._folder)
+        fingerprint = self._fingerprints.add(path, 1, 0, Finding(code=UNREADABLE_CHECK, path="", rule="", message=""))
+        return [self._line(path, 1, UNREADABLE_CHECK, "critical", f"cannot be read: {reason}", fingerprint)]
+
+    def end(self, exit_code: int | None) -> list[str]:  # noqa: ARG002 - the protocol's signature
+        return ["]"]
+
+    def _lines(self, origin: Origin, documents: Sequence[DocumentFindings], line_offset: int) -> Iterator[str]:
+        path = place_of(origin, self._folder)
+        for number, findings in documents:
+            for index, each in enumerate(findings):
+                line = number + line_offset
+                fingerprint = self._fingerprints.add(path, line, index, each)
+                text = f"{each.path}: {each.message}"
+                yield self._line(path, line, each.code, _SEVERITIES[each.severity], text, fingerprint)
+
+    def _line(self, path: str, line: int, check: str, severity: str, text: str, fingerprint: str) -> str:
+        record: dict[str, Any] = {
+            "description": text,
+            "check_name": check,
+            "fingerprint": fingerprint,
+            "severity": severity,
+            "location": {"path": path, "lines": {"begin": line}},
+        }
+        separator, self._separator = self._separator, ","
+        return separator + visible_json(msgspec.json.encode(record).decode())

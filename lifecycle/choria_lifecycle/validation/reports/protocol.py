@@ -1,0 +1,72 @@
+"""The protocol of reports."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from choria_lifecycle.validation.policy import DocumentFindings
+
+__all__ = ["Origin", "OriginKind", "Report"]
+
+
+class OriginKind(Enum):
+    """The kinds of places that documents come from."""
+
+    FILE = auto()
+    """A file."""
+
+    STREAM = auto()
+    """A stream without a file name, such as standard input."""
+
+    SUBJECT = auto()
+    """A subject on which messages arrive."""
+
+
+class Origin(NamedTuple):
+    """The place that documents come from.
+
+    Attributes:
+        name: the file, the stream or the subject; untrusted text.
+        kind: what the name denotes.
+    """
+
+    name: str
+    kind: OriginKind = OriginKind.FILE
+
+
+class Report(Protocol):
+    """Formats findings as they are found, in constant memory.
+
+    Each method returns lines without line ends, to be written in the order of the calls. The lines of all calls up to
+    and including `end` are one complete report, regardless of where the input ended.
+    """
+
+    def begin(self) -> list[str]:
+        """Begin the report."""
+        ...
+
+    def begin_origin(self, origin: Origin) -> list[str]:
+        """Begin an input, which may turn out to be without findings."""
+        ...
+
+    def add(self, origin: Origin, documents: Sequence[DocumentFindings], line_offset: int) -> list[str]:
+        """Add the findings of documents.
+
+        Args:
+            origin: their origin.
+            documents: the documents with findings.
+            line_offset: the number of lines before those that the documents count.
+        """
+        ...
+
+    def add_unreadable(self, origin: Origin, reason: str) -> list[str]:
+        """Add an input that cannot be read, for a reason that is safe to show."""
+        ...
+
+    def end(self, exit_code: int | None) -> list[str]:
+        """End the report, with the exit code of the command, or None if it failed without one."""
+        ...
