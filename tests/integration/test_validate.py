@@ -652,7 +652,7 @@ async def test_messages_as_json_and_for_github(server: embedded.Server) -> None:
             assert (shown["subject"], shown["number"], shown["code"]) == (subject, 1, "schema-type")
             assert "file" not in shown
         else:
-            assert out.startswith(f"::error title=schema-type::{subject}: $.identity")
+            assert out.startswith(f"::error title=schema-type::{subject}:1: $.identity")
 
 
 async def test_the_default_subject_is_that_of_lifecycle_events(server: embedded.Server) -> None:

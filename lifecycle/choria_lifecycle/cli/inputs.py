@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from choria_lifecycle.cli.command import Failure
 from choria_lifecycle.cli.messages import say
-from choria_lifecycle.cli.results import STANDARD_INPUT
+from choria_lifecycle.cli.reporting import STANDARD_INPUT
 from choria_lifecycle.cli.signals import open_input
 from choria_lifecycle.support.text import safe
 from choria_lifecycle.validation.bulk import check_batch
@@ -159,11 +159,13 @@ def _read_parts(
     for number, parts_of_file in groupby(parts, lambda each: each[0].file):
         file = inputs[number]
         results.progress.name = name = safe(file.display_name)
+        results.report.begin_origin(file.display_name)
         before = results.counts.documents + results.counts.file_errors
         try:
             _read_file(results, signals, file, parts_of_file, jobs)
         except _ReadError as error:
             code = 2
+            results.report.add_unreadable(file.display_name, str(error))
             say(f"lifecycle: error: cannot read {name}: {error}", at=_ERRORS, level="error")
         else:
             if results.counts.documents + results.counts.file_errors == before and not results.allow_empty:

@@ -3,64 +3,29 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING
 
-from choria_lifecycle.cli.command import Failure
-from choria_lifecycle.cli.locations import advise
 from choria_lifecycle.cli.messages import say, verbosity
 from choria_lifecycle.cli.printer import READER_TIMEOUT
 from choria_lifecycle.cli.progress import Progress
+from choria_lifecycle.cli.reporting import writing_to
 from choria_lifecycle.validation.policy import BatchResult, DocumentCounts, Policy, split_batch, validate_batch
-from choria_lifecycle.validation.report import ReportFormat, StoredMessage, line_formatter, summary
+from choria_lifecycle.validation.report import summary
 from choria_lifecycle.wire.codes import INPUT_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
-    from pathlib import Path
+    from collections.abc import Iterable
 
     from choria_lifecycle.cli.printer import Printer
+    from choria_lifecycle.cli.reporting import ReportWriter
     from choria_lifecycle.validation.batch import Batch
-    from choria_lifecycle.wire.finding import Finding
 
-__all__ = ["STANDARD_INPUT", "ErrorLimitReached", "ResultWriter", "create_file"]
-
-STANDARD_INPUT: Final = "standard input"
-"""The origin of documents read from standard input."""
+__all__ = ["ErrorLimitReached", "ResultWriter"]
 
 
 class ErrorLimitReached(Exception):
     """The maximum number of errors was reached."""
-
-
-@contextmanager
-def create_file(path: Path | None) -> Generator[IO[bytes] | None]:
-    """Open a file for documents within this context; yield None if the path is None.
-
-    Raises:
-        Failure: the file cannot be created or written.
-    """
-    if path is None:
-        yield None
-        return
-    try:
-        file = path.open("wb")
-    except OSError as error:
-        raise Failure(f"cannot create {path}: {error.strerror}", 2) from error
-    try:
-        yield file
-    finally:
-        with _writing_to(file):
-            file.close()
-
-
-@contextmanager
-def _writing_to(file: IO[bytes]) -> Generator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise Failure(f"cannot write {file.name}: {error.strerror}") from error
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,10 +34,8 @@ class ResultWriter:
 
     Attributes:
         policy: the findings to look for.
-        output: the format of findings.
-        printer: writes the findings.
-        color: write findings in colour.
-        quiet: count findings without writing them.
+        report: writes the findings.
+        printer: writes progress and the summary.
         max_errors: stop at this number of errors.
         allow_empty: inputs without documents are no mistake.
         rejects: the file for rejected documents.
@@ -82,10 +45,8 @@ class ResultWriter:
     """
 
     policy: Policy
-    output: ReportFormat
+    report: ReportWriter
     printer: Printer
-    color: bool = False
-    quiet: bool = False
     max_errors: int | None = None
     allow_empty: bool = False
     rejects: IO[bytes] | None = None
@@ -132,15 +93,9 @@ class ResultWriter:
         self.counts.add(result.counts)
         self._write_documents(self.rejects, result.rejected)
         self._write_documents(self.valid, result.valid)
-        if result.findings and not self.quiet:
-            # GitHub would look for a file named "standard input".
-            live = live or (self.output is ReportFormat.GITHUB and origin == STANDARD_INPUT)
-            line = line_formatter(self.output, origin, live=live, stored=stored, color=self.color)
-            # A program that reads the findings does not type options.
-            shown = _unchanged if self.output is ReportFormat.JSON else advise
-            self._write_lines(
-                [line(number + line_offset, shown(each)) for number, findings in result.findings for each in findings]
-            )
+        self.report.coverage.update(result.coverage)
+        if result.findings:
+            self.report.add(result.findings, origin, line_offset, live=live, stored=stored)
         if self.max_errors is not None and self.counts.errors >= self.max_errors:
             raise ErrorLimitReached
 
@@ -179,24 +134,8 @@ class ResultWriter:
 
     def _write_documents(self, file: IO[bytes] | None, documents: Iterable[bytes]) -> None:
         if file is not None:
-            with _writing_to(file):
+            with writing_to(file):
                 file.writelines(map(_to_one_line, documents))
-
-    def _write_lines(self, lines: list[str]) -> None:
-        try:
-            if self.printer.out.terminal:
-                for line in lines:
-                    self.printer.line(line)
-            else:  # all at once, which takes a tenth of the time
-                self.printer.line("\n".join(lines), fit=False)
-        except BrokenPipeError:
-            if self.rejects is None and self.valid is None:
-                raise
-            self.quiet = True  # the reader of the findings has gone; continue sorting documents
-
-
-def _unchanged(finding: Finding) -> Finding:
-    return finding
 
 
 def _to_one_line(document: bytes) -> bytes:

@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from datetime import datetime, timedelta
 from difflib import get_close_matches
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,14 +44,18 @@ from choria_lifecycle.cli.receiving import (
     subject_option,
     unstored,
 )
-from choria_lifecycle.cli.results import ErrorLimitReached, ResultWriter, create_file
+from choria_lifecycle.cli.reporting import ReportWriter, create_file
+from choria_lifecycle.cli.results import ErrorLimitReached, ResultWriter
 from choria_lifecycle.events.subjects import SUBJECT_PREFIX
 from choria_lifecycle.support.text import quoted
 from choria_lifecycle.validation.policy import Policy, validate_message
 from choria_lifecycle.validation.report import ReportFormat, StoredMessage
+from choria_lifecycle.validation.reports.factory import open_report
 from choria_lifecycle.wire.codes import CODES, ERRORS_CUT, WARNINGS_CUT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from choria_lifecycle.cli.signals import Signals
     from choria_lifecycle.middleware.delivery import Counters
     from choria_lifecycle.wire.locations import Location
@@ -80,6 +85,8 @@ stored and were not read.
 """
 
 _CUT_CODES: Final = frozenset({ERRORS_CUT.name, WARNINGS_CUT.name})
+# A report in these formats is one document.
+_DOCUMENTS: Final = frozenset({ReportFormat.SARIF, ReportFormat.JUNIT, ReportFormat.GITLAB})
 _FILE_OPTIONS: Final = ("jobs",)
 _SOURCE_OPTIONS: Final = ("server", "config")
 _MESSAGE_OPTIONS: Final = (
@@ -113,7 +120,19 @@ def _parse_codes(ctx: click.Context, param: click.Parameter, values: tuple[str, 
     type=click.Choice([each.value for each in ReportFormat]),
     default=ReportFormat.TEXT.value,
     show_default=True,
-    help="The format of findings. json: one object per line. github: annotations of a GitHub workflow.",
+    help="The format of findings. json: one object per line. github: annotations of a GitHub workflow. sarif: a SARIF "
+    "2.1.0 log. junit: JUnit XML. gitlab: the code quality report of GitLab.",
+)
+@click.option(
+    "--output-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the findings to this file instead of standard output.",
+)
+@click.option(
+    "--summary",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="Write counts, the exit code, and which contracts, formats and fields occurred to this file as JSON; for -, "
+    "as the last line of standard output.",
 )
 @click.option("--no-warnings", is_flag=True, help="Look for errors only, which is faster.")
 @click.option("--warnings-as-errors", is_flag=True, help="Reject documents with warnings.")
@@ -163,6 +182,8 @@ def command(
     ctx: click.Context,
     files: tuple[str, ...],
     output: str,
+    output_file: Path | None,
+    summary: Path | None,
     no_warnings: bool,
     warnings_as_errors: bool,
     require_contract: bool,
@@ -192,7 +213,8 @@ def command(
         raise click.UsageError("--select and --ignore leave no codes", ctx)
     is_live = subject is not None or since is not None or any(ctx.params[name] for name in _SOURCE_OPTIONS)
     subject = f"{SUBJECT_PREFIX}.>" if subject is None else subject
-    _check_options(ctx, files, rejects, valid, is_live=is_live)
+    outputs = {"--rejects": rejects, "--valid": valid, "--output-file": output_file, "--summary": summary}
+    _check_options(ctx, files, outputs, is_live=is_live)
     results = ResultWriter(
         policy=Policy(
             # One time for all files, so that results do not depend on the number of processes. Pipes and messages may
@@ -204,16 +226,13 @@ def command(
             # A document that was not checked completely must not pass as valid, regardless of the selected codes.
             codes=codes | (_CUT_CODES - ignore),
             at=at,
+            coverage=summary is not None,
         ),
-        output=ReportFormat(output),
+        report=_report(ctx, ReportFormat(output), outputs, color),
         printer=printer_of(ctx),
-        color=has_colors(color),
-        quiet=verbosity() < -1,
         max_errors=max_errors,
         allow_empty=allow_empty,
     )
-    if results.output is not ReportFormat.TEXT:
-        results.printer.out.encoding = "utf-8"
     if follow and (since is None or until is not None):
         reason = "needs --since, the time to read from" if since is None else "and --until cannot be combined"
         raise click.UsageError(f"--follow {reason}", ctx)
@@ -223,6 +242,44 @@ def command(
             raise click.UsageError("--since is in the future: without --follow, nothing could be read", ctx)
     selected = {"subject": subject} | replay_arguments(ctx, since, stream, until)
     signals: Signals = ctx.obj
+    with results.report.writing(signals, results.policy, results.counts):
+        code = _validate(results, signals, files, jobs, outputs, connection, selected, count, seconds, is_live=is_live)
+        return results.report.end(signals, code)
+
+
+def _report(ctx: click.Context, output: ReportFormat, outputs: Mapping[str, Path | None], color: str) -> ReportWriter:
+    """Return the writer of the report and of the summary."""
+    printer, file, summary = printer_of(ctx), outputs["--output-file"], outputs["--summary"]
+    if output is not ReportFormat.TEXT or summary is not None:
+        printer.out.encoding = "utf-8"
+    return ReportWriter(
+        report=open_report(
+            output, lifecycle.__version__, color=has_colors(color) if file is None else color == "always"
+        ),
+        printer=printer,
+        output_file=file,
+        summary=summary,
+        advises=output is not ReportFormat.JSON,
+        quiet=verbosity() < -1,
+        expendable=any(path is not None for path in outputs.values()),
+    )
+
+
+def _validate(
+    results: ResultWriter,
+    signals: Signals,
+    files: tuple[str, ...],
+    jobs: int,
+    outputs: Mapping[str, Path | None],
+    connection: ConnectionArguments,
+    selected: dict[str, Any],
+    count: int | None,
+    seconds: float | None,
+    *,
+    is_live: bool,
+) -> int:
+    """Validate everything, and return the exit code."""
+    rejects, valid = outputs["--rejects"], outputs["--valid"]
     code = 0
     missed: list[str] = []
     try:
@@ -265,6 +322,7 @@ async def _watch(
     ):
         say(f"Validating messages on {received.subject} from {middleware.server}")
         announce_stream(received, selected.get("since"), selected.get("until"))
+        results.report.begin_origin(received.subject, live=True)
         ends, stream = "until" in selected, received.stream.name if received.stream is not None else ""
         try:
             with results.printer.cancel_on_failure(), suppress(TimeoutError):
@@ -304,7 +362,7 @@ def _dropped(counters: Counters) -> list[str]:
 
 
 def _check_options(
-    ctx: click.Context, files: tuple[str, ...], rejects: Path | None, valid: Path | None, *, is_live: bool
+    ctx: click.Context, files: tuple[str, ...], outputs: Mapping[str, Path | None], *, is_live: bool
 ) -> None:
     """Reject contradictory options, and output files that are also inputs or written twice."""
     if is_live and files:
@@ -318,15 +376,24 @@ def _check_options(
             raise click.UsageError(f"--{option} {reason}", ctx)
     inputs = [Path(file) for file in files if file != STDIN]
     reads_stdin = not is_live and (not files or STDIN in files)
-    for path in (rejects, valid):
-        if path is None:
-            continue
+    given = {option: path for option, path in outputs.items() if path is not None}
+    if given.get("--summary") == Path(STDIN):
+        del given["--summary"]
+        if ctx.params["output"] in _DOCUMENTS and "--output-file" not in given:
+            raise click.UsageError(f"--summary - would end up within the {ctx.params['output']} report", ctx)
+    for option, path in given.items():
         if str(path) == STDIN:
-            raise click.UsageError("--rejects and --valid need files; standard output has the findings", ctx)
+            reason = (
+                "omit it to write to standard output"
+                if option == "--output-file"
+                else "standard output has the findings"
+            )
+            raise click.UsageError(f"{option} needs a file; {reason}", ctx)
         if (reads_stdin and _is_standard_input(path)) or any(_is_same(path, each) for each in inputs):
             raise click.UsageError(f"{quoted(str(path), 200)} is also an input; choose another output file", ctx)
-    if rejects is not None and valid is not None and _is_same(rejects, valid):
-        raise click.UsageError("--rejects and --valid need different files", ctx)
+    for (option, path), (other, same) in combinations(given.items(), 2):
+        if _is_same(path, same):
+            raise click.UsageError(f"{option} and {other} need different files", ctx)
 
 
 def _is_same(path: Path, other: Path) -> bool:

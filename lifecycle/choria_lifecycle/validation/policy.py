@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from choria_lifecycle.validation.batch import Batch
 from choria_lifecycle.validation.bulk import UNREADABLE, DocumentKind, check_batch, check_one
+from choria_lifecycle.validation.coverage import measure
 from choria_lifecycle.validation.extraction import extract
 from choria_lifecycle.wire import codes
 from choria_lifecycle.wire.codes import CODES
@@ -21,6 +22,7 @@ from choria_lifecycle.wire.locations import MAX_HOLDER, below
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from choria_lifecycle.validation.coverage import Coverage
     from choria_lifecycle.wire.locations import Location
 
 __all__ = [
@@ -62,6 +64,7 @@ class Policy:
         require_contract: report foreign documents as errors.
         codes: the codes to report; findings with other codes are discarded.
         at: where the events lie within the documents; None if the documents are the events.
+        coverage: measure the coverage of the contracts, which is slower.
     """
 
     now: float | None
@@ -70,6 +73,7 @@ class Policy:
     require_contract: bool = False
     codes: frozenset[str] = frozenset(CODES)
     at: Location | None = None
+    coverage: bool = False
 
     @property
     def limits(self) -> dict[str, int]:
@@ -164,12 +168,14 @@ class BatchResult:
         rejected: the documents with errors, each ending with a line feed; documents that are too large are only
             counted.
         valid: the valid documents, in the same form.
+        coverage: the coverage of the contracts, if the policy asks for it.
     """
 
     findings: list[DocumentFindings] = field(default_factory=list)
     counts: DocumentCounts = field(default_factory=DocumentCounts)
     rejected: list[bytes] = field(default_factory=list)
     valid: list[bytes] = field(default_factory=list)
+    coverage: Coverage = field(default_factory=Counter)
 
     def add_findings(self, number: int, findings: list[Finding]) -> bool:
         """Add the findings of a document, and return True if they reject it."""
@@ -213,6 +219,8 @@ def validate_batch(batch: Batch, policy: Policy) -> BatchResult:
     result.valid += documents[at:]
     if batch.findings:
         _add_file_findings(result, batch, policy)
+    if policy.coverage:
+        result.coverage = measure(documents)
     return result
 
 
@@ -278,6 +286,8 @@ def validate_message(data: bytes, subject: str, number: int, policy: Policy) -> 
     result = BatchResult()
     kind, findings = check_one(data, warnings=policy.warnings, now=policy.time, subject=subject)
     result.add_document(data + b"\n", kind, rejected=result.add_findings(number, policy.apply(findings)))
+    if policy.coverage:
+        result.coverage = measure([data])
     return result
 
 

@@ -95,6 +95,7 @@ def validate_segment(job: Job, segment: Segment | None) -> SegmentResult:
             for batch in source:
                 result = validate_batch(batch, job.policy)
                 total.counts.add(result.counts)
+                total.coverage.update(result.coverage)
                 total.findings += result.findings
                 if job.valid:
                     total.valid += result.valid

@@ -9,8 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from choria_lifecycle.cli.command import Failure
-from choria_lifecycle.cli.results import create_file
 from choria_lifecycle.wire.jsontext import MAX_SIZE
 from tests.bed.validated import (
     BAD,
@@ -118,25 +116,3 @@ def test_an_ignored_oversized_document_is_not_checked(run: Run) -> None:
     result = run("validate", "--rejects", "rejects", "--valid", "valid", "--ignore", "input", stdin=document)
     assert (totals(result), not_checked(result)) == ((0, 0, 0), 1)
     assert Path("rejects").read_bytes() == Path("valid").read_bytes() == b""
-
-
-def test_no_file_is_created_without_a_name() -> None:
-    with create_file(None) as file:
-        assert file is None
-
-
-def test_a_file_that_cannot_be_created_is_a_failure() -> None:
-    with pytest.raises(Failure, match="cannot create missing/x: No such file or directory") as caught:
-        create_file(Path("missing/x")).__enter__()
-    assert caught.value.exit_code == 2
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
-def test_a_file_that_cannot_be_written_is_a_failure() -> None:
-    context = create_file(Path("/dev/full"))
-    file = context.__enter__()
-    assert file is not None
-    file.write(b"x")
-    with pytest.raises(Failure, match="cannot write /dev/full: No space left on device") as caught:
-        context.__exit__(None, None, None)
-    assert caught.value.exit_code == 1

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -350,7 +351,8 @@ def test_hostile_file_names(name: str, run: Run) -> None:
                 assert result.exit_code == (1 if arguments == [name] else 2)
                 assert all(line.isprintable() for line in result.output.split("\n")), result.output
                 assert "\nc.ndjson" not in result.output
-                assert len(result.stdout.splitlines()) == (1 if arguments == [name] else 0)
+                is_reported = arguments == [name] or (output == "github" and arguments[0] != "--rejects")
+                assert len(result.stdout.splitlines()) == is_reported
 
 
 @pytest.mark.parametrize("at", [-1, -20, 1, "identity", "character"])
@@ -406,6 +408,30 @@ def test_dropped_messages_are_reported(
     result = run("validate", "--server", "memory", *arguments)
     assert (result.exit_code, totals(result)) == (code, (2, 0, 2))
     assert "1,003 messages were dropped: they arrived faster than they could be validated" in result.stderr
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_reports_of_messages_are_complete(end: signal.Signals, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = "choria.lifecycle.event.startup.server"
+    for output in ("sarif", "gitlab", "junit"):
+        middleware = lifecycle.Middleware(Flood([BAD, GOOD], partial(signal.raise_signal, end)))
+        monkeypatch.setattr(lifecycle, "connect", lambda middleware=middleware, **_: middleware)
+        result = run(
+            "validate", "--server", "memory", "--output", output, "--summary", "summary", "--output-file", "out"
+        )
+        assert (result.exit_code, result.stdout) == (130 if end is signal.SIGINT else 1, "")
+        assert json.loads(Path("summary").read_bytes())["exit_code"] == result.exit_code
+        text = Path("out").read_text("utf-8")
+        match output:
+            case "sarif":
+                [found] = json.loads(text)["runs"][0]["results"]
+                assert found["locations"][0]["logicalLocations"][0]["fullyQualifiedName"] == subject
+            case "gitlab":
+                [found] = json.loads(text)
+                assert found["location"] == {"path": subject, "lines": {"begin": 1}}
+            case _:
+                [suite] = ET.fromstring(text)
+                assert (suite.get("name"), suite.get("failures")) == ("choria.lifecycle.event.>", "1")
 
 
 # ---- help

@@ -39,7 +39,7 @@ class LineReport(Report):
         is_file = origin.kind is OriginKind.FILE or (
             origin.kind is OriginKind.STREAM and self._output is not ReportFormat.GITHUB
         )
-        line = line_formatter(self._output, origin.name, live=not is_file, color=self._color)
+        line = line_formatter(self._output, origin.name, live=not is_file, stored=origin.stored, color=self._color)
         return [line(number + line_offset, each) for number, findings in documents for each in findings]
 
     def add_unreadable(self, origin: Origin, reason: str) -> list[str]:

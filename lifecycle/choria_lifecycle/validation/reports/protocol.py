@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from choria_lifecycle.validation.policy import DocumentFindings
+    from choria_lifecycle.validation.report import StoredMessage
 
 __all__ = ["Origin", "OriginKind", "Report"]
 
@@ -32,10 +33,12 @@ class Origin(NamedTuple):
     Attributes:
         name: the file, the stream or the subject; untrusted text.
         kind: what the name denotes.
+        stored: the place of a message in its stream; None if it was not read from one.
     """
 
     name: str
     kind: OriginKind = OriginKind.FILE
+    stored: StoredMessage | None = None
 
 
 class Report(Protocol):
