@@ -159,13 +159,15 @@ def _read_parts(
     for number, parts_of_file in groupby(parts, lambda each: each[0].file):
         file = inputs[number]
         results.progress.name = name = safe(file.display_name)
-        results.report.begin_origin(file.display_name)
+        with signals.deferred():
+            results.report.begin_origin(file.display_name)
         before = results.counts.documents + results.counts.file_errors
         try:
             _read_file(results, signals, file, parts_of_file, jobs)
         except _ReadError as error:
             code = 2
-            results.report.add_unreadable(file.display_name, str(error))
+            with signals.deferred():
+                results.report.add_unreadable(file.display_name, str(error))
             say(f"lifecycle: error: cannot read {name}: {error}", at=_ERRORS, level="error")
         else:
             if results.counts.documents + results.counts.file_errors == before and not results.allow_empty:

@@ -250,18 +250,17 @@ def command(
 def _report(ctx: click.Context, output: ReportFormat, outputs: Mapping[str, Path | None], color: str) -> ReportWriter:
     """Return the writer of the report and of the summary."""
     printer, file, summary = printer_of(ctx), outputs["--output-file"], outputs["--summary"]
-    if output is not ReportFormat.TEXT or summary is not None:
+    if output is not ReportFormat.TEXT or str(summary) == STDIN:
         printer.out.encoding = "utf-8"
+    shows_colors = has_colors(color) if file is None else color == "always"
     return ReportWriter(
-        report=open_report(
-            output, lifecycle.__version__, color=has_colors(color) if file is None else color == "always"
-        ),
+        report=open_report(output, lifecycle.__version__, color=shows_colors),
         printer=printer,
         output_file=file,
         summary=summary,
         advises=output is not ReportFormat.JSON,
         quiet=verbosity() < -1,
-        expendable=any(path is not None for path in outputs.values()),
+        expendable=any(path is not None and str(path) != STDIN for path in outputs.values()),
     )
 
 
