@@ -774,3 +774,20 @@ def test_an_invalid_subject_is_rejected(subject: str, server: embedded.Server) -
     code, out, err = validated("--server", server.url, "--subject", subject, "--for", "50ms")
     assert (code, out) == (2, ""), err
     assert all(line.isprintable() for line in err.split("\n"))
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("output", ["sarif", "gitlab"])
+def test_a_report_is_complete_after_a_signal(output: str, end: signal.Signals) -> None:
+    with running("--output", output, "--summary", "/dev/null", stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(BAD + b"\n")
+        begun = b""
+        while b"$.identity" not in begun:
+            begun += process.stdout.read(65536)
+        process.send_signal(end)
+        code, rest, _ = ended(process)
+    assert code == 128 + end
+    report = json.loads(begun.decode() + rest)
+    assert len(report if output == "gitlab" else report["runs"][0]["results"]) == 1

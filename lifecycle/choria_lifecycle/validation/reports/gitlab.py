@@ -9,11 +9,11 @@ import msgspec
 
 from choria_lifecycle.support.text import visible_json
 from choria_lifecycle.validation.reports.places import Fingerprints, place_of
-from choria_lifecycle.validation.reports.protocol import Report
+from choria_lifecycle.validation.reports.protocol import Report, numbered
 from choria_lifecycle.wire.finding import Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from choria_lifecycle.validation.policy import DocumentFindings
     from choria_lifecycle.validation.reports.protocol import Origin
@@ -41,7 +41,12 @@ class GitLabReport(Report):
         return []
 
     def add(self, origin: Origin, documents: Sequence[DocumentFindings], line_offset: int) -> list[str]:
-        return list(self._lines(origin, documents, line_offset))
+        path, lines = place_of(origin, self._folder), []
+        for number, index, each in numbered(documents, line_offset):
+            fingerprint = self._fingerprints.add(path, number, index, each)
+            text = f"{each.path}: {each.message}"
+            lines.append(self._line(path, number, each.code, _SEVERITIES[each.severity], text, fingerprint))
+        return lines
 
     def add_unreadable(self, origin: Origin, reason: str) -> list[str]:
         path = place_of(origin, self._folder)
@@ -50,15 +55,6 @@ class GitLabReport(Report):
 
     def end(self, exit_code: int | None) -> list[str]:  # noqa: ARG002 - the protocol's signature
         return ["]"]
-
-    def _lines(self, origin: Origin, documents: Sequence[DocumentFindings], line_offset: int) -> Iterator[str]:
-        path = place_of(origin, self._folder)
-        for number, findings in documents:
-            for index, each in enumerate(findings):
-                line = number + line_offset
-                fingerprint = self._fingerprints.add(path, line, index, each)
-                text = f"{each.path}: {each.message}"
-                yield self._line(path, line, each.code, _SEVERITIES[each.severity], text, fingerprint)
 
     def _line(self, path: str, line: int, check: str, severity: str, text: str, fingerprint: str) -> str:
         record: dict[str, Any] = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from choria_lifecycle.support.text import safe
 from choria_lifecycle.validation.report import ReportFormat, line_formatter
-from choria_lifecycle.validation.reports.protocol import OriginKind, Report
+from choria_lifecycle.validation.reports.protocol import OriginKind, Report, numbered
 from choria_lifecycle.wire.finding import Severity
 
 if TYPE_CHECKING:
@@ -69,12 +69,11 @@ class JUnitReport(Report):
         # All messages are one input, whatever their subjects are.
         lines = self.begin_origin(origin) if self._origin is None else []
         line = line_formatter(ReportFormat.TEXT, origin.name, live=origin.kind is OriginKind.SUBJECT)
-        for number, findings in documents:
-            for each in findings:
-                test = self._tests.setdefault(each.code, _Test(each.severity))
-                test.findings += 1
-                if len(test.lines) < MAX_LISTED:
-                    test.lines.append(line(number + line_offset, each))
+        for number, _, each in numbered(documents, line_offset):
+            test = self._tests.setdefault(each.code, _Test(each.severity))
+            test.findings += 1
+            if len(test.lines) < MAX_LISTED:
+                test.lines.append(line(number, each))
         return lines
 
     def add_unreadable(self, origin: Origin, reason: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from choria_lifecycle.validation.report import ReportFormat, github_error, line_formatter
-from choria_lifecycle.validation.reports.protocol import OriginKind, Report
+from choria_lifecycle.validation.reports.protocol import OriginKind, Report, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ class LineReport(Report):
             origin.kind is OriginKind.STREAM and self._output is not ReportFormat.GITHUB
         )
         line = line_formatter(self._output, origin.name, live=not is_file, stored=origin.stored, color=self._color)
-        return [line(number + line_offset, each) for number, findings in documents for each in findings]
+        return [line(number, each) for number, _, each in numbered(documents, line_offset)]
 
     def add_unreadable(self, origin: Origin, reason: str) -> list[str]:
         if self._output is not ReportFormat.GITHUB:

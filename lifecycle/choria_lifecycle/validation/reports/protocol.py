@@ -6,12 +6,13 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from choria_lifecycle.validation.policy import DocumentFindings
     from choria_lifecycle.validation.report import StoredMessage
+    from choria_lifecycle.wire.finding import Finding
 
-__all__ = ["Origin", "OriginKind", "Report"]
+__all__ = ["Origin", "OriginKind", "Report", "numbered"]
 
 
 class OriginKind(Enum):
@@ -39,6 +40,13 @@ class Origin(NamedTuple):
     name: str
     kind: OriginKind = OriginKind.FILE
     stored: StoredMessage | None = None
+
+
+def numbered(documents: Iterable[DocumentFindings], line_offset: int) -> Iterator[tuple[int, int, Finding]]:
+    """Yield the findings of documents, each with its line, and its index among those of its document."""
+    for number, findings in documents:
+        for index, finding in enumerate(findings):
+            yield number + line_offset, index, finding
 
 
 class Report(Protocol):

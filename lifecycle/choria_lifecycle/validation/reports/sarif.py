@@ -10,17 +10,16 @@ import msgspec
 
 from choria_lifecycle.support.text import visible_json
 from choria_lifecycle.validation.reports.places import Fingerprints, absolute, as_text, path_below, place_of
-from choria_lifecycle.validation.reports.protocol import OriginKind, Report
+from choria_lifecycle.validation.reports.protocol import OriginKind, Report, numbered
 from choria_lifecycle.wire.codes import FINDING_CODES
 from choria_lifecycle.wire.finding import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from choria_lifecycle.validation.policy import DocumentFindings
     from choria_lifecycle.validation.reports.protocol import Origin
     from choria_lifecycle.wire.codes import FindingCode
-    from choria_lifecycle.wire.finding import Finding
 
 __all__ = ["SarifReport"]
 
@@ -64,7 +63,20 @@ class SarifReport(Report):
         return []
 
     def add(self, origin: Origin, documents: Sequence[DocumentFindings], line_offset: int) -> list[str]:
-        return list(self._results(origin, documents, line_offset))
+        place, artifact, lines = place_of(origin, self._folder), self._artifact(origin), []
+        for number, index, finding in numbered(documents, line_offset):
+            result = {
+                "ruleId": finding.code,
+                "ruleIndex": _INDEXES[finding.code],
+                "level": _LEVELS[finding.severity],
+                "message": {"text": f"{finding.path}: {finding.message}"},
+                "locations": [_location(origin, artifact, number)],
+                "partialFingerprints": {"finding/v1": self._fingerprints.add(place, number, index, finding)},
+                "properties": {"path": finding.path, "rule": finding.rule, "value": finding.value},
+            }
+            separator, self._separator = self._separator, ","
+            lines.append(separator + _json(result))
+        return lines
 
     def add_unreadable(self, origin: Origin, reason: str) -> list[str]:
         text = f"{as_text(origin.name)} cannot be read: {reason}"
@@ -81,25 +93,6 @@ class SarifReport(Report):
         if exit_code is not None:
             invocation["exitCode"] = exit_code
         return [f'],"invocations":[{_json(invocation)}]}}', "]}"]
-
-    def _results(self, origin: Origin, documents: Sequence[DocumentFindings], line_offset: int) -> Iterator[str]:
-        place = place_of(origin, self._folder)
-        for number, findings in documents:
-            line = number + line_offset
-            location = self._location(origin, line)
-            for index, finding in enumerate(findings):
-                fingerprint = self._fingerprints.add(place, line, index, finding)
-                separator, self._separator = self._separator, ","
-                yield separator + _json(_result(finding, location, fingerprint))
-
-    def _location(self, origin: Origin, line: int) -> dict[str, Any]:
-        if origin.kind is OriginKind.SUBJECT:
-            name = as_text(origin.name)
-            return {
-                "logicalLocations": [{"name": name, "fullyQualifiedName": name, "kind": "subject"}],
-                "properties": {"number": line},
-            }
-        return {"physicalLocation": {"artifactLocation": self._artifact(origin), "region": {"startLine": line}}}
 
     def _artifact(self, origin: Origin) -> dict[str, Any]:
         if origin.kind is not OriginKind.FILE:
@@ -122,15 +115,13 @@ def _rule(code: FindingCode) -> dict[str, Any]:
     }
 
 
-def _result(finding: Finding, location: dict[str, Any], fingerprint: str) -> dict[str, Any]:
+def _location(origin: Origin, artifact: dict[str, Any], number: int) -> dict[str, Any]:
+    if origin.kind is not OriginKind.SUBJECT:
+        return {"physicalLocation": {"artifactLocation": artifact, "region": {"startLine": number}}}
+    name = as_text(origin.name)
     return {
-        "ruleId": finding.code,
-        "ruleIndex": _INDEXES[finding.code],
-        "level": _LEVELS[finding.severity],
-        "message": {"text": f"{finding.path}: {finding.message}"},
-        "locations": [location],
-        "partialFingerprints": {"finding/v1": fingerprint},
-        "properties": {"path": finding.path, "rule": finding.rule, "value": finding.value},
+        "logicalLocations": [{"name": name, "fullyQualifiedName": name, "kind": "subject"}],
+        "properties": {"number": number},
     }
 
 

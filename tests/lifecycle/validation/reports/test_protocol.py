@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import choria_lifecycle as lifecycle
 from choria_lifecycle.validation.report import ReportFormat
 from choria_lifecycle.validation.reports.factory import open_report
-from choria_lifecycle.validation.reports.protocol import Origin, OriginKind
+from choria_lifecycle.validation.reports.protocol import Origin, OriginKind, numbered
 from tests.bed.reported import NAMES, RANDOM_FINDINGS, found
 
 if TYPE_CHECKING:
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 def test_an_origin_is_a_file_unless_stated_otherwise() -> None:
     assert Origin("events.ndjson").kind is OriginKind.FILE
+
+
+def test_findings_are_numbered_by_document_and_line() -> None:
+    [one, two] = found("schema-type", "id-uuid")
+    assert list(numbered([(1, [one, two]), (7, [two])], 10)) == [(11, 0, one), (11, 1, two), (17, 0, two)]
 
 
 ORIGINS = st.builds(Origin, NAMES, st.sampled_from(OriginKind))
