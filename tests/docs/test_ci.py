@@ -16,7 +16,10 @@ import yaml
 
 from choria_lifecycle.cli.program import program
 from choria_lifecycle.cli.validate import command
+from choria_lifecycle.validation.coverage import measure
+from choria_lifecycle.validation.policy import DocumentCounts, Policy
 from choria_lifecycle.validation.report import ReportFormat
+from choria_lifecycle.validation.reports.summary import summary_line
 from tests.bed.paths import DOCS, ROOT
 from tests.bed.validated import BAD, GOOD, WARNED
 
@@ -166,6 +169,14 @@ def test_the_action_installs_the_command(folder: Path) -> None:
 
 
 # ---- the page
+
+
+def test_the_page_names_every_member_of_the_summary_and_every_report() -> None:
+    summary = json.loads(summary_line(DocumentCounts(), Policy(now=None), measure([GOOD]), [], 0))
+    [contract] = summary["coverage"]["contracts"].values()
+    members = {*summary, *summary["coverage"], *contract} - {"contracts"}
+    assert {name for name in members if f"`{name}`" not in PAGE} == set()
+    assert {each for each in ReportFormat if f"`{each}`" not in PAGE} == {"text", "json"}
 
 
 def test_the_workflow_uses_inputs_of_the_action() -> None:
