@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from choria_lifecycle.support.text import visible_json
 from choria_lifecycle.validation.coverage import coverage_record
+from choria_lifecycle.validation.policy import Verdict
 from choria_lifecycle.validation.reports.places import as_text
 from choria_lifecycle.wire.finding import Severity
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from choria_lifecycle.validation.policy import DocumentCounts, Policy
 
 __all__ = ["summary_line"]
-
-_COLUMNS: Final = ("valid", "rejected", "not_checked")
 
 
 def summary_line(
@@ -35,10 +34,9 @@ def summary_line(
         exit_code: the exit code of the command, or None if it failed without one.
     """
     kinds = [
-        {"format": form, "type": kind, **dict(zip(_COLUMNS, numbers, strict=False))}
+        {"format": form, "type": kind, **{verdict.name.lower(): numbers[verdict] for verdict in Verdict}}
         for (form, kind), numbers in sorted(counts.kinds.items())
     ]
-    totals = [sum(column) for column in zip(*counts.kinds.values(), strict=True)]
     codes = {
         code: {"severity": policy.severity(code).value, "findings": number}
         for code, number in sorted(counts.codes.items())
@@ -49,7 +47,7 @@ def summary_line(
     }
     record: dict[str, Any] = {
         "exit_code": exit_code,
-        "documents": dict.fromkeys(_COLUMNS, 0) | dict(zip(_COLUMNS, totals, strict=False)),
+        "documents": {"valid": counts.valid, "rejected": counts.rejected, "not_checked": counts.not_checked},
         "kinds": kinds,
         "severities": severities,
         "codes": codes,

@@ -9,7 +9,7 @@ from choria_lifecycle.validation.reports.gitlab import GitLabReport
 from choria_lifecycle.validation.reports.protocol import Origin, OriginKind
 from tests.bed.reported import found
 
-DOCUMENTS = [(2, found("schema-type", "id-uuid")), (3, found("protocol-unknown")), (4, found("schema-type"))]
+DOCUMENTS = [(2, found("schema-type", "id-uuid")), (3, found("protocol-foreign")), (4, found("schema-type"))]
 
 
 def report(origin: Origin, unreadable: Origin | None = None) -> list[dict[str, Any]]:
@@ -28,7 +28,7 @@ def test_each_issue_has_the_fields_that_gitlab_requires() -> None:
         assert issue["location"]["path"] == "testdata/events.ndjson"  # relative to the repository, without "./"
         assert issue["location"]["lines"]["begin"] > 10
     assert issues[0]["description"] == "$.identity: message of schema-type"
-    assert [issue["check_name"] for issue in issues] == ["schema-type", "id-uuid", "protocol-unknown", "schema-type"]
+    assert [issue["check_name"] for issue in issues] == ["schema-type", "id-uuid", "protocol-foreign", "schema-type"]
     assert [issue["severity"] for issue in issues] == ["major", "minor", "info", "major"]
     assert [issue["location"]["lines"]["begin"] for issue in issues] == [12, 12, 13, 14]
     assert len({issue["fingerprint"] for issue in issues}) == 4

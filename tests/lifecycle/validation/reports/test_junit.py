@@ -42,14 +42,14 @@ def test_a_file_is_a_suite_and_a_code_is_a_test() -> None:
 
 
 def test_errors_fail_and_warnings_are_shown() -> None:
-    root = ET.fromstring(written((FILE, [(7, found("schema-type", "id-uuid", "protocol-unknown"))], "")))
+    root = ET.fromstring(written((FILE, [(7, found("schema-type", "id-uuid", "protocol-foreign"))], "")))
     tests = {test.get("name"): test for test in root.iter("testcase")}
-    assert sorted(tests) == sorted([READABLE, "schema-type", "id-uuid", "protocol-unknown"])
+    assert sorted(tests) == sorted([READABLE, "schema-type", "id-uuid", "protocol-foreign"])
     failure = tests["schema-type"].find("failure")
     assert failure is not None
     assert (failure.get("message"), failure.get("type")) == ("1 finding", "error")
     assert failure.text == "events.ndjson:7: $.identity: message of schema-type [schema-type]"
-    for name in ("id-uuid", "protocol-unknown"):
+    for name in ("id-uuid", "protocol-foreign"):
         assert tests[name].find("failure") is None
         assert f"[{name}]" in str(tests[name].findtext("system-out"))
 

