@@ -254,6 +254,19 @@ def test_the_summary_does_not_depend_on_the_number_of_processes(run: Run, monkey
     assert startup["documents"] == 600
 
 
+def test_events_within_documents_are_covered(run: Run) -> None:
+    Path("log").write_text(json.dumps({"message": WRAPPED.decode()}) + "\n")
+    record = summary_of(run, "--at", "$.message", "log")
+    [startup] = record["coverage"]["contracts"].values()
+    assert (record["documents"]["valid"], startup["formats"]) == (1, {"choria": 0, "cloudevents": 1})
+
+
+@pytest.mark.parametrize("output", ReportFormat)
+def test_only_json_does_not_say_what_to_type(output: ReportFormat, run: Run) -> None:
+    Path("log").write_text(json.dumps({"message": GOOD.decode()}) + "\n")
+    assert ("--at" in run("validate", "--output", output, "log").stdout) == (output is not ReportFormat.JSON)
+
+
 def test_the_summary_of_nothing_but_errors_of_usage_is_not_written(run: Run, mixed: str) -> None:
     assert run("validate", "--summary", "summary.json", "--jobs", "0", mixed).exit_code == 2
     assert not Path("summary.json").exists()
