@@ -45,7 +45,8 @@ class GitLabReport(Report):
         for number, index, each in numbered(documents, line_offset):
             fingerprint = self._fingerprints.add(path, number, index, each)
             text = f"{each.path}: {each.message}"
-            lines.append(self._line(path, number, each.code, _SEVERITIES[each.severity], text, fingerprint))
+            line = number if origin.stored is None else origin.stored.sequence
+            lines.append(self._line(path, line, each.code, _SEVERITIES[each.severity], text, fingerprint))
         return lines
 
     def add_unreadable(self, origin: Origin, reason: str) -> list[str]:

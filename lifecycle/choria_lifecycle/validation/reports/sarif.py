@@ -121,7 +121,7 @@ def _location(origin: Origin, artifact: dict[str, Any], number: int) -> dict[str
     name = as_text(origin.name)
     return {
         "logicalLocations": [{"name": name, "fullyQualifiedName": name, "kind": "subject"}],
-        "properties": {"number": number},
+        "properties": {"number": number} | (origin.stored._asdict() if origin.stored is not None else {}),
     }
 
 
