@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-__all__ = ["STDIN", "read_inputs"]
+__all__ = ["STDIN", "read_error_text", "read_inputs"]
 
 STDIN: Final = "-"
 """The file name that denotes standard input."""
@@ -248,7 +248,12 @@ def _read_errors() -> Generator[None]:
     try:
         yield
     except OSError as error:
-        message = error.strerror or str(error)
-        if isinstance(error, UnreadableContent) and error.command:
-            message = message.replace(error.command, f"{error.command} | lifecycle validate -")
-        raise _ReadError(message) from error
+        raise _ReadError(read_error_text(error, "lifecycle validate -")) from error
+
+
+def read_error_text(error: OSError, reader: str) -> str:
+    """Return the reason why a file cannot be read, with the command that converts it for a reader of standard input."""
+    message = error.strerror or str(error)
+    if isinstance(error, UnreadableContent) and error.command:
+        return message.replace(error.command, f"{error.command} | {reader}")
+    return message

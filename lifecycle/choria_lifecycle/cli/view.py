@@ -14,6 +14,7 @@ from click.core import ParameterSource
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.cli.command import Command, Failure
+from choria_lifecycle.cli.inputs import read_error_text
 from choria_lifecycle.cli.locations import AT, with_option
 from choria_lifecycle.cli.messages import printer_of, say
 from choria_lifecycle.cli.output import has_colors
@@ -40,6 +41,7 @@ from choria_lifecycle.cli.receiving import (
 )
 from choria_lifecycle.cli.signals import open_input
 from choria_lifecycle.middleware.selection import EventFilter
+from choria_lifecycle.validation.decompression import decompressed
 from choria_lifecycle.view.recording import read_deliveries
 from choria_lifecycle.view.viewer import Style, View, ViewFormat
 
@@ -185,7 +187,8 @@ class Screen:
     "source",
     type=click.Path(allow_dash=True),
     metavar="FILE",
-    help="Show events from a file, - for standard input: one JSON document per line, as from --output json or raw.",
+    help="Show events from a file, - for standard input: one JSON document per line, as from --output json or raw; may "
+    "be compressed with gzip, zstd, xz or bzip2.",
 )
 @AT
 @connection_options
@@ -277,13 +280,13 @@ def _open(source: str, name: str) -> AbstractContextManager[IO[bytes]]:
 
 def _read(stream: IO[bytes], name: str, at: Location | None) -> Iterator[tuple[int, Delivery]]:
     try:
-        yield from read_deliveries(stream, at)
+        yield from read_deliveries(decompressed(stream), at)
     except OSError as error:
         raise _unreadable(name, error) from error
 
 
 def _unreadable(name: str, error: OSError) -> Failure:
-    return Failure(f"cannot read {name}: {error.strerror or error}", 2)
+    return Failure(f"cannot read {name}: {read_error_text(error, 'lifecycle view --input -')}", 2)
 
 
 async def _show_live(

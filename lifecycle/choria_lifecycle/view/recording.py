@@ -20,7 +20,7 @@ from choria_lifecycle.support.text import quoted, visible_json
 from choria_lifecycle.validation.records import Record, read_record
 from choria_lifecycle.wire import codec
 from choria_lifecycle.wire.cloudevents import Format, detect_format, unix_time
-from choria_lifecycle.wire.jsontext import MAX_SIZE
+from choria_lifecycle.wire.jsontext import BOM, MAX_SIZE
 from choria_lifecycle.wire.locations import AUTO, events_at
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ def encode_record(delivery: Delivery, event: Event) -> str:
 def read_deliveries(stream: IO[bytes], at: Location | None = None) -> Iterator[tuple[int, Delivery]]:
     """Read documents and records, one per line, and yield each with its line number, as it was delivered.
 
-    Empty lines are skipped, and so are record separators (RFC 7464). A document without a record has a receive time of
-    NaN and an empty subject.
+    Empty lines are skipped, and so are a byte order mark at the beginning and record separators (RFC 7464). A document
+    without a record has a receive time of NaN and an empty subject.
 
     Args:
         stream: the file; it is read line by line, and a line of any length takes little memory.
@@ -72,6 +72,8 @@ def read_deliveries(stream: IO[bytes], at: Location | None = None) -> Iterator[t
     number = 0
     while line := stream.readline(MAX_LINE):
         number += 1
+        if number == 1:
+            line = line.removeprefix(BOM)
         if len(line) == MAX_LINE and not line.endswith(b"\n"):
             while (rest := stream.readline(MAX_LINE)) and not rest.endswith(b"\n"):
                 pass

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
+    "BOM",
     "MAX_DEPTH",
     "MAX_SIZE",
     "SHALLOW_SIZE",
@@ -36,6 +37,9 @@ __all__ = [
     "too_large_message",
     "walk",
 ]
+
+BOM: Final = b"\xef\xbb\xbf"
+"""The byte order mark in UTF-8."""
 
 MAX_SIZE: Final = 65536
 """The default maximum size of a document in bytes; an event has a few hundred."""

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,8 @@ from choria_lifecycle.cli.program import program
 from choria_lifecycle.validation import worker
 from choria_lifecycle.validation.source import DocumentSource
 from choria_lifecycle.wire.jsontext import MAX_SIZE
-from tests.bed.validated import BAD, BOUNDED, GOOD, LINES, totals, validated
+from tests.bed.compressed import COMPRESS
+from tests.bed.validated import BAD, BOUNDED, GOOD, LINES, WARNED, totals, validated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,13 +92,15 @@ def test_errors_do_not_hide_unreadable_files(run: Run, mixed: str) -> None:
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
-        (b"\x28\xb5\x2f\xfdxxxx", "it is compressed with zstd; decompress it first, for example with `zstd -dc FILE"),
-        (b"\xfd7zXZ\x00xxxx", "it is compressed with xz; decompress it first, for example with `xz -dc FILE"),
-        (b"BZh9xxxx", "it is compressed with bzip2; decompress it first, for example with `bzip2 -dc FILE"),
+        (b"\x04\x22\x4d\x18xxxx", "it is compressed with lz4; decompress it first, for example with `lz4 -dc FILE"),
         (b"PK\x03\x04xxxx", "it is a zip archive; extract it first, for example with `unzip -p FILE"),
         (
-            "{}".encode("utf-16"),
-            "it is encoded in UTF-16; convert it to UTF-8 first, for example with `iconv -f UTF-16 -t UTF-8 FILE",
+            gzip.compress(b"PK\x03\x04", mtime=0),
+            "decompressed with gzip, it is a zip archive; extract it first, for example with `gzip -dc FILE | funzip",
+        ),
+        (
+            "{}".encode("utf-16-le"),
+            "it is encoded in UTF-16LE; convert it to UTF-8 first, for example with `iconv -f UTF-16LE -t UTF-8 FILE",
         ),
     ],
 )
@@ -107,14 +111,26 @@ def test_the_command_to_convert_other_formats_is_named(data: bytes, problem: str
     assert result.stderr == f"lifecycle: error: cannot read other: {problem} | lifecycle validate -`\n"
 
 
-def test_truncated_gzip(run: Run) -> None:
-    Path("events.gz").write_bytes(gzip.compress(b"".join([GOOD + b"\n"] * 50 + [BAD + b"\n"]))[:-9])
-    result = run("validate", "events.gz", "--rejects", "rejects", "--valid", "valid")
+@pytest.mark.parametrize("name", COMPRESS)
+def test_compressed_files_are_recognised_by_their_content(name: str, run: Run) -> None:
+    Path("events").write_bytes(COMPRESS[name](GOOD + b"\n" + BAD + b"\n"))
+    for arguments, data in ((["events"], b""), ([], Path("events").read_bytes())):
+        result = run("validate", *arguments, stdin=data)
+        assert (result.exit_code, totals(result)) == (1, (2, 1, 1))
+
+
+@pytest.mark.parametrize("name", COMPRESS)
+def test_truncated_compressed_files(name: str, run: Run) -> None:
+    # Incompressible ids, as some decoders return whole blocks.
+    random = Random(0)
+    lines = [WARNED.replace(b'"17"', b'"%s"' % random.randbytes(500).hex().encode()) + b"\n" for _ in range(3000)]
+    Path("events.gz").write_bytes(COMPRESS[name](b"".join([*lines, BAD + b"\n"]))[:-9])
+    result = run("validate", "--no-warnings", "events.gz", "--rejects", "rejects", "--valid", "valid")
     assert result.exit_code == 2
     assert "ends early" in result.stderr
     written = Path("valid").read_bytes() + Path("rejects").read_bytes()
     assert totals(result)[0] == written.count(b"\n") >= 1
-    assert written.startswith(GOOD + b"\n")
+    assert written.startswith(lines[0])
 
 
 class InProcessPool:

@@ -9,6 +9,7 @@ import pytest
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.cli import view
+from tests.bed.compressed import COMPRESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +48,21 @@ def test_events_of_a_file_are_shown_with_their_own_times(run: Callable[..., Resu
 def test_quiet_shows_only_the_events(run: Callable[..., Result], file: Path) -> None:
     result = run("view", "-q", "--input", file)
     assert (result.stdout.splitlines(), result.stderr) == (TEXT, "")
+
+
+@pytest.mark.parametrize("name", COMPRESS)
+def test_compressed_files_are_read(name: str, run: Callable[..., Result], file: Path) -> None:
+    data = COMPRESS[name](b"\xef\xbb\xbf" + file.read_bytes())
+    file.write_bytes(data)
+    assert run("view", "--input", file).stdout.splitlines() == TEXT
+    assert run("view", "--input", "-", stdin=data).stdout.splitlines() == TEXT
+
+
+def test_the_command_to_convert_other_formats_is_named(run: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "events").write_bytes(b"PK\x03\x04")
+    result = run("view", "--input", tmp_path / "events")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "for example with `unzip -p FILE | lifecycle view --input -`" in result.stderr
 
 
 @pytest.mark.parametrize("output", ["json", "raw"])
@@ -129,11 +145,11 @@ def test_a_read_error_after_the_first_event_exits_with_2(
     run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Breaking(io.BytesIO):
-        def readline(self, size: int | None = -1, /) -> bytes:
-            line = super().readline(size)
-            if not line:
+        def read1(self, size: int | None = -1, /) -> bytes:
+            block = super().read1(size)
+            if not block:
                 raise OSError(errno.EIO, "Input/output error")
-            return line
+            return block
 
     monkeypatch.setattr(view, "open_input", lambda name: Breaking(lifecycle.encode(STARTUP)))
     result = run("view", "--input", "events.ndjson")
