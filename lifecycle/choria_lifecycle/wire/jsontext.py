@@ -16,6 +16,7 @@ import msgspec
 
 from choria_lifecycle.support.text import safe
 from choria_lifecycle.wire import codes
+from choria_lifecycle.wire.syntax import JSONSyntaxError, constant, lone_surrogate, translate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,7 @@ __all__ = [
     "SupportsBuffer",
     "Trail",
     "duplicate_keys",
+    "error_line",
     "is_shallow",
     "is_truncated",
     "json_path",
@@ -132,27 +134,47 @@ def read_json(raw: bytes, max_size: int = MAX_SIZE) -> Any:
     if not is_shallow(raw):
         raise codes.INPUT_DEPTH.error(f"arrays and objects are nested deeper than {MAX_DEPTH} levels; events need two")
     try:
-        document = _decode(text)
-        _check_syntax(raw)
+        return _parse(text, raw)
     except RecursionError:
         # The depth is limited, so this happens only if the caller is close to the interpreter's limit.
         raise codes.INPUT_DEPTH.error(TOO_DEEP_FOR_STACK) from None
+    except JSONSyntaxError as cause:
+        raise codes.INPUT_JSON.error(cause.explain(text)) from None
+
+
+def error_line(raw: bytes) -> int:
+    """Return the line of the first syntax error in a document, counted from 0; 0 if it has none."""
+    text = raw.decode(errors="replace")
+    try:
+        _parse(text, raw)
+    except RecursionError:
+        return 0
+    except JSONSyntaxError as error:
+        return text.count("\n", 0, error.position)
+    return 0
+
+
+def _parse(text: str, raw: bytes) -> Any:
+    """Parse a document that is not nested too deeply; raises JSONSyntaxError."""
+    try:
+        document = _decode(text)
+        _check_syntax(raw)
     except json.JSONDecodeError as cause:
-        where = f"line {cause.lineno} column {cause.colno}" if "\n" in text else f"column {cause.colno}"
-        if not text.strip(_WHITESPACE):
-            raise codes.INPUT_JSON.error("the document is empty; an event is a JSON object") from None
-        raise codes.INPUT_JSON.error(f"invalid JSON: {cause.msg.removesuffix(' at')} at {where}") from None
+        raise translate(cause, text) from None
     except msgspec.DecodeError:
         # The standard library accepts lone surrogates, which UTF-8 cannot encode.
-        message = "invalid JSON: a \\u escape is half of a surrogate pair; write both halves, or the character itself"
-        raise codes.INPUT_JSON.error(message) from None
-    except ValueError as cause:
-        raise codes.INPUT_JSON.error(f"invalid JSON: {cause}") from None
+        raise lone_surrogate(text) from None
+    except _NotANumber:
+        raise constant(text) from None
     return document
 
 
+class _NotANumber(ValueError):
+    """A constant that JavaScript has and JSON has not."""
+
+
 def _reject_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
+    raise _NotANumber(name)
 
 
 def _parse_integer(digits: str) -> int:
@@ -163,7 +185,6 @@ def _parse_integer(digits: str) -> int:
 
 
 _HUGE: Final = 10**400
-_WHITESPACE: Final = " \t\r\n"
 _decode = json.JSONDecoder(parse_constant=_reject_constant, parse_int=_parse_integer).decode
 
 
