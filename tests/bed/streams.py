@@ -15,8 +15,6 @@ from tests.bed.strategies import ANYTHING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-BOM = b"\xef\xbb\xbf"
-
 
 class Trickle:
     """A stream whose reads return at most the given sizes in turn, or the given pieces."""

@@ -57,7 +57,8 @@ def example(cell: str) -> Example:
     assert re.fullmatch(f"(?:{_STEP})+", cell), cell
     (way, name), *changes = [(words.strip(" ,"), _text(spans)) for words, spans in re.findall(_STEP, cell)]
     at = Location.parse(way[3:-1]) if way.startswith("at $") else None
-    assert at is not None or way in {"", "in Latin-1:", "at the end of a file:"}, way
+    ways = {"", "in Latin-1:", "at the end of a file:", "in a file:", "in a file, after EF BB BF:"}
+    assert at is not None or way in ways, way
     document: Any = BASES.get(name)
     again, subject = "", None
     for word, text in changes:
@@ -76,7 +77,8 @@ def example(cell: str) -> Example:
             case _:
                 raise AssertionError(f"the page does not explain {word!r}")
     written = name if document is None else json.dumps(document, ensure_ascii=False).removesuffix("}") + again + "}"
-    return Example(written.encode("latin-1" if "Latin-1" in way else "utf-8"), subject, "file" in way, at)
+    raw = written.encode("latin-1" if "Latin-1" in way else "utf-8-sig" if "EF BB BF" in way else "utf-8")
+    return Example(raw, subject, "file" in way, at)
 
 
 def _text(spans: str) -> str:

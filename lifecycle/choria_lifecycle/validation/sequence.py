@@ -95,7 +95,7 @@ class ValueSplitter:
     """Splits a file into its values, and its outermost arrays into their elements.
 
     Args:
-        partial: the buffer for values that span blocks; what it already contains becomes part of the first value.
+        partial: the buffer for values that span blocks.
     """
 
     def __init__(self, partial: PartialDocument) -> None:

@@ -22,8 +22,9 @@ from choria_lifecycle.validation.batch import Batch, PartialDocument
 from choria_lifecycle.validation.decompression import BLOCK, decompress, is_plain, sniff
 from choria_lifecycle.validation.framing import FrameReader, Framing, detect_framing
 from choria_lifecycle.validation.sequence import ValueSplitter
+from choria_lifecycle.wire import codes
 from choria_lifecycle.wire.finding import Finding
-from choria_lifecycle.wire.jsontext import MAX_SIZE
+from choria_lifecycle.wire.jsontext import BOM, MAX_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +35,9 @@ Segment: TypeAlias = tuple[int, int]
 """The beginning and end of a part of a file, in bytes."""
 
 _BLANK: Final = b" \t\r\n"
-_BOM: Final = b"\xef\xbb\xbf"
+_BOM_FOUND: Final = codes.INPUT_BOM.at(
+    "$", "the file begins with a byte order mark (EF BB BF); write UTF-8 without one"
+)
 _MAX_LINES: Final = 2000
 
 
@@ -46,7 +49,8 @@ class DocumentSource:
     """The documents in a file or stream from its current position; iterable once.
 
     Each document is returned as soon as it can be read, even while others are still being written. Lines are returned
-    unchanged, except that blank lines are skipped and a missing line feed at the end of the file is added.
+    unchanged, except that blank lines and a byte order mark at the beginning of the file are skipped, and a missing
+    line feed at its end is added.
 
     Attributes:
         position: the number of bytes read from the stream.
@@ -89,7 +93,7 @@ class DocumentSource:
         if isinstance(layout, Framing):
             yield from FrameReader(layout, self._partial).batches(blocks)
         else:
-            yield from self._lines(blocks) if layout is _Layout.LINES else self._values(blocks)
+            layout = _Layout.LINES
         if self._failure is not None:
             raise self._failure
 
@@ -114,12 +118,6 @@ class DocumentSource:
             if rest is not None:
                 rest -= len(block)
             yield block
-
-    def _values(self, blocks: Iterator[bytes]) -> Iterator[Batch]:
-        head = next(blocks)
-        if head.startswith(_BOM):
-            self._partial.add(_BOM)
-        return ValueSplitter(self._partial).batches(chain([head.removeprefix(_BOM)], blocks))
 
     def _lines(self, blocks: Iterator[bytes]) -> Iterator[Batch]:
         partial, limit = self._partial, self._partial.limit
@@ -189,9 +187,9 @@ class _Layout(Enum):
 def _detect_layout(head: bytes, ended: bool) -> _Layout | Framing | None:
     """Return the layout of a file that begins with these bytes; None if more bytes are needed."""
     ended = ended or len(head) >= BLOCK
-    if not ended and _BOM.startswith(head):
+    if not ended and BOM.startswith(head):
         return None
-    text = head[:BLOCK].removeprefix(_BOM).lstrip(_BLANK)
+    text = head[:BLOCK].removeprefix(BOM).lstrip(_BLANK)
     if text and (framing := detect_framing(text, ended=ended)) is not None:
         return None if framing is Framing.UNDECIDED else framing
     if text.startswith(b"["):

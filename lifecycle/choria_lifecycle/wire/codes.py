@@ -279,6 +279,13 @@ WARNINGS_CUT: Final = _warning(
     None,
     "There are more than 100 warnings, and the rest are not listed. Reported even if it is not selected.",
 )
+INPUT_BOM: Final = FindingCode(
+    "input-bom",
+    Severity.INFORMATION,
+    "json",
+    "The file begins with a byte order mark, which was skipped. JSON forbids it, and a single document that begins "
+    "with it is rejected; write UTF-8 without one.",
+)
 PROTOCOL_FOREIGN: Final = FindingCode(
     "protocol-foreign",
     Severity.INFORMATION,
@@ -297,7 +304,13 @@ CODES: Final[Mapping[str, Severity]] = MappingProxyType({code.name: code.severit
 
 
 def _by_rule(group: str) -> Mapping[str, FindingCode]:
-    return MappingProxyType({code.rule: code for name, code in FINDING_CODES.items() if name.startswith(f"{group}-")})
+    return MappingProxyType(
+        {
+            code.rule: code
+            for name, code in FINDING_CODES.items()
+            if name.startswith(f"{group}-") and code.severity is Severity.ERROR
+        }
+    )
 
 
 INPUT_CODES: Final = _by_rule("input")

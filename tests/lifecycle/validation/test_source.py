@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from choria_lifecycle.validation.decompression import BLOCK
 from choria_lifecycle.validation.source import DocumentSource, is_divisible, segments
-from choria_lifecycle.wire.jsontext import MAX_SIZE
+from choria_lifecycle.wire.jsontext import BOM, MAX_SIZE
 from tests.bed.streams import (
-    BOM,
     OBJECTS,
     SIZES,
     SOUP,
@@ -95,7 +94,6 @@ def test_one_document_per_line(documents: list[Any], sizes: list[int], line_end:
         (b"\n\n {} \n\n{}\r\n", [(3, b" {} \n"), (5, b"{}\r\n")], False),
         (b'{}\n{"a":', [(1, b"{}\n"), (2, b'{"a":\n')], True),
         (b"\x0b\n\x00\n", [(1, b"\x0b\n"), (2, b"\x00\n")], False),
-        (BOM + b'{"a":1}\n{}\n', [(1, BOM + b'{"a":1}\n'), (2, b"{}\n")], False),
         # A truncated first line does not include the lines after it.
         (b'{"a":"b",\n{"c":1}\n', [(1, b'{"a":"b",\n'), (2, b'{"c":1}\n')], False),
         (b'{"a":[\n{"c":1}\n', [(1, b'{"a":[\n'), (2, b'{"c":1}\n')], False),
@@ -112,6 +110,38 @@ def test_the_lines_layout(data: bytes, wanted: list[tuple[int, bytes]], untermin
     for sizes in ([BLOCK], [1] * 9 + [BLOCK]):
         found = read(Trickle(data, sizes), limit=2 * BLOCK)
         assert found == Content(wanted, [], unterminated, b"", [document for _, document in wanted])
+
+
+@pytest.mark.parametrize(
+    ("data", "wanted"),
+    [
+        (b"", []),
+        (b"\n{}\n", [(2, b"{}\n")]),
+        (b'{"a":1}\n{}\n', [(1, b'{"a":1}\n'), (2, b"{}\n")]),
+        (b"{}", [(1, b"{}\n")]),
+        (b"\n[1,2]", [(2, b"1\n"), (2, b"2\n")]),
+        (b"[]", []),
+        (b'{\n"a":1}\n{}', [(1, b'{\n"a":1}\n'), (3, b"{}\n")]),
+        (BOM + b"{}\n", [(1, BOM + b"{}\n")]),
+        (b"{}\n" + BOM + b"{}\n", [(1, b"{}\n"), (2, BOM + b"{}\n")]),
+    ],
+)
+def test_a_byte_order_mark_is_skipped_with_a_finding(
+    data: bytes, wanted: list[tuple[int, bytes]], tmp_path: Path
+) -> None:
+    message = "the file begins with a byte order mark (EF BB BF); write UTF-8 without one"
+    for sizes in ([BLOCK], [1]):
+        found = read(Trickle(BOM + data, sizes))
+        assert (found.documents, found.findings) == (wanted, [(1, "input-bom", message)])
+        assert read(Trickle(gzip.compress(BOM + data), sizes)) == found
+    (tmp_path / "file").write_bytes(BOM + data)
+    if data and is_divisible(tmp_path / "file"):
+        oversized: list[bytes] = []
+        with (tmp_path / "file").open("rb") as file:
+            parts = [DocumentSource(file, segment=each) for each in segments(tmp_path / "file", 1)]
+            found_by_part = [gather(part, oversized) for part in parts]
+        assert [each.findings for each in found_by_part] == [found.findings, *[[]] * (len(parts) - 1)]
+        assert [text for each in found_by_part for _, text in each.documents] == [text for _, text in wanted]
 
 
 def test_the_limit_is_exact() -> None:
