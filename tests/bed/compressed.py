@@ -24,7 +24,7 @@ def _zstd(data: bytes) -> bytes:
 COMPRESS: Final[dict[str, Callable[[bytes], bytes]]] = {
     "gzip": lambda data: gzip.compress(data, mtime=0),
     "zstd": _zstd,
-    "xz": lzma.compress,
+    "xz": lambda data: lzma.compress(data, preset=0),
     "bzip2": bz2.compress,
 }
 """The functions that compress, by the name of the format."""

@@ -51,7 +51,6 @@ class Framing(Enum):
 _MAX_DOCUMENTS: Final = 2000
 _MAX_FRAME: Final = 4096  # the bytes that a line may have beside its part of the document
 _BLANK: Final = b" \t\r\n"
-_BOM: Final = b"\xef\xbb\xbf"
 _SEPARATOR: Final = b"\x1e"
 _DATA: Final = b"data:"
 _OTHER_FIELDS: Final = (b":", b"event:", b"id:", b"retry:")
@@ -203,8 +202,8 @@ class FrameReader:
 def _lines(blocks: Iterable[bytes], limit: int) -> Iterator[bytes]:
     """Yield the lines of a file, long ones in pieces, and an empty one after those of each block."""
     rest = b""
-    for number, block in enumerate(blocks):
-        lines = BytesIO(rest + (block if number else block.removeprefix(_BOM))).readlines()
+    for block in blocks:
+        lines = BytesIO(rest + block).readlines()
         rest = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
         yield from lines
         if len(rest) > limit:

@@ -13,6 +13,7 @@ from choria_lifecycle.validation.batch import Batch
 from choria_lifecycle.validation.bulk import UNREADABLE, DocumentKind, check_batch, check_one
 from choria_lifecycle.validation.coverage import measure
 from choria_lifecycle.validation.extraction import extract
+from choria_lifecycle.validation.lines import findings_by_line
 from choria_lifecycle.wire import codes
 from choria_lifecycle.wire.codes import CODES
 from choria_lifecycle.wire.finding import Finding, Severity
@@ -37,7 +38,7 @@ __all__ = [
 ]
 
 DocumentFindings: TypeAlias = "tuple[int, list[Finding]]"
-"""The line or number of a document, and its findings."""
+"""The line or number of a document, and its findings; or a line of a document over several, and the findings there."""
 
 
 class Verdict(IntEnum):
@@ -163,7 +164,7 @@ class BatchResult:
     """The outcome of validating a batch or a message.
 
     Attributes:
-        findings: the documents with findings, in order.
+        findings: the findings in the order of the documents, by line.
         counts: the numbers of documents and findings.
         rejected: the documents with errors, each ending with a line feed; documents that are too large are only
             counted.
@@ -177,11 +178,11 @@ class BatchResult:
     valid: list[bytes] = field(default_factory=list)
     coverage: Coverage = field(default_factory=Counter)
 
-    def add_findings(self, number: int, findings: list[Finding]) -> bool:
-        """Add the findings of a document, and return True if they reject it."""
+    def add_findings(self, number: int, findings: list[Finding], document: bytes = b"") -> bool:
+        """Add the findings of a document, by line if it is given, and return True if they reject it."""
         if not findings:
             return False
-        self.findings.append((number, findings))
+        self.findings += findings_by_line(number, document, findings)
         self.counts.codes.update([finding.code for finding in findings])
         errors = sum(finding.severity is Severity.ERROR for finding in findings)
         self.counts.errors += errors
@@ -214,7 +215,8 @@ def validate_batch(batch: Batch, policy: Policy) -> BatchResult:
         is_unterminated = batch.unterminated and index == len(documents) - 1
         findings = policy.apply(_as_truncated(documents[index], found) if is_unterminated else found)
         result.valid += documents[at:index]
-        result.add_document(documents[index], kind, rejected=result.add_findings(numbers[index], findings))
+        rejected = result.add_findings(numbers[index], findings, documents[index])
+        result.add_document(documents[index], kind, rejected=rejected)
         at = index + 1
     result.valid += documents[at:]
     if batch.findings:

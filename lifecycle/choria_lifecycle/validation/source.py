@@ -90,10 +90,18 @@ class DocumentSource:
         layout: _Layout | Framing | None = _Layout.LINES
         if self._segment is None:
             layout, blocks = sniff(blocks, _detect_layout)
+        if self._segment is None or self._segment[0] == 0:
+            head = next(blocks, b"")
+            if head.startswith(BOM):
+                yield Batch([], [], findings=[(1, _BOM_FOUND)])
+                head = head.removeprefix(BOM)
+            blocks = chain([head] if head else [], blocks)
         if isinstance(layout, Framing):
             yield from FrameReader(layout, self._partial).batches(blocks)
+        elif layout is _Layout.LINES:
+            yield from self._lines(blocks)
         else:
-            layout = _Layout.LINES
+            yield from ValueSplitter(self._partial).batches(blocks)
         if self._failure is not None:
             raise self._failure
 

@@ -25,6 +25,7 @@ __all__ = [
     "BOM",
     "MAX_DEPTH",
     "MAX_SIZE",
+    "MAX_STEP_LENGTH",
     "SHALLOW_SIZE",
     "TOO_DEEP_FOR_STACK",
     "SupportsBuffer",
@@ -48,6 +49,9 @@ MAX_SIZE: Final = 65536
 
 MAX_DEPTH: Final = 256
 """The maximum nesting depth of arrays and objects; events need two levels. Python's own limit depends on the caller."""
+
+MAX_STEP_LENGTH: Final = 60
+"""The maximum number of characters of a key in a JSON path."""
 
 SHALLOW_SIZE: Final = 2 * MAX_DEPTH
 """The size in bytes up to which no document is nested too deeply: each level takes two bytes."""
@@ -143,8 +147,11 @@ def read_json(raw: bytes, max_size: int = MAX_SIZE) -> Any:
 
 
 def error_line(raw: bytes) -> int:
-    """Return the line of the first syntax error in a document, counted from 0; 0 if it has none."""
-    text = raw.decode(errors="replace")
+    """Return the line of the first error in UTF-8 or JSON, counted from 0; 0 if there is none."""
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        return raw.count(b"\n", 0, error.start)
     try:
         _parse(text, raw)
     except RecursionError:
@@ -227,7 +234,7 @@ def json_path(trail: Trail) -> str:
     steps: list[str] = []
     while trail:
         trail, form, step, _ = trail
-        steps.append(form.format(safe(str(step), _MAX_STEP_LENGTH)))
+        steps.append(form.format(safe(str(step), MAX_STEP_LENGTH)))
     return safe("".join(reversed(steps)), _MAX_PATH_LENGTH)
 
 
@@ -252,7 +259,7 @@ def duplicate_keys(raw: bytes, limit: int) -> list[tuple[str, str]]:
     if not doubled:
         return []
     found = (
-        (json_path(trail), safe(key, _MAX_STEP_LENGTH))
+        (json_path(trail), safe(key, MAX_STEP_LENGTH))
         for item, trail in walk(document)
         if isinstance(item, _ObjectWithDuplicates)
         for key in item.repeated
@@ -273,5 +280,4 @@ def _zero(digits: str) -> int:  # noqa: ARG001 - the decoder's signature
 
 
 _MAX_STEPS: Final = 20
-_MAX_STEP_LENGTH: Final = 60
 _MAX_PATH_LENGTH: Final = 200

@@ -53,7 +53,7 @@ def test_several_files(run: Run, mixed: str) -> None:
     Path("c.gz").write_bytes(gzip.compress(GOOD + b"\n" + BAD + b"\n"))
     result = run("validate", "a.json", mixed, "b.json", "-", "c.gz", stdin=b"nonsense")
     assert [line.split(": ")[0] for line in result.stdout.splitlines()] == [
-        "a.json:10", "mixed.ndjson:2", "mixed.ndjson:3", "mixed.ndjson:4", "mixed.ndjson:6", "b.json:1",
+        "a.json:13", "mixed.ndjson:2", "mixed.ndjson:3", "mixed.ndjson:4", "mixed.ndjson:6", "b.json:4",
         "standard input:1", "c.gz:2",
     ]  # fmt: skip
     assert (result.exit_code, totals(result)) == (1, (11, 5, 6))

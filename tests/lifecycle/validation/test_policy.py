@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import choria_lifecycle as lifecycle
 from choria_lifecycle.validation.batch import Batch
 from choria_lifecycle.validation.bulk import UNREADABLE, DocumentKind, check_one
+from choria_lifecycle.validation.lines import findings_by_line
 from choria_lifecycle.validation.policy import BatchResult, Policy, split_batch, validate_batch, validate_message
 from choria_lifecycle.validation.source import DocumentSource
 from choria_lifecycle.wire.check import check_document
@@ -72,7 +73,12 @@ POLICIES = st.builds(
 def test_a_batch_has_the_findings_of_validate(documents: list[bytes], policy: Policy, first: int) -> None:
     result = validate_batch(batch_of(documents, first), policy)
     wanted = [applied(findings_in(raw), policy) for raw in documents]
-    assert result.findings == [(number, findings) for number, findings in enumerate(wanted, first) if findings]
+    assert result.findings == [
+        each
+        for number, (raw, findings) in enumerate(zip(documents, wanted, strict=True), first)
+        if findings
+        for each in findings_by_line(number, raw, findings)
+    ]
     rejected = list(map(is_rejected, wanted))
     # A document that no contract covers is never valid, whatever findings are selected.
     covered = [check_document(raw).contract is not None for raw in documents]

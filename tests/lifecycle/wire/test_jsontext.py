@@ -40,7 +40,7 @@ def test_invalid_documents_are_rejected_with_the_reason(raw: bytes, rule: str, s
 def test_the_line_of_a_syntax_error() -> None:
     assert error_line(b'{\n"a":1,\n"b":\n\nx}') == 4
     assert error_line(b'{\n"a":1,\n\n}') == 1
-    assert [error_line(raw) for raw in (b"{\n}", b"\n" + b"[" * 100_000)] == [0, 0]
+    assert [error_line(raw) for raw in (b"{\n}", b"\n" + b"[" * 100_000, b"\n[\xff")] == [0, 0, 1]
 
 
 def test_the_maximum_size_can_be_set() -> None:
