@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 import sys
 from contextlib import ExitStack, contextmanager, suppress
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from choria_lifecycle.cli.command import Failure
+from choria_lifecycle.cli.directories import NO_FILES
 from choria_lifecycle.cli.messages import say
 from choria_lifecycle.cli.reporting import STANDARD_INPUT
 from choria_lifecycle.cli.signals import open_input
@@ -222,6 +225,8 @@ def _read(results: ResultWriter, signals: Signals, file: _Input, segment: Segmen
     Returns:
         The number of its lines.
     """
+    if file.name != STDIN and Path(file.name).is_dir():
+        raise _ReadError(NO_FILES if os.access(file.name, os.R_OK) else os.strerror(errno.EACCES))
     with _read_errors():
         opened = open_input(file.name)
     with opened as stream:

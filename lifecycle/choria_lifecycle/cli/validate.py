@@ -18,6 +18,7 @@ from click.core import ParameterSource
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.cli.command import Command
+from choria_lifecycle.cli.directories import expand_directories, has_known_suffix
 from choria_lifecycle.cli.inputs import STDIN, read_inputs
 from choria_lifecycle.cli.locations import AT
 from choria_lifecycle.cli.messages import printer_of, say, verbosity
@@ -54,7 +55,7 @@ from choria_lifecycle.validation.reports.factory import open_report
 from choria_lifecycle.wire.codes import CODES, ERRORS_CUT, WARNINGS_CUT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from choria_lifecycle.cli.signals import Signals
     from choria_lifecycle.middleware.delivery import Counters
@@ -64,8 +65,9 @@ __all__ = ["command"]
 
 _HELP = f"""{COMMANDS["validate"]}
 
-A FILE contains JSON documents: one per line, in an array, or spanning several lines; gzip is decompressed. Without a
-FILE, or for -, standard input is read. The protocol of a document selects its contract, for lifecycle events, machine
+A FILE contains JSON documents: one per line, in an array, or spanning several lines; gzip, zstd, xz and bzip2 are
+decompressed. Of a directory, the files are read whose names end in .json, .jsonl or .ndjson, compressed or not. Without
+a FILE, or for -, standard input is read. The protocol of a document selects its contract, for lifecycle events, machine
 transitions and watcher states, in either format. With --server, --config or --subject, messages are validated as they
 are published; with --since, those that a stream has stored, with --follow then new ones.
 
@@ -180,7 +182,7 @@ def _parse_codes(ctx: click.Context, param: click.Parameter, values: tuple[str, 
 @click.pass_context
 def command(
     ctx: click.Context,
-    files: tuple[str, ...],
+    files: Sequence[str],
     output: str,
     output_file: Path | None,
     summary: Path | None,
@@ -215,6 +217,7 @@ def command(
     subject = f"{SUBJECT_PREFIX}.>" if subject is None else subject
     outputs = {"--rejects": rejects, "--valid": valid, "--output-file": output_file, "--summary": summary}
     _check_options(ctx, files, outputs, is_live=is_live)
+    files = expand_directories(files)
     results = ResultWriter(
         policy=Policy(
             # One time for all files, so that results do not depend on the number of processes. Pipes and messages may
@@ -267,7 +270,7 @@ def _report(ctx: click.Context, output: ReportFormat, outputs: Mapping[str, Path
 def _validate(
     results: ResultWriter,
     signals: Signals,
-    files: tuple[str, ...],
+    files: Sequence[str],
     jobs: int,
     outputs: Mapping[str, Path | None],
     connection: ConnectionArguments,
@@ -361,7 +364,7 @@ def _dropped(counters: Counters) -> list[str]:
 
 
 def _check_options(
-    ctx: click.Context, files: tuple[str, ...], outputs: Mapping[str, Path | None], *, is_live: bool
+    ctx: click.Context, files: Sequence[str], outputs: Mapping[str, Path | None], *, is_live: bool
 ) -> None:
     """Reject contradictory options, and output files that are also inputs or written twice."""
     if is_live and files:
@@ -388,11 +391,21 @@ def _check_options(
                 else "standard output has the findings"
             )
             raise click.UsageError(f"{option} needs a file; {reason}", ctx)
-        if (reads_stdin and _is_standard_input(path)) or any(_is_same(path, each) for each in inputs):
+        if (reads_stdin and _is_standard_input(path)) or any(_is_input(path, each) for each in inputs):
             raise click.UsageError(f"{quoted(str(path), 200)} is also an input; choose another output file", ctx)
     for (option, path), (other, same) in combinations(given.items(), 2):
         if _is_same(path, same):
             raise click.UsageError(f"{option} and {other} need different files", ctx)
+
+
+def _is_input(path: Path, file: Path) -> bool:
+    """Return True if reading a file, or a directory, now or next time would read this path."""
+    if not file.is_dir():
+        return _is_same(path, file)
+    with suppress(OSError):
+        if has_known_suffix(path) and path.parent.samefile(file):
+            return True
+    return any(_is_same(path, Path(each)) for each in expand_directories([str(file)]))
 
 
 def _is_same(path: Path, other: Path) -> bool:

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from choria_lifecycle.cli import inputs
+from choria_lifecycle.cli.directories import NO_FILES
 from choria_lifecycle.cli.program import program
 from choria_lifecycle.validation import worker
 from choria_lifecycle.validation.source import DocumentSource
@@ -67,7 +68,7 @@ def test_unreadable_files_are_reported_and_the_others_are_read(jobs: int, run: R
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.splitlines() == [
         "lifecycle: error: cannot read missing: No such file or directory",
-        "lifecycle: error: cannot read folder: Is a directory",
+        f"lifecycle: error: cannot read folder: {NO_FILES}",
     ]
     result = run("validate", "--jobs", jobs, "missing", "good.ndjson", "folder", "good.ndjson")
     assert (result.exit_code, totals(result)) == (2, (2, 2, 0))
