@@ -35,7 +35,7 @@ FOREIGN = {
         "--store_dir",
     },  # nats-server
     "service/asgi.py": {"--lifespan"},  # uvicorn
-    "validation/decompression.py": {"--long"},  # zstd
+    "validation/codecs.py": {"--long"},  # zstd
 }
 
 # An argument as a message names it: `ca=`, `tls=False`.

@@ -1,30 +1,24 @@
-"""Decompression of files while they are read: gzip, zstd, xz and bzip2, recognised by their content."""
+"""Decompression of files while they are read, recognised by their content."""
 
 from __future__ import annotations
 
-import sys
-import zlib
 from functools import partial
 from io import BufferedReader, RawIOBase
 from itertools import chain
-from typing import IO, TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
+from choria_lifecycle.validation.codecs import BLOCK, CODECS, MAX_WINDOW_LOG, Codec
 from choria_lifecycle.validation.foreign import detect_foreign, match_signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from choria_lifecycle.validation.codecs import Decoder
     from choria_lifecycle.validation.foreign import ForeignFormat
 
-__all__ = ["BLOCK", "MAX_WINDOW_LOG", "UnreadableContent", "decompress", "decompressed", "is_plain", "sniff"]
+__all__ = ["BLOCK", "UnreadableContent", "decompress", "decompressed", "is_plain", "sniff"]
 
 T = TypeVar("T")
-
-BLOCK: Final = 65536
-"""The maximum number of bytes read or decompressed at once."""
-
-MAX_WINDOW_LOG: Final = 27
-"""The binary logarithm of the largest window, in bytes, that a file may demand: the default limit of `zstd -d`."""
 
 
 class UnreadableContent(OSError):
@@ -39,141 +33,8 @@ class UnreadableContent(OSError):
         self.command = command
 
 
-class _Decoder(Protocol):
-    """A decompressor of one member, with the interface of the standard library's modules."""
-
-    @property
-    def eof(self) -> bool: ...
-
-    @property
-    def needs_input(self) -> bool: ...
-
-    @property
-    def unused_data(self) -> bytes: ...
-
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
-
-
-class _GzipDecoder:
-    """zlib's decompressor with that interface. It returns everything before the damage, as zlib can copy its state."""
-
-    def __init__(self) -> None:
-        self.needs_input = True
-        self._stream = zlib.decompressobj(wbits=31)
-        self._failure: zlib.error | None = None
-
-    @property
-    def eof(self) -> bool:
-        return self._stream.eof
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._stream.unused_data
-
-    def decompress(self, data: bytes, max_length: int, /) -> bytes:
-        if self._failure is not None:
-            raise self._failure
-        data = self._stream.unconsumed_tail + data
-        before = self._stream.copy()
-        try:
-            found = self._stream.decompress(data, max_length)
-        except zlib.error as failure:
-            self._failure, self.needs_input = failure, False
-            return b"".join(_salvage(before.decompress, data))
-        self.needs_input = not self._stream.eof and len(found) < max_length
-        return found
-
-
-def _salvage(decompress: Callable[[bytes], bytes], data: bytes) -> Iterator[bytes]:
-    """Return the data before the damage that a failed call did not return."""
-    try:
-        for at in range(len(data)):
-            yield decompress(data[at : at + 1])
-    except zlib.error:
-        pass
-
-
-_Opener: TypeAlias = "tuple[Callable[[], _Decoder], type[Exception]]"
-"""The function that returns a decoder, and the error that decoders raise."""
-
-
-class _Codec(NamedTuple):
-    """A format that is decompressed.
-
-    Attributes:
-        name: its name, which is also that of the program that decompresses it.
-        load: imports the module, which not every Python has.
-        step: the number of bytes to request from a decoder. Damage costs what the failing call had decompressed.
-        padded: members may be followed by zeros.
-        large: the command for a file whose window is too large.
-    """
-
-    name: str
-    load: Callable[[], _Opener]
-    step: int = 1024
-    padded: bool = False
-    large: str = ""
-
-    @property
-    def command(self) -> str:
-        """The command that decompresses FILE to standard output."""
-        return f"{self.name} -dc FILE"
-
-    @property
-    def filter(self) -> str:
-        """The command that decompresses standard input."""
-        return f"{self.name} -dc"
-
-    @property
-    def problem(self) -> str:
-        """The problem of a file in this format within another one."""
-        return f"it is compressed with {self.name}; decompress it first"
-
-
-_Format: TypeAlias = "_Codec | ForeignFormat | Literal[False]"
+_Format: TypeAlias = "Codec | ForeignFormat | Literal[False]"
 """The format of a file, False for plain text."""
-
-
-def _load_gzip() -> _Opener:
-    return _GzipDecoder, zlib.error
-
-
-def _load_bzip2() -> _Opener:
-    import bz2
-
-    return bz2.BZ2Decompressor, OSError
-
-
-def _load_xz() -> _Opener:
-    import lzma
-
-    # The dictionary, and what the decoder needs besides.
-    limit = (1 << MAX_WINDOW_LOG) + (1 << 20)
-    return partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, limit), lzma.LZMAError
-
-
-def _load_zstd() -> _Opener:
-    if sys.version_info >= (3, 14):
-        from compression import zstd
-    else:
-        from backports import zstd
-
-    options = {int(zstd.DecompressionParameter.window_log_max): MAX_WINDOW_LOG}
-    return partial(zstd.ZstdDecompressor, options=options), zstd.ZstdError
-
-
-_GZIP: Final = _Codec("gzip", _load_gzip, step=BLOCK, padded=True)
-_BZIP2: Final = _Codec("bzip2", _load_bzip2)
-_XZ: Final = _Codec("xz", _load_xz, padded=True, large="xz -dc FILE")
-_ZSTD: Final = _Codec("zstd", _load_zstd, large="zstd -dc --long=31 FILE")
-_SIGNATURES: Final[dict[bytes, _Codec]] = {
-    b"\x1f\x8b": _GZIP,
-    **dict.fromkeys([b"BZh%d" % level for level in range(1, 10)], _BZIP2),
-    b"\xfd7zXZ\0": _XZ,
-    b"\x28\xb5\x2f\xfd": _ZSTD,
-    # Some programs begin with a frame that readers skip.
-    **dict.fromkeys([bytes([byte]) + b"\x2a\x4d\x18" for byte in range(0x50, 0x60)], _ZSTD),
-}
 
 
 def sniff(blocks: Iterator[bytes], detect: Callable[[bytes, bool], T | None]) -> tuple[T | None, Iterator[bytes]]:
@@ -212,7 +73,7 @@ def decompress(blocks: Iterator[bytes]) -> Iterator[bytes]:
     form: _Format | None
     content: _Format | None
     form, blocks = sniff(blocks, _detect)
-    if not isinstance(form, _Codec):
+    if not isinstance(form, Codec):
         if form:
             raise _unreadable(form.problem, form.command)
         return blocks
@@ -267,7 +128,7 @@ def is_plain(head: bytes) -> bool:
 
 def _detect(head: bytes, ended: bool) -> _Format | None:
     """Return the format of a file, in the way of `match_signature`."""
-    form = match_signature(_SIGNATURES, head, ended)
+    form = match_signature(CODECS, head, ended)
     return detect_foreign(head, ended) if form is False else form
 
 
@@ -275,7 +136,7 @@ def _unreadable(problem: str, command: str) -> UnreadableContent:
     return UnreadableContent(f"{problem}, for example with `{command}`", command)
 
 
-def _expand(blocks: Iterator[bytes], codec: _Codec) -> Iterator[bytes]:
+def _expand(blocks: Iterator[bytes], codec: Codec) -> Iterator[bytes]:
     """Return the decompressed content of a file in blocks."""
     try:
         members = _Members(codec)
@@ -307,10 +168,10 @@ class _Members:
         damage: the error that `expand` raises.
     """
 
-    def __init__(self, codec: _Codec) -> None:
+    def __init__(self, codec: Codec) -> None:
         self._open, self.damage = codec.load()
         self._codec = codec
-        self._member: _Decoder | None = self._open()
+        self._member: Decoder | None = self._open()
 
     @property
     def complete(self) -> bool:
@@ -331,7 +192,7 @@ class _Members:
                 data, self._member = self._member.unused_data, None
 
 
-def _damaged(codec: _Codec, error: str) -> UnreadableContent:
+def _damaged(codec: Codec, error: str) -> UnreadableContent:
     if codec.large and "memory" in error.lower():
         size = f"{1 << (MAX_WINDOW_LOG - 20)} MiB"
         return _unreadable(

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from choria_lifecycle.validation.codecs import MAX_WINDOW_LOG
 from choria_lifecycle.validation.decompression import (
     BLOCK,
-    MAX_WINDOW_LOG,
     UnreadableContent,
     decompress,
     decompressed,
