@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.cli.printer import Printer
     from choria_lifecycle.cli.reporting import ReportWriter
     from choria_lifecycle.validation.batch import Batch
+    from choria_lifecycle.validation.report import StoredMessage
 
 __all__ = ["ErrorLimitReached", "ResultWriter"]
 
