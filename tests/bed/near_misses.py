@@ -230,6 +230,18 @@ DOCUMENTS = st.one_of(
 ).filter(bytes.strip)
 
 
+# No subject, those of the events above, and one that belongs to none.
+SUBJECTS = st.sampled_from(
+    [None, "x"]
+    + [
+        f"choria.lifecycle.event.{protocol.rpartition('.')[2]}.server"
+        for protocol in CURRENT
+        if ".lifecycle." in protocol
+    ]
+    + [CONTRACTS[protocol].unversioned.removeprefix("io.") for protocol in CURRENT if ".machine." in protocol]
+)
+
+
 def findings_in(raw: bytes, subject: str | None = None, *, warnings: bool = True) -> list[Finding]:
     """Return the findings of the thorough check at noon."""
     inspection = check_document(raw)

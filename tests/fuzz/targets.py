@@ -25,6 +25,7 @@ from choria_lifecycle.events.options import check_component
 from choria_lifecycle.middleware.delivery import Delivery
 from choria_lifecycle.middleware.selection import EventFilter
 from choria_lifecycle.support.text import quoted, safe
+from choria_lifecycle.validation.bulk import check_one
 from choria_lifecycle.validation.policy import Policy, validate_batch
 from choria_lifecycle.validation.records import read_record
 from choria_lifecycle.validation.source import DocumentSource
@@ -195,11 +196,16 @@ def validate(raw: bytes) -> Iterator[None]:
     """Findings are few and short, and contain nothing that a terminal interprets."""
     findings = lifecycle.validate(raw, subject=_text(raw[:4096]))
     quick = [dict(lifecycle.validate_many([raw], warnings=warnings, now=_NOW)) for warnings in (True, False)]
+    messages = {text: check_one(raw, warnings=True, now=_NOW, subject=text)[1] for text in _SUBJECTS}
     yield
     for found, warnings in zip(quick, (True, False), strict=True):
         inspection = check_document(raw)
         wanted = inspection.findings + (warnings_for(raw, inspection, None, _NOW) if warnings else [])
         assert found == ({0: wanted} if wanted else {}), "the quick reader and the thorough check disagree"
+    for text, found in messages.items():
+        inspection = check_document(raw)
+        wanted = inspection.findings + warnings_for(raw, inspection, text, _NOW)
+        assert found == wanted, f"they disagree about a message on {text}"
     assert len(findings) <= FINDINGS, f"there are {len(findings)} findings"
     for finding in findings:
         texts = [str(finding), *(str(getattr(finding, field.name)) for field in dataclasses.fields(finding))]
@@ -273,6 +279,7 @@ def locations(raw: bytes) -> Iterator[None]:
 
 _SHORT = 3000
 _NOW = 1_795_336_436.0
+_SUBJECTS = ("choria.lifecycle.event.startup.server", "choria.machine.transition")
 
 
 class _Pieces(io.BytesIO):

@@ -14,12 +14,12 @@ from choria_lifecycle.events.event import EVENT_CONTRACTS, Event, type_name
 from choria_lifecycle.events.options import GENERATED, OPTIONS, Option, enforces_contract, event_factory, is_token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import CodeType
 
     E = TypeVar("E", bound=Event)
 
-__all__ = ["is_plain_event", "quick_factory"]
+__all__ = ["compile_test", "is_plain_event", "quick_factory"]
 
 # No field begins with an underscore, so none hides another name.
 _FACTORY: Final = """
@@ -74,9 +74,14 @@ def _check(cls: type[Any]) -> Callable[[Any], bool]:
     if cls in OPTIONS and enforces_contract(cls):
         protocol = Option(name="protocol", kind=str, required=True, choices=(EVENT_CONTRACTS[cls].protocol,))
         conditions = [_condition(option, f"event.{option.name}") for option in (protocol, *OPTIONS[cls].values())]
-    expression = "False" if "" in conditions else " and ".join(conditions)
-    check: Callable[[Any], bool] = eval(_compiled(f"lambda event: {expression}", "eval"), _GLOBALS)  # noqa: S307
-    return check
+    return compile_test("event", conditions if all(conditions) else ["False"])
+
+
+def compile_test(parameters: str, conditions: Iterable[str]) -> Callable[..., bool]:
+    """Return a function that tells whether all of these conditions hold, which are given as source."""
+    source = f"lambda {parameters}: {' and '.join(conditions)}"
+    test: Callable[..., bool] = eval(_compiled(source, "eval"), _GLOBALS)  # noqa: S307
+    return test
 
 
 def _compiled(source: str, mode: str) -> CodeType:

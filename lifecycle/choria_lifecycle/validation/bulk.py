@@ -9,19 +9,18 @@ from itertools import compress, count
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from choria_lifecycle.validation.records import read_record
-from choria_lifecycle.wire.check import check_document
 from choria_lifecycle.wire.jsontext import MAX_SIZE
 from choria_lifecycle.wire.locations import below
 from choria_lifecycle.wire.quick import recognise
-from choria_lifecycle.wire.shapes import load_shapes
-from choria_lifecycle.wire.warnings import MAX_AHEAD, warnings_for
+from choria_lifecycle.wire.shapes import SHAPES, Shape
+from choria_lifecycle.wire.verdict import check, check_thoroughly
+from choria_lifecycle.wire.warnings import MAX_AHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from choria_lifecycle.wire.check import Inspection
     from choria_lifecycle.wire.finding import Finding
-    from choria_lifecycle.wire.shapes import Shape
     from choria_schemas.registry import Contract
 
 __all__ = ["UNREADABLE", "BatchCheck", "DocumentKind", "check_batch", "check_one"]
@@ -70,7 +69,7 @@ class BatchCheck:
 
 
 def check_one(
-    raw: bytes, *, warnings: bool, now: float, subject: str | None = None, max_size: int = MAX_SIZE
+    raw: bytes, *, warnings: bool, now: float, subject: str | None = None
 ) -> tuple[DocumentKind, list[Finding]]:
     """Return the kind of a document, and its findings as `validate` reports them.
 
@@ -79,13 +78,9 @@ def check_one(
         warnings: look for warnings too, which is slower.
         now: the time, in seconds since 1970.
         subject: the subject on which it was received, if known.
-        max_size: the maximum size in bytes.
     """
-    inspection = check_document(raw, max_size, subject)
-    findings = inspection.findings
-    if warnings:
-        findings += warnings_for(raw, inspection, subject, now)
-    return _kind(inspection), findings
+    seen, findings = check(raw, subject, MAX_SIZE, now, warnings=warnings)
+    return _kind(seen), findings
 
 
 def check_batch(documents: Sequence[bytes], *, warnings: bool, now: float, is_ascii: bool = False) -> BatchCheck:
@@ -99,51 +94,54 @@ def check_batch(documents: Sequence[bytes], *, warnings: bool, now: float, is_as
     """
     is_ascii = is_ascii or b"".join(documents).isascii()
     structs = recognise(documents, now + MAX_AHEAD if warnings else None, is_ascii=is_ascii)
-    shapes = load_shapes().by_struct
-    check = BatchCheck()
+    shapes = SHAPES.by_struct
+    result = BatchCheck()
     others: set[type | None] = set()
     for struct, number in Counter(structs).items():
         if struct is None or (warnings and shapes[struct].warnings):
             others.add(struct)
         else:
-            check.clean[_kind_of(shapes[struct])] += number
+            result.clean[_shape_kind(shapes[struct])] += number
     for index in compress(count(), map(others.__contains__, structs)) if others else ():
         struct = structs[index]
         if struct is None:
             kind, findings = _check_other(documents[index].removesuffix(b"\n"), warnings=warnings, now=now)
         else:
-            kind, findings = _kind_of(shapes[struct]), list(shapes[struct].warnings)
+            kind, findings = _shape_kind(shapes[struct]), list(shapes[struct].warnings)
         if findings:
-            check.reported.append((index, kind, findings))
+            result.reported.append((index, kind, findings))
         else:
-            check.clean[kind] += 1
-    return check
+            result.clean[kind] += 1
+    return result
 
 
 def _check_other(raw: bytes, *, warnings: bool, now: float) -> tuple[DocumentKind, list[Finding]]:
     """Check a document, or the event in it if it is a record of `view`."""
     record = read_record(raw) if b'"event"' in raw else None
     if record is None:
-        return check_one(raw, warnings=warnings, now=now)
+        seen, findings = check_thoroughly(raw, None, MAX_SIZE, now, warnings=warnings)
+        return _kind(seen), findings
     subject = record.subject or None
     kind, findings = check_one(bytes(record.event), warnings=warnings, now=now, subject=subject)
     return kind, below("$.event", findings)
 
 
 @cache
-def _kind_of(shape: Shape) -> DocumentKind:
+def _shape_kind(shape: Shape) -> DocumentKind:
     return DocumentKind(shape.format.value, _type_name(shape.contract))
 
 
-def _kind(inspection: Inspection) -> DocumentKind:
-    parsed = inspection.parsed
+def _kind(seen: Shape | Inspection) -> DocumentKind:
+    if isinstance(seen, Shape):
+        return _shape_kind(seen)
+    parsed = seen.parsed
     if parsed is None:
         return DocumentKind("-", UNREADABLE)
-    if inspection.contract is not None:
-        return DocumentKind(parsed.format.value, _type_name(inspection.contract))
-    if inspection.is_foreign:
+    if seen.contract is not None:
+        return DocumentKind(parsed.format.value, _type_name(seen.contract))
+    if seen.is_foreign:
         return DocumentKind(parsed.format.value, _FOREIGN)
-    return DocumentKind(parsed.format.value, _NO_PROTOCOL if inspection.protocol is None else _UNKNOWN)
+    return DocumentKind(parsed.format.value, _NO_PROTOCOL if seen.protocol is None else _UNKNOWN)
 
 
 @cache

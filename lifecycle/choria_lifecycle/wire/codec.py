@@ -23,7 +23,6 @@ from choria_lifecycle.wire.check import check_document
 from choria_lifecycle.wire.cloudevents import CONTENT_TYPE, Format, OutgoingEnvelope, source_of
 from choria_lifecycle.wire.jsontext import MAX_SIZE, SHALLOW_SIZE, is_shallow, to_bytes
 from choria_lifecycle.wire.quick import (
-    DECODE_ERRORS,
     LIFECYCLE_PROTOCOLS,
     PROTOCOLS,
     QUICK_DECODERS,
@@ -31,6 +30,7 @@ from choria_lifecycle.wire.quick import (
     read_event,
     respell,
 )
+from choria_lifecycle.wire.shapes import DECODE_ERRORS
 from choria_schemas.registry import CONTRACTS
 
 __all__ = ["decode", "encode", "parse"]

@@ -7,18 +7,17 @@ document as an event, or only tells that the document is valid.
 from __future__ import annotations
 
 from functools import cache
-from math import inf
-from operator import attrgetter
 from string import hexdigits
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
 from choria_lifecycle.events.event import EVENT_CONTRACTS
+from choria_lifecycle.events.quick import compile_test
 from choria_lifecycle.wire.cloudevents import Format, read_header, source_of, unix_time
 from choria_lifecycle.wire.jsontext import SHALLOW_SIZE, is_shallow
-from choria_lifecycle.wire.shapes import envelope_union, load_shapes
-from choria_lifecycle.wire.warnings import MAX_TIME_GAP
+from choria_lifecycle.wire.shapes import DECODE_ERRORS, SHAPES, envelope_union
+from choria_lifecycle.wire.warnings import MAX_TIME_GAP, expected_subject
 from choria_schemas.registry import CONTRACTS
 
 if TYPE_CHECKING:
@@ -29,11 +28,8 @@ if TYPE_CHECKING:
     # A test of an event, read from these bytes, for what its contract says beyond its class.
     _Check: TypeAlias = Callable[[Any, bytes], bool]
     _Decoder: TypeAlias = Callable[[bytes], Any]
-    # The lower bound, the getter of the value, and the upper bound. Integers are exact, as doubles have only 53 bits.
-    _Range: TypeAlias = tuple[int | float, Callable[[Any], Any], int | float]
 
 __all__ = [
-    "DECODE_ERRORS",
     "HEX_DIGIT",
     "LIFECYCLE_PROTOCOLS",
     "PROTOCOLS",
@@ -45,9 +41,6 @@ __all__ = [
     "select_by_byte",
 ]
 
-DECODE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError, LookupError, TypeError)
-"""The exceptions about a document that is not recognised; TypeError comes from a header value that is not hashable."""
-
 LIFECYCLE_PROTOCOLS: Final = frozenset(contract.protocol for contract in EVENT_CONTRACTS.values())
 """The protocols of lifecycle events in their current spelling."""
 
@@ -57,15 +50,18 @@ PROTOCOLS: Final = frozenset(contract.protocol for contract in CONTRACTS.values(
 _OLD_SPELLINGS: Final = {old: new.protocol for old, new in CONTRACTS.items() if old != new.protocol}
 
 
-def recognise(documents: Iterable[bytes], latest: float | None = None, *, is_ascii: bool = False) -> list[type | None]:
+def recognise(
+    documents: Iterable[bytes], latest: float | None = None, subject: str | None = None, *, is_ascii: bool = False
+) -> list[type | None]:
     """Return the struct of each document that is valid, as in `Shapes.by_struct`, or None: it needs the thorough check.
 
     Args:
         documents: the documents, with or without a line feed; the caller checks their sizes.
         latest: the latest plausible timestamp; if given, a recognised document has no warnings but those of its shape.
+        subject: the subject on which the documents were received, if known; only warnings depend on it.
         is_ascii: all documents are known to be ASCII; checking each takes longer than checking a whole block.
     """
-    decode_native, decode_envelope, shapes = load_shapes()
+    decode_native, decode_envelope, shapes = SHAPES.decode_native, SHAPES.decode_envelope, SHAPES.by_struct
     known_time = _VALID_TIMES.get
     found: list[type | None] = []
     for raw in documents:
@@ -91,10 +87,20 @@ def recognise(documents: Iterable[bytes], latest: float | None = None, *, is_asc
                 # or unknown. An escaped quote is a false alarm.
                 if raw.count(b'"') != shape.quotes or not shape.has_usual_values(event, latest):
                     raise LookupError
+                if subject is not None and subject != _subject_of(shape.contract, event):
+                    raise LookupError
             found.append(type(document))
         except DECODE_ERRORS:
-            found.append(None)
+            if SHAPES.learn(raw):
+                found += recognise((raw,), latest, subject, is_ascii=is_ascii)
+                decode_native, decode_envelope = SHAPES.decode_native, SHAPES.decode_envelope
+            else:
+                found.append(None)
     return found
+
+
+def _subject_of(contract: Contract, event: Any) -> str | None:
+    return expected_subject(contract, getattr(event, "component", None))
 
 
 def read_event(raw: bytes) -> Any:
@@ -188,40 +194,31 @@ _CHECKS: Final[dict[str, _Check | None]] = {}
 
 def _make_check(contract: Contract) -> _Check | None:
     if contract.bounds is None:
-        return _check_shape
-    values: list[_Range] = []
-    lengths: list[_Range] = []
+        return _fits_shape
+    conditions: list[str] = []
     for name, wanted in contract.schema()["properties"].items():
         bounds: dict[str, Any] = {keyword: bound for field, keyword, bound in contract.bounds if field == name}
         if "integer" in wanted.get("type", ()) and (bounds or name != "timestamp"):
             # Without a bound, integers are signed and have 64 bits.
-            values.append((bounds.get("minimum", -(2**63)), attrgetter(name), bounds.get("maximum", 2**63 - 1)))
-        elif bounds.keys() & {"minimum", "maximum"}:
-            values.append((bounds.get("minimum", -inf), attrgetter(name), bounds.get("maximum", inf)))
-        elif bounds:
-            lengths.append((bounds.get("minLength", 0), attrgetter(name), bounds.get("maxLength", inf)))
-    return _within(values, lengths) if values or lengths else None
+            bounds = {"minimum": -(2**63), "maximum": 2**63 - 1} | bounds
+        conditions += [_CONDITIONS[keyword].format(f"event.{name}", bound) for keyword, bound in bounds.items()]
+    return compile_test("event, raw", conditions) if conditions else None
 
 
-def _within(values: list[_Range], lengths: list[_Range]) -> _Check:
-    def within(event: Any, raw: bytes) -> bool:  # noqa: ARG001 - the signature of checks
-        for low, get, high in values:
-            if not low <= get(event) <= high:
-                return False
-        return all(low <= len(get(event)) <= high for low, get, high in lengths) if lengths else True
-
-    if len(values) != 1 or len(lengths) != 1:
-        return within
-    # For governor events: the loops would take twice as long.
-    [(low, value_of, high)], [(least, text_of, most)] = values, lengths
-    return lambda event, raw: low <= value_of(event) <= high and least <= len(text_of(event)) <= most  # noqa: ARG005
-
-
-def _check_shape(event: Any, raw: bytes) -> bool:  # noqa: ARG001
-    """Check a document whose contract says more than bounds; raises an error of msgspec if it does not fit."""
-    shapes = load_shapes()
-    (shapes.decode_native if raw[2] == _INITIAL_P else shapes.decode_envelope)(raw)
+def _fits_shape(event: Any, raw: bytes) -> bool:
+    try:
+        (SHAPES.decode_native if raw[2] == _INITIAL_P else SHAPES.decode_envelope)(raw)
+    except DECODE_ERRORS:
+        return SHAPES.learn(raw) and _fits_shape(event, raw)
     return True
+
+
+_CONDITIONS: Final = {
+    "minimum": "{0} >= {1}",
+    "maximum": "{0} <= {1}",
+    "minLength": "len({0}) >= {1}",
+    "maxLength": "len({0}) <= {1}",
+}
 
 
 HEX_DIGIT: Final = "?"

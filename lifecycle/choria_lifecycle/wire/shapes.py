@@ -7,12 +7,13 @@ time of an envelope. A document that does not may still be valid.
 from __future__ import annotations
 
 import dataclasses
-from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, TypeAlias, Union
+from contextlib import suppress
+from threading import RLock
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, Union
 
 import msgspec
 
-from choria_lifecycle.wire.cloudevents import CONTENT_TYPE, Format, source_of
+from choria_lifecycle.wire.cloudevents import CONTENT_TYPE, Format, read_header, source_of
 from choria_lifecycle.wire.warnings import old_spelling, usual_values
 from choria_schemas.registry import CONTRACTS
 
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from choria_lifecycle.wire.warnings import UsualTest
     from choria_schemas.registry import Contract
 
-__all__ = ["Shape", "Shapes", "envelope_union", "event_fields", "load_shapes"]
+__all__ = ["DECODE_ERRORS", "SHAPES", "Shape", "Shapes", "envelope_union", "event_fields"]
+
+DECODE_ERRORS: Final = (msgspec.MsgspecError, ValueError, RecursionError, LookupError, TypeError)
+"""The exceptions about a document that is not recognised; TypeError comes from a header value that is not hashable."""
 
 # Structs that are created at run time, which type checkers cannot follow.
 _Decode: TypeAlias = "Callable[[bytes], Any]"
@@ -48,8 +52,10 @@ class Shape:
     warnings: tuple[Finding, ...]
 
 
-class Shapes(NamedTuple):
-    """The decoders of all documents, and the shape of the struct that they return.
+class Shapes:
+    """The shapes of the documents seen so far, and their decoders.
+
+    Making the structs of all contracts at once would take twice as long as a start.
 
     Attributes:
         decode_native: decodes an event without an envelope.
@@ -57,38 +63,54 @@ class Shapes(NamedTuple):
         by_struct: the shape of each struct.
     """
 
-    decode_native: _Decode
-    decode_envelope: _Decode
-    by_struct: Mapping[type, Shape]
+    def __init__(self) -> None:
+        self.decode_native: _Decode = _decode_nothing
+        self.decode_envelope: _Decode = _decode_nothing
+        self.by_struct: Final[dict[type, Shape]] = {}
+        self._seen: Final[set[object]] = set()
+        self._lock: Final = RLock()
 
+    def learn(self, raw: bytes) -> bool:
+        """Make the decoder of documents like this one; return False if it exists, or types cannot express them."""
+        with suppress(*DECODE_ERRORS), self._lock:
+            header = read_header(raw)
+            is_native = header.protocol is not None
+            protocol: Any = header.protocol if is_native else header.type
+            contract = CONTRACTS[protocol]
+            if (protocol, is_native) not in self._seen:
+                self._seen.add((protocol, is_native))
+                self._add(protocol, contract, is_native)
+                return True
+        return False
 
-@cache
-def load_shapes() -> Shapes:
-    """Return the shapes of all contracts that types can express."""
-    shapes: dict[type, Shape] = {}
-    natives: list[type] = []
-    envelopes: list[type] = []
-    for protocol, contract in CONTRACTS.items():
+    def _add(self, protocol: str, contract: Contract, is_native: bool) -> None:
         schema = contract.schema()
-        try:
-            fields = event_fields(schema, _names(contract))
-        except LookupError:
-            continue
-        usual, quotes = usual_values(schema["properties"]), _quotes(schema)
-        literal: Any = Literal
-        native = _struct("Event", fields, tag_field="protocol", tag=protocol)
-        data = _struct("Data", [("protocol", literal[protocol]), *fields])
-        envelope = _envelope(protocol, contract, data, as_written=True)
-        natives.append(native)
-        envelopes.append(envelope)
-        # An envelope has eight attributes, seven of them strings.
-        for struct, format_, total, paths in (
-            (native, Format.CHORIA, quotes, ["$.protocol"]),
-            (envelope, Format.CLOUDEVENTS, quotes and quotes + 2 * 15, ["$.type", "$.data.protocol"]),
-        ):
-            warnings = (old_spelling(contract, protocol, path) for path in paths if protocol != contract.protocol)
-            shapes[struct] = Shape(contract, format_, total, usual, tuple(warnings))
-    return Shapes(_union(natives), _union(envelopes), shapes)
+        fields, quotes = event_fields(schema, _names(contract)), _quotes(schema)
+        if is_native:
+            format_, paths = Format.CHORIA, ["$.protocol"]
+            struct = _struct("Event", fields, tag_field="protocol", tag=protocol)
+        else:
+            format_, paths = Format.CLOUDEVENTS, ["$.type", "$.data.protocol"]
+            literal: Any = Literal
+            data = _struct("Data", [("protocol", literal[protocol]), *fields])
+            struct = _envelope(protocol, contract, data, as_written=True)
+            quotes = quotes and quotes + 2 * 15  # an envelope has eight attributes, seven of them strings
+        warnings = (old_spelling(contract, protocol, path) for path in paths if protocol != contract.protocol)
+        usual = usual_values(schema["properties"])
+        self.by_struct[struct] = Shape(contract, format_, quotes, usual, tuple(warnings))
+        decode = _union([struct for struct, shape in self.by_struct.items() if shape.format is format_])
+        if is_native:
+            self.decode_native = decode
+        else:
+            self.decode_envelope = decode
+
+
+def _decode_nothing(raw: bytes) -> Any:
+    raise LookupError(raw)
+
+
+SHAPES: Final = Shapes()
+"""The shapes that this process knows."""
 
 
 def envelope_union(contracts: Iterable[Contract]) -> _Decode:

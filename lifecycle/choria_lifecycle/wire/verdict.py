@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 from choria_lifecycle.errors import InvalidEvent
-from choria_lifecycle.wire.check import check_document, unreadable_document
+from choria_lifecycle.wire.check import Inspection, check_document, unreadable_document
 from choria_lifecycle.wire.finding import Finding
 from choria_lifecycle.wire.jsontext import MAX_SIZE, SupportsBuffer, to_bytes
 from choria_lifecycle.wire.quick import recognise
-from choria_lifecycle.wire.shapes import load_shapes
+from choria_lifecycle.wire.shapes import SHAPES, Shape
 from choria_lifecycle.wire.warnings import MAX_AHEAD, warnings_for
 
-__all__ = ["validate", "validate_many"]
+__all__ = ["check", "check_thoroughly", "validate", "validate_many"]
 
 _Document: TypeAlias = bytes | bytearray | memoryview | str | SupportsBuffer
 
@@ -73,9 +73,24 @@ def _findings(document: _Document, subject: str | None, max_size: int, now: floa
         raw = to_bytes(document)
     except InvalidEvent as cause:
         return [unreadable_document(cause)]
-    if subject is None and len(raw) <= max_size:
-        [struct] = recognise((raw,), now + MAX_AHEAD if warnings else None)
+    return check(raw, subject, max_size, now, warnings=warnings)[1]
+
+
+def check(
+    raw: bytes, subject: str | None, max_size: int, now: float, *, warnings: bool
+) -> tuple[Shape | Inspection, list[Finding]]:
+    """Return the findings about a document, and the shape as which it was recognised, or else its thorough check."""
+    if len(raw) <= max_size:
+        [struct] = recognise((raw,), now + MAX_AHEAD if warnings else None, subject)
         if struct is not None:
-            return list(load_shapes().by_struct[struct].warnings) if warnings else []
+            shape = SHAPES.by_struct[struct]
+            return shape, list(shape.warnings) if warnings else []
+    return check_thoroughly(raw, subject, max_size, now, warnings=warnings)
+
+
+def check_thoroughly(
+    raw: bytes, subject: str | None, max_size: int, now: float, *, warnings: bool
+) -> tuple[Inspection, list[Finding]]:
+    """Return what `check` does, without trying to recognise the document."""
     inspection = check_document(raw, max_size, subject)
-    return inspection.findings + (warnings_for(raw, inspection, subject, now) if warnings else [])
+    return inspection, inspection.findings + (warnings_for(raw, inspection, subject, now) if warnings else [])

@@ -29,7 +29,16 @@ if TYPE_CHECKING:
     from choria_lifecycle.wire.finding import Finding
     from choria_schemas.registry import Contract
 
-__all__ = ["EARLIEST", "MAX_AHEAD", "MAX_TIME_GAP", "UsualTest", "old_spelling", "usual_values", "warnings_for"]
+__all__ = [
+    "EARLIEST",
+    "MAX_AHEAD",
+    "MAX_TIME_GAP",
+    "UsualTest",
+    "expected_subject",
+    "old_spelling",
+    "usual_values",
+    "warnings_for",
+]
 
 EARLIEST: Final = 946_684_800
 """2000-01-01 in Unix seconds; no event is older."""
@@ -203,13 +212,13 @@ def _misspelt(members: dict[str, Any], known: frozenset[str], path: str) -> Iter
 
 
 def _subject(contract: Contract, event: dict[str, Any], subject: str) -> Iterable[Finding]:
-    expected = _expected_subject(contract, event.get("component"))
+    expected = expected_subject(contract, event.get("component"))
     if expected is not None and subject != expected:
         message = f"sent on {quoted(subject, 100)} instead of {expected}, whose subscribers do not receive it"
         yield codes.SUBJECT_DIFFERS.at("$", message, subject)
 
 
-def _expected_subject(contract: Contract, component: object) -> str | None:
+def expected_subject(contract: Contract, component: object) -> str | None:
     """Return the subject that Choria publishes such an event on, or None if it is unknown."""
     if source_of(contract.protocol) == "io.choria.machine":
         return contract.unversioned.removeprefix("io.")

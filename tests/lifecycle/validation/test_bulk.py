@@ -29,6 +29,7 @@ from tests.bed.near_misses import (
     ODD,
     OLD,
     STARTUP,
+    SUBJECTS,
     WRAPPED,
     envelope,
     event,
@@ -170,7 +171,19 @@ def test_warnings_and_the_subject_are_optional() -> None:
     assert check_one(NATIVE, warnings=False, now=NOON, subject=subject)[1] == []
     [finding] = check_one(NATIVE, warnings=True, now=NOON, subject=subject)[1]
     assert finding.code == "subject-differs"
-    assert [finding.code for finding in check_one(NATIVE, warnings=True, now=NOON, max_size=9)[1]] == ["input-size"]
+    large = NATIVE[:-1] + b',"x":"' + b"x" * 65536 + b'"}'
+    assert [finding.code for finding in check_one(large, warnings=True, now=NOON)[1]] == ["input-size"]
+
+
+def test_messages_have_the_findings_of_the_thorough_check() -> None:
+    @BOUNDED
+    @given(DOCUMENTS, SUBJECTS)
+    def agree(raw: bytes, subject: str | None) -> None:
+        kind, found = check_one(raw, warnings=True, now=NOON, subject=subject)
+        assert found == findings_in(raw, subject)
+        assert kind == check_one(raw, warnings=False, now=NOON)[0]
+
+    agree()
 
 
 def test_more_times_than_are_remembered_are_checked_too() -> None:

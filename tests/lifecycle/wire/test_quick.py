@@ -12,7 +12,6 @@ import choria_lifecycle as lifecycle
 from choria_lifecycle import Format, InvalidEvent
 from choria_lifecycle.wire import codec, quick
 from choria_lifecycle.wire.quick import (
-    DECODE_ERRORS,
     LIFECYCLE_PROTOCOLS,
     QUICK_DECODERS,
     TYPE_OFFSET,
@@ -20,6 +19,7 @@ from choria_lifecycle.wire.quick import (
     respell,
     select_by_byte,
 )
+from choria_lifecycle.wire.shapes import DECODE_ERRORS
 from choria_schemas.registry import CONTRACTS
 from tests.bed.near_misses import BOUNDED, DOCUMENTS
 from tests.bed.samples import (

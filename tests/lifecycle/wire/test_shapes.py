@@ -7,12 +7,12 @@ import msgspec
 import pytest
 
 from choria_lifecycle import InvalidEvent
-from choria_lifecycle.wire import codec
+from choria_lifecycle.wire import codec, quick
 from choria_lifecycle.wire.check import check_document
 from choria_lifecycle.wire.quick import recognise
-from choria_lifecycle.wire.shapes import event_fields, load_shapes
+from choria_lifecycle.wire.shapes import SHAPES, Shapes, event_fields
 from choria_schemas.registry import CONTRACTS
-from tests.bed.near_misses import envelope, event, written
+from tests.bed.near_misses import GOOD, envelope, event, written
 from tests.bed.samples import UNKNOWN_PROTOCOL, compact, enveloped, every_spelling, example
 
 
@@ -22,7 +22,7 @@ def test_every_contract_has_a_shape_in_both_formats_and_all_spellings(protocol: 
         raw = compact(document)
         [struct] = recognise([raw])
         assert struct is not None
-        shape = load_shapes().by_struct[struct]
+        shape = SHAPES.by_struct[struct]
         assert shape.contract is CONTRACTS[protocol]
         assert (shape.format == "choria") == ("specversion" not in document)
         assert [finding.value for finding in shape.warnings] == [protocol] * (
@@ -144,4 +144,33 @@ def test_a_contract_without_a_shape_is_left_out(monkeypatch: pytest.MonkeyPatch)
     schema = contract.schema() | {"additionalProperties": False}
     closed = type("Closed", (), {"schema": lambda _: schema, "cls": contract.cls})()
     monkeypatch.setattr("choria_lifecycle.wire.shapes.CONTRACTS", {KV: contract, UNKNOWN_PROTOCOL: closed})
-    assert {shape.contract for shape in load_shapes.__wrapped__().by_struct.values()} == {contract}
+    shapes = Shapes()
+    assert shapes.learn(written(event(KV)))
+    assert not shapes.learn(written(event(KV) | {"protocol": UNKNOWN_PROTOCOL}))
+    assert {shape.contract for shape in shapes.by_struct.values()} == {contract}
+
+
+def test_a_shape_is_made_for_the_first_document_of_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes = Shapes()
+    monkeypatch.setattr(quick, "SHAPES", shapes)
+    for number, raw in enumerate(GOOD):
+        assert len(shapes.by_struct) == number
+        [first, second] = recognise([raw, raw])
+        assert first is second is [*shapes.by_struct][-1]
+    found = recognise(GOOD)
+    assert found == [*shapes.by_struct]
+    assert recognise([raw[:-1] for raw in GOOD]) == [None] * len(GOOD)
+    assert len(shapes.by_struct) == len(GOOD)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"x", b"[]", b"{}", b"\xff", b'{"protocol":[]}', b'{"type":{}}', written({"protocol": UNKNOWN_PROTOCOL})],
+)
+def test_nothing_is_learnt_from_other_documents(raw: bytes) -> None:
+    shapes = Shapes()
+    assert not shapes.learn(raw)
+    assert shapes.by_struct == {}
+    for decode in (shapes.decode_native, shapes.decode_envelope):
+        with pytest.raises(LookupError):
+            decode(raw)

@@ -9,14 +9,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.wire import verdict
+from choria_lifecycle.wire import check, verdict
+from choria_lifecycle.wire.quick import recognise
+from choria_lifecycle.wire.shapes import SHAPES
 from tests.bed import oracle
-from tests.bed.near_misses import BOUNDED, DOCUMENTS, NATIVE, NOON, OLD, WRAPPED, findings_in, written
+from tests.bed.near_misses import (
+    BOUNDED,
+    DOCUMENTS,
+    GOOD,
+    NATIVE,
+    NOON,
+    OLD,
+    SUBJECTS,
+    WRAPPED,
+    findings_in,
+    written,
+)
 from tests.bed.near_misses import STARTUP as PROTOCOL
 from tests.bed.samples import ENVELOPE, STARTUP, TRANSITION, UNKNOWN_PROTOCOL, compact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from choria_lifecycle.wire.check import Inspection
 
 pytestmark = pytest.mark.usefixtures("day_of_the_events")
 
@@ -104,11 +119,39 @@ def test_one_document_has_the_findings_of_many(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(verdict, "time", SimpleNamespace(time=lambda: float(NOON)))
 
     @BOUNDED
-    @given(DOCUMENTS)
-    def agree(raw: bytes) -> None:
-        assert lifecycle.validate(raw) == findings_in(raw)
+    @given(DOCUMENTS, SUBJECTS)
+    def agree(raw: bytes, subject: str | None) -> None:
+        assert lifecycle.validate(raw, subject) == findings_in(raw, subject)
 
     agree()
+
+
+@pytest.mark.parametrize("name", [None, "own", "other"])
+def test_only_a_message_on_another_subject_is_checked_thoroughly(
+    monkeypatch: pytest.MonkeyPatch, name: str | None
+) -> None:
+    checked: list[bytes] = []
+
+    def check_document(raw: bytes, max_size: int) -> Inspection:
+        checked.append(raw)
+        return check.check_document(raw, max_size)
+
+    monkeypatch.setattr(verdict, "check_document", check_document)
+    for raw in GOOD:
+        contract = check.check_document(raw).contract
+        assert contract is not None
+        own = contract.unversioned.removeprefix("io.")
+        if contract.family == "lifecycle":
+            own = own.replace("lifecycle.", "lifecycle.event.") + ".server"
+        findings = lifecycle.validate(raw, {None: None, "own": own, "other": f"{own}.x"}[name])
+        codes = {finding.code for finding in findings} - {"protocol-old"}
+        assert codes == ({"subject-differs"} if name == "other" else set())
+    # In others, the number of quotes does not tell whether a key is repeated.
+    plain = {
+        raw for raw, struct in zip(GOOD, recognise(GOOD), strict=True) if struct and SHAPES.by_struct[struct].quotes
+    }
+    assert checked == [raw for raw in GOOD if name == "other" or raw not in plain]
+    assert len(plain) > len(GOOD) / 2
 
 
 @pytest.mark.parametrize("name", ["choria", "cloudevents"])
