@@ -21,11 +21,12 @@ from choria_lifecycle.support.text import quoted
 from choria_lifecycle.wire import codes
 from choria_lifecycle.wire.check import check_document
 from choria_lifecycle.wire.cloudevents import CONTENT_TYPE, Format, OutgoingEnvelope, source_of
-from choria_lifecycle.wire.jsontext import MAX_SIZE, SHALLOW_SIZE, is_shallow, to_bytes
+from choria_lifecycle.wire.jsontext import MAX_SIZE, is_shallow, to_bytes
 from choria_lifecycle.wire.quick import (
     LIFECYCLE_PROTOCOLS,
     PROTOCOLS,
     QUICK_DECODERS,
+    SHALLOW_EVENT_SIZE,
     TYPE_OFFSET,
     read_event,
     respell,
@@ -54,7 +55,7 @@ def parse(data: bytes | bytearray | memoryview | str, max_size: int = MAX_SIZE) 
     try:
         # Nearly every event is short ASCII in Go's layout. Data other than bytes raises here and takes the thorough
         # path, which is cheaper than an isinstance check.
-        if len(data) <= SHALLOW_SIZE <= max_size and data.isascii():  # type: ignore[union-attr]
+        if len(data) <= SHALLOW_EVENT_SIZE <= max_size and data.isascii():  # type: ignore[union-attr]
             event: Event = QUICK_DECODERS[data[TYPE_OFFSET]](data)  # type: ignore[arg-type,index]
             if not event.timestamp >> 63:
                 return event if event.protocol in LIFECYCLE_PROTOCOLS else respell(event)
@@ -80,7 +81,9 @@ def decode(data: bytes | bytearray | memoryview | str, max_size: int = MAX_SIZE)
     """
     try:
         # As in `parse`, but machine events are often longer.
-        if len(data) <= max_size and is_shallow(data) and data.isascii():  # type: ignore[arg-type,union-attr]
+        size = len(data)
+        is_candidate = size <= max_size and (size <= SHALLOW_EVENT_SIZE or is_shallow(data))  # type: ignore[arg-type]
+        if is_candidate and data.isascii():  # type: ignore[union-attr]
             event: Event | wire.MachineEvent = QUICK_DECODERS[data[TYPE_OFFSET]](data)  # type: ignore[arg-type,index]
             if not event.timestamp >> 63:
                 return event if event.protocol in PROTOCOLS else respell(event)

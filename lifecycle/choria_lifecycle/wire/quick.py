@@ -34,12 +34,16 @@ __all__ = [
     "LIFECYCLE_PROTOCOLS",
     "PROTOCOLS",
     "QUICK_DECODERS",
+    "SHALLOW_EVENT_SIZE",
     "TYPE_OFFSET",
     "read_event",
     "recognise",
     "respell",
     "select_by_byte",
 ]
+
+SHALLOW_EVENT_SIZE: Final = SHALLOW_SIZE + 88
+"""The size in bytes up to which no event is nested too deeply: its required fields take that much without a bracket."""
 
 LIFECYCLE_PROTOCOLS: Final = frozenset(contract.protocol for contract in EVENT_CONTRACTS.values())
 """The protocols of lifecycle events in their current spelling."""
@@ -77,7 +81,7 @@ def recognise(
                 seconds = known_time(document.time) or _remember_time(document.time)
                 if seconds != event.timestamp and latest is not None and abs(seconds - event.timestamp) > MAX_TIME_GAP:
                     raise LookupError
-            if len(raw) > SHALLOW_SIZE and not is_shallow(raw):
+            if len(raw) > SHALLOW_EVENT_SIZE and not is_shallow(raw):
                 raise LookupError
             if not is_ascii:
                 raw.decode()  # msgspec skips the fields that it does not decode

@@ -11,17 +11,20 @@ from hypothesis import given
 import choria_lifecycle as lifecycle
 from choria_lifecycle import Format, InvalidEvent
 from choria_lifecycle.wire import codec, quick
+from choria_lifecycle.wire.jsontext import MAX_DEPTH
 from choria_lifecycle.wire.quick import (
     LIFECYCLE_PROTOCOLS,
     QUICK_DECODERS,
+    SHALLOW_EVENT_SIZE,
     TYPE_OFFSET,
     read_event,
+    recognise,
     respell,
     select_by_byte,
 )
 from choria_lifecycle.wire.shapes import DECODE_ERRORS
 from choria_schemas.registry import CONTRACTS
-from tests.bed.near_misses import BOUNDED, DOCUMENTS
+from tests.bed.near_misses import BOUNDED, DOCUMENTS, envelope, event, written
 from tests.bed.samples import (
     ENVELOPE,
     LIFECYCLE,
@@ -30,6 +33,7 @@ from tests.bed.samples import (
     compact,
     enveloped,
     every_contract,
+    every_spelling,
     every_type,
     example,
     make_event,
@@ -233,6 +237,28 @@ def test_a_byte_that_no_beginning_has_leads_to_an_error() -> None:
     raw = compact(STARTUP).replace(b"startup", b"s~~rtup")
     with pytest.raises(LookupError):
         QUICK_DECODERS[raw[TYPE_OFFSET]](raw)
+
+
+@every_spelling
+def test_no_event_of_this_size_is_nested_too_deeply(protocol: str) -> None:
+    schema = CONTRACTS[protocol].schema()
+    shortest: dict[str, Any] = {"string": "", "integer": 0, "number": 0, "boolean": True, "object": {}, "array": []}
+    fields = {
+        name: min(wanted["enum"], key=len) if "enum" in wanted else shortest.get(str(wanted.get("type")), 0)
+        for name, wanted in ((name, schema["properties"][name]) for name in schema["required"])
+    }
+    written = compact(fields | {"protocol": protocol})
+    assert 2 * MAX_DEPTH + len(written.translate(None, b"[]{}")) >= SHALLOW_EVENT_SIZE
+
+
+@pytest.mark.parametrize("make", [event, envelope])
+def test_the_depth_of_short_events_is_limited(make: Callable[[str], dict[str, Any]]) -> None:
+    for protocol in CONTRACTS:
+        whole = written(make(protocol))
+        for depth, is_valid in ((MAX_DEPTH, True), (MAX_DEPTH + 1, False)):
+            raw = whole[:-1] + b',"x":' + b"[" * (depth - 1) + b"]" * (depth - 1) + b"}"
+            assert isinstance(outcome(codec.decode, raw), tuple) != is_valid
+            assert (recognise([raw]) != [None]) == is_valid
 
 
 @every_contract
