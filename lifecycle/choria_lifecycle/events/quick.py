@@ -7,7 +7,6 @@ for each class, like the `__init__` of a dataclass; loops over the fields would 
 from __future__ import annotations
 
 from dataclasses import MISSING
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from choria_lifecycle.events.event import EVENT_CONTRACTS, Event, type_name
@@ -64,17 +63,22 @@ def is_plain_event(event: Event) -> bool:
 
     The size is up to the caller.
     """
-    cls: Any = type(event)
-    return _check(cls)(event)
+    return _TESTS[type(event)](event)
 
 
-@cache
-def _check(cls: type[Any]) -> Callable[[Any], bool]:
-    conditions = [""]
-    if cls in OPTIONS and enforces_contract(cls):
-        protocol = Option(name="protocol", kind=str, required=True, choices=(EVENT_CONTRACTS[cls].protocol,))
-        conditions = [_condition(option, f"event.{option.name}") for option in (protocol, *OPTIONS[cls].values())]
-    return compile_test("event", conditions if all(conditions) else ["False"])
+class _Tests(dict[type[Any], "Callable[[Event], bool]"]):
+    """The tests of `is_plain_event` by class, each made on first use."""
+
+    def __missing__(self, cls: type[Any]) -> Callable[[Event], bool]:
+        conditions = [""]
+        if cls in OPTIONS and enforces_contract(cls):
+            protocol = Option(name="protocol", kind=str, required=True, choices=(EVENT_CONTRACTS[cls].protocol,))
+            conditions = [_condition(option, f"event.{option.name}") for option in (protocol, *OPTIONS[cls].values())]
+        self[cls] = test = compile_test("event", conditions if all(conditions) else ["False"])
+        return test
+
+
+_TESTS: Final = _Tests()
 
 
 def compile_test(parameters: str, conditions: Iterable[str]) -> Callable[..., bool]:

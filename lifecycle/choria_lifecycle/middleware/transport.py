@@ -244,15 +244,16 @@ class Transport(Protocol):
         """Hand out what has arrived, then release all resources. Closing again does nothing."""
 
 
-def check_messages(messages: Sequence[Message], max_payload: int) -> None:
-    """Check that the server would accept all messages, before the first is sent.
+def check_messages(messages: Sequence[Message], max_payload: int) -> set[str]:
+    """Check that the server would accept all messages, before the first is sent, and return their subjects.
 
     Raises:
         DeliveryFailed: a message is larger than `max_payload`; the error gives both sizes in bytes.
         OptionError: a subject has a wildcard, a blank or an empty token. The server would drop the message silently,
             or read the rest of the subject as a command.
     """
-    for subject in {subject for subject, _ in messages}:
+    subjects = {subject for subject, _ in messages}
+    for subject in subjects:
         if not _SUBJECT(subject):
             raise OptionError(f"cannot publish on {quoted(subject)}: not a valid subject", invalid=("subject",))
     for subject, data in messages:
@@ -262,6 +263,7 @@ def check_messages(messages: Sequence[Message], max_payload: int) -> None:
                 subject=subject,
                 may_arrive=False,
             )
+    return subjects
 
 
 def check_pattern(subject: str, queue: str) -> None:

@@ -16,7 +16,6 @@ from nats import errors
 from nats.aio.client import Client as BaseClient
 from nats.aio.client import Srv
 from nats.aio.subscription import Subscription
-from nats.protocol.command import pub_cmd
 from nats.protocol.parser import PERMISSIONS_ERR, STALE_CONNECTION
 
 from choria_lifecycle.errors import LifecycleError
@@ -140,7 +139,7 @@ class Client(BaseClient):
         size = count = 0
         queue = self._pending.append
         for subject, data in messages:
-            command = pub_cmd(subject, "", data)
+            command = f"PUB {subject} {len(data)}\r\n".encode() + data + b"\r\n"
             queue(command)
             count += 1
             size += len(command)

@@ -84,10 +84,10 @@ class NatsTransport:
 
     async def publish(self, messages: Sequence[Message], timeout: float) -> None:
         deadline = asyncio.get_running_loop().time() + timeout
-        await self._wait_ready(messages, deadline)
+        subjects = await self._wait_ready(messages, deadline)
         client = self._connection.client
         lost = client.lost
-        with self._connection.permissions.publishing({subject for subject, _ in messages}) as refused:
+        with self._connection.permissions.publishing(subjects) as refused:
             try:
                 rest = iter(messages)
                 while client.enqueue(rest, _CHUNK_BYTES):
@@ -101,12 +101,12 @@ class NatsTransport:
 
     async def publish_stored(self, messages: Sequence[Message], timeout: float) -> None:
         deadline = asyncio.get_running_loop().time() + timeout
-        await self._wait_ready(messages, deadline)
+        subjects = await self._wait_ready(messages, deadline)
         client = self._connection.client
         jetstream = client.jetstream()
         lost = client.lost
         waiting: list[asyncio.Task[object]] = []
-        with self._connection.permissions.publishing({subject for subject, _ in messages}, inbox=True) as refused:
+        with self._connection.permissions.publishing(subjects, inbox=True) as refused:
             try:
                 for start in range(0, len(messages), _MAX_UNACKNOWLEDGED):
                     # Not publish_async, which waits forever if a stream refuses a message.
@@ -212,16 +212,17 @@ class NatsTransport:
     async def _connected(self, deadline: float) -> bool:
         return self._closing is None and await self._connection.connected(deadline)
 
-    async def _wait_ready(self, messages: Sequence[Message], deadline: float) -> None:
-        """Wait for a connection, and check that the server would accept all messages."""
+    async def _wait_ready(self, messages: Sequence[Message], deadline: float) -> set[str]:
+        """Wait for a connection, check that the server would accept all messages, and return their subjects."""
         subject = messages[0][0]
         if not await self._connected(deadline):
             raise DeliveryFailed(f"nothing was sent: {self._connection.state}", subject=subject, may_arrive=False)
         client = self._connection.client
-        check_messages(messages, client.max_payload)
+        subjects = check_messages(messages, client.max_payload)
         if client.pending_data_size > _MAX_UNSENT_BYTES:
             reason = f"the server has stopped reading, {client.pending_data_size} bytes are waiting for it"
             raise DeliveryFailed(f"nothing was sent: {reason}", subject=subject, may_arrive=False)
+        return subjects
 
     async def _confirm(self, refused: asyncio.Future[LifecycleError] | None, deadline: float) -> None:
         """Exchange a PING and a PONG, starting over on a new connection if the current one is lost.
