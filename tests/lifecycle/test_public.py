@@ -118,6 +118,11 @@ def test_version_is_that_of_the_distribution() -> None:
     [
         ("import choria_lifecycle", "msgspec asyncio nats click logging json"),
         ("from choria_lifecycle import parse, startup, encode, validate", "asyncio nats click logging fastjsonschema"),
+        (
+            # Importing dataclasses runs text, and a signal that interrupts that ends the process.
+            'import choria_lifecycle as it; it.validate(\'{"protocol":"io.choria.machine.v1.transition"}\')',
+            "asyncio nats click logging choria_schemas.machine.v1.transition",
+        ),
         ("from choria_lifecycle import Middleware, InMemoryTransport", "nats click"),
         ("from choria_lifecycle import *", "nats click pytest"),
     ],

@@ -17,7 +17,6 @@ from choria_lifecycle.cli.messages import say
 from choria_lifecycle.cli.reporting import STANDARD_INPUT
 from choria_lifecycle.cli.signals import open_input
 from choria_lifecycle.support.text import safe
-from choria_lifecycle.validation.bulk import check_batch
 from choria_lifecycle.validation.decompression import UnreadableContent
 from choria_lifecycle.validation.parallel import SEGMENT_SIZE, Part, validate_parts, worker_pool
 from choria_lifecycle.validation.source import DocumentSource, is_divisible, segments
@@ -94,9 +93,6 @@ def read_inputs(results: ResultWriter, signals: Signals, files: Iterable[str], j
         with signals.deferred():
             is_shared = jobs > 1 and _is_shareable(inputs)
             workers = stack.enter_context(worker_pool(jobs)) if is_shared else None
-            # The first check imports dataclasses, which use exec. If a signal interrupts that, CPython ends with
-            # SIGINT even though the KeyboardInterrupt was caught.
-            check_batch((), warnings=False, now=0.0)
         if workers is None:
             parts = ((Part(number), None) for number in range(len(inputs)))
         else:

@@ -65,7 +65,7 @@ def recognise(
         subject: the subject on which the documents were received, if known; only warnings depend on it.
         is_ascii: all documents are known to be ASCII; checking each takes longer than checking a whole block.
     """
-    decode_native, decode_envelope, shapes = SHAPES.decode_native, SHAPES.decode_envelope, SHAPES.by_struct
+    (decode_envelope, decode_native), shapes = SHAPES.decoders, SHAPES.by_struct
     known_time = _VALID_TIMES.get
     found: list[type | None] = []
     for raw in documents:
@@ -97,7 +97,7 @@ def recognise(
         except DECODE_ERRORS:
             if SHAPES.learn(raw):
                 found += recognise((raw,), latest, subject, is_ascii=is_ascii)
-                decode_native, decode_envelope = SHAPES.decode_native, SHAPES.decode_envelope
+                decode_envelope, decode_native = SHAPES.decoders
             else:
                 found.append(None)
     return found
@@ -211,7 +211,7 @@ def _make_check(contract: Contract) -> _Check | None:
 
 def _fits_shape(event: Any, raw: bytes) -> bool:
     try:
-        (SHAPES.decode_native if raw[2] == _INITIAL_P else SHAPES.decode_envelope)(raw)
+        SHAPES.decoders[raw[2] == _INITIAL_P](raw)
     except DECODE_ERRORS:
         return SHAPES.learn(raw) and _fits_shape(event, raw)
     return True

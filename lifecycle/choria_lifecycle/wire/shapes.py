@@ -58,14 +58,12 @@ class Shapes:
     Making the structs of all contracts at once would take twice as long as a start.
 
     Attributes:
-        decode_native: decodes an event without an envelope.
-        decode_envelope: decodes an envelope with all attributes that Go writes.
+        decoders: the decoder of envelopes with all attributes that Go writes, and that of events without one.
         by_struct: the shape of each struct.
     """
 
     def __init__(self) -> None:
-        self.decode_native: _Decode = _decode_nothing
-        self.decode_envelope: _Decode = _decode_nothing
+        self.decoders: Final[list[_Decode]] = [_decode_nothing, _decode_nothing]
         self.by_struct: Final[dict[type, Shape]] = {}
         self._seen: Final[set[object]] = set()
         self._lock: Final = RLock()
@@ -85,7 +83,7 @@ class Shapes:
 
     def _add(self, protocol: str, contract: Contract, is_native: bool) -> None:
         schema = contract.schema()
-        fields, quotes = event_fields(schema, _names(contract)), _quotes(schema)
+        fields, quotes = event_fields(schema), _quotes(schema)
         if is_native:
             format_, paths = Format.CHORIA, ["$.protocol"]
             struct = _struct("Event", fields, tag_field="protocol", tag=protocol)
@@ -98,11 +96,7 @@ class Shapes:
         warnings = (old_spelling(contract, protocol, path) for path in paths if protocol != contract.protocol)
         usual = usual_values(schema["properties"])
         self.by_struct[struct] = Shape(contract, format_, quotes, usual, tuple(warnings))
-        decode = _union([struct for struct, shape in self.by_struct.items() if shape.format is format_])
-        if is_native:
-            self.decode_native = decode
-        else:
-            self.decode_envelope = decode
+        self.decoders[is_native] = _union([each for each, shape in self.by_struct.items() if shape.format is format_])
 
 
 def _decode_nothing(raw: bytes) -> Any:
@@ -126,11 +120,6 @@ def envelope_union(contracts: Iterable[Contract]) -> _Decode:
 
 def _struct(name: str, fields: list[Any], **options: Any) -> type:
     return msgspec.defstruct(name, fields, kw_only=True, gc=False, **options)
-
-
-def _names(contract: Contract) -> list[str]:
-    """Return the names of the fields except the protocol, in the order in which Choria sends them."""
-    return [field.name for field in dataclasses.fields(contract.cls) if field.name != "protocol"]
 
 
 def _union(structs: list[type]) -> _Decode:
@@ -175,15 +164,15 @@ def _quotes(schema: Mapping[str, Any]) -> int | None:
     return quotes
 
 
-def event_fields(schema: Mapping[str, Any], names: Iterable[str]) -> list[Any]:
-    """Return the fields of an event for defstruct, in the order of their names, which speeds up decoding.
+def event_fields(schema: Mapping[str, Any]) -> list[Any]:
+    """Return the fields of an event for defstruct, without the protocol.
 
     Raises:
         LookupError: types cannot express the schema.
     """
     if schema.keys() - _ROOT_KEYWORDS:
         raise LookupError
-    return [_field(name, schema, schema) for name in names]
+    return [_field(name, schema, schema) for name in schema["properties"] if name != "protocol"]
 
 
 def _field(name: str, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
