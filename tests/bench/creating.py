@@ -16,9 +16,16 @@ TARGETS = {
         Target(
             what="create native: speed of Go",
             ours=OURS,
-            bound=0.75,
+            bound=0.85,
             at_least=True,
             peers=(golang.PLAIN,),
+        ),
+        Target(
+            what="create native: speed of Go by CPU time",
+            ours=OURS,
+            bound=1.5,
+            at_least=True,
+            peers=(golang.PLAIN + golang.CPU,),
             why="msgspec takes a quarter, the id and the clock a fifth; the interpreter calls and checks for the rest",
         ),
         Target(
@@ -34,9 +41,16 @@ TARGETS = {
         Target(
             what="create CloudEvents: faster than Go",
             ours=OURS,
-            bound=1.6,
+            bound=1.5,
             at_least=True,
             peers=(golang.PLAIN,),
+        ),
+        Target(
+            what="create CloudEvents: faster than Go by CPU time",
+            ours=OURS,
+            bound=2.2,
+            at_least=True,
+            peers=(golang.PLAIN + golang.CPU,),
             why="as for native",
         ),
     ),
@@ -90,4 +104,8 @@ def _go_peers(fleet: Sequence[Fields], kind: str, go: golang.Toolchain, path: Pa
         answer = reference.ask(work="create", corpus=str(path), format=kind, answer=True)
         made = [(event["subject"], event["body"].encode()) for event in answer["events"]]
         check_made(reference.name, made, list(map(Order.of, fleet)), kind)
-    return [reference.peer(work="create", corpus=str(path), format=kind) for reference in go.references]
+    return [
+        reference.peer(work="create", corpus=str(path), format=kind, cpu=cpu)
+        for reference in go.references
+        for cpu in ((False, True) if reference.name == golang.PLAIN else (False,))
+    ]

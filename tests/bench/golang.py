@@ -22,6 +22,7 @@ SOURCE = Path(__file__).parent / "go"
 PLAIN = "Go reference"
 JSONV2 = "Go reference, GOEXPERIMENT=jsonv2"
 NAMES = (PLAIN, JSONV2)
+CPU = ", CPU time"
 
 
 class Reference:
@@ -52,8 +53,9 @@ class Reference:
         return answer
 
     def peer(self, note: str = "", **request: object) -> Peer:
-        """Return a peer that runs this program."""
-        return Peer(self.name, lambda passes: float(self.ask(**request, passes=passes)["nanos"]), note)
+        """Return a peer that runs this program; with `cpu=True`, its time is that of all threads together."""
+        name = self.name + CPU if request.get("cpu") else self.name
+        return Peer(name, lambda passes: float(self.ask(**request, passes=passes)["nanos"]), note)
 
 
 class Toolchain:

@@ -202,10 +202,10 @@ def validate(raw: bytes) -> Iterator[None]:
         inspection = check_document(raw)
         wanted = inspection.findings + (warnings_for(raw, inspection, None, _NOW) if warnings else [])
         assert found == ({0: wanted} if wanted else {}), "the quick reader and the thorough check disagree"
-    for text, found in messages.items():
+    for text, told in messages.items():
         inspection = check_document(raw)
         wanted = inspection.findings + warnings_for(raw, inspection, text, _NOW)
-        assert found == wanted, f"they disagree about a message on {text}"
+        assert told == wanted, f"they disagree about a message on {text}"
     assert len(findings) <= FINDINGS, f"there are {len(findings)} findings"
     for finding in findings:
         texts = [str(finding), *(str(getattr(finding, field.name)) for field in dataclasses.fields(finding))]
