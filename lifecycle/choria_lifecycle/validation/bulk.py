@@ -13,7 +13,7 @@ from choria_lifecycle.wire.jsontext import MAX_SIZE
 from choria_lifecycle.wire.locations import below
 from choria_lifecycle.wire.quick import recognise
 from choria_lifecycle.wire.shapes import SHAPES, Shape
-from choria_lifecycle.wire.verdict import check, check_thoroughly
+from choria_lifecycle.wire.verdict import check
 from choria_lifecycle.wire.warnings import MAX_AHEAD
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _check_other(raw: bytes, *, warnings: bool, now: float) -> tuple[DocumentKin
     """Check a document, or the event in it if it is a record of `view`."""
     record = read_record(raw) if b'"event"' in raw else None
     if record is None:
-        seen, findings = check_thoroughly(raw, None, MAX_SIZE, now, warnings=warnings)
+        seen, findings = check(raw, None, MAX_SIZE, now, warnings=warnings, thorough=True)
         return _kind(seen), findings
     subject = record.subject or None
     kind, findings = check_one(bytes(record.event), warnings=warnings, now=now, subject=subject)

@@ -91,8 +91,10 @@ def recognise(
                 # or unknown. An escaped quote is a false alarm.
                 if raw.count(b'"') != shape.quotes or not shape.has_usual_values(event, latest):
                     raise LookupError
-                if subject is not None and subject != _subject_of(shape.contract, event):
-                    raise LookupError
+                if subject is not None:
+                    component = getattr(event, "component", None)
+                    if subject != expected_subject(shape.contract, component):
+                        raise LookupError
             found.append(type(document))
         except DECODE_ERRORS:
             if SHAPES.learn(raw):
@@ -101,10 +103,6 @@ def recognise(
             else:
                 found.append(None)
     return found
-
-
-def _subject_of(contract: Contract, event: Any) -> str | None:
-    return expected_subject(contract, getattr(event, "component", None))
 
 
 def read_event(raw: bytes) -> Any:

@@ -14,7 +14,7 @@ from choria_lifecycle.wire.quick import recognise
 from choria_lifecycle.wire.shapes import SHAPES, Shape
 from choria_lifecycle.wire.warnings import MAX_AHEAD, warnings_for
 
-__all__ = ["check", "check_thoroughly", "validate", "validate_many"]
+__all__ = ["check", "validate", "validate_many"]
 
 _Document: TypeAlias = bytes | bytearray | memoryview | str | SupportsBuffer
 
@@ -77,20 +77,22 @@ def _findings(document: _Document, subject: str | None, max_size: int, now: floa
 
 
 def check(
-    raw: bytes, subject: str | None, max_size: int, now: float, *, warnings: bool
+    raw: bytes, subject: str | None, max_size: int, now: float, *, warnings: bool, thorough: bool = False
 ) -> tuple[Shape | Inspection, list[Finding]]:
-    """Return the findings about a document, and the shape as which it was recognised, or else its thorough check."""
-    if len(raw) <= max_size:
+    """Return the findings about a document, and its shape if the quick reader recognised it, else its inspection.
+
+    Args:
+        raw: the document.
+        subject: the subject it was received on, if known.
+        max_size: the maximum size in bytes.
+        now: the time, in seconds since 1970.
+        warnings: look for warnings too, which is slower.
+        thorough: leave the quick reader out, as it has not recognised the document.
+    """
+    if not thorough and len(raw) <= max_size:
         [struct] = recognise((raw,), now + MAX_AHEAD if warnings else None, subject)
         if struct is not None:
             shape = SHAPES.by_struct[struct]
             return shape, list(shape.warnings) if warnings else []
-    return check_thoroughly(raw, subject, max_size, now, warnings=warnings)
-
-
-def check_thoroughly(
-    raw: bytes, subject: str | None, max_size: int, now: float, *, warnings: bool
-) -> tuple[Inspection, list[Finding]]:
-    """Return what `check` does, without trying to recognise the document."""
     inspection = check_document(raw, max_size, subject)
     return inspection, inspection.findings + (warnings_for(raw, inspection, subject, now) if warnings else [])
