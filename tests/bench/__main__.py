@@ -65,6 +65,7 @@ SECTIONS: dict[str, Measure] = {
     "validate-file": validating.measure_file,
     "validate-memory": memory.measure,
     "tally": tallying.measure,
+    "tally-random": tallying.measure_random,
     "tally-memory": tallying.measure_memory,
     "tally-pauses": tallying.measure_pauses,
     "tally-load": loading.measure,

@@ -16,7 +16,16 @@ from .report import Section, Target, section
 OURS = "choria_lifecycle, publish_many"
 RAW = "nats-py, publish and flush"
 
-TARGETS = (Target(what="publish in batches: rate of nats-py", ours=OURS, bound=0.9, at_least=True, peers=(RAW,)),)
+TARGETS = (
+    Target(
+        what="publish in batches: rate of nats-py",
+        ours=OURS,
+        bound=0.9,
+        at_least=True,
+        peers=(RAW,),
+        why="half of the time is encoding, checking and the subject of each event, which nats-py's row leaves out",
+    ),
+)
 
 _BATCH = 1000
 

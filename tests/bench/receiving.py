@@ -19,7 +19,10 @@ OURS = "choria_lifecycle, events"
 ITERATOR = "nats-py, its own iterator"
 CALLBACK = "nats-py, a callback"
 
-TARGETS = (Target(what="events(): rate of nats-py's iterator", ours=OURS, bound=2.5, at_least=True, peers=(ITERATOR,)),)
+TARGETS = (
+    Target(what="events(): rate of nats-py's iterator", ours=OURS, bound=2.5, at_least=True, peers=(ITERATOR,)),
+    Target(what="events(): rate of nats-py's callback", ours=OURS, bound=1.1, at_least=True, peers=(CALLBACK,)),
+)
 
 _REMARK = (
     "The messages wait at the server and in the socket when the clock starts, so that no publisher competes for the "

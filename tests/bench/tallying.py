@@ -1,21 +1,23 @@
 """Counting: one event in the tally against plain prometheus_client; and a million nodes."""
 
 import json
+import random
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Summary
 
-from choria_lifecycle import parse
+from choria_lifecycle import alive, parse
 from choria_lifecycle.tally.recorder import Recorder
 from choria_schemas.lifecycle.v1 import Alive
 
 from . import corpus, golang
-from .measure import Samples, Settings, demand, looping, passes_for, take_turns
+from .measure import Peer, Samples, Settings, demand, looping, passes_for, take_turns
 from .report import Section, Target, section
 
 TAKEN = "Recorder.take"
@@ -32,6 +34,21 @@ TARGETS = (
         at_least=True,
         peers=(LABELS,),
     ),
+)
+
+_SIZES = (1000, 100_000, 1_000_000)
+_DICT = "a dict, {:,} keys"
+_TAKE = "Recorder.record, {:,} nodes"
+RANDOM_TARGETS = tuple(
+    Target(
+        what=f"tally an event of one of {nodes:,} nodes: time of a dict",
+        ours=_TAKE.format(nodes),
+        bound=2,
+        at_least=False,
+        peers=(_DICT.format(nodes),),
+        why="0.3 us are counts of the event, its component and its version; waiting for memory comes on top in both",
+    )
+    for nodes in _SIZES
 )
 
 _SECONDS = 600
@@ -59,6 +76,31 @@ def measure(settings: Settings, go: golang.Toolchain, folder: Path) -> Section:
     samples = take_turns(peers, settings.rounds, passes_for(settings.budget, len(events)))
     title = "Tally an alive event of a known node"
     return section(title, "ns", peers, samples, targets=TARGETS, missing=go.missing)
+
+
+def measure_random(settings: Settings, go: golang.Toolchain, folder: Path) -> Section:
+    """Measure alive events in random order, of fleets whose nodes do and do not fit into the caches."""
+    rng = random.Random(5)
+    peers: list[Peer] = []
+    for nodes in _SIZES:
+        known = [_alive(number) for number in range(nodes)]
+        recorder, plain = _recorder(known), dict.fromkeys((event.identity for event in known), 0)
+        # Each event has texts of its own, as when parsed from messages.
+        events = [_alive(rng.randrange(nodes)) for _ in range(20 * settings.size)]
+        peers.append(looping(_TAKE.format(nodes), _plain(recorder), events))
+        peers.append(looping(_DICT.format(nodes), partial(_store, plain), events, "finds and replaces one value"))
+    samples = take_turns(peers, settings.rounds // 2, lambda peer: 1)
+    title = "Tally alive events of known nodes in random order"
+    return section(title, "ns", peers, samples, targets=RANDOM_TARGETS)
+
+
+def _alive(node: int) -> Alive:
+    return alive(identity=f"web{node:07}.example.net", component="server", version="0.29.4")
+
+
+def _store(values: dict[str, int], events: Sequence[Alive]) -> None:
+    for event in events:
+        values[event.identity] = 1
 
 
 def _recorder(events: Sequence[Alive]) -> Recorder:

@@ -57,7 +57,7 @@ TARGETS = {
     "good": (
         _at_least(2.5, f"{_ERRORS}: faster than Go", OURS, golang.PLAIN),
         _at_least(2.5, f"{_ERRORS}: faster than {_NEW}", OURS, golang.JSONV2, _WHY_JSONV2),
-        _at_least(2, f"{_ERRORS}: faster than {JSONSCHEMA_RS}", OURS, JSONSCHEMA_RS, _WHY_RS),
+        _at_least(2.2, f"{_ERRORS}: faster than {JSONSCHEMA_RS}", OURS, JSONSCHEMA_RS, _WHY_RS),
         _at_least(1, f"{_WARNINGS}: speed of Go", WARNING, golang.PLAIN, _WHY_WARNING),
         _at_least(1, f"{_WARNINGS}: speed of {_NEW}", WARNING, golang.JSONV2, _WHY_WARNING),
     ),
