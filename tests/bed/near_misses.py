@@ -244,5 +244,5 @@ SUBJECTS = st.sampled_from(
 
 def findings_in(raw: bytes, subject: str | None = None, *, warnings: bool = True) -> list[Finding]:
     """Return the findings of the thorough check at noon."""
-    inspection = check_document(raw)
+    inspection = check_document(raw, subject=subject)
     return inspection.findings + (warnings_for(raw, inspection, subject, NOON) if warnings else [])

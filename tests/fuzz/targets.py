@@ -203,7 +203,7 @@ def validate(raw: bytes) -> Iterator[None]:
         wanted = inspection.findings + (warnings_for(raw, inspection, None, _NOW) if warnings else [])
         assert found == ({0: wanted} if wanted else {}), "the quick reader and the thorough check disagree"
     for text, told in messages.items():
-        inspection = check_document(raw)
+        inspection = check_document(raw, subject=text)
         wanted = inspection.findings + warnings_for(raw, inspection, text, _NOW)
         assert told == wanted, f"they disagree about a message on {text}"
     assert len(findings) <= FINDINGS, f"there are {len(findings)} findings"

@@ -132,9 +132,9 @@ def test_only_a_message_on_another_subject_is_checked_thoroughly(
 ) -> None:
     checked: list[bytes] = []
 
-    def check_document(raw: bytes, max_size: int) -> Inspection:
+    def check_document(raw: bytes, max_size: int, subject: str | None) -> Inspection:
         checked.append(raw)
-        return check.check_document(raw, max_size)
+        return check.check_document(raw, max_size, subject)
 
     monkeypatch.setattr(verdict, "check_document", check_document)
     for raw in GOOD:
