@@ -215,11 +215,11 @@ def test_a_validator_that_lets_bad_lines_pass_is_not_timed(tmp_path) -> None:
 
 def test_the_totals_of_the_command_are_parsed() -> None:
     said = [
-        "FORMAT       TYPE      VALID  REJECTED",
-        "-            unreadable    0       200",
-        "choria       governor 11,151       175",
-        "cloudevents  governor  5,236         0",
-        "cloudevents  startup   4,885         1",
+        "FORMAT       TYPE      VALID  REJECTED  NOT CHECKED",
+        "-            unreadable    0       200            0",
+        "choria       governor 11,151       175            0",
+        "cloudevents  governor  5,236         0            0",
+        "cloudevents  startup   4,885         1            0",
         "",
         "CODE  SEVERITY  FINDINGS",
         "checked 21,648 = 21,272 valid + 376 rejected, in 0.3 s",

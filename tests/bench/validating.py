@@ -204,7 +204,7 @@ def command_peer(name: str, lines: Archive, note: str = "") -> Peer:
 def passed(said: str) -> Counter[str]:
     """Return the number of valid documents of each type, from the command's final report."""
     passed: Counter[str] = Counter()
-    for name, valid in re.findall(r"^(?:choria|cloudevents) +(\w+) +([\d,]+) +[\d,]+$", said, re.MULTILINE):
+    for name, valid in re.findall(r"^(?:choria|cloudevents) +(\w+) +([\d,]+) +[\d,]+ +[\d,]+$", said, re.MULTILINE):
         passed[name] += int(valid.replace(",", ""))
     return passed
 
@@ -237,7 +237,7 @@ def ours(*, old: bool = True) -> Iterator[Reader]:
                 for batch in DocumentSource(file):
                     counts.add(validate_batch(batch, policy).counts)
             passed: Counter[str] = Counter()
-            for (_, name), (valid, _) in counts.kinds.items():
+            for (_, name), (valid, *_) in counts.kinds.items():
                 passed[name] += valid
             return +passed
 
