@@ -47,7 +47,8 @@ async def until(condition: Callable[[], bool]) -> None:
 def wrapped(url: str, *program: str, options: tuple[str, ...] = ()) -> list[str]:
     wrapper = [sys.executable, "-W", "error", "-m", "choria_lifecycle", "run", "--component", "wrapped"]
     # With the default interval, an alive event could come at any time.
-    wrapper += ["--version", "1.4.2", "--identity", "n1", "--interval", "24h", "--server", url]
+    interval = () if "--interval" in options else ("--interval", "24h")
+    wrapper += ["--version", "1.4.2", "--identity", "n1", *interval, "--server", url]
     return [*wrapper, *options, "--", *program]
 
 

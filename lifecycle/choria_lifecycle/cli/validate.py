@@ -350,7 +350,7 @@ async def _watch(
             missed += missing(middleware, received, "messages", enough=number == count)
             for line in (*missed, *unstored(received, "messages")):
                 say(line)
-    if number == 0 and not results.allow_empty:
+    if number == 0 and not missed and not results.allow_empty:
         message = "there was no message to validate; --allow-empty accepts that"
         say(f"lifecycle: warning: {message}", at=-1, level="warning")
         return 1

@@ -200,10 +200,12 @@ def test_a_view_to_the_end(run: Run, use: Any) -> None:
 def test_an_interval_without_messages(run: Run, use: Any) -> None:
     use(Scripted([GOOD]))
     result = run("validate", "--since", "2h", "--until", "1h")
-    assert result.exit_code == 0
+    assert result.exit_code == 1
     times = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
     assert re.search(f"^Reading the stream from {times}, its beginning, to {times}$", result.stderr, re.MULTILINE)
     assert "nothing is stored on choria.lifecycle.event.> in this interval\n" in result.stderr
+    use(Scripted([GOOD]))
+    assert run("validate", "--since", "2h", "--until", "1h", "--allow-empty").exit_code == 0
 
 
 class Unread(Scripted):

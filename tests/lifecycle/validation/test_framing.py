@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from choria_lifecycle.validation.framing import Framing, detect_framing
-from tests.bed.streams import BOM, SIZES, Trickle, numbers, read, texts
+from choria_lifecycle.wire.jsontext import BOM
+from tests.bed.streams import SIZES, Trickle, numbers, read, texts
 
 ABOUT = b'[#1] Received on "choria.lifecycle.event.startup.server"\n'
 
@@ -26,7 +27,6 @@ ABOUT = b'[#1] Received on "choria.lifecycle.event.startup.server"\n'
         (b'\x1e{"a":"b\n\x1e{}\n', [(1, b'{"a":"b'), (2, b"{}")]),  # cut: only this record is damaged
         (b"\x1e\n\x1e \x1e\x1e{}\n\n", [(2, b"{}")]),
         (b"\x1e{}\nlost\n\x1e{}\n", [(1, b"{}"), (2, b"lost"), (3, b"{}")]),
-        (BOM + b"\x1e{}\n", [(1, b"{}")]),
         # server-sent events
         (b"data: {}\n\n", [(1, b"{}")]),
         (b"data:{}\r\n\r\ndata:{}\r\n\r\n", [(1, b"{}"), (3, b"{}")]),
@@ -57,6 +57,12 @@ def test_the_documents_in_frames(data: bytes, wanted: list[tuple[int, bytes]]) -
     for sizes in ([65536], [1], [2, 7], [13]):
         found = read(Trickle(data, sizes))
         assert (list(zip(numbers(found), texts(found), strict=True)), found.findings) == (wanted, [])
+
+
+def test_a_byte_order_mark_before_a_frame() -> None:
+    content = read(BOM + b"\x1e{}\n")
+    assert content.documents == [(1, b"{}\n")]
+    assert [(line, code) for line, code, _ in content.findings] == [(1, "input-bom")]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import msgspec
 from choria_lifecycle.support.text import visible_json
 from choria_lifecycle.validation.reports.places import Fingerprints, place_of
 from choria_lifecycle.validation.reports.protocol import Report, numbered
-from choria_lifecycle.wire.finding import Finding, Severity
+from choria_lifecycle.wire.finding import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ class GitLabReport(Report):
 
     def add_unreadable(self, origin: Origin, reason: str) -> list[str]:
         path = place_of(origin, self._folder)
-        fingerprint = self._fingerprints.add(path, 1, 0, Finding(code=UNREADABLE_CHECK, path="", rule="", message=""))
+        fingerprint = self._fingerprints.of(path, UNREADABLE_CHECK)
         return [self._line(path, 1, UNREADABLE_CHECK, "critical", f"cannot be read: {reason}", fingerprint)]
 
     def end(self, exit_code: int | None) -> list[str]:  # noqa: ARG002 - the protocol's signature

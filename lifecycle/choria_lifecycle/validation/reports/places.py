@@ -67,12 +67,20 @@ class Fingerprints:
             finding: the finding.
         """
         value = msgspec.json.encode(finding.value).decode()
-        parts = (place, finding.code, finding.path, finding.rule, value)
+        return self.of(place, finding.code, finding.path, finding.rule, value, if_many=f"{number} {index}")
+
+    def of(self, *parts: str, if_many: str = "") -> str:
+        """Return the fingerprint of the next finding with these parts.
+
+        Args:
+            *parts: what identifies the finding.
+            if_many: what else does, in a report with very many different findings.
+        """
         content = "\0".join(parts).encode()
         key = blake2b(content, digest_size=16).digest()
         if key in self._counted or len(self._counted) < _MAX_COUNTED:
             occurrence = f"{self._counted[key]}"
             self._counted[key] += 1
         else:
-            occurrence = f"{number} {index}"
+            occurrence = if_many
         return blake2b(key + occurrence.encode(), digest_size=16).hexdigest()
