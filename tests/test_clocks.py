@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.bed.paths import ROOT
+from tests.bed.sources import parse, tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +93,7 @@ def test_every_reading_of_the_wall_clock_has_a_reason() -> None:
     found = {
         (path.relative_to(SOURCES).as_posix(), function)
         for path in SOURCES.rglob("*.py")
-        for function in readings(ast.parse(path.read_text("utf-8")))
+        for function in readings(tree(path))
     }
     assert found == set(READINGS)
 
@@ -115,7 +116,7 @@ def test_every_reading_of_the_wall_clock_has_a_reason() -> None:
     ],
 )
 def test_readings_are_found(text: str, found: list[str]) -> None:
-    assert list(readings(ast.parse(text))) == found
+    assert list(readings(parse(text))) == found
 
 
 def test_received_messages_and_counts_are_timed_by_one_clock() -> None:

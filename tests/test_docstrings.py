@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.bed.paths import ROOT
+from tests.bed.sources import tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 MODULES = [path for folder in ("lifecycle", "codegen") for path in sorted((ROOT / folder).rglob("*.py"))]
-TREES = {path: ast.parse(path.read_text("utf-8")) for path in MODULES}
-CLASSES = [node for tree in TREES.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+CLASSES = [node for path in MODULES for node in ast.walk(tree(path)) if isinstance(node, ast.ClassDef)]
 # The methods that each protocol or abstract class documents, for all that implement it.
 PROMISES = {
     (function.name, tuple(argument.arg for argument in function.args.args))
@@ -26,10 +26,10 @@ PROMISES = {
 }
 
 
-def undocumented(tree: ast.Module) -> Iterator[str]:
-    if not ast.get_docstring(tree):
+def undocumented(module: ast.Module) -> Iterator[str]:
+    if not ast.get_docstring(module):
         yield "the module"
-    for node in tree.body:
+    for node in module.body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
             if not ast.get_docstring(node):
                 yield node.name
@@ -43,4 +43,4 @@ def undocumented(tree: ast.Module) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_public_names_are_documented(path: Path) -> None:
-    assert list(undocumented(TREES[path])) == []
+    assert list(undocumented(tree(path))) == []

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from codegen import classes, package, validators
 from codegen.contract import ContractSet, EffectiveContract
 from codegen.descriptions import Description
+from tests.bed.sources import parse
 
 PING = "choria/lifecycle/v1/ping.json"
 MODULE = "lifecycle/v1/ping.py"
@@ -108,7 +109,7 @@ def check_generated(project, schema):
     """Check that all modules load, and that the validator agrees with jsonschema on every text in every field."""
     modules = [path.relative_to(project.package).as_posix() for path in project.package.rglob("*.py")]
     for module in modules:
-        assert ast.parse(project.text(module))
+        assert parse(project.text(module))
     loaded, compiled = project.load(MODULE), project.load(f"_validate/{MODULE}")
     assert project.load(f"_schema/{MODULE}")["schema"]() == schema
     oracle = jsonschema.Draft4Validator(schema)
@@ -166,7 +167,7 @@ def test_id_and_format_are_kept(project, make_event, text):
     assert project.load(f"_schema/{MODULE}")["schema"]() == kept
     assert project.load(MODULE)["SCHEMA_ID"] == text
     project.load(f"_validate/{MODULE}")["validate"]({"protocol": "old:ping:1", "name": "n", "size": "x"})
-    assert ast.parse(project.text("registry.py"))
+    assert parse(project.text("registry.py"))
 
 
 def test_the_reason_of_a_correction_is_kept(project, make_event):
@@ -177,7 +178,7 @@ def test_the_reason_of_a_correction_is_kept(project, make_event):
         f'value = "integer"\nreason = {quoted}\n'
     )
     assert generate(project, make_event()).status == 0
-    registry = ast.parse(project.text("registry.py"))
+    registry = parse(project.text("registry.py"))
     constants = {node.value for node in ast.walk(registry) if isinstance(node, ast.Constant)}
     assert reason in constants
 
@@ -351,7 +352,7 @@ def test_a_sentence_that_a_docstring_cannot_hold_is_refused(project, make_event,
 )
 def test_an_unusual_sentence_is_kept(project, make_event, sentence):
     assert generate(project, make_event(), name=sentence).status == 0
-    module = ast.parse(project.text(MODULE))
+    module = parse(project.text(MODULE))
     assert sentence in {node.value for node in ast.walk(module) if isinstance(node, ast.Constant)}
 
 

@@ -54,6 +54,7 @@ from tests.bed.dns import dns_server
 from tests.bed.paths import ROOT
 from tests.bed.puppet import write_ssldir
 from tests.bed.servers import Operator, User, nkey, tls, users
+from tests.bed.sources import tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -699,7 +700,7 @@ def test_all_variables_are_listed() -> None:
     constants = {
         node.value
         for source in sources
-        for node in ast.walk(ast.parse(source.read_text("utf-8")))
+        for node in ast.walk(tree(source))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     } - {"CHORIA_EVENTS", "CHORIA_LEADER_ELECTION"}  # of streams and buckets
     variable = re.compile(r"(NATS|MCOLLECTIVE|CHORIA|INSECURE)(_[A-Z]+)+|HOME|HOMEDRIVE|HOMEDIR|PWD|USER|USERNAME")

@@ -13,6 +13,7 @@ import pytest
 
 import choria_lifecycle as lifecycle
 from choria_schemas.registry import CONTRACTS, Contract
+from tests.bed.sources import tree
 
 PROMISED = frozenset(
     """
@@ -86,10 +87,10 @@ def test_submodules_are_attributes_of_the_package(expression: str, module: str) 
 
 
 def test_type_checkers_and_python_see_the_same_names() -> None:
-    tree = ast.parse(Path(lifecycle.__file__).read_text("utf-8"))
+    module = tree(Path(lifecycle.__file__))
     seen = {
         alias.name: f"{node.module}.{alias.name}" if alias.name in lifecycle._SUBMODULES else node.module
-        for block in tree.body
+        for block in module.body
         if isinstance(block, ast.If)
         for node in block.body
         if isinstance(node, ast.ImportFrom)

@@ -21,6 +21,7 @@ from choria_schemas.lifecycle.v1 import Governor, Shutdown, Startup
 from choria_schemas.machine.watcher.nagios.v1.state import History, Perfdata
 from tests.bed.paths import ROOT
 from tests.bed.samples import ALL_CONTRACTS
+from tests.bed.sources import parse
 from tests.interop import record
 
 _, EVENTS = record.load(record.EVENTS)
@@ -109,7 +110,7 @@ def test_protocol_accepts_every_spelling_and_the_module_names_the_current_one(co
 
 
 def test_every_class_and_field_has_a_docstring(contract):
-    tree = ast.parse(inspect.getsource(module_of(contract)))
+    tree = parse(inspect.getsource(module_of(contract)))
     for statement in tree.body:
         if isinstance(statement, ast.ClassDef):
             assert ast.get_docstring(statement)

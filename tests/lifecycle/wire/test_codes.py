@@ -18,6 +18,7 @@ from choria_lifecycle.wire.codes import CODES, FINDING_CODES, INPUT_CODES, SCHEM
 from choria_lifecycle.wire.finding import Finding, Severity
 from choria_lifecycle.wire.jsontext import MAX_DEPTH, MAX_SIZE
 from choria_lifecycle.wire.warnings import EARLIEST
+from tests.bed.sources import tree
 
 # Users match on these names, so they are written out here: a change is a note in the changelog.
 PROMISED = {
@@ -42,7 +43,7 @@ SOURCES = [path for path in Path(choria_lifecycle.__file__).parent.rglob("*.py")
 
 
 def nodes(path: Path, kind: type[ast.AST]) -> list[Any]:
-    return [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, kind)]
+    return [node for node in ast.walk(tree(path)) if isinstance(node, kind)]
 
 
 def test_the_codes_are_those_that_users_match_on() -> None:
