@@ -734,7 +734,7 @@ async def test_what_the_stream_does_not_store_is_noticed(
     sooner: bool, streams: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replay, "_CHECK_INTERVAL", 0.02)
-    monkeypatch.setattr(merge, "MARGIN", 0.5)
+    monkeypatch.setattr(merge, "MARGIN", 5.0)  # on a busy machine the copies of a message arrive seconds apart
     with streams("counting", "replay", "answers", *[SOONER] * sooner) as server:
         await fill(server.url)
         client = await nats.connect(server.url, user="admin", password="a")

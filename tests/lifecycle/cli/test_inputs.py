@@ -165,7 +165,7 @@ def segments(size: int, limit: int) -> Iterator[list[int]]:
 
 
 def without_time(text: str) -> str:
-    return re.sub(r"in [\d,.]+ s$", "", text, flags=re.MULTILINE)
+    return re.sub(r"(?<=, in )[\d,.]+(?= s[;\n])", "", text)
 
 
 @BOUNDED
