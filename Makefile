@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 # CI has two cores; many tests wait for a process or a server, which leaves room for four workers.
 JOBS ?= 4
+# Modules are compiled once, not by each worker and by each of the hundreds of processes that the tests start.
+unexport PYTHONDONTWRITEBYTECODE
 # How long `make fuzz` searches for inputs; the check for superlinear run time adds about a minute.
 FUZZ_SECONDS ?= 120
 

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="lifecycle run i
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
 # `make soak` repeats them more often.
-ROUNDS = int(os.environ.get("SOAK_ROUNDS", "2"))
+ROUNDS = int(os.environ.get("SOAK_ROUNDS", "1"))
 SECONDS = 15
 NOWHERE = "nats://127.0.0.1:1"
 NO_SIGNALS = "0" * 16

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PROGRAM = Path(__file__).parent / "programs" / "announced.py"
 # `make soak` repeats them more often.
-ROUNDS = int(os.environ.get("SOAK_ROUNDS", "2"))
+ROUNDS = int(os.environ.get("SOAK_ROUNDS", "1"))
 
 # The way, the signal that ends it, its exit code, and its last line on standard error.
 WAYS: list[tuple[str, signal.Signals | None, int, str]] = [

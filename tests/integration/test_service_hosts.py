@@ -44,7 +44,7 @@ def post_worker_init(worker):
 READY = r"worker (\d+) is ready"
 SERVING = r"\[(\d+)\] \[INFO\] (?:Application startup complete|ASGI server listening)"
 # `make soak` repeats them more often.
-ROUNDS = int(os.environ.get("SOAK_ROUNDS", "2"))
+ROUNDS = int(os.environ.get("SOAK_ROUNDS", "1"))
 # Requests that a worker answers before it is replaced.
 SHARE = 8
 GONE = r"Worker exiting \(pid: (\d+)\)|Worker \(pid:(\d+)\) was sent SIGTERM"

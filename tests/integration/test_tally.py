@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from tests.bed.leaf import Tree
 
 SECONDS = 30
+# Looking again at once would take the processor from the tally that is to get there.
+POLL_SECONDS = 0.02
 
 
 def _values(labels: str) -> list[str]:
@@ -67,6 +69,7 @@ class Running:
             found = self.samples()
             if all(found.get(name) == value for name, value in wanted.items()):
                 return
+            self.pause()
         pytest.fail(f"{wanted} did not come: {found}")
 
     def until_status(self, reached: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
@@ -75,8 +78,14 @@ class Running:
         found: dict[str, Any] = json.loads(self.get("/api/v1/status")[1])
         while not reached(found):
             assert time.monotonic() < deadline, found
+            self.pause()
             found = json.loads(self.get("/api/v1/status")[1])
         return found
+
+    def pause(self) -> None:
+        """Wait a moment before the next look, or until the tally ends."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(POLL_SECONDS)
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
         self.process.send_signal(number)
@@ -97,8 +106,9 @@ def tally(*arguments: str, port: int | None = None, module: str = "choria_lifecy
             try:
                 if running.get("/-/ready")[0] == 200:
                     break
-            except OSError:
-                continue
+            except OSError:  # it is not listening yet
+                pass
+            running.pause()
         yield running
     finally:
         if process.poll() is None:
@@ -413,6 +423,7 @@ def test_a_full_stream_while_events_arrive_live() -> None:
             before, deadline = running.samples()[sweeps], time.monotonic() + SECONDS
             while running.samples()[sweeps] < before + 3:
                 assert time.monotonic() < deadline
+                running.pause()
             code, said = running.end()
     assert code == 0
     for text in (
@@ -510,6 +521,7 @@ def test_brokers_whose_jetstream_is_not_ready() -> None:
             while status["replay"]["state"] != "waiting" and time.monotonic() < deadline:
                 with suppress(OSError):
                     status = json.loads(running.get("/api/v1/status")[1])
+                running.pause()
             assert (status["replay"]["state"], status["role"]) == ("waiting", "standby")
             assert "$JS.API.STREAM.INFO.CHORIA_EVENTS" in status["replay"]["why"]
             assert status["election_why"] == "the stream has not been read yet"
@@ -585,10 +597,7 @@ def test_an_election_without_a_bucket(server: embedded.Server) -> None:
     with tally("--server", server.url, "--election", "TALLY") as running:
         publish(server, lifecycle.startup(version="1", **node(1)))
         running.until({good("0"): 1})
-        deadline = time.monotonic() + SECONDS
-        status = json.loads(running.get("/api/v1/status")[1])
-        while not status["election_why"] and time.monotonic() < deadline:
-            status = json.loads(running.get("/api/v1/status")[1])
+        status = running.until_status(lambda found: found["election_why"])
         assert status["role"] == "standby"
         assert "CHORIA_LEADER_ELECTION" in status["election_why"]
         code, said = running.end()
@@ -664,9 +673,6 @@ def test_a_burst_is_counted_without_loss(server: embedded.Server) -> None:
 
 def test_the_demo_needs_no_configuration() -> None:
     with tally("--demo") as running:
-        deadline = time.monotonic() + SECONDS
-        while not json.loads(running.get("/api/v1/status")[1])["nodes"] and time.monotonic() < deadline:
-            pass
-        assert json.loads(running.get("/api/v1/status")[1])["nodes"]
+        running.until_status(lambda found: found["nodes"])
         code, said = running.end()
         assert (code, "warning" in said) == (0, False)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from choria_schemas.registry import CONTRACTS
 from tests.bed.samples import ALL_CONTRACTS, every_contract, example
 
-EXAMPLES = int(os.environ.get("LIFECYCLE_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("LIFECYCLE_EXAMPLES", "100"))
 
 
 def enumerated(schema):
