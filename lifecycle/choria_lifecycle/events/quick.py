@@ -81,10 +81,16 @@ class _Tests(dict[type[Any], "Callable[[Event], bool]"]):
 _TESTS: Final = _Tests()
 
 
-def compile_test(parameters: str, conditions: Iterable[str]) -> Callable[..., bool]:
-    """Return a function that tells whether all of these conditions hold, which are given as source."""
-    source = f"lambda {parameters}: {' and '.join(conditions)}"
-    test: Callable[..., bool] = eval(_compiled(source, "eval"), _GLOBALS)  # noqa: S307
+def compile_test(parameters: str, conditions: Iterable[str], **names: object) -> Callable[..., Any]:
+    """Return a function whose result is true if all conditions hold, which are given as source.
+
+    Args:
+        parameters: the parameters of the function, as source.
+        conditions: the conditions.
+        **names: the values of other names in them.
+    """
+    source = f"lambda {parameters}: {' and '.join(conditions) or True}"
+    test: Callable[..., Any] = eval(_compiled(source, "eval"), _GLOBALS | names)  # noqa: S307
     return test
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, auto
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -13,44 +12,7 @@ from choria_lifecycle.wire.finding import Finding, Severity, finding_value
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CODES", "FINDING_CODES", "INPUT_CODES", "SCHEMA_CODES", "FindingCode", "Usual"]
-
-
-class Usual(Enum):
-    """The properties of a document that rule out warnings.
-
-    Bulk validation tests these properties of valid documents, and looks for warnings only where one is missing.
-    """
-
-    KEYS = auto()
-    """Each key of the contract occurs once, and no other key."""
-
-    SPELLING = auto()
-    """The protocol has its current spelling."""
-
-    SUBJECT = auto()
-    """The subject is unknown, or the event's own."""
-
-    COMPONENT = auto()
-    """The component is one token of a subject."""
-
-    CONTENT_TYPE = auto()
-    """The content type of the envelope is the one that Choria sends."""
-
-    ID = auto()
-    """The id is a UUID."""
-
-    IDENTITY = auto()
-    """The identity is not blank."""
-
-    TIME = auto()
-    """The time of the envelope is about that of the event."""
-
-    TIMESTAMP = auto()
-    """The timestamp is neither before the year 2000 nor more than a day ahead of the clock."""
-
-    VERSION = auto()
-    """Neither the version nor the new version is blank."""
+__all__ = ["CODES", "FINDING_CODES", "INPUT_CODES", "SCHEMA_CODES", "FindingCode"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +24,12 @@ class FindingCode:
         severity: the severity of its findings.
         rule: the rule that its findings name, unless they name one of their own.
         summary: the meaning and the remedy, as one line of Markdown.
-        usual: the property that rules the warning out; None for other severities, and for a warning that only comes
-            with others.
     """
 
     name: str
     severity: Severity
     rule: str
     summary: str
-    usual: Usual | None = None
 
     def at(self, path: str, message: str, value: object = None, *, rule: str | None = None) -> Finding:
         """Return a finding about a JSON value."""
@@ -92,8 +51,8 @@ def _error(name: str, rule: str, summary: str) -> FindingCode:
     return FindingCode(name, Severity.ERROR, rule, summary)
 
 
-def _warning(name: str, rule: str, usual: Usual | None, summary: str) -> FindingCode:
-    return FindingCode(name, Severity.WARNING, rule, summary, usual)
+def _warning(name: str, rule: str, summary: str) -> FindingCode:
+    return FindingCode(name, Severity.WARNING, rule, summary)
 
 
 INPUT_DEPTH: Final = _error(
@@ -196,26 +155,22 @@ ERRORS_CUT: Final = _error(
 COMPONENT_TOKEN: Final = _warning(
     "component-token",
     "token",
-    Usual.COMPONENT,
     "The component cannot be a single token of the subject. Use 1 to 128 letters A-Z and a-z, digits, `_` and `-`.",
 )
 DUPLICATE_KEY: Final = _warning(
     "duplicate-key",
     "duplicate",
-    Usual.KEYS,
     "An object has the same key more than once. Which one is used depends on the reader.",
 )
 ENVELOPE_CONTENT_TYPE: Final = _warning(
     "envelope-content-type",
     "content-type",
-    Usual.CONTENT_TYPE,
     "The `datacontenttype` is not one of JSON. Choria's own readers then expect a string as data, and reject the "
     "envelope. Use `application/json`, or omit it.",
 )
 ENVELOPE_EXTENSION: Final = _warning(
     "envelope-extension",
     "extension",
-    Usual.KEYS,
     "The envelope has an extension that makes Choria's own readers reject all of it: its name is not letters and "
     "digits only, or that of an attribute in another case; or its value is an object, an array, or a number beyond 32 "
     "bits.",
@@ -223,60 +178,51 @@ ENVELOPE_EXTENSION: Final = _warning(
 ENVELOPE_TIME_DIFFERS: Final = _warning(
     "envelope-time-differs",
     "time",
-    Usual.TIME,
     "The time of the envelope differs from the timestamp of the event by more than a minute. Both are the time of the "
     "event.",
 )
 FIELD_MISSPELT: Final = _warning(
     "field-misspelt",
     "spelling",
-    Usual.KEYS,
     "A field is not in the contract, but its name is close to one that is. Case matters, although Choria's own "
     "readers ignore it.",
 )
-ID_UUID: Final = _warning("id-uuid", "uuid", Usual.ID, "The id is not a UUID. Generate one for each event.")
+ID_UUID: Final = _warning("id-uuid", "uuid", "The id is not a UUID. Generate one for each event.")
 IDENTITY_BLANK: Final = _warning(
     "identity-blank",
     "blank",
-    Usual.IDENTITY,
     "The identity is empty or only whitespace. Choria sends and reads such an event, which then counts as a node "
     "without a name.",
 )
 PROTOCOL_OLD: Final = _warning(
     "protocol-old",
     "spelling",
-    Usual.SPELLING,
     "The protocol uses the spelling of old releases. It is read here, and rejected by Choria's own readers.",
 )
 SUBJECT_DIFFERS: Final = _warning(
     "subject-differs",
     "subject",
-    Usual.SUBJECT,
     "The event was sent on a subject other than its own. Subscribers to its own subject do not receive it.",
 )
 TIMESTAMP_RANGE: Final = _warning(
     "timestamp-range",
     "range",
-    Usual.TIMESTAMP,
     "The timestamp is before 2000-01-01, or more than a day ahead of the validator's clock.",
 )
 TIMESTAMP_UNIT: Final = _warning(
     "timestamp-unit",
     "unit",
-    Usual.TIMESTAMP,
     "The timestamp looks like milliseconds, microseconds or nanoseconds. The unit is whole seconds since 1970.",
 )
 VERSION_BLANK: Final = _warning(
     "version-blank",
     "blank",
-    Usual.VERSION,
     "A version is empty or only whitespace. Choria sends and reads such an event, which then counts as a node without "
     "a version.",
 )
 WARNINGS_CUT: Final = _warning(
     "warnings-cut",
     "limit",
-    None,
     "There are more than 100 warnings, and the rest are not listed. Reported even if it is not selected.",
 )
 INPUT_BOM: Final = FindingCode(

@@ -87,7 +87,7 @@ def recognise(
                 raw.decode()  # msgspec skips the fields that it does not decode
             if latest is not None:
                 shape = shapes[type(document)]
-                # `Usual.KEYS`: keys and strings are quoted, so the number of quotes is right only if no key is repeated
+                # Keys and strings are quoted, so the number of quotes is right only if no key is repeated
                 # or unknown. An escaped quote is a false alarm.
                 if raw.count(b'"') != shape.quotes or not shape.has_usual_values(event, latest):
                     raise LookupError

@@ -9,20 +9,20 @@ import re
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from choria_lifecycle.events.options import check_component, is_token
+from choria_lifecycle.events.quick import compile_test
 from choria_lifecycle.events.subjects import SUBJECT_PREFIX
 from choria_lifecycle.support.text import quoted, safe
 from choria_lifecycle.wire import codes
 from choria_lifecycle.wire.check import MAX_LISTED
 from choria_lifecycle.wire.cloudevents import ATTRIBUTES, CONTENT_TYPE, CONTEXT_ATTRIBUTES, Format, source_of, unix_time
-from choria_lifecycle.wire.codes import FINDING_CODES, Usual
 from choria_lifecycle.wire.jsontext import duplicate_keys
 from choria_lifecycle.wire.spelling import MAX_NAME, closest_field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator
 
     from choria_lifecycle.wire.check import Inspection
     from choria_lifecycle.wire.cloudevents import ParsedDocument
@@ -233,104 +233,20 @@ def usual_values(fields: Container[str]) -> UsualTest:
     Args:
         fields: the fields of the events.
     """
-    properties = dict.fromkeys(code.usual for code in FINDING_CODES.values() if code.usual is not None)
-    found = [(usual, _value_test(usual)) for usual in properties]
-    tests = {usual: test.holds for usual, test in found if test is not None and test.field in fields}
-    combined = _COMBINED.get(frozenset(tests)) if "new_version" not in fields else None
-    return combined or _all_of(tuple(tests.values()))
+    conditions = [condition for name, condition in _USUAL.items() if name in fields]
+    return compile_test("event, latest", conditions, is_token=is_token)
 
 
-class _ValueTest(NamedTuple):
-    """The test of a property of one field."""
-
-    field: str
-    holds: UsualTest
-
-
-def _value_test(usual: Usual) -> _ValueTest | None:
-    """Return the test of a property, or None if it is not a property of one field."""
-    match usual:
-        case Usual.CONTENT_TYPE | Usual.KEYS | Usual.SPELLING | Usual.SUBJECT | Usual.TIME:
-            return None
-        case Usual.COMPONENT:
-            return _ValueTest("component", _has_known_token)
-        case Usual.ID:
-            return _ValueTest("id", _has_uuid)
-        case Usual.IDENTITY:
-            return _ValueTest("identity", _has_name)
-        case Usual.TIMESTAMP:
-            return _ValueTest("timestamp", _has_likely_time)
-        case Usual.VERSION:
-            return _ValueTest("version", _has_versions)
-
-
-def _has_known_token(event: Any, latest: float) -> bool:  # noqa: ARG001 - the signature of tests
-    return _is_known_token(event.component)
-
-
-def _has_uuid(event: Any, latest: float) -> bool:  # noqa: ARG001
-    is_uuid: bool = event.id.encode().translate(_MASK_HEX) == _MASKED_UUID
-    return is_uuid
-
-
-def _has_name(event: Any, latest: float) -> bool:  # noqa: ARG001
-    return bool(event.identity.strip())
-
-
-def _has_versions(event: Any, latest: float) -> bool:  # noqa: ARG001
-    return bool(event.version.strip() and getattr(event, "new_version", "-").strip())
-
-
-def _has_likely_time(event: Any, latest: float) -> bool:
-    is_likely: bool = EARLIEST <= event.timestamp <= latest
-    return is_likely
-
-
-def _all_of(tests: tuple[UsualTest, ...]) -> UsualTest:
-    return lambda event, latest: all(test(event, latest) for test in tests)
-
-
-def _is_known_token(component: str) -> bool:
-    """Return True if a component is a token, and remember it."""
-    if component in _TOKENS:
-        return True
-    if not is_token(component):
-        return False
-    if len(_TOKENS) >= _MAX_TOKENS:
-        _TOKENS.clear()
-    _TOKENS.add(component)
-    return True
-
-
-# Components that are tokens. Events share a few of them, and a lookup takes a fifth of the time of a match.
-_TOKENS: Final[set[str]] = set()
-_MAX_TOKENS: Final = 4096
 # Maps each hexadecimal digit to an x, and x to another byte: half the time of the regular expression.
 _MASK_HEX: Final = bytes.maketrans(b"0123456789abcdefABCDEFx", b"x" * 22 + b"?")
-_MASKED_UUID: Final = b"xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
-
-# The tests above in one call each. Calling them one by one makes a batch take 8 % longer, and is what a new property
-# gets until it is added here.
-_COMBINED: Final[Mapping[frozenset[Usual], UsualTest]] = {
-    frozenset({Usual.COMPONENT, Usual.ID, Usual.IDENTITY, Usual.TIMESTAMP, Usual.VERSION}): lambda event, latest: (
-        event.identity.strip()
-        and event.version.strip()
-        and (event.component in _TOKENS or _is_known_token(event.component))
-        and event.id.encode().translate(_MASK_HEX) == _MASKED_UUID
-        and EARLIEST <= event.timestamp <= latest
-    ),
-    frozenset({Usual.COMPONENT, Usual.ID, Usual.IDENTITY, Usual.TIMESTAMP}): lambda event, latest: (
-        event.identity.strip()
-        and (event.component in _TOKENS or _is_known_token(event.component))
-        and event.id.encode().translate(_MASK_HEX) == _MASKED_UUID
-        and EARLIEST <= event.timestamp <= latest
-    ),
-    frozenset({Usual.ID, Usual.IDENTITY, Usual.TIMESTAMP, Usual.VERSION}): lambda event, latest: (
-        event.identity.strip()
-        and event.version.strip()
-        and event.id.encode().translate(_MASK_HEX) == _MASKED_UUID
-        and EARLIEST <= event.timestamp <= latest
-    ),
+# The conditions under which the values of a field have no warnings, as source; those that take least time come first.
+_USUAL: Final = {
+    "identity": "event.identity.strip()",
+    "version": "event.version.strip()",
+    "new_version": "event.new_version.strip()",
+    "component": "is_token(event.component)",
+    "id": f"event.id.encode().translate({_MASK_HEX!r}) == b'xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx'",
+    "timestamp": f"{EARLIEST} <= event.timestamp <= latest",
 }
 
 # CloudEvents requires lower case; Go accepts upper case too.

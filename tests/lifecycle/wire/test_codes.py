@@ -14,7 +14,7 @@ import choria_lifecycle
 import choria_schemas
 from choria_lifecycle.wire import codes
 from choria_lifecycle.wire.check import MAX_LISTED
-from choria_lifecycle.wire.codes import CODES, FINDING_CODES, INPUT_CODES, SCHEMA_CODES, FindingCode, Usual
+from choria_lifecycle.wire.codes import CODES, FINDING_CODES, INPUT_CODES, SCHEMA_CODES, FindingCode
 from choria_lifecycle.wire.finding import Finding, Severity
 from choria_lifecycle.wire.jsontext import MAX_DEPTH, MAX_SIZE
 from choria_lifecycle.wire.warnings import EARLIEST
@@ -84,12 +84,6 @@ def test_a_code_is_found_by_its_rule() -> None:
         errors = {name for name, severity in CODES.items() if severity is Severity.ERROR}
         assert {code.name for code in by_rule.values()} == {name for name in errors if name.startswith(f"{group}-")}
         assert all(code.name == f"{group}-{rule}" for rule, code in by_rule.items())
-
-
-def test_each_warning_names_the_property_that_rules_it_out() -> None:
-    without = {name for name, code in FINDING_CODES.items() if code.usual is None}
-    assert without == {name for name, severity in CODES.items() if severity is not Severity.WARNING} | {"warnings-cut"}
-    assert {code.usual for code in FINDING_CODES.values()} == {*Usual, None}
 
 
 @pytest.mark.parametrize("code", FINDING_CODES.values(), ids=list(FINDING_CODES))
