@@ -117,7 +117,7 @@ def check_batch(documents: Sequence[bytes], *, warnings: bool, now: float, is_as
 
 def _check_other(raw: bytes, *, warnings: bool, now: float) -> tuple[DocumentKind, list[Finding]]:
     """Check a document, or the event in it if it is a record of `view`."""
-    record = read_record(raw) if b'"event"' in raw else None
+    record = read_record(raw)
     if record is None:
         seen, findings = check(raw, None, MAX_SIZE, now, warnings=warnings, thorough=True)
         return _kind(seen), findings

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from choria_lifecycle.validation.batch import Batch
-from choria_lifecycle.validation.records import read_record
-from choria_lifecycle.wire.locations import AUTO, EventAt, events_at
+from choria_lifecycle.validation.records import events_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,12 +53,10 @@ class Extraction:
 
 
 def extract(batch: Batch, location: Location) -> Extraction:
-    """Take the events out of the documents of a batch; with `AUTO`, a record of `view` is left as it is."""
+    """Take the events out of the documents of a batch."""
     found = Extraction()
     for owner, document in enumerate(batch.documents):
-        raw = document.removesuffix(b"\n")
-        is_itself = location == AUTO and b'"event"' in raw and read_record(raw) is not None
-        for each in [EventAt("$", raw)] if is_itself else events_at(raw, location):
+        for each in events_in(document.removesuffix(b"\n"), location):
             if each.finding is not None:
                 found.failures.append((owner, each.finding))
             else:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import msgspec
 
 from choria_lifecycle.wire.cloudevents import Format  # noqa: TC001 - msgspec evaluates annotations
+from choria_lifecycle.wire.locations import AUTO, EventAt, Location, events_at
 
-__all__ = ["Record", "read_record"]
+__all__ = ["Record", "events_in", "read_record"]
 
 
 class Record(msgspec.Struct, forbid_unknown_fields=True):
@@ -33,7 +34,15 @@ _decode = msgspec.json.Decoder(Record).decode
 
 def read_record(line: bytes) -> Record | None:
     """Return the record in a document, or None if it is something else."""
+    if b'"event"' not in line:  # nearly always
+        return None
     try:
         return _decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def events_in(raw: bytes, location: Location) -> list[EventAt]:
+    """Return the events in a document as `events_at` does; with `AUTO`, a record is left as it is."""
+    is_record = location == AUTO and read_record(raw) is not None
+    return [EventAt("$", raw)] if is_record else events_at(raw, location)

@@ -17,11 +17,10 @@ import msgspec
 from choria_lifecycle.errors import InvalidEvent, UnknownProtocol
 from choria_lifecycle.middleware.delivery import Delivery
 from choria_lifecycle.support.text import quoted, visible_json
-from choria_lifecycle.validation.records import Record, read_record
+from choria_lifecycle.validation.records import Record, events_in, read_record
 from choria_lifecycle.wire import codec
 from choria_lifecycle.wire.cloudevents import Format, detect_format, unix_time
 from choria_lifecycle.wire.jsontext import BOM, MAX_SIZE
-from choria_lifecycle.wire.locations import AUTO, events_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,10 +85,7 @@ def read_deliveries(stream: IO[bytes], at: Location | None = None) -> Iterator[t
 
 def _read_events(line: bytes, at: Location) -> Iterator[Delivery]:
     """Yield the events at a place in a document; with `AUTO`, a record is read as one."""
-    if at == AUTO and read_record(line) is not None:
-        yield _parse_line(line)
-        return
-    for event in events_at(line, at):
+    for event in events_in(line, at):
         if event.finding is not None:
             yield Delivery("", line, math.nan, None, event.finding.error())
             continue
