@@ -173,17 +173,13 @@ def find_event(document: object) -> FoundEvent | None:
             if isinstance(item, str):
                 content, form = _open_text(item)  # noqa: PLW2901
                 value = _parse(content)
-            if isinstance(value, dict):
-                if _is_event(value):
-                    if not steps:
-                        return None
-                    found.append(FoundEvent(_generalise(steps), form))
-                else:
-                    room = left - len(below)
-                    below += [(each, (*steps, name), "object") for name, each in islice(value.items(), room)]
-            elif isinstance(value, list):
-                room = left - len(below)
-                below += [(each, (*steps, index), "object") for index, each in enumerate(value[:room])]
+            if isinstance(value, dict) and _is_event(value):
+                if not steps:
+                    return None
+                found.append(FoundEvent(_generalise(steps), form))
+            elif isinstance(value, dict | list):
+                members: Any = value.items() if isinstance(value, dict) else enumerate(value)
+                below += [(each, (*steps, step), "object") for step, each in islice(members, left - len(below))]
         left -= len(level)
         if found:
             best = min(found, key=_rank)
@@ -270,14 +266,6 @@ _elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _text = msgspec.json.Decoder(str).decode
 
 
-class _Missing(Exception):
-    """There is no event at a path, for the reason in the message."""
-
-    def __init__(self, message: str, value: object = None) -> None:
-        super().__init__(message)
-        self.value = value
-
-
 def events_at(raw: bytes, location: Location) -> list[EventAt]:
     """Return the events in a document, unchanged but for their encoding.
 
@@ -310,10 +298,12 @@ def events_at(raw: bytes, location: Location) -> list[EventAt]:
                 taken.append(_sized(path, _event_bytes(value)))
                 continue
             inner = _descend(value, steps[len(done)])
-        except (_Missing, msgspec.MsgspecError) as cause:
+        except (InvalidEvent, msgspec.MsgspecError) as cause:
             failures += 1
             if failures <= _MAX_FAILURES:
-                taken.append(EventAt(path, b"", _location_finding(path, cause)))
+                message = f"no event here: {getattr(cause, 'message', cause)}"
+                found_there = getattr(cause, "value", None)
+                taken.append(EventAt(path, b"", codes.INPUT_LOCATION.at(path, message, found_there)))
             elif failures == _MAX_FAILURES + 1:
                 message = f"more than {_MAX_FAILURES} places hold no event; only the first {_MAX_FAILURES} are listed"
                 taken.append(EventAt("$", b"", codes.ERRORS_CUT.at("$", message)))
@@ -328,49 +318,44 @@ def _sized(path: str, data: bytes) -> EventAt:
     return EventAt(path, b"", codes.INPUT_SIZE.at(path, too_large_message(len(data), MAX_SIZE)))
 
 
-def _location_finding(path: str, cause: Exception) -> Finding:
-    return codes.INPUT_LOCATION.at(path, f"no event here: {cause}", getattr(cause, "value", None))
-
-
 def _descend(value: bytes, step: Step) -> list[tuple[Step, bytes]]:
     """Return the member, the element or all elements of a value, with their steps."""
-    if value.startswith(b'"'):
-        text = _text(value)
-        value = _open_text(text)[0] or value
+    value = _opened(value)
     if isinstance(step, str):
         if not value.startswith(b"{"):
-            raise _Missing(f"expected an object with the member {quoted(step)}, not {_shown(value)}", _plain(value))
+            raise _unexpected(f"an object with the member {quoted(step)}", value)
         members = _members(value)
         if step not in members:
             names = ", ".join(quoted(name, 40) for name in islice(members, 5)) or "none"
-            raise _Missing(f"the member {quoted(step)} is missing; the first members are {names}")
+            raise InvalidEvent(f"the member {quoted(step)} is missing; the first members are {names}")
         return [(step, bytes(members[step]))]
     if not value.startswith(b"["):
-        raise _Missing(f"expected an array, not {_shown(value)}", _plain(value))
+        raise _unexpected("an array", value)
     elements = _elements(value)
     if step is None:
         if not elements:
-            raise _Missing("the array is empty")
+            raise InvalidEvent("the array is empty")
         return [(index, bytes(each)) for index, each in enumerate(elements)]
     if step >= len(elements):
-        raise _Missing(f"element {step} is missing; the array has {len(elements)}")
+        raise InvalidEvent(f"element {step} is missing; the array has {len(elements)}")
     return [(step, bytes(elements[step]))]
 
 
-def _plain(value: bytes) -> Any:
-    return msgspec.json.decode(value)
-
-
-def _shown(value: bytes) -> str:
-    return quoted(_plain(value))
-
-
 def _event_bytes(value: bytes) -> bytes:
-    if value.startswith(b'"'):
-        value = _open_text(_text(value))[0] or value
+    value = _opened(value)
     if value.startswith(b"{"):
         return value
-    raise _Missing(f"expected an object, or JSON text or base64 of one, not {_shown(value)}", _plain(value))
+    raise _unexpected("an object, or JSON text or base64 of one", value)
+
+
+def _opened(value: bytes) -> bytes:
+    """Return the content of a value that is JSON text or base64 of it, or else the value itself."""
+    return (_open_text(_text(value))[0] or value) if value.startswith(b'"') else value
+
+
+def _unexpected(wanted: str, value: bytes) -> InvalidEvent:
+    found = msgspec.json.decode(value)
+    return InvalidEvent(f"expected {wanted}, not {quoted(found)}", value=found)
 
 
 def below(path: str, findings: list[Finding]) -> list[Finding]:
