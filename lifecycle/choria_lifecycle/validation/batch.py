@@ -1,4 +1,4 @@
-"""Batches of documents read from a file, and the buffer for a document that spans several blocks."""
+"""Batches of documents read from a file, and what readers of any layout make them of."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from choria_lifecycle.wire import codes
 from choria_lifecycle.wire.jsontext import too_large_message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from choria_lifecycle.wire.finding import Finding
 
-__all__ = ["Batch", "PartialDocument"]
+__all__ = ["Batch", "BatchBuilder", "PartialDocument"]
 
 
 class Batch(NamedTuple):
@@ -33,6 +33,34 @@ class Batch(NamedTuple):
     unterminated: bool = False
     findings: Sequence[tuple[int, Finding]] = ()
     is_ascii: bool = False
+
+
+class BatchBuilder:
+    """The documents of the next batch, and findings about the file.
+
+    Attributes:
+        documents: the bytes of each document.
+    """
+
+    def __init__(self) -> None:
+        self.documents: list[bytes] = []
+        self._line_numbers: list[int] = []
+        self._findings: list[tuple[int, Finding]] = []
+
+    def add(self, line: int, found: bytes | Finding) -> bool:
+        """Add the document that begins on a line, or a finding; return True for a document."""
+        if isinstance(found, bytes):
+            self._line_numbers.append(line)
+            self.documents.append(found)
+            return True
+        self._findings.append((line, found))
+        return False
+
+    def flush(self, unterminated: bool = False) -> Iterator[Batch]:
+        """Yield the batch, unless it is empty, and begin the next one."""
+        if self.documents or self._findings:
+            yield Batch(self._line_numbers, self.documents, unterminated, self._findings)
+            self._line_numbers, self.documents, self._findings = [], [], []
 
 
 class PartialDocument:

@@ -20,14 +20,13 @@ from enum import Enum, auto
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
-from choria_lifecycle.validation.batch import Batch
-from choria_lifecycle.wire.finding import Finding
+from choria_lifecycle.validation.batch import BatchBuilder
 from choria_lifecycle.wire.jsontext import is_truncated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from choria_lifecycle.validation.batch import PartialDocument
+    from choria_lifecycle.validation.batch import Batch, PartialDocument
 
 __all__ = ["FrameReader", "Framing", "detect_framing"]
 
@@ -94,20 +93,18 @@ class FrameReader:
         self._begin = 0  # the line of the open document; 0 if none is open
         self._message = 0  # the line about a message whose payload has not begun
         self._in_headers = self._in_data = self._ends_with_line = self._line_ended = False
-        self._line_numbers: list[int] = []
-        self._documents: list[bytes] = []
-        self._findings: list[tuple[int, Finding]] = []
+        self._batch = BatchBuilder()
 
     def batches(self, blocks: Iterable[bytes]) -> Iterator[Batch]:
         """Return the documents in the blocks of a file, as batches."""
         ended = True
         for line in _lines(blocks, self._partial.limit + _MAX_FRAME):
             if not line:  # the end of a block
-                yield from self._flush()
+                yield from self._batch.flush()
                 continue
-            if self._partial.size + len(line) > self._partial.limit or len(self._documents) == _MAX_DOCUMENTS:
+            if self._partial.size + len(line) > self._partial.limit or len(self._batch.documents) == _MAX_DOCUMENTS:
                 # Preceding documents go first, because an oversized document is passed on while it is read.
-                yield from self._flush()
+                yield from self._batch.flush()
             self._line += ended
             self._read(line, ended)
             ended = line.endswith(b"\n")
@@ -115,7 +112,7 @@ class FrameReader:
                 self._finish()
         unterminated = self._begin > 0 and not ended
         self._finish_message()
-        yield from self._flush(unterminated)
+        yield from self._batch.flush(unterminated)
 
     def _read_sequence(self, line: bytes, begins: bool) -> None:  # noqa: ARG002 - a separator may be anywhere
         first, *others = line.split(_SEPARATOR)
@@ -178,25 +175,15 @@ class FrameReader:
     def _finish_message(self) -> None:
         self._finish()
         if self._message:  # it is empty
-            self._line_numbers.append(self._message)
-            self._documents.append(b"\n")
+            self._batch.add(self._message, b"\n")
             self._message = 0
 
     def _finish(self) -> None:
         if self._begin:
-            document = self._partial.finish()
-            if isinstance(document, Finding):
-                self._findings.append((self._begin, document))
-            else:
-                self._line_numbers.append(self._begin)
-                self._documents.append(document.strip(_BLANK) + b"\n")
+            found = self._partial.finish()
+            self._batch.add(self._begin, found.strip(_BLANK) + b"\n" if isinstance(found, bytes) else found)
         self._begin = 0
         self._ends_with_line = False
-
-    def _flush(self, unterminated: bool = False) -> Iterator[Batch]:
-        if self._documents or self._findings:
-            yield Batch(self._line_numbers, self._documents, unterminated, self._findings)
-            self._line_numbers, self._documents, self._findings = [], [], []
 
 
 def _lines(blocks: Iterable[bytes], limit: int) -> Iterator[bytes]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from choria_lifecycle.validation.batch import Batch
+from choria_lifecycle.validation.batch import BatchBuilder
 from choria_lifecycle.wire import codes
-from choria_lifecycle.wire.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from choria_lifecycle.validation.batch import PartialDocument
+    from choria_lifecycle.validation.batch import Batch, PartialDocument
+    from choria_lifecycle.wire.finding import Finding
 
 __all__ = ["ValueSplitter"]
 
@@ -105,23 +105,21 @@ class ValueSplitter:
         self._line = self._value_line = 1
         self._array_line = 0  # the line on which the open array begins
         self._previous = _VALUE
-        self._line_numbers: list[int] = []
-        self._documents: list[bytes] = []
-        self._findings: list[tuple[int, Finding]] = []
+        self._batch = BatchBuilder()
 
     def batches(self, blocks: Iterable[bytes]) -> Iterator[Batch]:
         """Return the values in the blocks of a file, as batches."""
         for block in blocks:
             yield from self._split(block)
-            yield from self._flush()
+            yield from self._batch.flush()
         unterminated = self._partial.size > 0
         if unterminated:
-            unterminated = self._append(self._partial.finish())
+            unterminated = self._batch.add(self._value_line, self._partial.finish())
         if self._array_line and not (unterminated and self._scanner.is_open):
             begin = f"the array that begins on line {self._array_line}"
             message = f"{begin} is not closed: the file was truncated, or a ] is missing"
-            self._findings.append((self._line, codes.INPUT_TRUNCATED.at("$", message)))
-        yield from self._flush(unterminated)
+            self._batch.add(self._line, codes.INPUT_TRUNCATED.at("$", message))
+        yield from self._batch.flush(unterminated)
 
     def _split(self, block: bytes) -> Iterator[Batch]:
         partial, value = self._partial, self._scanner
@@ -140,16 +138,15 @@ class ValueSplitter:
             self._inside = at < 0
             if self._inside:
                 # Preceding documents go first, because an oversized value is passed on while it is read.
-                yield from self._flush()
+                yield from self._batch.flush()
                 partial.add(block[begin:])
                 break
             if partial.size or at - begin > partial.limit:
-                yield from self._flush()
+                yield from self._batch.flush()
                 partial.add(block[begin:at])
-                self._append(partial.finish())
+                self._batch.add(self._value_line, partial.finish())
             else:
-                self._line_numbers.append(self._value_line)
-                self._documents.append(block[begin:at] + b"\n")
+                self._batch.add(self._value_line, block[begin:at] + b"\n")
         self._line += block.count(b"\n", counted)
 
     def _starts_value(self, byte: int) -> bool:
@@ -157,7 +154,7 @@ class ValueSplitter:
         array, last = self._array_line, self._previous
         if byte in b",]}":
             if not array or byte not in (_COMMA, _CLOSING) or (byte, last) in _INVALID_PAIRS:
-                self._findings.append((self._line, _UNEXPECTED[byte]))
+                self._batch.add(self._line, _UNEXPECTED[byte])
             self._previous = byte
             if byte == _CLOSING:
                 self._array_line = 0
@@ -166,24 +163,10 @@ class ValueSplitter:
             self._array_line, self._previous = self._line, byte
             return False
         if array and last == _VALUE:
-            self._findings.append((self._line, _MISSING_COMMA))
+            self._batch.add(self._line, _MISSING_COMMA)
         self._previous, self._value_line = _VALUE, self._line
         self._scanner.begin(byte)
         return True
-
-    def _append(self, document: bytes | Finding) -> bool:
-        """Add a document, or the finding in its place, to the batch; return True for a document."""
-        if isinstance(document, Finding):
-            self._findings.append((self._value_line, document))
-            return False
-        self._line_numbers.append(self._value_line)
-        self._documents.append(document)
-        return True
-
-    def _flush(self, unterminated: bool = False) -> Iterator[Batch]:
-        if self._documents or self._findings:
-            yield Batch(self._line_numbers, self._documents, unterminated, self._findings)
-            self._line_numbers, self._documents, self._findings = [], [], []
 
 
 _INVALID_PAIRS: Final = {(_COMMA, _OPENING), (_COMMA, _COMMA), (_CLOSING, _COMMA)}

@@ -18,7 +18,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, TypeAlias
 
-from choria_lifecycle.validation.batch import Batch, PartialDocument
+from choria_lifecycle.validation.batch import Batch, BatchBuilder, PartialDocument
 from choria_lifecycle.validation.decompression import BLOCK, decompress, is_plain, sniff
 from choria_lifecycle.validation.framing import FrameReader, Framing, detect_framing
 from choria_lifecycle.validation.sequence import ValueSplitter
@@ -165,22 +165,16 @@ class DocumentSource:
 
     def _select(self, lines: list[bytes]) -> Iterator[Batch]:
         """Return the lines that are neither blank nor oversized, and findings for the oversized ones."""
-        numbers: list[int] = []
-        documents: list[bytes] = []
+        batch = BatchBuilder()
         for line in lines:
-            if len(line) - 1 > self._partial.limit:
-                if documents:
-                    yield Batch(numbers, documents)
-                    numbers, documents = [], []
-                self._partial.add(line[:-1])
-                yield self._oversized_batch(self._partial.reject())
-                continue
             self.lines += 1
-            if line.strip(_BLANK):
-                numbers.append(self.lines)
-                documents.append(line)
-        if documents:
-            yield Batch(numbers, documents)
+            if len(line) - 1 > self._partial.limit:
+                yield from batch.flush()
+                self._partial.add(line[:-1])
+                batch.add(self.lines, self._partial.reject())
+            elif line.strip(_BLANK):
+                batch.add(self.lines, line)
+        yield from batch.flush()
 
     def _oversized_batch(self, finding: Finding) -> Batch:
         self.lines += 1
