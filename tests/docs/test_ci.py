@@ -18,7 +18,7 @@ from choria_lifecycle.cli.program import program
 from choria_lifecycle.cli.validate import command
 from choria_lifecycle.validation.coverage import measure
 from choria_lifecycle.validation.policy import DocumentCounts, Policy
-from choria_lifecycle.validation.report import ReportFormat
+from choria_lifecycle.validation.reports.protocol import ReportFormat
 from choria_lifecycle.validation.reports.summary import summary_line
 from tests.bed.paths import DOCS, ROOT
 from tests.bed.validated import BAD, GOOD, WARNED

@@ -17,7 +17,8 @@ import choria_lifecycle as lifecycle
 from choria_lifecycle.cli.locations import advise
 from choria_lifecycle.cli.validate import command
 from choria_lifecycle.validation.policy import Policy, validate_batch
-from choria_lifecycle.validation.report import ReportFormat, StoredMessage, line_formatter
+from choria_lifecycle.validation.reports.lines import line_formatter
+from choria_lifecycle.validation.reports.protocol import ReportFormat, StoredMessage
 from choria_lifecycle.validation.source import DocumentSource
 from choria_lifecycle.wire.codes import FINDING_CODES
 from choria_lifecycle.wire.locations import AUTO, Location, events_at

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.cli.signals import Signals
     from choria_lifecycle.validation.coverage import Coverage
     from choria_lifecycle.validation.policy import DocumentCounts, DocumentFindings, Policy
-    from choria_lifecycle.validation.report import StoredMessage
-    from choria_lifecycle.validation.reports.protocol import Report
+    from choria_lifecycle.validation.reports.protocol import Report, StoredMessage
 
 __all__ = ["STANDARD_INPUT", "ReportWriter", "create_file", "writing_to"]
 

@@ -11,7 +11,7 @@ from choria_lifecycle.cli.printer import READER_TIMEOUT
 from choria_lifecycle.cli.progress import Progress
 from choria_lifecycle.cli.reporting import writing_to
 from choria_lifecycle.validation.policy import BatchResult, DocumentCounts, Policy, split_batch, validate_batch
-from choria_lifecycle.validation.report import summary
+from choria_lifecycle.validation.reports.summary import summary
 from choria_lifecycle.wire.codes import INPUT_SIZE
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.cli.printer import Printer
     from choria_lifecycle.cli.reporting import ReportWriter
     from choria_lifecycle.validation.batch import Batch
-    from choria_lifecycle.validation.report import StoredMessage
+    from choria_lifecycle.validation.reports.protocol import StoredMessage
 
 __all__ = ["ErrorLimitReached", "ResultWriter"]
 

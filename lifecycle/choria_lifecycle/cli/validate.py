@@ -50,8 +50,8 @@ from choria_lifecycle.cli.results import ErrorLimitReached, ResultWriter
 from choria_lifecycle.events.subjects import SUBJECT_PREFIX
 from choria_lifecycle.support.text import quoted
 from choria_lifecycle.validation.policy import Policy, validate_message
-from choria_lifecycle.validation.report import ReportFormat, StoredMessage
 from choria_lifecycle.validation.reports.factory import open_report
+from choria_lifecycle.validation.reports.protocol import ReportFormat, StoredMessage
 from choria_lifecycle.wire.codes import CODES, ERRORS_CUT, WARNINGS_CUT
 
 if TYPE_CHECKING:

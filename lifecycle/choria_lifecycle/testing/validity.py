@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from choria_lifecycle import wire
 from choria_lifecycle.events.event import Event
-from choria_lifecycle.validation.report import ReportFormat, line_formatter
+from choria_lifecycle.validation.reports.lines import line_formatter
+from choria_lifecycle.validation.reports.protocol import ReportFormat
 from choria_lifecycle.wire import codes
 from choria_lifecycle.wire.codec import decode
 from choria_lifecycle.wire.finding import Finding, Severity

@@ -15,7 +15,7 @@ import choria_lifecycle as lifecycle
 from choria_lifecycle.cli import inputs
 from choria_lifecycle.cli.command import Failure
 from choria_lifecycle.cli.reporting import create_file
-from choria_lifecycle.validation.report import ReportFormat
+from choria_lifecycle.validation.reports.protocol import ReportFormat
 from tests.bed.validated import BAD, GOOD, WRAPPED, not_checked, totals
 
 if TYPE_CHECKING:

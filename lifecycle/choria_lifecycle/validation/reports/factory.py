@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from choria_lifecycle.validation.report import ReportFormat
+from choria_lifecycle.validation.reports.protocol import ReportFormat
 
 if TYPE_CHECKING:
     from choria_lifecycle.validation.reports.protocol import Report

@@ -37,9 +37,6 @@ class GitLabReport(Report):
     def begin(self) -> list[str]:
         return ["["]
 
-    def begin_origin(self, origin: Origin) -> list[str]:  # noqa: ARG002 - the protocol's signature
-        return []
-
     def add(self, origin: Origin, documents: Sequence[DocumentFindings], line_offset: int) -> list[str]:
         path, lines = place_of(origin, self._folder), []
         for number, index, each in numbered(documents, line_offset):

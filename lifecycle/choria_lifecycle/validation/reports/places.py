@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from choria_lifecycle.validation.reports.protocol import OriginKind
+from choria_lifecycle.validation.reports.protocol import OriginKind, as_text
 
 if TYPE_CHECKING:
     from choria_lifecycle.validation.reports.protocol import Origin
     from choria_lifecycle.wire.finding import Finding
 
-__all__ = ["Fingerprints", "absolute", "as_text", "path_below", "place_of"]
+__all__ = ["Fingerprints", "absolute", "path_below", "place_of"]
 
 # The number of different findings whose occurrences are counted.
 _MAX_COUNTED: Final = 65_536
@@ -39,11 +39,6 @@ def place_of(origin: Origin, folder: str) -> str:
     """Return the name of an origin, which for a file in the folder is the same in every checkout."""
     path = path_below(origin.name, folder) if origin.kind is OriginKind.FILE else None
     return as_text(origin.name if path is None else path)
-
-
-def as_text(name: str) -> str:
-    """Return a name with escapes for its bytes that are not UTF-8, which JSON cannot represent."""
-    return name.encode("utf-8", "backslashreplace").decode()
 
 
 class Fingerprints:

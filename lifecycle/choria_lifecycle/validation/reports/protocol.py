@@ -1,18 +1,46 @@
-"""The protocol of reports."""
+"""The protocol of reports, and what all of them have in common."""
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from choria_lifecycle.validation.policy import DocumentFindings
-    from choria_lifecycle.validation.report import StoredMessage
     from choria_lifecycle.wire.finding import Finding
 
-__all__ = ["Origin", "OriginKind", "Report", "numbered"]
+__all__ = ["Origin", "OriginKind", "Report", "ReportFormat", "StoredMessage", "as_text", "numbered"]
+
+
+class ReportFormat(StrEnum):
+    """The formats of findings."""
+
+    TEXT = "text"
+    """Readable lines: `events.ndjson:17: $.identity: identity must be of type string, not 5 [schema-type]`."""
+
+    JSON = "json"
+    """One object per line."""
+
+    GITHUB = "github"
+    """Workflow commands, which GitHub shows as annotations of the files."""
+
+    SARIF = "sarif"
+    """A SARIF 2.1.0 log, for code scanning."""
+
+    JUNIT = "junit"
+    """JUnit XML, which Jenkins and GitLab show as tests."""
+
+    GITLAB = "gitlab"
+    """The code quality report of GitLab."""
+
+
+class StoredMessage(NamedTuple):
+    """The place of a message in a JetStream stream: the stream's name, and the message's sequence."""
+
+    stream: str
+    sequence: int
 
 
 class OriginKind(Enum):
@@ -42,6 +70,11 @@ class Origin(NamedTuple):
     stored: StoredMessage | None = None
 
 
+def as_text(name: str) -> str:
+    """Return the name of an origin with escapes for bytes that are not UTF-8, which many JSON parsers reject."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def numbered(documents: Iterable[DocumentFindings], line_offset: int) -> Iterator[tuple[int, int, Finding]]:
     """Yield the findings of documents, each with its line, and its index among those of its document."""
     for number, findings in documents:
@@ -58,11 +91,11 @@ class Report(Protocol):
 
     def begin(self) -> list[str]:
         """Begin the report."""
-        ...
+        return []
 
-    def begin_origin(self, origin: Origin) -> list[str]:
+    def begin_origin(self, origin: Origin) -> list[str]:  # noqa: ARG002 - for those who need it
         """Begin an input, which may turn out to be without findings."""
-        ...
+        return []
 
     def add(self, origin: Origin, documents: Sequence[DocumentFindings], line_offset: int) -> list[str]:
         """Add the findings of documents.
@@ -78,6 +111,6 @@ class Report(Protocol):
         """Add an input that cannot be read, for a reason that is safe to show."""
         ...
 
-    def end(self, exit_code: int | None) -> list[str]:
+    def end(self, exit_code: int | None) -> list[str]:  # noqa: ARG002
         """End the report, with the exit code of the command, or None if it failed without one."""
-        ...
+        return []

@@ -9,8 +9,8 @@ from urllib.parse import quote
 import msgspec
 
 from choria_lifecycle.support.text import visible_json
-from choria_lifecycle.validation.reports.places import Fingerprints, absolute, as_text, path_below, place_of
-from choria_lifecycle.validation.reports.protocol import OriginKind, Report, numbered
+from choria_lifecycle.validation.reports.places import Fingerprints, absolute, path_below, place_of
+from choria_lifecycle.validation.reports.protocol import OriginKind, Report, as_text, numbered
 from choria_lifecycle.wire.codes import FINDING_CODES
 from choria_lifecycle.wire.finding import Severity
 
@@ -58,9 +58,6 @@ class SarifReport(Report):
         base = {"uri": f"{Path(self._folder).as_uri().rstrip('/')}/"}
         head = {"tool": {"driver": driver}, "originalUriBaseIds": {_BASE: base}}
         return [f'{{"$schema":"{_SCHEMA}","version":"2.1.0","runs":[', f'{_json(head)[:-1]},"results":[']
-
-    def begin_origin(self, origin: Origin) -> list[str]:  # noqa: ARG002 - the protocol's signature
-        return []
 
     def add(self, origin: Origin, documents: Sequence[DocumentFindings], line_offset: int) -> list[str]:
         place, artifact, lines = place_of(origin, self._folder), self._artifact(origin), []

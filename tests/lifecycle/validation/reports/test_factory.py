@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from choria_lifecycle.validation.report import ReportFormat
 from choria_lifecycle.validation.reports.factory import open_report
+from choria_lifecycle.validation.reports.protocol import ReportFormat
 
 
 @pytest.mark.parametrize("output", ReportFormat)
@@ -27,7 +27,7 @@ def test_text_may_have_colours() -> None:
 def test_text_does_not_import_the_other_reports() -> None:
     code = (
         "import sys\n"
-        "from choria_lifecycle.validation.report import ReportFormat\n"
+        "from choria_lifecycle.validation.reports.protocol import ReportFormat\n"
         "from choria_lifecycle.validation.reports.factory import open_report\n"
         "open_report(ReportFormat.TEXT, '0.1.0')\n"
         "print(*(name for name in sys.modules if '.reports.' in name))\n"

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from choria_lifecycle.validation.reports import places
-from choria_lifecycle.validation.reports.places import Fingerprints, as_text, path_below, place_of
-from choria_lifecycle.validation.reports.protocol import Origin, OriginKind
+from choria_lifecycle.validation.reports.places import Fingerprints, path_below, place_of
+from choria_lifecycle.validation.reports.protocol import Origin, OriginKind, as_text
 from tests.bed.reported import NAMES, RANDOM_FINDINGS, found
 
 FOLDER = str(Path.cwd())

@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.validation.report import ReportFormat
 from choria_lifecycle.validation.reports.factory import open_report
-from choria_lifecycle.validation.reports.protocol import Origin, OriginKind, numbered
+from choria_lifecycle.validation.reports.protocol import Origin, OriginKind, ReportFormat, numbered
 from tests.bed.reported import NAMES, RANDOM_FINDINGS, found
 
 if TYPE_CHECKING:
