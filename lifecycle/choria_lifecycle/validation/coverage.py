@@ -66,22 +66,16 @@ def measure(documents: Iterable[bytes]) -> Coverage:
         except (InvalidEvent, RecursionError):
             continue
         if isinstance(document, dict):
-            _measure(unwrap(document), document, coverage)
+            _measure(unwrap(document), coverage)
     return coverage
 
 
-def _measure(parsed: ParsedDocument, document: Mapping[str, Any], coverage: Coverage) -> None:
-    event = parsed.data
-    if not isinstance(event, dict):
-        return
-    # In this order, as for the check: the protocol of the event decides if the envelope's type differs.
-    own, claimed = event.get("protocol"), parsed.header.get("type", "")
-    spelling = own if isinstance(own, str) and own in CONTRACTS else claimed
-    contract = CONTRACTS.get(spelling)
-    if contract is None:
+def _measure(parsed: ParsedDocument, coverage: Coverage) -> None:
+    event, contract = parsed.data, CONTRACTS.get(parsed.protocol)
+    if contract is None or not isinstance(event, dict):
         return
     features, protocol = _features(contract), contract.protocol
-    found = [("documents", ""), ("formats", parsed.format.value), ("spellings", spelling)]
+    found = [("documents", ""), ("formats", parsed.format.value), ("spellings", parsed.protocol)]
     found += [("optional_fields", name) for name in features.optional if name in event]
     for name, values in features.values.items():
         if event.get(name) in values:
@@ -89,7 +83,7 @@ def _measure(parsed: ParsedDocument, document: Mapping[str, Any], coverage: Cove
     if event.keys() - features.fields:
         found.append(("other_fields", ""))
     if parsed.format is Format.CLOUDEVENTS:
-        found += [("attributes", name) for name in _ATTRIBUTES if document.get(name) is not None]
+        found += [("attributes", name) for name in _ATTRIBUTES if parsed.document.get(name) is not None]
     coverage.update([(protocol, aspect, name) for aspect, name in found])
 
 

@@ -47,16 +47,12 @@ class Inspection:
         findings: the errors in the order text, envelope, event; or the information that the document is foreign.
         contract: the contract of the event's protocol, or None if it is unknown.
         protocol: the protocol that the document names, or None.
-        event: the event without its envelope.
-        document: the whole document, or None if it is not an object.
         parsed: the document split into envelope and event, or None if it is not an object.
     """
 
     findings: list[Finding] = field(default_factory=list)
     contract: Contract | None = None
     protocol: str | None = None
-    event: dict[str, Any] = field(default_factory=dict)
-    document: dict[str, Any] | None = None
     parsed: ParsedDocument | None = None
 
     @property
@@ -94,13 +90,12 @@ def _inspect(raw: bytes, max_size: int, subject: str | None) -> Inspection:
         message = f"an event must be a JSON object, not {quoted(document)}{hint}"
         return Inspection([codes.INPUT_TYPE.at("$", message, document)])
     parsed = unwrap(document)
-    inspection = Inspection(parsed.findings, document=document, parsed=parsed)
+    inspection = Inspection(parsed.findings, parsed=parsed)
     if parsed.format is Format.CLOUDEVENTS:
         _check_envelope(parsed, inspection, subject)
     else:
         _find_contract(parsed, inspection, subject)
     if inspection.contract is not None and isinstance(parsed.data, dict):
-        inspection.event = parsed.data
         _check_event(inspection, inspection.contract, parsed)
     elif inspection.contract is None:
         _name_location(inspection, document)
@@ -113,7 +108,7 @@ def _name_location(inspection: Inspection, document: dict[str, Any]) -> None:
     if found is None or not inspection.findings:
         return
     if "specversion" not in document and "protocol" not in document:  # `data` alone does not make an envelope
-        inspection.parsed = ParsedDocument(Format.CHORIA, document)
+        inspection.parsed = ParsedDocument(Format.CHORIA, document, document)
         inspection.findings = [_missing_protocol()]
     last = inspection.findings[-1]
     inspection.findings[-1] = replace(last, message=f"{last.message}; {found}")
@@ -192,16 +187,12 @@ def _without_contract(path: str, protocol: str, subject: str | None, *others: ob
 
 def _check_envelope(parsed: ParsedDocument, inspection: Inspection, received_on: str | None) -> None:
     """Find the contract of an event in an envelope, and check that the envelope agrees with the event."""
-    claimed = parsed.header.get("type")
-    event: Mapping[str, Any] = parsed.data if isinstance(parsed.data, dict) else {}
-    own = event.get("protocol")
-    # If the two disagree, the event is checked against its own protocol, which finds fewer consequential errors.
-    inspection.contract = (CONTRACTS.get(own) if isinstance(own, str) else None) or CONTRACTS.get(claimed or "")
+    claimed, own = parsed.attribute("type"), parsed.event.get("protocol")
+    inspection.contract = contract = CONTRACTS.get(parsed.protocol)
     inspection.protocol = claimed or (own if isinstance(own, str) else None)
-    contract = inspection.contract
     if contract is None:
         if claimed:
-            found = _without_contract("$.type", claimed, received_on, own, parsed.header.get("source"))
+            found = _without_contract("$.type", claimed, received_on, own, parsed.attribute("source"))
             # The envelope of a foreign document may hold anything.
             inspection.findings[:] = (
                 [found] if found.code == codes.PROTOCOL_FOREIGN.name else [*inspection.findings, found]
@@ -210,11 +201,11 @@ def _check_envelope(parsed: ParsedDocument, inspection: Inspection, received_on:
     if claimed and isinstance(own, str) and not {claimed, own} <= set(contract.protocols):
         message = f"type is {quoted(claimed)}, but the protocol of the data is {quoted(own)}; use the same for both"
         inspection.findings.append(codes.ENVELOPE_TYPE_DIFFERS.at("$.type", message, claimed))
-    source = parsed.header.get("source")
+    source = parsed.attribute("source")
     if source and source != source_of(contract.protocol):
         message = f"source must be {quoted(source_of(contract.protocol))} for this type, not {quoted(source)}"
         inspection.findings.append(codes.ENVELOPE_SOURCE.at("$.source", message, source))
-    subject, identity = parsed.header.get("subject"), event.get("identity")
+    subject, identity = parsed.attribute("subject"), parsed.event.get("identity")
     # Go strips whitespace from the identity to build the subject.
     if subject and isinstance(identity, str) and subject.strip() != identity.strip():
         message = (

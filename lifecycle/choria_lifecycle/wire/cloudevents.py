@@ -19,6 +19,7 @@ from choria_lifecycle.errors import InvalidEvent
 from choria_lifecycle.support.text import quoted
 from choria_lifecycle.wire import codes
 from choria_lifecycle.wire.jsontext import read_json, to_bytes
+from choria_schemas.registry import CONTRACTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,17 +144,34 @@ class ParsedDocument:
 
     Attributes:
         format: the format.
+        document: the whole document.
         data: the event, not yet checked, or None if the envelope holds none.
         path: the JSON path of the event.
-        header: type, source and subject of the envelope, if they are strings.
         findings: the errors in the envelope.
     """
 
     format: Format
+    document: dict[str, Any]
     data: Any
     path: str = "$"
-    header: dict[str, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """The data if they are an object, else an empty one."""
+        return self.data if isinstance(self.data, dict) else {}
+
+    @property
+    def protocol(self) -> str:
+        """The protocol that selects the contract: the event's own if it has a contract, else the envelope's type."""
+        # If the two disagree, the event is checked against its own protocol, which finds fewer consequential errors.
+        own, claimed = self.event.get("protocol"), self.attribute("type")
+        return own if isinstance(own, str) and (own in CONTRACTS or claimed is None) else claimed or ""
+
+    def attribute(self, name: str) -> str | None:
+        """Return an attribute of the envelope; None if there is no envelope, or the attribute is not a string."""
+        value = self.document.get(name) if self.format is Format.CLOUDEVENTS else None
+        return value if isinstance(value, str) else None
 
 
 def unwrap(document: dict[str, Any]) -> ParsedDocument:
@@ -161,15 +179,14 @@ def unwrap(document: dict[str, Any]) -> ParsedDocument:
     header = Header(*(document.get(name) for name in Header.__struct_fields__))
     looks_wrapped = "specversion" in document or ("protocol" not in document and "data" in document)
     if header.format is Format.CHORIA or not looks_wrapped:
-        return ParsedDocument(Format.CHORIA, document)
+        return ParsedDocument(Format.CHORIA, document, document)
     findings = list(_attribute_findings(document))
     data, path = _read_data(document, findings)
-    texts = {name: document[name] for name in ("type", "source", "subject") if isinstance(document.get(name), str)}
     if isinstance(data, dict) and "specversion" in data and "protocol" not in data:
         message = "the data is another envelope; wrap the event only once"
         findings.append(codes.ENVELOPE_NESTED.at(path, message))
         data = None
-    return ParsedDocument(Format.CLOUDEVENTS, data, path, texts, findings)
+    return ParsedDocument(Format.CLOUDEVENTS, document, data, path, findings)
 
 
 _REQUIRED: Final = ("specversion", "id", "source", "type")

@@ -139,8 +139,9 @@ def _decode_checked(raw: bytes, max_size: int) -> Event | wire.MachineEvent:
             raise UnknownProtocol(finding.message, protocol=inspection.protocol or "")
         raise finding.error()
     contract: Any = inspection.contract  # there is one, as there are no findings
+    parsed: Any = inspection.parsed
     try:
-        event: Event | wire.MachineEvent = msgspec.convert(inspection.event, contract.cls)
+        event: Event | wire.MachineEvent = msgspec.convert(parsed.event, contract.cls)
     except msgspec.ValidationError as cause:  # the types are stricter than the schema: a bug in the generator
         raise InvalidEvent(str(cause), rule="type") from None
     return event if event.protocol in PROTOCOLS else respell(event)

@@ -64,7 +64,7 @@ def warnings_for(raw: bytes, inspection: Inspection, subject: str | None, now: f
         subject: the subject it was received on, if known.
         now: the current time in Unix seconds.
     """
-    if inspection.document is None or inspection.is_foreign:
+    if inspection.parsed is None or inspection.is_foreign:
         return []
     try:
         found = list(islice(_warnings(raw, inspection, subject, now), MAX_LISTED + 1))
@@ -80,12 +80,12 @@ def _warnings(raw: bytes, inspection: Inspection, subject: str | None, now: floa
     for path, key in duplicate_keys(raw, MAX_LISTED + 1):
         message = f"the key {quoted(key, 100)} is repeated; most readers use the last value, some the first; keep one"
         yield codes.DUPLICATE_KEY.at(f"${path}.{key}", message)
-    contract, event, parsed = inspection.contract, inspection.event, inspection.parsed
+    contract, parsed = inspection.contract, inspection.parsed
     if contract is None or parsed is None:
         return
     if parsed.format is Format.CLOUDEVENTS:
-        yield from _envelope_warnings(contract, inspection.document or {}, parsed, now)
-    path = parsed.path
+        yield from _envelope_warnings(contract, parsed, now)
+    event, path = parsed.event, parsed.path
     yield from _spelling(contract, event.get("protocol"), f"{path}.protocol")
     yield from _id(event.get("id"), f"{path}.id")
     for name, code in _NAMES.items():
@@ -105,10 +105,9 @@ def _fields(contract: Contract) -> frozenset[str]:
     return frozenset(contract.schema()["properties"])
 
 
-def _envelope_warnings(
-    contract: Contract, envelope: dict[str, Any], parsed: ParsedDocument, now: float
-) -> Iterator[Finding]:
-    yield from _spelling(contract, parsed.header.get("type"), "$.type")
+def _envelope_warnings(contract: Contract, parsed: ParsedDocument, now: float) -> Iterator[Finding]:
+    envelope = parsed.document
+    yield from _spelling(contract, envelope.get("type"), "$.type")
     refused = {name: reason for name, value in envelope.items() if (reason := _refused_extension(name, value))}
     yield from _misspelt({name: value for name, value in envelope.items() if name not in refused}, ATTRIBUTES, "$")
     for name in sorted(islice(refused, MAX_LISTED)):
@@ -118,7 +117,7 @@ def _envelope_warnings(
     if isinstance(kind, str) and "data" in envelope and kind.partition(";")[0].strip() not in _JSON_TYPES:
         message = f"Choria's own readers reject an object as data of type {quoted(kind)}; use {CONTENT_TYPE}"
         yield codes.ENVELOPE_CONTENT_TYPE.at("$.datacontenttype", message, kind)
-    yield from _time(envelope.get("time"), parsed.data, now)
+    yield from _time(envelope.get("time"), parsed.event.get("timestamp"), now)
 
 
 def _refused_extension(name: str, value: object) -> str:
@@ -136,8 +135,7 @@ def _refused_extension(name: str, value: object) -> str:
     return ""
 
 
-def _time(time: object, data: object, now: float) -> Iterable[Finding]:
-    timestamp = data.get("timestamp") if isinstance(data, dict) else None
+def _time(time: object, timestamp: object, now: float) -> Iterable[Finding]:
     sent = unix_time(time) if isinstance(time, str) else None
     # An unlikely timestamp has a warning of its own.
     if sent is None or not isinstance(timestamp, int) or not EARLIEST <= timestamp <= now + MAX_AHEAD:

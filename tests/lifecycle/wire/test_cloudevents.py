@@ -167,18 +167,20 @@ def test_invalid_times(text: str) -> None:
 def test_an_event_without_an_envelope_is_unwrapped_as_it_is() -> None:
     for document in (STARTUP, STARTUP | {"data": {}}, {"protocol": "other"}, {}):
         parsed = unwrap(document)
-        assert (parsed.format, parsed.path, parsed.header, parsed.findings) == (Format.CHORIA, "$", {}, [])
+        assert (parsed.format, parsed.path, parsed.findings) == (Format.CHORIA, "$", [])
+        assert parsed.attribute("type") is None
         assert parsed.data is document
 
 
 def test_an_envelope_is_unwrapped_with_its_header() -> None:
     parsed = unwrap(ENVELOPE)
     assert (parsed.format, parsed.data, parsed.path) == (Format.CLOUDEVENTS, STARTUP, "$.data")
-    assert parsed.header == {name: ENVELOPE[name] for name in ("type", "source", "subject")}
+    for name in ("type", "source", "subject"):
+        assert parsed.attribute(name) == ENVELOPE[name]
     encoded = {**ENVELOPE, "data": None, "subject": 5, "data_base64": base64.b64encode(compact(STARTUP)).decode()}
     parsed = unwrap(encoded)
     assert (parsed.data, parsed.path) == (STARTUP, "$.data_base64")
-    assert parsed.header.keys() == {"type", "source"}
+    assert [parsed.attribute(name) for name in ("type", "subject")] == [encoded["type"], None]
     assert [finding.code for finding in parsed.findings] == ["envelope-type"]
 
 
