@@ -5,16 +5,16 @@ from __future__ import annotations
 from functools import partial
 from io import BufferedReader, RawIOBase
 from itertools import chain
-from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from choria_lifecycle.validation.codecs import BLOCK, CODECS, MAX_WINDOW_LOG, Codec
-from choria_lifecycle.validation.foreign import detect_foreign, match_signature
+from choria_lifecycle.validation.codecs import BLOCK, MAX_WINDOW_LOG, Codec
+from choria_lifecycle.validation.formats import detect_format
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from choria_lifecycle.validation.codecs import Decoder
-    from choria_lifecycle.validation.foreign import ForeignFormat
+    from choria_lifecycle.validation.formats import FileFormat
 
 __all__ = ["BLOCK", "UnreadableContent", "decompress", "decompressed", "is_plain", "sniff"]
 
@@ -31,10 +31,6 @@ class UnreadableContent(OSError):
     def __init__(self, message: str, command: str = "") -> None:
         super().__init__(message)
         self.command = command
-
-
-_Format: TypeAlias = "Codec | ForeignFormat | Literal[False]"
-"""The format of a file, False for plain text."""
 
 
 def sniff(blocks: Iterator[bytes], detect: Callable[[bytes, bool], T | None]) -> tuple[T | None, Iterator[bytes]]:
@@ -70,14 +66,14 @@ def decompress(blocks: Iterator[bytes]) -> Iterator[bytes]:
             incomplete. Everything before damage in gzip data was returned, of other formats at most 1 KiB less.
         OSError: the file cannot be read.
     """
-    form: _Format | None
-    content: _Format | None
-    form, blocks = sniff(blocks, _detect)
+    form: FileFormat | None
+    content: FileFormat | None
+    form, blocks = sniff(blocks, detect_format)
     if not isinstance(form, Codec):
         if form:
             raise _unreadable(form.problem, form.command)
         return blocks
-    content, blocks = sniff(_expand(blocks, form), _detect)
+    content, blocks = sniff(_expand(blocks, form), detect_format)
     if content:
         raise _unreadable(f"decompressed with {form.name}, {content.problem}", f"{form.command} | {content.filter}")
     return blocks
@@ -123,13 +119,7 @@ class _DecompressedFile(RawIOBase):
 
 def is_plain(head: bytes) -> bool:
     """Return True if a file that begins with these bytes is text in UTF-8; 262 bytes are enough."""
-    return _detect(head, True) is False
-
-
-def _detect(head: bytes, ended: bool) -> _Format | None:
-    """Return the format of a file, in the way of `match_signature`."""
-    form = match_signature(CODECS, head, ended)
-    return detect_foreign(head, ended) if form is False else form
+    return detect_format(head, True) is False
 
 
 def _unreadable(problem: str, command: str) -> UnreadableContent:

@@ -1,16 +1,13 @@
-"""Names for the formats of files that are not read, and the commands that convert them."""
+"""The formats of files by their content: those that are decompressed, and those that only have a name here."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
+from typing import Final, Literal, NamedTuple, TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from choria_lifecycle.validation.codecs import CODECS, Codec
 
-__all__ = ["ForeignFormat", "detect_foreign", "match_signature"]
-
-T = TypeVar("T")
+__all__ = ["FileFormat", "ForeignFormat", "detect_format"]
 
 
 class ForeignFormat(NamedTuple):
@@ -25,6 +22,10 @@ class ForeignFormat(NamedTuple):
     problem: str
     command: str
     filter: str
+
+
+FileFormat: TypeAlias = Codec | ForeignFormat | Literal[False]
+"""The format of a file; False for plain text in UTF-8."""
 
 
 def _encoding(name: str, *, mark: bool) -> ForeignFormat:
@@ -43,7 +44,8 @@ _CAPTURE: Final = ForeignFormat(
     "it is a packet capture; extract the documents first", "grep -ao '{.*}' FILE", "grep -ao '{.*}'"
 )
 
-_SIGNATURES: Final[dict[bytes, ForeignFormat]] = {
+_SIGNATURES: Final[dict[bytes, Codec | ForeignFormat]] = {
+    **CODECS,
     b"\xff\x06\0\0S2sTwO": _S2,
     b"\xff\x06\0\0sNaPpY": _SNAPPY,
     b"\x04\x22\x4d\x18": _LZ4,
@@ -77,29 +79,21 @@ _match_undecided = re.compile(
 ).match
 
 
-def match_signature(signatures: Mapping[bytes, T], head: bytes, ended: bool) -> T | Literal[False] | None:
-    """Return the entry of the longest signature with which a file begins.
+def detect_format(head: bytes, ended: bool) -> FileFormat | None:
+    """Return the format of a file: the entry of its longest signature, or of the first pattern that it matches.
 
     Args:
-        signatures: the entries by signature.
-        head: the beginning of the file.
+        head: the beginning of the file; 262 bytes are enough.
         ended: that is the whole file.
 
     Returns:
-        The entry; False if there is none, None if more bytes are needed.
+        The format; None if more bytes are needed.
     """
-    if not ended and any(len(each) > len(head) and each.startswith(head) for each in signatures):
+    if not ended and any(len(each) > len(head) and each.startswith(head) for each in _SIGNATURES):
         return None
-    found = max((each for each in signatures if head.startswith(each)), key=len, default=None)
-    return False if found is None else signatures[found]
-
-
-def detect_foreign(head: bytes, ended: bool) -> ForeignFormat | Literal[False] | None:
-    """Return the foreign format of a file, in the way of `match_signature`; 262 bytes are enough."""
-    form = match_signature(_SIGNATURES, head, ended)
-    if form is not False:
-        return form
-    for match, found in _PATTERNS:
+    if found := max((each for each in _SIGNATURES if head.startswith(each)), key=len, default=b""):
+        return _SIGNATURES[found]
+    for match, form in _PATTERNS:
         if match(head):
-            return found
+            return form
     return None if not ended and _match_undecided(head) else False

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from choria_lifecycle.validation.decompression import BLOCK, UnreadableContent
-from choria_lifecycle.validation.foreign import detect_foreign, match_signature
+from choria_lifecycle.validation.formats import ForeignFormat, detect_format
 from choria_lifecycle.validation.source import DocumentSource, is_divisible
 from tests.bed.streams import Trickle, read, texts
 
@@ -124,7 +124,7 @@ def test_the_command_converts_the_file(data: bytes, problem: str, command: str, 
     (tmp_path / "file").write_bytes(data)
     command = command.replace("FILE", shlex.quote(str(tmp_path / "file")))
     assert subprocess.run(command, shell=True, capture_output=True, check=True).stdout == RAW
-    form = detect_foreign(data, True)
+    form = detect_format(data, True)
     assert form
     if shutil.which(form.filter.split()[0]):
         assert subprocess.run(form.filter, shell=True, input=data, capture_output=True, check=True).stdout == RAW
@@ -153,12 +153,15 @@ def test_anything_else_is_read_as_lines(data: bytes) -> None:
 
 @pytest.mark.parametrize("head", [b"\n\n", b"{}", b"[{", b'"a', b"nonsense\n", b"  ", b"5\n", b"\r\n"])
 def test_text_is_recognised_without_more(head: bytes) -> None:
-    assert detect_foreign(head, False) is False
+    assert detect_format(head, False) is False
 
 
 def test_the_longest_signature_counts() -> None:
-    signatures = {b"ab": 1, b"abcd": 2}
-    assert [match_signature(signatures, head, False) for head in (b"a", b"ab", b"abc", b"abcd", b"abx", b"x")] == [
-        None, None, None, 2, 1, False,
-    ]  # fmt: skip
-    assert [match_signature(signatures, head, True) for head in (b"", b"a", b"ab", b"abc")] == [False, False, 1, 1]
+    for head, wanted in ((b"\xff\xfe\0", None), (b"\xff\xfe\0\0", "UTF-32"), (b"\xff\xfea", "UTF-16")):
+        form = detect_format(head, False)
+        assert wanted in form.command if isinstance(form, ForeignFormat) and wanted else form is wanted
+    for head, wanted in ((b"\xff\xfe", "UTF-16"), (b"\xff\xfe\0", "UTF-16"), (b"\xff\xfe\0\0", "UTF-32")):
+        form = detect_format(head, True)
+        assert isinstance(form, ForeignFormat)
+        assert wanted in form.command
+    assert [detect_format(head, True) for head in (b"", b"\xff", b"\x28\xb5")] == [False, False, False]
