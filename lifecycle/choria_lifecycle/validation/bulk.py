@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import compress, count
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from choria_lifecycle.validation.records import read_record
 from choria_lifecycle.wire.jsontext import MAX_SIZE
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from choria_schemas.registry import Contract
 
 __all__ = ["UNREADABLE", "BatchCheck", "DocumentKind", "check_batch", "check_one"]
-
-UNREADABLE: Final = "unreadable"
-"""The type of a document that is not a JSON object."""
 
 _NO_PROTOCOL: Final = "no protocol"
 _UNKNOWN: Final = "unknown protocol"
@@ -50,9 +47,10 @@ class DocumentKind(NamedTuple):
         return self.type not in _WITHOUT_CONTRACT
 
 
-_WITHOUT_CONTRACT: Final = frozenset({UNREADABLE, _NO_PROTOCOL, _UNKNOWN, _FOREIGN})
+UNREADABLE: Final = DocumentKind("-", "unreadable")
+"""The kind of a document that is not a JSON object."""
 
-ReportedDocument: TypeAlias = "tuple[int, DocumentKind, list[Finding]]"
+_WITHOUT_CONTRACT: Final = frozenset({UNREADABLE.type, _NO_PROTOCOL, _UNKNOWN, _FOREIGN})
 
 
 @dataclass(slots=True)
@@ -64,7 +62,7 @@ class BatchCheck:
         clean: the number of documents without findings, by kind.
     """
 
-    reported: list[ReportedDocument] = field(default_factory=list)
+    reported: list[tuple[int, DocumentKind, list[Finding]]] = field(default_factory=list)
     clean: Counter[DocumentKind] = field(default_factory=Counter)
 
 
@@ -136,7 +134,7 @@ def _kind(seen: Shape | Inspection) -> DocumentKind:
         return _shape_kind(seen)
     parsed = seen.parsed
     if parsed is None:
-        return DocumentKind("-", UNREADABLE)
+        return UNREADABLE
     if seen.contract is not None:
         return DocumentKind(parsed.format.value, _type_name(seen.contract))
     if seen.is_foreign:

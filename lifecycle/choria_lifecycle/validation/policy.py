@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from choria_lifecycle.validation.batch import Batch
 from choria_lifecycle.validation.bulk import UNREADABLE, DocumentKind, check_batch, check_one
@@ -241,7 +241,7 @@ def _validate_events(batch: Batch, policy: Policy, location: Location) -> BatchR
     rejected, valid = found.owners_of(result.rejected), found.complete_in(result.valid)
     for owner, finding in found.failures:
         is_rejected = result.add_findings(numbers[owner], policy.apply([finding]))
-        result.counts.count(_UNREADABLE, _verdict(_UNREADABLE, rejected=is_rejected))
+        result.counts.count(UNREADABLE, _verdict(UNREADABLE, rejected=is_rejected))
         valid.discard(owner)
         if is_rejected:
             rejected.add(owner)
@@ -275,7 +275,7 @@ def _add_file_findings(result: BatchResult, batch: Batch, policy: Policy) -> Non
     for number, finding in batch.findings:
         rejected = result.add_findings(number, policy.apply([finding]))
         if finding.code == codes.INPUT_SIZE.name:  # the bytes were passed on while reading
-            result.counts.count(_UNREADABLE, _verdict(_UNREADABLE, rejected=rejected))
+            result.counts.count(UNREADABLE, _verdict(UNREADABLE, rejected=rejected))
         elif rejected:
             result.counts.file_errors += 1
     result.findings.sort(key=itemgetter(0))
@@ -306,6 +306,3 @@ def split_batch(batch: Batch) -> Iterator[Batch]:
 
 def _first_line(batch: Batch) -> int:
     return batch.line_numbers[0] if batch.line_numbers else batch.findings[0][0]
-
-
-_UNREADABLE: Final = DocumentKind("-", UNREADABLE)

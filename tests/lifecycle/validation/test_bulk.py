@@ -135,8 +135,8 @@ def test_documents_after_a_non_ascii_one_are_checked_for_utf_8() -> None:
 @pytest.mark.parametrize(
     ("raw", "kind"),
     [
-        (b"x", DocumentKind("-", UNREADABLE)),
-        (b"[]", DocumentKind("-", UNREADABLE)),
+        (b"x", UNREADABLE),
+        (b"[]", UNREADABLE),
         (b"{}", DocumentKind("choria", "no protocol")),
         (written({"protocol": UNKNOWN_PROTOCOL}), DocumentKind("choria", "unknown protocol")),
         (b'{"protocol":"com.example"}', DocumentKind("choria", "foreign protocol")),
@@ -157,7 +157,7 @@ def test_documents_are_reported_by_index_and_counted_by_kind() -> None:
     check = check_batch([NATIVE, bad, WRAPPED, NATIVE + b"\n", b"nonsense"], warnings=True, now=NOON)
     assert [(index, kind, [finding.code for finding in findings]) for index, kind, findings in check.reported] == [
         (1, DocumentKind("choria", "startup"), ["schema-type"]),
-        (4, DocumentKind("-", UNREADABLE), ["input-json"]),
+        (4, UNREADABLE, ["input-json"]),
     ]
     assert check.clean == {DocumentKind("choria", "startup"): 2, DocumentKind("cloudevents", "startup"): 1}
     assert check_batch([], warnings=True, now=NOON) == BatchCheck()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.validation.batch import Batch
-from choria_lifecycle.validation.bulk import UNREADABLE, DocumentKind, check_one
+from choria_lifecycle.validation.bulk import UNREADABLE, check_one
 from choria_lifecycle.validation.lines import findings_by_line
 from choria_lifecycle.validation.policy import BatchResult, Policy, split_batch, validate_batch, validate_message
 from choria_lifecycle.validation.source import DocumentSource
@@ -159,11 +159,9 @@ def test_a_split_batch_has_the_same_result(pieces: list[bytes], before: bytes, b
 def test_an_oversized_document_is_counted() -> None:
     batches = list(DocumentSource(BytesIO(b"x\n" + b"y" * 20 + b"\n"), limit=10))
     result = added([validate_batch(batch, Policy(now=NOON)) for batch in batches])
-    assert result.counts.kinds == {DocumentKind("-", UNREADABLE): [0, 2, 0]}
+    assert result.counts.kinds == {UNREADABLE: [0, 2, 0]}
     lenient = Policy(now=NOON, codes=frozenset(CODES) - {"input-size"})
-    assert added([validate_batch(batch, lenient) for batch in batches]).counts.kinds == {
-        DocumentKind("-", UNREADABLE): [0, 1, 1]
-    }
+    assert added([validate_batch(batch, lenient) for batch in batches]).counts.kinds == {UNREADABLE: [0, 1, 1]}
 
 
 def test_errors_of_the_file_reject_no_document() -> None:
