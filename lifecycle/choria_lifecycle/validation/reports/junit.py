@@ -68,7 +68,7 @@ class JUnitReport(Report):
     def add(self, origin: Origin, documents: Sequence[DocumentFindings], line_offset: int) -> list[str]:
         # All messages are one input, whatever their subjects are.
         lines = self.begin_origin(origin) if self._origin is None else []
-        line = line_formatter(ReportFormat.TEXT, origin.name, live=origin.kind is OriginKind.SUBJECT)
+        line = line_formatter(ReportFormat.TEXT, origin.name, stored=origin.stored)
         for number, _, each in numbered(documents, line_offset):
             test = self._tests.setdefault(each.code, _Test(each.severity))
             test.findings += 1

@@ -5,6 +5,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from junitparser import Error, Failure, JUnitXml
 
+from choria_lifecycle.validation.report import StoredMessage
 from choria_lifecycle.validation.reports.junit import MAX_LISTED, READABLE, JUnitReport
 from choria_lifecycle.validation.reports.protocol import Origin, OriginKind
 from tests.bed.reported import found
@@ -68,6 +69,14 @@ def test_only_the_first_findings_of_a_test_are_listed(number: int, last: str) ->
     assert failure.get("message") == f"{number:,} findings"
     *_, end = str(failure.text).splitlines()
     assert last in end
+
+
+def test_a_stored_message_has_its_sequence() -> None:
+    report = JUnitReport()
+    origin = Origin("choria.a", OriginKind.SUBJECT, StoredMessage("EVENTS", 1234))
+    lines = report.begin() + report.add(origin, [(5, found("schema-type"))], 0)
+    failure = ET.fromstring("\n".join(lines + report.end(1))).findtext(".//failure")
+    assert failure == "choria.a#1234: $.identity: message of schema-type [schema-type]"
 
 
 def test_all_messages_are_one_suite() -> None:
