@@ -728,6 +728,15 @@ async def test_errors_count_after_sigterm(server: embedded.Server) -> None:
         assert ended(process)[0] == 1
 
 
+@pytest.mark.parametrize(("arguments", "code"), [([], 1), (["--allow-empty"], 0)])
+async def test_a_signal_before_the_first_message(arguments: list[str], code: int, server: embedded.Server) -> None:
+    with listening(server, f"{SUBJECT}none{code}", *arguments) as process:
+        process.send_signal(signal.SIGTERM)
+        result, out, err = ended(process)
+    assert (result, out, totals(err)) == (code, "", (0, 0, 0))
+    assert ("there was no message to validate" in err) == (code == 1)
+
+
 async def test_max_errors_ends_it(server: embedded.Server) -> None:
     with listening(server, SUBJECT + "most", "--max-errors", 2) as process:
         await publish(server.url, SUBJECT + "most", *[b"nonsense"] * 5)

@@ -155,6 +155,13 @@ async def test_transformed_subjects(own: embedded.Server) -> None:
     assert "has its events under dc1.choria.lifecycle.event.>: read them with --stream and --subject" in err
 
 
+@pytest.mark.parametrize("until", [[], ["--until", "2099-02-01T00:00:00Z"]])
+def test_an_interval_in_the_future_is_refused(until: list[str], own: embedded.Server) -> None:
+    code, found, err = judged(own, "--since", "2099-01-01T00:00:00Z", *until)
+    assert (code, found) == (2, [])
+    assert "--since is in the future: without --follow, nothing could be read\n" in err
+
+
 async def test_a_sealed_stream_is_read_to_its_end(own: embedded.Server) -> None:
     async with storing(own, EVENTS) as client:
         await store(client, LIFECYCLE, GOOD)

@@ -239,8 +239,8 @@ def command(
     if follow and (since is None or until is not None):
         reason = "needs --since, the time to read from" if since is None else "and --until cannot be combined"
         raise click.UsageError(f"--follow {reason}", ctx)
-    if since is not None and until is None and not follow:
-        until = timedelta(0)
+    if since is not None and not follow:
+        until = timedelta(0) if until is None else until
         if isinstance(since, datetime) and since.timestamp() >= time.time():
             raise click.UsageError("--since is in the future: without --follow, nothing could be read", ctx)
     selected = {"subject": subject} | replay_arguments(ctx, since, stream, until)
@@ -298,6 +298,11 @@ def _validate(
         if not (is_live and signals.terminated and count is None):
             results.write_summary()
             return signals.exit_code
+    # Also if SIGTERM, which is the regular end, comes before the first message.
+    if is_live and not results.counts.documents and not missed and not results.allow_empty:
+        message = "there was no message to validate; --allow-empty accepts that"
+        say(f"lifecycle: warning: {message}", at=-1, level="warning")
+        code = 1
     results.write_summary()
     # Messages that were not validated are unknown, not valid.
     return code or (1 if results.counts.errors else 2 if missed else 0)
@@ -350,10 +355,6 @@ async def _watch(
             missed += missing(middleware, received, "messages", enough=number == count)
             for line in (*missed, *unstored(received, "messages")):
                 say(line)
-    if number == 0 and not missed and not results.allow_empty:
-        message = "there was no message to validate; --allow-empty accepts that"
-        say(f"lifecycle: warning: {message}", at=-1, level="warning")
-        return 1
     return 1 if count is not None and number < count else 0
 
 
