@@ -57,13 +57,13 @@ def test_pre_commit_accepts_the_manifest(tmp_path: Path) -> None:
 def test_the_hook_runs_the_command_with_its_extra() -> None:
     name, subcommand, *arguments = shlex.split(HOOK["entry"])
     assert (name, subcommand) == (program.name, command.name)
-    assert {each.partition("=")[0] for each in [*arguments, *HOOK.get("args", [])]} <= OPTIONS
+    assert {each.partition("=")[0] for each in [*arguments, *HOOK["args"]]} - {"--"} <= OPTIONS
     assert HOOK["additional_dependencies"] == [".[cli]"]
 
 
 @pytest.mark.parametrize(
     ("file", "is_checked"),
-    [("a.ndjson", True), ("x/a.jsonl.gz", True), ("package.json", False), ("a.ndjson.md", False)],
+    [("a.ndjson", True), ("x/a.jsonl.gz", True), ("a.ndjson.zst", True), ("package.json", False), ("a.ndjson.md", False)],
 )
 def test_the_hook_checks_only_files_of_lines(file: str, is_checked: bool) -> None:
     assert bool(re.search(HOOK["files"], file)) == is_checked
@@ -141,10 +141,30 @@ def test_the_action_passes_arguments_on(folder: Path) -> None:
     assert run_step("Validate", folder, VENV, files="good one.ndjson").returncode == 0
 
 
+@pytest.mark.parametrize("files", ["", "\n\n"])
+def test_the_action_does_not_read_standard_input(files: str, folder: Path) -> None:
+    done = run_step("Validate", folder, VENV, files=files)
+    assert (done.returncode, done.stdout) == (2, "::error::the input files names no file\n")
+
+
 def test_the_action_writes_a_file(folder: Path) -> None:
     done = run_step("Validate", folder, VENV, files="warned.json", **{"output": "sarif", "output-file": "a b.sarif"})
     assert (done.returncode, done.stdout) == (0, "")
     assert len(json.loads((folder / "a b.sarif").read_bytes())["runs"][0]["results"]) == 1
+
+
+def test_a_file_name_is_not_an_option_of_the_hook(folder: Path) -> None:
+    (folder / "--rejects=kept.ndjson").write_bytes(BAD + b"\n")
+    (folder / "kept.ndjson").write_bytes(GOOD + b"\n")
+    [example] = examples("yaml", "repos:")
+    [hook] = yaml.safe_load(example)["repos"][0]["hooks"]
+    for arguments in (HOOK["args"], hook["args"]):
+        _, *subcommand = shlex.split(HOOK["entry"])
+        # As pre-commit runs it: the entry, the arguments, the names of the files.
+        line = [sys.executable, "-m", "choria_lifecycle", *subcommand, *arguments, "--rejects=kept.ndjson"]
+        done = subprocess.run(line, cwd=folder, capture_output=True, text=True)
+        assert (done.returncode, done.stdout.partition(": ")[0]) == (1, "--rejects=kept.ndjson:1")
+        assert (folder / "kept.ndjson").read_bytes() == GOOD + b"\n"
 
 
 @pytest.mark.parametrize("files", ["$(touch pwned)", "`touch pwned`", "'; touch pwned; '", '"; touch pwned; "'])
