@@ -63,7 +63,13 @@ def test_the_hook_runs_the_command_with_its_extra() -> None:
 
 @pytest.mark.parametrize(
     ("file", "is_checked"),
-    [("a.ndjson", True), ("x/a.jsonl.gz", True), ("a.ndjson.zst", True), ("package.json", False), ("a.ndjson.md", False)],
+    [
+        ("a.ndjson", True),
+        ("x/a.jsonl.gz", True),
+        ("a.ndjson.zst", True),
+        ("package.json", False),
+        ("a.ndjson.md", False),
+    ],
 )
 def test_the_hook_checks_only_files_of_lines(file: str, is_checked: bool) -> None:
     assert bool(re.search(HOOK["files"], file)) == is_checked

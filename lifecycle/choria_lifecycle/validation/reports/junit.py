@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from choria_lifecycle.support.text import safe
 from choria_lifecycle.validation.reports.lines import line_formatter
-from choria_lifecycle.validation.reports.protocol import OriginKind, Report, ReportFormat, numbered
+from choria_lifecycle.validation.reports.protocol import Report, ReportFormat, numbered
 from choria_lifecycle.wire.finding import Severity
 
 if TYPE_CHECKING:
