@@ -141,6 +141,16 @@ async def test_a_stream_that_has_discarded_messages_is_not_clean(own: embedded.S
     assert (code, totals(err)) == (0, (3, 3, 0)), err
 
 
+async def test_following_does_not_hide_what_the_stream_has_discarded(own: embedded.Server) -> None:
+    async with storing(own, EVENTS | {"max_msgs": 3}) as client:
+        await store(client, LIFECYCLE, *[WARNED] * 5)
+        code, found, err = judged(own, "--since", "1h", "--follow", "--count", 3)
+        assert (code, [each["sequence"] for each in found], totals(err)) == (2, [3, 4, 5], (3, 3, 0))
+        assert "UTC: the stream CHORIA_EVENTS no longer has them\n" in err
+        code, _, err = judged(own, "--since", "30s", "--follow", "--count", 3)
+        assert (code, totals(err)) == (0, (3, 3, 0)), err
+
+
 async def test_transformed_subjects(own: embedded.Server) -> None:
     transform = {"src": "choria.lifecycle.>", "dest": "dc1.choria.lifecycle.>"}
     async with storing(own, EVENTS | {"subject_transform": transform}) as client:

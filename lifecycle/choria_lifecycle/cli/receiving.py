@@ -159,7 +159,7 @@ def announce_stream(
 
 @asynccontextmanager
 async def announcing_end_of_history(
-    received: Deliveries, summary: Callable[[], str], *, follow: bool = True
+    received: Deliveries, summary: Callable[[], str], *, follow: bool = True, check: bool = False
 ) -> AsyncGenerator[Callable[[], None]]:
     """Say within the block once all stored messages have been handed out, also if there were none, and new ones follow.
 
@@ -169,6 +169,7 @@ async def announcing_end_of_history(
         received: the subscription, iterated in the block.
         summary: returns the number and kind of messages, such as `12 events shown`.
         follow: whether new ones follow.
+        check: count what the stream has discarded of the history as gaps, even if the block ends meanwhile.
     """
     announced = received.stream is None or not follow
 
@@ -181,6 +182,8 @@ async def announcing_end_of_history(
     async def wait() -> None:
         await received.replayed()
         announce()
+        if check:
+            await received.check_history()
 
     task = asyncio.create_task(wait())
     try:
@@ -188,7 +191,8 @@ async def announcing_end_of_history(
         if not received.replaying:
             announce()
     finally:
-        task.cancel()
+        if received.replaying or not check:
+            task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
 

@@ -335,7 +335,7 @@ async def _watch(
             with results.printer.cancel_on_failure(), suppress(TimeoutError):
                 async with (
                     asyncio.timeout(seconds),
-                    announcing_end_of_history(received, progress, follow=not ends) as new,
+                    announcing_end_of_history(received, progress, follow=not ends, check=not ends) as new,
                 ):
                     async for delivery in received:
                         if not delivery.replayed:

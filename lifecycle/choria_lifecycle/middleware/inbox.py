@@ -151,6 +151,7 @@ class StreamSink:
         caught_up_once: set once all history is queued.
         last_stored: when the stream stored the last message received from it, by `steady`; None before the first.
         full: whether `capacity` was zero, so that the replay waits to be resumed.
+        checking_history: whether doubts are about what was stored before messages arrived live.
 
     Args:
         inbox: the queue.
@@ -162,6 +163,7 @@ class StreamSink:
         self.caught_up_once: Final = asyncio.Event()
         self.last_stored: float | None = None
         self.full: bool = False
+        self.checking_history: bool = False
         self._inbox = inbox
         self._merge = Merge(inbox.missed)
         # Since when messages arrive live, and since when stored ones may be copies of them.
@@ -276,7 +278,10 @@ class StreamSink:
             self._inbox.broken(at)
 
     def doubt(self, begin: float, end: float, reason: str) -> None:
-        self._merge.doubt(begin, end, reason)
+        if self.checking_history:
+            self._inbox.missed(Interval(begin, min(end, self._live_since), reason))
+        else:
+            self._merge.doubt(begin, end, reason)
 
     def failed(self, error: LifecycleError) -> None:
         self._inbox.failure = error

@@ -156,6 +156,20 @@ class Subscription(ABC, Generic[T]):
             if self.replaying:
                 await self._replayed.wait()
 
+    async def check_history(self) -> None:
+        """Count as gaps the intervals whose messages the stream had discarded before they were read.
+
+        Call it once `replaying` is False. With an end, the iteration does this itself. Without a stream, this does
+        nothing.
+        """
+        if self._replay is None or self._stream is None:
+            return
+        self._stream.checking_history = True
+        try:
+            await self._replay.check_history(self._timeout)
+        finally:
+            self._stream.checking_history = False
+
     async def __aenter__(self) -> Self:
         """Subscribe.
 
@@ -270,8 +284,7 @@ class Subscription(ABC, Generic[T]):
 
     async def _finish(self) -> None:
         """Note that everything before the end was handed out."""
-        if self._replay is not None:
-            await self._replay.check_history(self._timeout)
+        await self.check_history()
         self._complete = True
         self._replayed.set()
 
