@@ -137,6 +137,12 @@ async def test_a_stream_that_has_discarded_messages_is_not_clean(own: embedded.S
     code, found, err = judged(own, "--since", "1h")
     assert (code, [each["sequence"] for each in found], totals(err)) == (2, [3, 4, 5], (3, 3, 0))
     assert "UTC: the stream CHORIA_EVENTS no longer has them\n" in err
+    for output in ("sarif", "junit", "gitlab", "github"):
+        with running("--server", own.url, "--output", output, "--since", "1h", "--no-warnings") as process:
+            code, out, _ = ended(process)
+        assert (code, out.count("CHORIA_EVENTS no longer has them")) == (2, 1)
+        if output == "junit":
+            assert ' errors="1" ' in out
     code, _, err = judged(own, "--since", "30s")
     assert (code, totals(err)) == (0, (3, 3, 0)), err
 

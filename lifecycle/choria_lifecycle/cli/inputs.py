@@ -171,6 +171,8 @@ def _read_parts(
         else:
             if results.counts.documents + results.counts.file_errors == before and not results.allow_empty:
                 code = code or 1
+                with signals.deferred():
+                    results.report.add_problem(file.display_name, "has no documents")
                 say(f"lifecycle: warning: {name} has no documents; --allow-empty accepts that", at=-1, level="warning")
     return code
 

@@ -160,7 +160,11 @@ class ReportWriter:
     def add_unreadable(self, name: str, reason: str) -> None:
         """Write that an input cannot be read."""
         self.unreadable.append(name)
-        self._write(self.report.add_unreadable(_origin(name), reason))
+        self.add_problem(name, f"cannot be read: {reason}")
+
+    def add_problem(self, name: str, problem: str, *, live: bool = False) -> None:
+        """Write why documents of an input are missing, as `Report.add_problem`."""
+        self._write(self.report.add_problem(_origin(name, live=live), problem))
 
     def _write_summary(self, policy: Policy, counts: DocumentCounts, exit_code: int | None) -> None:
         from choria_lifecycle.validation.reports.summary import summary_line

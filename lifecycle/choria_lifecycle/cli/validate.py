@@ -296,13 +296,17 @@ def _validate(
         say(f"stopped after {results.counts.errors:,} errors; there may be more")
     except KeyboardInterrupt:
         if not (is_live and signals.terminated and count is None):
-            results.write_summary()
-            return signals.exit_code
+            code = signals.exit_code
     # Also if SIGTERM, which is the regular end, comes before the first message.
-    if is_live and not results.counts.documents and not missed and not results.allow_empty:
+    problems = [f"was not read completely: {line}" for line in missed]
+    if is_live and code < 2 and not results.counts.documents and not missed and not results.allow_empty:
+        problems = ["has no messages"]
         message = "there was no message to validate; --allow-empty accepts that"
         say(f"lifecycle: warning: {message}", at=-1, level="warning")
         code = 1
+    with signals.deferred():
+        for problem in problems:
+            results.report.add_problem(selected["subject"], problem, live=True)
     results.write_summary()
     # Messages that were not validated are unknown, not valid.
     return code or (1 if results.counts.errors else 2 if missed else 0)

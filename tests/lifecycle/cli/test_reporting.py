@@ -88,10 +88,22 @@ def test_a_report_covers_all_files(output: ReportFormat, jobs: int, run: Run, mi
 @pytest.mark.parametrize("output", DOCUMENTS)
 def test_an_empty_file_has_a_complete_report(output: ReportFormat, run: Run) -> None:
     Path("empty").touch()
-    text = run("validate", "--output", output, "empty").stdout
+    text = run("validate", "--output", output, "empty", "--allow-empty").stdout
     assert number_of_findings(output, text) == 0
     if output is ReportFormat.JUNIT:
         assert [each.get("name") for each in ET.fromstring(text).iter("testsuite")] == ["empty"]
+
+
+@pytest.mark.parametrize("output", [*DOCUMENTS, ReportFormat.GITHUB])
+def test_a_report_says_why_the_command_fails_without_findings(output: ReportFormat, run: Run) -> None:
+    Path("empty").touch()
+    for arguments, is_shown in ([], True), (["--allow-empty"], False):
+        result = run("validate", "--output", output, "empty", *arguments)
+        assert (result.exit_code, "has no documents" in result.stdout) == (int(is_shown), is_shown)
+        if output is ReportFormat.JUNIT:
+            assert [each.get("errors") for each in ET.fromstring(result.stdout).iter("testsuite")] == [
+                str(int(is_shown))
+            ]
 
 
 # ---- complete in any case

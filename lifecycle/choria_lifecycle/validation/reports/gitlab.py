@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from choria_lifecycle.validation.policy import DocumentFindings
     from choria_lifecycle.validation.reports.protocol import Origin
 
-__all__ = ["UNREADABLE_CHECK", "GitLabReport"]
+__all__ = ["INPUT_CHECK", "GitLabReport"]
 
-UNREADABLE_CHECK: Final = "unreadable"
-"""The name of the check that an unreadable file fails."""
+INPUT_CHECK: Final = "input"
+"""The name of the check that an input fails which was not read, or not completely."""
 
 _SEVERITIES: Final = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.INFORMATION: "info"}
 
@@ -46,10 +46,10 @@ class GitLabReport(Report):
             lines.append(self._line(path, line, each.code, _SEVERITIES[each.severity], text, fingerprint))
         return lines
 
-    def add_unreadable(self, origin: Origin, reason: str) -> list[str]:
+    def add_problem(self, origin: Origin, problem: str) -> list[str]:
         path = place_of(origin, self._folder)
-        fingerprint = self._fingerprints.of(path, UNREADABLE_CHECK)
-        return [self._line(path, 1, UNREADABLE_CHECK, "critical", f"cannot be read: {reason}", fingerprint)]
+        fingerprint = self._fingerprints.of(path, INPUT_CHECK)
+        return [self._line(path, 1, INPUT_CHECK, "critical", problem, fingerprint)]
 
     def end(self, exit_code: int | None) -> list[str]:  # noqa: ARG002 - the protocol's signature
         return ["]"]

@@ -55,7 +55,7 @@ class JUnitReport(Report):
     def __init__(self) -> None:
         self._origin: Origin | None = None
         self._tests: dict[str, _Test] = {}
-        self._unreadable = ""
+        self._problems: list[str] = []
 
     def begin(self) -> list[str]:
         return ['<?xml version="1.0" encoding="UTF-8"?>', '<testsuites name="lifecycle">']
@@ -76,9 +76,9 @@ class JUnitReport(Report):
                 test.lines.append(line(number, each))
         return lines
 
-    def add_unreadable(self, origin: Origin, reason: str) -> list[str]:
+    def add_problem(self, origin: Origin, problem: str) -> list[str]:
         lines = self.begin_origin(origin) if self._origin is None else []
-        self._unreadable = reason
+        self._problems.append(problem)
         return lines
 
     def end(self, exit_code: int | None) -> list[str]:  # noqa: ARG002 - the protocol's signature
@@ -92,15 +92,16 @@ class JUnitReport(Report):
         failures = sum(test.severity is Severity.ERROR for test in self._tests.values())
         head = (
             f'<testsuite name="{name}" tests="{len(self._tests) + 1}" failures="{failures}" '
-            f'errors="{int(bool(self._unreadable))}" skipped="0">'
+            f'errors="{int(bool(self._problems))}" skipped="0">'
         )
-        error = f'<error message="cannot be read" type="error">{escape(self._unreadable)}</error>'
+        error = f'<error message="not read completely" type="error">{escape(chr(10).join(self._problems))}</error>'
         lines = [
             head,
-            f'<testcase classname="{name}" name="{READABLE}">{error if self._unreadable else ""}</testcase>',
+            f'<testcase classname="{name}" name="{READABLE}">{error if self._problems else ""}</testcase>',
             *(test.element(f'classname="{name}" name="{code}"') for code, test in sorted(self._tests.items())),
             "</testsuite>",
         ]
-        self._origin, self._unreadable = None, ""
+        self._origin = None
+        self._problems.clear()
         self._tests.clear()
         return lines

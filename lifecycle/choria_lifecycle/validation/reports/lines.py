@@ -46,10 +46,10 @@ class LineReport(Report):
         line = line_formatter(self._output, origin.name, live=not is_file, stored=origin.stored, color=self._color)
         return [line(number, each) for number, _, each in numbered(documents, line_offset)]
 
-    def add_unreadable(self, origin: Origin, reason: str) -> list[str]:
+    def add_problem(self, origin: Origin, problem: str) -> list[str]:
         if self._output is not ReportFormat.GITHUB:
             return []
-        return [github_error(origin.name, f"cannot be read: {reason}", is_file=origin.kind is OriginKind.FILE)]
+        return [github_error(origin.name, problem, is_file=origin.kind is OriginKind.FILE)]
 
 
 def line_formatter(

@@ -107,8 +107,13 @@ class Report(Protocol):
         """
         ...
 
-    def add_unreadable(self, origin: Origin, reason: str) -> list[str]:
-        """Add an input that cannot be read, for a reason that is safe to show."""
+    def add_problem(self, origin: Origin, problem: str) -> list[str]:
+        """Add a reason why documents of an input are missing.
+
+        Args:
+            origin: the input.
+            problem: what follows its name in a sentence, such as `cannot be read: Permission denied`; safe to show.
+        """
         ...
 
     def end(self, exit_code: int | None) -> list[str]:  # noqa: ARG002

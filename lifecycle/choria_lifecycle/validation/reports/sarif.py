@@ -75,8 +75,8 @@ class SarifReport(Report):
             lines.append(separator + _json(result))
         return lines
 
-    def add_unreadable(self, origin: Origin, reason: str) -> list[str]:
-        text = f"{as_text(origin.name)} cannot be read: {reason}"
+    def add_problem(self, origin: Origin, problem: str) -> list[str]:
+        text = f"{as_text(origin.name)} {problem}"
         location = {"physicalLocation": {"artifactLocation": self._artifact(origin)}}
         self._notifications.append({"level": "error", "message": {"text": text}, "locations": [location]})
         return []

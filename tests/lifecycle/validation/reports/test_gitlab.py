@@ -16,7 +16,7 @@ def report(origin: Origin, unreadable: Origin | None = None) -> list[dict[str, A
     writer = GitLabReport()
     lines = writer.begin() + writer.begin_origin(origin) + writer.add(origin, DOCUMENTS, 10)
     if unreadable is not None:
-        lines += writer.add_unreadable(unreadable, "No such file or directory")
+        lines += writer.add_problem(unreadable, "cannot be read: No such file or directory")
     issues: list[dict[str, Any]] = json.loads("\n".join(lines + writer.end(1)))
     return issues
 
@@ -37,7 +37,7 @@ def test_each_issue_has_the_fields_that_gitlab_requires() -> None:
 def test_an_unreadable_file_is_an_issue() -> None:
     issue = report(Origin("f"), Origin("g"))[-1]
     assert issue["description"] == "cannot be read: No such file or directory"
-    assert (issue["check_name"], issue["severity"]) == ("unreadable", "critical")
+    assert (issue["check_name"], issue["severity"]) == ("input", "critical")
     assert issue["location"] == {"path": "g", "lines": {"begin": 1}}
 
 

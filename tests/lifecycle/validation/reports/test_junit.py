@@ -20,7 +20,7 @@ def written(*inputs: tuple[Origin, list, str]) -> str:
     for origin, documents, unreadable in inputs:
         lines += report.begin_origin(origin)
         lines += report.add(origin, documents, 0) if documents else []
-        lines += report.add_unreadable(origin, unreadable) if unreadable else []
+        lines += report.add_problem(origin, unreadable) if unreadable else []
     return "\n".join(lines + report.end(1)) + "\n"
 
 
@@ -40,6 +40,17 @@ def test_a_file_is_a_suite_and_a_code_is_a_test() -> None:
             [test for test in suite if isinstance(next(iter(test.result), None), cls)] for cls in (Failure, Error)
         )
         assert (len(failures), len(errors)) == (suite.failures, suite.errors)
+
+
+def test_a_suite_has_one_error_with_all_problems() -> None:
+    report = JUnitReport()
+    lines = report.begin() + report.begin_origin(FILE)
+    for problem in ("has a <fault>", "has another"):
+        lines += report.add_problem(FILE, problem)
+    lines += report.begin_origin(Origin("next"))
+    suites = list(ET.fromstring("\n".join(lines + report.end(2))).iter("testsuite"))
+    assert [suite.get("errors") for suite in suites] == ["1", "0"]
+    assert suites[0].findtext(".//error") == "has a <fault>\nhas another"
 
 
 def test_errors_fail_and_warnings_are_shown() -> None:

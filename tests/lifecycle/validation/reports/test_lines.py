@@ -40,13 +40,13 @@ def test_an_annotation_names_the_line_even_without_a_file(kind: OriginKind, line
     ],
 )
 def test_an_unreadable_file_is_annotated(origin: Origin, line: str) -> None:
-    assert LineReport(ReportFormat.GITHUB).add_unreadable(origin, "No such file or directory") == [line]
+    assert LineReport(ReportFormat.GITHUB).add_problem(origin, "cannot be read: No such file or directory") == [line]
 
 
 @pytest.mark.parametrize("output", [ReportFormat.TEXT, ReportFormat.JSON])
 def test_text_and_json_have_findings_only(output: ReportFormat) -> None:
     report = LineReport(output)
-    assert report.begin() + report.begin_origin(Origin("f")) + report.add_unreadable(Origin("f"), "x") == []
+    assert report.begin() + report.begin_origin(Origin("f")) + report.add_problem(Origin("f"), "x") == []
     assert len(report.add(Origin("f"), FOUND, 0)) == 1
     assert report.end(1) == []
 

@@ -33,7 +33,7 @@ ORIGINS = st.builds(Origin, NAMES, st.sampled_from(OriginKind))
 CALLS = st.lists(
     st.tuples(st.just("begin_origin"), ORIGINS)
     | st.tuples(st.just("add"), ORIGINS, RANDOM_FINDINGS)
-    | st.tuples(st.just("add_unreadable"), ORIGINS, st.just("no such file")),
+    | st.tuples(st.just("add_problem"), ORIGINS, st.just("no such file")),
     max_size=8,
 )
 

@@ -31,7 +31,7 @@ def log(*inputs: tuple[Origin, list], unreadable: Origin | None = None, exit_cod
     for origin, documents in inputs:
         lines += report.begin_origin(origin) + report.add(origin, documents, 10)
     if unreadable is not None:
-        lines += report.add_unreadable(unreadable, "No such file or directory")
+        lines += report.add_problem(unreadable, "cannot be read: No such file or directory")
     found: dict[str, Any] = json.loads("".join(f"{line}\n" for line in lines + report.end(exit_code)))
     VALIDATOR.validate(found)
     return found
