@@ -6,6 +6,7 @@ Every line is safe to show on a terminal.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
@@ -43,13 +44,23 @@ class LineReport(Report):
         is_file = origin.kind is OriginKind.FILE or (
             origin.kind is OriginKind.STREAM and self._output is not ReportFormat.GITHUB
         )
-        line = line_formatter(self._output, origin.name, live=not is_file, stored=origin.stored, color=self._color)
+        line = line_formatter(
+            self._output, self._name(origin), live=not is_file, stored=origin.stored, color=self._color
+        )
         return [line(number, each) for number, _, each in numbered(documents, line_offset)]
 
     def add_problem(self, origin: Origin, problem: str) -> list[str]:
         if self._output is not ReportFormat.GITHUB:
             return []
-        return [github_error(origin.name, problem, is_file=origin.kind is OriginKind.FILE)]
+        return [github_error(self._name(origin), problem, is_file=origin.kind is OriginKind.FILE)]
+
+    def _name(self, origin: Origin) -> str:
+        """Return the name as typed; for GitHub, which knows only paths in the repository, relative to the folder."""
+        if self._output is not ReportFormat.GITHUB:
+            return origin.name
+        from choria_lifecycle.validation.reports.places import place_of
+
+        return place_of(origin, str(Path.cwd()))
 
 
 def line_formatter(

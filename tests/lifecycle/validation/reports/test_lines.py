@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from itertools import product
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -33,6 +34,7 @@ def test_an_annotation_names_the_line_even_without_a_file(kind: OriginKind, line
     ("origin", "line"),
     [
         (Origin("a,b"), "::error file=a%2Cb::a,b cannot be read: No such file or directory"),
+        (Origin("./d/../a"), "::error file=a::a cannot be read: No such file or directory"),
         (
             Origin("standard input", OriginKind.STREAM),
             "::error::standard input cannot be read: No such file or directory",
@@ -41,6 +43,14 @@ def test_an_annotation_names_the_line_even_without_a_file(kind: OriginKind, line
 )
 def test_an_unreadable_file_is_annotated(origin: Origin, line: str) -> None:
     assert LineReport(ReportFormat.GITHUB).add_problem(origin, "cannot be read: No such file or directory") == [line]
+
+
+def test_an_annotated_file_is_relative_to_the_repository() -> None:
+    for name in ("./events.ndjson", f"{Path.cwd()}/events.ndjson"):
+        [line] = LineReport(ReportFormat.GITHUB).add(Origin(name), FOUND, 0)
+        assert line.startswith("::error file=events.ndjson,line=")
+        [text] = LineReport(ReportFormat.TEXT).add(Origin(name), FOUND, 0)
+        assert text.startswith(f"{name}:")
 
 
 @pytest.mark.parametrize("output", [ReportFormat.TEXT, ReportFormat.JSON])
