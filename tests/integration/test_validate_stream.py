@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -176,6 +177,27 @@ def test_an_interval_in_the_future_is_refused(until: list[str], own: embedded.Se
     code, found, err = judged(own, "--since", "2099-01-01T00:00:00Z", *until)
     assert (code, found) == (2, [])
     assert "--since is in the future: without --follow, nothing could be read\n" in err
+
+
+async def test_a_stream_that_begins_after_the_interval(own: embedded.Server) -> None:
+    async with storing(own, EVENTS) as client:
+        await store(client, LIFECYCLE, GOOD)
+    code, found, err = judged(own, "--since", "2h", "--until", "1h", "--allow-empty")
+    assert (code, found) == (0, [])
+    assert re.search(
+        r"^Nothing to read: the stream CHORIA_EVENTS begins at .* UTC, after this interval$", err, re.MULTILINE
+    ), err
+
+
+@pytest.mark.parametrize("output", ["text", "junit"])
+async def test_fewer_messages_than_required(output: str, own: embedded.Server) -> None:
+    async with storing(own, EVENTS) as client:
+        await store(client, LIFECYCLE, GOOD, GOOD)
+    with running("--server", own.url, "--output", output, "--since", "1h", "--count", 3) as process:
+        code, out, err = ended(process)
+    assert code == 1
+    assert "only 2 of 3 messages arrived\n" in err
+    assert ("only 2 of 3 messages arrived" in out) == (output == "junit")
 
 
 async def test_a_sealed_stream_is_read_to_its_end(own: embedded.Server) -> None:

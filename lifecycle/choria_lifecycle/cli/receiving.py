@@ -62,7 +62,8 @@ def parse_since(text: str) -> datetime | timedelta:
     except ValueError:
         raise click.BadParameter(f"{quoted(text)} is not a time; write one like 2026-11-22T12:00:00Z") from None
     if since.tzinfo is None:
-        raise click.BadParameter(f"{quoted(text)} has no time zone; add Z for UTC, or an offset such as +01:00")
+        remedy = f"write {since.isoformat()}Z for UTC, or an offset such as +01:00 instead of Z"
+        raise click.BadParameter(f"{quoted(text)} has no time zone; {remedy}")
     return since
 
 
@@ -151,6 +152,9 @@ def announce_stream(
         each.timestamp() if isinstance(each, datetime) else now - (each or timedelta(0)).total_seconds()
         for each in (since, until)
     )
+    if until and end <= begin:
+        say(f"Nothing to read: {stream} begins at {datetime.fromtimestamp(begin, UTC):{_TIME}}, after this interval")
+        return
     older = ", its beginning," if begin - asked > _MAX_SKEW else ""
     # All that is stored has no end to show.
     to = f" to {datetime.fromtimestamp(end, UTC):{_TIME}}" if until and end < now else ""

@@ -359,7 +359,12 @@ async def _watch(
             missed += missing(middleware, received, "messages", enough=number == count)
             for line in (*missed, *unstored(received, "messages")):
                 say(line)
-    return 1 if count is not None and number < count else 0
+    if count is None or number >= count:
+        return 0
+    if number:
+        missed.append(f"only {number:,} of {count:,} messages arrived")
+        say(missed[-1])
+    return 1
 
 
 def _dropped(counters: Counters) -> list[str]:

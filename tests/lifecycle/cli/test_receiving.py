@@ -89,7 +89,11 @@ def test_starts_of_a_replay(text: str, since: datetime | timedelta) -> None:
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("2026-11-22T12:00:00", '"2026-11-22T12:00:00" has no time zone; add Z for UTC, or an offset such as +01:00'),
+        ("2026-11-22T12:00:00", '"2026-11-22T12:00:00" has no time zone; write 2026-11-22T12:00:00Z for UTC'),
+        (
+            "2026-11-22",
+            '"2026-11-22" has no time zone; write 2026-11-22T00:00:00Z for UTC, or an offset such as +01:00 instead of Z',
+        ),
         ("2026-13-22", '"2026-13-22" is not a time; write one like 2026-11-22T12:00:00Z'),
         ("30", "30 has no unit; write for example 30s"),
         ("yesterday", '"yesterday" is not a duration'),
@@ -132,7 +136,10 @@ def test_a_stream_needs_a_start(arguments: list[str], run: Run) -> None:
         (["view", "--since", "1h", "--until", "2h"], "--until must be later than --since"),
         (["validate", "--since", "1h", "--until", "2026-01-01T00:00Z"], "--until must be later than --since"),
         (["validate", "--since", "2200-01-01T00:00Z"], "--since is in the future"),
-        (["validate", "--since", "1h", "--until", "2026-01-01"], "has no time zone; add Z for UTC"),
+        (
+            ["validate", "--since", "1h", "--until", "2026-01-01"],
+            "has no time zone; write 2026-01-01T00:00:00Z for UTC",
+        ),
         (["view", "--input", "x", "--until", "1h"], "--until cannot be used with --input"),
     ],
 )
@@ -202,7 +209,8 @@ def test_an_interval_without_messages(run: Run, use: Any) -> None:
     result = run("validate", "--since", "2h", "--until", "1h")
     assert result.exit_code == 1
     times = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
-    assert re.search(f"^Reading the stream from {times}, its beginning, to {times}$", result.stderr, re.MULTILINE)
+    line = f"^Nothing to read: the stream begins at {times}, after this interval$"
+    assert re.search(line, result.stderr, re.MULTILINE)
     assert "nothing is stored on choria.lifecycle.event.> in this interval\n" in result.stderr
     use(Scripted([GOOD]))
     assert run("validate", "--since", "2h", "--until", "1h", "--allow-empty").exit_code == 0
