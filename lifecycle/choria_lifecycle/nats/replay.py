@@ -110,6 +110,8 @@ class NatsReplay:
         self._request_number = 0
         self._batch_size = 0
         self._batch_received = 0
+        # The last message before the first that the batch has skipped: its sequence, and when it was stored.
+        self._skip: tuple[int, int] | None = None
         self._single = False
         self._last_received = 0.0
         self._request_done: asyncio.Future[tuple[bytes, bytes]] = asyncio.get_running_loop().create_future()
@@ -158,6 +160,7 @@ class NatsReplay:
 
     async def check_history(self, timeout: float) -> None:
         deadline = self._now() + timeout
+        self._check_skip()
         await asyncio.gather(*self._gap_checks)
         try:
             await self._connection.connected(deadline)
@@ -346,16 +349,8 @@ class NatsReplay:
             self._consumer = b""
             self._finish_request(b"lost", b"messages were lost in transit")
             return
-        if (
-            not self._batch_received
-            and self._received
-            and message.stream_sequence > self._cursor.last_sequence + 1
-            and self._task is not None
-        ):
-            # The skipped messages may have other subjects. Within a batch none waits long enough to be deleted.
-            skipped = self._check_gap(self._cursor.last_sequence, self._cursor.time, message.time)
-            self._gap_checks.add(check := asyncio.create_task(skipped))
-            check.add_done_callback(self._gap_checks.discard)
+        if 0 < self._cursor.last_sequence < message.stream_sequence - 1 and self._skip is None:
+            self._skip = (self._cursor.last_sequence, self._cursor.time)
         self._received += 1
         self._batch_received += 1
         history = self._cursor.advance(message.stream_sequence, message.time)
@@ -364,6 +359,17 @@ class NatsReplay:
             self._report_caught_up()
         if self._batch_received == self._batch_size:
             self._finish_request(b"", b"")
+
+    def _check_skip(self) -> None:
+        """Find out whether messages that the batch has skipped were deleted; they may have other subjects.
+
+        The stream deletes its oldest messages, so the first skip tells.
+        """
+        if self._skip is not None and self._task is not None:
+            skipped = self._check_gap(*self._skip, self._cursor.time)
+            self._gap_checks.add(check := asyncio.create_task(skipped))
+            check.add_done_callback(self._gap_checks.discard)
+        self._skip = None
 
     async def _check_gap(self, last: int, begin: int, end: int) -> None:
         """Report a gap if the stream has deleted messages that follow a sequence, stored between two times."""
@@ -383,6 +389,7 @@ class NatsReplay:
             self._finish_request(code or b"503", description)
 
     def _finish_request(self, code: bytes, description: bytes) -> None:
+        self._check_skip()
         if not self._request_done.done():
             self._request_done.set_result((code, description))
 
