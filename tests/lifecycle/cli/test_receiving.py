@@ -92,7 +92,7 @@ def test_starts_of_a_replay(text: str, since: datetime | timedelta) -> None:
         ("2026-11-22T12:00:00", '"2026-11-22T12:00:00" has no time zone; write 2026-11-22T12:00:00Z for UTC'),
         (
             "2026-11-22",
-            '"2026-11-22" has no time zone; write 2026-11-22T00:00:00Z for UTC, or an offset such as +01:00 instead of Z',
+            '"2026-11-22" has no time zone; write 2026-11-22T00:00:00Z for UTC, or an offset such as +01:00',
         ),
         ("2026-13-22", '"2026-13-22" is not a time; write one like 2026-11-22T12:00:00Z'),
         ("30", "30 has no unit; write for example 30s"),
