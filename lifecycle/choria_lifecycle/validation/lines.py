@@ -35,7 +35,7 @@ def findings_by_line(line: int, document: bytes, findings: list[Finding]) -> lis
     """
     if not findings or document.find(b"\n", 0, -1) < 0:
         return [(line, findings)]
-    if findings[0].code in _TEXT_ERRORS:
+    if findings[0].code in _TEXT_ERRORS and findings[0].path == "$":
         return [(line + error_line(document), findings)]
     lines = find_lines(document, {finding.path for finding in findings})
     found: dict[int, list[Finding]] = {}

@@ -206,6 +206,11 @@ def validate_batch(batch: Batch, policy: Policy) -> BatchResult:
     """Validate the documents of a batch, or the events within them if the policy has a location."""
     if policy.at is not None:
         return _validate_events(batch, policy, policy.at)
+    return _validate_documents(batch, policy)
+
+
+def _validate_documents(batch: Batch, policy: Policy, *, by_line: bool = True) -> BatchResult:
+    """Validate the documents of a batch, and list the findings of each by line or all with its number."""
     result, at = BatchResult(), 0
     numbers, documents = batch.line_numbers, batch.documents
     check = check_batch(documents, warnings=policy.warnings, now=policy.time, is_ascii=batch.is_ascii)
@@ -215,7 +220,7 @@ def validate_batch(batch: Batch, policy: Policy) -> BatchResult:
         is_unterminated = batch.unterminated and index == len(documents) - 1
         findings = policy.apply(_as_truncated(documents[index], found) if is_unterminated else found)
         result.valid += documents[at:index]
-        rejected = result.add_findings(numbers[index], findings, documents[index])
+        rejected = result.add_findings(numbers[index], findings, documents[index] if by_line else b"")
         result.add_document(documents[index], kind, rejected=rejected)
         at = index + 1
     result.valid += documents[at:]
@@ -233,18 +238,25 @@ def _validate_events(batch: Batch, policy: Policy, location: Location) -> BatchR
     are. The counts are those of events.
     """
     found = extract(batch, location)
-    numbers = batch.line_numbers
-    result = validate_batch(found.batch, replace(policy, at=None))
+    result = _validate_documents(found.batch, policy, by_line=False)
     result.findings = [
-        (numbers[found.owners[index]], below(found.paths[index], findings)) for index, findings in result.findings
+        (found.owners[index], below(found.paths[index], findings)) for index, findings in result.findings
     ]
     rejected, valid = found.owners_of(result.rejected), found.complete_in(result.valid)
     for owner, finding in found.failures:
-        is_rejected = result.add_findings(numbers[owner], policy.apply([finding]))
+        is_rejected = result.add_findings(owner, policy.apply([finding]))
         result.counts.count(UNREADABLE, _verdict(UNREADABLE, rejected=is_rejected))
         valid.discard(owner)
         if is_rejected:
             rejected.add(owner)
+    by_owner: dict[int, list[Finding]] = {}
+    for owner, findings in result.findings:
+        by_owner.setdefault(owner, []).extend(findings)
+    result.findings = [
+        each
+        for owner, findings in by_owner.items()
+        for each in findings_by_line(batch.line_numbers[owner], batch.documents[owner], findings)
+    ]
     result.rejected = [batch.documents[owner] for owner in sorted(rejected)]
     result.valid = [batch.documents[owner] for owner in sorted(valid)]
     _add_file_findings(result, batch, policy)

@@ -151,3 +151,37 @@ def test_events_know_their_documents() -> None:
     assert [owner for owner, _ in found.failures] == [1]
     assert found.owners_of(found.events[1:]) == {2}
     assert lifecycle.parse(found.batch.documents[0]).component == "server"
+
+
+def test_findings_in_documents_over_several_lines_have_the_lines_of_their_fields() -> None:
+    bad, held_bad = json.dumps(json.loads(BAD), indent=1).encode(), json.dumps({"a": 1, "log": BAD.decode()}, indent=1)
+    several = json.dumps({"log": [json.loads(BAD), json.loads(GOOD), json.loads(BAD), {}]}, indent=1)
+    line = bad.split(b"\n").index(b' "identity": 5,')
+    lines_of_array = [at for at, each in enumerate(several.split("\n")) if '"identity": 5' in each]
+    located = Policy(now=NOW, at=AUTO)
+    for name, document, expected in (
+        ("itself", bad, [(7 + line, "schema-type", "$.identity")]),
+        ("text", held_bad.encode(), [(7 + 2, "schema-type", "$.log.identity")]),
+        (
+            "array",
+            several.encode(),
+            [
+                (7 + lines_of_array[0], "schema-type", "$.log[0].identity"),
+                (7 + lines_of_array[1], "schema-type", "$.log[2].identity"),
+                (7 + several.count("\n") - 2, "schema-required", "$.log[3].protocol"),
+            ],
+        ),
+        ("broken", b'{\n "log": {\n"protocol" 5}}', [(7 + 2, "input-json", "$")]),
+    ):
+        result = validate_batch(Batch([7], [document + b"\n"]), located)
+        assert findings(result) == expected, name
+
+
+def test_a_broken_text_in_a_document_over_several_lines_has_its_line() -> None:
+    document = json.dumps({"a": 1, "log": '{"protocol"\n\n5}'}, indent=1).encode()
+    assert findings(validated(document)) == [(5, "input-json", "$.log")]
+
+
+def test_a_place_without_an_event_has_its_line() -> None:
+    document = b'{\n "a": {},\n "log": "up"}'
+    assert findings(validated(document)) == [(5, "input-location", "$.log")]
