@@ -229,12 +229,18 @@ def safe_text(raw: bytes) -> Iterator[None]:
     assert not text.isprintable() or whole == text, "plain text was changed"
 
 
+def _recorded(raw: bytes) -> Iterator[Delivery]:
+    with suppress(OSError):  # it looks like a file in a foreign format
+        for _, delivery in recording.read_deliveries(io.BytesIO(raw)):
+            yield delivery
+
+
 @target(inputs.DOCUMENTS)
 def view(raw: bytes) -> Iterator[None]:
     """A viewer shows one plain line per document, from the network or from files, whatever the document holds."""
     deliveries = [
         ("", _delivered(raw)),
-        *(("a:1", delivery) for _, delivery in recording.read_deliveries(io.BytesIO(raw))),
+        *(("a:1", delivery) for delivery in _recorded(raw)),
     ]
     views = [View(EventFilter(), Style(output=output, own_time=True, utc=True, terminal=True)) for output in ViewFormat]
     lines = [view.render(delivery, place) for view in views for place, delivery in deliveries]

@@ -41,7 +41,6 @@ from choria_lifecycle.cli.receiving import (
 )
 from choria_lifecycle.cli.signals import open_input
 from choria_lifecycle.middleware.selection import EventFilter
-from choria_lifecycle.validation.decompression import decompressed
 from choria_lifecycle.view.recording import read_deliveries
 from choria_lifecycle.view.viewer import Style, View, ViewFormat
 
@@ -187,8 +186,8 @@ class Screen:
     "source",
     type=click.Path(allow_dash=True),
     metavar="FILE",
-    help="Show events from a file, - for standard input: one JSON document per line, as from --output json or raw; may "
-    "be compressed with gzip, zstd, xz or bzip2.",
+    help="Show events from a file, - for standard input: as from --output json or raw, or in any other layout that "
+    "lifecycle validate reads, compressed or not.",
 )
 @AT
 @connection_options
@@ -280,7 +279,7 @@ def _open(source: str, name: str) -> AbstractContextManager[IO[bytes]]:
 
 def _read(stream: IO[bytes], name: str, at: Location | None) -> Iterator[tuple[int, Delivery]]:
     try:
-        yield from read_deliveries(decompressed(stream), at)
+        yield from read_deliveries(stream, at)
     except OSError as error:
         raise _unreadable(name, error) from error
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from functools import partial
-from io import BufferedReader, RawIOBase
 from itertools import chain
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from choria_lifecycle.validation.codecs import BLOCK, MAX_WINDOW_LOG, Codec
 from choria_lifecycle.validation.formats import detect_format
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.validation.codecs import Decoder
     from choria_lifecycle.validation.formats import FileFormat
 
-__all__ = ["BLOCK", "UnreadableContent", "decompress", "decompressed", "is_plain", "sniff"]
+__all__ = ["BLOCK", "UnreadableContent", "decompress", "is_plain", "sniff"]
 
 T = TypeVar("T")
 
@@ -77,44 +76,6 @@ def decompress(blocks: Iterator[bytes]) -> Iterator[bytes]:
     if content:
         raise _unreadable(f"decompressed with {form.name}, {content.problem}", f"{form.command} | {content.filter}")
     return blocks
-
-
-def decompressed(stream: IO[bytes]) -> IO[bytes]:
-    """Return the content of a file as a stream to be read line by line.
-
-    Its `readline` raises as `decompress` does, once it has returned everything before the error.
-    """
-    read = getattr(stream, "read1", stream.read)
-    return BufferedReader(_DecompressedFile(iter(partial(read, BLOCK), b"")), BLOCK)
-
-
-class _DecompressedFile(RawIOBase):
-    """The content of a file. An error within a line first ends that line."""
-
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        super().__init__()
-        self._blocks = self._decompress(blocks)
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        self._rest = self._rest or next(self._blocks, b"")
-        size = min(len(buffer), len(self._rest))
-        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
-        return size
-
-    def _decompress(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
-        last = b"\n"
-        try:
-            for block in decompress(blocks):
-                last = block
-                yield block
-        except OSError:
-            if not last.endswith(b"\n"):
-                yield b""
-            raise
 
 
 def is_plain(head: bytes) -> bool:

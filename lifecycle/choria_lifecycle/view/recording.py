@@ -1,4 +1,4 @@
-"""Events in files: one JSON document per line, either as it was sent or in a record with its receive time and subject.
+"""Events in files: JSON documents, each either as it was sent or in a record with its receive time and subject.
 
     {"received":"2026-11-22T08:33:56.123456Z","subject":"choria.lifecycle.event.alive.server","format":"cloudevents","event":{...}}
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from itertools import chain
 from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
@@ -17,10 +18,14 @@ import msgspec
 from choria_lifecycle.errors import InvalidEvent, UnknownProtocol
 from choria_lifecycle.middleware.delivery import Delivery
 from choria_lifecycle.support.text import quoted, visible_json
+from choria_lifecycle.validation.policy import split_batch
 from choria_lifecycle.validation.records import Record, events_in, read_record
+from choria_lifecycle.validation.source import DocumentSource
 from choria_lifecycle.wire import codec
 from choria_lifecycle.wire.cloudevents import Format, detect_format, unix_time
-from choria_lifecycle.wire.jsontext import BOM, MAX_SIZE
+from choria_lifecycle.wire.finding import Severity
+from choria_lifecycle.wire.jsontext import MAX_SIZE
+from choria_lifecycle.wire.locations import MAX_HOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,11 +33,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.events.event import Event
     from choria_lifecycle.wire.locations import Location
 
-__all__ = ["MAX_LINE", "encode_record", "read_deliveries"]
-
-MAX_LINE = 1024 * 1024
-"""The longest line in bytes that is parsed: an event has at most 64 kB, and an escape is up to six times as long."""
-
+__all__ = ["encode_record", "read_deliveries"]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -56,40 +57,35 @@ def encode_record(delivery: Delivery, event: Event) -> str:
 
 
 def read_deliveries(stream: IO[bytes], at: Location | None = None) -> Iterator[tuple[int, Delivery]]:
-    """Read documents and records, one per line, and yield each with its line number, as it was delivered.
+    """Read documents and records, and yield each with the line on which it begins, as it was delivered.
 
-    Empty lines are skipped, and so are a byte order mark at the beginning and record separators (RFC 7464). A document
-    without a record has a receive time of NaN and an empty subject.
+    The layout of the file is one of those of `DocumentSource`. A document without a record has a receive time of NaN
+    and an empty subject. What is not a document, such as an error between two of them, is a delivery with the error.
 
     Args:
-        stream: the file; it is read line by line, and a line of any length takes little memory.
+        stream: the file; it is read block by block, and a document of any size takes little memory.
         at: where the events lie within the documents; None if each is an event or a record.
 
     Raises:
         OSError: the file cannot be read.
     """
-    number = 0
-    while line := stream.readline(MAX_LINE):
-        number += 1
-        if number == 1:
-            line = line.removeprefix(BOM)
-        if len(line) == MAX_LINE and not line.endswith(b"\n"):
-            while (rest := stream.readline(MAX_LINE)) and not rest.endswith(b"\n"):
-                pass
-            error = InvalidEvent(f"the line has more than {MAX_LINE} bytes", rule="size")
-            yield number, Delivery("", b"", math.nan, None, error)
-        elif line := line.strip(b" \t\r\n\x1e"):
-            for delivery in [_parse_line(line)] if at is None else _read_events(line, at):
+    for batch in chain.from_iterable(map(split_batch, DocumentSource(stream, limit=MAX_HOLDER))):
+        for number, finding in batch.findings:
+            if finding.severity is Severity.ERROR:
+                yield number, Delivery("", b"", math.nan, None, finding.error())
+        for number, document in zip(batch.line_numbers, batch.documents, strict=True):
+            raw = document.strip(b" \t\r\n")
+            for delivery in [_parse_document(raw)] if at is None else _read_events(raw, at):
                 yield number, delivery
 
 
-def _read_events(line: bytes, at: Location) -> Iterator[Delivery]:
+def _read_events(raw: bytes, at: Location) -> Iterator[Delivery]:
     """Yield the events at a place in a document; with `AUTO`, a record is read as one."""
-    for event in events_in(line, at):
+    for event in events_in(raw, at):
         if event.finding is not None:
-            yield Delivery("", line, math.nan, None, event.finding.error())
+            yield Delivery("", raw, math.nan, None, event.finding.error())
             continue
-        delivery = _parse_line(event.data)
+        delivery = _parse_document(event.data)
         if isinstance(delivery.error, InvalidEvent):
             error = delivery.error
             path = event.path + error.path.removeprefix("$")
@@ -98,10 +94,10 @@ def _read_events(line: bytes, at: Location) -> Iterator[Delivery]:
         yield delivery
 
 
-def _parse_line(line: bytes) -> Delivery:
-    found = read_record(line)
+def _parse_document(raw: bytes) -> Delivery:
+    found = read_record(raw)
     if found is None:
-        return _decode("", line, math.nan)
+        return _decode("", raw, math.nan)
     subject, data = found.subject or "", bytes(found.event)
     try:
         received = _parse_time(found.received) if found.received is not None else math.nan
@@ -109,7 +105,7 @@ def _parse_line(line: bytes) -> Delivery:
         message = f"received must be an RFC 3339 time, not {quoted(found.received)}"
         return Delivery(subject, data, math.nan, None, InvalidEvent(message, path="$.received", rule="format"))
     # The escapes of `encode_record` may have made an event of legal size longer.
-    delivery = _decode(subject, data, received, MAX_LINE)
+    delivery = _decode(subject, data, received, MAX_HOLDER)
     if found.format is None or delivery.error is not None:
         return delivery
     return delivery._replace(data=_encode_original(delivery.event, found.format))

@@ -18,7 +18,6 @@ from choria_lifecycle.validation.decompression import (
     BLOCK,
     UnreadableContent,
     decompress,
-    decompressed,
     is_plain,
     sniff,
 )
@@ -285,29 +284,3 @@ def test_content_comes_in_blocks_of_limited_size(name: str) -> None:
     assert b"".join(blocks) == LINES
     assert len(blocks) > 1
     assert max(map(len, blocks)) <= BLOCK
-
-
-@pytest.mark.parametrize("data", [LINES, *COMPRESSED.values()], ids=["plain", *COMPRESS])
-def test_a_stream_of_the_content(data: bytes, tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(data)
-    for buffering in (0, -1):
-        with (tmp_path / "file").open("rb", buffering) as file:
-            stream = decompressed(file)
-            assert stream.readline() == LINES[:13]
-            assert stream.read() == LINES[13:]
-            assert stream.read() == b""
-
-
-def test_a_stream_of_damaged_content_raises_after_its_lines() -> None:
-    stream = decompressed(io.BytesIO(COMPRESSED["gzip"][:-1]))
-    for line in LINES.splitlines(keepends=True):
-        assert stream.readline() == line
-    with pytest.raises(UnreadableContent, match="ends early"):
-        stream.readline()
-
-
-def test_a_stream_of_damaged_content_has_the_last_part_of_a_line() -> None:
-    stream = decompressed(io.BytesIO(gzip.compress(b"{}\n{")[:-1]))
-    assert [stream.readline(), stream.readline()] == [b"{}\n", b"{"]
-    with pytest.raises(UnreadableContent, match="ends early"):
-        stream.readline()
