@@ -168,6 +168,7 @@ def fill_in(text: str) -> bytes:
     event = json.dumps(BASES["E"])
     quoted = json.dumps(event)
     text = text.replace('\\"TEXT\\"', json.dumps(quoted)[1:-1])
+    text = text.replace("BYTES", json.dumps(list(event.encode())))
     text = text.replace("BASE64", json.dumps(b64encode(event.encode()).decode())).replace("TEXT", quoted)
     return re.sub(r"(?<=: )E\b", lambda _: event, text).encode()
 

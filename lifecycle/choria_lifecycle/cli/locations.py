@@ -28,12 +28,12 @@ AT: Final = click.option(
     "--at",
     metavar="PATH",
     callback=_parse,
-    help="Read the event at this place in each document, such as $.message or $.hits[*]['_source']: an object, JSON "
-    "text or base64 of it. auto: the place that each document shows.",
+    help="Read the event at this place in each document, such as $.message or $.hits[*]['_source']: an object, or its "
+    "JSON text, base64 or byte values. auto: the place that each document shows.",
 )
 """The option `--at`, as the parameter `at`: a `Location`, or None."""
 
-_FOUND: Final = re.compile(r"; an event is in (\$.*), as (?:an object|text|base64)\Z")
+_FOUND: Final = re.compile(r"; an event is in (\$.*), as (?:an object|text|base64|byte values)\Z")
 
 
 def with_option(message: str) -> str:

@@ -1,8 +1,8 @@
-"""Where an event lies within another document: as an object, as JSON text, or as base64 of it.
+"""Where an event lies within another document: as an object, as JSON text, as base64 of it, or as its byte values.
 
 Log shippers, queues and databases put an event below a member of their own record. A location is the path to it, such
-as `$.message` or `$.streams[*].values[*][1]`. A path continues through text and base64 as if their content stood in
-their place.
+as `$.message` or `$.streams[*].values[*][1]`. A path continues through text, base64 and byte values as if their content
+stood in their place.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import msgspec
 from choria_lifecycle.errors import InvalidEvent
 from choria_lifecycle.support.text import quoted, safe, visible_json
 from choria_lifecycle.wire import codes
-from choria_lifecycle.wire.jsontext import MAX_SIZE, read_json, too_large_message
+from choria_lifecycle.wire.jsontext import MAX_DEPTH, MAX_SIZE, is_shallow, read_json, too_large_message
 
 if TYPE_CHECKING:
     from choria_lifecycle.wire.finding import Finding
@@ -127,7 +127,7 @@ class FoundEvent(NamedTuple):
 
     Attributes:
         steps: the path to it, and to others beside it if it lies in an array.
-        form: `object`, `text` or `base64`.
+        form: `object`, `text`, `base64` or `byte values`.
     """
 
     steps: tuple[Step, ...]
@@ -173,6 +173,8 @@ def find_event(document: object) -> FoundEvent | None:
             if isinstance(item, str):
                 content, form = _open_text(item)  # noqa: PLW2901
                 value = _parse(content)
+            elif content := _open_bytes(item):
+                value, form = _parse(content), "byte values"  # noqa: PLW2901
             if isinstance(value, dict) and _is_event(value):
                 if not steps:
                     return None
@@ -230,7 +232,19 @@ def _open_text(text: str) -> tuple[bytes, str]:
     return b"", "text"
 
 
+def _open_bytes(value: object) -> bytes:
+    """Return the JSON in an array of byte values, as journald writes text with control characters; else nothing."""
+    if not isinstance(value, list) or value[:1] not in _BYTES_START:
+        return b""
+    try:
+        content = bytes(value).strip()
+    except (TypeError, ValueError):
+        return b""
+    return content if content[:1] in (b"{", b"[") else b""
+
+
 _BLANK: Final = " \t\r\n"
+_BYTES_START: Final = [[byte] for byte in b"{[ \t\r\n"]
 _BASE64_START: Final = ("e", "W", "I", "D", "C")  # {, [, and blanks before them
 _STANDARD_ALPHABET: Final = str.maketrans("-_", "+/")
 
@@ -320,7 +334,7 @@ def _sized(path: str, data: bytes) -> EventAt:
 
 def _descend(value: bytes, step: Step) -> list[tuple[Step, bytes]]:
     """Return the member, the element or all elements of a value, with their steps."""
-    value = _opened(value)
+    value = _shallow(_opened(value))
     if isinstance(step, str):
         if not value.startswith(b"{"):
             raise _unexpected(f"an object with the member {quoted(step)}", value)
@@ -345,16 +359,25 @@ def _event_bytes(value: bytes) -> bytes:
     value = _opened(value)
     if value.startswith(b"{"):
         return value
-    raise _unexpected("an object, or JSON text or base64 of one", value)
+    raise _unexpected("an object, or JSON text, base64 or byte values of one", value)
+
+
+def _shallow(value: bytes) -> bytes:
+    # A document is, but what its texts hold was not checked.
+    if not is_shallow(value):
+        raise InvalidEvent(f"arrays and objects are nested deeper than {MAX_DEPTH} levels")
+    return value
 
 
 def _opened(value: bytes) -> bytes:
-    """Return the content of a value that is JSON text or base64 of it, or else the value itself."""
-    return (_open_text(_text(value))[0] or value) if value.startswith(b'"') else value
+    """Return the JSON in a text or in byte values; any other value as it is."""
+    if value.startswith(b'"'):
+        return _open_text(_text(value))[0] or value
+    return (value.startswith(b"[") and _open_bytes(msgspec.json.decode(value))) or value
 
 
 def _unexpected(wanted: str, value: bytes) -> InvalidEvent:
-    found = msgspec.json.decode(value)
+    found = msgspec.json.decode(_shallow(value))
     return InvalidEvent(f"expected {wanted}, not {quoted(found)}", value=found)
 
 
