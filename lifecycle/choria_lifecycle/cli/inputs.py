@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import stat
 import sys
 from contextlib import ExitStack, contextmanager, suppress
@@ -201,7 +202,7 @@ def _read_file(
 def _explain(file: _Input) -> None:
     """Say why a large file, or a stream, is read by one process."""
     if file.size is not None:
-        with _read_errors():
+        with _read_errors(file.name):
             if file.size <= SEGMENT_SIZE or is_divisible(file.name):
                 return
     elif file.name != STDIN and (not Path(file.name).exists() or Path(file.name).is_dir()):
@@ -225,7 +226,7 @@ def _read(results: ResultWriter, signals: Signals, file: _Input, segment: Segmen
     """
     if file.name != STDIN and Path(file.name).is_dir():
         raise _ReadError(NO_FILES if os.access(file.name, os.R_OK) else os.strerror(errno.EACCES))
-    with _read_errors():
+    with _read_errors(file.name):
         opened = open_input(file.name)
     with opened as stream:
         if file.name == STDIN and sys.stdin.isatty():
@@ -233,7 +234,7 @@ def _read(results: ResultWriter, signals: Signals, file: _Input, segment: Segmen
         content = signals.reader(stream) if segment is None else stream
         source = DocumentSource(content, on_oversized=results.write_oversized, segment=segment, **results.policy.limits)
         begin = file.before + (segment[0] if segment is not None else 0)
-        for batch in _checked_reads(source):
+        for batch in _checked_reads(source, file.name):
             with signals.deferred():
                 results.validate(batch, file.display_name, lines)
             results.printer.wait_writable_blocking()
@@ -241,22 +242,24 @@ def _read(results: ResultWriter, signals: Signals, file: _Input, segment: Segmen
     return source.lines
 
 
-def _checked_reads(source: Iterable[T]) -> Iterator[T]:
-    with _read_errors():
+def _checked_reads(source: Iterable[T], name: str) -> Iterator[T]:
+    with _read_errors(name):
         yield from source
 
 
 @contextmanager
-def _read_errors() -> Generator[None]:
+def _read_errors(name: str) -> Generator[None]:
     try:
         yield
     except OSError as error:
-        raise _ReadError(read_error_text(error, "lifecycle validate -")) from error
+        raise _ReadError(read_error_text(error, name, "lifecycle validate -")) from error
 
 
-def read_error_text(error: OSError, reader: str) -> str:
+def read_error_text(error: OSError, name: str, reader: str) -> str:
     """Return the reason why a file cannot be read, with the command that converts it for a reader of standard input."""
     message = error.strerror or str(error)
     if isinstance(error, UnreadableContent) and error.command:
-        return message.replace(error.command, f"{error.command} | {reader}")
+        is_shown_as_is = name != STDIN and safe(name) == name
+        command = error.command.replace("FILE", shlex.quote(name)) if is_shown_as_is else error.command
+        return message.replace(error.command, f"{command} | {reader}")
     return message

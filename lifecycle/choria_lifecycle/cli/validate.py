@@ -52,7 +52,7 @@ from choria_lifecycle.support.text import quoted
 from choria_lifecycle.validation.policy import Policy, validate_message
 from choria_lifecycle.validation.reports.factory import open_report
 from choria_lifecycle.validation.reports.protocol import ReportFormat, StoredMessage
-from choria_lifecycle.wire.codes import CODES, ERRORS_CUT, WARNINGS_CUT
+from choria_lifecycle.wire.codes import CODES, ERRORS_CUT, PROTOCOL_FOREIGN, PROTOCOL_UNKNOWN, WARNINGS_CUT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,6 +87,7 @@ stored and were not read.
 """
 
 _CUT_CODES: Final = frozenset({ERRORS_CUT.name, WARNINGS_CUT.name})
+_WITHOUT_CONTRACT: Final = frozenset({PROTOCOL_FOREIGN.name, PROTOCOL_UNKNOWN.name})
 # A report in these formats is one document.
 _DOCUMENTS: Final = frozenset({ReportFormat.SARIF, ReportFormat.JUNIT, ReportFormat.GITLAB})
 _FILE_OPTIONS: Final = ("jobs",)
@@ -213,6 +214,9 @@ def command(
     codes = (select or frozenset(CODES)) - ignore
     if not codes:
         raise click.UsageError("--select and --ignore leave no codes", ctx)
+    if require_contract and not codes >= _WITHOUT_CONTRACT:
+        reason = f"{' or '.join(sorted(_WITHOUT_CONTRACT - codes))}, which --select or --ignore excludes"
+        raise click.UsageError(f"--require-contract has no effect without {reason}", ctx)
     is_live = subject is not None or since is not None or any(ctx.params[name] for name in _SOURCE_OPTIONS)
     subject = f"{SUBJECT_PREFIX}.>" if subject is None else subject
     outputs = {"--rejects": rejects, "--valid": valid, "--output-file": output_file, "--summary": summary}
@@ -377,6 +381,8 @@ def _check_options(
     ctx: click.Context, files: Sequence[str], outputs: Mapping[str, Path | None], *, is_live: bool
 ) -> None:
     """Reject contradictory options, and output files that are also inputs or written twice."""
+    if "" in files:
+        raise click.UsageError("the name of a FILE is empty; is it from a variable that is not set?", ctx)
     if is_live and files:
         raise click.UsageError(
             "cannot validate both files and messages; omit FILE, or --server, --config, --subject and --since", ctx

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 import choria_lifecycle as lifecycle
 from choria_lifecycle.cli.command import Command, Failure
-from choria_lifecycle.cli.inputs import read_error_text
+from choria_lifecycle.cli.inputs import STDIN, read_error_text
 from choria_lifecycle.cli.locations import AT, with_option
 from choria_lifecycle.cli.messages import printer_of, say
 from choria_lifecycle.cli.output import has_colors
@@ -39,6 +39,7 @@ from choria_lifecycle.cli.receiving import (
     subject_option,
     unstored,
 )
+from choria_lifecycle.cli.reporting import STANDARD_INPUT
 from choria_lifecycle.cli.signals import open_input
 from choria_lifecycle.middleware.selection import EventFilter
 from choria_lifecycle.view.recording import read_deliveries
@@ -260,9 +261,9 @@ def _reject_live_options(ctx: click.Context) -> None:
 
 
 def _show_file(screen: Screen, source: str, at: Location | None, count: int | None, signals: Signals) -> None:
-    counts, name = screen.view.counts, "standard input" if source == "-" else source
-    with _open(source, name) as stream, screen.summary_on_exit():
-        for number, delivery in _read(signals.reader(stream), name, at):
+    counts, name = screen.view.counts, _display_name(source)
+    with _open(source) as stream, screen.summary_on_exit():
+        for number, delivery in _read(signals.reader(stream), source, at):
             with signals.deferred():
                 screen.show(delivery, f"{name}:{number}")
             screen.printer.wait_writable_blocking()
@@ -270,22 +271,27 @@ def _show_file(screen: Screen, source: str, at: Location | None, count: int | No
                 break
 
 
-def _open(source: str, name: str) -> AbstractContextManager[IO[bytes]]:
+def _display_name(source: str) -> str:
+    return STANDARD_INPUT if source == STDIN else source
+
+
+def _open(source: str) -> AbstractContextManager[IO[bytes]]:
     try:
         return open_input(source)
     except OSError as error:
-        raise _unreadable(name, error) from error
+        raise _unreadable(source, error) from error
 
 
-def _read(stream: IO[bytes], name: str, at: Location | None) -> Iterator[tuple[int, Delivery]]:
+def _read(stream: IO[bytes], source: str, at: Location | None) -> Iterator[tuple[int, Delivery]]:
     try:
         yield from read_deliveries(stream, at)
     except OSError as error:
-        raise _unreadable(name, error) from error
+        raise _unreadable(source, error) from error
 
 
-def _unreadable(name: str, error: OSError) -> Failure:
-    return Failure(f"cannot read {name}: {read_error_text(error, 'lifecycle view --input -')}", 2)
+def _unreadable(source: str, error: OSError) -> Failure:
+    reason = read_error_text(error, source, "lifecycle view --input -")
+    return Failure(f"cannot read {_display_name(source)}: {reason}", 2)
 
 
 async def _show_live(

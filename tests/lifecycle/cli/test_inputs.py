@@ -93,15 +93,15 @@ def test_errors_do_not_hide_unreadable_files(run: Run, mixed: str) -> None:
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
-        (b"\x04\x22\x4d\x18xxxx", "it is compressed with lz4; decompress it first, for example with `lz4 -dc FILE"),
-        (b"PK\x03\x04xxxx", "it is a zip archive; extract it first, for example with `unzip -p FILE"),
+        (b"\x04\x22\x4d\x18xxxx", "it is compressed with lz4; decompress it first, for example with `lz4 -dc other"),
+        (b"PK\x03\x04xxxx", "it is a zip archive; extract it first, for example with `unzip -p other"),
         (
             gzip.compress(b"PK\x03\x04", mtime=0),
-            "decompressed with gzip, it is a zip archive; extract it first, for example with `gzip -dc FILE | funzip",
+            "decompressed with gzip, it is a zip archive; extract it first, for example with `gzip -dc other | funzip",
         ),
         (
             "{}".encode("utf-16-le"),
-            "it is encoded in UTF-16LE; convert it to UTF-8 first, for example with `iconv -f UTF-16LE -t UTF-8 FILE",
+            "it is encoded in UTF-16LE; convert it to UTF-8 first, for example with `iconv -f UTF-16LE -t UTF-8 other",
         ),
     ],
 )
@@ -110,6 +110,15 @@ def test_the_command_to_convert_other_formats_is_named(data: bytes, problem: str
     result = run("validate", "-q", "other")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == f"lifecycle: error: cannot read other: {problem} | lifecycle validate -`\n"
+
+
+def test_the_command_to_convert_a_file_can_be_pasted(run: Run) -> None:
+    for name, shown in (("a b's.json", """'a b'"'"'s.json'"""), ("a\x1b.json", "FILE")):
+        Path(name).write_bytes("{}".encode("utf-16"))
+        for arguments in (["validate"], ["view", "--input"]):
+            command = f"`iconv -f UTF-16 -t UTF-8 {shown} | lifecycle {' '.join(arguments)} -`"
+            assert command in run(*arguments, name).stderr
+    assert "UTF-8 FILE | lifecycle validate -`" in run("validate", stdin="{}".encode("utf-16")).stderr
 
 
 @pytest.mark.parametrize("name", COMPRESS)

@@ -185,6 +185,21 @@ def test_nothing_without_a_contract_counts_as_valid(arguments: list[str], docume
     assert "nothing was checked" not in run("validate", *arguments, stdin=document + b"\n" + GOOD).stderr
 
 
+@pytest.mark.parametrize("options", [["--select", "schema"], ["--ignore", "protocol-foreign"]])
+def test_a_required_contract_cannot_be_ignored(options: list[str], run: Run) -> None:
+    result = run("validate", "--require-contract", *options, stdin=FOREIGN)
+    assert result.exit_code == 2
+    assert "--require-contract has no effect without protocol-foreign" in result.stderr
+
+
+def test_an_empty_name_is_not_the_current_directory(run: Run) -> None:
+    Path("good.json").write_bytes(GOOD)
+    for arguments in ([""], ["good.json", ""]):
+        result = run("validate", *arguments)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "the name of a FILE is empty; is it from a variable that is not set?" in result.stderr
+
+
 # ---- selected findings
 
 

@@ -62,7 +62,7 @@ def test_the_command_to_convert_other_formats_is_named(run: Callable[..., Result
     (tmp_path / "events").write_bytes(b"PK\x03\x04")
     result = run("view", "--input", tmp_path / "events")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "for example with `unzip -p FILE | lifecycle view --input -`" in result.stderr
+    assert f"for example with `unzip -p {tmp_path / 'events'} | lifecycle view --input -`" in result.stderr
 
 
 @pytest.mark.parametrize("output", ["json", "raw"])
