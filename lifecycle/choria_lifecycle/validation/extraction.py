@@ -64,5 +64,5 @@ def extract(batch: Batch, location: Location) -> Extraction:
                 found.paths.append(each.path)
                 found.owners.append(owner)
     last = len(batch.documents) - 1
-    found.unterminated = batch.unterminated and found.owners[-1:] == [last] and found.paths[-1] == "$"
+    found.unterminated = batch.unterminated and found.events[-1:] == batch.documents[last:]
     return found

@@ -86,7 +86,8 @@ def check_document(raw: bytes, max_size: int = MAX_SIZE, subject: str | None = N
 def _inspect(raw: bytes, max_size: int, subject: str | None) -> Inspection:
     document = read_json(raw, max_size)
     if not isinstance(document, dict):
-        hint = "; send one document per event" if isinstance(document, list) else ""
+        found = find_event(document)
+        hint = f"; {found}" if found else "; send one document per event" if isinstance(document, list) else ""
         message = f"an event must be a JSON object, not {quoted(document)}{hint}"
         return Inspection([codes.INPUT_TYPE.at("$", message, document)])
     parsed = unwrap(document)

@@ -176,7 +176,7 @@ def find_event(document: object) -> FoundEvent | None:
             elif content := _open_bytes(item):
                 value, form = _parse(content), "byte values"  # noqa: PLW2901
             if isinstance(value, dict) and _is_event(value):
-                if not steps:
+                if value is document:
                     return None
                 found.append(FoundEvent(_generalise(steps), form))
             elif isinstance(value, dict | list):
@@ -221,6 +221,11 @@ def _open_text(text: str) -> tuple[bytes, str]:
     text = text.strip(_BLANK)
     if text[:1] in ("{", "["):
         return text.encode("utf-8", "surrogatepass"), "text"
+    if text[:1] == '"':  # encoded twice; each time, at least the number of backslashes doubles
+        try:
+            return _open_text(_text(text))
+        except msgspec.MsgspecError:
+            return b"", "text"
     if text[:1] in _BASE64_START:
         encoded = "".join(text.split()).translate(_STANDARD_ALPHABET).rstrip("=")
         try:
@@ -300,7 +305,8 @@ def events_at(raw: bytes, location: Location) -> list[EventAt]:
         found = find_event(document)
         steps = found.steps if found is not None else ()
     if not steps:
-        return [_sized("$", raw)]
+        content = _opened(raw.strip())
+        return [_sized("$", content if content.startswith(b"{") else raw)]
     taken: list[EventAt] = []
     failures = 0
     pending: list[tuple[bytes, tuple[Step, ...]]] = [(raw.strip(), ())]

@@ -185,3 +185,9 @@ def test_a_broken_text_in_a_document_over_several_lines_has_its_line() -> None:
 def test_a_place_without_an_event_has_its_line() -> None:
     document = b'{\n "a": {},\n "log": "up"}'
     assert findings(validated(document)) == [(5, "input-location", "$.log")]
+
+
+def test_text_that_ends_early_is_not_a_truncated_file() -> None:
+    for document, code in ((b'"{\\"protocol\\":"', "input-json"), (b'{"protocol":', "input-truncated")):
+        result = validate_batch(Batch([1], [document + b"\n"], unterminated=True), Policy(now=NOW, at=AUTO))
+        assert findings(result) == [(1, code, "$")]

@@ -92,6 +92,8 @@ WRAPPINGS: list[tuple[str, dict[str, Any], str, str]] = [
     ("journald, bytes", {"MESSAGE": list(TEXT.encode()), "PRIORITY": "6"}, "$.MESSAGE", "byte values"),
     ("bytes in text", {"log": json.dumps({"MESSAGE": list(TEXT.encode())})}, "$.log.MESSAGE", "byte values"),
     ("text in bytes", {"a": list(json.dumps({"b": TEXT}).encode())}, "$.a.b", "text"),
+    ("text of text", {"log": json.dumps(TEXT)}, "$.log", "text"),
+    ("text of base64", {"log": json.dumps(json.dumps(BASE64))}, "$.log", "base64"),
     ("nearest first", {"payload": {"event": OBJECT}, "other": TEXT}, "$.other", "text"),
 ]
 NAMES = [name for name, *_ in WRAPPINGS]
@@ -227,6 +229,23 @@ def test_the_spellings_of_base64(encoded: str) -> None:
     [event] = events_at(json.dumps({"data": encoded}).encode(), AUTO)
     assert event.path == "$.data"
     assert json.loads(event.data)["protocol"].startswith("io.choria.")
+
+
+@pytest.mark.parametrize(("document", "form"), [(TEXT, "text"), (BASE64, "base64"), (json.dumps(TEXT), "text")])
+def test_a_document_that_is_a_string_with_an_event(document: str, form: str) -> None:
+    raw = json.dumps(document).encode()
+    [finding] = lifecycle.validate(raw)
+    assert (finding.code, finding.path) == ("input-type", "$")
+    assert finding.message.endswith(f"; an event is in $, as {form}")
+    for location in (AUTO, Location.parse("$")):
+        assert [(path, json.loads(data)) for path, data, _ in events_at(raw, location)] == [("$", OBJECT)]
+
+
+def test_an_array_of_events_names_them() -> None:
+    raw = json.dumps([OBJECT, OBJECT]).encode()
+    [finding] = lifecycle.validate(raw)
+    assert finding.message.endswith("; an event is in $[*], as an object")
+    assert len(events_at(raw, AUTO)) == 2
 
 
 # ---- hostile documents
