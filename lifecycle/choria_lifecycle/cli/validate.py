@@ -297,7 +297,8 @@ def _validate(
             else:
                 code = read_inputs(results, signals, files or (STDIN,), jobs)
     except ErrorLimitReached:
-        say(f"stopped after {results.counts.errors:,} errors; there may be more")
+        errors = results.counts.errors
+        say(f"stopped after {errors:,} error{'s' * (errors > 1)}; there may be more")
     except KeyboardInterrupt:
         if not (is_live and signals.terminated and count is None):
             code = signals.exit_code

@@ -283,3 +283,8 @@ def test_a_small_file_is_read_by_one_process_without_a_message(run: Run, mixed: 
     result = run("validate", "--jobs", 8, mixed)
     assert (result.exit_code, totals(result)) == (1, (5, 3, 2))
     assert "one process" not in result.stderr
+
+
+def test_a_single_error_is_counted_in_the_singular(run: Run) -> None:
+    assert run("validate", stdin=b"[" + GOOD).stderr.splitlines()[-1].endswith("; and 1 error between documents")
+    assert "stopped after 1 error; there" in run("validate", "--max-errors", "1", stdin=b"{}\n{}").stderr

@@ -43,7 +43,7 @@ def summary(counts: DocumentCounts, severities: Mapping[str, Severity], seconds:
         ((code, severities[code], count) for code, count in counts.codes.items() if count),
         key=lambda row: (_SEVERITY_ORDER.index(row[1]), -row[2], row[0]),
     )
-    valid, rejected, not_checked = counts.valid, counts.rejected, counts.not_checked
+    valid, rejected, not_checked, between = counts.valid, counts.rejected, counts.not_checked, counts.file_errors
     return [
         *_table(
             ("FORMAT", "TYPE", "VALID", "REJECTED", "NOT CHECKED"), [(*kind, *numbers) for kind, numbers in documents]
@@ -52,7 +52,7 @@ def summary(counts: DocumentCounts, severities: Mapping[str, Severity], seconds:
         f"checked {valid + rejected:,} = {valid:,} valid + {rejected:,} rejected"
         + (f", and {not_checked:,} not checked" if not_checked else "")
         + f", in {seconds:,.1f} s"
-        + (f"; and {counts.file_errors:,} errors between documents" if counts.file_errors else ""),
+        + (f"; and {between:,} error{'s' * (between > 1)} between documents" if between else ""),
     ]
 
 

@@ -5,9 +5,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from junitparser import Error, Failure, JUnitXml
 
-from choria_lifecycle.validation.report import StoredMessage
 from choria_lifecycle.validation.reports.junit import MAX_LISTED, READABLE, JUnitReport
-from choria_lifecycle.validation.reports.protocol import Origin, OriginKind
+from choria_lifecycle.validation.reports.protocol import Origin, OriginKind, StoredMessage
 from tests.bed.reported import found
 
 FILE = Origin("events.ndjson")
