@@ -110,7 +110,8 @@ def _name_location(inspection: Inspection, document: dict[str, Any]) -> None:
         return
     if "specversion" not in document and "protocol" not in document:  # `data` alone does not make an envelope
         inspection.parsed = ParsedDocument(Format.CHORIA, document, document)
-        inspection.findings = [_missing_protocol()]
+        inspection.findings = [_missing_protocol(f"; {found}")]
+        return
     last = inspection.findings[-1]
     inspection.findings[-1] = replace(last, message=f"{last.message}; {found}")
 
@@ -160,8 +161,8 @@ def _find_contract(parsed: ParsedDocument, inspection: Inspection, subject: str 
 
 
 def _missing_protocol(hint: str = "") -> Finding:
-    message = "protocol is missing; it names the event's contract, for example io.choria.lifecycle.v1.startup"
-    return codes.SCHEMA_REQUIRED.at("$.protocol", message + hint)
+    hint = hint or "; it names the event's contract, for example io.choria.lifecycle.v1.startup"
+    return codes.SCHEMA_REQUIRED.at("$.protocol", f"protocol is missing{hint}")
 
 
 def _without_contract(path: str, protocol: str, subject: str | None, *others: object) -> Finding:

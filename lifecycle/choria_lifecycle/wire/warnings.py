@@ -90,7 +90,8 @@ def _warnings(raw: bytes, inspection: Inspection, subject: str | None, now: floa
     yield from _id(event.get("id"), f"{path}.id")
     for name, code in _NAMES.items():
         if name in _fields(contract) and isinstance(event.get(name), str) and not event[name].strip():
-            message = f"{name} should not be {'blank' if event[name] else 'empty'}; Choria counts such an event too"
+            lack = "name" if name == "identity" else "version"
+            message = f"{name} should not be {'blank' if event[name] else 'empty'}: the node counts without a {lack}"
             yield code.at(f"{path}.{name}", message, event[name])
     if "component" in _fields(contract):
         yield from _component(event.get("component"), f"{path}.component")
