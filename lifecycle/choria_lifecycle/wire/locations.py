@@ -379,11 +379,11 @@ def _opened(value: bytes) -> bytes:
     """Return the JSON in a text or in byte values; any other value as it is."""
     if value.startswith(b'"'):
         return _open_text(_text(value))[0] or value
-    return (value.startswith(b"[") and _open_bytes(msgspec.json.decode(value))) or value
+    return (value.startswith(b"[") and _open_bytes(read_json(value, MAX_HOLDER))) or value
 
 
 def _unexpected(wanted: str, value: bytes) -> InvalidEvent:
-    found = msgspec.json.decode(_shallow(value))
+    found = read_json(value, MAX_HOLDER)
     return InvalidEvent(f"expected {wanted}, not {quoted(found)}", value=found)
 
 
