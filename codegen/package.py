@@ -175,11 +175,17 @@ def _entry(contract: EffectiveContract) -> str:
         schema_id={contract.schema["id"]!r},
         path={contract.path!r},
         source={"UPSTREAM_COMMIT" if contract.blob else repr(LOCAL)},
+        fields=({chr(10)}{_names(contract)}        ),
         bounds={bounds(contract.schema)!r},
         corrections=({chr(10) + corrections + "        " if corrections else ""}),
         class_name={names.class_name(contract.path)!r},
     ),
 """
+
+
+def _names(contract: EffectiveContract) -> str:
+    """Return the fields as the lines of a tuple, in the order in which Choria sends them."""
+    return "".join(f"            {name!r},\n" for name in contract.descriptions[""].fields)
 
 
 def _wrapped(text: str, margin: int) -> str:

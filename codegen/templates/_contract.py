@@ -45,6 +45,8 @@ class Contract:
     """The path of the schema, such as "choria/lifecycle/v1/startup.json"."""
     source: str
     """The upstream commit of the schema, or "local" if upstream does not publish one."""
+    fields: tuple[str, ...]
+    """The fields in the order in which Choria sends them."""
     bounds: tuple[tuple[str, str, int | float], ...] | None
     """The bounds that the types of `cls` do not enforce, as (field, keyword, bound); None if only `violations` can."""
     corrections: tuple[tuple[str, str, str], ...]

@@ -52,6 +52,12 @@ def test_a_bound_beyond_a_double_is_exact():
     assert repr(bounds["sequence", "maximum"]) == "18446744073709551615"
 
 
+def test_a_contract_has_its_fields_in_the_order_of_the_wire(contract):
+    assert sorted(contract.fields) == sorted(contract.schema()["properties"])
+    required = [name for name in contract.fields if name in contract.schema()["required"]]
+    assert [field.name for field in dataclasses.fields(contract.cls)][: len(required)] == required
+
+
 def test_a_contract_lists_its_corrections(contract):
     described = tomllib.loads((SCHEMAS / "corrections.toml").read_text("utf-8"))["corrections"]
     assert set(contract.corrections) == {
@@ -80,7 +86,17 @@ def test_an_unknown_protocol_is_a_key_error_that_lists_the_known_ones():
 
 def test_a_contract_has_exactly_the_public_attributes():
     names = [field.name for field in dataclasses.fields(Contract)]
-    assert names == ["protocol", "protocols", "schema_id", "path", "source", "bounds", "corrections", "class_name"]
+    assert names == [
+        "protocol",
+        "protocols",
+        "schema_id",
+        "path",
+        "source",
+        "fields",
+        "bounds",
+        "corrections",
+        "class_name",
+    ]
     assert Contract.__slots__ == tuple(names)
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from operator import itemgetter
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from choria_lifecycle.validation.batch import Batch
 from choria_lifecycle.validation.bulk import UNREADABLE, DocumentKind, check_batch, check_one
@@ -52,6 +52,9 @@ class Verdict(IntEnum):
 
     NOT_CHECKED = 2
     """No contract covers it, and the policy does not make that an error."""
+
+
+_NO_DOCUMENTS: Final = (0,) * len(Verdict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,13 +150,16 @@ class DocumentCounts:
 
     def count(self, kind: DocumentKind, verdict: Verdict, number: int = 1) -> None:
         """Count documents."""
-        self.kinds.setdefault(kind, [0] * len(Verdict))[verdict] += number
+        numbers = self.kinds.get(kind)
+        if numbers is None:
+            numbers = self.kinds[kind] = list(_NO_DOCUMENTS)
+        numbers[verdict] += number
 
     def add(self, other: DocumentCounts) -> None:
         """Add other counts to these."""
         for kind, numbers in other.kinds.items():
-            for verdict in Verdict:
-                self.count(kind, verdict, numbers[verdict])
+            before = self.kinds.get(kind) or _NO_DOCUMENTS
+            self.kinds[kind] = [number + more for number, more in zip(before, numbers, strict=True)]
         self.codes.update(other.codes)
         self.errors += other.errors
         self.file_errors += other.file_errors

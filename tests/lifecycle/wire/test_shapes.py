@@ -108,7 +108,7 @@ def test_types_express_a_schema(accepted: list[Any], refused: list[Any], wanted:
         "properties": {"x": wanted},
         "definitions": {"x": {"type": ["integer", "string"]}},
     }
-    decode = msgspec.json.Decoder(msgspec.defstruct("Made", event_fields(schema))).decode
+    decode = msgspec.json.Decoder(msgspec.defstruct("Made", event_fields(schema, schema["properties"]))).decode
     for value in accepted:
         decode(json.dumps({"x": value}))
     for value in refused:
@@ -130,19 +130,19 @@ def test_types_express_a_schema(accepted: list[Any], refused: list[Any], wanted:
 )
 def test_other_schemas_are_left_to_the_thorough_check(wanted: dict[str, Any]) -> None:
     with pytest.raises(LookupError):
-        event_fields({"type": "object", "required": [], "properties": {"x": wanted}})
+        event_fields({"type": "object", "required": [], "properties": {"x": wanted}}, ["x"])
 
 
 def test_a_closed_object_is_left_to_the_thorough_check() -> None:
     schema = {"type": "object", "required": [], "properties": {"x": {"type": "string"}}, "additionalProperties": False}
     with pytest.raises(LookupError):
-        event_fields(schema)
+        event_fields(schema, schema["properties"])
 
 
 def test_a_contract_without_a_shape_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     contract = CONTRACTS[KV]
     schema = contract.schema() | {"additionalProperties": False}
-    closed = type("Closed", (), {"schema": lambda _: schema, "cls": contract.cls})()
+    closed = type("Closed", (), {"schema": lambda _: schema, "fields": contract.fields})()
     monkeypatch.setattr("choria_lifecycle.wire.shapes.CONTRACTS", {KV: contract, UNKNOWN_PROTOCOL: closed})
     shapes = Shapes()
     assert shapes.learn(written(event(KV)))
