@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from choria_lifecycle.validation.batch import Batch
 from choria_lifecycle.validation.bulk import UNREADABLE, DocumentKind, check_batch, check_one
@@ -56,7 +56,6 @@ class Verdict(IntEnum):
 
 # Accessing a member of an enumeration takes as long as the rest of a verdict.
 _VALID, _REJECTED, _NOT_CHECKED = Verdict
-_NO_DOCUMENTS: Final = (0,) * len(Verdict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,16 +151,14 @@ class DocumentCounts:
 
     def count(self, kind: DocumentKind, verdict: Verdict, number: int = 1) -> None:
         """Count documents."""
-        numbers = self.kinds.get(kind)
-        if numbers is None:
-            numbers = self.kinds[kind] = list(_NO_DOCUMENTS)
-        numbers[verdict] += number
+        self.kinds.setdefault(kind, [0, 0, 0])[verdict] += number
 
     def add(self, other: DocumentCounts) -> None:
         """Add other counts to these."""
         for kind, numbers in other.kinds.items():
-            before = self.kinds.get(kind) or _NO_DOCUMENTS
-            self.kinds[kind] = [number + more for number, more in zip(before, numbers, strict=True)]
+            total = self.kinds.setdefault(kind, [0, 0, 0])
+            for verdict, number in enumerate(numbers):
+                total[verdict] += number
         self.codes.update(other.codes)
         self.errors += other.errors
         self.file_errors += other.file_errors

@@ -39,16 +39,18 @@ def claims_choria(name: str) -> bool:
     return not name.strip() or name.lower().startswith(_NAMESPACES) or closest_protocol(name) is not None
 
 
-@lru_cache(maxsize=1024)
 def closest_protocol(name: str) -> str | None:
     """Return the protocol that a name probably stands for, in its current spelling, or None.
 
     >>> closest_protocol("io.choria.lifecycle.v2.Startpu")
     'io.choria.lifecycle.v1.startup'
     """
-    if len(name) > _MAX_PROTOCOL:
-        return None
-    lower = name.lower()
+    return _closest_protocol(name.lower()) if len(name) <= _MAX_PROTOCOL else None
+
+
+# Only short names are kept.
+@lru_cache(maxsize=1024)
+def _closest_protocol(lower: str) -> str | None:
     prefix, _, last = lower.rpartition(".")
     if not prefix and ":" not in last:  # a bare type
         prefix = "io.choria.lifecycle.v1"
@@ -82,7 +84,10 @@ def closest_value(value: str, allowed: Sequence[str]) -> str | None:
     >>> closest_value("Evict", ("enter", "exit", "timeouts", "eviction"))
     'eviction'
     """
-    if len(value) > MAX_NAME:
-        return None
+    return _closest_value(value, tuple(allowed)) if len(value) <= MAX_NAME else None
+
+
+@lru_cache(maxsize=1024)
+def _closest_value(value: str, allowed: tuple[str, ...]) -> str | None:
     near = get_close_matches(value.lower(), [each.lower() for each in allowed], n=1)
     return next((each for each in allowed if each.lower() == near[0]), None) if near else None

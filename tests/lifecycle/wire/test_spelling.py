@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from choria_lifecycle.wire import spelling
 from choria_lifecycle.wire.spelling import claims_choria, closest_field, closest_protocol, closest_value
 from choria_schemas.registry import CONTRACTS
 
@@ -69,3 +70,12 @@ def test_the_closest_field_ignores_case_and_separators() -> None:
 )
 def test_the_closest_value(value: str, near: str | None) -> None:
     assert closest_value(value, ["enter", "exit", "timeouts", "eviction"]) == near
+
+
+def test_long_names_are_not_kept() -> None:
+    spelling._closest_protocol.cache_clear()
+    spelling._closest_value.cache_clear()
+    for number in range(3):
+        long = f"io.choria.lifecycle.v1.{number}{'x' * 1000}"
+        assert closest_protocol(long) is closest_value(long, ["enter"]) is None
+    assert spelling._closest_protocol.cache_info().currsize == spelling._closest_value.cache_info().currsize == 0
