@@ -5,7 +5,7 @@ from __future__ import annotations
 import pprint
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
-from textwrap import indent
+from textwrap import fill, indent
 from typing import TYPE_CHECKING
 
 from codegen import classes, names, validators
@@ -175,7 +175,9 @@ def _entry(contract: EffectiveContract) -> str:
         schema_id={contract.schema["id"]!r},
         path={contract.path!r},
         source={"UPSTREAM_COMMIT" if contract.blob else repr(LOCAL)},
-        fields=({chr(10)}{_names(contract)}        ),
+        fields=(
+{_names(contract)}
+        ),
         bounds={bounds(contract.schema)!r},
         corrections=({chr(10) + corrections + "        " if corrections else ""}),
         class_name={names.class_name(contract.path)!r},
@@ -184,8 +186,9 @@ def _entry(contract: EffectiveContract) -> str:
 
 
 def _names(contract: EffectiveContract) -> str:
-    """Return the fields as the lines of a tuple, in the order in which Choria sends them."""
-    return "".join(f"            {name!r},\n" for name in contract.descriptions[""].fields)
+    """Return the fields as the elements of a tuple, in the order in which Choria sends them."""
+    literals = ", ".join(map(repr, contract.descriptions[""].fields))
+    return fill(f"{literals},", width=120, initial_indent=" " * 12, subsequent_indent=" " * 12)
 
 
 def _wrapped(text: str, margin: int) -> str:
