@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import nats as nats_py
 import pytest
 
 from choria_lifecycle.config.settings import ConnectionSettings
@@ -34,6 +35,25 @@ async def transport(request: pytest.FixtureRequest) -> AsyncGenerator[Transport]
         made = await NatsTransport.open(ConnectionSettings(servers=(url,)), 5)
     yield made
     await made.close()
+
+
+@pytest.fixture(params=["memory", "nats"])
+async def storing_transport(request: pytest.FixtureRequest) -> AsyncGenerator[Transport]:
+    """Like `transport`, with a stream that stores the events."""
+    if request.param == "memory":
+        made = InMemoryTransport()
+        yield made
+        await made.close()
+        return
+    url = request.getfixturevalue("server").url
+    client = await nats_py.connect(url)
+    # In memory: nats-server 2.15 keeps the messages of a file store that is deleted and made again at once.
+    await client.jetstream().add_stream(name="CHORIA_EVENTS", subjects=["choria.lifecycle.>"], storage="memory")
+    real = await NatsTransport.open(ConnectionSettings(servers=(url,)), 5)
+    yield real
+    await real.close()
+    await client.jetstream().delete_stream("CHORIA_EVENTS")
+    await client.close()
 
 
 @pytest.fixture

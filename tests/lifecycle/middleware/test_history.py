@@ -7,42 +7,25 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import nats as nats_py
 import pytest
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.config.settings import ConnectionSettings
 from choria_lifecycle.middleware.history import HistorySink
 from choria_lifecycle.middleware.inbox import Inbox
 from choria_lifecycle.middleware.memory import InMemoryTransport
 from choria_lifecycle.middleware.middleware import Middleware
-from choria_lifecycle.nats import NatsTransport
 from choria_lifecycle.support.clock import steady
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
     from choria_lifecycle.middleware.transport import Transport
 
 NOW = timedelta(0)
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture(params=["memory", "nats"])
-async def transport(request: pytest.FixtureRequest) -> AsyncGenerator[Transport]:
-    if request.param == "memory":
-        made = InMemoryTransport()
-        yield made
-        await made.close()
-        return
-    url = request.getfixturevalue("server").url
-    client = await nats_py.connect(url)
-    await client.jetstream().add_stream(name="CHORIA_EVENTS", subjects=["choria.lifecycle.>"], storage="memory")
-    real = await NatsTransport.open(ConnectionSettings(servers=(url,)), 5)
-    yield real
-    await real.close()
-    await client.jetstream().delete_stream("CHORIA_EVENTS")
-    await client.close()
+@pytest.fixture
+def transport(storing_transport: Transport) -> Transport:
+    return storing_transport
 
 
 def some(first: int, last: int) -> list[lifecycle.Event]:

@@ -7,40 +7,21 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import nats as nats_py
 import pytest
 
 import choria_lifecycle as lifecycle
-from choria_lifecycle.config.settings import ConnectionSettings
-from choria_lifecycle.middleware.memory import InMemoryTransport
 from choria_lifecycle.middleware.middleware import Middleware
-from choria_lifecycle.nats import NatsTransport
 from tests.bed.subscriptions import LIMIT, take
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
     from choria_lifecycle.middleware.transport import Transport
 
 ALL = 0
 
 
-@pytest.fixture(params=["memory", "nats"])
-async def transport(request: pytest.FixtureRequest) -> AsyncGenerator[Transport]:
-    if request.param == "memory":
-        made = InMemoryTransport()
-        yield made
-        await made.close()
-        return
-    url = request.getfixturevalue("server").url
-    client = await nats_py.connect(url)
-    # In memory: nats-server 2.15 keeps the messages of a file store that is deleted and made again at once.
-    await client.jetstream().add_stream(name="CHORIA_EVENTS", subjects=["choria.lifecycle.>"], storage="memory")
-    real = await NatsTransport.open(ConnectionSettings(servers=(url,)), 5)
-    yield real
-    await real.close()
-    await client.jetstream().delete_stream("CHORIA_EVENTS")
-    await client.close()
+@pytest.fixture
+def transport(storing_transport: Transport) -> Transport:
+    return storing_transport
 
 
 def alive(number: int, component: str = "server") -> lifecycle.Event:
