@@ -38,7 +38,7 @@ class ResultWriter:
         report: writes the findings.
         printer: writes progress and the summary.
         max_errors: stop at this number of errors.
-        allow_empty: inputs without documents are no mistake.
+        allow_empty: accept inputs without documents.
         rejects: the file for rejected documents.
         valid: the file for valid documents.
         progress: the progress of reading.

@@ -81,7 +81,7 @@ are published; with --since, those that a stream has stored, with --follow then 
   lifecycle validate --since 2026-11-22T12:00:00Z --until 2026-11-22T13:00:00Z
 
 Findings go to standard output, the summary to standard error; -q omits the summary, -q -q the findings too. A document
-that only has warnings is valid; one whose protocol is none of Choria's is not checked. Exit code 1 if a document was
+that only has warnings is valid; an event of another product is not checked. Exit code 1 if a document was
 rejected, or if there was none; 2 if a file could not be read, or if messages may have been missed, were dropped, or are
 stored and were not read.
 """

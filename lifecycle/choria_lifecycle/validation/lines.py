@@ -31,9 +31,9 @@ def findings_by_line(line: int, document: bytes, findings: list[Finding]) -> lis
     Args:
         line: the line on which the document begins.
         document: the document.
-        findings: its findings.
+        findings: its findings, at least one.
     """
-    if not findings or document.find(b"\n", 0, -1) < 0:
+    if document.find(b"\n", 0, -1) < 0:
         return [(line, findings)]
     if findings[0].code in _TEXT_ERRORS and findings[0].path == "$":
         return [(line + error_line(document), findings)]

@@ -187,10 +187,7 @@ class BatchResult:
         """Add the findings of a document, by line if it is given, and return True if they reject it."""
         if not findings:
             return False
-        if document.find(b"\n", 0, -1) < 0:
-            self.findings.append((number, findings))
-        else:
-            self.findings += findings_by_line(number, document, findings)
+        self.findings += findings_by_line(number, document, findings)
         errors, codes = 0, self.counts.codes
         for finding in findings:  # a few findings are counted faster than by Counter.update
             codes[finding.code] += 1

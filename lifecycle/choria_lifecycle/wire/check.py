@@ -62,7 +62,7 @@ class Inspection:
 
     @property
     def is_foreign(self) -> bool:
-        """True if the document names a protocol that is none of Choria's events, and was not checked."""
+        """True if the document is an event of another product, and was not checked."""
         return self.contract is None and self.protocol is not None and not self.errors
 
 

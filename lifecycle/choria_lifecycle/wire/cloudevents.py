@@ -123,9 +123,9 @@ _match_time = re.compile(
 
 
 def unix_time(text: str) -> float | None:
-    """Return an RFC 3339 time in seconds since 1970, or None if text is none.
+    """Return an RFC 3339 time in seconds since 1970, or None for any other text.
 
-    Leap seconds are none, as neither Go nor Python can represent them.
+    Leap seconds are not accepted, as neither Go nor Python can represent them.
     """
     # The form that Go writes comes first: it takes a third of the time. From Python 3.14 on, fromisoformat accepts the
     # hour 24, and it ignores what follows a zero byte.

@@ -47,7 +47,7 @@ MAX_AHEAD: Final = 86_400
 """The number of seconds that a timestamp may be ahead of the clock."""
 
 MAX_TIME_GAP: Final = 60
-"""The number of seconds between the time of an envelope and the timestamp of its event that are no mistake."""
+"""The number of seconds by which the time of an envelope may differ from the timestamp of its event."""
 
 UsualTest: TypeAlias = "Callable[[Any, float], object]"
 """A test of an event, as an object with its fields, and the latest plausible timestamp in Unix seconds."""
