@@ -23,6 +23,7 @@ from choria_lifecycle.middleware.server_clock import ServerClock
 from choria_lifecycle.nats import jetstream, reconnect, replay
 from choria_lifecycle.nats.api import JetStreamError
 from choria_lifecycle.nats.client import Client
+from choria_lifecycle.nats.replay import to_seconds
 from tests.bed.faults import running_proxy
 from tests.bed.permissions import allowed
 
@@ -557,3 +558,9 @@ async def test_permissions_of_choria(permission: str, may: bool) -> None:
                 else:
                     with pytest.raises(lifecycle.NotAuthorised, match=r"JS\.API"):
                         await events.__aenter__()
+
+
+def test_rounding_does_not_change_the_order_of_times() -> None:
+    """A message at the border of two intervals would be read twice, or never."""
+    time = 1_796_558_726_167_977_082
+    assert time / 1e9 < to_seconds(time // 1000 * 1000) <= to_seconds(time)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from choria_lifecycle.middleware.transport import ReplaySink
     from choria_lifecycle.nats.connection import Connection
 
-__all__ = ["NatsReplay"]
+__all__ = ["NatsReplay", "to_seconds"]
 
 # The size of one request.
 _BATCH: Final = 2000
@@ -354,7 +354,9 @@ class NatsReplay:
         self._received += 1
         self._batch_received += 1
         history = self._cursor.advance(message.stream_sequence, message.time)
-        self.sink.stored(subject.decode(errors="replace"), data, message.time / 1e9, history, message.stream_sequence)
+        self.sink.stored(
+            subject.decode(errors="replace"), data, to_seconds(message.time), history, message.stream_sequence
+        )
         if not self._caught_up and (not message.pending or message.stream_sequence >= self._cursor.target):
             self._report_caught_up()
         if self._batch_received == self._batch_size:
@@ -402,3 +404,12 @@ class NatsReplay:
 
 def _nanoseconds(seconds: float) -> int:
     return int(seconds * 1e9)
+
+
+def to_seconds(nanoseconds: int) -> float:
+    """Return the float that is closest to a time; dividing by a float would round twice, and could reverse the order.
+
+    >>> to_seconds(1796558726167977082) >= 1796558726.167977
+    True
+    """
+    return nanoseconds / 10**9
